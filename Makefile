@@ -1,0 +1,35 @@
+# Two commands for a fresh machine: `make build` and `make test`. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: build test lint bench clean
+
+build: $(VENV)/.controller
+	ansible-playbook build.yml
+
+# The quick tests come first; PYTEST_ARGS chooses some of them.
+test: $(VENV)/.dev
+	pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	pytest tests/checks
+
+bench: $(VENV)/.dev
+	python -m benchmarks
+
+$(VENV)/.controller: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "wheelfleet needs Python 3.11 or newer on the controller, %s is %d.%d; name another: make PYTHON=/path/to/python3" % (sys.executable, v[0], v[1]))'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.controller requirements-dev.txt
+	pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) var

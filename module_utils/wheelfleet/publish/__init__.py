@@ -1,0 +1,1 @@
+"""Steps 5 and 6: static pages derived from catalog and files."""

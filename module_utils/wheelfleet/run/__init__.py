@@ -1,0 +1,1 @@
+"""One run at a time, and what it shows while it works."""

@@ -1,0 +1,1 @@
+"""Step 1: what the upstream index says, read over HTTP."""
