@@ -1,0 +1,265 @@
+"""The tests' own upstream: a package index on loopback with serials, a changelog and faults on demand.
+
+    with Upstream() as upstream:
+        upstream.add_release(sdists.pure_sdist("spam", "1.0"))
+        …  # pip install --index-url upstream.index_url spam
+
+Stand-alone, with a small demonstration set: `python -m tests.support.upstream --port 8080`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import copy
+import gzip
+import hashlib
+import threading
+import xmlrpc.client
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import Message
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import canonicalize_name
+
+from tests.support import sdists, upstream_pages, wheels
+from tests.support.artifacts import Artifact
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.upstream_faults import Fault, Kind
+from tests.support.upstream_holdings import EPOCH, Holdings
+from tests.support.upstream_pages import JSON_TYPE, PageOptions
+
+
+@dataclass(frozen=True)
+class _Page:
+    body: bytes
+    content_type: str
+    serial: int
+
+
+class Upstream(Holdings, LoopbackServer):
+    """The holdings behind a real HTTP server. Its switches may be turned at any time."""
+
+    def __init__(self, port: int = 0) -> None:
+        Holdings.__init__(self)
+        LoopbackServer.__init__(self, port)
+        self.json = True
+        self.html = True
+        self.serials = True
+        self.serial_as_string = False
+        self.etags = True
+        self.last_modified = False
+        self.gzip = True
+        self.hashes = True
+        self.core_metadata = True
+        self.upload_times = True
+        self.absolute_urls = True
+        self.basic_auth: tuple[str, str] | None = None
+        self.changelog_limit = 50_000
+        self._faults: list[Fault] = []
+        self._root_page = lru_cache(maxsize=8)(self._make_root_page)
+
+    @property
+    def index_url(self) -> str:
+        return f"{self.url}/simple/"
+
+    @property
+    def index_url_with_password(self) -> str:
+        """The index's URL with the credentials of `basic_auth` in it, as pip's configuration may have it."""
+        user, password = self.basic_auth or ("", "")
+        return self.index_url.replace("://", f"://{user}:{password}@")
+
+    @property
+    def xmlrpc_url(self) -> str:
+        return f"{self.url}/pypi"
+
+    def file_url(self, artifact: Artifact) -> str:
+        return self.url + upstream_pages.file_path(artifact)
+
+    def fault(
+        self,
+        where: str,
+        kind: Kind,
+        times: int | None = None,
+        *,
+        retry_after: int | str | None = None,
+        serial: int | None = None,
+        location: str | None = None,
+        sent: int = 0,
+    ) -> Fault:
+        """Let answers go wrong, see `Fault`. The fault set last wins. Returns it, for `heal`."""
+        fault = Fault(where, kind, times, retry_after, serial, location, sent)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def heal(self, fault: Fault | None = None) -> None:
+        """Take back one fault, or all."""
+        with self._lock:
+            self._faults = [each for each in self._faults if fault is not None and each is not fault]
+
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
+        parts = urlsplit(target)
+        path = unquote(parts.path)
+        if self.basic_auth is not None:
+            expected = base64.b64encode(":".join(self.basic_auth).encode()).decode()
+            if headers.get("Authorization") != f"Basic {expected}":
+                return Answer(401, b"Who are you?\n", {"WWW-Authenticate": 'Basic realm="upstream"'})
+        fault = self._fault_at(path, parts.query)
+        at = None
+        if fault is not None and fault.kind == "stale":
+            at = fault.serial if fault.serial is not None else self._serial_before(path)
+        if fault is not None and fault.spoils_the_body:
+            headers = _unconditional(headers)
+        good = self._good_answer(path, headers, body, at)
+        return good if fault is None else fault.applied_to(good, path)
+
+    def _fault_at(self, path: str, query: str) -> Fault | None:
+        with self._lock:
+            fault = next((each for each in reversed(self._faults) if each.strikes(path, query)), None)
+            if fault is not None and fault.times is not None:
+                fault.times -= 1
+            return fault
+
+    def _serial_before(self, path: str) -> int:
+        name = path.removeprefix("/simple/").strip("/")
+        return self.serial_before_last_change(name) if name else self.serial - 1
+
+    def _good_answer(self, path: str, headers: Message, body: bytes, at: int | None) -> Answer:
+        if path == "/pypi":
+            return Answer(200, self._xmlrpc(body), {"Content-Type": "text/xml"})
+        if path.startswith("/files/"):
+            return self._file(path)
+        if path.startswith("/simple"):
+            name = path.removeprefix("/simple").strip("/")
+            proper = f"/simple/{canonicalize_name(name)}/" if name else "/simple/"
+            return self._page(name, headers, at) if path == proper else Answer(301, headers={"Location": proper})
+        return Answer(404)
+
+    def _page(self, name: str, headers: Message, at: int | None) -> Answer:
+        kind = upstream_pages.negotiate(headers.get("Accept", ""), json_offered=self.json, html_offered=self.html)
+        if kind is None:
+            return Answer(406)
+        options = PageOptions(
+            self.serials,
+            self.serial_as_string,
+            self.hashes,
+            self.core_metadata,
+            self.upload_times,
+            self.url if self.absolute_urls else "",
+        )
+        zipped = self.gzip and "gzip" in headers.get("Accept-Encoding", "")
+        if not name:
+            with self._lock:
+                page = self._root_page(kind, options, self.serial if at is None else at, zipped)
+        else:
+            project = self.project(name, at)
+            if project is None:
+                return Answer(404, b"404 Not Found\n", {"Content-Type": "text/plain"})
+            render = upstream_pages.project_json if kind == JSON_TYPE else upstream_pages.project_html
+            page = _Page(_packed(render(project, options), zipped), kind, project.serial)
+        return self._conditional(page, headers, zipped)
+
+    def _make_root_page(self, kind: str, options: PageOptions, serial: int, zipped: bool) -> _Page:
+        render = upstream_pages.root_json if kind == JSON_TYPE else upstream_pages.root_html
+        body = render(self.projects(None if serial == self.serial else serial), serial, options)
+        return _Page(_packed(body, zipped), kind, serial)
+
+    def _conditional(self, page: _Page, headers: Message, zipped: bool) -> Answer:
+        modified = EPOCH + timedelta(seconds=page.serial)
+        etag = f'"{hashlib.sha256(page.body).hexdigest()[:32]}"'
+        said = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "max-age=600, public"}
+        if self.etags:
+            said["ETag"] = etag
+        if self.last_modified:
+            said["Last-Modified"] = format_datetime(modified, usegmt=True)
+        if self.serials:
+            said["X-PyPI-Last-Serial"] = str(page.serial)
+        known_tags = headers.get("If-None-Match")
+        known_since = headers.get("If-Modified-Since")
+        if self.etags and known_tags is not None:
+            unchanged = etag in known_tags
+        else:
+            unchanged = (
+                self.last_modified and known_since is not None and parsedate_to_datetime(known_since) >= modified
+            )
+        if unchanged:
+            return Answer(304, headers=said)
+        said["Content-Type"] = page.content_type + ("" if page.content_type == JSON_TYPE else "; charset=utf-8")
+        if zipped:
+            said["Content-Encoding"] = "gzip"
+        return Answer(200, page.body, said)
+
+    def _file(self, path: str) -> Answer:
+        name, _, filename = path.removeprefix("/files/").partition("/")
+        project = self.project(name)
+        for file in project.files if project is not None else ():
+            artifact = file.artifact
+            if filename == artifact.filename:
+                return Answer(200, artifact.data, {"Content-Type": "application/octet-stream"})
+            if filename == f"{artifact.filename}.metadata" and artifact.metadata is not None:
+                return Answer(200, artifact.metadata, {"Content-Type": "text/plain; charset=utf-8"})
+        return Answer(404)
+
+    def _xmlrpc(self, body: bytes) -> bytes:
+        arguments, method = xmlrpc.client.loads(body)
+        with self._lock:
+            rows, serial = list(self.changelog), self.serial
+        if method == "changelog_last_serial":
+            return _xmlrpc_answer(serial)
+        if method != "changelog_since_serial" or len(arguments) != 1 or not isinstance(arguments[0], int):
+            return _xmlrpc_answer(xmlrpc.client.Fault(-32601, f"server error; requested method {method} not found"))
+        later = rows[max(arguments[0], 0) :]
+        if len(later) > self.changelog_limit:
+            return _xmlrpc_answer(xmlrpc.client.Fault(-32500, f"ValueError: more than {self.changelog_limit} rows"))
+        return _xmlrpc_answer(later)
+
+
+def _unconditional(headers: Message) -> Message:
+    others = copy.copy(headers)
+    for name in ("If-None-Match", "If-Modified-Since"):
+        del others[name]
+    return others
+
+
+def _xmlrpc_answer(value: object) -> bytes:
+    content = value if isinstance(value, xmlrpc.client.Fault) else (value,)
+    return xmlrpc.client.dumps(content, methodresponse=True, allow_none=True).encode()  # type: ignore[arg-type]
+
+
+def _packed(body: bytes, zipped: bool) -> bytes:
+    return gzip.compress(body, compresslevel=1, mtime=0) if zipped else body
+
+
+def add_demonstration(upstream: Upstream) -> None:
+    """A project of each kind."""
+    upstream.add_release(sdists.pure_sdist("demo-pure", "1.0"))
+    upstream.add_release(sdists.c_sdist("Demo.C", "1.0"), sdists.c_sdist("Demo.C", "1.1"))
+    upstream.add_release(sdists.c_sdist("demo-abi3", "1.0", abi3=True))
+    upstream.add_release(sdists.cli_tagged_sdist("demo-ctypes", "1.0"))
+    upstream.add_release(sdists.missing_header_sdist("demo-missing-header", "1.0"))
+    upstream.add_release(
+        sdists.pure_sdist("demo-upstream-wheel", "1.0"), wheels.wheel_file("demo-upstream-wheel", "1.0")
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Serve the tests' own upstream until interrupted.")
+    parser.add_argument("--port", type=int, default=0, help="the port on loopback; by default any free one")
+    parser.add_argument("--populate", type=int, default=0, metavar="N", help="add N projects that are made on demand")
+    options = parser.parse_args()
+    with Upstream(options.port) as upstream:
+        add_demonstration(upstream)
+        upstream.populate(options.populate)
+        print(upstream.index_url, flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()
