@@ -1,0 +1,149 @@
+"""Project names and the file names of sdists and wheels: read by the packaging standards, never guessed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from packaging.tags import Tag
+from packaging.utils import (
+    BuildTag,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+#: The source archives that pip unpacks with the standard library alone, spelled in lower case as pip wants them.
+SDIST_EXTENSIONS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar", ".zip")
+
+#: A file name longer than this cannot be stored (NAME_MAX); it also keeps absurd versions out.
+LONGEST_FILE_NAME = 255
+
+#: Compressed tag sets multiply (PEP 425); real wheels carry a few dozen tags, a hostile name could carry 50,000.
+MOST_TAGS = 2048
+
+_PROJECT_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+class BadFileName(ValueError):
+    """A file name does not say what it should; the message is a sentence with the name and the reason."""
+
+
+class NotAnSdist(BadFileName):
+    """Not the name of an sdist of the project in question."""
+
+
+class NotAWheel(BadFileName):
+    """Not the name of a wheel that pip would take."""
+
+
+@dataclass(frozen=True)
+class SdistName:
+    """What an sdist's file name says once the project is known."""
+
+    version: Version
+    extension: str
+
+
+@dataclass(frozen=True)
+class WheelName:
+    """What a wheel's file name says (PEP 427); `name` is normalised, `build` is `()` or `(number, rest)`."""
+
+    name: str
+    version: Version
+    build: BuildTag
+    tags: frozenset[Tag]
+
+
+def normalize(name: str) -> str:
+    """The PEP 503 form of a project's name: `RPi.GPIO` is `rpi-gpio`. Whether it is a name is not checked."""
+    return canonicalize_name(name)
+
+
+def is_project_name(name: str) -> bool:
+    """Whether `name` can be a project's name at all (core metadata's rule for `Name`: ASCII, no spaces)."""
+    # Not packaging's own check: before 26 it let a line end pass.
+    return len(name) <= LONGEST_FILE_NAME and _PROJECT_NAME.fullmatch(name) is not None
+
+
+def read_sdist_name(filename: str, project: str) -> SdistName:
+    """Read an sdist's file name against the name of its project, as pip does.
+
+    Before PEP 625 neither names nor versions were free of dashes, so only the project's name tells where the
+    version begins: the name is split where the left part normalises to the project's, and the rest must be a
+    PEP 440 version. Raises NotAnSdist.
+    """
+    _check_characters(filename, NotAnSdist)
+    extension = next((known for known in SDIST_EXTENSIONS if filename.endswith(known)), None)
+    if extension is None:
+        raise NotAnSdist(f"{filename} is not an sdist: pip unpacks only {', '.join(SDIST_EXTENSIONS)}.")
+    stem = filename.removesuffix(extension)
+    wanted = normalize(project)
+    for dash in re.finditer("-", stem):
+        if normalize(stem[: dash.start()]) == wanted:
+            version = stem[dash.end() :]
+            break
+    else:
+        raise NotAnSdist(f"{filename} is not an sdist of {project}: it does not begin with that name and a dash.")
+    try:
+        return SdistName(Version(version), extension)
+    except InvalidVersion:
+        raise NotAnSdist(f"{filename} is not an sdist of {project}: {version!r} is not a version (PEP 440).") from None
+
+
+def read_wheel_name(filename: str) -> WheelName:
+    """Read a wheel's file name (PEP 427), with the two old spellings pip has long taken. Raises NotAWheel.
+
+    Those are `_` for `-` in the version (`1.0_1` is 1.0.post1) and runs of `_` in the name.
+    """
+    _check_characters(filename, NotAWheel)
+    tags_named = 1
+    for part in filename.removesuffix(".whl").split("-")[-3:]:
+        tags_named *= part.count(".") + 1
+    if tags_named > MOST_TAGS:
+        raise NotAWheel(f"{filename} is not a wheel's name: it would carry {tags_named} tags.")
+    try:
+        return WheelName(*parse_wheel_filename(filename))
+    except InvalidWheelFilename as error:
+        reason = str(error)
+    except InvalidVersion:  # packaging < 23.2
+        reason = "invalid version"
+    try:
+        return WheelName(*parse_wheel_filename(_modern_spelling(filename)))
+    except (InvalidWheelFilename, InvalidVersion):
+        raise NotAWheel(f"{filename} is not a wheel's name (PEP 427): {reason}.") from None
+
+
+def read_file_name(filename: str, project: str) -> SdistName | WheelName:
+    """Read the name of a file that a project's page lists. Raises BadFileName when it is neither or another's."""
+    if not filename.endswith(".whl"):
+        return read_sdist_name(filename, project)
+    wheel = read_wheel_name(filename)
+    if wheel.name != normalize(project):
+        raise NotAWheel(f"{filename} is not a wheel of {project}: it belongs to {wheel.name}.")
+    return wheel
+
+
+def file_kind(filename: str, project: str) -> Literal["sdist", "wheel"] | None:
+    """Which kind of file of `project` this is; None for anything else (eggs, installers, other projects' files)."""
+    try:
+        name = read_file_name(filename, project)
+    except BadFileName:
+        return None
+    return "wheel" if isinstance(name, WheelName) else "sdist"
+
+
+def _modern_spelling(wheel_filename: str) -> str:
+    name, _, rest = wheel_filename.partition("-")
+    version, _, tags = rest.partition("-")
+    return f"{re.sub('__+', '_', name)}-{Version(version.replace('_', '-'))}-{tags}"
+
+
+def _check_characters(filename: str, problem: type[BadFileName]) -> None:
+    """Only printable ASCII without spaces or slashes: safe as a path, a URL, a line of a log and in HTML text."""
+    if len(filename) > LONGEST_FILE_NAME:
+        raise problem(f"{filename[:60]}… is a file name of {len(filename)} characters, which cannot be stored.")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]*", filename):
+        raise problem(f"{filename!r} is not a safe file name: only ASCII letters, digits and . _ + ! - may be in it.")

@@ -1,0 +1,103 @@
+"""The HTML form of an index (PEP 503 and its successors), read as what it is: a head and a list of links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+#: Titles and headings that the common index servers and the web servers' folder listings give to such pages.
+_INDEX_TITLE = re.compile(r"links for|simple index|index of|directory listing for", re.IGNORECASE)
+
+_LONGEST_TEXT = 512
+
+
+class BadHtml(ValueError):
+    """The text is not a whole HTML page; the message says why, to be read after "the page"."""
+
+
+@dataclass
+class Anchor:
+    """One link: its attributes, in lower case, and its text. An attribute without a value has an empty one."""
+
+    attributes: dict[str, str]
+    text: str = ""
+
+    @property
+    def last_segment(self) -> str:
+        """The last segment of the link's path, still percent-encoded: a file's name, or a project's."""
+        path = re.split("[?#]", self.attributes.get("href", ""), maxsplit=1)[0]
+        return path.rstrip("/").rpartition("/")[2]
+
+
+@dataclass
+class HtmlHead:
+    """What a page says besides its links."""
+
+    metas: dict[str, str] = field(default_factory=dict)
+    base: str | None = None
+    serial: str | None = None
+    titled_as_index: bool = False
+
+    @property
+    def looks_like_an_index(self) -> bool:
+        """Whether the page says that it is one: a login page that came instead must not read as "no files"."""
+        return self.titled_as_index or "pypi:repository-version" in self.metas
+
+
+def read_html(text: str, take: Callable[[Anchor], None]) -> HtmlHead:
+    """Read a page, giving each link to `take` as it ends: a list of all projects has 740,000 of them.
+
+    Raises BadHtml for text that breaks off within a tag or a link.
+    """
+    reader = _Reader(take)
+    try:
+        reader.feed(text)
+    except AssertionError as error:  # html.parser's way to reject some malformed declarations
+        raise BadHtml(f"is not HTML ({error})") from None
+    # Never HTMLParser.close(): it looks at a broken-off tag again from each "<" in it, which takes hours for a few
+    # hostile megabytes. What is left over after feed() is the unfinished end, and a broken-off page is no page.
+    if "<" in reader.rawdata or reader.open_anchor is not None:
+        raise BadHtml("breaks off in the middle of a tag or a link")
+    return reader.head
+
+
+class _Reader(HTMLParser):
+    def __init__(self, take: Callable[[Anchor], None]) -> None:
+        super().__init__(convert_charrefs=True)
+        self.take = take
+        self.head = HtmlHead()
+        self.open_anchor: Anchor | None = None
+        self._in_title = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.handle_endtag("a")  # HTML has no link within a link
+            self.open_anchor = Anchor({name: value or "" for name, value in reversed(attrs)})
+        elif tag == "meta":
+            said = dict(attrs)
+            self.head.metas.setdefault(said.get("name") or "", said.get("content") or "")
+        elif tag == "base" and self.head.base is None:
+            self.head.base = dict(attrs).get("href")
+        elif tag in ("title", "h1"):
+            self._in_title = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self.open_anchor is not None:
+            self.take(self.open_anchor)
+            self.open_anchor = None
+        elif tag in ("title", "h1"):
+            self._in_title = False
+
+    def handle_data(self, data: str) -> None:
+        if self.open_anchor is not None:
+            # A name is short; without the limit a hostile text in many pieces would be copied once for each.
+            self.open_anchor.text = (self.open_anchor.text + data)[:_LONGEST_TEXT]
+        elif self._in_title and _INDEX_TITLE.search(data):
+            self.head.titled_as_index = True
+
+    def handle_comment(self, data: str) -> None:
+        # The public index ends its HTML pages so; static mirrors keep it where no header can tell the serial.
+        if data.startswith("SERIAL "):
+            self.head.serial = data.removeprefix("SERIAL ").strip()

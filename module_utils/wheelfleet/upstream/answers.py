@@ -1,0 +1,166 @@
+"""What an answer of upstream means for a project: a small closed set of outcomes, and how HTTP maps to them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Literal, Union
+
+from .pages import ProjectPage, RootList, read_project_page, read_root_list, read_serial
+from .transport import Response
+
+_LONGEST_WAIT = 86400.0
+
+
+@dataclass(frozen=True)
+class ProjectRequest:
+    """What is known of a project, so that nothing is sent twice and nothing older is taken for news.
+
+    `want_serial` is what upstream announced, `have_serial` and `have_digest` belong to the page read last. `known` says
+    that upstream had the project. The absence of one known or announced is believed only when confirmed around caches.
+    """
+
+    name: str
+    etag: str | None = None
+    last_modified: str | None = None
+    want_serial: int | None = None
+    have_serial: int | None = None
+    have_digest: str | None = None
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The page says what was known already; `serial`, `etag` and `last_modified` are what they are now."""
+
+    serial: int | None
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page with news."""
+
+    page: ProjectPage
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Upstream has no such project."""
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Only a page older than the one announced or known could be had: nothing to believe, but to ask for again."""
+
+    serial: int
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """No page could be read this time.
+
+    `retry_after` is how many seconds upstream wants to be left alone, if it says so. `answered`: it did answer in HTTP.
+    `helps` is what may help at once: asking again, asking less, or asking around caches.
+    """
+
+    sentence: str
+    retry_after: float | None = None
+    answered: bool = True
+    helps: Literal["again", "less", "around caches"] | None = None
+
+
+@dataclass(frozen=True)
+class Root:
+    """The list of all projects."""
+
+    root: RootList
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True)
+class RootUnchanged:
+    """The list of all projects is the one known."""
+
+
+Answer = Union[Unchanged, Page, Absent, Stale, Trouble]
+RootAnswer = Union[Root, RootUnchanged, Trouble]
+
+
+def read_project_answer(request: ProjectRequest, url: str, response: Response) -> Answer:
+    """What an answer to a request for a project means. Raises BadPage."""
+    etag, last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+    header_serial = response.headers.get("X-PyPI-Last-Serial")
+    if response.status in (404, 410):
+        return Absent()
+    if response.status == 304:
+        serial = read_serial(header_serial, request.have_serial)
+        # "Not modified" may come from a cache that has not heard the news either.
+        if serial is not None and serial < (request.want_serial or 0):
+            return _stale(url, serial, request)
+        return Unchanged(serial, etag or request.etag, last_modified or request.last_modified)
+    if response.status != 200:
+        return _trouble(url, response)
+    content_type = response.headers.get("Content-Type", "")
+    page = read_project_page(response.body, content_type, project=request.name, url=response.url, serial=header_serial)
+    if page.serial is not None and page.serial < max(request.want_serial or 0, request.have_serial or 0):
+        return _stale(url, page.serial, request)
+    if page.digest == request.have_digest:
+        return Unchanged(page.serial, etag, last_modified)
+    return Page(page, etag, last_modified)
+
+
+def read_root_answer(url: str, response: Response) -> RootAnswer:
+    """What an answer to a request for the list of all projects means. Raises BadPage."""
+    if response.status == 304:
+        return RootUnchanged()
+    if response.status in (404, 410):
+        return Trouble(f"{url} has no list of all projects ({response.status}); check the index URL.")
+    if response.status != 200:
+        return _trouble(url, response)
+    headers = response.headers
+    root = read_root_list(response.body, headers.get("Content-Type", ""), serial=headers.get("X-PyPI-Last-Serial"))
+    return Root(root, headers.get("ETag"), headers.get("Last-Modified"))
+
+
+def _stale(url: str, serial: int, request: ProjectRequest) -> Stale:
+    wanted = max(request.want_serial or 0, request.have_serial or 0)
+    return Stale(serial, f"{url} is still at serial {serial}, behind {wanted}; it is asked for again next time.")
+
+
+def _trouble(url: str, response: Response) -> Trouble:
+    status = response.status
+    wait = _retry_after(response)
+    if status in (401, 403):
+        return Trouble(
+            f"{url} is not for us ({status}): check the credentials in the index URL and what they may read."
+        )
+    if status == 429:
+        asks = f" for {wait:g} seconds" if wait else ""
+        return Trouble(f"{url} wants fewer requests{asks} (429).", retry_after=wait, helps="less")
+    if status >= 500:
+        return Trouble(f"{url} is out of order ({status}).", retry_after=wait, helps="again")
+    return Trouble(f"{url} answered with the HTTP status {status}, which no index gives for a page.")
+
+
+def _retry_after(response: Response) -> float | None:
+    """Seconds, from either form of the header (RFC 9110, 10.2.3); a date is taken by the server's own clock."""
+    stated = response.headers.get("Retry-After", "").strip()
+    if stated.isascii() and stated.isdigit():
+        return min(float(stated), _LONGEST_WAIT)
+    then = _timestamp(stated)
+    now = _timestamp(response.headers.get("Date", "")) or time.time()
+    return None if then is None else min(max(then - now, 0.0), _LONGEST_WAIT)
+
+
+def _timestamp(http_date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(http_date).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,75 @@
+"""Restraint towards an upstream in trouble, shared by all threads that ask it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+#: After the first, second, … refusal (429) in a row nobody asks anything for this many seconds; then no more at all.
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+
+
+class Brake:
+    """Slows everybody down when upstream says 429, and says when there is no point in asking on."""
+
+    def __init__(self, workers: int) -> None:
+        self.gave_up: str | None = None
+        self.ever_answered = False
+        self._workers = workers
+        self._failures = 0
+        self._refusals = 0
+        self._pause_until = 0.0
+        self._changed = threading.Condition()
+
+    @property
+    def gave_up_unanswered(self) -> bool:
+        """Whether it is clear that nobody is there."""
+        return self.gave_up is not None and not self.ever_answered
+
+    def wait(self, seconds: float = 0.0) -> float | None:
+        """Wait that long, and for the end of a pause. Returns the time of the start, None for "do not ask any more"."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            while self.gave_up is None:
+                now = time.monotonic()
+                left = max(until, self._pause_until) - now
+                if left <= 0:
+                    return now
+                self._changed.wait(left)
+        return None
+
+    def went_well(self) -> None:
+        """Upstream gave an answer that is of use."""
+        with self._changed:
+            self.ever_answered = True
+            self._failures = self._refusals = 0
+
+    def went_wrong(self, *, answered: bool) -> None:
+        """A project could not be read, after all its tries."""
+        with self._changed:
+            self.ever_answered = self.ever_answered or answered
+            self._failures += 1
+            # One round of the threads proves that a host is not there; a few that its answers are of no use.
+            if self._failures >= self._workers * (4 if self.ever_answered else 1):
+                self._give_up(f"the last {self._failures} projects could not be read")
+
+    def refused(self, started: float) -> None:
+        """Upstream asks for fewer requests (429); `started` is when the refused one began."""
+        with self._changed:
+            self.ever_answered = True
+            if started < self._pause_until:
+                return  # it was under way before the pause: all those count as one refusal
+            if self._refusals == len(_PAUSES):
+                self._give_up("it kept asking for fewer requests (429)")
+            else:
+                self._pause_until = time.monotonic() + _PAUSES[self._refusals]
+                self._refusals += 1
+
+    def stop(self) -> None:
+        """Nobody wants the answers any more."""
+        with self._changed:
+            self._give_up("the run was stopped")
+
+    def _give_up(self, reason: str) -> None:
+        self.gave_up = self.gave_up or reason
+        self._changed.notify_all()

@@ -1,0 +1,214 @@
+"""Asking upstream for projects: conditional, concurrent, distrustful of caches, considerate of a struggling upstream.
+
+Whatever goes wrong with one project is an answer about that project (Trouble, Stale); the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TypeVar
+from urllib.parse import quote
+
+from ..names import normalize
+from .answers import (
+    Absent,
+    Answer,
+    Page,
+    ProjectRequest,
+    Root,
+    RootAnswer,
+    RootUnchanged,
+    Stale,
+    Trouble,
+    Unchanged,
+    read_project_answer,
+    read_root_answer,
+)
+from .brake import Brake
+from .pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE, BadPage
+from .pip_config import split_credentials
+from .transport import FolderTransport, HttpTransport, NoAnswer, Response, Transport, UpstreamUnreachable
+
+__all__ = [
+    "Absent",
+    "Answer",
+    "Page",
+    "ProjectRequest",
+    "Root",
+    "RootAnswer",
+    "RootUnchanged",
+    "Stale",
+    "Trouble",
+    "Unchanged",
+    "Upstream",
+    "UpstreamUnreachable",
+]
+
+T = TypeVar("T")
+
+_ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, {PLAIN_HTML_TYPE};q=0.1"
+_USUAL = {"Accept": _ACCEPT, "Accept-Encoding": "gzip"}
+#: Caches keep one copy for each Accept-Encoding, so another one and no-cache together come nearest to the source.
+_AROUND_CACHES = {"Accept": _ACCEPT, "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
+
+_LARGEST_PAGE = 64 << 20
+_LARGEST_ROOT = 512 << 20
+#: Seconds before a second and a third try of what may pass at once; all else waits for the next run.
+_TRY_AGAIN_AFTER = (0.2, 0.8)
+#: A Retry-After of up to this many seconds is waited for within the run.
+_SHORT_WAIT = 4.0
+
+
+class Upstream:
+    """An index, asked politely. Use it in a `with` statement, or close it."""
+
+    def __init__(
+        self,
+        index_url: str,
+        *,
+        cert: str | None = None,
+        client_cert: str | None = None,
+        proxy: str | None = None,
+        trusted_hosts: Iterable[str] = (),
+        user_agent: str = "wheelfleet",
+        timeout: float = 30.0,
+        workers: int = 16,
+    ) -> None:
+        """`index_url` is the base of the simple API and may hold credentials; the rest is as in `PipSettings`.
+
+        `timeout` is how many seconds upstream may be silent, `workers` how many requests may be under way at once.
+        Raises UpstreamUnreachable for settings that cannot work.
+        """
+        self.index_url = split_credentials(index_url.strip())[0].rstrip("/") + "/"
+        self.workers = workers
+        self.transport: Transport
+        if self.index_url.startswith("file:"):
+            self.transport = FolderTransport(self.index_url)
+        else:
+            self.transport = HttpTransport(
+                index_url.strip(),
+                cert=cert,
+                client_cert=client_cert,
+                proxy=proxy,
+                trusted_hosts=tuple(trusted_hosts),
+                user_agent=user_agent,
+                timeout=timeout,
+                connections=workers,
+            )
+
+    def project(self, request: ProjectRequest) -> Answer:
+        """Ask for one project."""
+        return self._project(request, Brake(self.workers))
+
+    def projects(self, requests: Iterable[ProjectRequest]) -> Generator[tuple[str, Answer], None, None]:
+        """Ask for many at once; answers come as they arrive, as (name as requested, answer), and few are ever held.
+
+        Raises UpstreamUnreachable when nothing answered at all: at the end, or as soon as that is clear.
+        """
+        brake = Brake(self.workers)
+        remaining = iter(requests)
+        under_way = 0
+        finished: SimpleQueue[Future[tuple[str, Answer]]] = SimpleQueue()
+        first_trouble = None
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="upstream") as pool:
+            try:
+                while True:
+                    while under_way < 2 * self.workers and (request := next(remaining, None)) is not None:
+                        pool.submit(self._named_project, request, brake).add_done_callback(finished.put)
+                        under_way += 1
+                    if not under_way:
+                        break
+                    name, answer = finished.get().result()
+                    under_way -= 1
+                    if first_trouble is None and isinstance(answer, Trouble):
+                        first_trouble = answer
+                    if brake.gave_up_unanswered:
+                        break
+                    yield name, answer
+            finally:
+                brake.stop()
+        if first_trouble is not None and not brake.ever_answered:
+            raise UpstreamUnreachable(
+                f"The upstream {self.index_url} did not answer at all: {first_trouble.sentence} Check the network, and "
+                "the index URL that pip is configured for (pip config list) or that the inventory names."
+            )
+
+    def root(self, etag: str | None = None, last_modified: str | None = None) -> RootAnswer:
+        """Ask for the list of all projects."""
+        headers = {**_USUAL, **_conditions(etag, last_modified)}
+
+        def ask() -> RootAnswer:
+            return self._ask(self.index_url, headers, _LARGEST_ROOT, lambda got: read_root_answer(self.index_url, got))
+
+        return self._patiently(ask, Brake(1))
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self.transport.close()
+
+    def __enter__(self) -> Upstream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _named_project(self, request: ProjectRequest, brake: Brake) -> tuple[str, Answer]:
+        return request.name, self._project(request, brake)
+
+    def _project(self, request: ProjectRequest, brake: Brake) -> Answer:
+        """Ask conditionally; what a cache may have got wrong is asked again around caches, and then believed."""
+        url = f"{self.index_url}{quote(normalize(request.name), safe='')}/"
+
+        def ask_with(headers: Mapping[str, str]) -> Answer:
+            def ask() -> Answer:
+                return self._ask(url, headers, _LARGEST_PAGE, lambda got: read_project_answer(request, url, got))
+
+            return self._patiently(ask, brake)
+
+        answer = ask_with({**_USUAL, **_conditions(request.etag, request.last_modified)})
+        if (
+            isinstance(answer, Stale)
+            or (isinstance(answer, Absent) and (request.known or request.want_serial is not None))
+            or (isinstance(answer, Trouble) and answer.helps == "around caches")
+        ):
+            answer = ask_with(_AROUND_CACHES)
+        if isinstance(answer, Trouble):
+            brake.went_wrong(answered=answer.answered)
+        else:
+            brake.went_well()
+        return answer
+
+    def _patiently(self, ask: Callable[[], T | Trouble], brake: Brake) -> T | Trouble:
+        """Try again a little, within seconds, where that may help."""
+        wait = 0.0
+        for pause in (*_TRY_AGAIN_AFTER, None):
+            started = brake.wait(wait)
+            if started is None:
+                return Trouble(f"{self.index_url} was not asked any more: {brake.gave_up}.", answered=False)
+            answer = ask()
+            if not isinstance(answer, Trouble):
+                return answer
+            if answer.helps == "less":
+                brake.refused(started)
+            stated_wait = answer.retry_after or 0.0
+            if answer.helps not in ("again", "less") or stated_wait > _SHORT_WAIT or pause is None:
+                break
+            wait = max(pause, stated_wait)
+        return answer
+
+    def _ask(
+        self, url: str, headers: Mapping[str, str], limit: int, read: Callable[[Response], T | Trouble]
+    ) -> T | Trouble:
+        try:
+            return read(self.transport.request("GET", url, headers, limit))
+        except NoAnswer as error:
+            return Trouble(f"{url} {error}.", answered=error.answered, helps="again" if error.passing else None)
+        except BadPage as error:
+            return Trouble(f"{url} answered with {error}.", helps="around caches")
+
+
+def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {header: value for header, value in conditions.items() if value}

@@ -1,0 +1,156 @@
+"""The files that a project's page lists: each is usable, or left out with the reason."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Any, Literal
+from urllib.parse import quote, urljoin, urlsplit
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from ..names import BadFileName, WheelName, read_file_name
+
+#: The catalog keeps numbers in SQLite's 64 bits.
+_LARGEST_NUMBER = 2**63 - 1
+_LONGEST_URL = 8192
+_LONGEST_TEXT = 1000
+
+
+@dataclass(frozen=True)
+class UpstreamFile:
+    """A file that upstream offers.
+
+    `version` is PEP 440 normalised, `url` absolute and without fragment, `size` in bytes, `upload_time` UTC as
+    `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`. `yanked` is None or the reason, which may be empty (PEP 592).
+    """
+
+    filename: str
+    kind: Literal["sdist", "wheel"]
+    version: str
+    url: str
+    sha256: str | None
+    size: int | None
+    upload_time: str | None
+    requires_python: str | None
+    yanked: str | None
+
+
+class _Unusable(Exception):
+    """Why a file is left out: a whole sentence."""
+
+
+class FileList:
+    """The files of one page while it is read; `rows` are entries in the form of PEP 691, written by strangers."""
+
+    def __init__(self, project: str, url: str, base: str) -> None:
+        """`url` is where the page came from, `base` what its links are relative to."""
+        self.project = project
+        self.base = base
+        self.schemes = ("file", "http", "https") if url.startswith("file:") else ("http", "https")
+        self.usable: dict[str, UpstreamFile] = {}
+        self.unusable: list[tuple[str, str]] = []
+
+    def take(self, row: Any) -> None:
+        """Judge one entry, into `usable` by file name or into `unusable` as (file name, sentence)."""
+        filename = row.get("filename") if isinstance(row, dict) else None
+        if not isinstance(filename, str) or not filename:
+            self.unusable.append(("", "An entry of the page has no file name."))
+            return
+        try:
+            file = self._read(filename, row)
+            if self.usable.setdefault(filename, file) != file:
+                raise _Unusable(f"{filename} is listed twice, and the two differ: the first one counts.")
+        except (_Unusable, BadFileName) as problem:
+            self.unusable.append((shown(filename), shown(str(problem))))
+
+    def _read(self, filename: str, row: dict[str, Any]) -> UpstreamFile:
+        """What protects people (name, URL, hash, yank) must be right; what only helps is dropped where it is wrong."""
+        name = read_file_name(filename, self.project)
+        size = row.get("size")
+        return UpstreamFile(
+            filename=filename,
+            kind="wheel" if isinstance(name, WheelName) else "sdist",
+            version=str(name.version),
+            url=self._absolute(filename, row.get("url")),
+            sha256=_sha256(filename, row.get("hashes")),
+            size=size if is_number(size) else None,
+            upload_time=_utc(row.get("upload-time")),
+            requires_python=_specifiers(row.get("requires-python")),
+            yanked=_yank(filename, row.get("yanked")),
+        )
+
+    def _absolute(self, filename: str, link: Any) -> str:
+        if not isinstance(link, str) or not link.strip() or len(link) > _LONGEST_URL:
+            raise _Unusable(f"{filename} has no URL of a sensible length.")
+        link = link.strip()
+        if re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", link):
+            raise _Unusable(f"{filename} has a URL with characters that no URL has.")
+        try:
+            url = urljoin(self.base, link).partition("#")[0]
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+            is_url = parts.scheme not in ("http", "https") or (host != "" and host.isascii() and parts.port != 0)
+        except ValueError:
+            is_url = False
+        if not is_url:
+            raise _Unusable(f"{filename} has {link[:200]!r} for a URL, which is none.")
+        if parts.scheme not in self.schemes:
+            raise _Unusable(f"{filename} has a {parts.scheme or 'relative'} URL, but only http and https can be taken.")
+        return quote(url, safe="%/:=&?~#+!$,;'@()*[]|")
+
+
+def _sha256(filename: str, hashes: Any) -> str | None:
+    stated = hashes.get("sha256") if isinstance(hashes, dict) else hashes
+    if stated is None:
+        return None
+    if not isinstance(stated, str) or not re.fullmatch("[0-9A-Fa-f]{64}", stated):
+        raise _Unusable(f"{filename} has a hash that is not a SHA-256.")
+    return stated.lower()
+
+
+def _yank(filename: str, yanked: Any) -> str | None:
+    if yanked is None or yanked is False or yanked == "":
+        return None
+    if yanked is True:
+        return ""
+    if isinstance(yanked, str):
+        return shown(yanked)
+    raise _Unusable(f'{filename} has a "yanked" that is neither true, false nor a reason.')
+
+
+def _utc(stated: Any) -> str | None:
+    try:
+        moment = datetime.fromisoformat(stated)
+        moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=None).isoformat() + "Z"
+
+
+def _specifiers(stated: Any) -> str | None:
+    """Requires-Python as stated; one that cannot be read is no constraint, which is how pip takes it."""
+    if isinstance(stated, str) and len(stated) <= _LONGEST_TEXT and _is_specifier_set(stated.strip()):
+        return stated.strip()
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _is_specifier_set(text: str) -> bool:
+    try:
+        return text.isascii() and text.isprintable() and len(SpecifierSet(text)) > 0
+    except InvalidSpecifier:
+        return False
+
+
+def is_number(value: Any) -> bool:
+    """Whether a stranger's value is a size or a serial: a whole number from 0 that the catalog can hold."""
+    return type(value) is int and 0 <= value <= _LARGEST_NUMBER
+
+
+def shown(text: str) -> str:
+    """Strangers' text made fit to store and show: one line of printable characters, not too long."""
+    letters = (letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:_LONGEST_TEXT])
+    return "".join(letters).strip()

@@ -1,0 +1,270 @@
+"""What an index says: the page of a project and the list of all projects, as JSON or as HTML.
+
+The rules are those of PEP 503, 592, 629, 691, 700, 714 and 792. All of it was written by strangers: it is a page, whose
+files are usable or stand in `unusable` with the reason, or it is a BadPage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, cast
+from urllib.parse import unquote, urljoin
+
+from ..names import is_project_name, normalize
+from .anchors import Anchor, BadHtml, HtmlHead, read_html
+from .files import FileList, UpstreamFile, is_number, shown
+
+JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+HTML_TYPE = "application/vnd.pypi.simple.v1+html"
+PLAIN_HTML_TYPE = "text/html"
+
+Status = Literal["active", "archived", "quarantined", "deprecated"]
+
+
+class BadPage(ValueError):
+    """What came is not a page of an index; the message is what came, to be read after "answered with"."""
+
+
+@dataclass(frozen=True)
+class ProjectPage:
+    """A project as its page shows it. `display_name` is None where the page spells the name normalised only."""
+
+    name: str
+    display_name: str | None
+    serial: int | None
+    status: Status
+    status_reason: str | None
+    files: tuple[UpstreamFile, ...]
+    unusable: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash over all the page says, but for its serial and the order of the files."""
+        said = [
+            self.name,
+            self.display_name,
+            self.status,
+            self.status_reason,
+            sorted((list(vars(file).values()) for file in self.files), key=lambda values: str(values[0])),
+            sorted(self.unusable),
+        ]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RootList:
+    """All projects of an index by normalised name, each with the serial of its last change where the index tells it."""
+
+    serial: int | None
+    projects: dict[str, int | None]
+
+
+def read_project_page(
+    body: bytes, content_type: str, *, project: str, url: str, serial: str | None = None
+) -> ProjectPage:
+    """Read the page of `project` that came from `url`; `serial` is the header X-PyPI-Last-Serial. Raises BadPage."""
+    if _is_json(content_type):
+        return _project_from_json(_json(body), project, url, serial)
+    return _project_from_html(body, project, url, serial)
+
+
+def read_root_list(body: bytes, content_type: str, *, serial: str | None = None) -> RootList:
+    """Read the list of all projects; `serial` is the header X-PyPI-Last-Serial. Raises BadPage."""
+    if _is_json(content_type):
+        return _root_from_json(body, serial)
+    return _root_from_html(body, serial)
+
+
+def _is_json(content_type: str) -> bool:
+    media = content_type.partition(";")[0].strip().lower()
+    if media not in (JSON_TYPE, HTML_TYPE, PLAIN_HTML_TYPE):
+        raise BadPage(f"content of the type {shown(media) or 'unknown'}, which is not one of a package index")
+    return media == JSON_TYPE
+
+
+# ------------------------------------------------------------------ projects
+
+
+def _project_from_json(page: Any, project: str, url: str, serial: str | None) -> ProjectPage:
+    meta = _meta(page)
+    name = page.get("name", project)
+    rows = page.get("files")
+    status = page.get("project-status")
+    if not isinstance(rows, list):
+        raise BadPage('JSON without a list of "files" (PEP 691)')
+    if not isinstance(name, str) or normalize(name) != normalize(project):
+        raise BadPage(f"the page of another project ({shown(name) if isinstance(name, str) else 'without a name'})")
+    if not isinstance(status, dict):
+        status = {}
+    files = FileList(project, url, url)
+    for row in rows:
+        files.take(row)
+    return _page(
+        files,
+        display_name=name if name != normalize(name) and is_project_name(name) else None,
+        serial=read_serial(meta.get("_last-serial"), serial),
+        status=status.get("status", status.get("state")),
+        reason=status.get("reason"),
+    )
+
+
+def _project_from_html(body: bytes, project: str, url: str, serial: str | None) -> ProjectPage:
+    rows: list[dict[str, Any]] = []
+    head = _read_html(body, lambda anchor: rows.append(_row_of_anchor(anchor)))
+    rows = [row for row in rows if row["filename"] not in ("", ".", "..")]
+    own = sum(normalize(row["filename"]).startswith(normalize(project)) for row in rows)
+    _check_links(head, len(rows), own, f"a file of {project}")
+    try:
+        base = urljoin(url, (head.base or "").strip())
+    except ValueError:
+        raise BadPage("HTML whose base URL is not one") from None
+    files = FileList(project, url, base)
+    for row in rows:
+        files.take(row)
+    return _page(
+        files,
+        display_name=None,
+        serial=read_serial(serial, head.serial),
+        status=head.metas.get("pypi:project-status"),
+        reason=head.metas.get("pypi:project-status-reason"),
+    )
+
+
+def _row_of_anchor(anchor: Anchor) -> dict[str, Any]:
+    """A link of a project's page in the words of the JSON form, so that both are judged by the same rules."""
+    said = anchor.attributes
+    href = said.get("href", "")
+    row: dict[str, Any] = {
+        # Not the link's text, which folder listings cut short; pip goes by the URL as well.
+        "filename": unquote(anchor.last_segment),
+        "url": href,
+        "hashes": dict(re.findall(r"(?:^|&)(\w+)=([^&]*)", href.partition("#")[2])),
+        "requires-python": said.get("data-requires-python"),
+    }
+    if "data-yanked" in said:
+        row["yanked"] = said["data-yanked"] or True
+    return row
+
+
+def _page(files: FileList, *, display_name: str | None, serial: int | None, status: Any, reason: Any) -> ProjectPage:
+    special = status in ("archived", "quarantined", "deprecated")
+    return ProjectPage(
+        name=normalize(files.project),
+        display_name=display_name,
+        serial=serial,
+        status=cast("Status", status) if special else "active",
+        status_reason=shown(reason) or None if special and isinstance(reason, str) else None,
+        # A quarantined project offers nothing (PEP 792), whatever its page still lists.
+        files=() if status == "quarantined" else tuple(files.usable.values()),
+        unusable=tuple(files.unusable),
+    )
+
+
+# ------------------------------------------------------------------ the root
+
+
+def _root_from_json(body: bytes, serial: str | None) -> RootList:
+    def shrink(entry: dict[str, Any]) -> Any:
+        """Called for every object as it ends, so that 740,000 dictionaries never exist at once."""
+        name = entry.get("name")
+        if not isinstance(name, str) or "projects" in entry or "api-version" in entry:
+            return entry
+        return (normalize(name), read_serial(entry.get("_last-serial"))) if is_project_name(name) else None
+
+    page = _json(body, shrink)
+    meta = _meta(page)
+    listed = page.get("projects")
+    if not isinstance(listed, list):
+        raise BadPage('JSON without a list of "projects" (PEP 691)')
+    projects: dict[str, int | None] = {}
+    for entry in listed:
+        if isinstance(entry, tuple):
+            _add(projects, *entry)
+    if listed and not projects:
+        raise BadPage("JSON that lists projects, but none with a name")
+    return RootList(read_serial(meta.get("_last-serial"), serial), projects)
+
+
+def _root_from_html(body: bytes, serial: str | None) -> RootList:
+    projects: dict[str, int | None] = {}
+    links = own = 0
+
+    def take(anchor: Anchor) -> None:
+        nonlocal links, own
+        name = unquote(anchor.last_segment)
+        if name in ("", ".", ".."):
+            return
+        links += 1
+        if is_project_name(name) and (
+            # The text is the name (PEP 503), or it is a folder listing, which cuts long ones short.
+            normalize(anchor.text.strip().rstrip("/")) == normalize(name)
+            or re.fullmatch(r"(\./)?[^/?#:]+/", anchor.attributes.get("href", ""))
+        ):
+            own += 1
+            _add(projects, normalize(name), None)
+
+    head = _read_html(body, take)
+    _check_links(head, links, own, "a project")
+    return RootList(read_serial(serial, head.serial), projects)
+
+
+def _add(projects: dict[str, int | None], name: str, serial: int | None) -> None:
+    projects[name] = max(serial or 0, projects.get(name) or 0) or None
+
+
+# ------------------------------------------------------------------ for both
+
+
+def _json(body: bytes, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    try:
+        return json.loads(body, object_hook=object_hook)
+    except RecursionError:
+        raise BadPage("JSON that is nested too deeply") from None
+    except ValueError as error:  # also for numbers of thousands of digits, and bytes that are no text
+        raise BadPage(f"something that is not JSON ({shown(str(error))})") from None
+
+
+def _meta(page: Any) -> dict[str, Any]:
+    """The `meta` of a JSON page, of a version that can be read (PEP 629). Raises BadPage."""
+    meta = page.get("meta") if isinstance(page, dict) else None
+    version = meta.get("api-version") if isinstance(meta, dict) else None
+    if not isinstance(meta, dict) or not isinstance(version, str):
+        raise BadPage('JSON without "meta" and its "api-version" (PEP 691)')
+    _check_version(version)
+    return meta
+
+
+def _read_html(body: bytes, take: Callable[[Anchor], None]) -> HtmlHead:
+    try:
+        head = read_html(body.decode("utf-8", "replace"), take)
+    except BadHtml as error:
+        raise BadPage(f"HTML that {error}") from None
+    _check_version(head.metas.get("pypi:repository-version", "1.0"))
+    return head
+
+
+def _check_version(version: str) -> None:
+    if not re.fullmatch(r"1\.[0-9]+", version.strip()):
+        raise BadPage(f"version {shown(version)} of the simple API, and only version 1 can be read (PEP 629)")
+
+
+def _check_links(head: HtmlHead, links: int, own: int, what: str) -> None:
+    """Tell an index from the other pages a web server may answer with: taken for one they would mean "all is gone"."""
+    if links and not own:
+        raise BadPage(f"HTML with {links} links, none of them to {what}")
+    if not head.looks_like_an_index and own < max(links, 1):
+        raise BadPage(f"HTML that does not look like an index: {own} of its {links} links lead to {what}")
+
+
+def read_serial(*stated: Any) -> int | None:
+    """The first that is a serial, as a number or as digits; indexes write both. Some write 0 for "unknown"."""
+    for value in stated:
+        number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value.strip()) else value
+        if number and is_number(number):
+            return cast("int", number)
+    return None

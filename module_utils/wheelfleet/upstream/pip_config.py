@@ -1,0 +1,107 @@
+"""What pip on this machine is configured for: asked of pip itself, so that no default is written down here."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+#: `pip config list` shows neither the built-in default nor, with several files, which of them wins, and `--help` blots
+#: out passwords. pip's own option parser has the last word on all of that and has been in this place since pip 19.3.
+_ASK_PIP = """
+import json, os
+from pip._internal.commands import create_command
+options = create_command("install").parser.get_default_values()
+print(json.dumps({
+    "index_url": None if options.no_index else options.index_url,
+    "extra_index_urls": options.extra_index_urls,
+    "cert": options.cert or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE"),
+    "client_cert": options.client_cert,
+    "proxy": options.proxy,
+    "trusted_hosts": options.trusted_hosts,
+    "timeout": options.timeout,
+}))
+"""
+
+
+class PipConfigError(Exception):
+    """pip could not be asked what it is configured for; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class PipSettings:
+    """What `pip install` would use here. URLs may hold credentials: never show them as they are.
+
+    `index_url` is pip's built-in default if nothing else is configured, and None under `no-index`. `timeout` is in
+    seconds. `extra_index_urls` are what pip installs from as well, but they are not upstream: Raspberry Pi OS names the
+    public Pi index there.
+    """
+
+    index_url: str | None
+    extra_index_urls: tuple[str, ...]
+    cert: str | None
+    client_cert: str | None
+    proxy: str | None
+    trusted_hosts: tuple[str, ...]
+    timeout: float
+
+
+def pip_settings(python: str = sys.executable) -> PipSettings:
+    """Ask the pip of an interpreter (22 to 26 tried): environment over `[install]` over `[global]`, over all its files.
+
+    Raises PipConfigError.
+    """
+    try:
+        # From "/", lest a folder named pip in the current one is taken for pip.
+        asked = subprocess.run(
+            [python, "-c", _ASK_PIP], cwd="/", capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PipConfigError(f"{python} could not be run to ask its pip what it is configured for: {error}.") from None
+    if asked.returncode != 0:
+        complaint = (asked.stderr or asked.stdout).strip().splitlines()
+        reason = redacted(complaint[-1]) if complaint else f"exit status {asked.returncode}"
+        raise PipConfigError(
+            f"The pip of {python} cannot say what it is configured for ({reason}); "
+            f"put that right until `{python} -m pip config list` works."
+        )
+    said = json.loads(asked.stdout.splitlines()[-1])
+    return PipSettings(
+        index_url=said["index_url"],
+        extra_index_urls=tuple(said["extra_index_urls"]),
+        cert=said["cert"],
+        client_cert=said["client_cert"],
+        proxy=said["proxy"] or None,
+        trusted_hosts=tuple(said["trusted_hosts"]),
+        timeout=float(said["timeout"]),
+    )
+
+
+def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:
+    """Take `user:password@` out of a URL: the URL to show and to ask, and the two, decoded, if there were any.
+
+    A lone user (a token, with many private indexes) comes with an empty password.
+    """
+    shown, userinfo = split_userinfo(url)
+    if not userinfo:
+        return shown, None
+    user, _, password = userinfo.partition(":")
+    return shown, (unquote(user), unquote(password))
+
+
+def split_userinfo(url: str) -> tuple[str, str]:
+    """The same with the credentials as they stand in the URL, percent-encoded; empty if there are none."""
+    scheme, separator, rest = url.partition("://")
+    authority, *path = re.split(r"(?=[/?#])", rest, maxsplit=1)
+    userinfo, at, host = authority.rpartition("@")
+    if not separator or not at:
+        return url, ""
+    return f"{scheme}://{host}{''.join(path)}", userinfo
+
+
+def redacted(text: str) -> str:
+    """A sentence without the credentials of the URLs in it."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)

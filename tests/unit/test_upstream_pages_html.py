@@ -1,0 +1,99 @@
+"""Project pages in HTML tell what JSON tells; what is not an index, or not all of it, is a BadPage."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+from wheelfleet.upstream.pages import HTML_TYPE, BadPage, read_project_page
+
+from tests.support.page_samples import MARK, SDIST, SHA256, URL, read_html, read_json
+
+
+def test_an_html_page_tells_what_the_json_page_tells_except_sizes_and_times() -> None:
+    page = read_html(
+        f"""<!DOCTYPE html><html><head>{MARK}
+        <meta name="pypi:project-status" content="deprecated">
+        <meta name="pypi:project-status-reason" content="old &amp; tired">
+        <title>Links for foo</title></head><body><h1>Links for foo</h1>
+        <a href="https://files.example/a/Foo-1.0.tar.gz#sha256={SHA256}" data-requires-python="&gt;=3.8,&lt;4"
+           data-core-metadata="sha256=00" data-yanked>Foo-1.0.tar.gz</a><br/>
+        <A HREF='foo-1.1-py3-none-any.whl' DATA-YANKED="bro&quot;ken">foo-1.1-py3-none-any.whl</A>
+        <a href="/files/foo-1.2.tar.gz#md5=0011">foo-1.2.tar.gz</a>
+        </body></html><!--SERIAL 42-->"""
+    )
+    assert (page.serial, page.status, page.status_reason) == (42, "deprecated", "old & tired")
+    assert [(file.url, file.sha256, file.requires_python, file.yanked) for file in page.files] == [
+        ("https://files.example/a/Foo-1.0.tar.gz", SHA256, ">=3.8,<4", ""),
+        ("https://index.example/simple/foo/foo-1.1-py3-none-any.whl", None, None, 'bro"ken'),
+        ("https://index.example/files/foo-1.2.tar.gz", None, None, None),
+    ]
+
+
+def test_both_forms_of_a_page_are_one_content() -> None:
+    row = {key: value for key, value in SDIST.items() if key not in ("size", "upload-time")}
+    anchor = f'<a href="{SDIST["url"]}" data-requires-python="{html.escape(str(SDIST["requires-python"]))}">x</a>'
+    assert read_html(MARK + anchor).digest == read_json(row).digest
+
+
+def test_links_are_relative_to_the_base_of_the_page() -> None:
+    page = read_html(f'{MARK}<base href="/pool/"><base href="/not/"><a href="Foo-1.0.tar.gz">x</a>')
+    assert page.files[0].url == "https://index.example/pool/Foo-1.0.tar.gz"
+
+
+def test_the_base_cannot_lead_into_this_machine() -> None:
+    page = read_html(f'{MARK}<base href="file:///srv/"><a href="Foo-1.0.tar.gz">x</a>')
+    assert page.files == ()
+    assert "file URL" in page.unusable[0][1]
+
+
+def test_the_header_tells_the_serial_of_an_html_page() -> None:
+    assert read_html(f"{MARK}<!--SERIAL 42-->", serial="43").serial == 43
+    assert read_html(MARK).serial is None
+
+
+def test_a_web_servers_folder_listing_is_a_page_too() -> None:
+    page = read_html(
+        """<html><head><title>Index of /simple/foo</title></head><body><h1>Index of /simple/foo</h1>
+        <a href="?C=N;O=D">Name</a> <a href="../">Parent Directory</a>
+        <a href="foo-1.0.tar.gz">foo-1.0.ta..&gt;</a> <a href="foo%2D1.1.tar.gz">foo-1.1.tar.gz</a></body></html>"""
+    )
+    assert [file.version for file in page.files] == ["1.0", "1.1"]
+    assert page.unusable == ()
+
+
+def test_a_page_without_any_head_is_believed_when_all_its_links_are_files_of_the_project() -> None:
+    assert len(read_html('<a href="foo-1.0.tar.gz">foo-1.0.tar.gz</a><a href="foo-1.0.exe">foo-1.0.exe</a>').files) == 1
+
+
+def test_a_project_without_files_is_believed_when_the_page_says_that_it_is_an_index() -> None:
+    assert read_html(f"<html><head>{MARK}</head></html>").files == ()
+    assert read_html("<html><h1>Links for foo</h1></html>").files == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("", "does not look like an index"),
+        ("<html><body>Please log in</body></html>", "does not look like an index"),
+        ("<title>Links for foo</title><a href='/login'>Log in</a>", "none of them to a file of foo"),
+        ("<a href='foo-1.0.tar.gz'>x</a><a href='/login'>Log in</a>", "does not look like an index"),
+        ('<meta name="pypi:repository-version" content="2.0">', "version 2.0"),
+        (f'{MARK}<a href="foo-1.0.tar.gz">foo-1.0', "breaks off"),
+        (f'{MARK}<a href="foo-1.0.tar.gz">foo-1.0.tar.gz</a><a href="foo-2', "breaks off"),
+        (f"{MARK}<!-- ", "breaks off"),
+        (f"{MARK}<![spam[", "not HTML"),
+        (f'{MARK}<base href="http://[">', "base URL"),
+    ],
+)
+def test_html_that_is_no_whole_project_page_is_a_bad_page(body: str, why: str) -> None:
+    with pytest.raises(BadPage, match=why):
+        read_html(body)
+
+
+@pytest.mark.parametrize("piece", ["<", "<a", "<a ", '<a href="', "<!--", "</", "<a><b>x</b>", "<a href=foo-1.tar.gz>"])
+def test_megabytes_of_hostile_html_cost_no_more_than_their_size(piece: str) -> None:
+    """A quadratic reader would need hours for this; pytest would not come back."""
+    body = MARK.encode() + piece.encode() * ((2 << 20) // len(piece))
+    with pytest.raises(BadPage):
+        read_project_page(body, HTML_TYPE, project="foo", url=URL)
