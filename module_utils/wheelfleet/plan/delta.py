@@ -1,0 +1,324 @@
+"""Step 1, the delta: ask upstream what changed for the projects in scope, and let verdicts and queue follow.
+
+Network first, catalog second: answers stream in from the client's threads and are written in short transactions, so
+that a kill loses at most one chunk of answers, which the next run asks for again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from packaging.utils import canonicalize_name
+
+from ..catalog.database import Catalog
+from ..catalog.meta import get_meta, set_meta
+from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
+from .builders import offered_targets, record_builders, targets_fingerprint
+from .everything import read_everything
+from .queue import Progress, forgive, progress, release_expired
+from .record import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
+from .requirements import (
+    Resolution,
+    Resolve,
+    confirm_resolutions,
+    pinned_wishes,
+    record_resolution,
+    resolution_problems,
+    to_resolve,
+)
+from .scope import Policy, Scope, Wish, digest
+from .verdicts import CHUNK, judge_project, unjudged, verdict_counts, wishes_by_name
+
+T = TypeVar("T")
+
+
+@dataclass
+class Delta:
+    """What a delta found and did; counts are projects unless they say otherwise."""
+
+    asked: int = 0
+    changed: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    troubles: dict[str, str] = field(default_factory=dict)
+    resolve: list[Resolve] = field(default_factory=list)
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    verdicts_changed: int = 0
+    resolved: int = 0
+    forgiven: int = 0
+    queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
+    would_build: list[str] = field(default_factory=list)
+
+    @property
+    def anything_changed(self) -> bool:
+        """Whether the catalog says anything else than before."""
+        return bool(self.changed or self.verdicts_changed or self.resolved or self.forgiven)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to ask; `changelog_url` is the XML-RPC hint's address or None, `retry` what the operator forgives.
+
+    With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects
+    never read are asked for. With `rehearse` all is undone at the end: check mode. `show` is told now and then how many
+    projects of how many were asked for.
+    """
+
+    run: str
+    changelog_url: str | None = None
+    retry: tuple[str, ...] = ()
+    rehearse: bool = False
+    resolutions: Sequence[Mapping[str, Any]] | None = None
+    show: Callable[[int, int], None] = lambda done, total: None
+
+
+def run_delta(
+    catalog: Catalog,
+    upstream: Upstream,
+    scope: Scope,
+    policy: Policy,
+    builders: Mapping[str, Mapping[str, Any]],
+    options: Options,
+    now: Callable[[], float] = time.time,
+) -> Delta:
+    """Bring the catalog up to date with upstream, scope, policy and builders, and say what is in the queue.
+
+    Raises UpstreamUnreachable when nothing answered at all, BadScope for an inventory that cannot be meant.
+    """
+    if options.rehearse:
+        with catalog.writing(rehearse=True) as db:
+            return _Run(catalog, db, upstream, scope, policy, builders, options, now).run()
+    return _Run(catalog, None, upstream, scope, policy, builders, options, now).run()
+
+
+class _Run:
+    """One delta; holds what its steps share."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        rehearsal: sqlite3.Connection | None,
+        upstream: Upstream,
+        scope: Scope,
+        policy: Policy,
+        builders: Mapping[str, Mapping[str, Any]],
+        options: Options,
+        now: Callable[[], float],
+    ) -> None:
+        self.catalog = catalog
+        self.rehearsal = rehearsal
+        self.upstream = upstream
+        self.scope = scope
+        self.policy = policy
+        self.builders = builders
+        self.options = options
+        self.now = now
+        self.delta = Delta()
+        self.root_has_serials = True
+
+    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Do a change in its own short transaction, or inside the rehearsal's."""
+        if self.rehearsal is not None:
+            return change(self.rehearsal)
+        with self.catalog.writing() as db:
+            return change(db)
+
+    def run(self) -> Delta:
+        db = self.catalog.db
+        if self.rehearsal is None:
+            release_expired(self.catalog, self.now(), self.policy.tries)
+        self.write(self._notice_another_upstream)
+        self.write(lambda db: record_builders(db, self.builders, self.now()))
+        targets = offered_targets(db)
+        for resolution in self.options.resolutions or ():
+            answer = Resolution.from_data(resolution)
+            self.delta.resolved += self.write(partial(record_resolution, resolution=answer, now=self.now()))
+        wishes = [*self.scope.wishes, *pinned_wishes(db, self.scope.requirements, targets)]
+        self.write(lambda db: self._put_in_scope(db, {wish.name: wish.spelled or wish.name for wish in wishes}))
+        if self.scope.everything and self.options.resolutions is None:
+            everything = read_everything(
+                self.upstream, self.write, {w.name for w in wishes}, self.options.changelog_url
+            )
+            self.root_has_serials = everything.has_serials
+            self.delta.troubles |= everything.troubles
+        self._ask(wishes)
+        self._judge(wishes, targets)
+        # Classes are spelled like normalised names, so one form serves classes and projects.
+        retry = [canonicalize_name(word) for word in self.options.retry]
+        self.delta.forgiven = self.write(lambda db: forgive(db, retry, self.policy.tries))
+        if self.options.resolutions is not None:
+            self.write(confirm_resolutions)
+        self.delta.resolve = to_resolve(db, self.scope.requirements, targets)
+        for sentence in resolution_problems(db, self.scope.requirements):
+            self.delta.troubles["(requirements)"] = sentence
+        self.delta.verdicts = verdict_counts(db)
+        self.delta.queue = progress(self.catalog, self.options.run)
+        self.delta.would_build = _would_build(db)
+        return self.delta
+
+    # ------------------------------------------------------------------ scope
+
+    def _notice_another_upstream(self, db: sqlite3.Connection) -> None:
+        """Serials and tags mean something to the index that gave them only; pages are compared by content then."""
+        if get_meta(db, "index_url") == self.upstream.index_url:
+            return
+        db.execute(
+            """
+            UPDATE project
+            SET have_serial = NULL, want_serial = NULL, etag = NULL, last_modified = NULL, retry_at = NULL
+            """
+        )
+        set_meta(db, "root", None)
+        set_meta(db, "changelog_serial", None)
+        set_meta(db, "index_url", self.upstream.index_url)
+
+    def _put_in_scope(self, db: sqlite3.Connection, names: Mapping[str, str]) -> None:
+        """Named projects are in scope whatever the root list says; what nobody names any more leaves it.
+
+        `names` maps to how people spell them; where upstream spells a name itself, its page corrects that.
+        """
+        for name, spelled in names.items():
+            db.execute(
+                """
+                INSERT INTO project (name, display_name, in_scope) VALUES (:name, :spelled, 1)
+                ON CONFLICT (name) DO UPDATE SET
+                    judged = judged AND in_scope, in_scope = 1,
+                    display_name = CASE display_name WHEN name THEN :spelled ELSE display_name END
+                WHERE NOT in_scope OR (display_name = name AND display_name <> :spelled)
+                """,
+                {"name": name, "spelled": spelled},
+            )
+        if not self.scope.everything:
+            for row in db.execute("SELECT id, name FROM project WHERE in_scope").fetchall():
+                if row["name"] not in names:
+                    db.execute("UPDATE project SET in_scope = 0, judged = 0, problem = NULL WHERE id = ?", (row["id"],))
+
+    # -------------------------------------------------------------------- ask
+
+    def _ask(self, wishes: Iterable[Wish]) -> None:
+        rows = list(self._to_ask({wish.name for wish in wishes}))
+        ids = {row["name"]: row["id"] for row in rows}
+        requests = (
+            ProjectRequest(
+                name=row["name"],
+                etag=row["etag"],
+                last_modified=row["last_modified"],
+                want_serial=row["want_serial"],
+                have_serial=row["have_serial"],
+                have_digest=row["page_digest"],
+                known=row["state"] in ("present", "quarantined"),
+            )
+            for row in rows
+        )
+        self.delta.asked += len(rows)
+        done = 0
+        for answers in _chunks(self.upstream.projects(requests), CHUNK):
+            self.write(partial(self._record_answers, answers=answers, ids=ids))
+            done += len(answers)
+            self.options.show(done, len(rows))
+        present = {row["name"] for row in rows if row["state"] == "present"}
+        self.write(partial(self._record_absences, ids=ids, present=present))
+
+    def _to_ask(self, named: set[str]) -> Iterator[sqlite3.Row]:
+        db = self.catalog.db
+        now = self.now()
+        columns = "id, name, state, etag, last_modified, want_serial, have_serial, page_digest, retry_at"
+        if self.options.resolutions is not None:
+            query = f"SELECT {columns} FROM project WHERE in_scope AND state = 'new' ORDER BY id"
+        elif self.scope.everything and self.root_has_serials:
+            query = f"""
+                SELECT {columns} FROM project
+                WHERE in_scope AND (have_serial IS NULL OR have_serial < want_serial OR problem IS NOT NULL) ORDER BY id
+            """
+        else:
+            # What left the scope while wheels of it are published: yanks and deletions must still arrive.
+            query = f"""
+                SELECT {columns} FROM project WHERE in_scope OR EXISTS (
+                    SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id)
+                ORDER BY id
+            """
+        for row in db.execute(query):
+            if row["retry_at"] is None or row["retry_at"] <= now:
+                yield row
+
+    def _record_answers(self, db: sqlite3.Connection, answers: list[tuple[str, Any]], ids: Mapping[str, int]) -> None:
+        for name, answer in answers:
+            project_id = ids[name]
+            if isinstance(answer, Page):
+                changed = record_page(
+                    db,
+                    project_id,
+                    answer.page,
+                    etag=answer.etag,
+                    last_modified=answer.last_modified,
+                    now=self.now(),
+                )
+                if changed:
+                    self.delta.changed.append(name)
+            elif isinstance(answer, Unchanged):
+                record_unchanged(
+                    db, project_id, serial=answer.serial, etag=answer.etag, last_modified=answer.last_modified
+                )
+            elif isinstance(answer, Absent):
+                self.delta.absent.append(name)
+            elif isinstance(answer, Stale):
+                self.delta.troubles[name] = answer.sentence
+                record_trouble(db, project_id, answer.sentence, None)
+            else:
+                self.delta.troubles[name] = answer.sentence
+                wait = answer.retry_after
+                record_trouble(db, project_id, answer.sentence, self.now() + wait if wait else None)
+
+    def _record_absences(self, db: sqlite3.Connection, ids: Mapping[str, int], present: set[str]) -> None:
+        doubt = doubt_absences(db, self.delta.absent, present, self.now())
+        for name in self.delta.absent:
+            if doubt and name in present:
+                self.delta.troubles[name] = doubt
+                record_trouble(db, ids[name], doubt, None)
+            elif record_absence(db, ids[name]):
+                self.delta.changed.append(name)
+
+    # ------------------------------------------------------------------ judge
+
+    def _judge(self, wishes: list[Wish], targets: list[Any]) -> None:
+        by_name = wishes_by_name(wishes)
+        judged_under = digest(
+            self.scope.fingerprint(self.policy), targets_fingerprint(targets), [str(wish) for wish in wishes]
+        )
+        if get_meta(self.catalog.db, "judged_under") != judged_under:
+            self.write(lambda db: db.execute("UPDATE project SET judged = 0 WHERE judged"))
+            self.write(lambda db: set_meta(db, "judged_under", judged_under))
+        everything = [Wish(canonicalize_name("everything"), "", self.scope.newest)] if self.scope.everything else []
+
+        def judge_chunk(db: sqlite3.Connection, chunk: list[int]) -> None:
+            for project_id in chunk:
+                row = db.execute("SELECT name, in_scope FROM project WHERE id = ?", (project_id,)).fetchone()
+                mine = [*by_name.get(row["name"], []), *everything] if row["in_scope"] else []
+                self.delta.verdicts_changed += judge_project(db, project_id, mine, targets, self.policy, self.now())
+
+        for chunk in _chunks(iter(unjudged(self.catalog.db, self.now())), CHUNK):
+            self.write(partial(judge_chunk, chunk=chunk))
+
+
+def _would_build(db: sqlite3.Connection, most: int = 200) -> list[str]:
+    """The queue in people's words, for check mode and the terminal."""
+    rows = db.execute(
+        """
+        SELECT p.name, r.version, t.name AS target FROM wanted w
+        JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id JOIN target t ON t.id = w.target_id
+        WHERE w.need = 'now' AND w.target_id IN (SELECT target_id FROM offer)
+        ORDER BY w.predicted_seconds DESC, p.name LIMIT ?
+        """,
+        (most,),
+    )
+    return [f"{row['name']} {row['version']} for {row['target']}" for row in rows]
+
+
+def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    while chunk := list(islice(items, size)):
+        yield chunk

@@ -1,0 +1,230 @@
+"""The verdict on each release of a project for each target: build it, leave it to upstream, skip it, or pass it over.
+
+The choice of releases is pip's: among the versions that match, the newest for which the target would find a file it
+may use (a wheel whose tags it has, or an sdist), counting Requires-Python, yanks (PEP 592) and pre-releases (PEP 440)
+as pip counts them. Pure functions over plain data; `delta.py` moves them in and out of the catalog.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from .scope import Policy, Wish
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a wheel is built for: `tags` is the interpreter's full tag set as packaging.tags reads it."""
+
+    id: int
+    name: str
+    python_version: Version
+    tags: frozenset[str]
+    preference: int = 0
+
+
+@dataclass(frozen=True)
+class File:
+    """A file upstream offers; `yanked` is None or the reason; `uploaded` is in epoch seconds, None if unknown."""
+
+    id: int
+    filename: str
+    kind: str
+    size: int | None = None
+    uploaded: float | None = None
+    requires_python: str | None = None
+    yanked: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of a project with upstream's files for it."""
+
+    id: int
+    version: Version
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What should happen to a release on a target, and why. `sdist` is what a build would start from."""
+
+    release_id: int
+    target_id: int
+    verdict: str
+    reason: str
+    sdist: File | None = None
+
+
+@dataclass
+class Judgement:
+    """All verdicts on a project; `again_at` is when time alone would change one of them (a cool-down's end)."""
+
+    verdicts: dict[tuple[int, int], Verdict] = field(default_factory=dict)
+    again_at: float | None = None
+
+
+#: When several wishes speak of one release, the stronger verdict stands.
+_STRENGTH = {"passed": 0, "skip": 1, "upstream": 2, "build": 3}
+
+
+def judge(
+    name: str,
+    releases: Iterable[Release],
+    wishes: Iterable[Wish],
+    targets: Iterable[Target],
+    policy: Policy,
+    now: float,
+) -> Judgement:
+    """Give the verdict for every release × target some wish speaks of."""
+    newest_first = sorted(releases, key=lambda release: release.version, reverse=True)
+    judgement = Judgement()
+    for wish in wishes:
+        for target in targets:
+            if wish.targets is None or target.id in wish.targets:
+                _judge_wish(name, newest_first, wish, target, policy, now, judgement)
+    return judgement
+
+
+def installable(filename: str, tags: frozenset[str]) -> bool:
+    """Whether a wheel's file name carries a tag of the target: pip's own judgement (PEP 425)."""
+    try:
+        return any(str(tag) in tags for tag in parse_wheel_filename(filename)[3])
+    except InvalidWheelFilename:
+        return False
+
+
+def epoch_seconds(upload_time: str | None) -> float | None:
+    """PEP 700's upload-time as epoch seconds; None when upstream does not say or says nonsense."""
+    if not upload_time:
+        return None
+    try:
+        return datetime.datetime.fromisoformat(upload_time.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
+
+
+def _judge_wish(
+    name: str,
+    newest_first: list[Release],
+    wish: Wish,
+    target: Target,
+    policy: Policy,
+    now: float,
+    judgement: Judgement,
+) -> None:
+    specifier = SpecifierSet(wish.specifier)
+    matching = [r for r in newest_first if specifier.contains(r.version, prereleases=True)]
+    pinned = any(s.operator in ("==", "===") and not s.version.endswith(".*") for s in specifier)
+    prereleases = policy.prereleases == "always" or bool(specifier.prereleases)
+    verdicts, chosen = _choose(name, matching, wish.newest, target, policy, now, judgement, pinned, prereleases)
+    if not chosen and not prereleases and policy.prereleases == "if-only":
+        # As pip: a project that has nothing but pre-releases is served from them.
+        verdicts, _ = _choose(name, matching, wish.newest, target, policy, now, judgement, pinned, True)
+    for verdict in verdicts:
+        key = (verdict.release_id, verdict.target_id)
+        known = judgement.verdicts.get(key)
+        if known is None or _STRENGTH[verdict.verdict] > _STRENGTH[known.verdict]:
+            judgement.verdicts[key] = verdict
+
+
+def _choose(
+    name: str,
+    matching: list[Release],
+    newest: int | None,
+    target: Target,
+    policy: Policy,
+    now: float,
+    judgement: Judgement,
+    pinned: bool,
+    prereleases: bool,
+) -> tuple[list[Verdict], int]:
+    """Walk from the newest release down until `newest` of them were chosen."""
+    verdicts: list[Verdict] = []
+    chosen = 0
+    for release in matching:
+        if newest is not None and chosen >= newest:
+            break
+        why_not = None
+        usable: list[File] = []
+        if release.version.is_prerelease and not prereleases:
+            why_not = f"a pre-release (controller_prereleases is {policy.prereleases})"
+        else:
+            usable, why_not, ripe_at = _usable(release.files, target, policy, now, pinned)
+            if ripe_at is not None:
+                judgement.again_at = min(ripe_at, judgement.again_at or ripe_at)
+        if why_not:
+            verdicts.append(Verdict(release.id, target.id, "passed", why_not))
+            continue
+        chosen += 1
+        verdicts.append(_verdict(name, release, usable, target, policy))
+    return verdicts, chosen
+
+
+def _verdict(name: str, release: Release, usable: list[File], target: Target, policy: Policy) -> Verdict:
+    sdist = min((f for f in usable if f.kind == "sdist"), key=_sdist_order, default=None)
+    wheel = next((f for f in usable if f.kind == "wheel"), None)
+    for skip in policy.skip:
+        if skip.matches(name, release.version, target.name):
+            return Verdict(release.id, target.id, "skip", f"skip list: {skip.reason}")
+    if wheel is not None:
+        if policy.build == "missing" or sdist is None:
+            return Verdict(release.id, target.id, "upstream", f"upstream serves {wheel.filename}")
+        if wheel.filename.endswith("-none-any.whl"):
+            reason = f"upstream serves the pure wheel {wheel.filename}, which is never shadowed"
+            return Verdict(release.id, target.id, "upstream", reason)
+        return Verdict(release.id, target.id, "build", "controller_build is always", sdist)
+    return Verdict(release.id, target.id, "build", "upstream has no wheel this target can install", sdist)
+
+
+def _usable(
+    files: Iterable[File], target: Target, policy: Policy, now: float, pinned: bool
+) -> tuple[list[File], str | None, float | None]:
+    """The files pip on the target could use; if none, why not, and when waiting alone would help."""
+    usable: list[File] = []
+    reasons: Mapping[str, str] = {}
+    ripe_at: float | None = None
+    for file in files:
+        if file.kind == "wheel" and not installable(file.filename, target.tags):
+            reasons = {**reasons, "binary": "no sdist: upstream has only wheels for other platforms"}
+        elif file.yanked is not None and not (policy.yanked or pinned):
+            reason = f"yanked: {file.yanked}" if file.yanked else "yanked"
+            reasons = {**reasons, "yanked": f"{reason} (controller_yanked is false)"}
+        elif not allows_python(file.requires_python, target.python_version):
+            needs = f"needs Python {file.requires_python}, the target has {target.python_version}"
+            reasons = {**reasons, "python": needs}
+        elif file.uploaded is not None and file.uploaded + policy.cooldown_hours * 3600 > now:
+            ripe = file.uploaded + policy.cooldown_hours * 3600
+            ripe_at = min(ripe, ripe_at or ripe)
+            until = datetime.datetime.fromtimestamp(ripe, datetime.timezone.utc)
+            cooling = f"cooling down until {until:%Y-%m-%d %H:%M} UTC (controller_cooldown_hours)"
+            reasons = {**reasons, "cooling": cooling}
+        else:
+            usable.append(file)
+    if usable:
+        return usable, None, ripe_at
+    for kind in ("cooling", "yanked", "python", "binary"):
+        if kind in reasons:
+            return usable, reasons[kind], ripe_at
+    return usable, "upstream lists no file that pip can use", ripe_at
+
+
+def allows_python(requires_python: str | None, version: Version) -> bool:
+    """Whether Requires-Python admits the version; as pip does, an unreadable one admits every Python."""
+    if not requires_python:
+        return True
+    try:
+        return SpecifierSet(requires_python).contains(version, prereleases=True)
+    except InvalidSpecifier:
+        return True
+
+
+def _sdist_order(file: File) -> tuple[int, str]:
+    """Of several sdists of one release the .tar.gz, which PEP 625 made the only form, then by name."""
+    return (0 if file.filename.endswith(".tar.gz") else 1, file.filename)

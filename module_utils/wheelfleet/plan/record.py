@@ -1,0 +1,189 @@
+"""What upstream said about one project, as rows of the catalog. Rows change only where the page did."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from ..catalog.meta import get_meta, set_meta
+from ..upstream.pages import ProjectPage
+
+#: So many known projects gone in one run, and more than half of those asked for, are doubted for so many seconds.
+MASS_ABSENCE = 10
+MASS_ABSENCE_SECONDS = 24 * 3600.0
+
+
+def record_page(
+    db: sqlite3.Connection,
+    project_id: int,
+    page: ProjectPage,
+    *,
+    etag: str | None,
+    last_modified: str | None,
+    now: float,
+) -> bool:
+    """Make the rows of a project say what its page says; returns whether anything a verdict or page shows changed.
+
+    A serial never goes backwards: the client hands on only pages at least as new as the ones known.
+    """
+    before = db.execute("SELECT state, page_digest FROM project WHERE id = ?", (project_id,)).fetchone()
+    state = "quarantined" if page.status == "quarantined" else "present"
+    db.execute(
+        """
+        UPDATE project SET state = :state, display_name = coalesce(:display, display_name), page_digest = :digest,
+            have_serial = coalesce(:serial, have_serial), want_serial = max(coalesce(want_serial, :serial), :serial),
+            etag = :etag, last_modified = :last_modified, read_at = :now, problem = NULL, retry_at = NULL
+        WHERE id = :id
+        """,
+        {
+            "state": state,
+            "display": page.display_name,
+            "digest": page.digest,
+            "serial": page.serial,
+            "etag": etag,
+            "last_modified": last_modified,
+            "now": now,
+            "id": project_id,
+        },
+    )
+    if before["page_digest"] == page.digest and before["state"] == state:
+        return False
+    _record_files(db, project_id, page if state == "present" else None)
+    mark_changed(db, project_id)
+    return True
+
+
+def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
+    """Upstream has no such project: never had it (`absent`), or has it no longer (`deleted`)."""
+    (state,) = db.execute("SELECT state FROM project WHERE id = ?", (project_id,)).fetchone()
+    new_state = "absent" if state in ("new", "absent") else "deleted"
+    db.execute(
+        """
+        UPDATE project SET state = ?, etag = NULL, last_modified = NULL, page_digest = NULL, problem = NULL,
+            retry_at = NULL
+        WHERE id = ?
+        """,
+        (new_state, project_id),
+    )
+    if state == new_state:
+        return False
+    _record_files(db, project_id, None)
+    mark_changed(db, project_id)
+    return True
+
+
+def doubt_absences(db: sqlite3.Connection, absent: Sequence[str], present: set[str], now: float) -> str | None:
+    """Whether to doubt that the projects of `absent` which were present are gone, as a sentence; None to believe it.
+
+    A mirror that lost its data answers like one whose projects were all deleted: so much at once is believed
+    only when upstream still says so after a day.
+    """
+    gone = sum(name in present for name in absent)
+    if gone < MASS_ABSENCE or gone <= len(present) / 2:
+        set_meta(db, "mass_absence_since", None)
+        return None
+    since = float(get_meta(db, "mass_absence_since") or now)
+    if now >= since + MASS_ABSENCE_SECONDS:
+        return None
+    set_meta(db, "mass_absence_since", str(since))
+    return f"Upstream says that {gone} of {len(present)} projects are gone; it is believed if it says so for a day."
+
+
+def record_unchanged(
+    db: sqlite3.Connection, project_id: int, *, serial: int | None, etag: str | None, last_modified: str | None
+) -> None:
+    """The page is the one we know. Written only where that ends a problem or tells more than we knew."""
+    row = db.execute("SELECT * FROM project WHERE id = ?", (project_id,)).fetchone()
+    known = {column: row[column] for column in ("have_serial", "etag", "last_modified", "problem", "retry_at")}
+    now = {
+        "have_serial": max((s for s in (known["have_serial"], serial) if s is not None), default=None),
+        "etag": etag or known["etag"],
+        "last_modified": last_modified or known["last_modified"],
+        "problem": None,
+        "retry_at": None,
+    }
+    if now != known:
+        db.execute(
+            """
+            UPDATE project SET have_serial = :have_serial, etag = :etag, last_modified = :last_modified,
+                problem = :problem, retry_at = :retry_at
+            WHERE id = :id
+            """,
+            {**now, "id": project_id},
+        )
+
+
+def record_trouble(db: sqlite3.Connection, project_id: int, sentence: str, retry_at: float | None) -> None:
+    """The project could not be read this time; it stays on the list and what we know of it stands."""
+    db.execute(
+        "UPDATE project SET problem = ?, retry_at = ? WHERE id = ? AND (problem IS NOT ? OR retry_at IS NOT ?)",
+        (sentence, retry_at, project_id, sentence, retry_at),
+    )
+
+
+def mark_changed(db: sqlite3.Connection, project_id: int) -> None:
+    """Judge the project again, and render its pages again if it has any."""
+    db.execute(
+        """
+        UPDATE project SET judged = 0,
+            pages_stale = pages_stale OR EXISTS (
+                SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id)
+        WHERE id = ?
+        """,
+        (project_id,),
+    )
+
+
+def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | None) -> None:
+    known = {
+        (row["version"], row["filename"]): row
+        for row in db.execute(
+            "SELECT r.version, f.* FROM release r JOIN upstream_file f ON f.release_id = r.id WHERE r.project_id = ?",
+            (project_id,),
+        )
+    }
+    releases = {
+        row["version"]: row["id"]
+        for row in db.execute("SELECT id, version FROM release WHERE project_id = ?", (project_id,))
+    }
+    listed = set()
+    for file in page.files if page else ():
+        key = (file.version, file.filename)
+        listed.add(key)
+        if file.version not in releases:
+            inserted = db.execute("INSERT INTO release (project_id, version) VALUES (?, ?)", (project_id, file.version))
+            releases[file.version] = int(inserted.lastrowid or 0)
+        row = {
+            "release_id": releases[file.version],
+            "filename": file.filename,
+            "kind": file.kind,
+            "url": file.url,
+            "sha256": file.sha256,
+            "size": file.size,
+            "upload_time": file.upload_time,
+            "requires_python": file.requires_python,
+            "yanked": file.yanked,
+        }
+        old = known.get(key)
+        if old is None:
+            db.execute(
+                """
+                INSERT INTO upstream_file
+                    (release_id, filename, kind, url, sha256, size, upload_time, requires_python, yanked)
+                VALUES
+                    (:release_id, :filename, :kind, :url, :sha256, :size, :upload_time, :requires_python, :yanked)
+                """,
+                row,
+            )
+        elif any(old[column] != value for column, value in row.items()):
+            db.execute(
+                """
+                UPDATE upstream_file SET url = :url, sha256 = :sha256, size = :size, upload_time = :upload_time,
+                    requires_python = :requires_python, yanked = :yanked
+                WHERE release_id = :release_id AND filename = :filename
+                """,
+                row,
+            )
+    db.executemany(
+        "DELETE FROM upstream_file WHERE id = ?", [(row["id"],) for key, row in known.items() if key not in listed]
+    )

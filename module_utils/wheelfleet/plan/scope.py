@@ -1,0 +1,183 @@
+"""What the operator wants: the scope (which releases) and the policy (under which conditions).
+
+Both come from inventory variables as plain data; here they become types, and every mistake in them one sentence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+
+class BadScope(Exception):
+    """The inventory asks for something that cannot be meant; the message names the variable, the value and the cure."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The newest releases of one project that match a specifier.
+
+    `newest` counts releases, None means all of them. `targets` limits the wish to some targets (by id), as a
+    resolved requirements file does; None means every target. `spelled` is the name as the operator writes it.
+    """
+
+    name: NormalizedName
+    specifier: str = ""
+    newest: int | None = 1
+    targets: frozenset[int] | None = None
+    spelled: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A release the operator does not want built, and why. Empty parts match everything."""
+
+    name: NormalizedName
+    versions: str
+    target: str
+    reason: str
+
+    def matches(self, name: str, version: Version, target: str) -> bool:
+        """Whether this entry speaks of the release on the target."""
+        return (
+            self.name == name
+            and (not self.versions or SpecifierSet(self.versions).contains(version, prereleases=True))
+            and (not self.target or self.target in target)
+        )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Conditions on what is built; the role `controller` documents each as a variable."""
+
+    prereleases: str = "if-only"
+    yanked: bool = False
+    build: str = "missing"
+    cooldown_hours: float = 0.0
+    skip: tuple[Skip, ...] = ()
+    tries: int = 5
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Policy:
+        """Read the policy variables. Raises BadScope."""
+        prereleases = str(data.get("prereleases", "if-only"))
+        if prereleases not in ("never", "if-only", "always"):
+            raise BadScope(f"controller_prereleases is {prereleases!r}; write never, if-only or always.")
+        build = str(data.get("build", "missing"))
+        if build not in ("missing", "always"):
+            raise BadScope(f"controller_build is {build!r}; write missing or always.")
+        try:
+            cooldown = float(data.get("cooldown_hours", 0))
+            tries = int(data.get("tries", 5))
+        except (TypeError, ValueError) as error:
+            raise BadScope(f"controller_cooldown_hours and controller_tries must be numbers ({error}).") from error
+        if cooldown < 0 or tries < 1:
+            raise BadScope("controller_cooldown_hours must not be negative and controller_tries at least 1.")
+        return cls(
+            prereleases=prereleases,
+            yanked=bool(data.get("yanked", False)),
+            build=build,
+            cooldown_hours=cooldown,
+            skip=tuple(_skip(entry) for entry in data.get("skip") or ()),
+            tries=tries,
+        )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The three forms of scope, freely combined; `requirements` are RequirementsFile (requirements.py)."""
+
+    wishes: tuple[Wish, ...]
+    requirements: tuple[Any, ...] = ()
+    everything: bool = False
+    newest: int | None = 1
+
+    @classmethod
+    def from_data(
+        cls,
+        packages: Iterable[Any] = (),
+        requirements: Iterable[Any] = (),
+        everything: bool = False,
+        newest: Any = 1,
+    ) -> Scope:
+        """Read the scope variables; `newest` is the default for packages and for everything. Raises BadScope."""
+        default = _count(newest, "controller_newest")
+        wishes = tuple(_wish(entry, default) for entry in packages or ())
+        return cls(wishes, tuple(requirements or ()), bool(everything), default)
+
+    def fingerprint(self, policy: Policy) -> str:
+        """Changes whenever scope or policy could make another verdict."""
+        return digest(asdict(self), asdict(policy))
+
+
+def digest(*parts: Any) -> str:
+    """A short stable name for a piece of plain data."""
+    text = json.dumps(parts, sort_keys=True, default=lambda x: sorted(x) if isinstance(x, (set, frozenset)) else str(x))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _count(value: Any, variable: str) -> int | None:
+    if value in ("all", None):
+        return None
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        count = 0
+    if count < 1:
+        raise BadScope(f"{variable} is {value!r}; write how many of the newest releases you want, or all.")
+    return count
+
+
+def _wish(entry: Any, default: int | None) -> Wish:
+    text, newest = entry, default
+    if isinstance(entry, Mapping):
+        unknown = set(entry) - {"name", "newest"}
+        if unknown or "name" not in entry:
+            raise BadScope(
+                f"controller_packages has the entry {dict(entry)!r}; "
+                "an entry is a requirement such as 'spidev>=3.6', or {name: 'spidev>=3.6', newest: 3}."
+            )
+        text = entry["name"]
+        if "newest" in entry:
+            newest = _count(entry["newest"], f"newest of {text!r} in controller_packages")
+    try:
+        requirement = Requirement(str(text))
+    except InvalidRequirement as error:
+        raise BadScope(
+            f"controller_packages has the entry {text!r}, which is no requirement ({str(error).splitlines()[0]}); "
+            "write it like 'spidev' or 'spidev>=3.6' (PEP 508)."
+        ) from error
+    if requirement.url or requirement.marker:
+        raise BadScope(
+            f"controller_packages has the entry {text!r}; URLs cannot be built from an index, and markers belong "
+            "into a requirements file (controller_requirements)."
+        )
+    return Wish(canonicalize_name(requirement.name), str(requirement.specifier), newest, spelled=requirement.name)
+
+
+def _skip(entry: Any) -> Skip:
+    if not isinstance(entry, Mapping) or not entry.get("name") or not entry.get("reason"):
+        raise BadScope(
+            f"controller_skip has the entry {entry!r}; each needs a name and a reason, "
+            "and may have versions ('<2') and a part of a target's name ('armv7l')."
+        )
+    unknown = set(entry) - {"name", "versions", "target", "reason"}
+    if unknown:
+        raise BadScope(f"controller_skip has unknown keys in {dict(entry)!r}: {', '.join(sorted(unknown))}.")
+    versions = str(entry.get("versions") or "")
+    try:
+        SpecifierSet(versions)
+    except InvalidSpecifier as error:
+        raise BadScope(
+            f"controller_skip names the versions {versions!r} of {entry['name']}, which is no specifier; "
+            "write it like '<2' or '==1.4.*'."
+        ) from error
+    return Skip(canonicalize_name(str(entry["name"])), versions, str(entry.get("target") or ""), str(entry["reason"]))

@@ -1,0 +1,88 @@
+"""Scope and policy from the inventory: what can be written, and what every mistake is answered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+from wheelfleet.plan.requirements import read_requirements_file
+from wheelfleet.plan.scope import BadScope, Policy, Scope, Wish
+
+
+def test_a_package_is_a_name_or_a_requirement_or_says_how_many_releases():
+    scope = Scope.from_data(
+        ["RPi.GPIO", "spidev>=3.6", {"name": "sysv_ipc", "newest": 3}, {"name": "a", "newest": "all"}]
+    )
+    assert scope.wishes == (
+        Wish("rpi-gpio"),
+        Wish("spidev", ">=3.6"),
+        Wish("sysv-ipc", "", 3),
+        Wish("a", "", None),
+    )
+
+
+def test_the_default_number_of_releases_holds_for_entries_that_name_none():
+    assert Scope.from_data(["a", {"name": "b", "newest": 1}], newest="all").wishes == (Wish("a", "", None), Wish("b"))
+
+
+@pytest.mark.parametrize(
+    ("packages", "names"),
+    [
+        (["spidev >= >= 3"], "spidev >= >= 3"),
+        (["spidev @ https://example.org/x.tar.gz"], "URLs"),
+        (["spidev; python_version < '3'"], "markers"),
+        ([{"nmae": "spidev"}], "nmae"),
+        ([{"name": "spidev", "newest": 0}], "newest"),
+        ([{"name": "spidev", "newest": "some"}], "some"),
+    ],
+)
+def test_a_bad_package_entry_is_named_with_its_cure(packages: list, names: str):
+    with pytest.raises(BadScope, match=names):
+        Scope.from_data(packages)
+
+
+@pytest.mark.parametrize(
+    ("policy", "names"),
+    [
+        ({"prereleases": "sometimes"}, "controller_prereleases"),
+        ({"build": "maybe"}, "controller_build"),
+        ({"cooldown_hours": "a day"}, "controller_cooldown_hours"),
+        ({"cooldown_hours": -1}, "controller_cooldown_hours"),
+        ({"tries": 0}, "controller_tries"),
+        ({"skip": ["tensorflow"]}, "name and a reason"),
+        ({"skip": [{"name": "a", "reason": "b", "version": "1"}]}, "version"),
+        ({"skip": [{"name": "a", "reason": "b", "versions": "below two"}]}, "below two"),
+    ],
+)
+def test_a_bad_policy_is_named_with_its_cure(policy: dict, names: str):
+    with pytest.raises(BadScope, match=names):
+        Policy.from_data(policy)
+
+
+def test_a_skip_entry_matches_by_name_versions_and_part_of_a_target():
+    (skip,) = Policy.from_data({"skip": [{"name": "Demo", "versions": "<2", "target": "armv6l", "reason": "why"}]}).skip
+    assert skip.matches("demo", Version("1.0"), "cp311-cp311-linux_armv6l-glibc2.36")
+    assert not skip.matches("demo", Version("2.0"), "cp311-cp311-linux_armv6l-glibc2.36")
+    assert not skip.matches("demo", Version("1.0"), "cp311-cp311-linux_aarch64-glibc2.36")
+
+
+def test_a_requirements_file_is_read_with_all_it_includes(tmp_path: Path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "requirements.txt").write_text(
+        "# tools\nspidev>=3.6\n-r more/base.txt\n-c limits.txt\nlong \\\n  ==1\n"
+    )
+    (tmp_path / "more/base.txt").write_text("smbus2\n--requirement=deep.txt\n")
+    (tmp_path / "more/deep.txt").write_text("netifaces\n")
+    (tmp_path / "limits.txt").write_text("smbus2<1\n")
+    file = read_requirements_file(tmp_path / "requirements.txt")
+    assert file.requirements.split("\n") == ["spidev>=3.6", "smbus2", "netifaces", "long    ==1", ""]
+    assert file.constraints == "smbus2<1\n"
+
+
+def test_a_requirements_file_that_is_missing_or_includes_itself_is_named(tmp_path: Path):
+    with pytest.raises(BadScope, match=r"controller_requirements names .*missing\.txt"):
+        read_requirements_file(tmp_path / "missing.txt")
+    (tmp_path / "loop.txt").write_text("-r loop.txt\n")
+    with pytest.raises(BadScope, match="includes itself"):
+        read_requirements_file(tmp_path / "loop.txt")

@@ -1,0 +1,96 @@
+"""Which targets our own wheels settle, in the catalog: every one that can install them, and no other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.version import Version
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.plan.judge import Target
+from wheelfleet.plan.scope import Policy, Wish
+from wheelfleet.plan.verdicts import judge_project
+
+PLATFORMS = ("manylinux_2_17_x86_64", "linux_x86_64")
+NOW = 1_800_000_000.0
+
+
+def cpython(minor: int) -> Target:
+    tags = [
+        *cpython_tags((3, minor), abis=[f"cp3{minor}"], platforms=PLATFORMS),
+        *compatible_tags((3, minor), f"cp3{minor}", PLATFORMS),
+    ]
+    return Target(minor, f"cp3{minor}", Version(f"3.{minor}.1"), frozenset(map(str, tags)), minor)
+
+
+def pypy() -> Target:
+    tags = ["pp39-pypy39_pp73-linux_x86_64", *map(str, compatible_tags((3, 9), "pp39", PLATFORMS))]
+    return Target(39, "pp39", Version("3.9.16"), frozenset(tags), 39)
+
+
+TARGETS = [cpython(9), cpython(11), cpython(13), pypy()]
+
+
+def catalog_with(tag: str, requires_python: str | None = None) -> Catalog:
+    """demo 1.0 is in scope on all targets, and we have built a wheel of it with the tag."""
+    catalog = Catalog(":memory:")
+    with catalog.writing() as db:
+        for target in TARGETS:
+            tags = json.dumps(sorted(target.tags))
+            db.execute(
+                "INSERT INTO target VALUES (?, ?, ?, '', '', ?, ?)",
+                (target.id, target.name, str(target.python_version), target.preference, tags),
+            )
+        db.execute("INSERT INTO builder VALUES ('pi', '{}', 0)")
+        db.executemany("INSERT INTO offer VALUES ('pi', ?, '', '')", [(target.id,) for target in TARGETS])
+        db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
+        db.execute("INSERT INTO release VALUES (1, 1, '1.0')")
+        db.execute(
+            "INSERT INTO upstream_file (release_id, filename, kind, url) VALUES (1, 'demo-1.0.tar.gz', 'sdist', '/')"
+        )
+        db.execute("INSERT INTO batch VALUES ('b', 'pi', 'r', 0, 0, 'done')")
+        db.execute(
+            "INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds, "
+            "state, outcome, claimed_at) VALUES ('a', 'b', 'r', 'pi', 1, 9, 'demo-1.0.tar.gz', 1, 'done', 'built', 0)"
+        )
+        db.execute(
+            "INSERT INTO wheel VALUES (1, 1, 'a', ?, '', 1, '', ?, ?, 0)",
+            (f"demo-1.0-{tag}.whl", requires_python, json.dumps([tag])),
+        )
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("tag", "requires_python", "settled"),
+    [
+        ("py3-none-any", None, {9, 11, 13, 39}),
+        ("py3-none-any", ">=3.10", {11, 13}),
+        ("cp39-abi3-linux_x86_64", None, {9, 11, 13}),
+        ("cp311-abi3-linux_x86_64", None, {11, 13}),
+        ("cp311-none-linux_x86_64", None, {11}),
+        ("cp39-cp39-linux_x86_64", None, {9}),
+        ("py3-none-linux_x86_64", None, {9, 11, 13, 39}),
+        ("py3-none-linux_armv7l", None, set()),
+    ],
+)
+def test_a_wheel_settles_every_target_that_can_install_it(tag: str, requires_python: str | None, settled: set[int]):
+    with catalog_with(tag, requires_python) as catalog:
+        with catalog.writing() as db:
+            judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+        rows = catalog.db.execute("SELECT target_id, need FROM wanted").fetchall()
+        assert {row["target_id"] for row in rows if row["need"] == "none"} == settled
+        assert {row["target_id"] for row in rows} == {9, 11, 13, 39}
+
+
+def test_judging_again_with_nothing_new_changes_nothing():
+    with catalog_with("cp39-cp39-linux_x86_64") as catalog, catalog.writing() as db:
+        assert judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+        assert not judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+
+
+def test_what_leaves_the_scope_leaves_the_queue():
+    with catalog_with("cp39-cp39-linux_x86_64") as catalog, catalog.writing() as db:
+        judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+        assert judge_project(db, 1, [], TARGETS, Policy(), NOW)
+        assert db.execute("SELECT count(*) FROM wanted").fetchone()[0] == 0
