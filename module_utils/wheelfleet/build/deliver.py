@@ -1,0 +1,136 @@
+"""Turn what a build left into a result, and put that into the outbox by one rename."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from .protocol import (
+    SCHEMA,
+    BuiltWheel,
+    Home,
+    ProtocolError,
+    Result,
+    Workshop,
+    checked_filename,
+    remove,
+    sync,
+    visible,
+    write_json,
+)
+
+LOG = "log.gz"
+
+
+class CollectError(Exception):
+    """What the build left is no wheel; the message says why."""
+
+
+def new_result(attempt: str) -> Result:
+    """The result of an attempt that failed before anything was known of it."""
+    return {
+        "schema": SCHEMA,
+        "attempt": attempt,
+        "outcome": "failed",
+        "stopped_by": None,
+        "phase": "fetch",
+        "exit_code": None,
+        "seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "peak_memory": 0,
+        "interpreter": None,
+        "build_requires": [],
+        "sdist_sha256": None,
+        "message": None,
+        "wheels": [],
+        "log": {"filename": LOG, "size": 0},
+    }
+
+
+def take_report(workshop: Workshop, result: Result) -> None:
+    """Add what the front end wrote down, which ends where the build was killed."""
+    try:
+        report = json.loads(workshop.frontend.read_bytes())
+        result["phase"] = report["phase"]
+        result["interpreter"] = report["interpreter"]
+        result["build_requires"] = report["build_requires"]
+        result["message"] = report["message"]
+    except (OSError, ValueError, KeyError, TypeError):
+        # The front end never began, or the build, which may write there, spoilt it.
+        return
+
+
+def make_room(workshop: Workshop) -> None:
+    """Remove what is large and not needed any more: on a full disk there is no room for the result itself."""
+    for part in (workshop.source, workshop.tmp, workshop.home, workshop.wheels, workshop.sdist):
+        remove(part)
+
+
+def clear_result(workshop: Workshop) -> None:
+    """Make the empty folder for the result; whatever a build put in its place is removed."""
+    remove(workshop.result)
+    workshop.result.mkdir()
+
+
+def collect_wheels(workshop: Workshop) -> list[BuiltWheel]:
+    """Move the wheels that the build made into the empty result folder. Raises CollectError, also if there is none."""
+    if workshop.wheels.is_symlink():
+        raise CollectError("The build put a link in the place of the folder for its wheels.")
+    wheels = []
+    for name in visible(workshop.wheels):
+        if name.endswith(".whl"):
+            wheels.append(_collect(workshop.wheels / name, workshop.result))
+    if not wheels:
+        raise CollectError("The build ended without an error, but left no wheel.")
+    return wheels
+
+
+def finish(home: Home, workshop: Workshop, result: Result) -> None:
+    """Complete `result` with the log, make it whole on the disk, and deliver it."""
+    result["log"] = {"filename": LOG, "size": _compress(workshop.log, workshop.result / LOG)}
+    write_json(workshop.result / "result.json", result)
+    workshop.assignment.rename(workshop.finished)
+    sync(workshop.result)
+    deliver(home, workshop)
+
+
+def deliver(home: Home, workshop: Workshop) -> None:
+    """Put a finished result into the outbox, and remove the build's folder."""
+    workshop.result.rename(home.delivered(workshop.attempt))
+    sync(home.outbox)
+    remove(workshop.path)
+
+
+def _collect(built: Path, folder: Path) -> BuiltWheel:
+    try:
+        checked_filename(built.name)
+    except ProtocolError as error:
+        raise CollectError(f"The build's wheel is refused: {error}") from error
+    # A link would hand out whatever file of this machine it names.
+    if not stat.S_ISREG(built.lstat().st_mode):
+        raise CollectError(f"The build's wheel {built.name} is refused: it is not a regular file.")
+    wheel = folder / built.name
+    built.rename(wheel)
+    wheel.chmod(0o644)
+    digest = hashlib.sha256()
+    with wheel.open("rb") as file:
+        while chunk := file.read(1 << 18):
+            digest.update(chunk)
+        os.fsync(file.fileno())
+    return {"filename": wheel.name, "size": wheel.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _compress(log: Path, target: Path) -> int:
+    with target.open("wb") as file:
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+            if log.is_file() and not log.is_symlink():
+                with log.open("rb") as plain:
+                    shutil.copyfileobj(plain, packed, 1 << 18)
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()

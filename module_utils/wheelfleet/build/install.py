@@ -1,0 +1,140 @@
+"""Making a host a builder: folders, the worker's code, and one tool environment for each interpreter.
+
+The code is taken from this very package, wherever it was imported from (a checkout, or the archive in which Ansible
+sends a module), so a builder always runs what the controller that visits it was written with.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+# Imported for what they need in turn: Ansible sends a module exactly the files that it and they import.
+from . import frontend, probe, runner, worker
+from .protocol import Home, write_atomically
+
+_PROGRAMS = (frontend, probe, runner, worker)
+
+
+class InstallError(Exception):
+    """The host cannot become a builder as asked; the message says why and what to do."""
+
+
+def install_code(home: Path, check: bool = False) -> list[str]:
+    """Put the worker's code below `home`/lib; returns the files that differ from what was there."""
+    changed = []
+    for relative, source in _sources().items():
+        path = home / "lib" / relative
+        if path.is_file() and path.read_bytes() == source:
+            continue
+        changed.append(relative)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, source)
+    return changed
+
+
+def make_folders(home: Path, check: bool = False) -> list[str]:
+    """Make the folders of a builder; returns those that were missing. Raises ProtocolError."""
+    here = Home(home)
+    missing = [str(folder) for folder in (here.inbox, here.work, here.outbox) if not folder.is_dir()]
+    if missing and not check:
+        here.create()
+    return missing
+
+
+def tool_environment(home: Path, interpreter: str, requirements: list[str], check: bool = False) -> dict[str, Any]:
+    """Make sure the interpreter has a tool environment with `requirements` (pip and build), made by its own venv.
+
+    Returns {"tools": its Python, "interpreter": the real path, "changed": bool, "target": what probe.py says of it}.
+    In check mode a missing environment is described by the interpreter itself. Raises InstallError.
+    """
+    identity = _identify(interpreter)
+    folder = home / "tools" / identity["soabi"]
+    tools = folder / "bin" / "python"
+    stamp = folder / "wheelfleet.json"
+    wanted = {"interpreter": identity["executable"], "version": identity["version"], "requirements": requirements}
+    current = tools.exists() and stamp.is_file() and _read(stamp) == wanted
+    if not current and not check:
+        _make_environment(folder, identity["executable"], requirements)
+        write_atomically(stamp, json.dumps(wanted).encode())
+    described_by = str(tools) if current or not check else identity["executable"]
+    return {
+        "tools": str(tools),
+        "interpreter": identity["executable"],
+        "changed": not current,
+        "target": probe.describe_target(described_by),
+    }
+
+
+def _make_environment(folder: Path, interpreter: str, requirements: list[str]) -> None:
+    made = subprocess.run(
+        [interpreter, "-m", "venv", "--clear", str(folder)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if made.returncode:
+        raise InstallError(
+            f"{interpreter} cannot make a virtual environment in {folder} ({_last_line(made)}); "
+            "install its venv module (on Debian: apt-get install python3-venv) or remove it from builder_pythons."
+        )
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    installed = subprocess.run(
+        [*pip, "--upgrade", *requirements], capture_output=True, text=True, errors="replace", check=False
+    )
+    if installed.returncode:
+        raise InstallError(
+            f"pip could not install {', '.join(requirements)} for {interpreter} ({_last_line(installed)}); "
+            "check that this host reaches the index its pip is configured for."
+        )
+
+
+def _identify(interpreter: str) -> dict[str, str]:
+    """The real interpreter behind a command, and the name its extension modules carry."""
+    code = (
+        "import json, os, sys, sysconfig, platform\n"
+        "print(json.dumps({'executable': os.path.realpath(getattr(sys, '_base_executable', '') or sys.executable),"
+        " 'version': platform.python_version(),"
+        " 'soabi': sysconfig.get_config_var('SOABI') or sys.implementation.cache_tag}))"
+    )
+    try:
+        found = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        identity: dict[str, str] = json.loads(found.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
+        raise InstallError(
+            f"builder_pythons names {interpreter}, which does not run on this host ({detail}); "
+            "install it or correct the name."
+        ) from error
+    return identity
+
+
+def _sources() -> dict[str, bytes]:
+    """The package's files by their path below lib/, read from wherever it was imported: a folder or an archive."""
+    package = sys.modules[__package__ or ""]
+    names = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    missing = {program.__name__.rpartition(".")[2] for program in _PROGRAMS} - names
+    if missing:
+        raise InstallError(f"The worker's code lacks {', '.join(sorted(missing))}; check out wheelfleet again.")
+    sources = {"wheelfleet/__init__.py": b"", "wheelfleet/build/__init__.py": b""}
+    for name in sorted(names):
+        sources[f"wheelfleet/build/{name}.py"] = pkgutil.get_data(package.__name__, f"{name}.py") or b""
+    return sources
+
+
+def _last_line(run: subprocess.CompletedProcess[str]) -> str:
+    lines = [line.strip() for line in (run.stdout + run.stderr).splitlines() if line.strip()]
+    return lines[-1] if lines else f"exit status {run.returncode}"
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,186 @@
+"""What an interpreter builds for: `PYTHON probe.py`, or `describe_target(PYTHON)` from outside.
+
+The file is run by the interpreter that it describes, so it needs nothing but the standard library, and `packaging` or
+the copy of it that pip carries.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+
+class ProbeError(Exception):
+    """This interpreter cannot build; the message says why and what to install."""
+
+
+class Libc(TypedDict):
+    name: str | None
+    version: str | None
+
+
+class System(TypedDict):
+    #: `ID` and `VERSION_ID` of /etc/os-release; a rolling release has no version.
+    id: str | None
+    version: str | None
+
+
+class Host(TypedDict):
+    #: What the kernel calls the machine; a 32-bit system may run on a 64-bit kernel.
+    machine: str
+    os: System
+    #: Cores that this process may use.
+    cores: int
+    #: Bytes of the machine's memory.
+    memory: int
+
+
+class Target(Host):
+    #: "cp311-cp311-linux_x86_64-glibc2.36": best interpreter and ABI tag, platform, libc.
+    name: str
+    #: "CPython"
+    implementation: str
+    #: "3.11.2"
+    python_version: str
+    #: Every tag that this interpreter installs, the best first (PEP 425).
+    tags: list[str]
+    #: "linux-x86_64"
+    platform: str
+    libc: Libc
+
+
+def describe_target(python: Path | str) -> Target:
+    """Ask the interpreter `python` what it builds for. Raises ProbeError."""
+    try:
+        asked = subprocess.run(
+            # By standard input, for inside the archive in which Ansible sends modules there is no file to run.
+            [str(python), "-I", "-"],
+            input=inspect.getsource(sys.modules[__name__]),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    except OSError as error:
+        raise ProbeError(
+            f"There is no Python at {python} ({error.strerror}); install it, or correct builder_pythons."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise ProbeError(f"{python} gave no answer within two minutes; try it by hand.") from error
+    if asked.returncode:
+        said = asked.stderr.strip().splitlines() or [f"it is no Python, for it ends with exit code {asked.returncode}."]
+        raise ProbeError(f"{python} cannot build: {said[-1]}")
+    target: Target = json.loads(asked.stdout)
+    return target
+
+
+def describe_this() -> Target:
+    """Describe the running interpreter. Raises ProbeError."""
+    if sys.version_info < (3, 9):  # noqa: UP036 - whatever the operator names is asked
+        raise ProbeError(f"it is Python {platform.python_version()}; wheelfleet needs Python 3.9 or newer.")
+    try:
+        import venv  # noqa: F401 - every build needs it
+    except ImportError:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise ProbeError(
+            f"it has no module venv; on Debian and Raspberry Pi OS, apt install python{version}-venv."
+        ) from None
+    tags = _tags()
+    libc = _libc(tags)
+    return {
+        "name": target_name(tags, libc),
+        "implementation": platform.python_implementation(),
+        "python_version": platform.python_version(),
+        "tags": tags,
+        "platform": _platform(tags),
+        "libc": libc,
+        **host_facts(),
+    }
+
+
+def host_facts() -> Host:
+    """What this host is, whichever interpreter runs on it."""
+    return {
+        "machine": platform.machine(),
+        "os": _system(Path("/etc/os-release")),
+        "cores": _cores(),
+        "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+    }
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        # PyPy does not know it.
+        return os.cpu_count() or 1
+
+
+def target_name(tags: Sequence[str], libc: Libc) -> str:
+    """The short name of a target: `cp311-cp311-linux_x86_64-glibc2.36`, `pp39-pypy39_pp73-linux_x86_64-glibc2.36`."""
+    interpreter, abi = tags[0].split("-")[:2]
+    name = f"{interpreter}-{abi}-{_platform(tags)}"
+    return f"{name}-{libc['name']}{libc['version']}" if libc["name"] else name
+
+
+def _tags() -> list[str]:
+    for module in ("packaging.tags", "pip._vendor.packaging.tags"):
+        try:
+            return [str(tag) for tag in importlib.import_module(module).sys_tags()]
+        except ImportError:
+            continue
+    raise ProbeError("it has neither packaging nor pip; make its virtual environment again (python -m venv), with pip.")
+
+
+def _platform(tags: Sequence[str]) -> str:
+    """The best platform tag that promises no libc: `linux_x86_64`."""
+    platforms = (tag.split("-")[2] for tag in tags)
+    return next((name for name in platforms if name.startswith("linux_")), tags[0].split("-")[2])
+
+
+def _libc(tags: Sequence[str]) -> Libc:
+    for tag in tags:
+        musl = re.search(r"-musllinux_(\d+)_(\d+)_", tag)
+        if musl:
+            return {"name": "musl", "version": f"{musl[1]}.{musl[2]}"}
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    except (OSError, ValueError):
+        return {"name": None, "version": None}
+    return {"name": name or None, "version": version or None}
+
+
+def _system(release: Path) -> System:
+    facts: dict[str, str] = {}
+    try:
+        for line in release.read_text(encoding="utf-8").splitlines():
+            key, separator, value = line.partition("=")
+            if separator:
+                facts[key] = "".join(shlex.split(value))
+    except (OSError, ValueError):
+        return {"id": None, "version": None}
+    return {"id": facts.get("ID"), "version": facts.get("VERSION_ID")}
+
+
+def main() -> int:
+    try:
+        description: Any = describe_this()
+    except ProbeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    json.dump(description, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

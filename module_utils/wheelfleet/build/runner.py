@@ -1,0 +1,148 @@
+"""One attempt from assignment to delivered result: `python -m wheelfleet.build.runner HOME ATTEMPT WORKER`.
+
+Ends with the worker whose process id is WORKER, and takes the whole build along.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO
+
+from .deliver import CollectError, clear_result, collect_wheels, finish, make_room, new_result, take_report
+from .environment import build_environment
+from .fetch import FetchError, fetch, without_password
+from .processes import die_with_parent
+from .protocol import Assignment, Home, ProtocolError, Result, Workshop, read_assignment
+from .supervise import run
+
+#: Where the package `wheelfleet` lies, which the front end is run from.
+LIBRARY = Path(__file__).resolve().parents[2]
+
+
+class _Leave(BaseException):
+    """The worker or somebody else asked this runner to end; no result is written."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    home, attempt, worker = arguments
+    os.umask(0o022)
+    here = Home(home)
+    try:
+        signal.signal(signal.SIGTERM, _leave)
+        die_with_parent(signal.SIGTERM, int(worker))
+        build(here, here.workshop(attempt))
+    except _Leave:
+        return 128 + signal.SIGTERM
+    return 0
+
+
+def build(home: Home, workshop: Workshop) -> None:
+    """Build what the workshop's assignment says, and deliver the result, whatever it is."""
+    began = time.monotonic()
+    result = new_result(workshop.attempt)
+    with workshop.log.open("wb", buffering=0) as log:
+        try:
+            _attempt(home, workshop, result, log)
+        except (FetchError, CollectError, ProtocolError) as error:
+            result["message"] = str(error)
+        except OSError as error:
+            take_report(workshop, result)
+            result["message"] = f"The builder could not do its part: {error}."
+            if error.errno == errno.ENOSPC:
+                result["stopped_by"], result["message"] = "disk", "The builder's disk is full."
+        if result["stopped_by"] == "disk":
+            make_room(workshop)
+        result["seconds"] = round(time.monotonic() - began, 3)
+        _write_end(log, result)
+    if result["outcome"] == "failed":
+        result["wheels"] = []
+        clear_result(workshop)
+    finish(home, workshop, result)
+
+
+def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> None:
+    assignment = read_assignment(workshop.assignment, workshop.attempt)
+    began = time.monotonic()
+    _write_header(log, assignment)
+    if not os.access(assignment["tools"], os.X_OK):
+        raise ProtocolError(f"The tools {assignment['tools']} are not on this builder; provision it again.")
+    for folder in (workshop.sdist, workshop.source, workshop.wheels, workshop.home, workshop.tmp):
+        folder.mkdir()
+    _write(log, "::wheelfleet phase fetch")
+    limits = assignment["limits"]
+    _, result["sdist_sha256"] = fetch(
+        assignment["sdist"],
+        workshop.sdist,
+        largest=limits["disk"],
+        seconds=limits["seconds"],
+        cert=assignment["pip_options"].get("cert"),
+    )
+    result["phase"] = "unpack"
+    ending = run(
+        [assignment["tools"], "-m", "wheelfleet.build.frontend", str(workshop.path)],
+        environment=build_environment(home, workshop, assignment),
+        cwd=LIBRARY,
+        folder=workshop.path,
+        log=log,
+        limits={**limits, "seconds": max(1.0, limits["seconds"] - (time.monotonic() - began))},
+    )
+    take_report(workshop, result)
+    result["exit_code"] = ending.exit_code
+    result["stopped_by"] = ending.stopped_by
+    result["message"] = ending.message or result["message"]
+    result["cpu_seconds"] = round(ending.cpu_seconds, 3)
+    result["peak_memory"] = ending.peak_memory
+    if ending.exit_code == 0:
+        result["phase"] = "collect"
+        clear_result(workshop)
+        result["wheels"] = collect_wheels(workshop)
+        result["outcome"] = "built"
+    elif result["message"] is None:
+        result["message"] = f"The build's front end ended with exit code {ending.exit_code}; its log says more."
+
+
+def _write_header(log: BinaryIO, assignment: Assignment) -> None:
+    sdist, limits, host = assignment["sdist"], assignment["limits"], os.uname()
+    _write(
+        log,
+        "wheelfleet build log",
+        f"attempt: {assignment['attempt']}",
+        f"sdist: {sdist['filename']} (SHA-256 {sdist['sha256'] or 'not stated'})",
+        f"from: {without_password(sdist['url'])}",
+        f"target: {assignment['target']}",
+        f"interpreter: {assignment['tools']}",
+        f"host: {host.nodename} ({host.sysname} {host.release} {host.machine})",
+        f"limits: {limits['seconds']:g} s, {limits['silence_seconds']:g} s without output, "
+        f"{limits['memory'] >> 20} MiB of memory, {limits['processes']} processes, "
+        f"{limits['disk'] >> 20} MiB on the disk, {limits['log'] >> 10} KiB of log",
+        "",
+    )
+
+
+def _write_end(log: BinaryIO, result: Result) -> None:
+    seconds = f"after {result['seconds']:.1f} s"
+    if result["outcome"] == "built":
+        _write(log, f"::wheelfleet built {', '.join(wheel['filename'] for wheel in result['wheels'])} {seconds}")
+        return
+    stopped = f" by {result['stopped_by']}" if result["stopped_by"] else ""
+    _write(log, f"::wheelfleet stopped{stopped} in phase {result['phase']} {seconds}: {result['message']}")
+
+
+def _write(log: BinaryIO, *lines: str) -> None:
+    log.write(("\n".join(lines) + "\n").encode())
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Leave
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""Unpack an sdist without trusting it: nothing is written outside its folder, and no link leads out of it.
+
+The rules are those of PEP 706 (tarfile's `data` filter), applied here as well because the Python of Debian 12 lacks
+that filter, and stricter in two points: no path says `..`, and no member is written through a link.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+_TAR_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+
+
+class UnpackError(Exception):
+    """The archive is damaged, hostile, or not an sdist; the message says why."""
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack `archive` into the empty `folder`; returns the one top-level directory. Raises UnpackError."""
+    try:
+        if archive.name.endswith(".zip"):
+            _unpack_zip(archive, folder)
+        elif archive.name.endswith(_TAR_ENDINGS):
+            _unpack_tar(archive, folder)
+        else:
+            raise UnpackError(f"{archive.name} is no sdist: its name ends neither in .zip nor in .tar.gz or the like.")
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise UnpackError(f"{archive.name} cannot be unpacked: {error}.") from error
+    except (NotImplementedError, RuntimeError, ValueError) as error:
+        # How zipfile says "encrypted" and "compressed in an unknown way".
+        raise UnpackError(f"{archive.name} cannot be unpacked: {error}.") from error
+    top = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    if len(top) != 1:
+        raise UnpackError(f"{archive.name} is no sdist: it has {len(top)} top-level directories and not one.")
+    return top[0]
+
+
+def _unpack_tar(archive: Path, folder: Path) -> None:
+    filtered: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(archive) as tar:
+        links: list[str] = []
+        tar.extractall(folder, members=_checked_members(archive, tar, folder, links), **filtered)
+    for link in links:
+        # One that leads out by way of another link is seen when all are there.
+        _check_real_target(archive, link, folder)
+
+
+def _checked_members(
+    archive: Path, tar: Iterable[tarfile.TarInfo], folder: Path, links: list[str]
+) -> Iterator[tarfile.TarInfo]:
+    for member in tar:
+        _check_path(archive, member.name, folder)
+        if member.issym():
+            _check_target(archive, member.name, str(PurePosixPath(member.name).parent / member.linkname))
+            links.append(member.name)
+        elif member.islnk():
+            _check_target(archive, member.name, member.linkname)
+            _check_path(archive, member.linkname, folder)
+        elif not member.isfile() and not member.isdir():
+            raise UnpackError(f"{archive.name} is refused: {member.name!r} is a device or another special file.")
+        # Ours, writable, and without set-user-id, as everything else that the build makes.
+        member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
+        member.mode = (member.mode & 0o755) | (0o700 if member.isdir() else 0o600)
+        yield member
+
+
+def _unpack_zip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        for member in packed.infolist():
+            _check_path(archive, member.filename, folder)
+            file = Path(packed.extract(member, folder))
+            # zipfile forgets what a configure script needs.
+            mode = member.external_attr >> 16
+            if stat.S_ISREG(mode) and mode & 0o111:
+                file.chmod(0o755)
+
+
+def _check_path(archive: Path, name: str, folder: Path) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise UnpackError(f"{archive.name} is refused: the path {name!r} leads out of it.")
+    for place in (path, *path.parents):
+        if place.name and (folder / place).is_symlink():
+            raise UnpackError(f"{archive.name} is refused: {name!r} would be written through the link {str(place)!r}.")
+
+
+def _check_target(archive: Path, name: str, target: str) -> None:
+    """`target` is relative to the archive's root; it may say `..`, but not climb out."""
+    depth = 0
+    for part in PurePosixPath(target).parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0 or part == "/":
+            raise UnpackError(f"{archive.name} is refused: the link {name!r} leads out of it.")
+
+
+def _check_real_target(archive: Path, link: str, folder: Path) -> None:
+    target = (folder / link).resolve()
+    if folder.resolve() not in (target, *target.parents):
+        raise UnpackError(f"{archive.name} is refused: the link {link!r} leads out of it.")

@@ -1,0 +1,49 @@
+"""The Pythons of this machine that can build: found, asked, and never assumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+_NAMES = ("python3", *(f"python3.{minor}" for minor in range(9, 15)), "pypy3")
+_QUESTION = """
+import ctypes, ensurepip, json, os, platform, sys, venv
+executable = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+print(json.dumps([sys.version_info >= (3, 9), platform.python_implementation(), sys.version_info[:3], executable]))
+"""
+
+
+@lru_cache(maxsize=1)
+def interpreters() -> list[Path]:
+    """Every Python 3.9 or newer here that can make virtual environments, the oldest first, each version once."""
+    folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if part]
+    # Behind pyenv's commands there is one version at a time; the others lie in their folders.
+    folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    candidates = [Path(getattr(sys, "_base_executable", sys.executable))]
+    candidates += [Path(found) for folder in folders for name in _NAMES if (found := shutil.which(name, path=folder))]
+    found_by_version: dict[tuple[str, tuple[int, ...]], Path] = {}
+    for candidate in dict.fromkeys(candidates):
+        answer = _ask(candidate)
+        if answer is not None:
+            implementation, version, executable = answer
+            found_by_version.setdefault((implementation, version), executable)
+    return [found_by_version[key] for key in sorted(found_by_version)]
+
+
+def cpythons() -> list[Path]:
+    """Those of them that are CPython."""
+    return [python for python in interpreters() if python.name.startswith("python")]
+
+
+def _ask(python: Path) -> tuple[str, tuple[int, ...], Path] | None:
+    try:
+        asked = subprocess.run([python, "-c", _QUESTION], capture_output=True, text=True, timeout=60, check=False)
+        new_enough, implementation, version, executable = json.loads(asked.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return None
+    return (implementation, tuple(version), Path(executable)) if new_enough else None

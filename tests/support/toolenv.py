@@ -1,0 +1,38 @@
+"""Tool environments as a builder has them: a virtual environment with pip and build for each interpreter.
+
+Making one takes seconds, so they are kept in pytest's cache folder from one run to the next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+_CACHE = Path(__file__).resolve().parents[2] / ".pytest_cache" / "d" / "tools"
+_REQUIREMENTS = ("pip>=23.2", "build>=1.2,<2", "packaging>=23")
+
+
+@cache
+def tools(interpreter: Path | None = None) -> Path:
+    """The Python of a tool environment made by `interpreter` (default: the one that runs the tests)."""
+    base: str = getattr(sys, "_base_executable", sys.executable)
+    python = Path(interpreter or base).resolve()
+    key = hashlib.sha256(f"{python} {python.stat().st_mtime} {_REQUIREMENTS}".encode()).hexdigest()[:12]
+    folder = _CACHE / f"{python.name}-{key}"
+    complete = folder / "complete"
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    with (_CACHE / "lock").open("w") as lock:
+        # Other test runs may be making the same one.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([python, "-m", "venv", folder], check=True)
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "--upgrade", *_REQUIREMENTS], check=True)
+            complete.touch()
+    return folder / "bin" / "python"

@@ -1,0 +1,248 @@
+"""Running a command within limits: it stops at each of them, and whatever happens nothing of it is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.builder import GENEROUS, LIBRARY, REPORT, Lookout
+
+#: Supervises `argv[2:]` in the folder `argv[1]` under the limits on standard input, and prints how it ended.
+SUPERVISE = """
+import json, os, pathlib, sys
+from wheelfleet.build.processes import descendants
+from wheelfleet.build.supervise import run
+folder = pathlib.Path(sys.argv[1])
+limits = json.load(sys.stdin)
+with (folder / "log").open("wb", buffering=0) as log:
+    ending = run(sys.argv[2:], environment=os.environ, cwd=folder, folder=folder, log=log, limits=limits)
+print(json.dumps({**ending._asdict(), "left": descendants()}))
+"""
+
+
+class Supervised:
+    """The command under supervision, in a process of its own as in a runner."""
+
+    def __init__(self, folder: Path, lookout: Lookout) -> None:
+        self.folder = folder
+        self.lookout = lookout
+
+    def start(self, *command: str, **limits: float) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SUPERVISE, str(self.folder), *command],
+            cwd=LIBRARY,
+            env={**os.environ, **self.lookout.environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None
+        json.dump({**GENEROUS, **limits}, process.stdin)
+        process.stdin.close()
+        return process
+
+    def run(self, *command: str, **limits: float) -> dict[str, Any]:
+        with self.start(*command, **limits) as process:
+            assert process.stdout is not None
+            ending: dict[str, Any] = json.loads(process.stdout.read())
+        assert ending["left"] == []
+        return ending
+
+    def python(self, code: str, **limits: float) -> dict[str, Any]:
+        return self.run(sys.executable, "-c", code, **limits)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Supervised]:
+    with Lookout() as lookout:
+        yield Supervised(tmp_path, lookout)
+
+
+def test_the_exit_code_the_words_and_the_cost_of_a_command_are_told(supervised: Supervised) -> None:
+    ending = supervised.python(
+        "import sys, time\n"
+        "sys.stderr.write('to stderr\\n'); sys.stderr.flush(); print('to stdout', flush=True)\n"
+        "held = bytearray(60 << 20)\n"
+        "while time.process_time() < 0.3: pass\n"
+        "sys.exit(3)"
+    )
+    assert (ending["exit_code"], ending["stopped_by"], ending["message"]) == (3, None, None)
+    assert supervised.log() == "to stderr\nto stdout\n"
+    assert ending["cpu_seconds"] >= 0.3
+    assert ending["seconds"] >= 0.3
+    assert ending["peak_memory"] >= 60 << 20
+
+
+def test_cpu_time_of_children_and_grandchildren_is_counted(supervised: Supervised) -> None:
+    spin = "import time\nwhile time.process_time() < 0.2: pass"
+    ending = supervised.run(
+        "sh", "-c", f"{sys.executable} -c '{spin}' & (sh -c \"{sys.executable} -c '{spin}'; :\"); wait"
+    )
+    assert ending["exit_code"] == 0
+    assert ending["cpu_seconds"] >= 0.4
+
+
+def test_a_command_that_dies_by_a_signal_of_its_own_has_a_negative_exit_code(supervised: Supervised) -> None:
+    ending = supervised.run("sh", "-c", "kill -SEGV $$")
+    assert (ending["exit_code"], ending["stopped_by"]) == (-signal.SIGSEGV, None)
+
+
+def test_a_command_killed_from_outside_is_told_from_one_that_failed(supervised: Supervised) -> None:
+    with supervised.start(sys.executable, "-c", REPORT + "report('up'); wait_for_the_test()") as process:
+        command = supervised.lookout.visitor()
+        os.kill(command.pid, signal.SIGKILL)
+        assert process.stdout is not None
+        ending = json.loads(process.stdout.read())
+    assert (ending["exit_code"], ending["stopped_by"]) == (-signal.SIGKILL, "killed")
+    assert "most likely by the kernel because the machine's memory ran out" in ending["message"]
+
+
+def test_a_command_that_is_not_there_is_an_error_of_the_caller(supervised: Supervised) -> None:
+    with supervised.start("/nowhere/python") as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+    assert process.returncode == 1
+
+
+DAEMON = (
+    REPORT
+    + """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+        report("daemon")
+        while True:
+            time.sleep(60)
+    os._exit(0)
+"""
+)
+
+
+@pytest.mark.parametrize("end", ["sys.exit(0)", "sys.exit(1)", "time.sleep(60)"])
+def test_a_daemon_in_a_session_of_its_own_does_not_outlive_the_command(supervised: Supervised, end: str) -> None:
+    wait_for_the_daemon = "import pathlib\nwhile not pathlib.Path('go').exists(): time.sleep(0.005)\n"
+    with supervised.start(sys.executable, "-c", DAEMON + wait_for_the_daemon + end, silence_seconds=2) as process:
+        daemon = supervised.lookout.visitor()
+        (supervised.folder / "go").touch()
+        daemon.wait_until_gone()
+        assert process.stdout is not None
+        assert json.loads(process.stdout.read())["left"] == []
+
+
+#: Forks up to `most` processes; whoever is left when that many were forked leaves a trace.
+FORKS = """
+import mmap, os, pathlib, time
+forked = mmap.mmap(-1, 8)
+def fork(most):
+    count = int.from_bytes(forked[:8], "little") + 1
+    forked[:8] = count.to_bytes(8, "little")
+    if count > most:
+        pathlib.Path("ran out").touch()
+        time.sleep(60)
+    child = os.fork()
+    if not child:
+        os.setsid()
+    return child
+"""
+
+
+def test_processes_that_all_fork_all_the_time_are_all_killed(supervised: Supervised) -> None:
+    ending = supervised.python(FORKS + "while True: fork(1000)", processes=40)
+    assert ending["stopped_by"] == "processes"
+
+
+def test_a_process_that_lives_only_to_fork_the_next_is_caught(supervised: Supervised) -> None:
+    ending = supervised.python(FORKS + "while fork(100_000) == 0: pass")
+    assert ending["exit_code"] == 0
+    assert not (supervised.folder / "ran out").exists()
+
+
+def test_the_death_of_the_supervisor_is_the_death_of_the_command(supervised: Supervised) -> None:
+    with supervised.start(sys.executable, "-c", REPORT + "report('up'); wait_for_the_test()") as process:
+        command = supervised.lookout.visitor()
+        process.kill()
+        command.wait_until_gone()
+
+
+def test_a_command_that_takes_too_long_is_stopped(supervised: Supervised) -> None:
+    ending = supervised.run("sh", "-c", "while :; do echo busy; sleep 0.01; done", seconds=0.4)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "timeout")
+    assert ending["message"] == "The build took longer than the 0.4 seconds it may."
+    assert ending["seconds"] >= 0.4
+
+
+def test_a_command_that_says_nothing_is_stopped_even_if_it_works(supervised: Supervised) -> None:
+    ending = supervised.run("sh", "-c", "echo hello; while :; do :; done", silence_seconds=0.3)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "silence")
+    assert ending["message"] == "The build wrote nothing to its log for 0.3 seconds."
+    assert supervised.log() == "hello\n"
+
+
+def test_closing_its_output_does_not_save_a_command_from_the_limits(supervised: Supervised) -> None:
+    ending = supervised.run("sh", "-c", "exec >&- 2>&-; while :; do sleep 1; done", silence_seconds=0.3)
+    assert ending["stopped_by"] == "silence"
+
+
+def test_memory_is_counted_over_all_processes_together(supervised: Supervised) -> None:
+    code = "import os, time\nfor _ in range(3): os.fork()\nheld = os.urandom(30 << 20)\ntime.sleep(60)"
+    ending = supervised.python(code, memory=120 << 20)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "memory")
+    assert ending["message"].endswith("MiB of memory; it may use 120 MiB.")
+    assert ending["peak_memory"] > 120 << 20
+
+
+def test_memory_that_processes_share_is_counted_once(supervised: Supervised) -> None:
+    code = (
+        "import os, time\nheld = os.urandom(60 << 20)\nchildren = [os.fork() for _ in range(1)]\n"
+        "if os.fork() == 0: pass\nend = time.monotonic() + 1\nwhile time.monotonic() < end: time.sleep(0.01)"
+    )
+    ending = supervised.python(code, memory=150 << 20)
+    assert (ending["exit_code"], ending["stopped_by"]) == (0, None)
+    assert 60 << 20 < ending["peak_memory"] < 150 << 20
+
+
+def test_too_many_processes_at_once_are_stopped_and_many_in_a_row_are_not(supervised: Supervised) -> None:
+    crowd = supervised.run("sh", "-c", "for i in $(seq 30); do sleep 60 & done; wait", processes=20)
+    assert crowd["stopped_by"] == "processes"
+    assert crowd["message"].endswith("processes at once; it may have 20.")
+    queue = supervised.run("sh", "-c", "for i in $(seq 100); do true | cat; done", processes=20)
+    assert queue["stopped_by"] is None
+
+
+def test_a_folder_that_grows_too_large_is_stopped(supervised: Supervised) -> None:
+    code = "import time\nfor i in range(64): open(f'file{i}', 'wb').write(bytes(1 << 20))\ntime.sleep(60)"
+    ending = supervised.python(code, disk=16 << 20)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "disk")
+    assert ending["message"] == "The build's folder grew larger than the 16 MiB it may have on the disk."
+
+
+def test_a_single_large_file_fails_to_be_written_and_the_reason_is_told(supervised: Supervised) -> None:
+    ending = supervised.python("open('file', 'wb').write(bytes(64 << 20))", disk=16 << 20)
+    assert (ending["exit_code"], ending["stopped_by"]) == (1, "disk")
+    assert (supervised.folder / "file").stat().st_size == 16 << 20
+
+
+def test_a_log_is_cut_at_its_limit_and_the_command_stopped(supervised: Supervised) -> None:
+    ending = supervised.run("yes", log=100_000)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "log")
+    assert ending["message"] == "The build wrote more than the 100000 bytes its log may have."
+    assert len(supervised.log()) == 100_000
+
+
+def test_the_command_gets_no_input_no_core_files_and_a_known_umask(supervised: Supervised) -> None:
+    ending = supervised.run("sh", "-c", "cat; ulimit -c; umask; ps -o sid= -p $$ | grep -qw $$ && echo leads")
+    assert ending["exit_code"] == 0
+    assert supervised.log().split() == ["0", "0022", "leads"]
