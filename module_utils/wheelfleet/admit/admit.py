@@ -1,0 +1,237 @@
+"""Step 4: take a fetched result into files, logs and catalog, exactly once, or say why not.
+
+The order makes a kill harmless at any point: first the bytes get their final names (a name the catalog does not know
+yet is visible to nobody), then one transaction makes result, wheel and queue true together. Only then is the builder
+told to forget the result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..catalog.database import Catalog
+from ..plan.builders import offered_targets
+from ..plan.queue import settle
+from ..plan.verdicts import serve_targets
+from .archive import Refused
+from .classify import Failure, classify, failure
+from .result import BadResult, Result, log_tail, read_result
+from .wheel_check import CheckedWheel, check_wheel
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What became of a result. `outcome` is built, failed or refused, or dropped for what nobody waits for."""
+
+    attempt: str
+    outcome: str
+    name: str = ""
+    version: str = ""
+    target: str = ""
+    seconds: float = 0.0
+    failure_class: str = ""
+    sentence: str = ""
+    wheel: str = ""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The controller's folders for admitted bytes."""
+
+    files: Path
+    logs: Path
+
+
+def admit(
+    catalog: Catalog, places: Places, staging: Path, attempt_id: str, *, host: str, now: float, tries: int
+) -> Admitted:
+    """Judge the result fetched into `staging` as the answer of `host` to an attempt, and take it in.
+
+    A result for an attempt that is not this host's or is already done is dropped; one whose lease was lost is
+    taken if its release still needs a build. Raises OSError when the controller's own disk fails.
+    """
+    attempt = _attempt(catalog.db, attempt_id)
+    if attempt is None or attempt["host"] != host:
+        return Admitted(attempt_id, "dropped", sentence=f"{host} was not given {attempt_id}")
+    if attempt["state"] == "done" or (attempt["state"] == "lost" and attempt["need"] in ("none", None)):
+        return Admitted(attempt_id, "dropped", sentence="its work was done meanwhile")
+    log_name = _keep_log(staging, places.logs, attempt["name"], attempt_id)
+    result: Result | None = None
+    wheel: CheckedWheel | None = None
+    why: Failure | None = None
+    try:
+        result = read_result(staging, attempt_id)
+        if result.outcome == "built":
+            wheel = _checked_wheel(catalog.db, result, staging, attempt)
+        else:
+            why = classify(result.document, log_tail(places.logs, log_name), attempt["name"])
+    except BadResult as error:
+        why = failure("refused", str(error))
+    except Refused as error:
+        why = failure(error.failure, str(error))
+    if wheel is not None:
+        _move(staging / wheel.filename, places.files / attempt["name"] / wheel.filename)
+    with catalog.writing() as db:
+        # Asked again: two controllers' halves may hold the same late result.
+        if db.execute("SELECT state FROM attempt WHERE id = ?", (attempt_id,)).fetchone()["state"] == "done":
+            return Admitted(attempt_id, "dropped", sentence="its work was done meanwhile")
+        outcome = "built" if wheel else "failed" if result and result.outcome == "failed" else "refused"
+        _record_attempt(db, attempt_id, outcome, result, why, log_name, now)
+        if wheel is not None:
+            _record_wheel(db, attempt, wheel, now)
+        _record_duration(db, attempt, result)
+        settle(db, attempt["release_id"], tries)
+    return Admitted(
+        attempt_id,
+        outcome,
+        attempt["name"],
+        attempt["version"],
+        attempt["target"],
+        result.seconds if result else 0.0,
+        why.class_name if why else "",
+        why.sentence if why else "",
+        wheel.filename if wheel else "",
+    )
+
+
+def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        """
+        SELECT a.*, p.id AS project_id, p.name, r.version, t.name AS target, t.tags AS target_tags, w.need
+        FROM attempt a
+        JOIN release r ON r.id = a.release_id
+        JOIN project p ON p.id = r.project_id
+        JOIN target t ON t.id = a.target_id
+        LEFT JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id
+        WHERE a.id = ?
+        """,
+        (attempt_id,),
+    ).fetchone()
+    return row
+
+
+def _checked_wheel(db: sqlite3.Connection, result: Result, staging: Path, attempt: sqlite3.Row) -> CheckedWheel:
+    if len(result.wheels) != 1:
+        raise Refused(f"The build should have made one wheel and made {len(result.wheels)}.", "no-wheel")
+    wheel = check_wheel(
+        staging / result.wheels[0],
+        name=attempt["name"],
+        version=attempt["version"],
+        target_tags=json.loads(attempt["target_tags"]),
+    )
+    upstream = db.execute(
+        """
+        SELECT 1 FROM upstream_file f JOIN release r ON r.id = f.release_id
+        WHERE r.project_id = ? AND f.filename = ?
+        """,
+        (attempt["project_id"], wheel.filename),
+    ).fetchone()
+    if upstream:
+        raise Refused(f"Upstream itself serves a file named {wheel.filename}; ours would shadow it.")
+    ours = db.execute("SELECT sha256 FROM wheel WHERE filename = ?", (wheel.filename,)).fetchone()
+    if ours and ours["sha256"] != wheel.sha256:
+        raise Refused(f"{wheel.filename} is published with other bytes; a file name never changes its bytes.")
+    return wheel
+
+
+def _keep_log(staging: Path, logs: Path, name: str, attempt_id: str) -> str | None:
+    source = staging / "log.gz"
+    if not source.is_file():
+        return None
+    relative = f"{name}/{attempt_id}.log.gz"
+    _move(source, logs / relative)
+    return relative
+
+
+def _move(source: Path, destination: Path) -> None:
+    """Give fetched bytes their final name, so that they are on disk before the catalog says so."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    source.chmod(0o644)
+    source.replace(destination)
+    folder = os.open(destination.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _record_attempt(
+    db: sqlite3.Connection,
+    attempt_id: str,
+    outcome: str,
+    result: Result | None,
+    why: Failure | None,
+    log_name: str | None,
+    now: float,
+) -> None:
+    row: Mapping[str, Any] = {
+        "id": attempt_id,
+        "now": now,
+        "outcome": outcome,
+        "class": why.class_name if why else None,
+        "blocks": why.blocks if why else None,
+        "sentence": why.sentence if why else None,
+        "evidence": "\n".join(why.evidence) if why and why.evidence else None,
+        "remedy": why.remedy if why else None,
+        "seconds": result.seconds if result else None,
+        "cpu_seconds": result.cpu_seconds if result else None,
+        "peak_memory": result.peak_memory if result else None,
+        "interpreter": result.interpreter if result else None,
+        "build_requires": json.dumps(result.build_requires) if result else None,
+        "log": log_name,
+    }
+    db.execute(
+        """
+        UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :class, blocks = :blocks,
+            sentence = :sentence, evidence = :evidence, remedy = :remedy, seconds = :seconds,
+            cpu_seconds = :cpu_seconds, peak_memory = :peak_memory, interpreter = :interpreter,
+            build_requires = :build_requires, log = :log
+        WHERE id = :id
+        """,
+        row,
+    )
+
+
+def _record_wheel(db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWheel, now: float) -> None:
+    db.execute(
+        """
+        INSERT INTO wheel
+            (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, tags, added_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (filename) DO NOTHING
+        """,
+        (
+            attempt["release_id"],
+            attempt["id"],
+            wheel.filename,
+            wheel.sha256,
+            wheel.size,
+            wheel.metadata_sha256,
+            wheel.requires_python,
+            json.dumps(list(wheel.tags)),
+            now,
+        ),
+    )
+    serve_targets(db, attempt["project_id"], offered_targets(db))
+    db.execute("UPDATE project SET pages_stale = 1 WHERE id = ?", (attempt["project_id"],))
+
+
+def _record_duration(db: sqlite3.Connection, attempt: sqlite3.Row, result: Result | None) -> None:
+    """What was measured replaces what was predicted for the project's other builds."""
+    if result is None:
+        return
+    db.execute(
+        """
+        UPDATE wanted SET predicted_seconds = ?
+        WHERE need <> 'none' AND release_id IN (SELECT id FROM release WHERE project_id = ?)
+        """,
+        (max(result.seconds, 0.1), attempt["project_id"]),
+    )

@@ -1,0 +1,101 @@
+"""A builder's `result.json` as a type: every field is untrusted input and is believed only in shape and bounds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .classify import LOG_END
+
+#: A result document is a few kilobytes; more is an attack or a mistake.
+LARGEST_RESULT_BYTES = 1_000_000
+#: A log is bounded when it is written; its decompression here, for whoever wrote it may have lied.
+LARGEST_LOG_BYTES = 1 << 30
+
+
+class BadResult(Exception):
+    """The builder's answer is not what was agreed; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One attempt as its builder tells it; `wheels` are plain file names in the staging folder."""
+
+    outcome: str
+    seconds: float
+    cpu_seconds: float
+    peak_memory: int
+    interpreter: str
+    build_requires: list[dict[str, str]]
+    wheels: tuple[str, ...]
+    document: Mapping[str, Any]
+
+
+def read_result(staging: Path, attempt_id: str) -> Result:
+    """Read `result.json` from a folder. Raises BadResult."""
+    path = staging / "result.json"
+    try:
+        if path.stat().st_size > LARGEST_RESULT_BYTES:
+            raise BadResult("The builder's result.json is too large to be one.")
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadResult(f"The builder's result.json cannot be read ({error}).") from error
+    if not isinstance(document, dict) or document.get("schema") != 1:
+        raise BadResult("The builder's result.json is of no schema we know; provision the builder again.")
+    if document.get("attempt") != attempt_id:
+        raise BadResult("The builder's result.json speaks of another attempt.")
+    if document.get("outcome") not in ("built", "failed"):
+        raise BadResult("The builder's result.json names no outcome.")
+    wheels = document.get("wheels")
+    filenames = tuple(str(w.get("filename")) for w in wheels if isinstance(w, dict)) if isinstance(wheels, list) else ()
+    if any("/" in name or name.startswith(".") or not name.endswith(".whl") for name in filenames):
+        raise BadResult("The builder's result.json names a file that is no wheel.")
+    return Result(
+        outcome=document["outcome"],
+        seconds=_number(document, "seconds"),
+        cpu_seconds=_number(document, "cpu_seconds"),
+        peak_memory=int(_number(document, "peak_memory")),
+        interpreter=str(document.get("interpreter") or "")[:200],
+        build_requires=_build_requires(document.get("build_requires")),
+        wheels=filenames,
+        document=document,
+    )
+
+
+def log_tail(logs: Path, log_name: str | None) -> str:
+    """The end of a compressed log as text; what cannot be decompressed ends where it breaks."""
+    if log_name is None:
+        return ""
+    blocks: deque[bytes] = deque(maxlen=2)
+    read = 0
+    try:
+        with gzip.open(logs / log_name) as file:
+            while read < LARGEST_LOG_BYTES and (block := file.read(LOG_END)):
+                blocks.append(block)
+                read += len(block)
+    except (OSError, EOFError, zlib.error):
+        pass
+    return b"".join(blocks)[-LOG_END:].decode("utf-8", "replace")
+
+
+def _number(document: Mapping[str, Any], key: str) -> float:
+    value = document.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e15:
+        raise BadResult(f"The builder's result.json has no sensible {key}.")
+    return float(value)
+
+
+def _build_requires(value: Any) -> list[dict[str, str]]:
+    if not isinstance(value, list):
+        return []
+    return [
+        {"name": str(item.get("name"))[:200], "version": str(item.get("version"))[:100]}
+        for item in value[:500]
+        if isinstance(item, dict)
+    ]

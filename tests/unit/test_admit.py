@@ -1,0 +1,219 @@
+"""Taking results in: exactly once, only what was asked for, and nothing a builder says is believed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelfleet.admit.admit import Admitted, Places, admit
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.plan.queue import claim, close_batch, settle
+
+from tests.support.artifacts import Artifact
+from tests.support.wheels import wheel_file
+
+NOW = 1_800_000_000.0
+TAGS = ["cp311-cp311-linux_x86_64", "cp311-none-any", "py3-none-any"]
+
+
+class Controller:
+    """A catalog in which pi1 has been given demo 1.0, and a place for what it sends."""
+
+    def __init__(self, root: Path) -> None:
+        self.catalog = Catalog(root / "catalog.sqlite")
+        self.places = Places(root / "files", root / "logs")
+        self.staging = root / "incoming"
+        with self.catalog.writing() as db:
+            db.execute(
+                "INSERT INTO target (id, name, python_version, implementation, platform, preference, tags) "
+                "VALUES (1, 'cp311', '3.11.2', 'cpython', 'linux', 1, ?)",
+                (json.dumps(TAGS),),
+            )
+            for host in ("pi1", "pi2"):
+                db.execute("INSERT INTO builder VALUES (?, '{}', 0)", (host,))
+                db.execute("INSERT INTO offer VALUES (?, 1, '/tools/python', '/usr/bin/python3')", (host,))
+            db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
+            db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
+            db.execute(
+                "INSERT INTO upstream_file (id, release_id, filename, kind, url, sha256) "
+                "VALUES (1, 1, 'demo-1.0.tar.gz', 'sdist', '/', 'aa')"
+            )
+            db.execute(
+                "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id) VALUES (1, 1, 'build', '', 1)"
+            )
+            settle(db, 1, 5)
+        self.batch, self.attempt = self.claim("pi1")
+
+    def claim(self, host: str) -> tuple[str, str]:
+        batch = claim(self.catalog, host=host, run="run1", hosts=1, now=NOW)
+        assert batch is not None
+        return batch.id, batch.assignments[0].attempt
+
+    def send(
+        self, wheel: Artifact | None = None, *, host: str = "pi1", answering: str = "", **changes: Any
+    ) -> Admitted:
+        """What arrives from a builder: the files of a result, of which a test changes something."""
+        attempt = answering or self.attempt
+        self.staging.mkdir(exist_ok=True)
+        result = {
+            "schema": 1,
+            "attempt": attempt,
+            "outcome": "built" if wheel else "failed",
+            "stopped_by": None,
+            "phase": "collect" if wheel else "build",
+            "exit_code": 0 if wheel else 1,
+            "seconds": 12.5,
+            "cpu_seconds": 10.0,
+            "peak_memory": 1000,
+            "interpreter": "CPython 3.11.2",
+            "build_requires": [{"name": "setuptools", "version": "80.0"}],
+            "sdist_sha256": "aa",
+            "message": None,
+            "wheels": [{"filename": wheel.filename, "size": wheel.size, "sha256": "lies"}] if wheel else [],
+            "log": {"filename": "log.gz", "size": 1},
+        }
+        (self.staging / "result.json").write_text(json.dumps({**result, **changes}))
+        (self.staging / "log.gz").write_bytes(gzip.compress(b"the log\n"))
+        if wheel:
+            (self.staging / wheel.filename).write_bytes(wheel.data)
+        return admit(self.catalog, self.places, self.staging, attempt, host=host, now=NOW, tries=5)
+
+    def one(self, sql: str) -> Any:
+        return self.catalog.db.execute(sql).fetchone()[0]
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[Controller]:
+    controller = Controller(tmp_path)
+    yield controller
+    controller.catalog.close()
+
+
+def test_a_good_wheel_is_in_files_and_catalog_and_settles_the_queue(controller: Controller):
+    wheel = wheel_file("demo", "1.0")
+    assert controller.send(wheel).outcome == "built"
+    assert (controller.places.files / "demo" / wheel.filename).read_bytes() == wheel.data
+    assert controller.one("SELECT sha256 FROM wheel") == wheel.sha256, "computed here, not believed"
+    assert controller.one("SELECT need FROM wanted") == "none"
+    assert controller.one("SELECT pages_stale FROM project") == 1
+    assert (controller.places.logs / controller.one("SELECT log FROM attempt")).is_file()
+
+
+def test_the_same_result_again_is_dropped(controller: Controller):
+    controller.send(wheel_file("demo", "1.0"))
+    assert controller.send(wheel_file("demo", "1.0")).outcome == "dropped"
+    assert controller.one("SELECT count(*) FROM wheel") == 1
+
+
+def test_a_result_for_a_build_the_host_was_not_given_is_dropped(controller: Controller):
+    assert controller.send(wheel_file("demo", "1.0"), host="pi2").outcome == "dropped"
+    assert controller.send(wheel_file("demo", "1.0"), answering="demo-1.0-deadbeef").outcome == "dropped"
+    assert controller.one("SELECT state FROM attempt") == "open"
+    assert not controller.places.files.exists()
+
+
+def test_a_late_result_is_welcome_while_the_release_still_needs_a_build(controller: Controller):
+    close_batch(controller.catalog, controller.batch, 5)
+    assert controller.one("SELECT state FROM attempt") == "lost"
+    assert controller.send(wheel_file("demo", "1.0")).outcome == "built"
+
+
+def test_a_late_result_is_dropped_when_another_host_was_faster(controller: Controller):
+    close_batch(controller.catalog, controller.batch, 5)
+    _, again = controller.claim("pi2")
+    controller.send(wheel_file("demo", "1.0"), host="pi2", answering=again)
+    assert controller.send(wheel_file("demo", "1.0")).outcome == "dropped"
+    assert controller.one("SELECT count(*) FROM wheel") == 1
+
+
+@pytest.mark.parametrize(
+    ("wheel", "names"),
+    [
+        (wheel_file("victim", "1.0"), "victim"),
+        (wheel_file("demo", "2.0"), "2.0"),
+        (wheel_file("demo", "1.0", "cp39-cp39-linux_armv7l"), "target"),
+        (wheel_file("demo", "1.0", flaws=("wrong-record-hash",)), "RECORD"),
+        (wheel_file("demo", "1.0", flaws=("path-traversal",)), ""),
+    ],
+    ids=["another project", "another version", "another machine", "a lying RECORD", "a path outside"],
+)
+def test_a_wheel_that_is_not_what_was_asked_for_is_refused_and_recorded(
+    controller: Controller, wheel: Artifact, names: str
+):
+    admitted = controller.send(wheel)
+    assert admitted.outcome == "refused"
+    assert names in admitted.sentence
+    assert controller.one("SELECT outcome FROM attempt") == "refused"
+    assert controller.one("SELECT count(*) FROM wheel") == 0
+    assert not list(controller.places.files.rglob("*.whl"))
+
+
+def test_a_file_name_never_changes_its_bytes(controller: Controller):
+    first = wheel_file("demo", "1.0", files={"demo.py": "a = 1\n"})
+    controller.send(first)
+    with controller.catalog.writing() as db:
+        db.execute("DELETE FROM serves")
+        settle(db, 1, 5)
+    close_batch(controller.catalog, controller.batch, 5)
+    batch = claim(controller.catalog, host="pi1", run="run2", hosts=1, now=NOW)
+    assert batch is not None
+    admitted = controller.send(
+        wheel_file("demo", "1.0", files={"demo.py": "a = 2\n"}), answering=batch.assignments[0].attempt
+    )
+    assert admitted.outcome == "refused" and "other bytes" in admitted.sentence
+    assert (controller.places.files / "demo" / first.filename).read_bytes() == first.data
+
+
+def test_a_wheel_named_like_one_of_upstreams_is_refused(controller: Controller):
+    wheel = wheel_file("demo", "1.0")
+    with controller.catalog.writing() as db:
+        db.execute(
+            "INSERT INTO upstream_file (release_id, filename, kind, url) VALUES (1, ?, 'wheel', '/')", (wheel.filename,)
+        )
+    assert "shadow" in controller.send(wheel).sentence
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attempt": "other-1.0-deadbeef"},
+        {"schema": 7},
+        {"outcome": "splendid"},
+        {"seconds": "many"},
+        {"seconds": -1},
+        {"peak_memory": float("inf")},
+        {"wheels": [{"filename": "../../etc/passwd.whl"}]},
+        {"wheels": "all of them"},
+        {"wheels": []},
+    ],
+    ids=str,
+)
+def test_a_result_that_is_none_is_refused(controller: Controller, changes: dict):
+    assert controller.send(wheel_file("demo", "1.0"), **changes).outcome == "refused"
+    assert controller.one("SELECT count(*) FROM wheel") == 0
+
+
+def test_a_missing_or_endless_result_document_is_refused(controller: Controller):
+    controller.staging.mkdir()
+    (controller.staging / "result.json").write_text("[" * 2_000_000)
+    answer = admit(
+        controller.catalog, controller.places, controller.staging, controller.attempt, host="pi1", now=NOW, tries=5
+    )
+    assert answer.outcome == "refused"
+
+
+def test_a_failure_gets_a_name_and_its_cost_predicts_the_next_build(controller: Controller):
+    admitted = controller.send(None, stopped_by="timeout", message="The build took longer than 10 seconds.")
+    assert (admitted.outcome, admitted.failure_class) == ("failed", "time-out")
+    assert controller.one("SELECT seconds FROM attempt") == 12.5
+    assert controller.one("SELECT need FROM wanted") == "none"
+
+
+def test_bad_luck_stays_in_the_queue_with_what_was_measured_as_prediction(controller: Controller):
+    controller.send(None, stopped_by="killed", message="The build was killed.")
+    assert controller.one("SELECT need FROM wanted") == "now"
+    assert controller.one("SELECT predicted_seconds FROM wanted") == 12.5

@@ -1,0 +1,288 @@
+"""Failures have names: each case is the result and the log of a build that really failed (tests/support/logs)."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelfleet.admit.classify import LOG_END, Failure, classify, failure
+from wheelfleet.admit.failure_classes import FAILURE_CLASSES
+from wheelfleet.admit.plain import plain
+from wheelfleet.admit.rules import RULES
+
+LOGS = Path(__file__).parents[1] / "support" / "logs"
+BUILD_FAILED = {"phase": "build", "stopped_by": None, "exit_code": 1, "message": "The backend failed (exit code 1)."}
+
+#: Log, class, what it settles, what the sentence names.
+CASES = [
+    # What the builder lacks
+    ("pycups", "missing-header", "target", "cups/http.h"),
+    ("python-ldap", "missing-header", "target", "lber.h"),
+    ("python-prctl", "missing-header", "target", "libcap"),
+    ("psycopg2", "missing-header", "target", "pg_config"),
+    ("mysqlclient", "missing-header", "target", "mysqlclient"),
+    ("mysqlconf", "missing-header", "target", "gphoto2-config"),
+    ("dbus-python", "missing-header", "target", "dbus-1"),
+    ("dbus-python-old", "missing-header", "target", "dbus-1"),
+    ("pkgconf", "missing-header", "target", "libgpiod"),
+    ("meson", "missing-header", "target", "libgpiod"),
+    ("cmakelists", "missing-header", "target", "BLAS"),
+    ("header", "missing-header", "target", "wiringPi.h"),
+    ("nestedreq", "missing-header", "target", "wiringPi.h"),
+    ("library", "missing-library", "target", "pigpio"),
+    ("nogcc", "missing-tool", "target", "gcc"),
+    ("nogit", "missing-tool", "target", "git"),
+    ("nopkgconfig", "missing-tool", "target", "pkg-config"),
+    ("swig", "missing-tool", "target", "swig"),
+    ("gfortran-called", "missing-tool", "target", "gfortran"),
+    ("mesonfortran", "missing-tool", "target", "gfortran"),
+    ("mesonnocc", "missing-tool", "target", "cc"),
+    ("cmakemissing", "missing-tool", "target", "cmake"),
+    ("nocmake", "missing-tool", "target", "C"),
+    ("setuptoolsrust", "missing-tool", "target", "Rust"),
+    ("norust", "missing-tool", "target", "Rust"),
+    # What the project brings along
+    ("mysql-python", "python2-syntax", "release", "ConfigParser"),
+    ("py2module", "python2-syntax", "release", "ConfigParser"),
+    ("py2print", "python2-syntax", "release", "'print'"),
+    ("py2print-39", "python2-syntax", "release", "'print'"),
+    ("py2except", "python2-syntax", "release", "Python 2"),
+    ("py2except-39", "python2-syntax", "release", "Python 2"),
+    ("py2name", "python2-syntax", "release", "unicode"),
+    ("imp-313", "removed-api", "target", "imp"),
+    ("distutils-msvc", "removed-api", "target", "distutils.msvccompiler"),
+    ("pkgres", "removed-api", "target", "pkg_resources"),
+    ("use2to3", "removed-api", "target", "use_2to3"),
+    ("sslwrap-313", "removed-api", "target", "wrap_socket"),
+    ("safeconfig-313", "removed-api", "target", "SafeConfigParser"),
+    ("importlibabc", "removed-api", "target", "Mapping"),
+    ("pyheader", "removed-api", "target", "longintrepr.h"),
+    ("compileerr", "removed-api", "target", "recursion_depth"),
+    ("cmakeold", "removed-api", "target", "CMake"),
+    ("numpyimport", "undeclared-build-requirement", "release", "numpy"),
+    ("cython-undeclared", "undeclared-build-requirement", "release", "Cython"),
+    ("backendmissing", "undeclared-build-requirement", "target", "poetry.core.masonry.api"),
+    ("distutils-313", "undeclared-build-requirement", "target", "backend"),
+    ("windows", "wrong-platform", "release", "Linux"),
+    ("winheader", "wrong-platform", "release", "windows.h"),
+    ("cuda", "wrong-platform", "release", "CUDA"),
+    ("arch", "wrong-platform", "target", "-mfpu=neon"),
+    ("sse", "wrong-platform", "target", "AVX-512"),
+    ("truncated", "sdist-broken", "release", "cannot be unpacked"),
+    ("missingfile", "sdist-broken", "release", "README.md"),
+    ("missingsource", "sdist-broken", "release", "src/gone.c"),
+    ("ownmodule", "sdist-broken", "release", "ownmodule"),
+    ("badrequires", "sdist-broken", "release", "'>=3.6.*'"),
+    ("badtoml", "sdist-broken", "release", "']'"),
+    ("badversion", "sdist-broken", "release", "'1.0-final-really'"),
+    ("scmversion", "sdist-broken", "release", "version"),
+    ("cmakefatal", "configure-error", "target", "CMake"),
+    ("mesonerror", "configure-error", "target", "big-endian"),
+    ("cxx", "compile-error", "target", "‘byte’"),
+    ("cargo", "compile-error", "target", "cargo_demo"),
+    ("undefsym", "link-error", "target", "PyModule_Create2"),
+    ("assertfail", "build-script-error", "target", "the moon is not full"),
+    ("needreq", "build-requirements", "target", "wheelfleet-no-such-project-at-all>=3"),
+    ("pinreq", "build-requirements", "target", "setuptools==1.0.99"),
+    ("otherpy", "build-requirements", "target", "onlynew"),
+    ("conflict", "build-requirements", "target", "contradict"),
+    ("netbuild", "download-in-build", "target", "download"),
+    ("gitclone", "download-in-build", "target", "download"),
+    # What came from upstream, and the builder
+    ("fetch-hash", "hash-mismatch", "release", "SHA-256"),
+    ("fetch-404", "sdist-missing", None, "404"),
+    ("fetch-refused", "network", None, "Connection refused"),
+    ("netreq", "network", None, "index"),
+    ("notools", "builder-fault", None, "provision"),
+    # What the limits and the machine say
+    ("limit-memory", "out-of-memory", "target", "340 MiB"),
+    ("oom", "out-of-memory", "target", "memory"),
+    ("memorycc", "out-of-memory", "target", "memory"),
+    ("limit-disk", "out-of-disk", "target", "60 MiB"),
+    ("nospace", "out-of-disk", None, "disk"),
+    ("limit-time", "time-out", "target", "longer"),
+    ("limit-silence", "silence", "target", "4 seconds"),
+    ("limit-processes", "too-many-processes", "target", "36 processes"),
+    ("nofork", "too-many-processes", "target", "process"),
+    ("limit-log", "log-limit", "target", "60000 bytes"),
+    ("killed", "killed", None, "killed"),
+    ("compiler-killed", "killed", None, "killed"),
+    # What became of it
+    ("nowheel", "no-wheel", "target", "no wheel"),
+    ("silentfail", "unknown", "target", "exit code 3"),
+    ("segv", "unknown", "target", "signal 11"),
+]
+
+
+def classified(log: str, project: str | None = None) -> Failure:
+    head, _, text = (LOGS / f"{log}.log").read_text().partition("\n")
+    return classify(json.loads(head), text, project or log)
+
+
+@pytest.mark.parametrize(("log", "class_name", "blocks", "named"), CASES, ids=[case[0] for case in CASES])
+def test_a_build_that_really_failed_gets_its_class(log: str, class_name: str, blocks: str | None, named: str) -> None:
+    found = classified(log)
+    assert (found.class_name, found.blocks) == (class_name, blocks)
+    assert named in found.sentence
+    assert found.sentence.endswith(".")
+    assert found.remedy.endswith((".", ")."))
+
+
+def test_every_recorded_log_is_a_case() -> None:
+    assert sorted(case[0] for case in CASES) == sorted(path.stem for path in LOGS.glob("*.log"))
+
+
+@pytest.mark.parametrize(
+    ("log", "package"),
+    [
+        ("pycups", "libcups2-dev"),
+        ("python-ldap", "libldap2-dev"),
+        ("python-prctl", "libcap-dev"),
+        ("psycopg2", "libpq-dev"),
+        ("mysqlclient", "default-libmysqlclient-dev"),
+        ("mysqlconf", "libgphoto2-dev"),
+        ("dbus-python", "libdbus-1-dev"),
+        ("pkgconf", "libgpiod-dev"),
+        ("cmakelists", "libopenblas-dev"),
+        ("library", "libpigpio-dev"),
+        ("mesonnocc", "gcc"),
+        ("nocmake", "gcc"),
+        ("swig", "swig"),
+        ("setuptoolsrust", "rustc cargo"),
+    ],
+)
+def test_the_remedy_names_the_package_that_would_help(log: str, package: str) -> None:
+    assert classified(log).remedy == f"Install {package} on the builder (apt-get install {package})."
+
+
+def test_for_a_header_that_no_list_has_the_remedy_says_how_to_find_its_package() -> None:
+    assert "apt-file search wiringPi.h" in classified("header").remedy
+
+
+def test_the_evidence_is_the_lines_of_the_log_around_the_cause() -> None:
+    evidence = classified("pycups").evidence
+    assert any("cups/http.h: No such file or directory" in line for line in evidence)
+    assert len(evidence) <= 4
+
+
+def test_the_evidence_of_a_stopped_build_is_the_last_thing_it_said() -> None:
+    assert classified("limit-silence").evidence[-1] == "compiling the last file"
+
+
+def test_what_fails_while_pip_installs_a_requirement_never_settles_the_whole_release() -> None:
+    message = "The build requirements (old) cannot be installed (pip: exit code 1)."
+    log = "SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"
+    own = classify(BUILD_FAILED, log, "demo")
+    requirement = classify({**BUILD_FAILED, "phase": "environment", "message": message}, log, "demo")
+    assert (own.class_name, own.blocks) == ("python2-syntax", "release")
+    assert (requirement.class_name, requirement.blocks) == ("python2-syntax", "target")
+    assert requirement.sentence.startswith("While the build requirements were installed: ")
+
+
+def test_a_module_that_is_missing_is_the_project_itself_however_it_is_spelled() -> None:
+    log = "ModuleNotFoundError: No module named 'RPi_lgpio._version'\n"
+    assert classify(BUILD_FAILED, log, "rpi-lgpio").class_name == "sdist-broken"
+    assert classify(BUILD_FAILED, log, "gpiozero").class_name == "undeclared-build-requirement"
+
+
+def test_the_limit_that_stopped_a_build_counts_more_than_what_its_log_says() -> None:
+    result = {
+        **BUILD_FAILED,
+        "stopped_by": "memory",
+        "message": "The build used 900 MiB of memory; it may use 800 MiB.",
+    }
+    found = classify(result, "foo.c:1:10: fatal error: foo.h: No such file or directory\n", "demo")
+    assert found.class_name == "out-of-memory"
+
+
+def test_an_interrupted_attempt_is_worth_another_try() -> None:
+    found = classify({"phase": "build", "stopped_by": "interrupted", "message": "The builder went down."}, "", "demo")
+    assert (found.class_name, found.blocks) == ("interrupted", None)
+
+
+def test_an_optional_library_that_is_missing_does_not_hide_the_error_that_ended_the_build() -> None:
+    log = "Package 'libfoo', required by 'virtual:world', not found\nmain.c:7:1: error: unknown type name ‘u8’\n"
+    assert classify(BUILD_FAILED, log, "demo").class_name == "compile-error"
+
+
+def test_terminal_colours_do_not_hide_a_cause() -> None:
+    colour, plain_again = "\x1b[01;31m\x1b[K", "\x1b[m\x1b[K"
+    log = f"{colour}x.c:1:10:{plain_again} {colour}fatal error: {plain_again}zmq.h: No such file or directory\n"
+    found = classify(BUILD_FAILED, log, "demo")
+    assert found.sentence == "The header zmq.h is missing on the builder."
+    assert found.evidence == ["x.c:1:10: fatal error: zmq.h: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "x" * (8 << 20),
+        "error: " * (1 << 20),
+        "fatal error: " + "a/" * (1 << 20),
+        "Package 'a" + "a" * (1 << 20) + ", required by 'b",
+        "requires " * (1 << 20),
+        ("needs" + " " * 70 + "\n") * 100_000,
+        "a" * 60 + (".a" * 30 + "\n") * 100_000,
+        (" " * 1990 + "x\n") * 1000,
+        ("|" * 1990 + "x\n") * 1000,
+        "\x1b[" * (1 << 20),
+        "\x1b[" + "0;" * (1 << 20),
+        "\x1b]0;" + "x" * (1 << 20),
+        "\n" * (1 << 20),
+        "\r".join(["50 %"] * 100_000),
+        "".join(map(chr, range(0x110000))) * 2,
+        "{found}{0}%s<script>alert(1)</script>",
+        "",
+    ],
+    ids=lambda log: repr(log[:12]),
+)
+def test_a_hostile_log_is_classified_like_any_other(log: str) -> None:
+    found = classify({"phase": "build", "message": log}, log, "demo")
+    assert found.class_name in FAILURE_CLASSES
+    assert len(found.sentence) <= 600
+    assert all(len(line) <= 300 and line.isprintable() for line in found.evidence)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {},
+        {"phase": 3, "stopped_by": ["memory"], "exit_code": "x", "message": {"a": 1}},
+        {"phase": "fetch"},
+        {"phase": "nowhere", "stopped_by": "boredom", "exit_code": 1e99, "message": None},
+    ],
+)
+def test_a_result_document_of_any_content_is_classified(result: dict[str, Any]) -> None:
+    assert classify(result, "what happened?\n", "demo").class_name in FAILURE_CLASSES
+
+
+def test_only_the_end_of_a_log_is_looked_at() -> None:
+    log = "x.c:1:10: fatal error: zmq.h: No such file or directory\n" + "all is well\n" * LOG_END
+    assert classify(BUILD_FAILED, log, "demo").class_name == "unknown"
+
+
+def test_names_from_the_log_are_shown_without_what_could_deceive_a_reader() -> None:
+    found = failure("unknown", "a\x1b[2Jb\u202ec\x07d", ["\x1b]0;title\x07" + "e" * 400])
+    assert found.sentence == "abcd"
+    assert found.evidence == ["e" * 299 + "…"]
+
+
+def test_plain_text_keeps_what_people_write() -> None:
+    assert plain("größer\tals ‘ß’ – 日本 \n") == "größer als ‘ß’ – 日本"
+
+
+def test_every_class_says_what_it_means_and_what_would_help() -> None:
+    for entry in FAILURE_CLASSES.values():
+        assert re.fullmatch(r"[a-z0-9-]+", entry.name)
+        assert entry.meaning.endswith(".")
+        assert entry.remedy.endswith(".")
+
+
+def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
+    assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
+    # The last two are the verification's, the other is the builder's own word for a restart.
+    shown = {case[1] for case in CASES} | {"interrupted", "metadata-mismatch", "refused"}
+    assert shown == FAILURE_CLASSES.keys()
