@@ -1,0 +1,314 @@
+"""What became of everything in scope, and why: the rows behind the report page and the end of a run.
+
+Much of the text comes from strangers' packages and logs. Control characters are replaced here, once for all readers: in
+a terminal they could rewrite lines or do worse. Escaping for HTML is the templates' matter.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..catalog.database import Catalog
+from .changes import count_changes
+from .listing import timestamp
+
+#: The statuses in the order people look for them, with what they are called.
+STATUSES = {
+    "failed": "Failed",
+    "trouble": "Trouble reading upstream",
+    "not-found": "Not found upstream",
+    "waiting": "Waiting to be built",
+    "built": "Built",
+    "upstream": "Served by upstream",
+    "skipped": "Skipped",
+    "passed": "Passed over",
+}
+
+#: Rows shown of each status, the newest first: a report of everything would be too long to open.
+MOST_SHOWN = 1000
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """What became of one release on one target, or of a project as a whole (then without version and target)."""
+
+    status: str
+    #: The normalised name, and the name as its author spells it.
+    project: str
+    display_name: str
+    reason: str
+    version: str | None = None
+    target: str | None = None
+    finished_at: float | None = None
+    builder: str | None = None
+    seconds: float | None = None
+    run: str | None = None
+    #: Where the attempt's log is on the site.
+    log: str | None = None
+    #: The wheel of ours the target is served with, and where it is on the site.
+    filename: str | None = None
+    file: str | None = None
+    size: int | None = None
+    tags: tuple[str, ...] = ()
+    #: Of a failure: its class, the lines of the log that show it, what would help.
+    failure: str | None = None
+    evidence: str | None = None
+    remedy: str | None = None
+    tried_again: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What the row is about, for people."""
+        release = f"{self.display_name} {self.version}" if self.version else self.display_name
+        return f"{release} for {self.target}" if self.target else release
+
+    def as_data(self) -> dict[str, Any]:
+        """The row for programs: what is not known is left out."""
+        data = {key: value for key, value in asdict(self).items() if value not in (None, (), False)}
+        if self.finished_at is not None:
+            data["finished_at"] = timestamp(self.finished_at)
+        return data
+
+
+@dataclass
+class Report:
+    """All rows counted, and the most relevant ones kept, by status."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, list[ReportRow]] = field(default_factory=dict)
+
+    @property
+    def sections(self) -> list[tuple[str, str, int, list[ReportRow]]]:
+        """(status, title, how many in all, the rows shown) of each status that has any."""
+        return [
+            (status, title, self.counts[status], self.rows[status])
+            for status, title in STATUSES.items()
+            if self.counts[status]
+        ]
+
+    @property
+    def failure_classes(self) -> list[tuple[str, int]]:
+        """Failure classes with their numbers, the most frequent first."""
+        return sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
+
+    def as_data(self) -> dict[str, Any]:
+        """The report for programs."""
+        return {
+            "counts": {status: self.counts[status] for status in STATUSES},
+            "failures": dict(self.failure_classes),
+            "most_shown_of_a_status": MOST_SHOWN,
+            "rows": [row.as_data() for _, _, _, rows in self.sections for row in rows],
+        }
+
+
+def report_rows(catalog: Catalog) -> Iterator[ReportRow]:
+    """What became of each release × target in scope, and of projects that never got so far. In no order."""
+    yield from _project_rows(catalog)
+    yield from _release_rows(catalog)
+
+
+def gather(rows: Iterable[ReportRow], most: int = MOST_SHOWN) -> Report:
+    """Count the rows and keep the newest `most` of each status; memory stays small however many there are."""
+    report = Report()
+    for row in rows:
+        report.counts[row.status] += 1
+        if row.failure:
+            report.failures[row.failure] += 1
+        kept = report.rows.setdefault(row.status, [])
+        kept.append(row)
+        if len(kept) > 2 * most:
+            _keep_newest(kept, most)
+    for kept in report.rows.values():
+        _keep_newest(kept, most)
+    return report
+
+
+def known_summary_lines(catalog: Catalog, run: str) -> list[str]:
+    """`summary_lines`, remembered in the catalog: a run that changed nothing does not read all verdicts for it."""
+    changes = count_changes(catalog.db)
+    row = catalog.db.execute("SELECT value FROM meta WHERE key = 'summary'").fetchone()
+    known = json.loads(row["value"]) if row else {}
+    if known.get("changes") == changes:
+        return [str(line) for line in known["lines"]]
+    lines = summary_lines(catalog, run)
+    with catalog.writing() as db:
+        value = json.dumps({"changes": changes, "lines": lines})
+        db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('summary', ?)", (value,))
+    return lines
+
+
+def summary_lines(catalog: Catalog, run: str | None = None, most: int = 20) -> list[str]:
+    """The state of things for the end of a run: the counts, then a line for each failure (those of `run` first)
+    and each name not found or not read, `most` of them."""
+    report = gather(report_rows(catalog))
+    counts = [f"{title.lower()} {report.counts[status]}" for status, title in STATUSES.items() if report.counts[status]]
+    lines = [", ".join(counts).capitalize() + "." if counts else "Nothing is in scope."]
+    if report.failures:
+        lines.append("Failures: " + ", ".join(f"{name} {many}" for name, many in report.failure_classes) + ".")
+    troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows.get(status, [])]
+    if run is not None:
+        troubled.sort(key=lambda row: row.run != run)
+    for row in troubled[:most]:
+        label = row.failure or STATUSES[row.status].lower()
+        lines.append(" ".join(f"{row.subject}: {label}: {row.reason} {row.remedy or ''}".split()))
+    unsaid = sum(report.counts[status] for status in ("failed", "not-found", "trouble")) - len(troubled[:most])
+    if unsaid:
+        lines.append(f"… and {unsaid} more; the report page has them.")
+    return lines
+
+
+def install_line(catalog: Catalog, index_url: str) -> str:
+    """The command that installs the wheel admitted last, ready to paste; empty while there is nothing to install."""
+    newest = catalog.db.execute(
+        """
+        SELECT p.display_name FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+        WHERE p.state = 'present' AND EXISTS (SELECT 1 FROM upstream_file f WHERE f.release_id = r.id)
+        ORDER BY w.id DESC LIMIT 1
+        """
+    ).fetchone()
+    if newest is None:
+        return ""
+    words = ["pip", "install", "--index-url", index_url]
+    address = urlsplit(index_url)
+    if address.scheme == "http" and address.hostname not in ("localhost", "127.0.0.1", "::1"):
+        # Else pip leaves out an index that anybody on the way could have changed.
+        words += ["--trusted-host", str(address.hostname)]
+    return shlex.join([*words, printable(newest["display_name"])])
+
+
+def _keep_newest(rows: list[ReportRow], most: int) -> None:
+    rows.sort(key=lambda row: (-(row.finished_at or 0), row.project, row.version or "", row.target or ""))
+    del rows[most:]
+
+
+def _project_rows(catalog: Catalog) -> Iterator[ReportRow]:
+    rows = catalog.db.execute(
+        """
+        SELECT name, display_name, state, problem, judged, EXISTS (
+            SELECT 1 FROM release r JOIN wanted w ON w.release_id = r.id
+            WHERE r.project_id = project.id) AS has_verdicts
+        FROM project
+        WHERE in_scope AND (problem IS NOT NULL OR state IN ('absent', 'deleted', 'quarantined') OR NOT has_verdicts)
+        """
+    )
+    gone = {
+        "absent": "Upstream knows no project of this name; check its spelling in the scope.",
+        "deleted": "Upstream has removed the project; it is no longer on our pages.",
+        "quarantined": "Upstream has put the project in quarantine; nothing of it is on our pages.",
+    }
+    for row in rows:
+        name = (row["name"], printable(row["display_name"]))
+        if row["problem"] is not None:
+            yield ReportRow("trouble", *name, printable(row["problem"]))
+        if row["state"] in gone:
+            yield ReportRow("not-found", *name, gone[row["state"]])
+        elif row["problem"] is None and not row["has_verdicts"]:
+            if row["judged"]:
+                yield ReportRow("skipped", *name, "No release of it is in scope: none matches what was asked for.")
+            else:
+                yield ReportRow("waiting", *name, "Not looked at yet.")
+
+
+def _release_rows(catalog: Catalog) -> Iterator[ReportRow]:
+    """One row of SQL for each release × target: the newest wheel of ours that serves it, the attempt that holds it now,
+    and the attempt that tells why there is none (of this target if it has one, else one that settled the release)."""
+    rows = catalog.db.execute(
+        """
+        SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
+               told.host, told.state, told.finished_at, told.seconds, told.run, told.log, told.class, told.blocks,
+               told.sentence, told.evidence, told.remedy
+        FROM (
+            SELECT p.name, p.display_name, r.version, t.name AS target, w.verdict, w.reason, w.need,
+                EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id) AS offered,
+                CASE verdict WHEN 'build' THEN (
+                    SELECT max(s.wheel_id) FROM serves s
+                    WHERE s.release_id = w.release_id AND s.target_id = w.target_id) END AS ours_id,
+                CASE verdict WHEN 'build' THEN (
+                    SELECT min(a.id) FROM attempt a
+                    WHERE a.state = 'open' AND a.release_id = w.release_id AND a.target_id = w.target_id
+                ) END AS held_id,
+                CASE verdict WHEN 'build' THEN coalesce((
+                    SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
+                      AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
+                    ORDER BY a.claimed_at DESC, a.finished_at DESC, a.id LIMIT 1
+                ), (
+                    SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.blocks = 'release'
+                      AND a.state = 'done' AND NOT a.forgiven
+                    ORDER BY a.finished_at DESC, a.id LIMIT 1)) END AS failed_id
+            FROM project p
+            JOIN release r ON r.project_id = p.id
+            JOIN wanted w ON w.release_id = r.id
+            JOIN target t ON t.id = w.target_id
+            WHERE p.in_scope
+        ) w
+        LEFT JOIN wheel ours ON ours.id = w.ours_id
+        LEFT JOIN attempt held ON held.id = w.held_id
+        LEFT JOIN attempt told ON told.id = coalesce(ours.attempt_id, w.failed_id)
+        """
+    )
+    for row in rows:
+        known: dict[str, Any] = {
+            "project": row["name"],
+            "display_name": printable(row["display_name"]),
+            "version": row["version"],
+            "target": row["target"],
+        }
+        if row["verdict"] != "build":
+            status = "skipped" if row["verdict"] == "skip" else row["verdict"]
+            yield ReportRow(status, reason=printable(row["reason"]), **known)
+        elif row["filename"] is not None:
+            wheel: dict[str, Any] = {
+                "filename": row["filename"],
+                "file": f"files/{row['name']}/{row['filename']}",
+                "size": row["size"],
+                "tags": tuple(json.loads(row["tags"])),
+            }
+            yield ReportRow("built", reason=printable(row["reason"]), **known, **wheel, **_told(row))
+        elif row["held_by"] is not None:
+            yield ReportRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
+        elif row["state"] is not None and (row["need"] == "none" or row["blocks"] is None):
+            sentence = row["sentence"] or f"{row['host']} was lost while it built this."
+            failure: dict[str, Any] = {"failure": row["class"] or ("lost" if row["state"] == "lost" else "unknown")}
+            for key in ("evidence", "remedy"):
+                failure[key] = printable(row[key]) if row[key] else None
+            again = row["need"] != "none"
+            yield ReportRow("failed", reason=printable(sentence), tried_again=again, **known, **failure, **_told(row))
+        else:
+            yield ReportRow("waiting", reason=_why_waiting(row), **known)
+
+
+def _told(row: Any) -> dict[str, Any]:
+    """What the attempt behind a row tells."""
+    return {
+        "builder": row["host"],
+        "seconds": row["seconds"],
+        "finished_at": row["finished_at"],
+        "run": row["run"],
+        "log": f"logs/{row['log']}" if row["log"] else None,
+    }
+
+
+def _why_waiting(row: Any) -> str:
+    if not row["offered"]:
+        return f"No builder of the last run offers {row['target']}."
+    if row["need"] == "later":
+        return "Another target is tried first: one try tells most about all of them."
+    return "In the queue."
+
+
+def printable(text: str) -> str:
+    """The text without what could move a cursor, hide or reorder letters; line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co") else "\ufffd"
+        for letter in text
+    )

@@ -1,0 +1,260 @@
+"""A controller's state made by hand: a catalog with the rows a test speaks of, and the files they stand for."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.publish.site import Published, publish_site
+
+from tests.support.wheels import wheel_file
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+TARGET = "cp311-cp311-linux_aarch64-glibc2.36"
+#: 2023-11-14T22:13:20Z, when time begins in these catalogs.
+EPOCH = 1_700_000_000.0
+
+
+@dataclass
+class ControllerState:
+    """A catalog and the folders beside it, new or as another left them.
+
+    Every method adds what a run would have added, in one transaction.
+    """
+
+    root: Path
+    catalog: Catalog = field(init=False)
+    _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.catalog = Catalog(self.root / "catalog.sqlite")
+        self.execute(
+            """
+            INSERT OR IGNORE INTO batch (id, host, run, claimed_at, lease_until, state)
+            VALUES ('batch', 'pi1', 'run1', 0, 0, 'done')
+            """
+        )
+
+    def __enter__(self) -> ControllerState:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.catalog.close()
+
+    @property
+    def files_dir(self) -> Path:
+        return self.root / "files"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def site(self) -> Path:
+        return self.root / "site"
+
+    def publish(
+        self,
+        *,
+        everything: bool = False,
+        dry_run: bool = False,
+        site: Path | None = None,
+        overrides: Sequence[Path] = (),
+    ) -> Published:
+        """Publish as a run does."""
+        return publish_site(
+            self.catalog,
+            files_dir=self.files_dir,
+            logs_dir=self.logs_dir,
+            site_dir=site or self.site,
+            template_dirs=[*overrides, TEMPLATES],
+            everything=everything,
+            dry_run=dry_run,
+        )
+
+    def execute(self, statement: str, *values: object) -> int:
+        """One change; returns the id of the row inserted."""
+        with self.catalog.writing() as db:
+            return int(db.execute(statement, values).lastrowid or 0)
+
+    def one(self, question: str, *values: object) -> object:
+        """The first column of the first row of an answer."""
+        return self.catalog.db.execute(question, values).fetchone()[0]
+
+    def target(self, name: str = TARGET) -> int:
+        return self._known("target", "name", name) or self.execute(
+            """
+            INSERT INTO target (name, python_version, implementation, platform, preference, tags)
+            VALUES (?, '3.11', 'cpython', 'linux_aarch64', 1, '[]')
+            """,
+            name,
+        )
+
+    def project(
+        self,
+        name: str,
+        *,
+        state: str = "present",
+        in_scope: bool = True,
+        problem: str | None = None,
+        judged: bool = True,
+    ) -> int:
+        return self._known("project", "name", canonicalize_name(name)) or self.execute(
+            "INSERT INTO project (name, display_name, state, in_scope, problem, judged) VALUES (?, ?, ?, ?, ?, ?)",
+            canonicalize_name(name), name, state, in_scope, problem, judged,
+        )  # fmt: skip
+
+    def release(self, name: str, version: str, *, sdist: bool = True, yanked: str | None = None) -> int:
+        """A release upstream lists, with an sdist."""
+        project = self.project(name)
+        row = self.catalog.db.execute(
+            "SELECT id FROM release WHERE project_id = ? AND version = ?", (project, version)
+        ).fetchone()
+        if row:
+            return int(row["id"])
+        release = self.execute("INSERT INTO release (project_id, version) VALUES (?, ?)", project, version)
+        if sdist:
+            self.upstream_file(release, f"{canonicalize_name(name).replace('-', '_')}-{version}.tar.gz", yanked=yanked)
+        return release
+
+    def upstream_file(self, release: int, filename: str, *, yanked: str | None = None) -> int:
+        kind = "wheel" if filename.endswith(".whl") else "sdist"
+        return self.execute(
+            "INSERT INTO upstream_file (release_id, filename, kind, url, yanked) VALUES (?, ?, ?, ?, ?)",
+            release, filename, kind, f"/files/{filename}", yanked,
+        )  # fmt: skip
+
+    def want(
+        self,
+        name: str,
+        version: str,
+        *,
+        target: str = TARGET,
+        verdict: str = "build",
+        reason: str = "upstream has no wheel this target can install",
+        need: str = "none",
+    ) -> None:
+        self.execute(
+            "INSERT INTO wanted (release_id, target_id, verdict, reason, need) VALUES (?, ?, ?, ?, ?)",
+            self.release(name, version), self.target(target), verdict, reason, need,
+        )  # fmt: skip
+
+    def attempt(
+        self,
+        name: str,
+        version: str,
+        *,
+        outcome: str | None = "failed",
+        state: str = "done",
+        target: str = TARGET,
+        run: str = "run1",
+        host: str = "pi1",
+        seconds: float = 12.0,
+        log: str | None = "The log.\n",
+        failure: str | None = None,
+        blocks: str | None = None,
+        sentence: str | None = None,
+        evidence: str | None = None,
+        remedy: str | None = None,
+    ) -> str:
+        """An attempt; a finished one has its log in the logs folder."""
+        tick = next(self._ticks)
+        attempt = f"{canonicalize_name(name)}-{version}-{tick:08x}"
+        path = None
+        if log is not None and state == "done":
+            path = f"{canonicalize_name(name)}/{attempt}.log.gz"
+            place = self.logs_dir / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(gzip.compress(log.encode(), mtime=0))
+        self.execute(
+            """
+            INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds,
+                                 state, claimed_at, finished_at, outcome, class, blocks, sentence, evidence, remedy,
+                                 seconds, log)
+            VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            attempt, run, host, self.release(name, version), self.target(target), state, EPOCH,
+            EPOCH + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks, sentence,
+            evidence, remedy, seconds if state == "done" else None, path,
+        )  # fmt: skip
+        return attempt
+
+    def wheel(
+        self,
+        name: str,
+        version: str,
+        tag: str = "py3-none-any",
+        *,
+        build: str | None = None,
+        requires_python: str | None = None,
+        requires_dist: Sequence[str] = (),
+        serves: Sequence[str] = (),
+        source: str | None = None,
+    ) -> str:
+        """A wheel of ours, built and admitted, and its project's pages stale; returns its file name."""
+        artifact = wheel_file(
+            name,
+            version,
+            tag,
+            build=build,
+            requires_python=requires_python,
+            requires_dist=requires_dist,
+            files=None if source is None else {f"{canonicalize_name(name).replace('-', '_')}.py": source},
+        )
+        place = self.files_dir / canonicalize_name(name) / artifact.filename
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(artifact.data)
+        release = self.release(name, version)
+        attempt = self.attempt(name, version, outcome="built")
+        tags = sorted(str(single) for single in parse_wheel_filename(artifact.filename)[3])
+        assert artifact.metadata is not None
+        with self.catalog.writing() as db:
+            wheel = db.execute(
+                """
+                INSERT INTO wheel (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python,
+                                   tags, added_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                (
+                    release, attempt, artifact.filename, artifact.sha256, artifact.size,
+                    hashlib.sha256(artifact.metadata).hexdigest(), requires_python, json.dumps(tags), EPOCH + 0.25,
+                ),
+            ).lastrowid  # fmt: skip
+            db.execute(
+                "UPDATE project SET pages_stale = 1 WHERE id = (SELECT project_id FROM release WHERE id = ?)",
+                (release,),
+            )
+        for target in serves:
+            self.execute(
+                "INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?)",
+                release,
+                self.target(target),
+                wheel,
+            )
+        return artifact.filename
+
+    def outdate(self, name: str) -> None:
+        """Have the project's pages rendered again."""
+        self.execute("UPDATE project SET pages_stale = 1 WHERE name = ?", canonicalize_name(name))
+
+    def upstream_removes(self, name: str, version: str) -> None:
+        """The release is no longer on upstream's page."""
+        self.execute("DELETE FROM upstream_file WHERE release_id = ?", self.release(name, version))
+        self.outdate(name)
+
+    def _known(self, table: str, column: str, value: str) -> int | None:
+        row = self.catalog.db.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
+        return int(row["id"]) if row else None
+
+
+def site_bytes(site: Path) -> dict[str, bytes]:
+    """Every file of a site with its bytes."""
+    return {str(path.relative_to(site)): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()}
