@@ -1,0 +1,173 @@
+"""The terminal's view of a run: who builds what while it runs, and what came of it at the end."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: wheelfleet_live
+type: notification
+short_description: Shows which builder builds what, while it does
+description:
+  - On a terminal, keeps a few lines below the output with every builder, what it builds and since when, what is done
+    and left, and when the end is expected.
+  - Prints the summary of the run at its end, with the command to install from the index, ready to paste.
+  - Elsewhere a line now and then while upstream is read, and the summary; the lines on single builds come from
+    M(wheelfleet_batch) itself.
+requirements:
+  - Enable in C(callbacks_enabled).
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.plugins.callback import CallbackBase
+
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.module_utils.wheelfleet.publish.filters import human_duration
+from ansible.module_utils.wheelfleet.run.board import CONTROLLER, expected_end_seconds, read_boards
+
+#: Seconds between two drawings.
+REDRAW = 0.5
+#: Seconds between two plain lines on reading upstream, where there is no terminal to draw on.
+PLAIN_LINE = 20.0
+#: More hosts than this are summed up: the block must fit a terminal.
+MOST_HOSTS = 12
+
+
+class CallbackModule(CallbackBase):
+    """Draws the board below Ansible's own output; everything else is left to the stdout callback."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "wheelfleet_live"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self):
+        super().__init__()
+        self.main_pid = os.getpid()
+        self.live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self.lock = threading.RLock()
+        self.drawn = 0
+        self.run = None
+        self.summary = []
+        self.stopping = threading.Event()
+        self.thread = None
+
+    # ----------------------------------------------------------------- events
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        """The builds are one task; the view lives as long as it does."""
+        self._stop()
+        if self.run is None:
+            return
+        if task.action in ("wheelfleet_batch", "wheelfleet_delta") and self.live:
+            self._start(self._redraw)
+        elif task.action == "wheelfleet_delta":
+            self._start(self._say_now_and_then)
+
+    def v2_runner_on_ok(self, result):
+        """Remember where the board is, and what the publishing task sums up."""
+        answer = result.result
+        if result.task.action == "wheelfleet_lock":
+            self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "board")
+        elif result.task.action == "wheelfleet_publish" and not result.task.check_mode:
+            self.summary = answer["summary"]
+        elif result.task.action == "wheelfleet_delta" and result.task.check_mode:
+            self.summary = [f"would build {line}" for line in answer["would_build"]] or ["Nothing would be built."]
+
+    def v2_playbook_on_stats(self, stats):
+        """The last word is the run's own summary."""
+        self._stop()
+        for line in self.summary:
+            self._display.display(line)
+
+    # ------------------------------------------------------------------- view
+
+    def _start(self, work):
+        if self.live:
+            os.environ["WHEELFLEET_LIVE"] = "1"  # workers need not say what begins: it is on the screen
+        self.print = self._display.display
+        self._display.display = self._print_above
+        self.stopping.clear()
+        self.thread = threading.Thread(target=work, name="wheelfleet_live", daemon=True)
+        self.thread.start()
+
+    def _stop(self):
+        if self.thread is None:
+            return
+        self.stopping.set()
+        self.thread.join()
+        self.thread = None
+        self._erase()
+        del self._display.display
+        os.environ.pop("WHEELFLEET_LIVE", None)
+
+    def _print_above(self, *args, **kwargs):
+        """Print as ever, with the block out of the way; forked workers hand their lines to the main process."""
+        if os.getpid() != self.main_pid:
+            return self.print(*args, **kwargs)
+        with self.lock:
+            self._erase()
+            return self.print(*args, **kwargs)
+
+    def _say_now_and_then(self):
+        while not self.stopping.wait(PLAIN_LINE):
+            for board in read_boards(self.run[1], self.run[0]):
+                self._display.display(f"{time.strftime('%H:%M:%S')} {board.host} {board.state}")
+
+    def _redraw(self):
+        while not self.stopping.wait(REDRAW):
+            with contextlib.suppress(OSError, ValueError):
+                lines = self._lines()
+                with self.lock:
+                    self._erase()
+                    if lines and not self.stopping.is_set():
+                        sys.stdout.write("".join(f"{line}\n" for line in lines))
+                        sys.stdout.flush()
+                        self.drawn = len(lines)
+
+    def _erase(self):
+        with self.lock:
+            if self.drawn:
+                # Up to the block's first line, then clear to the end of the screen.
+                sys.stdout.write(f"\x1b[{self.drawn}F\x1b[J")
+                sys.stdout.flush()
+                self.drawn = 0
+
+    def _lines(self):
+        run, folder = self.run
+        boards = read_boards(folder, run)
+        # Upstream is read before anybody builds; what it said last is of no interest then.
+        builders = [board for board in boards if board.host != CONTROLLER]
+        boards = builders or boards
+        now = time.time()
+        width = shutil.get_terminal_size().columns - 1
+        lines = [self._head(boards, now)] if builders else []
+        for board in boards[:MOST_HOSTS]:
+            if not board.building:
+                lines.append(f"  {board.host}: {board.state}")
+            lines += [
+                f"  {board.host}: {b.name} {b.version} for {b.target}, {human_duration(now - b.since)}"
+                for b in board.building
+            ]
+        if len(boards) > MOST_HOSTS:
+            lines.append(f"  and {len(boards) - MOST_HOSTS} more builders")
+        return [line[:width] for line in lines]
+
+    @staticmethod
+    def _head(boards, now):
+        newest = max(boards, key=lambda board: board.at)
+        built, failed = sum(b.built for b in boards), sum(b.failed for b in boards)
+        head = f"-- {built} built, {failed} failed, {newest.left} left"
+        seconds = expected_end_seconds(boards, now)
+        if seconds is None:
+            return head
+        end = time.strftime("%H:%M", time.localtime(now + seconds))
+        return f"{head}, expected end {end} (in {human_duration(seconds)})"

@@ -1,0 +1,159 @@
+#!/usr/bin/python
+"""Build one batch of the queue on a builder."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_batch
+short_description: Build one batch of the queue on a builder
+description:
+  - One call is one batch on one host. The controller's half (an action plugin of the same name) claims a batch from the
+    catalog under a lease, or adopts the one the host still holds, hands it over, fetches and admits each result while
+    the rest is being built, and acknowledges it.
+  - The builder's half is this module; it puts assignments into the inbox and starts a detached worker, which outlives
+    the link and the controller.
+  - Run it in a loop that ends when C(drained) is true.
+attributes:
+  check_mode:
+    description: Builds nothing; M(wheelfleet_delta) says what would be built.
+    support: full
+  diff_mode:
+    description: There is no text to compare.
+    support: none
+options:
+  state_dir:
+    description: The controller's folder with the catalog.
+    type: path
+    required: true
+  run:
+    description: The run's id, as M(wheelfleet_lock) gave it.
+    type: str
+    required: true
+  home:
+    description: The builder's folder, as in M(wheelfleet_builder).
+    type: path
+    required: true
+  hosts:
+    description: How many builders share the queue; sizes the batches.
+    type: int
+    default: 1
+  parallel:
+    description: Builds at once on this host; 0 lets the worker choose by cores and memory.
+    type: int
+    default: 0
+  index_url:
+    description: The upstream index build requirements come from, without credentials.
+    type: str
+    required: true
+  credentials:
+    description: The credentials for it, as in a URL. Sdists of the same origin are fetched with them too.
+    type: str
+    default: ''
+  own_index_url:
+    description: The fleet's own index, whose wheels are preferred as build requirements.
+    type: str
+  pip_options:
+    description: More of pip's options on the builder by their long names, such as C(cert).
+    type: dict
+    default: {}
+  limits:
+    description:
+      - What one build may use. C(seconds), C(silence_seconds), C(processes); C(memory), C(disk), C(log) in bytes.
+      - A C(memory) of 0 gives each build its share of the host's.
+    type: dict
+    required: true
+  environment:
+    description: Environment variables of every build.
+    type: dict
+    default: {}
+  patience:
+    description: Seconds a silent builder is waited for before its batch goes back to the queue.
+    type: float
+    default: 300.0
+  tries:
+    description: Attempts at one release and target before failures by bad luck count as final.
+    type: int
+    default: 5
+  visit:
+    description: The assignments to hand over. Set by the action plugin.
+    type: list
+    elements: dict
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Build what is in the queue
+  wheelfleet_batch:
+    state_dir: /srv/wheelfleet
+    run: "{{ wheelfleet_run }}"
+    home: /var/lib/wheelfleet
+    index_url: https://pypi.example.org/simple
+    limits: {seconds: 3600, silence_seconds: 1800, memory: 1000000000, processes: 512, disk: 4000000000, log: 32000000}
+  register: builder_batch
+  loop: "{{ range(10000) }}"
+  loop_control:
+    break_when: builder_batch.drained
+"""
+
+RETURN = r"""
+drained:
+  description: Whether there is nothing left for this host in this run.
+  returned: success
+  type: bool
+built:
+  description: The wheels of this batch that were admitted.
+  returned: success
+  type: list
+  elements: str
+failures:
+  description: The builds of this batch that failed, with class and sentence.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import sys
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.capacity import capacity
+from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.build.inbox import hand_over
+from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
+from ansible.module_utils.wheelfleet.build.worker import start_worker
+from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**BATCH_OPTIONS, "visit": {"type": "list", "elements": "dict"}},
+        supports_check_mode=True,
+    )
+    home = Path(module.params["home"])
+    share = capacity(module.params["parallel"], int(module.params["limits"].get("memory") or 0))
+    index_url, credentials = module.params["index_url"], module.params["credentials"]
+    module.no_log_values |= secrets_of(credentials)
+    assignments = [
+        {
+            **assignment,
+            "index_url": with_credentials(index_url, credentials),
+            "sdist": {
+                **assignment["sdist"],
+                "url": with_credentials(assignment["sdist"]["url"], credentials, only_for=index_url),
+            },
+            "jobs": share.jobs,
+            "limits": {**assignment["limits"], "memory": share.memory},
+        }
+        for assignment in module.params["visit"] or []
+    ]
+    try:
+        new = hand_over(home, assignments)
+        start_worker(home, home / "lib", sys.executable, share.parallel)
+    except (ProtocolError, OSError) as error:
+        module.fail_json(msg=f"The builder cannot take work: {error}")
+    module.exit_json(changed=bool(new), handed_over=new)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+#!/usr/bin/python
+"""Make a host a builder and read the targets it offers."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_builder
+short_description: Make a host a builder and read the targets it offers
+description:
+  - Makes the builder's folders, installs the worker's code from this very module, and makes one virtual environment
+    with pip and build for each interpreter.
+  - Reads the full tag set of each interpreter by C(packaging.tags), run by that interpreter.
+  - Needs nothing on the host but Python 3.9 with its venv module.
+attributes:
+  check_mode:
+    description: Says what would be made and changes nothing. Targets are read all the same.
+    support: full
+  diff_mode:
+    description: Lists the folders, files and environments that would be made.
+    support: full
+options:
+  home:
+    description: The builder's folder.
+    type: path
+    required: true
+  pythons:
+    description: The interpreters to build for, as commands or paths. Each offers one target.
+    type: list
+    elements: str
+    required: true
+  tool_requirements:
+    description: What is installed into each interpreter's tool environment.
+    type: list
+    elements: str
+    default: ['pip>=23.2', 'build>=1.2,<2', 'packaging>=23']
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Make this host a builder for two Pythons
+  wheelfleet_builder:
+    home: /var/lib/wheelfleet
+    pythons: [python3.11, python3.13]
+  register: builder_report
+"""
+
+RETURN = r"""
+targets:
+  description: What the host offers, one entry for each interpreter.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: cp311-cp311-linux_armv7l-glibc2.36
+      python_version: 3.11.2
+      implementation: cpython
+      platform: linux_armv7l
+      tags: [cp311-cp311-linux_armv7l]
+      tools: /var/lib/wheelfleet/tools/cpython-311-arm-linux-gnueabihf/bin/python
+      interpreter: /usr/bin/python3.11
+facts:
+  description: What the host is, machine, cores, memory in bytes and operating system.
+  returned: success
+  type: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.install import (
+    InstallError,
+    install_code,
+    make_folders,
+    tool_environment,
+)
+from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts
+from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "required": True},
+            "pythons": {"type": "list", "elements": "str", "required": True},
+            "tool_requirements": {
+                "type": "list",
+                "elements": "str",
+                "default": ["pip>=23.2", "build>=1.2,<2", "packaging>=23"],
+            },
+        },
+        supports_check_mode=True,
+    )
+    home = Path(module.params["home"])
+    made = []
+    targets = []
+    try:
+        made += make_folders(home, check=module.check_mode)
+        made += install_code(home, check=module.check_mode)
+        for python in module.params["pythons"]:
+            environment = tool_environment(home, python, module.params["tool_requirements"], check=module.check_mode)
+            if environment["changed"]:
+                made.append(environment["tools"])
+            target = {**environment["target"], "tools": environment["tools"], "interpreter": environment["interpreter"]}
+            if any(known["name"] == target["name"] for known in targets):
+                module.fail_json(
+                    msg=f"builder_pythons names two interpreters for {target['name']}, the second being {python}; "
+                    "keep one of them."
+                )
+            targets.append(target)
+    except (InstallError, ProbeError, ProtocolError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=bool(made),
+        targets=targets,
+        facts=host_facts(),
+        diff={"before": "", "after": "".join(f"{line}\n" for line in made)},
+    )
+
+
+if __name__ == "__main__":
+    main()

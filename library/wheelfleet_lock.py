@@ -1,0 +1,58 @@
+#!/usr/bin/python
+"""Let one run at a time work on a catalog."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_lock
+short_description: Let one run at a time work on a catalog
+description:
+  - Lets the ansible-playbook process that runs this task hold the run lock of a state folder for as long as it lives.
+    Nothing has to be released, and a killed run leaves nothing to clean up.
+  - Fails with the other run's process and start when one is at work.
+  - Runs on the controller; it is an action plugin, for only there it is known which process is the run.
+attributes:
+  check_mode:
+    description: Takes no lock, because check mode writes nothing.
+    support: full
+  diff_mode:
+    description: There is no text to compare.
+    support: none
+options:
+  state_dir:
+    description: The controller's folder with the catalog.
+    type: path
+    required: true
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Be the only run
+  wheelfleet_lock:
+    state_dir: /srv/wheelfleet
+  register: controller_lock
+"""
+
+RETURN = r"""
+run:
+  description: The run's id, which marks the attempts it makes.
+  returned: success
+  type: str
+  sample: 20261122T140257Z-4711
+state_dir:
+  description: The folder as given, for the plays of other hosts.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"state_dir": {"type": "path", "required": True}}, supports_check_mode=True)
+    module.fail_json(msg="wheelfleet_lock works by its action plugin; name action_plugins/ in ansible.cfg.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+#!/usr/bin/python
+"""Render the pages of what changed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_publish
+short_description: Render the pages of what changed
+description:
+  - Writes the index and the report from the catalog and the admitted files, page by page, each by one rename. Files
+    come before the pages that name them, pages before the lists that name those; deletions go the other way round.
+attributes:
+  check_mode:
+    description: Says which files would change.
+    support: full
+  diff_mode:
+    description: Lists the files written or removed.
+    support: full
+options:
+  state_dir:
+    description: The controller's folder with catalog, files and logs.
+    type: path
+    required: true
+  run:
+    description: The run's id, as M(wheelfleet_lock) gave it; for the summary.
+    type: str
+    required: true
+  site_dir:
+    description: The published tree. Defaults to C(site) below O(state_dir).
+    type: path
+  templates:
+    description: Folders with Jinja templates, the operator's before the shipped ones.
+    type: list
+    elements: path
+    required: true
+  url:
+    description: Where people reach the site. Empty means its path.
+    type: str
+    default: ''
+  everything:
+    description: Whether to render all pages again instead of those whose project changed.
+    type: bool
+    default: false
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Publish
+  wheelfleet_publish:
+    state_dir: /srv/wheelfleet
+    run: "{{ controller_run.run }}"
+    templates: ["{{ playbook_dir }}/../templates"]
+"""
+
+RETURN = r"""
+index_url:
+  description: What pip's --index-url must be.
+  returned: success
+  type: str
+summary:
+  description: The run and the catalog in a few lines, with the command to install from the index.
+  returned: success
+  type: list
+  elements: str
+written:
+  description: How many files were written or removed.
+  returned: success
+  type: int
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.publish.report import install_line, known_summary_lines
+from ansible.module_utils.wheelfleet.publish.site import PublishError, publish_site
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
+            "site_dir": {"type": "path"},
+            "templates": {"type": "list", "elements": "path", "required": True},
+            "url": {"type": "str", "default": ""},
+            "everything": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    state_dir = Path(p["state_dir"])
+    site_dir = Path(p["site_dir"] or state_dir / "site")
+    index_url = f"{p['url'].rstrip('/') if p['url'] else site_dir.resolve().as_uri()}/simple"
+    if module.check_mode and not (state_dir / "catalog.sqlite").is_file():
+        module.exit_json(changed=False, index_url=index_url, summary=[], written=0)
+    try:
+        with Catalog(state_dir / "catalog.sqlite") as catalog:
+            published = publish_site(
+                catalog,
+                files_dir=state_dir / "files",
+                logs_dir=state_dir / "logs",
+                site_dir=site_dir,
+                template_dirs=[Path(path) for path in p["templates"]],
+                everything=p["everything"],
+                dry_run=module.check_mode,
+            )
+            # Check mode shows the plan instead, and may not write what it sums up.
+            lines = [] if module.check_mode else known_summary_lines(catalog, p["run"])
+            summary = [*lines, install_line(catalog, index_url)]
+    except (CatalogError, PublishError) as error:
+        module.fail_json(msg=str(error))
+    for problem in published.problems[:20]:
+        module.warn(problem)
+    module.exit_json(
+        changed=bool(published.changed),
+        index_url=index_url,
+        written=len(published.changed),
+        summary=[line for line in summary if line],
+        report=str(site_dir / "report" / "index.html"),
+        diff={"before": "", "after": "".join(f"{path}\n" for path in published.changed)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+#!/usr/bin/python
+"""Resolve requirements files as pip on a target would."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_resolve
+short_description: Resolve requirements files as pip on a target would
+description:
+  - Asks the pip of a builder's tool environment for the dependency closure of a requirements file, by a dry run
+    from which nothing is installed. Metadata of sdists may have to be built for it, under the limits of a build.
+attributes:
+  check_mode:
+    description: Resolves nothing, because pip may have to run package code for it.
+    support: full
+  diff_mode:
+    description: There is no text to compare.
+    support: none
+options:
+  home:
+    description: The builder's folder.
+    type: path
+    required: true
+  resolve:
+    description: What M(wheelfleet_delta) returned for this host.
+    type: list
+    elements: dict
+    required: true
+  index_url:
+    description: The upstream index, without credentials.
+    type: str
+    required: true
+  credentials:
+    description: The credentials for it, as in a URL.
+    type: str
+    default: ''
+  own_index_url:
+    description: The fleet's own index.
+    type: str
+  pip_options:
+    description: More of pip's options by their long names.
+    type: dict
+    default: {}
+  limits:
+    description: As in M(wheelfleet_batch).
+    type: dict
+    required: true
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Resolve what changed
+  wheelfleet_resolve:
+    home: /var/lib/wheelfleet
+    resolve: "{{ controller_delta.resolve | selectattr('host', 'equalto', inventory_hostname) }}"
+    index_url: https://wheels.example.org/simple
+    limits: {seconds: 3600, silence_seconds: 1800, memory: 0, processes: 512, disk: 4000000000, log: 32000000}
+"""
+
+RETURN = r"""
+resolutions:
+  description: One entry for each file and target, with its C(pins) as name and version, or a C(problem).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.capacity import capacity
+from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.build.resolve import resolve
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "required": True},
+            "resolve": {"type": "list", "elements": "dict", "required": True},
+            "index_url": {"type": "str", "required": True},
+            "credentials": {"type": "str", "default": "", "no_log": True},
+            "own_index_url": {"type": "str"},
+            "pip_options": {"type": "dict", "default": {}},
+            "limits": {"type": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    module.no_log_values |= secrets_of(p["credentials"])
+    if module.check_mode:
+        module.exit_json(changed=False, resolutions=[])
+    limits = {**p["limits"], "memory": capacity(0, int(p["limits"].get("memory") or 0)).memory}
+    resolutions = [
+        {
+            "digest": wanted["digest"],
+            "target_id": wanted["target_id"],
+            **resolve(
+                Path(p["home"]),
+                wanted["tools"],
+                wanted["requirements"],
+                wanted["constraints"],
+                index_url=with_credentials(p["index_url"], p["credentials"]),
+                own_index_url=p["own_index_url"],
+                pip_options=p["pip_options"],
+                limits=limits,
+            ),
+        }
+        for wanted in p["resolve"]
+    ]
+    # The answers go into the catalog by the next task, which says whether they changed anything.
+    module.exit_json(changed=False, resolutions=resolutions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+#!/usr/bin/python
+"""Ask pip which index it is configured for."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_upstream
+short_description: Ask pip which index it is configured for
+description:
+  - Says which upstream index to use, and with which certificate, proxy and credentials. Unless O(url) names one, it is
+    the index pip itself would install from on this host, whatever configuration file or variable says so.
+  - Give the task C(no_log), for it returns credentials. The other modules take them apart from the URL, so that URLs
+    can be shown and passwords never are.
+attributes:
+  check_mode:
+    description: Asks all the same, for it changes nothing.
+    support: full
+  diff_mode:
+    description: There is no text to compare.
+    support: none
+options:
+  url:
+    description: The upstream index. Empty means the one pip is configured for.
+    type: str
+    default: ''
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Ask pip for the upstream
+  wheelfleet_upstream:
+  register: controller_upstream
+  no_log: true
+"""
+
+RETURN = r"""
+index_url:
+  description: The index, without credentials.
+  returned: success
+  type: str
+credentials:
+  description: The credentials as in a URL, or an empty string.
+  returned: success
+  type: str
+pip_options:
+  description: More of pip's options that are needed to reach it, by their long names.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.upstream.pip_config import PipConfigError, pip_settings, split_userinfo
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"url": {"type": "str", "default": ""}}, supports_check_mode=True)
+    try:
+        settings = pip_settings()
+    except PipConfigError as error:
+        module.fail_json(msg=str(error))
+    index_url, credentials = split_userinfo((module.params["url"] or settings.index_url or "").strip())
+    options = {
+        "cert": settings.cert,
+        "client_cert": settings.client_cert,
+        "proxy": settings.proxy,
+        "trusted_host": list(settings.trusted_hosts),
+    }
+    module.exit_json(
+        changed=False,
+        index_url=index_url,
+        credentials=credentials,
+        pip_options={name: value for name, value in options.items() if value},
+    )
+
+
+if __name__ == "__main__":
+    main()

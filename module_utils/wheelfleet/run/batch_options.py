@@ -1,0 +1,21 @@
+"""The options of the batch module, which its two halves (library/ and action_plugins/) both have to accept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BATCH_OPTIONS: dict[str, dict[str, Any]] = {
+    "state_dir": {"type": "path", "required": True},
+    "run": {"type": "str", "required": True},
+    "home": {"type": "path", "required": True},
+    "hosts": {"type": "int", "default": 1},
+    "parallel": {"type": "int", "default": 0},
+    "index_url": {"type": "str", "required": True},
+    "credentials": {"type": "str", "default": "", "no_log": True},
+    "own_index_url": {"type": "str"},
+    "pip_options": {"type": "dict", "default": {}},
+    "limits": {"type": "dict", "required": True},
+    "environment": {"type": "dict", "default": {}},
+    "patience": {"type": "float", "default": 300.0},
+    "tries": {"type": "int", "default": 5},
+}
