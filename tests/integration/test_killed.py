@@ -1,0 +1,233 @@
+"""Kill anything at any moment, then run build.yml again: nothing is lost, doubled, half there, or left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import sdists
+from tests.support.operator import Operator
+from tests.support.servers import serve
+from tests.support.upstream import Upstream
+
+#: Every build waits for this file's reader, so that a test knows what is going on when it kills.
+GATE = "import os, time\nwhile not os.path.exists({gate!r}): time.sleep(0.02)\n"
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> object:
+    """Wait for an event; the answer of the condition is returned."""
+    end = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+    return answer
+
+
+def building(operator: Operator) -> list[int]:
+    """The processes of builds going on: runners and what they started, without the worker."""
+    return [pid for pid in operator.processes() if b"build.worker" not in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def kill(*pids: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    found, todo = [], [pid]
+    while todo:
+        found.append(todo.pop())
+        todo += children.get(found[-1], [])
+    return found
+
+
+@pytest.fixture
+def gated(operator: Operator, upstream: Upstream, tmp_path: Path) -> Operator:
+    """Four builds: two that end at once and two that wait for the gate to be opened."""
+    operator.variables |= {
+        "builder_parallel": 3,
+        "controller_packages": [f"{k}{n}" for k in ("quick", "slow") for n in (1, 2)],
+    }
+    for number in (1, 2):
+        upstream.add_release(sdists.pure_sdist(f"quick{number}", "1.0"))
+        script = GATE.format(gate=str(tmp_path / "gate"))
+        upstream.add_release(sdists.pure_sdist(f"slow{number}", "1.0", script=script))
+    return operator
+
+
+def open_gate(tmp_path: Path) -> None:
+    (tmp_path / "gate").touch()
+
+
+def assert_whole(operator: Operator, expect: int = 4) -> None:
+    """Each build was finished exactly once, is published, and nothing is left over."""
+    assert Counter(operator.attempts()).most_common(1)[0][1] == 1, operator.attempts()
+    assert len(operator.attempts()) == expect
+    assert len(operator.wheels()) == expect
+    assert operator.build().changed == 0
+    until(lambda: not operator.processes(), "the worker to leave")
+    assert not list((operator.home / "work").iterdir())
+    assert not list((operator.home / "inbox").iterdir())
+    assert not [p for p in (operator.home / "outbox").iterdir() if not p.name.startswith(".")]
+    assert not list((operator.state / "incoming").glob("*"))
+
+
+def finished(operator: Operator) -> int:
+    try:
+        return len(operator.attempts())
+    except Exception:
+        return 0
+
+
+def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_what_goes_on(gated: Operator, tmp_path: Path):
+    process = gated.start()
+    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    ids = {row["id"] for row in gated.query("SELECT id FROM attempt WHERE state = 'open'")}
+    kill(process.pid)
+    process.communicate()
+    assert building(gated), "builds outlive the controller"
+    open_gate(tmp_path)
+    gated.build()
+    assert ids <= {row["id"] for row in gated.query("SELECT id FROM attempt WHERE outcome = 'built'")}
+    assert_whole(gated)
+
+
+def test_a_controller_killed_with_all_its_children_loses_nothing(gated: Operator, tmp_path: Path):
+    process = gated.start()
+    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    kill(*family(process.pid))
+    process.communicate()
+    open_gate(tmp_path)
+    gated.build()
+    assert_whole(gated)
+
+
+def test_results_that_came_while_no_controller_lived_are_taken_in_and_not_built_again(gated: Operator, tmp_path: Path):
+    process = gated.start()
+    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    kill(*family(process.pid))
+    process.communicate()
+    open_gate(tmp_path)
+    until(lambda: not gated.processes(), "the worker to finish alone")
+    waiting = {p.name.split("-")[0] for p in (gated.home / "outbox").iterdir() if not p.name.startswith(".")}
+    assert waiting >= {"slow1", "slow2"}
+    run = gated.build()
+    assert not run.lines(" builds ")
+    assert_whole(gated)
+
+
+def test_a_killed_worker_is_started_again_by_the_run_that_watches_it(gated: Operator, tmp_path: Path):
+    process = gated.start()
+    workers = until(
+        lambda: finished(gated) == 2 and [p for p in gated.processes() if b"build.worker" in command_of(p)], "a worker"
+    )
+    kill(*workers)
+    open_gate(tmp_path)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert_whole(gated)
+
+
+def test_a_worker_and_its_controller_killed_together_leave_no_process_once_build_ran_again(
+    gated: Operator, tmp_path: Path
+):
+    process = gated.start()
+    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    kill(*family(process.pid), *gated.processes())
+    process.communicate()
+    open_gate(tmp_path)
+    gated.build()
+    assert_whole(gated)
+
+
+def test_a_killed_build_is_tried_again(gated: Operator, tmp_path: Path):
+    process = gated.start()
+    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    kill(*building(gated))
+    open_gate(tmp_path)
+    process.communicate(timeout=120)
+    gated.build()
+    assert {name for name, outcome in gated.attempts() if outcome == "built"} == {"quick1", "quick2", "slow1", "slow2"}
+    assert len(gated.wheels()) == 4
+
+
+@pytest.mark.parametrize("seconds", [1.2, 1.8, 2.4, 3.0, 3.6, 4.2, 5.0])
+def test_a_run_killed_after_any_time_is_carried_on_by_the_next(
+    operator: Operator, upstream: Upstream, seconds: float, tmp_path: Path
+):
+    names = [f"p{number}" for number in range(6)]
+    for name in names:
+        upstream.add_release(sdists.c_sdist(name, "1.0"))
+    operator.variables["controller_packages"] = names
+    process = operator.start()
+    # No event to wait for: the moment is the point of this test, and any moment must do.
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        kill(*family(process.pid))
+        process.communicate()
+    operator.build()
+    assert_whole(operator, 6)
+    with serve(operator.site) as site:
+        assert site.url
+
+
+def test_of_two_runs_started_at_once_the_second_says_so_and_stops(gated: Operator, tmp_path: Path):
+    first = gated.start()
+    until(lambda: finished(gated) == 2 and building(gated), "the first run's builds")
+    second = gated.build(expect=None)
+    assert second.returncode != 0
+    assert second.lines(f"Another run of build.yml is at work .*process {first.pid}")
+    open_gate(tmp_path)
+    output, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, output
+    assert_whole(gated)
+
+
+def test_a_build_beyond_its_limits_is_stopped_with_all_it_started_and_named(operator: Operator, upstream: Upstream):
+    escape = "import subprocess, time\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\ntime.sleep(1000)\n"
+    upstream.add_release(sdists.broken_sdist("endless", "1.0", script=escape))
+    upstream.add_release(
+        sdists.broken_sdist("greedy", "1.0", script="held = bytearray(1 << 30)\nimport time; time.sleep(60)")
+    )
+    upstream.add_release(sdists.broken_sdist("chatty", "1.0", script="while True: print('x' * 1000)"))
+    operator.variables |= {
+        "controller_packages": ["endless", "greedy", "chatty"],
+        "builder_limit_seconds": 4,
+        "builder_limit_memory": "300M",
+        "builder_limit_log": "1M",
+    }
+    operator.build()
+    rows = operator.query("SELECT id, class FROM attempt WHERE state = 'done'")
+    assert {row["id"].split("-")[0]: row["class"] for row in rows} == {
+        "endless": "time-out",
+        "greedy": "out-of-memory",
+        "chatty": "log-limit",
+    }
+    until(lambda: not operator.processes(), "everything to be gone")

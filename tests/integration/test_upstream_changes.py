@@ -1,0 +1,320 @@
+"""What happens upstream reaches the catalog and the pages, and what goes wrong there stops nobody else."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import sdists, wheels
+from tests.support.operator import Operator
+from tests.support.upstream import Upstream
+
+
+def page(operator: Operator, name: str) -> dict:
+    return json.loads((operator.site / "simple" / name / "index.json").read_text())
+
+
+def problem(operator: Operator, name: str) -> str | None:
+    return operator.query("SELECT problem FROM project WHERE name = ?", name)[0]["problem"]
+
+
+@pytest.fixture
+def demo(operator: Operator, upstream: Upstream) -> Operator:
+    """Version 1.0 of demo has been built and published."""
+    upstream.add_release(sdists.pure_sdist("demo", "1.0"))
+    operator.variables["controller_packages"] = ["demo"]
+    operator.build()
+    assert operator.wheels() == ["demo-1.0-py3-none-any.whl"]
+    return operator
+
+
+def test_a_new_release_is_built_and_the_old_one_stays(demo: Operator, upstream: Upstream):
+    upstream.add_release(sdists.pure_sdist("demo", "1.1"))
+    demo.build()
+    assert demo.wheels() == ["demo-1.0-py3-none-any.whl", "demo-1.1-py3-none-any.whl"]
+
+
+def test_a_yank_reaches_the_page_with_its_reason_and_its_end_too(demo: Operator, upstream: Upstream):
+    upstream.yank("demo", "1.0", "eats data")
+    demo.build()
+    assert [file["yanked"] for file in page(demo, "demo")["files"]] == ["eats data"]
+    upstream.unyank("demo", "1.0")
+    demo.build()
+    assert [file.get("yanked", False) for file in page(demo, "demo")["files"]] == [False]
+
+
+def test_a_deleted_release_leaves_the_pages_and_the_file_stays_for_a_while(demo: Operator, upstream: Upstream):
+    upstream.add_release(sdists.pure_sdist("demo", "1.1"))
+    demo.build()
+    upstream.delete_release("demo", "1.0")
+    demo.build()
+    assert demo.wheels() == ["demo-1.1-py3-none-any.whl"]
+    assert (demo.state / "files/demo/demo-1.0-py3-none-any.whl").is_file()
+
+
+def test_a_deleted_project_leaves_the_pages_and_a_second_look_is_taken_first(demo: Operator, upstream: Upstream):
+    upstream.fault("demo", "404", times=1)
+    demo.build()
+    assert demo.wheels() == ["demo-1.0-py3-none-any.whl"], "one 404 is not believed"
+    upstream.delete_project("demo")
+    demo.build()
+    assert demo.wheels() == []
+
+
+def test_a_quarantined_project_lists_no_files(demo: Operator, upstream: Upstream):
+    upstream.quarantine("demo")
+    demo.build()
+    assert demo.wheels() == []
+
+
+def test_an_sdist_that_comes_late_is_built(operator: Operator, upstream: Upstream):
+    upstream.add_release(wheels.wheel_file("late", "1.0", "cp311-cp311-win_amd64"))
+    operator.variables["controller_packages"] = ["late"]
+    operator.build()
+    assert operator.verdicts() == {"late 1.0": "passed"}
+    upstream.add_file(sdists.pure_sdist("late", "1.0"))
+    operator.build()
+    assert operator.attempts() == [("late", "built")]
+
+
+def test_a_stale_page_is_not_taken_and_the_project_is_asked_again(demo: Operator, upstream: Upstream):
+    old = upstream.serial_of("demo")
+    upstream.add_release(sdists.pure_sdist("demo", "1.1"))
+    demo.build()
+    fault = upstream.fault("demo", "stale", serial=old)
+    upstream.delete_release("demo", "1.1")
+    demo.build()
+    assert "demo-1.1-py3-none-any.whl" in demo.wheels(), "the older page does not undo the newer one"
+    assert problem(demo, "demo")
+    upstream.heal(fault)
+    demo.build()
+    assert demo.wheels() == ["demo-1.0-py3-none-any.whl"]
+    assert problem(demo, "demo") is None
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "503", "garbage", "truncated", "hang", "403"])
+def test_trouble_with_one_project_stops_no_other_and_is_tried_again_next_time(
+    operator: Operator, upstream: Upstream, kind: str
+):
+    for name in ("good", "bad"):
+        upstream.add_release(sdists.pure_sdist(name, "1.0"))
+    fault = upstream.fault("bad", kind, **({"retry_after": 1} if kind == "429" else {}))
+    operator.variables |= {"controller_packages": ["good", "bad"], "controller_timeout": 1}
+    run = operator.build()
+    assert operator.attempts() == [("good", "built")]
+    assert run.lines("bad") and problem(operator, "bad")
+    upstream.heal(fault)
+    operator.build()
+    assert ("bad", "built") in operator.attempts()
+    assert problem(operator, "bad") is None
+
+
+def test_an_upstream_that_does_not_answer_is_one_sentence_and_a_failed_run(demo: Operator, upstream: Upstream):
+    upstream.stop()
+    run = demo.build(expect=None)
+    assert run.returncode != 0
+    assert run.lines("did not answer") and run.lines(str(upstream.port))
+    assert demo.wheels() == ["demo-1.0-py3-none-any.whl"], "what was published stays"
+    upstream.start()
+    assert demo.build().changed == 0
+
+
+@pytest.mark.parametrize(
+    ("switches", "what"),
+    [
+        ({"json": False}, "HTML only"),
+        ({"serials": False}, "no serials"),
+        ({"etags": False}, "no ETags"),
+        ({"json": False, "serials": False, "etags": False, "hashes": False}, "nothing but names"),
+        ({"serial_as_string": True, "etags": False}, "serials as strings"),
+        ({"basic_auth": ("somebody", "s3cret-word")}, "a password"),
+    ],
+)
+def test_plain_upstreams_work_too(operators: Callable, switches: dict, what: str):
+    with Upstream() as upstream:
+        for switch, value in switches.items():
+            setattr(upstream, switch, value)
+        upstream.add_release(sdists.pure_sdist("demo", "1.0"))
+        operator = operators(
+            upstream.index_url_with_password if "basic_auth" in switches else upstream.index_url, ["demo"]
+        )
+        first = operator.build("-vvv")
+        assert operator.attempts() == [("demo", "built")], what
+        assert operator.build().changed == 0, what
+        upstream.add_release(sdists.pure_sdist("demo", "1.1"))
+        operator.build()
+        assert len(operator.wheels()) == 2, what
+        assert "s3cret-word" not in first.output
+        assert not [p for p in operator.state.rglob("*.html") if "s3cret-word" in p.read_text()]
+
+
+@pytest.fixture
+def pypiserver(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A foreign upstream from PyPI that knows HTML only: its URL, and the folder it serves."""
+    folder = tmp_path / "pypiserver"
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [
+        str(Path(sys.executable).with_name("pypi-server")),
+        "run",
+        "-i",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        str(folder),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        yield f"http://127.0.0.1:{port}/simple/", folder
+        server.terminate()
+
+
+def test_pypiserver_is_an_upstream(operators: Callable, pypiserver: tuple[str, Path]):
+    url, folder = pypiserver
+    for artifact in (
+        sdists.c_sdist("My.Ext", "1.0"),
+        sdists.pure_sdist("pure", "1.0"),
+        wheels.wheel_file("pure", "1.0"),
+    ):
+        (folder / artifact.filename).write_bytes(artifact.data)
+    operator = operators(url, ["my-ext", "pure", "missing"])
+    operator.build()
+    assert operator.attempts() == [("my-ext", "built")]
+    assert operator.verdicts()["pure 1.0"] == "upstream"
+    assert operator.build().changed == 0
+
+
+def test_everything_reads_only_what_the_root_list_says_has_changed(operator: Operator, upstream: Upstream):
+    for number in range(8):
+        upstream.add_release(sdists.pure_sdist(f"p{number}", "1.0"))
+    upstream.add_release(wheels.wheel_file("served", "1.0"))
+    operator.variables["controller_everything"] = True
+    operator.build()
+    assert len(operator.wheels()) == 8
+    upstream.requests.clear()
+    assert operator.build().changed == 0
+    assert [(r.path, r.status) for r in upstream.requests] == [("/simple/", 304)]
+    upstream.add_release(sdists.pure_sdist("p3", "1.1"))
+    upstream.delete_project("p5")
+    upstream.add_release(sdists.pure_sdist("new", "1.0"))
+    upstream.requests.clear()
+    operator.build()
+    pages = {r.path for r in upstream.requests if r.path.startswith("/simple/")}
+    assert pages == {"/simple/", "/simple/p3/", "/simple/p5/", "/simple/new/"}
+    assert "p3-1.1-py3-none-any.whl" in operator.wheels() and "new-1.0-py3-none-any.whl" in operator.wheels()
+    assert not [wheel for wheel in operator.wheels() if wheel.startswith("p5-")]
+    assert operator.build().changed == 0
+
+
+def test_everything_takes_the_changelog_as_a_hint_before_the_root_list_knows(operator: Operator, upstream: Upstream):
+    upstream.add_release(sdists.pure_sdist("p1", "1.0"))
+    operator.variables |= {"controller_everything": True, "controller_changelog_url": upstream.xmlrpc_url}
+    operator.build()
+    stale = upstream.fault("/simple/", "stale", serial=upstream.serial)
+    upstream.add_release(sdists.pure_sdist("p1", "1.1"))
+    upstream.add_release(sdists.pure_sdist("p2", "1.0"))
+    operator.build()
+    assert {"p1-1.1-py3-none-any.whl", "p2-1.0-py3-none-any.whl"} <= set(operator.wheels())
+    upstream.heal(stale)
+    upstream.fault("/pypi", "500")
+    assert operator.build().returncode == 0, "a hint that fails stops nothing"
+
+
+def test_a_requirements_file_brings_its_closure_as_pip_on_the_target_resolves_it(
+    operator: Operator, upstream: Upstream, tmp_path: Path
+):
+    upstream.add_release(sdists.pure_sdist("app", "1.0", requires_dist=["middle>=1", "other; python_version < '3'"]))
+    upstream.add_release(wheels.wheel_file("middle", "1.0", requires_dist=["leaf<2"]))
+    upstream.add_release(sdists.pure_sdist("leaf", "1.5"))
+    upstream.add_release(sdists.pure_sdist("leaf", "2.0"))
+    (tmp_path / "requirements.txt").write_text("app\n")
+    operator.variables["controller_requirements"] = [str(tmp_path / "requirements.txt")]
+    operator.build()
+    assert operator.attempts() == [("app", "built"), ("leaf", "built")]
+    assert operator.verdicts() == {"app 1.0": "build", "middle 1.0": "upstream", "leaf 1.5": "build"}
+    again = operator.build()
+    assert again.changed == 0 and again.lines("skipping")
+    upstream.add_release(sdists.pure_sdist("leaf", "1.6"))
+    operator.build()
+    assert "leaf-1.6-py3-none-any.whl" in operator.wheels()
+    (tmp_path / "requirements.txt").write_text("app\nno-such-thing>=3\n")
+    run = operator.build()
+    assert run.lines("no-such-thing"), "a file pip cannot satisfy is named and stops nothing"
+
+
+def test_a_release_that_cools_down_waits_and_the_one_before_is_taken(operator: Operator, upstream: Upstream):
+    upstream.add_release(sdists.pure_sdist("demo", "1.0"))
+    upstream.add_release(sdists.pure_sdist("demo", "2.0"), upload_time="2999-01-01T00:00:00Z")
+    operator.variables |= {"controller_packages": ["demo"], "controller_cooldown_hours": 24}
+    operator.build()
+    assert operator.wheels() == ["demo-1.0-py3-none-any.whl"]
+    assert operator.verdicts()["demo 2.0"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"controller_packages": ["spidev >= >= 3"]}, "controller_packages has the entry 'spidev >= >= 3'"),
+        ({"controller_requirements": ["/no/such/file.txt"]}, "controller_requirements names /no/such/file.txt"),
+        ({"builder_pythons": ["/no/such/python"]}, "builder_pythons names /no/such/python"),
+        ({"controller_prereleases": "sometimes"}, "controller_prereleases"),
+        ({"controller_upstream_url": "not a url"}, "not a url"),
+        ({"builder_home": "/proc/nowhere"}, "builder_home"),
+        ({"controller_state_dir": "/proc/nowhere"}, "/proc/nowhere"),
+    ],
+)
+def test_an_inventory_that_cannot_be_meant_is_one_clear_sentence_and_a_failed_run(
+    demo: Operator, variables: dict, sentence: str
+):
+    demo.variables |= variables
+    run = demo.build(expect=None)
+    assert run.returncode != 0
+    assert sentence in " ".join(run.output.split()), run.output
+    assert "Traceback" not in run.output
+
+
+def test_a_mirror_that_lost_its_data_empties_no_index(operator: Operator, upstream: Upstream):
+    names = [f"p{number}" for number in range(12)]
+    for name in names:
+        upstream.add_release(wheels.wheel_file(name, "1.0"))
+    upstream.add_release(sdists.pure_sdist("demo", "1.0"))
+    operator.variables["controller_packages"] = ["demo", *names]
+    operator.build()
+    fault = upstream.fault("*", "404")
+    run = operator.build()
+    assert run.lines("projects are gone")
+    assert operator.wheels() == ["demo-1.0-py3-none-any.whl"]
+    upstream.heal(fault)
+    operator.build()
+    assert problem(operator, "demo") is None
+
+
+def test_another_upstream_is_read_anew_whatever_serials_it_has(operators: Callable, upstream: Upstream):
+    for number in range(3):
+        upstream.add_release(sdists.pure_sdist("demo", f"1.{number}"))
+    operator = operators(upstream.index_url, ["demo"])
+    operator.build()
+    with Upstream() as another:
+        another.add_release(sdists.pure_sdist("demo", "2.0"))
+        operator.variables["controller_upstream_url"] = another.index_url
+        operator.build()
+        assert "demo-2.0-py3-none-any.whl" in operator.wheels()
+
+
+def test_a_project_that_left_the_scope_keeps_its_wheels_and_still_hears_of_yanks(demo: Operator, upstream: Upstream):
+    upstream.add_release(sdists.pure_sdist("other", "1.0"))
+    demo.variables["controller_packages"] = ["other"]
+    demo.build()
+    assert demo.wheels() == ["demo-1.0-py3-none-any.whl", "other-1.0-py3-none-any.whl"]
+    upstream.yank("demo", "1.0", "eats data")
+    demo.build()
+    assert [file["yanked"] for file in page(demo, "demo")["files"]] == ["eats data"]
+    upstream.add_release(sdists.pure_sdist("demo", "2.0"))
+    demo.build()
+    assert len(demo.wheels()) == 2, "it is not built any more"

@@ -1,0 +1,161 @@
+"""An operator at work: an inventory in a folder of its own, and real ansible-playbook runs of build.yml."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished ansible-playbook."""
+
+    returncode: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """The sum of `changed` over the hosts of the recap."""
+        return sum(int(n) for n in re.findall(r"\bchanged=(\d+)", self.output))
+
+    @property
+    def failed(self) -> int:
+        """The sum of `failed` and `unreachable` over the hosts of the recap."""
+        return sum(int(n) for n in re.findall(r"\b(?:failed|unreachable)=(\d+)", self.output))
+
+    def lines(self, pattern: str) -> list[str]:
+        """The lines of the output in which the pattern is found."""
+        return [line for line in self.output.splitlines() if re.search(pattern, line)]
+
+
+@dataclass
+class Operator:
+    """Everything in `root`: inventory, state, builder's home, site."""
+
+    root: Path
+    variables: dict[str, Any] = field(default_factory=dict)
+    builders: Sequence[str] = ("localhost",)
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "builder"
+
+    @property
+    def site(self) -> Path:
+        return self.state / "site"
+
+    def command(self, *arguments: str) -> list[str]:
+        """Write the inventory and say how build.yml is run with it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        hosts = dict.fromkeys(self.builders)
+        inventory = {
+            "controller": {"hosts": {"localhost": None}},
+            "builders": {"hosts": hosts},
+            "webnodes": {"hosts": {"localhost": None}},
+            "all": {
+                "vars": {
+                    "ansible_connection": "local",
+                    "ansible_python_interpreter": sys.executable,
+                    "controller_state_dir": str(self.state),
+                    "controller_cooldown_hours": 0,
+                    "controller_timeout": 5,
+                    "builder_home": str(self.home),
+                    "builder_pythons": [sys.executable],
+                    "builder_limit_seconds": 120,
+                    **self.variables,
+                }
+            },
+        }
+        path = self.root / "hosts.yml"
+        path.write_text(yaml.safe_dump(inventory))
+        return [str(ANSIBLE_PLAYBOOK), "-i", str(path), *arguments, "build.yml"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As on an operator's machine, without what this test run's own environment says to pip."""
+        ours = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "ANSIBLE_", "PYTEST_", "COLUMNS"))}
+        return {**ours, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a run and do not wait; standard input is empty, as ssh would otherwise change it."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,
+        )
+
+    def build(self, *arguments: str, expect: int | None = 0) -> Run:
+        """Run build.yml to its end; `expect` is the exit status, None for any."""
+        with self.start(*arguments) as process:
+            output, _ = process.communicate(timeout=600)
+        run = Run(process.returncode, output)
+        assert expect is None or run.returncode == expect, run.output
+        return run
+
+    # -------------------------------------------------------------- questions
+
+    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """Ask the catalog."""
+        with sqlite3.connect(f"file:{self.state / 'catalog.sqlite'}?mode=ro", uri=True) as db:
+            db.row_factory = sqlite3.Row
+            return db.execute(sql, values).fetchall()
+
+    def attempts(self) -> list[tuple[str, str]]:
+        """Every attempt that has a result, as (project, outcome)."""
+        rows = self.query(
+            "SELECT p.name, a.outcome FROM attempt a JOIN release r ON r.id = a.release_id "
+            "JOIN project p ON p.id = r.project_id WHERE a.state = 'done' ORDER BY p.name, a.finished_at"
+        )
+        return [(row["name"], row["outcome"]) for row in rows]
+
+    def wheels(self) -> list[str]:
+        """The wheels the site's index lists, by file name."""
+        pages = sorted(self.site.glob("simple/*/index.json"))
+        return sorted(file["filename"] for page in pages for file in json.loads(page.read_text())["files"])
+
+    def verdicts(self) -> Mapping[str, str]:
+        """Project and version to verdict."""
+        rows = self.query(
+            "SELECT p.name, r.version, w.verdict FROM wanted w JOIN release r ON r.id = w.release_id "
+            "JOIN project p ON p.id = r.project_id"
+        )
+        return {f"{row['name']} {row['version']}": row["verdict"] for row in rows}
+
+    def processes(self) -> list[int]:
+        """The living processes that belong to this builder: workers, runners and builds carry its mark."""
+        mark = f"WHEELFLEET_HOME={self.home.resolve()}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    environment = (entry / "environ").read_bytes().split(b"\0")
+                    command = (entry / "cmdline").read_bytes()
+                except OSError:
+                    continue
+                if mark in environment or (
+                    b"wheelfleet.build.worker" in command and str(self.home).encode() in command
+                ):
+                    found.append(int(entry.name))
+        return found
