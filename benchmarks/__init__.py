@@ -1,0 +1,1 @@
+"""What is measured, run by one command: `make bench`."""

@@ -1,0 +1,23 @@
+"""`python -m benchmarks [NAME ...]`: run the measurements and print their ratios, of this machine and this run."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import builds, idle
+
+MEASUREMENTS = {"builds": builds.measure, "idle": idle.measure}
+
+
+def main(names: list[str]) -> int:
+    """Run the named measurements, or all."""
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        print(f"No measurement is named {unknown[0]}; there are {', '.join(MEASUREMENTS)}.", file=sys.stderr)
+        return 2
+    for name in names or MEASUREMENTS:
+        MEASUREMENTS[name]()
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))
