@@ -1,0 +1,89 @@
+"""The tools that read the code: each must have nothing to say."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str) -> str:
+    """Run a tool of this environment in the checkout; its output is shown when it fails."""
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("mypy",),
+        ("yamllint", "--strict", "."),
+        ("ansible-config", "validate", "-t", "all"),
+        ("ansible-playbook", "--syntax-check", "build.yml"),
+        ("ansible-lint", "--offline", "--strict", "--profile", "production"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_the_tool_has_nothing_to_say(command: tuple[str, ...]):
+    run(*command)
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (REPOSITORY / "library").glob("*.py")))
+def test_ansible_doc_reads_the_modules_documentation(module: str):
+    assert module in run("ansible-doc", "-t", "module", module)
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in (REPOSITORY / "roles").iterdir()))
+def test_a_roles_argument_spec_and_its_defaults_say_the_same(role: str):
+    defaults = yaml.safe_load((REPOSITORY / "roles" / role / "defaults/main.yml").read_text())
+    specs = yaml.safe_load((REPOSITORY / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    options = {name: option.get("default") for spec in specs.values() for name, option in spec["options"].items()}
+    assert {name: str(value) for name, value in options.items()} == {n: str(v) for n, v in defaults.items()}
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in (REPOSITORY / "roles").iterdir()))
+def test_every_variable_is_documented_for_operators(role: str):
+    defaults = yaml.safe_load((REPOSITORY / "roles" / role / "defaults/main.yml").read_text())
+    text = (REPOSITORY / "docs/operating.md").read_text()
+    assert not [name for name in defaults if f"`{name}`" not in text]
+
+
+def test_no_file_names_a_registry_or_a_path_of_a_developers_machine():
+    tracked = run_git("ls-files", "-z").split("\0")
+    # Spelled apart, so that this file does not name them itself.
+    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("deb", "debian", "org"))]
+    hosts += [".".join(parts) for parts in (("registry", "npmjs", "org"), ("debian", "org"))]
+    words = re.compile("|".join(map(re.escape, [*hosts, str(REPOSITORY), str(Path.home())])))
+    found = {}
+    for name in filter(None, tracked):
+        path = REPOSITORY / name
+        if path.is_file():
+            text = path.read_text(errors="replace")
+            found |= {f"{name}: {match[0]}": 1 for match in words.finditer(text)}
+    assert not found
+
+
+def run_git(*arguments: str) -> str:
+    """git, which is no tool of the environment."""
+    return subprocess.run(["git", *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout
