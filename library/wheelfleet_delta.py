@@ -131,7 +131,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
 from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
 from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_file
 from ansible.module_utils.wheelfleet.plan.scope import BadScope, Policy, Scope
@@ -192,10 +192,8 @@ def main() -> None:
             p["everything"],
             p["newest"],
         )
-        catalog_path: Path | str = state_dir / "catalog.sqlite"
-        if module.check_mode and not state_dir.is_dir():
-            catalog_path = ":memory:"
-        with Catalog(catalog_path) as catalog:
+        path = state_dir / "catalog.sqlite"
+        with rehearsal(path) if module.check_mode else Catalog(path) as catalog:
             delta = run_delta(
                 catalog,
                 upstream,
@@ -206,7 +204,6 @@ def main() -> None:
                     run=p["run"],
                     changelog_url=p["changelog_url"] or None,
                     retry=tuple(p["retry"]),
-                    rehearse=module.check_mode,
                     resolutions=p["resolutions"],
                     show=show,
                 ),

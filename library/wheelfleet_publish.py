@@ -72,7 +72,7 @@ written:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
 from ansible.module_utils.wheelfleet.publish.report import install_line, known_summary_lines
 from ansible.module_utils.wheelfleet.publish.site import PublishError, publish_site
 
@@ -96,7 +96,8 @@ def main() -> None:
     if module.check_mode and not (state_dir / "catalog.sqlite").is_file():
         module.exit_json(changed=False, index_url=index_url, summary=[], written=0)
     try:
-        with Catalog(state_dir / "catalog.sqlite") as catalog:
+        path = state_dir / "catalog.sqlite"
+        with rehearsal(path) if module.check_mode else Catalog(path) as catalog:
             published = publish_site(
                 catalog,
                 files_dir=state_dir / "files",

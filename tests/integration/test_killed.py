@@ -210,6 +210,18 @@ def test_of_two_runs_started_at_once_the_second_says_so_and_stops(gated: Operato
     assert_whole(gated)
 
 
+def test_check_mode_beside_a_run_at_work_disturbs_neither(gated: Operator, upstream: Upstream, tmp_path: Path):
+    first = gated.start()
+    until(lambda: finished(gated) == 2 and building(gated), "the first run's builds")
+    upstream.add_release(sdists.pure_sdist("quick1", "2.0"))
+    assert gated.build("--check").lines("^would build quick1 2.0")
+    open_gate(tmp_path)
+    output, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, output
+    upstream.delete_release("quick1", "2.0")
+    assert_whole(gated)
+
+
 def test_a_build_beyond_its_limits_is_stopped_with_all_it_started_and_named(operator: Operator, upstream: Upstream):
     escape = "import subprocess, time\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\ntime.sleep(1000)\n"
     upstream.add_release(sdists.broken_sdist("endless", "1.0", script=escape))

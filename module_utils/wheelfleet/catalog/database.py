@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from .migrations import MIGRATIONS
@@ -59,15 +60,15 @@ class Catalog:
                     db.execute(f"PRAGMA user_version = {have}")
 
     @contextmanager
-    def writing(self, rehearse: bool = False) -> Iterator[sqlite3.Connection]:
-        """One transaction. With `rehearse` all is undone at the end: what check mode computes, nothing keeps."""
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is kept, or on an exception nothing."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield self.db
         except BaseException:
             self.db.execute("ROLLBACK")
             raise
-        self.db.execute("ROLLBACK" if rehearse else "COMMIT")
+        self.db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the write-ahead log into the file."""
@@ -78,6 +79,27 @@ class Catalog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def rehearsal(path: Path) -> Iterator[Catalog]:
+    """A copy of the catalog at `path` (or a new one), gone afterwards: check mode changes it and keeps nothing.
+
+    A long transaction undone at its end would do as well, but hold up every run at work meanwhile. Raises CatalogError.
+    """
+    with tempfile.TemporaryDirectory(prefix="wheelfleet-check-") as folder:
+        copy = Path(folder) / "catalog.sqlite"
+        if path.is_file():
+            try:
+                with (
+                    closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as original,
+                    closing(sqlite3.connect(copy)) as target,
+                ):
+                    original.backup(target)
+            except sqlite3.DatabaseError as error:
+                raise CatalogError(f"The catalog {path} cannot be read ({error}).") from error
+        with Catalog(copy) as catalog:
+            yield catalog
 
 
 def _statements(script: str) -> Iterator[str]:

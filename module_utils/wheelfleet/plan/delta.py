@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -65,14 +65,12 @@ class Options:
     """How to ask; `changelog_url` is the XML-RPC hint's address or None, `retry` what the operator forgives.
 
     With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects
-    never read are asked for. With `rehearse` all is undone at the end: check mode. `show` is told now and then how many
-    projects of how many were asked for.
+    never read are asked for. `show` is told now and then how many projects of how many were asked for.
     """
 
     run: str
     changelog_url: str | None = None
     retry: tuple[str, ...] = ()
-    rehearse: bool = False
     resolutions: Sequence[Mapping[str, Any]] | None = None
     show: Callable[[int, int], None] = lambda done, total: None
 
@@ -90,10 +88,7 @@ def run_delta(
 
     Raises UpstreamUnreachable when nothing answered at all, BadScope for an inventory that cannot be meant.
     """
-    if options.rehearse:
-        with catalog.writing(rehearse=True) as db:
-            return _Run(catalog, db, upstream, scope, policy, builders, options, now).run()
-    return _Run(catalog, None, upstream, scope, policy, builders, options, now).run()
+    return _Run(catalog, upstream, scope, policy, builders, options, now).run()
 
 
 class _Run:
@@ -102,7 +97,6 @@ class _Run:
     def __init__(
         self,
         catalog: Catalog,
-        rehearsal: sqlite3.Connection | None,
         upstream: Upstream,
         scope: Scope,
         policy: Policy,
@@ -111,7 +105,6 @@ class _Run:
         now: Callable[[], float],
     ) -> None:
         self.catalog = catalog
-        self.rehearsal = rehearsal
         self.upstream = upstream
         self.scope = scope
         self.policy = policy
@@ -122,16 +115,13 @@ class _Run:
         self.root_has_serials = True
 
     def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """Do a change in its own short transaction, or inside the rehearsal's."""
-        if self.rehearsal is not None:
-            return change(self.rehearsal)
+        """Do a change in a short transaction of its own."""
         with self.catalog.writing() as db:
             return change(db)
 
     def run(self) -> Delta:
         db = self.catalog.db
-        if self.rehearsal is None:
-            release_expired(self.catalog, self.now(), self.policy.tries)
+        release_expired(self.catalog, self.now(), self.policy.tries)
         self.write(self._notice_another_upstream)
         self.write(lambda db: record_builders(db, self.builders, self.now()))
         targets = offered_targets(db)
@@ -146,7 +136,7 @@ class _Run:
             )
             self.root_has_serials = everything.has_serials
             self.delta.troubles |= everything.troubles
-        self._ask(wishes)
+        self._ask()
         self._judge(wishes, targets)
         # Classes are spelled like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
@@ -154,8 +144,8 @@ class _Run:
         if self.options.resolutions is not None:
             self.write(confirm_resolutions)
         self.delta.resolve = to_resolve(db, self.scope.requirements, targets)
-        for sentence in resolution_problems(db, self.scope.requirements):
-            self.delta.troubles["(requirements)"] = sentence
+        for target, sentence in resolution_problems(db, self.scope.requirements):
+            self.delta.troubles[f"(requirements for {target})"] = sentence
         self.delta.verdicts = verdict_counts(db)
         self.delta.queue = progress(self.catalog, self.options.run)
         self.delta.would_build = _would_build(db)
@@ -200,8 +190,8 @@ class _Run:
 
     # -------------------------------------------------------------------- ask
 
-    def _ask(self, wishes: Iterable[Wish]) -> None:
-        rows = list(self._to_ask({wish.name for wish in wishes}))
+    def _ask(self) -> None:
+        rows = list(self._to_ask())
         ids = {row["name"]: row["id"] for row in rows}
         requests = (
             ProjectRequest(
@@ -224,7 +214,7 @@ class _Run:
         present = {row["name"] for row in rows if row["state"] == "present"}
         self.write(partial(self._record_absences, ids=ids, present=present))
 
-    def _to_ask(self, named: set[str]) -> Iterator[sqlite3.Row]:
+    def _to_ask(self) -> Iterator[sqlite3.Row]:
         db = self.catalog.db
         now = self.now()
         columns = "id, name, state, etag, last_modified, want_serial, have_serial, page_digest, retry_at"
@@ -288,7 +278,7 @@ class _Run:
     def _judge(self, wishes: list[Wish], targets: list[Any]) -> None:
         by_name = wishes_by_name(wishes)
         judged_under = digest(
-            self.scope.fingerprint(self.policy), targets_fingerprint(targets), [str(wish) for wish in wishes]
+            self.scope.fingerprint(self.policy), targets_fingerprint(targets), [asdict(wish) for wish in wishes]
         )
         if get_meta(self.catalog.db, "judged_under") != judged_under:
             self.write(lambda db: db.execute("UPDATE project SET judged = 0 WHERE judged"))

@@ -15,7 +15,7 @@ from ..upstream import changelog
 from ..upstream.client import RootUnchanged, Trouble, Upstream, UpstreamUnreachable
 from ..upstream.pages import RootList
 
-#: Does a change in a transaction of its own (or inside a rehearsal's) and hands on what it returns.
+#: Does a change in a transaction of its own and hands on what it returns.
 Write = Callable[[Callable[[sqlite3.Connection], Any]], Any]
 
 

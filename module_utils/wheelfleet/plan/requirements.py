@@ -172,8 +172,8 @@ def record_resolution(db: sqlite3.Connection, resolution: Resolution, now: float
     return row is None or json.loads(row["pins"]) != pins or row["problem"] != resolution.problem
 
 
-def resolution_problems(db: sqlite3.Connection, files: Iterable[RequirementsFile]) -> list[str]:
-    """The requirements files pip cannot satisfy now, one sentence each."""
+def resolution_problems(db: sqlite3.Connection, files: Iterable[RequirementsFile]) -> list[tuple[str, str]]:
+    """The requirements files pip cannot satisfy now: for which target, and why."""
     digests = [file.digest for file in files]
     rows = db.execute(
         f"""
@@ -182,7 +182,7 @@ def resolution_problems(db: sqlite3.Connection, files: Iterable[RequirementsFile
         """,
         digests,
     )
-    return [f"{row['name']}: {row['problem']}" for row in rows]
+    return [(row["name"], row["problem"]) for row in rows]
 
 
 def _resolution(db: sqlite3.Connection, file: RequirementsFile, target_id: int) -> sqlite3.Row | None:
