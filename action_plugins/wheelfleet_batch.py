@@ -90,7 +90,8 @@ class ActionModule(ActionBase):
     # ------------------------------------------------------------------ steps
 
     def _do_batch(self):
-        self.board = HostBoard(self.host, self.options["run"], state="visiting")
+        built, failed = queue.done_by(self.catalog, self.options["run"], self.host)
+        self.board = HostBoard(self.host, self.options["run"], state="visiting", built=built, failed=failed)
         try:
             # The link first: a dead host must not claim the batch it just gave back.
             self._take_in(self._look())
@@ -127,6 +128,7 @@ class ActionModule(ActionBase):
         assignments = [self._assignment(a) for a in batch.assignments]
         self.known = {a.attempt: a for a in batch.assignments}
         self._with_patience(lambda: self._visit(assignments))
+        self._look_ahead()
         self._show("building")
 
     def _see_through(self, batch):
@@ -341,15 +343,19 @@ class ActionModule(ActionBase):
         else:
             self.board.failed += 1
             what = f"failed {admitted.name} {admitted.version} ({admitted.failure_class}: {admitted.sentence})"
+        self._look_ahead()
+        self._say(f"{what} in {human_duration(admitted.seconds)}; {self._outlook()}")
+
+    def _look_ahead(self):
+        """How much the whole fleet has still to do, for everybody who shows it."""
         progress = queue.progress(self.catalog, self.options["run"])
         self.board.left, self.board.seconds_left = progress.left, progress.seconds_left
-        self._say(f"{what} in {human_duration(admitted.seconds)}; {self._outlook(progress)}")
 
-    def _outlook(self, progress):
-        if not progress.left:
+    def _outlook(self):
+        if not self.board.left:
             return "nothing left"
-        seconds = progress.seconds_left / max(self.options["hosts"], 1)
-        return f"{progress.left} left, about {human_duration(seconds)}"
+        seconds = self.board.seconds_left / max(self.options["hosts"], 1)
+        return f"{self.board.left} left, about {human_duration(seconds)}"
 
     def _say(self, text):
         display.display(f"{time.strftime('%H:%M:%S')} {self.host} {text}")

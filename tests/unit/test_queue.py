@@ -14,6 +14,7 @@ from wheelfleet.plan.queue import (
     SHORTEST_BATCH_SECONDS,
     claim,
     close_batch,
+    done_by,
     forgive,
     progress,
     release_expired,
@@ -226,6 +227,10 @@ def test_a_host_that_still_holds_a_batch_adopts_it(fleet: Fleet):
     again = fleet.claim(run="run2")
     assert again.adopted and again.id == first.id
     assert [a.attempt for a in again.assignments] == [a.attempt for a in first.assignments]
+    fleet.finish(again.assignments[0].attempt)
+    assert done_by(fleet.catalog, "run2", "pi1") == (0, 1), "the adopting run takes it in, and does not try it again"
+    close_batch(fleet.catalog, again.id, TRIES)
+    assert fleet.claim(run="run2") is None
 
 
 def test_what_one_host_holds_no_other_gets(fleet: Fleet):
@@ -275,6 +280,18 @@ def test_progress_counts_what_is_left_and_leaves_out_what_this_run_has_tried(fle
     fleet.finish(batch.assignments[0].attempt)
     assert (progress(fleet.catalog, "run1").left, progress(fleet.catalog, "run1").seconds_left) == (1, 20.0)
     assert progress(fleet.catalog, "run2").left == 2
+
+
+def test_what_a_host_has_done_in_a_run_is_counted_over_its_batches(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    for name, outcome in (("a", "built"), ("b", "failed"), ("c", "refused")):
+        fleet.release(name, 11)
+        batch = fleet.claim()
+        fleet.finish(batch.assignments[0].attempt, outcome=outcome, blocks=None if outcome == "built" else "target")
+        close_batch(fleet.catalog, batch.id, TRIES)
+    assert done_by(fleet.catalog, "run1", "pi1") == (1, 2)
+    assert done_by(fleet.catalog, "run2", "pi1") == (0, 0)
+    assert done_by(fleet.catalog, "run1", "pi2") == (0, 0)
 
 
 def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):

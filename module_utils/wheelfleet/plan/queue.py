@@ -108,6 +108,8 @@ def claim(
         held = db.execute("SELECT id FROM batch WHERE host = ? AND state = 'open'", (host,)).fetchone()
         if held:
             db.execute("UPDATE batch SET lease_until = ?, run = ? WHERE id = ?", (now + lease_seconds, run, held["id"]))
+            # An attempt belongs to the run that takes its result in.
+            db.execute("UPDATE attempt SET run = ? WHERE batch_id = ? AND state = 'open'", (run, held["id"]))
             return Batch(held["id"], host, _assignments(db, held["id"]), adopted=True)
         chosen = _choose(db, host, run, hosts)
         if not chosen:
@@ -159,6 +161,18 @@ def release_expired(catalog: Catalog, now: float, tries: int) -> int:
 def progress(catalog: Catalog, run: str) -> Progress:
     """What is left for the hosts that are here. Reads the queue's own index, not the catalog."""
     return _progress(catalog.db, run)
+
+
+def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
+    """How many builds the host has finished in a run: those that gave a wheel, and those that did not."""
+    row = catalog.db.execute(
+        """
+        SELECT count(*) FILTER (WHERE outcome = 'built') AS built, count(*) FILTER (WHERE outcome <> 'built') AS failed
+        FROM attempt WHERE run = ? AND host = ? AND state = 'done'
+        """,
+        (run, host),
+    ).fetchone()
+    return row["built"], row["failed"]
 
 
 def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
