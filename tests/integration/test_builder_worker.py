@@ -165,6 +165,8 @@ def test_a_worker_outlives_the_session_that_started_it(builder: Builder, lookout
     builder.hand_over(builder.assignment(pure_sdist("demo", "1", script=WAITING), environment=lookout.environment))
     code = (
         "import os, signal, sys; from wheelfleet.build.worker import start_worker\n"
+        # Whoever started the tests may have had it ignored (nohup), which is inherited.
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         f"start_worker({str(builder.home)!r}, {str(LIBRARY)!r}, sys.executable)\n"
         "os.killpg(0, signal.SIGHUP)"
     )
