@@ -221,7 +221,6 @@ def main() -> None:
         resolve=[dataclasses.asdict(r) for r in delta.resolve],
         troubles=delta.troubles,
         absent=delta.absent,
-        verdicts=dict(delta.verdicts),
         diff={"before": "", "after": "".join(f"build {line}\n" for line in delta.would_build)},
     )
 

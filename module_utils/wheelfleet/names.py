@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from packaging.tags import Tag
 from packaging.utils import (
@@ -124,15 +123,6 @@ def read_file_name(filename: str, project: str) -> SdistName | WheelName:
     if wheel.name != normalize(project):
         raise NotAWheel(f"{filename} is not a wheel of {project}: it belongs to {wheel.name}.")
     return wheel
-
-
-def file_kind(filename: str, project: str) -> Literal["sdist", "wheel"] | None:
-    """Which kind of file of `project` this is; None for anything else (eggs, installers, other projects' files)."""
-    try:
-        name = read_file_name(filename, project)
-    except BadFileName:
-        return None
-    return "wheel" if isinstance(name, WheelName) else "sdist"
 
 
 def _modern_spelling(wheel_filename: str) -> str:

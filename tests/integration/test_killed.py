@@ -105,9 +105,15 @@ def finished(operator: Operator) -> int:
         return 0
 
 
+def half_done(operator: Operator) -> subprocess.Popen[str]:
+    """A run of which two results are in while two builds go on."""
+    process = operator.start()
+    until(lambda: finished(operator) == 2 and building(operator), "two results while two builds go on")
+    return process
+
+
 def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_what_goes_on(gated: Operator, tmp_path: Path):
-    process = gated.start()
-    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    process = half_done(gated)
     ids = {row["id"] for row in gated.query("SELECT id FROM attempt WHERE state = 'open'")}
     kill(process.pid)
     process.communicate()
@@ -119,8 +125,7 @@ def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_what_goes_on(
 
 
 def test_a_controller_killed_with_all_its_children_loses_nothing(gated: Operator, tmp_path: Path):
-    process = gated.start()
-    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    process = half_done(gated)
     kill(*family(process.pid))
     process.communicate()
     open_gate(tmp_path)
@@ -129,8 +134,7 @@ def test_a_controller_killed_with_all_its_children_loses_nothing(gated: Operator
 
 
 def test_results_that_came_while_no_controller_lived_are_taken_in_and_not_built_again(gated: Operator, tmp_path: Path):
-    process = gated.start()
-    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    process = half_done(gated)
     kill(*family(process.pid))
     process.communicate()
     open_gate(tmp_path)
@@ -157,8 +161,7 @@ def test_a_killed_worker_is_started_again_by_the_run_that_watches_it(gated: Oper
 def test_a_worker_and_its_controller_killed_together_leave_no_process_once_build_ran_again(
     gated: Operator, tmp_path: Path
 ):
-    process = gated.start()
-    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    process = half_done(gated)
     kill(*family(process.pid), *gated.processes())
     process.communicate()
     open_gate(tmp_path)
@@ -167,8 +170,7 @@ def test_a_worker_and_its_controller_killed_together_leave_no_process_once_build
 
 
 def test_a_killed_build_is_tried_again(gated: Operator, tmp_path: Path):
-    process = gated.start()
-    until(lambda: finished(gated) == 2 and building(gated), "two results while two builds go on")
+    process = half_done(gated)
     kill(*building(gated))
     open_gate(tmp_path)
     process.communicate(timeout=120)
@@ -199,8 +201,7 @@ def test_a_run_killed_after_any_time_is_carried_on_by_the_next(
 
 
 def test_of_two_runs_started_at_once_the_second_says_so_and_stops(gated: Operator, tmp_path: Path):
-    first = gated.start()
-    until(lambda: finished(gated) == 2 and building(gated), "the first run's builds")
+    first = half_done(gated)
     second = gated.build(expect=None)
     assert second.returncode != 0
     assert second.lines(f"Another run of build.yml is at work .*process {first.pid}")
@@ -211,8 +212,7 @@ def test_of_two_runs_started_at_once_the_second_says_so_and_stops(gated: Operato
 
 
 def test_check_mode_beside_a_run_at_work_disturbs_neither(gated: Operator, upstream: Upstream, tmp_path: Path):
-    first = gated.start()
-    until(lambda: finished(gated) == 2 and building(gated), "the first run's builds")
+    first = half_done(gated)
     upstream.add_release(sdists.pure_sdist("quick1", "2.0"))
     assert gated.build("--check").lines("^would build quick1 2.0")
     open_gate(tmp_path)

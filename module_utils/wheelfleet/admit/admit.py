@@ -8,13 +8,13 @@ told to forget the result.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..build.protocol import sync
 from ..catalog.database import Catalog
 from ..plan.builders import offered_targets
 from ..plan.queue import settle
@@ -152,15 +152,10 @@ def _keep_log(staging: Path, logs: Path, name: str, attempt_id: str) -> str | No
 def _move(source: Path, destination: Path) -> None:
     """Give fetched bytes their final name, so that they are on disk before the catalog says so."""
     destination.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(source)
     source.chmod(0o644)
     source.replace(destination)
-    folder = os.open(destination.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(destination.parent)
 
 
 def _record_attempt(

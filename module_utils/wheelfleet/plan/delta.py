@@ -33,7 +33,7 @@ from .requirements import (
     to_resolve,
 )
 from .scope import Policy, Scope, Wish, digest
-from .verdicts import CHUNK, judge_project, unjudged, verdict_counts, wishes_by_name
+from .verdicts import CHUNK, judge_project, unjudged, wishes_by_name
 
 T = TypeVar("T")
 
@@ -47,7 +47,6 @@ class Delta:
     absent: list[str] = field(default_factory=list)
     troubles: dict[str, str] = field(default_factory=dict)
     resolve: list[Resolve] = field(default_factory=list)
-    verdicts: Mapping[str, int] = field(default_factory=dict)
     verdicts_changed: int = 0
     resolved: int = 0
     forgiven: int = 0
@@ -146,7 +145,6 @@ class _Run:
         self.delta.resolve = to_resolve(db, self.scope.requirements, targets)
         for target, sentence in resolution_problems(db, self.scope.requirements):
             self.delta.troubles[f"(requirements for {target})"] = sentence
-        self.delta.verdicts = verdict_counts(db)
         self.delta.queue = progress(self.catalog, self.options.run)
         self.delta.would_build = _would_build(db)
         return self.delta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from packaging.version import Version
 
@@ -103,13 +103,6 @@ def wishes_by_name(wishes: Iterable[Wish]) -> dict[str, list[Wish]]:
     for wish in wishes:
         by_name.setdefault(wish.name, []).append(wish)
     return by_name
-
-
-def verdict_counts(db: sqlite3.Connection) -> Mapping[str, int]:
-    """How many release × target pairs have which verdict."""
-    return {
-        row["verdict"]: row["n"] for row in db.execute("SELECT verdict, count(*) AS n FROM wanted GROUP BY verdict")
-    }
 
 
 def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:
