@@ -92,7 +92,8 @@ def main() -> None:
     p = module.params
     state_dir = Path(p["state_dir"])
     site_dir = Path(p["site_dir"] or state_dir / "site")
-    index_url = f"{p['url'].rstrip('/') if p['url'] else site_dir.resolve().as_uri()}/simple"
+    site_url = p["url"].rstrip("/") if p["url"] else site_dir.resolve().as_uri()
+    index_url = f"{site_url}/simple"
     if module.check_mode and not (state_dir / "catalog.sqlite").is_file():
         module.exit_json(changed=False, index_url=index_url, summary=[], written=0)
     try:
@@ -109,7 +110,8 @@ def main() -> None:
             )
             # Check mode shows the plan instead, and may not write what it sums up.
             lines = [] if module.check_mode else known_summary_lines(catalog, p["run"])
-            summary = [*lines, install_line(catalog, index_url)]
+            report = f"Everything in scope, why it was built or not, and the logs: {site_url}/report/index.html"
+            summary = [*lines, report, install_line(catalog, index_url)]
     except (CatalogError, PublishError) as error:
         module.fail_json(msg=str(error))
     for problem in published.problems[:20]:
@@ -119,7 +121,6 @@ def main() -> None:
         index_url=index_url,
         written=len(published.changed),
         summary=[line for line in summary if line],
-        report=str(site_dir / "report" / "index.html"),
         diff={"before": "", "after": "".join(f"{path}\n" for path in published.changed)},
     )
 
