@@ -74,6 +74,10 @@ options:
     description: Attempts at one release and target before failures by bad luck count as final.
     type: int
     default: 5
+  min_free:
+    description: Bytes that must be free on the builder's disk for it to get work.
+    type: int
+    default: 0
   visit:
     description: The assignments to hand over. Set by the action plugin.
     type: list
@@ -115,14 +119,35 @@ failures:
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build.capacity import capacity
+from ansible.module_utils.wheelfleet.build.canary import put_canary
+from ansible.module_utils.wheelfleet.build.capacity import MARGIN, Capacity, capacity, whole_host
 from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
 from ansible.module_utils.wheelfleet.build.inbox import hand_over
 from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
 from ansible.module_utils.wheelfleet.build.worker import start_worker
 from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
+
+
+def complete(
+    params: dict[str, Any], assignment: dict[str, Any], home: Path, share: Capacity, alone: Capacity
+) -> dict[str, Any]:
+    """The assignment with what only the builder knows: its share of the host, and the canary's sdist."""
+    # What was seen to need more than a share has the host for itself.
+    heavy = assignment["peak_memory"] * MARGIN > share.memory
+    mine = alone if assignment["alone"] or heavy else share
+    sdist = assignment["sdist"] if assignment["sdist"]["url"] else put_canary(home / "lib")
+    url = with_credentials(sdist["url"], params["credentials"], only_for=params["index_url"])
+    return {
+        **{key: value for key, value in assignment.items() if key != "peak_memory"},
+        "index_url": with_credentials(params["index_url"], params["credentials"]),
+        "sdist": {**sdist, "url": url},
+        "alone": mine is alone,
+        "jobs": mine.jobs,
+        "limits": {**assignment["limits"], "memory": mine.memory},
+    }
 
 
 def main() -> None:
@@ -131,24 +156,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     home = Path(module.params["home"])
-    share = capacity(module.params["parallel"], int(module.params["limits"].get("memory") or 0))
-    index_url, credentials = module.params["index_url"], module.params["credentials"]
-    module.no_log_values |= secrets_of(credentials)
-    assignments = [
-        {
-            **assignment,
-            "index_url": with_credentials(index_url, credentials),
-            "sdist": {
-                **assignment["sdist"],
-                "url": with_credentials(assignment["sdist"]["url"], credentials, only_for=index_url),
-            },
-            "jobs": share.jobs,
-            "limits": {**assignment["limits"], "memory": share.memory},
-        }
-        for assignment in module.params["visit"] or []
-    ]
+    memory = int(module.params["limits"].get("memory") or 0)
+    share, alone = capacity(module.params["parallel"], memory), whole_host(memory)
+    module.no_log_values |= secrets_of(module.params["credentials"])
     try:
-        new = hand_over(home, assignments)
+        new = hand_over(home, [complete(module.params, a, home, share, alone) for a in module.params["visit"] or []])
         start_worker(home, home / "lib", sys.executable, share.parallel)
     except (ProtocolError, OSError) as error:
         module.fail_json(msg=f"The builder cannot take work: {error}")

@@ -33,6 +33,14 @@ options:
     type: list
     elements: str
     default: ['pip>=23.2', 'build>=1.2,<2', 'packaging>=23']
+  parallel:
+    description: Builds at once, as in M(wheelfleet_batch).
+    type: int
+    default: 0
+  memory:
+    description: Bytes of memory of each build, as in M(wheelfleet_batch).
+    type: int
+    default: 0
 author:
   - The wheelfleet authors
 """
@@ -60,7 +68,7 @@ targets:
       tools: /var/lib/wheelfleet/tools/cpython-311-arm-linux-gnueabihf/bin/python
       interpreter: /usr/bin/python3.11
 facts:
-  description: What the host is, machine, cores, memory in bytes and operating system.
+  description: What the host is, machine, cores, memory in bytes, operating system, and how many builds it runs at once.
   returned: success
   type: dict
 """
@@ -68,6 +76,7 @@ facts:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.capacity import capacity
 from ansible.module_utils.wheelfleet.build.install import (
     InstallError,
     install_code,
@@ -88,6 +97,8 @@ def main() -> None:
                 "elements": "str",
                 "default": ["pip>=23.2", "build>=1.2,<2", "packaging>=23"],
             },
+            "parallel": {"type": "int", "default": 0},
+            "memory": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
@@ -113,7 +124,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(made),
         targets=targets,
-        facts=host_facts(),
+        facts={**host_facts(), "slots": capacity(module.params["parallel"], module.params["memory"]).parallel},
         diff={"before": "", "after": "".join(f"{line}\n" for line in made)},
     )
 

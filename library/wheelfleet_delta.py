@@ -78,6 +78,20 @@ options:
     type: list
     elements: str
     default: []
+  coming:
+    description: Builders that are being provisioned and will join by M(wheelfleet_join).
+    type: list
+    elements: str
+    default: []
+  inventory:
+    description: All builders of the inventory, here or not. What others still hold goes back to the queue.
+    type: list
+    elements: str
+  unreachable:
+    description: Builders that did not answer, for the report.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds one request may take.
     type: float
@@ -127,14 +141,17 @@ absent:
 """
 
 import dataclasses
+import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from ansible.module_utils.wheelfleet.plan import events
 from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
+from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
 from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_file
-from ansible.module_utils.wheelfleet.plan.scope import BadScope, Policy, Scope
+from ansible.module_utils.wheelfleet.plan.scope import BadScope
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, post
 from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 
@@ -156,6 +173,9 @@ def main() -> None:
             "builders": {"type": "dict", "required": True},
             "resolutions": {"type": "list", "elements": "dict"},
             "retry": {"type": "list", "elements": "str", "default": []},
+            "coming": {"type": "list", "elements": "str", "default": []},
+            "inventory": {"type": "list", "elements": "str"},
+            "unreachable": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 30.0},
         },
         supports_check_mode=True,
@@ -173,25 +193,21 @@ def main() -> None:
             module.fail_json(
                 msg="pip on the controller is configured for no index; name the upstream in controller_upstream_url."
             )
-        upstream = Upstream(
-            with_credentials(p["index_url"], p["credentials"]),
-            cert=p["pip_options"].get("cert"),
-            client_cert=p["pip_options"].get("client_cert"),
-            proxy=p["pip_options"].get("proxy"),
-            trusted_hosts=p["pip_options"].get("trusted_host") or (),
-            timeout=p["timeout"],
+        upstream = Upstream.from_pip(
+            with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
         )
-        if not p["builders"]:
+        if not p["builders"] and not p["coming"]:
             module.fail_json(
                 msg="No builder is ready; the inventory's group builders needs at least one host that can be prepared."
             )
-        policy = Policy.from_data(p["policy"])
-        scope = Scope.from_data(
-            p["packages"],
-            [read_requirements_file(Path(path)) for path in p["requirements"]],
-            p["everything"],
-            p["newest"],
+        inputs = PlanInputs(
+            packages=p["packages"],
+            requirements=[read_requirements_file(Path(path)) for path in p["requirements"]],
+            everything=p["everything"],
+            newest=p["newest"],
+            policy=p["policy"],
         )
+        policy, scope = inputs.as_policy(), inputs.scope()
         path = state_dir / "catalog.sqlite"
         with rehearsal(path) if module.check_mode else Catalog(path) as catalog:
             delta = run_delta(
@@ -205,9 +221,15 @@ def main() -> None:
                     changelog_url=p["changelog_url"] or None,
                     retry=tuple(p["retry"]),
                     resolutions=p["resolutions"],
+                    inventory=None if p["inventory"] is None else tuple(p["inventory"]),
                     show=show,
                 ),
             )
+            with catalog.writing() as db:
+                inputs.remember(db)
+                for host in p["unreachable"]:
+                    sentence = "It did not answer when the run began and gets no work in it."
+                    events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time())
     except (BadScope, CatalogError, UpstreamUnreachable) as error:
         module.fail_json(msg=str(error))
     for name, sentence in sorted(delta.troubles.items())[:20]:

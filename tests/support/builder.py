@@ -103,6 +103,7 @@ class Builder:
             "limits": {**GENEROUS, **(limits or {})},
             "environment": {"PIWHEELS_BUILD": "1", **(environment or {})},
             "jobs": 2,
+            "alone": False,
             **changes,
         }
         return assignment  # type: ignore[return-value]

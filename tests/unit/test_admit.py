@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from wheelfleet.admit.admit import Admitted, Places, admit
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.plan.queue import claim, close_batch, settle
+from wheelfleet.plan import batches
+from wheelfleet.plan.queue import settle
 
 from tests.support.artifacts import Artifact
 from tests.support.wheels import wheel_file
@@ -34,7 +35,7 @@ class Controller:
                 (json.dumps(TAGS),),
             )
             for host in ("pi1", "pi2"):
-                db.execute("INSERT INTO builder VALUES (?, '{}', 0)", (host,))
+                db.execute("INSERT INTO builder (host, facts, seen_at) VALUES (?, '{}', 0)", (host,))
                 db.execute("INSERT INTO offer VALUES (?, 1, '/tools/python', '/usr/bin/python3')", (host,))
             db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
             db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
@@ -46,12 +47,16 @@ class Controller:
                 "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id) VALUES (1, 1, 'build', '', 1)"
             )
             settle(db, 1, 5)
-        self.batch, self.attempt = self.claim("pi1")
+        self.attempt = self.claim("pi1")
 
-    def claim(self, host: str) -> tuple[str, str]:
-        batch = claim(self.catalog, host=host, run="run1", hosts=1, now=NOW)
-        assert batch is not None
-        return batch.id, batch.assignments[0].attempt
+    def claim(self, host: str, run: str = "run1") -> str:
+        held = batches.claim(self.catalog, host=host, run=run, now=NOW)
+        assert held is not None
+        return held.assignments[0].attempt
+
+    def lose(self) -> None:
+        """The lease of what is being built ends."""
+        batches.release_expired(self.catalog, NOW + 24 * 3600, 5)
 
     def send(
         self, wheel: Artifact | None = None, *, host: str = "pi1", answering: str = "", **changes: Any
@@ -117,14 +122,14 @@ def test_a_result_for_a_build_the_host_was_not_given_is_dropped(controller: Cont
 
 
 def test_a_late_result_is_welcome_while_the_release_still_needs_a_build(controller: Controller):
-    close_batch(controller.catalog, controller.batch, 5)
+    controller.lose()
     assert controller.one("SELECT state FROM attempt") == "lost"
     assert controller.send(wheel_file("demo", "1.0")).outcome == "built"
 
 
 def test_a_late_result_is_dropped_when_another_host_was_faster(controller: Controller):
-    close_batch(controller.catalog, controller.batch, 5)
-    _, again = controller.claim("pi2")
+    controller.lose()
+    again = controller.claim("pi2")
     controller.send(wheel_file("demo", "1.0"), host="pi2", answering=again)
     assert controller.send(wheel_file("demo", "1.0")).outcome == "dropped"
     assert controller.one("SELECT count(*) FROM wheel") == 1
@@ -158,12 +163,8 @@ def test_a_file_name_never_changes_its_bytes(controller: Controller):
     with controller.catalog.writing() as db:
         db.execute("DELETE FROM serves")
         settle(db, 1, 5)
-    close_batch(controller.catalog, controller.batch, 5)
-    batch = claim(controller.catalog, host="pi1", run="run2", hosts=1, now=NOW)
-    assert batch is not None
-    admitted = controller.send(
-        wheel_file("demo", "1.0", files={"demo.py": "a = 2\n"}), answering=batch.assignments[0].attempt
-    )
+    again = controller.claim("pi1", run="run2")
+    admitted = controller.send(wheel_file("demo", "1.0", files={"demo.py": "a = 2\n"}), answering=again)
     assert admitted.outcome == "refused" and "other bytes" in admitted.sentence
     assert (controller.places.files / "demo" / first.filename).read_bytes() == first.data
 

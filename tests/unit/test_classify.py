@@ -283,6 +283,6 @@ def test_every_class_says_what_it_means_and_what_would_help() -> None:
 
 def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
     assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
-    # The last two are the verification's, the other is the builder's own word for a restart.
-    shown = {case[1] for case in CASES} | {"interrupted", "metadata-mismatch", "refused"}
+    # The builder's own word for a restart, the queue's for builders that went down, and the verification's two.
+    shown = {case[1] for case in CASES} | {"interrupted", "host-lost", "metadata-mismatch", "refused"}
     assert shown == FAILURE_CLASSES.keys()

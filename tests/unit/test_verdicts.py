@@ -42,7 +42,7 @@ def catalog_with(tag: str, requires_python: str | None = None) -> Catalog:
                 "INSERT INTO target VALUES (?, ?, ?, '', '', ?, ?)",
                 (target.id, target.name, str(target.python_version), target.preference, tags),
             )
-        db.execute("INSERT INTO builder VALUES ('pi', '{}', 0)")
+        db.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi', '{}', 0)")
         db.executemany("INSERT INTO offer VALUES ('pi', ?, '', '')", [(target.id,) for target in TARGETS])
         db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
         db.execute("INSERT INTO release VALUES (1, 1, '1.0')")

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..build.protocol import sync
 from ..catalog.database import Catalog
 from ..plan.builders import offered_targets
-from ..plan.queue import settle
+from ..plan.outcome import Outcome, record_outcome
 from ..plan.verdicts import serve_targets
 from .archive import Refused
 from .classify import Failure, classify, failure
@@ -59,7 +57,7 @@ def admit(
     attempt = _attempt(catalog.db, attempt_id)
     if attempt is None or attempt["host"] != host:
         return Admitted(attempt_id, "dropped", sentence=f"{host} was not given {attempt_id}")
-    if attempt["state"] == "done" or (attempt["state"] == "lost" and attempt["need"] in ("none", None)):
+    if attempt["state"] == "done" or (attempt["state"] == "lost" and not attempt["still_wanted"]):
         return Admitted(attempt_id, "dropped", sentence="its work was done meanwhile")
     log_name = _keep_log(staging, places.logs, attempt["name"], attempt_id)
     result: Result | None = None
@@ -81,29 +79,57 @@ def admit(
         # Asked again: two controllers' halves may hold the same late result.
         if db.execute("SELECT state FROM attempt WHERE id = ?", (attempt_id,)).fetchone()["state"] == "done":
             return Admitted(attempt_id, "dropped", sentence="its work was done meanwhile")
-        outcome = "built" if wheel else "failed" if result and result.outcome == "failed" else "refused"
-        _record_attempt(db, attempt_id, outcome, result, why, log_name, now)
         if wheel is not None:
             _record_wheel(db, attempt, wheel, now)
-        _record_duration(db, attempt, result)
-        settle(db, attempt["release_id"], tries)
+        outcome = record_outcome(db, attempt_id, _outcome(result, wheel, why, log_name), now=now, tries=tries)
     return Admitted(
         attempt_id,
-        outcome,
+        outcome.outcome,
         attempt["name"],
         attempt["version"],
         attempt["target"],
         result.seconds if result else 0.0,
-        why.class_name if why else "",
-        why.sentence if why else "",
+        outcome.failure or "",
+        outcome.sentence or "",
         wheel.filename if wheel else "",
     )
+
+
+def _outcome(result: Result | None, wheel: CheckedWheel | None, why: Failure | None, log_name: str | None) -> Outcome:
+    outcome = Outcome(
+        "built" if wheel else "failed" if result and result.outcome == "failed" else "refused", log=log_name
+    )
+    if why:
+        outcome = replace(
+            outcome,
+            failure=why.class_name,
+            blocks=why.blocks,
+            sentence=why.sentence,
+            evidence="\n".join(why.evidence) or None,
+            remedy=why.remedy,
+        )
+        if why.class_name == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
+            # Not what it may use, but what its builder had left.
+            outcome = replace(outcome, blocks=None, again="elsewhere")
+    if result:
+        outcome = replace(
+            outcome,
+            seconds=result.seconds,
+            cpu_seconds=result.cpu_seconds,
+            peak_memory=result.peak_memory,
+            interpreter=result.interpreter,
+            build_requires=result.build_requires,
+        )
+    return outcome
 
 
 def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
         """
-        SELECT a.*, p.id AS project_id, p.name, r.version, t.name AS target, t.tags AS target_tags, w.need
+        SELECT a.*, p.id AS project_id, p.name, r.version, t.name AS target, t.tags AS target_tags,
+               w.verdict = 'build' AND NOT EXISTS (
+                   SELECT 1 FROM serves s WHERE s.release_id = a.release_id AND s.target_id = a.target_id
+               ) AS still_wanted
         FROM attempt a
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
@@ -158,43 +184,6 @@ def _move(source: Path, destination: Path) -> None:
     sync(destination.parent)
 
 
-def _record_attempt(
-    db: sqlite3.Connection,
-    attempt_id: str,
-    outcome: str,
-    result: Result | None,
-    why: Failure | None,
-    log_name: str | None,
-    now: float,
-) -> None:
-    row: Mapping[str, Any] = {
-        "id": attempt_id,
-        "now": now,
-        "outcome": outcome,
-        "class": why.class_name if why else None,
-        "blocks": why.blocks if why else None,
-        "sentence": why.sentence if why else None,
-        "evidence": "\n".join(why.evidence) if why and why.evidence else None,
-        "remedy": why.remedy if why else None,
-        "seconds": result.seconds if result else None,
-        "cpu_seconds": result.cpu_seconds if result else None,
-        "peak_memory": result.peak_memory if result else None,
-        "interpreter": result.interpreter if result else None,
-        "build_requires": json.dumps(result.build_requires) if result else None,
-        "log": log_name,
-    }
-    db.execute(
-        """
-        UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :class, blocks = :blocks,
-            sentence = :sentence, evidence = :evidence, remedy = :remedy, seconds = :seconds,
-            cpu_seconds = :cpu_seconds, peak_memory = :peak_memory, interpreter = :interpreter,
-            build_requires = :build_requires, log = :log
-        WHERE id = :id
-        """,
-        row,
-    )
-
-
 def _record_wheel(db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWheel, now: float) -> None:
     db.execute(
         """
@@ -217,16 +206,3 @@ def _record_wheel(db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWh
     )
     serve_targets(db, attempt["project_id"], offered_targets(db))
     db.execute("UPDATE project SET pages_stale = 1 WHERE id = ?", (attempt["project_id"],))
-
-
-def _record_duration(db: sqlite3.Connection, attempt: sqlite3.Row, result: Result | None) -> None:
-    """What was measured replaces what was predicted for the project's other builds."""
-    if result is None:
-        return
-    db.execute(
-        """
-        UPDATE wanted SET predicted_seconds = ?
-        WHERE need <> 'none' AND release_id IN (SELECT id FROM release WHERE project_id = ?)
-        """,
-        (max(result.seconds, 0.1), attempt["project_id"]),
-    )

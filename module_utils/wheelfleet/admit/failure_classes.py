@@ -174,6 +174,12 @@ _ALL = (
         "Nothing to do: it is tried again.",
     ),
     FailureClass(
+        "host-lost",
+        "Builders went down, or silent for good, while they built it.",
+        "target",
+        "See whether their power supply and memory bear a full load; else put the project on the skip list.",
+    ),
+    FailureClass(
         "builder-fault",
         "The builder could not prepare the build.",
         None,

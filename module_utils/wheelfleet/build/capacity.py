@@ -11,6 +11,10 @@ COMFORTABLE_BUILD_BYTES = 1 << 30
 SHARE_FOR_BUILDS = 0.8
 
 
+#: A build needs more memory than it was once seen to use by as much at most.
+MARGIN = 1.2
+
+
 @dataclass(frozen=True)
 class Capacity:
     """`parallel` builds at once, each with `jobs` compiler processes and `memory` bytes."""
@@ -27,3 +31,8 @@ def capacity(parallel: int = 0, memory: int = 0) -> Capacity:
     if parallel <= 0:
         parallel = max(1, min(cores, total // (memory or COMFORTABLE_BUILD_BYTES)))
     return Capacity(parallel, max(1, cores // parallel), memory or int(total * SHARE_FOR_BUILDS / parallel))
+
+
+def whole_host(memory: int = 0) -> Capacity:
+    """What a build may have that is alone on the host."""
+    return capacity(1, memory)

@@ -73,6 +73,8 @@ class Assignment(TypedDict):
     limits: Limits
     environment: dict[str, str]
     jobs: int
+    #: Nothing else is built while it is.
+    alone: bool
 
 
 class BuiltWheel(TypedDict):

@@ -58,6 +58,7 @@ def resolve(
             "own_index_url": own_index_url,
             "pip_options": dict(pip_options),
             "limits": limits,
+            "alone": False,
             "environment": {},
             "jobs": 1,
         }

@@ -39,6 +39,7 @@ _LARGEST_LOG = 1 << 20
 
 class _Running(NamedTuple):
     attempt: str
+    alone: bool
     since: float
     process: subprocess.Popen[bytes]
 
@@ -115,12 +116,17 @@ class Worker:
 
     def _start_next(self) -> None:
         free = self._parallel - len(self._running)
-        for attempt in sorted(self._home.queued(), key=self._order) if free > 0 else ():
+        if free <= 0 or any(runner.alone for runner in self._running.values()):
+            return
+        for _, attempt, alone in sorted(map(self._place, self._home.queued())):
+            if alone and self._running:
+                # Whatever comes after it waits too, or its turn might never come.
+                return
             workshop = self._home.workshop(attempt)
             try:
                 if self._claim(workshop):
-                    self._start(attempt)
-                    free -= 1
+                    self._start(attempt, alone)
+                    free = 0 if alone else free - 1
             except OSError as error:
                 # A full disk, most likely, which the builds under way may be about to free.
                 _note(f"{attempt} cannot be begun now: {error}")
@@ -129,12 +135,14 @@ class Worker:
             if free == 0:
                 return
 
-    def _order(self, attempt: str) -> tuple[float, str]:
+    def _place(self, attempt: str) -> tuple[float, str, bool]:
+        """Where an assignment stands in the order of things, and whether it must be built alone."""
         try:
-            return float(json.loads(self._home.waiting(attempt).read_bytes())["order"]), attempt
+            assignment = json.loads(self._home.waiting(attempt).read_bytes())
+            return float(assignment["order"]), attempt, bool(assignment["alone"])
         except (OSError, ValueError, KeyError, TypeError):
             # The runner will say what is wrong with it.
-            return 0.0, attempt
+            return 0.0, attempt, False
 
     def _claim(self, workshop: Workshop) -> bool:
         """Move an assignment from the inbox into its own folder; True if it is to be built now."""
@@ -149,33 +157,39 @@ class Worker:
             # Taken back.
             remove(workshop.path)
             return False
-        starts = self._starts(workshop)
+        starts, boot = self._starts(workshop)
         if starts >= MOST_STARTS:
-            self._give_up(workshop)
+            self._give_up(workshop, f"The build was begun {MOST_STARTS} times and each time killed.")
+            return False
+        if starts and boot != _boot():
+            # It may have been this build that took the machine down: not a second time.
+            self._give_up(workshop, "The builder went down while it was being built.")
             return False
         for name in os.listdir(workshop.path):  # noqa: PTH208
             if name not in (workshop.assignment.name, workshop.starts.name):
                 remove(workshop.path / name)
-        write_json(workshop.starts, {"starts": starts + 1})
+        write_json(workshop.starts, {"starts": starts + 1, "boot": _boot()})
         return True
 
     @staticmethod
-    def _starts(workshop: Workshop) -> int:
+    def _starts(workshop: Workshop) -> tuple[int, str]:
+        """How often the build was begun, and in which boot of the machine the last time."""
         try:
-            return int(json.loads(workshop.starts.read_bytes())["starts"])
+            begun = json.loads(workshop.starts.read_bytes())
+            return int(begun["starts"]), str(begun["boot"])
         except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            return 0, ""
 
-    def _give_up(self, workshop: Workshop) -> None:
-        _note(f"{workshop.attempt} was interrupted {MOST_STARTS} times and is given up")
+    def _give_up(self, workshop: Workshop, why: str) -> None:
+        _note(f"{workshop.attempt} is given up: {why}")
         result = new_result(workshop.attempt)
         take_report(workshop, result)
         result["stopped_by"] = "interrupted"
-        result["message"] = f"The build was begun {MOST_STARTS} times and each time killed, or its builder went down."
+        result["message"] = why
         clear_result(workshop)
         finish(self._home, workshop, result)
 
-    def _start(self, attempt: str) -> None:
+    def _start(self, attempt: str, alone: bool) -> None:
         marks = {HOME_MARK: str(self._home.path), ATTEMPT_MARK: attempt}
         process = subprocess.Popen(
             [sys.executable, "-S", "-m", "wheelfleet.build.runner", str(self._home.path), attempt, str(os.getpid())],
@@ -183,7 +197,7 @@ class Worker:
             env={**worker_environment(), **marks},
             stdin=subprocess.DEVNULL,
         )
-        self._running[process.pid] = _Running(attempt, time.monotonic(), process)
+        self._running[process.pid] = _Running(attempt, alone, time.monotonic(), process)
 
     def _give_all_back(self) -> None:
         _note("stopping")
@@ -278,6 +292,11 @@ def _lock(lock: int, patience: float) -> bool:
             if time.monotonic() >= deadline:
                 return False
         time.sleep(0.02)
+
+
+def _boot() -> str:
+    """What tells this boot of the machine from every other."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def _note(line: str) -> None:

@@ -219,4 +219,37 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TRIGGER report_offer_delete AFTER DELETE ON offer
         BEGIN UPDATE meta SET value = value + 1 WHERE key = 'report_changes'; END;
     """,
+    # The fleet: what was begun, how slow and how trustworthy each builder is, and what happened to it
+    """
+    ALTER TABLE attempt ADD COLUMN begun_at REAL;          -- when it was first seen being built
+    ALTER TABLE attempt ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;  -- nothing else ran beside it
+    -- Another try in the same run may go better: 'alone' on its host, or 'elsewhere'. NULL: not in this run.
+    ALTER TABLE attempt ADD COLUMN again TEXT CHECK (again IN ('alone', 'elsewhere'));
+    -- What a normal host would need, which is one of speed 1: predicted, and measured times the builder's speed.
+    ALTER TABLE attempt ADD COLUMN predicted_normal REAL NOT NULL DEFAULT 0;
+    ALTER TABLE attempt ADD COLUMN normal_seconds REAL;
+    UPDATE attempt SET predicted_normal = predicted_seconds, normal_seconds = seconds;
+    DROP INDEX attempt_run;
+    CREATE INDEX attempt_run ON attempt (run);
+    CREATE INDEX attempt_host_open ON attempt (host) WHERE state = 'open';
+    CREATE INDEX attempt_host_done ON attempt (host, finished_at) WHERE state = 'done';
+
+    ALTER TABLE builder ADD COLUMN speed REAL NOT NULL DEFAULT 1;  -- predicted by measured seconds (plan/sizing.py)
+    ALTER TABLE builder ADD COLUMN hungry_at REAL NOT NULL DEFAULT 0;  -- when it last said that it could take more
+    ALTER TABLE builder ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;  -- in a row, since its last wheel
+    ALTER TABLE builder ADD COLUMN doubted_at INTEGER NOT NULL DEFAULT 3;  -- failures in a row that ask for a canary
+    ALTER TABLE builder ADD COLUMN set_aside TEXT;         -- why it gets no work until a canary is built
+
+    -- What happened to the fleet besides builds, in sentences for people.
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        run TEXT NOT NULL,
+        host TEXT NOT NULL,
+        sentence TEXT NOT NULL
+    );
+    CREATE INDEX event_at ON event (at);
+    CREATE TRIGGER report_event_insert AFTER INSERT ON event
+        BEGIN UPDATE meta SET value = value + 1 WHERE key = 'report_changes'; END;
+    """,
 )

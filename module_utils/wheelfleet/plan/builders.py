@@ -14,8 +14,11 @@ from .judge import Target
 from .scope import BadScope, digest
 
 
-def record_builders(db: sqlite3.Connection, builders: Mapping[str, Mapping[str, Any]], now: float) -> None:
-    """Make `builder`, `target` and `offer` say what the builders of this run reported.
+def record_builders(
+    db: sqlite3.Connection, builders: Mapping[str, Mapping[str, Any]], now: float, *, join: bool = False
+) -> None:
+    """Make `builder`, `target` and `offer` say what the builders of this run reported; with `join`, these besides the
+    ones that are here already.
 
     `builders` maps a host to {"facts": {...}, "targets": [{"name", "python_version", "implementation", "platform",
     "tags", "tools", "interpreter"}, ...]}. Only the hosts that are here offer anything; a target nobody
@@ -37,7 +40,8 @@ def record_builders(db: sqlite3.Connection, builders: Mapping[str, Mapping[str, 
         (row["host"], row["target_id"]): (row["tools"], row["interpreter"])
         for row in db.execute("SELECT host, target_id, tools, interpreter FROM offer")
     }
-    for key in known.keys() - offers.keys():
+    gone = () if join else known.keys() - offers.keys()
+    for key in gone:
         db.execute("DELETE FROM offer WHERE host = ? AND target_id = ?", key)
     for key, value in offers.items():
         if known.get(key) != value:

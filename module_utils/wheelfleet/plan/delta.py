@@ -19,9 +19,10 @@ from packaging.utils import canonicalize_name
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
+from .batches import release_expired, release_removed
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .everything import read_everything
-from .queue import Progress, forgive, progress, release_expired
+from .queue import Progress, forgive, progress
 from .record import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
 from .requirements import (
     Resolution,
@@ -63,14 +64,18 @@ class Delta:
 class Options:
     """How to ask; `changelog_url` is the XML-RPC hint's address or None, `retry` what the operator forgives.
 
-    With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects
-    never read are asked for. `show` is told now and then how many projects of how many were asked for.
+    With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects never read are
+    asked for. With `join` the builders come in addition to those that are at work. `inventory` are all builders that
+    the inventory names, here or not; what others hold goes back to the queue. `show` is told now and then how many
+    projects of how many were asked for.
     """
 
     run: str
     changelog_url: str | None = None
     retry: tuple[str, ...] = ()
     resolutions: Sequence[Mapping[str, Any]] | None = None
+    join: bool = False
+    inventory: tuple[str, ...] | None = None
     show: Callable[[int, int], None] = lambda done, total: None
 
 
@@ -121,8 +126,10 @@ class _Run:
     def run(self) -> Delta:
         db = self.catalog.db
         release_expired(self.catalog, self.now(), self.policy.tries)
+        if self.options.inventory is not None:
+            release_removed(self.catalog, self.options.inventory, self.now(), self.policy.tries)
         self.write(self._notice_another_upstream)
-        self.write(lambda db: record_builders(db, self.builders, self.now()))
+        self.write(lambda db: record_builders(db, self.builders, self.now(), join=self.options.join))
         targets = offered_targets(db)
         for resolution in self.options.resolutions or ():
             answer = Resolution.from_data(resolution)

@@ -18,4 +18,5 @@ BATCH_OPTIONS: dict[str, dict[str, Any]] = {
     "environment": {"type": "dict", "default": {}},
     "patience": {"type": "float", "default": 300.0},
     "tries": {"type": "int", "default": 5},
+    "min_free": {"type": "int", "default": 0},
 }

@@ -42,6 +42,10 @@ class HostBoard:
     left: int = 0
     seconds_left: float = 0.0
     at: float = 0.0
+    #: More about the state, for people: why it gets no work, what it waits for.
+    note: str = ""
+    #: Whether the host does nothing more in this run.
+    final: bool = False
 
 
 def post(folder: Path, board: HostBoard) -> None:

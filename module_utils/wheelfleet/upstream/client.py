@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ..names import normalize
@@ -147,6 +147,18 @@ class Upstream:
     def close(self) -> None:
         """Close the kept connections."""
         self.transport.close()
+
+    @classmethod
+    def from_pip(cls, index_url: str, pip_options: Mapping[str, Any], *, timeout: float) -> Upstream:
+        """The index as pip on the controller would ask it; `pip_options` are pip's by their long names."""
+        return cls(
+            index_url,
+            cert=pip_options.get("cert"),
+            client_cert=pip_options.get("client_cert"),
+            proxy=pip_options.get("proxy"),
+            trusted_hosts=pip_options.get("trusted_host") or (),
+            timeout=timeout,
+        )
 
     def __enter__(self) -> Upstream:
         return self

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+"""Let a builder that became ready late join the run that is at work."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_join
+short_description: Let a builder that became ready late join the run that is at work
+description:
+  - Plans for the builder as M(wheelfleet_delta) planned for the others, by the scope and policy that the run was
+    started with. Upstream is asked only for projects that a requirements file needs on the builder's target alone.
+  - Runs on the controller, once for each such builder.
+attributes:
+  check_mode:
+    description: Does nothing, because check mode prepares no builder.
+    support: full
+  diff_mode:
+    description: There is no text to compare.
+    support: none
+options:
+  state_dir:
+    description: The controller's folder with the catalog.
+    type: path
+    required: true
+  run:
+    description: The run's id, as M(wheelfleet_lock) gave it.
+    type: str
+    required: true
+  host:
+    description: The builder.
+    type: str
+    required: true
+  report:
+    description: What M(wheelfleet_builder) returned for it.
+    type: dict
+    required: true
+  index_url:
+    description: The upstream index, without credentials, as M(wheelfleet_upstream) gave it.
+    type: str
+    required: true
+  credentials:
+    description: The credentials for it, as in a URL.
+    type: str
+    default: ''
+  pip_options:
+    description: pip's options to reach it.
+    type: dict
+    default: {}
+  resolutions:
+    description: What M(wheelfleet_resolve) returned for the builder.
+    type: list
+    elements: dict
+    default: []
+  timeout:
+    description: Seconds one request may take.
+    type: float
+    default: 30.0
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Join the run
+  wheelfleet_join:
+    state_dir: /srv/wheelfleet
+    run: "{{ builder_run.run }}"
+    host: "{{ inventory_hostname }}"
+    report: "{{ builder_report }}"
+    index_url: https://wheels.example.org/simple
+  delegate_to: "{{ groups.controller | first }}"
+"""
+
+RETURN = r"""
+resolve:
+  description: The requirements files that have to be resolved on this builder.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import dataclasses
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
+from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
+from ansible.module_utils.wheelfleet.plan.scope import BadScope
+from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
+            "host": {"type": "str", "required": True},
+            "report": {"type": "dict", "required": True},
+            "index_url": {"type": "str", "required": True},
+            "credentials": {"type": "str", "default": "", "no_log": True},
+            "pip_options": {"type": "dict", "default": {}},
+            "resolutions": {"type": "list", "elements": "dict", "default": []},
+            "timeout": {"type": "float", "default": 30.0},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False, resolve=[])
+    p = module.params
+    module.no_log_values |= secrets_of(p["credentials"])
+    try:
+        upstream = Upstream.from_pip(
+            with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
+        )
+        with Catalog(Path(p["state_dir"]) / "catalog.sqlite") as catalog:
+            inputs = PlanInputs.remembered(catalog.db)
+            if inputs is None:
+                module.fail_json(msg="No run has planned anything yet; a builder joins by build.yml.")
+            delta = run_delta(
+                catalog,
+                upstream,
+                inputs.scope(),
+                inputs.as_policy(),
+                {p["host"]: p["report"]},
+                Options(run=p["run"], resolutions=p["resolutions"], join=True),
+            )
+    except (BadScope, CatalogError, UpstreamUnreachable) as error:
+        module.fail_json(msg=str(error))
+    mine = [dataclasses.asdict(each) for each in delta.resolve if each.host == p["host"]]
+    module.exit_json(changed=delta.anything_changed, resolve=mine)
+
+
+if __name__ == "__main__":
+    main()

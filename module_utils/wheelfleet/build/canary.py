@@ -1,0 +1,82 @@
+"""A project of our own to try a builder with: it needs an interpreter, a compiler, disk space, and nothing else.
+
+Where something was built for the builder's target before, that is the better canary, for it needs the network too;
+this one is for fleets that have built nothing yet.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+from .protocol import Sdist, write_atomically
+
+NAME, VERSION = "wheelfleet-canary", "1"
+_STEM = f"wheelfleet_canary-{VERSION}"
+
+_PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+_METADATA = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\n"
+
+_EXTENSION = """\
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "wheelfleet_canary", NULL, -1, NULL};
+PyMODINIT_FUNC PyInit_wheelfleet_canary(void) { return PyModule_Create(&definition); }
+"""
+
+#: Compiles as the interpreter's own extensions are compiled, and packs what comes of it.
+_BACKEND = """\
+import shlex
+import subprocess
+import sysconfig
+import zipfile
+from pathlib import Path
+
+NAME = "{stem}-py3-none-any.whl"
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    variables = sysconfig.get_config_vars()
+    command = [*shlex.split(variables["CC"]), *shlex.split(variables["CFLAGS"]), "-fPIC", "-shared",
+               "-I" + sysconfig.get_path("include"), "extension.c", "-o", "extension.so"]
+    print(shlex.join(command), flush=True)
+    subprocess.run(command, check=True)
+    with zipfile.ZipFile(Path(wheel_directory, NAME), "w") as wheel:
+        wheel.write("extension.so", "wheelfleet_canary.so")
+    return NAME
+""".replace("{stem}", _STEM)
+
+_FILES = {"PKG-INFO": _METADATA, "pyproject.toml": _PYPROJECT, "backend.py": _BACKEND, "extension.c": _EXTENSION}
+
+
+def put_canary(folder: Path) -> Sdist:
+    """Write the canary's sdist into `folder` and describe it as an assignment does."""
+    data = _sdist()
+    path = folder / f"{_STEM}.tar.gz"
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomically(path, data)
+    return {
+        "filename": path.name,
+        "url": path.resolve().as_uri(),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": len(data),
+        "upload_time": None,
+    }
+
+
+def _sdist() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(mode="w", fileobj=packed, format=tarfile.PAX_FORMAT) as archive:
+        for name, text in _FILES.items():
+            entry = tarfile.TarInfo(f"{_STEM}/{name}")
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return gzip.compress(packed.getvalue(), mtime=0)

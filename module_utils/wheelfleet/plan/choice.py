@@ -1,0 +1,119 @@
+"""Which builds a host is given: what the catalog knows, put to the policy of `sizing`."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import sqlite3
+from collections.abc import Iterator
+
+from . import sizing
+from .queue import SPENT_IN_THIS_RUN, TRIED, seconds_left
+
+#: Longer than any prediction, in seconds.
+_FOREVER = 1e12
+
+
+def host_load(db: sqlite3.Connection, host: str, now: float) -> sizing.Load:
+    """The host as the sizing of batches sees it."""
+    row = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
+    slots = int(json.loads(row["facts"]).get("slots", 1)) if row else 1
+    results = db.execute(
+        """
+        SELECT predicted_normal, seconds FROM attempt
+        WHERE host = ? AND state = 'done' AND outcome = 'built' AND seconds IS NOT NULL AND predicted_normal > 0
+        ORDER BY finished_at DESC LIMIT 30
+        """,
+        (host,),
+    ).fetchall()
+    held = db.execute(
+        """
+        SELECT begun_at, predicted_normal FROM attempt WHERE host = ? AND state = 'open'
+        ORDER BY predicted_normal DESC, id
+        """,
+        (host,),
+    ).fetchall()
+    building = [(row["predicted_normal"], now - row["begun_at"]) for row in held if row["begun_at"] is not None]
+    # A host may run fewer at once than it was seen to begin: a build of it may have ended unseen.
+    building = building[:slots]
+    return sizing.Load(
+        slots=slots,
+        speed=sizing.learned_speed([(row["predicted_normal"], row["seconds"]) for row in results], building),
+        results=len(results),
+        building=building,
+        waiting=[row["predicted_normal"] for row in held if row["begun_at"] is None],
+    )
+
+
+def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
+    """What nobody holds yet, and the power of the builders that are here and trusted."""
+    (held,) = db.execute("SELECT coalesce(sum(predicted_normal), 0) FROM attempt WHERE state = 'open'").fetchone()
+    power = 0.0
+    for row in db.execute(
+        "SELECT facts, speed FROM builder WHERE set_aside IS NULL AND host IN (SELECT host FROM offer)"
+    ):
+        power += int(json.loads(row["facts"]).get("slots", 1)) * row["speed"]
+    return sizing.Rest(max(seconds_left(db, run) - held, 0.0), power)
+
+
+def known_speed(db: sqlite3.Connection, host: str) -> float | None:
+    """The host's speed as the catalog has it, which is for the others to read; None for a host that never came."""
+    row = db.execute("SELECT speed FROM builder WHERE host = ?", (host,)).fetchone()
+    return float(row["speed"]) if row else None
+
+
+_CANDIDATES = f"""
+    SELECT w.release_id, w.target_id, w.predicted_seconds, p.name, r.version, f.filename, f.sha256,
+           EXISTS (
+               SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
+                 AND NOT a.forgiven AND a.again IS NOT NULL AND {TRIED}
+           ) AS alone
+    FROM wanted w
+    JOIN release r ON r.id = w.release_id
+    JOIN project p ON p.id = r.project_id
+    JOIN upstream_file f ON f.id = w.sdist_id
+    WHERE w.need = 'now' AND w.target_id = :target AND w.predicted_seconds <= :longest
+      AND NOT EXISTS (
+          SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
+            AND (a.state = 'open' OR ({SPENT_IN_THIS_RUN})
+                 OR (a.run = :run AND NOT a.forgiven AND {TRIED} AND a.again = 'elsewhere' AND a.host = :host
+                     AND EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id AND o.host <> :host))))
+    ORDER BY w.predicted_seconds DESC, w.release_id
+"""
+
+
+def choose_builds(db: sqlite3.Connection, host: str, run: str, load: sizing.Load) -> list[sqlite3.Row]:
+    """What the host is given now: the longest of its targets' builds first, but those that faster hosts do better."""
+    rest = rest_of_queue(db, run)
+    targets = db.execute(
+        """
+        SELECT o.target_id,
+               (SELECT max(w.predicted_seconds) FROM wanted w
+                WHERE w.need = 'now' AND w.target_id = o.target_id) AS longest,
+               (SELECT max(b.speed) FROM offer p JOIN builder b ON b.host = p.host
+                WHERE p.target_id = o.target_id AND (b.set_aside IS NULL OR b.host = o.host)) AS fastest
+        FROM offer o WHERE o.host = ?
+        """,
+        (host,),
+    ).fetchall()
+    limits = {
+        row["target_id"]: sizing.longest_build(load, rest, longest=row["longest"], fastest=row["fastest"] or load.speed)
+        for row in targets
+        if row["longest"] is not None
+    }
+
+    def candidates(most: float) -> Iterator[sqlite3.Row]:
+        streams = [
+            db.execute(_CANDIDATES, {"host": host, "run": run, "target": target, "longest": min(limit, most, _FOREVER)})
+            for target, limit in limits.items()
+        ]
+        return heapq.merge(*streams, key=lambda row: (-row["predicted_seconds"], row["release_id"]))
+
+    def seconds(row: sqlite3.Row) -> float:
+        return float(row["predicted_seconds"])
+
+    if load.results < sizing.PROBES and (
+        probes := sizing.choose(candidates(sizing.PROBE_SECONDS), seconds, load, rest)
+    ):
+        return probes
+    return sizing.choose(candidates(_FOREVER), seconds, load, rest)

@@ -1,0 +1,40 @@
+"""What happened to the fleet besides builds: sentences for the report, the status file and the end of a run."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+#: Seconds after which an event is forgotten.
+KEPT_SECONDS = 30 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """`at` is in seconds since the epoch; the sentence names the host only where the host is not its subject."""
+
+    at: float
+    run: str
+    host: str
+    sentence: str
+
+
+def note(db: sqlite3.Connection, *, run: str, host: str, sentence: str, now: float) -> bool:
+    """Remember an event, once in a run; whether it is new. What is a month old goes."""
+    known = db.execute(
+        "SELECT 1 FROM event WHERE run = ? AND host = ? AND sentence = ? LIMIT 1", (run, host, sentence)
+    ).fetchone()
+    if known:
+        return False
+    db.execute("DELETE FROM event WHERE at < ?", (now - KEPT_SECONDS,))
+    db.execute("INSERT INTO event (at, run, host, sentence) VALUES (?, ?, ?, ?)", (now, run, host, sentence))
+    return True
+
+
+def events(db: sqlite3.Connection, run: str | None = None, most: int = 100) -> list[Event]:
+    """The newest events (of one run), the latest last."""
+    rows = db.execute(
+        "SELECT at, run, host, sentence FROM event WHERE :run IS NULL OR run = :run ORDER BY id DESC LIMIT :most",
+        {"run": run, "most": most},
+    ).fetchall()
+    return [Event(row["at"], row["run"], row["host"], row["sentence"]) for row in reversed(rows)]

@@ -1,0 +1,469 @@
+"""One call of the batch module on one host: the decisions, without Ansible.
+
+The link (the action plugin's connection) can look, hand over, withdraw and fetch; everything can be repeated, and what
+cannot be done for as long as patience lasts ends as LinkLost. Policy that concerns more than this call lives in the
+catalog (`plan/batches`, `plan/trust`).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..admit.admit import Admitted, Places, admit
+from ..admit.classify import classify
+from ..admit.result import BadResult, log_tail, read_result
+from ..build.canary import NAME as CANARY_NAME
+from ..build.canary import VERSION as CANARY_VERSION
+from ..catalog.database import Catalog
+from ..plan import batches, events, queue, trust
+from ..plan.batches import Assignment, Held
+from ..publish.filters import human_duration
+from .board import Building, HostBoard, post
+from .look import Look
+
+#: Waits between two looks at a builder, in seconds: short after news, then growing.
+FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH = 0.1, 2.0, 1.5
+#: A worker that ended with work in its inbox is started this often before the batch goes back.
+MOST_RESTARTS = 3
+#: Seconds between two renewals of the lease.
+RENEWAL = 60.0
+#: Seconds of silence after which what a host has not begun goes to idle ones.
+SILENCE = 30.0
+#: Seconds in which a worker that runs nothing must begin what it has.
+STUCK = 90.0
+#: Seconds a builder's clock may differ from the controller's before that is told.
+CLOCK_TOLERANCE = 120.0
+
+
+class LinkLost(Exception):
+    """The builder did not answer for as long as we were told to wait; the message says so."""
+
+
+class Link(Protocol):
+    """The way to the builder. Every method may raise LinkLost."""
+
+    def look(self, acknowledged: Collection[str]) -> Look:
+        """Look at it; results acknowledged may go."""
+
+    def hand_over(self, assignments: list[dict[str, Any]]) -> None:
+        """Put assignments into the inbox, those excepted that it knows, and have a worker run."""
+
+    def withdraw(self, attempts: Collection[str]) -> list[str]:
+        """Take assignments out of the inbox; returns those that nobody has begun."""
+
+    def fetch(self, attempt: str, files: Mapping[str, int], staging: Path) -> None:
+        """Copy a result's files, of these sizes in bytes, into a folder; what is too large to be taken stays away."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the play says: see the options of M(wheelfleet_batch)."""
+
+    state_dir: Path
+    run: str
+    hosts: int
+    own_index_url: str | None
+    pip_options: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    tries: int
+    min_free: int
+
+
+class Shift:
+    """Claim or adopt work, hand it over, fetch and admit results while it runs; `say` shows a line to people."""
+
+    def __init__(self, catalog: Catalog, link: Link, host: str, terms: Terms, say: Callable[[str], None]) -> None:
+        self.catalog = catalog
+        self.link = link
+        self.host = host
+        self.terms = terms
+        self.say = say
+        self.places = Places(terms.state_dir / "files", terms.state_dir / "logs")
+        self.received: list[Admitted] = []
+        self.canary: str | None = None
+        self.canary_verdict: str | None = None
+        self._acknowledge: list[str] = []
+        self._announced: dict[str, float] = {}
+        self._known: dict[str, Assignment] = {}
+        self._renewed = 0.0
+        self._released = False
+        built, failed = queue.done_by(catalog, terms.run, host)
+        self.board = HostBoard(host, terms.run, state="visiting", built=built, failed=failed)
+
+    def work(self) -> dict[str, Any]:
+        """Do one batch; `drained` in the answer ends the loop around it."""
+        try:
+            # The link first: a dead host must not claim the batch it just gave back.
+            look = self._observe()
+            unfit = self._until_fit(look)
+            if unfit is not None:
+                return self._leave("set aside", unfit, failed=self._left_for_me() > 0)
+            held = self._claim()
+            if held is None:
+                return self._leave("idle")
+            self._hand_over(held, look)
+            self._see_through(time.monotonic())
+        except LinkLost as error:
+            lost = batches.release_host(self.catalog, self.host, time.time(), self.terms.tries)
+            self._note(f"It did not answer any more; {lost} builds went back to the queue.")
+            return {**self._leave("unreachable", str(error)), "unreachable": True}
+        return self._report(drained=False)
+
+    def silent(self, seconds: float) -> None:
+        """The link says nothing for so long: idle hosts may have what this one has not begun."""
+        self._show("silent")
+        if (
+            seconds > SILENCE
+            and not self._released
+            and batches.asked_back(self.catalog, self.host, self.terms.run, time.time())
+        ):
+            self._released = True
+            went = batches.release_waiting(self.catalog, self.host, self.terms.tries)
+            self._note(f"It was silent while others were idle; {went} builds it had not begun went to them.")
+
+    # ---------------------------------------------------------------- fitness
+
+    def _until_fit(self, look: Look) -> str | None:
+        """Wait until the host may have work; why not, when it is not worth waiting any longer."""
+        pause = trust.FIRST_CANARY_WAIT
+        while True:
+            unfit = self._full_disk(look)
+            if unfit is None:
+                if not trust.doubted(self.catalog, self.host):
+                    return None
+                unfit = self._try_canary()
+                if unfit is None:
+                    return None
+            self._withdraw(batches.open_attempts(self.catalog, self.host))
+            self._show("set aside", unfit)
+            until = time.monotonic() + pause
+            pause = min(2 * pause, trust.LONGEST_CANARY_WAIT)
+            while time.monotonic() < until:
+                if not self._others_work():
+                    return unfit
+                time.sleep(LONGEST_WAIT)
+                look = self._observe()
+
+    def _full_disk(self, look: Look) -> str | None:
+        if look.free >= self.terms.min_free:
+            return None
+        sentence = f"It has less than {self.terms.min_free >> 20} MiB of disk left; free some space there."
+        self._note(sentence)
+        return sentence
+
+    def _try_canary(self) -> str | None:
+        """Have it build what is known to build. None if it did; else why it is set aside."""
+        was_aside = trust.why_set_aside(self.catalog, self.host)
+        assignment = trust.canary_for(self.catalog, self.host) or self._own_canary()
+        if assignment is None:
+            return None
+        self.canary, self.canary_verdict = assignment.attempt, None
+        self._show("canary", f"builds {assignment.name} {assignment.version} to show that it can build")
+        self.link.hand_over([self._order(assignment)])
+        wait, restarts = FIRST_WAIT, 0
+        while self.canary_verdict is None:
+            look = self._observe()
+            if not look.worker and self.canary_verdict is None:
+                restarts += 1
+                if restarts > MOST_RESTARTS:
+                    self.canary_verdict = "its worker ends without results"
+                else:
+                    self.link.hand_over([self._order(assignment)])
+            wait = min(wait * WAIT_GROWTH, LONGEST_WAIT)
+            time.sleep(wait)
+        if not self.canary_verdict:
+            trust.clear(self.catalog, self.host)
+            if was_aside:
+                self._note("It built its canary and gets work again.")
+            return None
+        what = f"{assignment.name} {assignment.version}"
+        sentence = f"It cannot build {what}, which was built before: {self.canary_verdict}"
+        if assignment.name == CANARY_NAME:
+            sentence = f"It cannot build the canary that comes with wheelfleet: {self.canary_verdict}"
+        returned = trust.set_aside(self.catalog, self.host, sentence, self.terms.tries)
+        if was_aside is None:
+            self._note(f"Set aside. {sentence} {returned} failures of it count for nothing; others try those builds.")
+        return sentence
+
+    def _own_canary(self) -> Assignment | None:
+        offer = trust.any_offer(self.catalog, self.host)
+        if offer is None:
+            return None
+        return trust.own_canary(CANARY_NAME, CANARY_VERSION, target=offer[0], tools=offer[1])
+
+    def _others_work(self) -> bool:
+        """Whether other hosts still build, so that work may come that this one could do when it is fit again."""
+        (count,) = self.catalog.db.execute(
+            "SELECT count(*) FROM attempt WHERE state = 'open' AND host <> ?", (self.host,)
+        ).fetchone()
+        return bool(count)
+
+    def _left_for_me(self) -> int:
+        return queue.progress(self.catalog, self.terms.run).left
+
+    # ------------------------------------------------------------------ steps
+
+    def _claim(self) -> Held | None:
+        """What this host has to do; waits while other hosts hold work that may come back."""
+        while True:
+            now = time.time()
+            batches.release_expired(self.catalog, now, self.terms.tries)
+            held = batches.claim(self.catalog, host=self.host, run=self.terms.run, now=now)
+            if held is not None or queue.progress(self.catalog, self.terms.run).held == 0:
+                return held
+            batches.hunger(self.catalog, self.host, now)
+            self._show("waiting")
+            time.sleep(LONGEST_WAIT)
+            # Results of what this host had lost may come late; and the link must be there when work is.
+            self._observe()
+
+    def _hand_over(self, held: Held, look: Look | None = None) -> None:
+        """Give the builder what it does not have yet."""
+        self._known |= {a.attempt: a for a in held.assignments}
+        has = look.waiting | look.building.keys() if look is not None and look.worker else frozenset()
+        missing = [self._order(a) for a in held.assignments if a.attempt not in has]
+        if missing:
+            self.link.hand_over(missing)
+        self._renewed = time.monotonic()
+        self._look_ahead()
+        self._show("building")
+
+    def _see_through(self, began: float) -> None:
+        """Look until the next batch is handed over or every build has a result, fetching each as it comes."""
+        wait, restarts, last_sign = FIRST_WAIT, 0, began
+        while True:
+            before = len(self.received)
+            look = self._observe()
+            news = len(self.received) > before
+            mine = batches.open_attempts(self.catalog, self.host)
+            if not mine:
+                break
+            if not self._keep():
+                return  # given away while this host was silent; its late results are still welcome
+            self._note_begun(mine, look)
+            if news or look.building:
+                last_sign, restarts = time.monotonic(), 0
+            if not look.worker and not news:
+                restarts += 1
+                self._restart(restarts)
+            if self._may_have_no_more(look):
+                self._withdraw(mine)
+            elif time.monotonic() - last_sign > STUCK:
+                raise LinkLost(f"{self.host} begins nothing of what it has; see worker.log in its builder_home.")
+            else:
+                self._share(mine)
+                if self._top_up():
+                    return
+            wait = FIRST_WAIT if news else min(wait * WAIT_GROWTH, LONGEST_WAIT)
+            time.sleep(wait)
+        if self._acknowledge:
+            self._observe()
+        batches.close_finished(self.catalog, self.host)
+
+    def _keep(self) -> bool:
+        if time.monotonic() - self._renewed < RENEWAL:
+            return True
+        self._renewed = time.monotonic()
+        return batches.renew(self.catalog, self.host, time.time())
+
+    def _note_begun(self, mine: Mapping[str, bool], look: Look) -> None:
+        begun = [a for a, known in mine.items() if not known and (a in look.building or a not in look.waiting)]
+        if begun:
+            batches.begin(self.catalog, begun, time.time())
+
+    def _restart(self, restarts: int) -> None:
+        """The worker is gone and results are missing: killed, or the host was started anew."""
+        if restarts > MOST_RESTARTS:
+            raise LinkLost(f"The worker on {self.host} ends without results; see worker.log in its builder_home.")
+        held = batches.claim(self.catalog, host=self.host, run=self.terms.run, now=time.time(), top_up=False)
+        if held is not None:
+            self.link.hand_over([self._order(a) for a in held.assignments])
+
+    def _may_have_no_more(self, look: Look) -> bool:
+        return self._full_disk(look) is not None or trust.doubted(self.catalog, self.host)
+
+    def _share(self, mine: Mapping[str, bool]) -> None:
+        """Let idle hosts have a part of what is not begun here."""
+        asked = batches.asked_back(self.catalog, self.host, self.terms.run, time.time())
+        if asked and (went := self._withdraw(asked)):
+            self._note(f"{went} builds it had not begun went to idle builders.")
+
+    def _top_up(self) -> bool:
+        """Claim and hand over more before it runs dry; whether there was any."""
+        now = time.time()
+        if not batches.is_low(self.catalog, self.host, now):
+            return False
+        held = batches.claim(self.catalog, host=self.host, run=self.terms.run, now=now)
+        if held is None or not held.new:
+            return False
+        batches.close_finished(self.catalog, self.host)
+        self._known |= {a.attempt: a for a in held.assignments}
+        fresh = [a for a in held.assignments if a.attempt not in self._announced]
+        self.link.hand_over([self._order(a) for a in fresh])
+        return True
+
+    def _withdraw(self, attempts: Iterable[str]) -> int:
+        withdrawn = self.link.withdraw(list(attempts))
+        return batches.give_back(self.catalog, withdrawn, self.terms.tries)
+
+    # ---------------------------------------------------------------- results
+
+    def _observe(self) -> Look:
+        """Look, take results in, take back what is not the host's to build any more, and keep the board true."""
+        look = self.link.look(self._acknowledge)
+        self._acknowledge = []
+        self._released = False
+        for attempt, files in look.outbox.items():
+            self._take_in(attempt, files)
+        orphans = look.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary}
+        if orphans:
+            self.link.withdraw(orphans)
+        self._compare_clocks(look)
+        self._announce(look)
+        return look
+
+    def _take_in(self, attempt: str, files: Mapping[str, int]) -> None:
+        staging = self.terms.state_dir / "incoming" / f"{re.sub(r'[^A-Za-z0-9.-]', '_', self.host)}-{attempt}"
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            self.link.fetch(attempt, files, staging)
+            if attempt.startswith(trust.CANARY):
+                if attempt == self.canary:
+                    self.canary_verdict = _judge_canary(staging, attempt)
+            else:
+                self._tell(
+                    admit(
+                        self.catalog,
+                        self.places,
+                        staging,
+                        attempt,
+                        host=self.host,
+                        now=time.time(),
+                        tries=self.terms.tries,
+                    )
+                )
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        self._acknowledge.append(attempt)
+
+    def _compare_clocks(self, look: Look) -> None:
+        ahead = look.clock - time.time()
+        if abs(ahead) > CLOCK_TOLERANCE:
+            how = "ahead of" if ahead > 0 else "behind"
+            self._note(f"Its clock is {human_duration(abs(ahead))} {how} the controller's; set it right (timedatectl).")
+
+    def _order(self, a: Assignment) -> dict[str, Any]:
+        """The assignment as the builder reads it, but for what the module on the builder adds."""
+        return {
+            "schema": 1,
+            "attempt": a.attempt,
+            "order": a.order,
+            "name": a.name,
+            "version": a.version,
+            "sdist": {
+                "filename": a.sdist_filename,
+                "url": a.sdist_url,
+                "sha256": a.sdist_sha256,
+                "size": a.sdist_size,
+                "upload_time": a.sdist_upload_time,
+            },
+            "target": a.target,
+            "tools": a.tools,
+            "own_index_url": self.terms.own_index_url,
+            "pip_options": dict(self.terms.pip_options),
+            "limits": dict(self.terms.limits),
+            "environment": {key: str(value) for key, value in self.terms.environment.items()},
+            "jobs": 0,
+            "alone": a.alone,
+            "peak_memory": a.peak_memory,
+        }
+
+    # ------------------------------------------------------------------- talk
+
+    def _announce(self, look: Look) -> None:
+        """Say which builds began, and keep the board true."""
+        for attempt, seconds in look.building.items():
+            a = self._known.get(attempt)
+            if a and attempt not in self._announced:
+                self._announced[attempt] = time.time() - seconds
+                self.say(f"builds {a.name} {a.version} for {a.target}")
+        self.board.building = [
+            Building(self._known[x].name, self._known[x].version, self._known[x].target, self._announced[x])
+            for x in look.building
+            if x in self._announced
+        ]
+        if self.board.building:
+            self._show("building")
+
+    def _tell(self, admitted: Admitted) -> None:
+        if admitted.outcome == "dropped":
+            self._note(f"Its result {admitted.attempt} was dropped: {admitted.sentence}.")
+            return
+        self.received.append(admitted)
+        if admitted.outcome == "built":
+            self.board.built += 1
+            what = f"built {admitted.wheel}"
+        else:
+            self.board.failed += 1
+            what = f"failed {admitted.name} {admitted.version} ({admitted.failure_class}: {admitted.sentence})"
+        self._look_ahead()
+        self.say(f"{what} in {human_duration(admitted.seconds)}; {self._outlook()}")
+
+    def _note(self, sentence: str) -> None:
+        """Remember an event, once in a run, and show it."""
+        with self.catalog.writing() as db:
+            new = events.note(db, run=self.terms.run, host=self.host, sentence=sentence, now=time.time())
+        if new:
+            self.say(sentence)
+
+    def _look_ahead(self) -> None:
+        """How much the whole fleet has still to do, for everybody who shows it."""
+        progress = queue.progress(self.catalog, self.terms.run)
+        self.board.left, self.board.seconds_left = progress.left, progress.seconds_left
+
+    def _outlook(self) -> str:
+        if not self.board.left:
+            return "nothing left"
+        seconds = self.board.seconds_left / max(self.terms.hosts, 1)
+        return f"{self.board.left} left, about {human_duration(seconds)}"
+
+    def _show(self, state: str, note: str = "", final: bool = False) -> None:
+        self.board = replace(self.board, state=state, note=note, final=final)
+        post(self.terms.state_dir / "run" / "board", self.board)
+
+    def _leave(self, state: str, note: str = "", failed: bool = False) -> dict[str, Any]:
+        self.board.building = []
+        self._show(state, note, final=True)
+        answer = self._report(drained=True)
+        if note:
+            answer["msg"] = f"{self.host}: {note}"
+        return {**answer, "failed": True} if failed else answer
+
+    def _report(self, drained: bool) -> dict[str, Any]:
+        built = [a.wheel for a in self.received if a.outcome == "built"]
+        failures = [
+            {"name": a.name, "version": a.version, "target": a.target, "class": a.failure_class, "sentence": a.sentence}
+            for a in self.received
+            if a.outcome != "built"
+        ]
+        return {"changed": bool(self.received), "drained": drained, "built": built, "failures": failures}
+
+
+def _judge_canary(staging: Path, attempt: str) -> str:
+    """Empty if the canary was built, else why not."""
+    try:
+        result = read_result(staging, attempt)
+    except BadResult as error:
+        return str(error)
+    if result.outcome == "built":
+        return ""
+    why = classify(result.document, log_tail(staging, "log.gz"), CANARY_NAME)
+    return f"{why.class_name}: {why.sentence}"

@@ -1,0 +1,305 @@
+"""Who gets which builds, for how long, and what goes back: claims, leases, top-ups, lost and idle hosts, trust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.plan import batches, sizing, trust
+from wheelfleet.plan.queue import progress, settle
+
+from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path / "catalog.sqlite")
+    yield fleet
+    fleet.catalog.close()
+
+
+def test_a_builder_gets_only_what_it_offers(fleet: Fleet):
+    fleet.builder("pi1", 9)
+    fleet.builder("pi2", 11)
+    fleet.release("old", 9)
+    fleet.release("new", 11)
+    assert names(fleet.claim("pi1")) == ["old"]
+    assert names(fleet.claim("pi2")) == ["new"]
+
+
+def test_the_longest_builds_come_first(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    for name, seconds in (("short", 1.0), ("long", 29.0), ("middle", 10.0)):
+        fleet.release(name, 11, seconds=seconds)
+    order = []
+    while held := fleet.claim():
+        order.append(held.assignments[0].name)
+        fleet.finish(held.assignments[0].attempt, blocks="target")
+    assert order == ["long", "middle", "short"]
+
+
+def test_a_host_is_given_more_before_it_runs_dry_and_no_sooner(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    for number in range(200):
+        fleet.release(f"p{number:03}", 11, seconds=5.0)
+    first = fleet.claim()
+    assert len(first.assignments) * 5.0 >= sizing.LOW_WATER_SECONDS
+    assert fleet.claim().new == 0, "it has enough"
+    for assignment in first.assignments[:-1]:
+        fleet.finish(assignment.attempt, outcome="built", serves=(11,), seconds=5.0)
+    again = fleet.claim()
+    assert again.new > 0
+    assert first.assignments[-1].attempt in {a.attempt for a in again.assignments}, "what it still holds stays its own"
+
+
+def test_batches_shrink_as_the_queue_drains(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.builder("pi2", 11)
+    for number in range(400):
+        fleet.release(f"p{number:03}", 11, seconds=10.0)
+    sizes = []
+    while held := fleet.claim():
+        sizes.append(held.new)
+        for assignment in held.assignments:
+            fleet.finish(assignment.attempt, outcome="built", serves=(11,), seconds=10.0)
+    known = sizes[sizing.PROBES :]
+    assert known == sorted(known, reverse=True)
+    assert known[0] > 2 * known[-1]
+
+
+def test_a_slow_host_is_learned_to_be_slow_and_gets_less(fleet: Fleet):
+    for host in ("quick", "slow"):
+        fleet.builder(host, 11)
+    for number in range(200):
+        fleet.release(f"p{number:03}", 11, seconds=10.0)
+    for host, seconds in (("quick", 10.0), ("slow", 100.0)):
+        for _ in range(8):
+            held = fleet.claim(host)
+            fleet.finish(held.assignments[0].attempt, outcome="built", serves=(11,), seconds=seconds)
+    quick, slow = fleet.claim("quick"), fleet.claim("slow")
+    assert len(quick.assignments) > 2 * len(slow.assignments)
+    assert slow.assignments[-1].predicted_seconds > 50.0, "a prediction is for the host that builds"
+
+
+def test_several_targets_of_a_host_are_served_longest_first(fleet: Fleet):
+    fleet.builder("pi1", 9, 11)
+    fleet.release("old", 9, seconds=20.0)
+    fleet.release("new", 11, seconds=25.0)
+    assert names(fleet.claim())[0] == "new"
+
+
+def test_a_host_that_still_holds_work_adopts_it(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.release("demo", 11)
+    first = fleet.claim(run="run1")
+    again = fleet.claim(run="run2")
+    assert [a.attempt for a in again.assignments] == [a.attempt for a in first.assignments]
+    fleet.finish(again.assignments[0].attempt)
+    assert fleet.claim(run="run2") is None, "the adopting run takes it in, and does not try it again"
+
+
+def test_what_one_host_holds_no_other_gets(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.builder("pi2", 11)
+    fleet.release("demo", 11)
+    assert fleet.claim("pi1") is not None
+    assert fleet.claim("pi2") is None
+    assert progress(fleet.catalog, "run1").held == 1
+
+
+def test_a_batch_whose_lease_ended_goes_back_to_the_queue(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.builder("pi2", 11)
+    fleet.release("demo", 11)
+    fleet.claim("pi1")
+    later = NOW + 24 * 3600
+    assert batches.release_expired(fleet.catalog, NOW, TRIES) == 0
+    assert batches.release_expired(fleet.catalog, later, TRIES) == 1
+    assert names(fleet.claim("pi2", now=later)) == ["demo"]
+    assert not batches.renew(fleet.catalog, "pi1", later), "its first holder has lost it"
+
+
+def test_a_renewed_lease_does_not_end(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.release("demo", 11)
+    fleet.claim("pi1")
+    assert batches.renew(fleet.catalog, "pi1", NOW + 24 * 3600)
+    assert batches.release_expired(fleet.catalog, NOW + 24 * 3600 + 1, TRIES) == 0
+
+
+def test_what_was_never_begun_is_no_try_however_often_its_host_is_lost(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    release = fleet.release("demo", 11)
+    for number in range(TRIES + 1):
+        assert names(fleet.claim(run=f"run{number}")) == ["demo"]
+        batches.release_expired(fleet.catalog, NOW + 24 * 3600, TRIES)
+    assert fleet.needs(release) == {11: "now"}
+
+
+def test_what_took_its_host_down_is_tried_once_more_elsewhere_alone_and_then_recorded(fleet: Fleet):
+    for host in ("pi1", "pi2", "pi3"):
+        fleet.builder(host, 11)
+    release = fleet.release("bomb", 11)
+    (first,) = fleet.claim("pi1").assignments
+    assert not first.alone
+    fleet.begin(first.attempt)
+    batches.release_host(fleet.catalog, "pi1", NOW, TRIES)
+    (second,) = fleet.claim("pi2").assignments
+    assert second.alone
+    fleet.begin(second.attempt)
+    batches.release_host(fleet.catalog, "pi2", NOW, TRIES)
+    assert fleet.claim("pi3") is None
+    assert fleet.needs(release) == {11: "none"}
+    row = fleet.catalog.db.execute("SELECT * FROM attempt WHERE id = ?", (second.attempt,)).fetchone()
+    assert (row["class"], row["blocks"]) == ("host-lost", "target")
+
+
+def test_a_host_that_came_back_is_not_given_what_took_it_down_while_others_can_build_it(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.builder("pi2", 11)
+    fleet.release("bomb", 11)
+    (attempt,) = fleet.claim("pi1").assignments
+    fleet.begin(attempt.attempt)
+    fleet.finish(attempt.attempt, failure="interrupted")
+    assert fleet.claim("pi1") is None
+    assert names(fleet.claim("pi2")) == ["bomb"]
+
+
+def test_the_only_host_of_a_target_tries_again_itself(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.release("demo", 11)
+    (attempt,) = fleet.claim("pi1").assignments
+    fleet.begin(attempt.attempt)
+    fleet.finish(attempt.attempt, failure="interrupted")
+    assert [(a.name, a.alone) for a in fleet.claim("pi1").assignments] == [("demo", True)]
+
+
+@pytest.mark.parametrize("failure", ["out-of-memory", "killed"])
+def test_what_ran_out_of_memory_beside_others_is_tried_alone_before_that_counts(fleet: Fleet, failure: str):
+    fleet.builder("pi1", 11)
+    release = fleet.release("heavy", 11)
+    (first,) = fleet.claim().assignments
+    fleet.finish(first.attempt, failure=failure, blocks="target")
+    (second,) = fleet.claim().assignments
+    assert second.alone
+    fleet.finish(second.attempt, failure=failure, blocks="target")
+    assert fleet.needs(release) == {11: "none"}
+
+
+def test_what_a_host_that_left_the_inventory_held_goes_to_the_others(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.builder("pi2", 11)
+    fleet.release("demo", 11)
+    fleet.claim("pi1")
+    assert batches.release_removed(fleet.catalog, ["pi1", "pi2"], NOW, TRIES) == 0
+    assert batches.release_removed(fleet.catalog, ["pi2"], NOW, TRIES) == 1
+    assert names(fleet.claim("pi2")) == ["demo"]
+
+
+def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.builder("pi2", 11)
+    for number in range(8):
+        fleet.release(f"p{number}", 11, seconds=6.0)
+    held = [fleet.claim("pi1")]
+    fleet.begin(held[0].assignments[0].attempt)
+    while (more := fleet.claim("pi1")).new:
+        held.append(more)
+    waiting = [a.attempt for a in held[-1].assignments[1:]]
+    assert waiting and batches.asked_back(fleet.catalog, "pi1", "run1", NOW) == []
+    batches.hunger(fleet.catalog, "pi2", NOW)
+    asked = batches.asked_back(fleet.catalog, "pi1", "run1", NOW)
+    assert asked and set(asked) <= set(waiting), "what is being built stays where it is"
+    assert batches.give_back(fleet.catalog, asked, TRIES) == len(asked)
+    assert fleet.claim("pi2") is not None
+
+
+def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.release("demo", 11)
+    (attempt,) = fleet.claim("pi1").assignments
+    batches.give_back(fleet.catalog, [attempt.attempt], TRIES)
+    assert fleet.catalog.db.execute("SELECT count(*) FROM attempt").fetchone()[0] == 0
+    assert batches.give_back(fleet.catalog, [attempt.attempt], TRIES) == 0, "asked twice over a lost link"
+
+
+def test_a_target_that_only_faster_hosts_should_build_long_things_for_is_served_by_what_is_left(fleet: Fleet):
+    fleet.builder("quick", 11, speed=1.0)
+    fleet.builder("slow", 11, speed=0.1)
+    fleet.release("huge", 11, seconds=10_000.0)
+    for _ in range(8):
+        fleet.release(f"warm{_}", 11, seconds=10.0)
+        held = fleet.claim("slow")
+        for a in held.assignments:
+            fleet.finish(a.attempt, outcome="built", serves=(11,), seconds=100.0)
+    assert fleet.claim("slow") is None, "the quick one does it in a tenth of the time"
+    batches.release_host(fleet.catalog, "quick", NOW, TRIES)
+    assert names(fleet.claim("slow")) == ["huge"], "nobody else is left"
+
+
+def test_a_host_that_fails_again_and_again_is_doubted_until_it_builds_something(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    for number in range(10):
+        fleet.release(f"p{number}", 11, seconds=100.0)
+    for _ in range(trust.DOUBTED_AT):
+        assert not trust.doubted(fleet.catalog, "pi1")
+        fleet.finish(fleet.claim().assignments[0].attempt, blocks="target")
+    assert trust.doubted(fleet.catalog, "pi1")
+    trust.clear(fleet.catalog, "pi1")
+    assert not trust.doubted(fleet.catalog, "pi1"), "its canary was built, so those packages fail by themselves"
+    for _ in range(trust.DOUBTED_AT):
+        fleet.finish(fleet.claim().assignments[0].attempt, blocks="target")
+    assert trust.doubted(fleet.catalog, "pi1"), "twice as many failures, the next canary"
+    fleet.finish(fleet.claim().assignments[0].attempt, outcome="built", serves=(11,))
+    assert not trust.doubted(fleet.catalog, "pi1")
+
+
+def test_the_failures_of_a_host_that_cannot_build_its_canary_count_for_nothing(fleet: Fleet):
+    fleet.builder("broken", 11)
+    fleet.builder("pi2", 11)
+    good = fleet.release("good", 11, seconds=500.0)
+    fleet.finish(fleet.claim("broken").assignments[0].attempt, outcome="built", serves=(11,), now=NOW)
+    releases = [fleet.release(f"p{number}", 11, seconds=100.0) for number in range(trust.DOUBTED_AT)]
+    for number in range(trust.DOUBTED_AT):
+        held = fleet.claim("broken")
+        fleet.finish(held.assignments[0].attempt, blocks="release", now=NOW + 1 + number)
+    canary = trust.canary_for(fleet.catalog, "broken")
+    assert canary is not None and canary.name == "good", "what was built before"
+    assert trust.set_aside(fleet.catalog, "broken", "It cannot.", TRIES) == trust.DOUBTED_AT
+    assert all(fleet.needs(release) == {11: "now"} for release in releases)
+    assert fleet.needs(good) == {11: "none"}, "its wheel stays"
+    assert trust.doubted(fleet.catalog, "broken"), "also in the next run"
+    assert fleet.claim("pi2", run="run1") is not None, "others try them in the same run"
+    trust.clear(fleet.catalog, "broken")
+    assert not trust.doubted(fleet.catalog, "broken")
+
+
+def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
+    hosts = [f"pi{n}" for n in range(8)]
+    for host in hosts:
+        fleet.builder(host, 11)
+    for number in range(60):
+        fleet.release(f"p{number}", 11, seconds=5.0)
+
+    def work(host: str) -> list[str]:
+        got: list[str] = []
+        with Catalog(fleet.path) as catalog:
+            while held := batches.claim(catalog, host=host, run="run1", now=NOW):
+                got += names(held)
+                with catalog.writing() as db:
+                    for a in held.assignments:
+                        db.execute(
+                            "UPDATE attempt SET state = 'done', outcome = 'failed', blocks = 'release' WHERE id = ?",
+                            (a.attempt,),
+                        )
+                    for (release,) in db.execute("SELECT release_id FROM attempt WHERE host = ?", (host,)).fetchall():
+                        settle(db, release, TRIES)
+                batches.close_finished(catalog, host)
+        return got
+
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        got = [name for names_ in pool.map(work, hosts) for name in names_]
+    assert sorted(got) == sorted(f"p{number}" for number in range(60))
