@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support import sdists
 from tests.support.operator import Operator
+from tests.support.processes import command_of, family, kill
 from tests.support.servers import serve
 from tests.support.upstream import Upstream
+from tests.support.waiting import until
 
 #: Every build waits for this file's reader, so that a test knows what is going on when it kills.
 GATE = "import os, time\nwhile not os.path.exists({gate!r}): time.sleep(0.02)\n"
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> object:
-    """Wait for an event; the answer of the condition is returned."""
-    end = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
-    return answer
-
-
 def building(operator: Operator) -> list[int]:
     """The processes of builds going on: runners and what they started, without the worker."""
     return [pid for pid in operator.processes() if b"build.worker" not in command_of(pid)]
-
-
-def command_of(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def kill(*pids: int) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def family(pid: int) -> list[int]:
-    """A process and all its descendants."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(entry.name))
-    found, todo = [], [pid]
-    while todo:
-        found.append(todo.pop())
-        todo += children.get(found[-1], [])
-    return found
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A threading HTTP/1.1 server on loopback that records what it was asked and leaves no thread behind."""
+"""A threading HTTP/1.1 server, on loopback or in the lab, that records its requests and leaves no thread behind."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from tests.lab.namespaces import in_network
 
 if TYPE_CHECKING:
     from typing import Self
@@ -147,10 +151,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 1024
 
-    def __init__(self, port: int, owner: LoopbackServer) -> None:
+    def __init__(self, owner: LoopbackServer) -> None:
         self.owner = owner
         self.connections: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((owner.address, owner.port), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind, and do not ask DNS for a name of the address, as HTTPServer does."""
+        TCPServer.server_bind(self)
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         self.connections.add(request)
@@ -173,10 +181,15 @@ class _Server(ThreadingHTTPServer):
 
 
 class LoopbackServer:
-    """Base of the tests' servers: a context manager that may be stopped and started again on the same port."""
+    """Base of the tests' servers: a context manager that may be stopped and started again on the same port.
 
-    def __init__(self, port: int = 0) -> None:
+    It listens on `address`; in the network `namespace`, when one is given (`**lab.listening` of tests/lab gives both).
+    """
+
+    def __init__(self, port: int = 0, *, address: str = "127.0.0.1", namespace: Path | None = None) -> None:
         self.port = port
+        self.address = address
+        self.namespace = namespace
         self.requests = RequestLog()
         self.errors: list[BaseException] = []
         self._server: _Server | None = None
@@ -188,10 +201,10 @@ class LoopbackServer:
     @property
     def url(self) -> str:
         """The server's address without a slash at its end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     def start(self) -> None:
-        self._server = _Server(self.port, self)
+        self._server = in_network(self.namespace, _Server, self) if self.namespace else _Server(self)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=self.url)
         self._thread.start()

@@ -1,19 +1,23 @@
-"""An operator at work: an inventory in a folder of its own, and real ansible-playbook runs of build.yml."""
+"""An operator at work: an inventory in a folder of its own, and real ansible-playbook runs."""
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import re
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from elftools.elf.elffile import ELFFile
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -30,6 +34,12 @@ class Run:
     def changed(self) -> int:
         """The sum of `changed` over the hosts of the recap."""
         return sum(int(n) for n in re.findall(r"\bchanged=(\d+)", self.output))
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        """The recap: what each host's tasks came to, such as {"localhost": {"ok": 9, "changed": 0, …}}."""
+        lines = re.findall(r"^(\S+)\s+: (ok=\d+.*)$", self.output, re.MULTILINE)
+        return {host: {key: int(n) for key, n in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
 
     @property
     def failed(self) -> int:
@@ -61,13 +71,11 @@ class Operator:
     def site(self) -> Path:
         return self.state / "site"
 
-    def command(self, *arguments: str) -> list[str]:
-        """Write the inventory and say how build.yml is run with it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        hosts = dict.fromkeys(self.builders)
-        inventory = {
+    def inventory(self) -> dict[str, Any]:
+        """The inventory, as YAML has it."""
+        return {
             "controller": {"hosts": {"localhost": None}},
-            "builders": {"hosts": hosts},
+            "builders": {"hosts": dict.fromkeys(self.builders)},
             "webnodes": {"hosts": {"localhost": None}},
             "all": {
                 "vars": {
@@ -77,15 +85,21 @@ class Operator:
                     "controller_cooldown_hours": 0,
                     "controller_timeout": 5,
                     "builder_home": str(self.home),
+                    "builder_user": "",
+                    "builder_provision": False,
                     "builder_pythons": [sys.executable],
                     "builder_limit_seconds": 120,
                     **self.variables,
                 }
             },
         }
+
+    def command(self, *arguments: str, playbook: str = "build.yml") -> list[str]:
+        """Write the inventory and say how a playbook is run with it."""
+        self.root.mkdir(parents=True, exist_ok=True)
         path = self.root / "hosts.yml"
-        path.write_text(yaml.safe_dump(inventory))
-        return [str(ANSIBLE_PLAYBOOK), "-i", str(path), *arguments, "build.yml"]
+        path.write_text(yaml.safe_dump(self.inventory()))
+        return [str(ANSIBLE_PLAYBOOK), "-i", str(path), *arguments, playbook]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,10 +107,10 @@ class Operator:
         ours = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "ANSIBLE_", "PYTEST_", "COLUMNS"))}
         return {**ours, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, playbook: str = "build.yml", **options: Any) -> subprocess.Popen[str]:
         """Start a run and do not wait; standard input is empty, as ssh would otherwise change it."""
         return subprocess.Popen(
-            self.command(*arguments),
+            self.command(*arguments, playbook=playbook),
             cwd=REPOSITORY,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -108,8 +122,16 @@ class Operator:
 
     def build(self, *arguments: str, expect: int | None = 0) -> Run:
         """Run build.yml to its end; `expect` is the exit status, None for any."""
-        with self.start(*arguments) as process:
-            output, _ = process.communicate(timeout=600)
+        return self.play("build.yml", *arguments, expect=expect)
+
+    def play(self, playbook: str, *arguments: str, expect: int | None = 0, timeout: float = 600) -> Run:
+        """The same for any playbook, by its path in the repository; it is killed after `timeout` seconds."""
+        with self.start(*arguments, playbook=playbook) as process:
+            try:
+                output, _ = process.communicate(timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
         run = Run(process.returncode, output)
         assert expect is None or run.returncode == expect, run.output
         return run
@@ -134,6 +156,17 @@ class Operator:
         """The wheels the site's index lists, by file name."""
         pages = sorted(self.site.glob("simple/*/index.json"))
         return sorted(file["filename"] for page in pages for file in json.loads(page.read_text())["files"])
+
+    def log(self, path: str) -> str:
+        """An attempt's log, by its path in the catalog."""
+        return gzip.decompress((self.state / "logs" / path).read_bytes()).decode(errors="replace")
+
+    def machines(self, wheel: str) -> set[str]:
+        """The machines that the compiled parts of a published wheel are for, as ELF calls them."""
+        (path,) = self.site.glob(f"files/*/{wheel}")
+        with zipfile.ZipFile(path) as archive:
+            compiled = [io.BytesIO(archive.read(name)) for name in archive.namelist() if name.endswith(".so")]
+        return {ELFFile(part).get_machine_arch() for part in compiled}
 
     def verdicts(self) -> Mapping[str, str]:
         """Project and version to verdict."""

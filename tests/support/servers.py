@@ -1,9 +1,10 @@
-"""A static file server on loopback, for installs with the real pip and the real uv."""
+"""A static file server on loopback, or in the lab, for installs with the real pip and the real uv."""
 
 from __future__ import annotations
 
 from email.message import Message
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.support.loopback import Answer, LoopbackServer
@@ -23,8 +24,8 @@ CONTENT_TYPES = {
 class StaticServer(LoopbackServer):
     """Serves a folder as it is: `index.html` for a folder, by `Accept` its `index.json` if there is one."""
 
-    def __init__(self, directory: Path, port: int = 0) -> None:
-        super().__init__(port)
+    def __init__(self, directory: Path, port: int = 0, **place: Any) -> None:
+        super().__init__(port, **place)
         self.directory = directory.resolve()
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
@@ -48,6 +49,6 @@ class StaticServer(LoopbackServer):
         return page if wants_json and page.exists() else folder / "index.html"
 
 
-def serve(directory: Path, port: int = 0) -> StaticServer:
+def serve(directory: Path, port: int = 0, **place: Any) -> StaticServer:
     """A server of `directory`, to be used in a `with` statement; `.url` is its address, `.requests` its log."""
-    return StaticServer(directory, port)
+    return StaticServer(directory, port, **place)

@@ -1,4 +1,4 @@
-"""The tests' own upstream: a package index on loopback with serials, a changelog and faults on demand.
+"""The tests' own upstream: a package index on loopback, or in the lab, with serials, a changelog and faults on demand.
 
     with Upstream() as upstream:
         upstream.add_release(sdists.pure_sdist("spam", "1.0"))
@@ -21,6 +21,7 @@ from datetime import timedelta
 from email.message import Message
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
@@ -43,9 +44,9 @@ class _Page:
 class Upstream(Holdings, LoopbackServer):
     """The holdings behind a real HTTP server. Its switches may be turned at any time."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, **place: Any) -> None:
         Holdings.__init__(self)
-        LoopbackServer.__init__(self, port)
+        LoopbackServer.__init__(self, port, **place)
         self.json = True
         self.html = True
         self.serials = True

@@ -1,0 +1,28 @@
+"""A private lab of several "Pis" on one Debian 12 machine, for the fleet tests.
+
+Each node is a systemd-nspawn container that boots its own systemd and sshd, with its own address, size-limited disk
+and control groups, so that Ansible provisions it over SSH like a real machine. It needs root, cgroup v1 and Debian
+packages only; `missing()` says what is not there. By hand: `python -m tests.lab --help`.
+
+Everything below lives in network namespaces made here; the machine's own routes, firewall and sysctls stay untouched:
+
+    the machine               namespace NAME (the switch)           namespace NAME-build1
+    +-----------+             +-----------------------------+       +--------------+
+    | gateway   |<--sockets---| 10.99.0.1:80 :443   br0 ----+-veth--+ host0        |
+    |           |             | dnsmasq 10.99.0.1:53        |       | 10.99.0.11   |
+    +---+-------+             | ansible, ssh and the tests' |       | systemd, sshd|
+        | TCP to the package  | own servers                 |       +--------------+
+        v registries only     +-----------------------------+          ... NAME-web1
+
+A node's disk is a read-only base tree below the node's own changes, which lie on a small ext4 image: real ENOSPC, and a
+true power cut. There is no NAT: DNS answers the registries' names with the gateway's address and knows no others.
+"""
+
+from __future__ import annotations
+
+from tests.lab.lab import Lab
+from tests.lab.machine import missing
+from tests.lab.processes import LabError
+from tests.lab.settings import Settings
+
+__all__ = ["Lab", "LabError", "Settings", "missing"]

@@ -1,0 +1,144 @@
+"""The base trees: a minimal Debian for each architecture, made once and shared read-only by all nodes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.lab import emulation
+from tests.lab.processes import LabError, die_with_parent, sh
+from tests.lab.registries import debian_mirror
+from tests.lab.settings import USER, Settings
+
+SUITE = "bookworm"
+PACKAGES = (
+    *("systemd-sysv", "dbus", "libpam-systemd", "udev", "kmod", "procps", "less"),
+    *("openssh-server", "sudo", "python3", "python3-apt"),
+    *("iproute2", "iputils-ping", "ca-certificates", "gpgv"),
+)
+
+#: Where a node's first process is.
+INIT = "/usr/lib/fleet-init"
+
+# nspawn mounts the cgroup-v1 controllers read-only; then MemoryMax= and its like are silently ignored inside. They are
+# confined to the node's own subtree by the cgroup namespace, so making them writable is safe.
+INIT_SCRIPT = """#!/bin/sh
+for c in memory pids cpu cpuacct blkio; do
+    [ -d /sys/fs/cgroup/$c ] && mount -o remount,bind,rw /sys/fs/cgroup/$c
+done
+exec /lib/systemd/systemd systemd.show_status=1
+"""
+
+# Run by mmdebstrap in the finished tree: the user, and nothing that must differ between nodes. The masked units mean
+# nothing in a container, or only cost time.
+CUSTOMIZE = f"""set -e; cd "$1"
+chroot . useradd -m -s /bin/bash -G sudo,adm {USER}
+echo "{USER} ALL=(ALL) NOPASSWD: ALL" > etc/sudoers.d/010_{USER}-nopasswd
+chmod 440 etc/sudoers.d/010_{USER}-nopasswd
+rm -f etc/ssh/ssh_host_* etc/hostname etc/resolv.conf var/lib/dbus/machine-id
+: > etc/machine-id
+for u in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer getty.target \\
+  console-getty.service systemd-timesyncd.service systemd-networkd.service; do
+  ln -sf /dev/null etc/systemd/system/$u
+done"""
+
+log = logging.getLogger("lab")
+
+
+class BaseTrees:
+    """The trees in the cache. A tree's name changes when anything that goes into it changes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def key(self, arch: str) -> str:
+        """The name of a tree and, with .tar.zst behind it, of its tarball."""
+        contents = repr((SUITE, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT))
+        return f"{SUITE}-{arch}-{hashlib.sha256(contents.encode()).hexdigest()[:8]}"
+
+    def tree(self, arch: str) -> Path:
+        """The unpacked tree, made now where it is missing: from its tarball in a second or two, else in minutes.
+
+        Waits while another process makes the same one.
+        """
+        cache, key = self._settings.cache, self.key(arch)
+        tree, tarball, part = cache / key, cache / f"{key}.tar.zst", cache / f".{key}.part"
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache / f".{key}.lock"):
+            if tree.is_dir():
+                return tree
+            if part.exists():
+                shutil.rmtree(part)
+            if tarball.exists():
+                part.mkdir()
+                sh(*_TAR, "-C", part, "-I", "zstd", "-xpf", tarball)
+            else:
+                log.info("building the base tree %s (once: a minute, under emulation five)", key)
+                # Its own entry: no lab that goes down meanwhile takes it away.
+                emulation.register(key, arch)
+                try:
+                    _debootstrap(arch, part)
+                finally:
+                    emulation.unregister(key)
+                unfinished = tarball.with_suffix(".part")
+                sh(*_TAR, "-C", part, "-I", "zstd -T0 -3", "-cf", unfinished, ".")
+                unfinished.rename(tarball)
+            part.rename(tree)
+        return tree
+
+
+_TAR = ("tar", "--numeric-owner", "--xattrs", "--xattrs-include=*")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _debootstrap(arch: str, root: Path) -> None:
+    """Make a tree with mmdebstrap. In namespaces of its own, so that whoever is killed leaves no mount, no process."""
+    mirror = debian_mirror()
+    sources = [
+        f"deb {mirror} {SUITE} main",
+        f"deb {mirror} {SUITE}-updates main",
+        f"deb {mirror}-security {SUITE}-security main",
+    ]
+    command = [
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+        *("mmdebstrap", "--mode=root", "--variant=minbase", f"--architectures={arch}"),
+        f"--include={','.join(PACKAGES)}",
+        *('--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"', "--dpkgopt=force-unsafe-io"),
+        *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "locale", "doc")),
+        *(f"--customize-hook={CUSTOMIZE}", SUITE, str(root)),
+    ]
+    # A caching mirror may hold a stale security index ("Mirror sync in progress?"). Then do without, in the node's
+    # sources.list too, or its every apt-get update would fail.
+    for choice in (sources, sources[:2]):
+        done = subprocess.run(
+            [*command, *choice],
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent,
+            check=False,
+        )
+        if done.returncode == 0:
+            break
+        if root.exists():
+            shutil.rmtree(root)
+        if "apt-get update" not in done.stdout or choice is not sources:
+            raise LabError(f"{shlex.join(command)} ended with {done.returncode}: {done.stdout[-4000:]}")
+        log.info("apt-get update failed for %s; again without %s-security", arch, SUITE)
+    init = root / INIT.lstrip("/")
+    init.write_text(INIT_SCRIPT)
+    init.chmod(0o755)

@@ -1,0 +1,74 @@
+"""What makes a node of a base tree: its name, its keys, its DNS server, the certificates this machine trusts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from tests.lab import emulation
+from tests.lab.processes import sh
+from tests.lab.settings import USER
+
+BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+
+def prepare(root: Path, *, name: str, arch: str, dns: str, host_keys: Path, login_key: str) -> None:
+    """Prepare a node's root directory, once: a disk that has seen this is left as it is."""
+    mark = root / "etc/fleet"
+    if mark.exists():
+        return
+    (root / "etc/hostname").write_text(f"{name}\n")
+    (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
+    (root / "etc/resolv.conf").write_text(f"nameserver {dns}\noptions timeout:2 attempts:2\n")
+    for key in host_keys.iterdir():
+        shutil.copy2(key, root / "etc/ssh")
+    _authorize(root / "home" / USER, login_key)
+    _trust_what_this_machine_trusts(root)
+    if emulation.emulated(arch):
+        _do_without_credentials(root)
+    # A card fresh from the writer is on the card: else a power cut soon after the first boot leaves empty host keys.
+    sh("sync", "-f", root)
+    mark.touch()
+    sh("sync", "-f", root)
+
+
+def _authorize(home: Path, key: str) -> None:
+    owner = home.stat()
+    folder = home / ".ssh"
+    folder.mkdir(mode=0o700)
+    file = folder / "authorized_keys"
+    file.write_text(key)
+    file.chmod(0o600)
+    for path in (folder, file):
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _trust_what_this_machine_trusts(root: Path) -> None:
+    """Certificates that this machine trusts and stock Debian does not, such as a local package mirror's.
+
+    In the bundle now, and where update-ca-certificates finds them when its package is next touched.
+    """
+    certificate = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+    bundle = root / BUNDLE
+    known = {"".join(each.split()) for each in certificate.findall(bundle.read_text())}
+    ours = Path("/", BUNDLE)
+    text = ours.read_text() if ours.exists() else ""
+    extra = [each for each in certificate.findall(text) if "".join(each.split()) not in known]
+    for number, each in enumerate(extra):
+        (root / f"usr/local/share/ca-certificates/fleet-{number}.crt").write_text(f"{each}\n")
+    with bundle.open("a") as file:
+        file.writelines(f"{each}\n" for each in extra)
+    # pip of an index and requests carry a bundle of their own.
+    (root / "etc/pip.conf").write_text(f"[global]\ncert = /{BUNDLE}\n")
+    with (root / "etc/environment").open("a") as file:
+        file.write(f"REQUESTS_CA_BUNDLE=/{BUNDLE}\nPIP_CERT=/{BUNDLE}\n")
+
+
+def _do_without_credentials(root: Path) -> None:
+    """qemu-user refuses clone(CLONE_NEWNS), with which systemd sets up credentials: such units would not start."""
+    for unit in ("sysctl", "sysusers", "tmpfiles-setup", "tmpfiles-setup-dev", "tmpfiles-clean"):
+        folder = root / f"etc/systemd/system/systemd-{unit}.service.d"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "fleet.conf").write_text("[Service]\nLoadCredential=\nSetCredential=\nImportCredential=\n")
