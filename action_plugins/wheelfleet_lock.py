@@ -24,9 +24,15 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Take the lock; in check mode, which writes nothing, only name the run."""
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec({"state_dir": {"type": "path", "required": True}})
+        _, options = self.validate_argument_spec(
+            {"state_dir": {"type": "path", "required": True}, "site_dir": {"type": "str", "default": ""}}
+        )
+        folders = {
+            "state_dir": options["state_dir"],
+            "site_dir": options["site_dir"] or str(Path(options["state_dir"]) / "site"),
+        }
         if self._task.check_mode:
-            return {"changed": False, "run": "check", "state_dir": options["state_dir"]}
+            return {"changed": False, "run": "check", **folders}
         parent = multiprocessing.parent_process()
         try:
             run = take_run_lock(Path(options["state_dir"]), parent.pid if parent else os.getpid())
@@ -38,4 +44,4 @@ class ActionModule(ActionBase):
                 "msg": f"The controller's folder {options['state_dir']} cannot be used ({error.strerror}); "
                 "set controller_state_dir to a folder you may write to.",
             }
-        return {"changed": False, "run": run, "state_dir": options["state_dir"]}
+        return {"changed": False, "run": run, **folders}

@@ -12,13 +12,18 @@ description:
   - Prints the summary of the run at its end, with the command to install from the index, ready to paste.
   - Elsewhere a line now and then while upstream is read, and the summary; the lines on single builds come from
     M(wheelfleet_batch) itself.
+  - Keeps C(status.json) on the site true while builds run, and marks builders that failed as done with.
+  - Ends the run when one of its processes was killed, most likely by the kernel when memory ran out, for Ansible's
+    strategy C(free) would wait for it for ever.
 requirements:
   - Enable in C(callbacks_enabled).
 """
 
 import contextlib
+import dataclasses
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -30,13 +35,19 @@ from ansible.plugins.callback import CallbackBase
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.plan.events import events
 from ansible.module_utils.wheelfleet.publish.filters import human_duration
-from ansible.module_utils.wheelfleet.run.board import CONTROLLER, expected_end_seconds, read_boards
+from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
+from ansible.module_utils.wheelfleet.run.status import MOST_EVENTS, is_news, status_document, write_status
+from ansible.module_utils.wheelfleet.run.workers import killed_children
 
 #: Seconds between two drawings.
 REDRAW = 0.5
 #: Seconds between two plain lines on reading upstream, where there is no terminal to draw on.
 PLAIN_LINE = 20.0
+#: Seconds between two looks at what the status file should say, and at the run's processes.
+WATCH = 2.0
 #: More hosts than this are summed up: the block must fit a terminal.
 MOST_HOSTS = 12
 
@@ -58,29 +69,49 @@ class CallbackModule(CallbackBase):
         self.run = None
         self.summary = []
         self.stopping = threading.Event()
-        self.thread = None
+        self.threads = []
+        self.shown = None
+        # The main process forks its workers while a thread of it reads the catalog: a fork inside SQLite would leave the
+        # child with locks that nobody opens.
+        self.reading = threading.Lock()
+        os.register_at_fork(
+            before=self.reading.acquire, after_in_parent=self.reading.release, after_in_child=self.reading.release
+        )
 
     # ----------------------------------------------------------------- events
 
-    def v2_playbook_on_task_start(self, task, is_conditional):
-        """The builds are one task; the view lives as long as it does."""
+    def v2_playbook_on_play_start(self, play):
+        """A view lives as long as its play: hosts go through the tasks of one each at its own pace."""
         self._stop()
-        if self.run is None:
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        """From here on there is something to watch."""
+        if self.run is None or self.threads:
             return
-        if task.action in ("wheelfleet_batch", "wheelfleet_delta") and self.live:
-            self._start(self._redraw)
-        elif task.action == "wheelfleet_delta":
-            self._start(self._say_now_and_then)
+        if task.action == "wheelfleet_delta":
+            self._start(self._redraw if self.live else self._say_now_and_then)
+        elif task.action in ("wheelfleet_batch", "wheelfleet_join"):
+            self._start(*([self._redraw] if self.live else []), self._watch)
 
     def v2_runner_on_ok(self, result):
         """Remember where the board is, and what the publishing task sums up."""
         answer = result.result
         if result.task.action == "wheelfleet_lock":
             self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "board")
+            self.site = Path(answer["site_dir"])
         elif result.task.action == "wheelfleet_publish" and not result.task.check_mode:
             self.summary = answer["summary"]
         elif result.task.action == "wheelfleet_delta" and result.task.check_mode:
             self.summary = [f"would build {line}" for line in answer["would_build"]] or ["Nothing would be built."]
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        """A host that fails does nothing more in this run."""
+        if not ignore_errors:
+            self._mark_final(result, "failed")
+
+    def v2_runner_on_unreachable(self, result):
+        """The same for one that does not answer."""
+        self._mark_final(result, "unreachable")
 
     def v2_playbook_on_stats(self, stats):
         """The last word is the run's own summary."""
@@ -90,21 +121,34 @@ class CallbackModule(CallbackBase):
 
     # ------------------------------------------------------------------- view
 
-    def _start(self, work):
+    def _mark_final(self, result, state):
+        if self.run is None or result.task.check_mode:
+            return
+        run, folder = self.run
+        host = result.host.get_name()
+        boards = {board.host: board for board in read_boards(folder, run)}
+        board = boards.get(host, HostBoard(host, run))
+        if not board.final:
+            note = str(result.result.get("msg", ""))[:500]
+            post(folder, dataclasses.replace(board, state=state, note=note, building=[], final=True))
+
+    def _start(self, *work):
         if self.live:
             os.environ["WHEELFLEET_LIVE"] = "1"  # workers need not say what begins: it is on the screen
         self.print = self._display.display
         self._display.display = self._print_above
         self.stopping.clear()
-        self.thread = threading.Thread(target=work, name="wheelfleet_live", daemon=True)
-        self.thread.start()
+        self.threads = [threading.Thread(target=each, name="wheelfleet_live", daemon=True) for each in work]
+        for thread in self.threads:
+            thread.start()
 
     def _stop(self):
-        if self.thread is None:
+        if not self.threads:
             return
         self.stopping.set()
-        self.thread.join()
-        self.thread = None
+        for thread in self.threads:
+            thread.join()
+        self.threads = []
         self._erase()
         del self._display.display
         os.environ.pop("WHEELFLEET_LIVE", None)
@@ -121,6 +165,30 @@ class CallbackModule(CallbackBase):
         while not self.stopping.wait(PLAIN_LINE):
             for board in read_boards(self.run[1], self.run[0]):
                 self._display.display(f"{time.strftime('%H:%M:%S')} {board.host} {board.state}")
+
+    def _watch(self):
+        """Keep the status file true, and see that no process of the run was killed."""
+        while not self.stopping.wait(WATCH):
+            self._write_status(ended=False)
+            if killed_children(self.main_pid):
+                self._display.error(
+                    "A process of this run was killed, most likely because the controller's memory ran out. The run "
+                    "ends here and the next one carries on; with less memory set forks lower in ansible.cfg."
+                )
+                os.kill(self.main_pid, signal.SIGINT)
+                return
+        self._write_status(ended=True)
+
+    def _write_status(self, ended):
+        run, folder = self.run
+        # A status file that cannot be written costs the view and never the run.
+        with contextlib.suppress(OSError, ValueError, CatalogError):
+            with self.reading, Catalog(folder.parents[1] / "catalog.sqlite") as catalog:
+                happened = events(catalog.db, run, MOST_EVENTS)
+            document = status_document(read_boards(folder, run), run=run, now=time.time(), ended=ended, events=happened)
+            if is_news(document, self.shown):
+                write_status(self.site, document)
+                self.shown = document
 
     def _redraw(self):
         while not self.stopping.wait(REDRAW):

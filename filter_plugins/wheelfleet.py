@@ -1,4 +1,4 @@
-"""The filters of the site's templates, for playbooks too: human_size, human_duration, explain_tag."""
+"""The filters of the site's templates, for playbooks too: human_size, human_duration, utc, explain_tag."""
 
 from __future__ import annotations
 

@@ -23,6 +23,10 @@ options:
     description: The controller's folder with the catalog.
     type: path
     required: true
+  site_dir:
+    description: The published tree, where the run shows its status. Empty means C(site) below O(state_dir).
+    type: str
+    default: ''
 author:
   - The wheelfleet authors
 """
@@ -44,13 +48,23 @@ state_dir:
   description: The folder as given, for the plays of other hosts.
   returned: success
   type: str
+site_dir:
+  description: The published tree.
+  returned: success
+  type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"state_dir": {"type": "path", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "site_dir": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
     module.fail_json(msg="wheelfleet_lock works by its action plugin; name action_plugins/ in ansible.cfg.")
 
 

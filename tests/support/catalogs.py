@@ -12,6 +12,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.publish.journal import JOURNAL
 from wheelfleet.publish.site import Published, publish_site
 
 from tests.support.wheels import wheel_file
@@ -256,5 +257,6 @@ class ControllerState:
 
 
 def site_bytes(site: Path) -> dict[str, bytes]:
-    """Every file of a site with its bytes."""
-    return {str(path.relative_to(site)): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()}
+    """Every file of a site with its bytes; its journal, which says how it came about, is no part of it."""
+    files = (path for path in sorted(site.rglob("*")) if path.is_file() and path.name != JOURNAL)
+    return {str(path.relative_to(site)): path.read_bytes() for path in files}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 _MACHINES = {
@@ -48,6 +49,11 @@ def human_duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def utc(moment: float) -> str:
+    """Seconds since the epoch as people read them: `2026-11-22 18:05`, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment))
+
+
 def explain_tag(tag: str) -> str:
     """A wheel's tag (PEP 425, 600, 656) in words: `CPython 3.11, Linux on 64-bit ARM, glibc 2.31 or newer`.
 
@@ -91,5 +97,6 @@ def _explain_platform(platform: str) -> str:
 FILTERS: dict[str, Callable[..., str]] = {
     "human_size": human_size,
     "human_duration": human_duration,
+    "utc": utc,
     "explain_tag": explain_tag,
 }

@@ -11,11 +11,12 @@ import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..catalog.database import Catalog
+from ..plan.events import Event, events
 from .changes import count_changes
 from .listing import timestamp
 
@@ -84,6 +85,8 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     rows: dict[str, list[ReportRow]] = field(default_factory=dict)
+    #: What happened to the builders, the latest first.
+    events: list[Event] = field(default_factory=list)
 
     @property
     def sections(self) -> list[tuple[str, str, int, list[ReportRow]]]:
@@ -105,6 +108,7 @@ class Report:
             "counts": {status: self.counts[status] for status in STATUSES},
             "failures": dict(self.failure_classes),
             "most_shown_of_a_status": MOST_SHOWN,
+            "events": [{**asdict(event), "at": timestamp(event.at)} for event in self.events],
             "rows": [row.as_data() for _, _, _, rows in self.sections for row in rows],
         }
 
@@ -131,6 +135,13 @@ def gather(rows: Iterable[ReportRow], most: int = MOST_SHOWN) -> Report:
     return report
 
 
+def make_report(catalog: Catalog) -> Report:
+    """The report as it stands in the catalog."""
+    report = gather(report_rows(catalog))
+    report.events = [replace(event, sentence=printable(event.sentence)) for event in reversed(events(catalog.db))]
+    return report
+
+
 def known_summary_lines(catalog: Catalog, run: str) -> list[str]:
     """`summary_lines`, remembered in the catalog: a run that changed nothing does not read all verdicts for it."""
     changes = count_changes(catalog.db)
@@ -153,6 +164,8 @@ def summary_lines(catalog: Catalog, run: str | None = None, most: int = 20) -> l
     lines = [", ".join(counts).capitalize() + "." if counts else "Nothing is in scope."]
     if report.failures:
         lines.append("Failures: " + ", ".join(f"{name} {many}" for name, many in report.failure_classes) + ".")
+    if run is not None:
+        lines += [f"{event.host}: {printable(event.sentence)}" for event in events(catalog.db, run, most)]
     troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows.get(status, [])]
     if run is not None:
         troubled.sort(key=lambda row: row.run != run)

@@ -14,7 +14,7 @@ from ..catalog.database import Catalog
 from .changes import count_changes
 from .listing import project_files
 from .pages import Pages, PublishError, as_json
-from .report import Report, gather, report_rows
+from .report import Report, make_report
 from .tree import Tree
 from .wheels import put_wheel
 
@@ -190,7 +190,7 @@ class _Publication:
             # Asked again: what is counted now is what is read now.
             changes = count_changes(db)
             logs_until = self._place_logs(db, 0.0 if everything else marker.get("logs_until", 0.0))
-            report = gather(report_rows(self.catalog))
+            report = make_report(self.catalog)
         self.tree.settle()
         self._unlink_missing(report)
         html, data = REPORT_PAGES

@@ -16,6 +16,8 @@ import shutil
 import time
 from pathlib import Path
 
+from .journal import Journal
+
 #: Below the site, for files not yet in place. What lies there at the start is left from a publication that was killed.
 STAGING = ".publishing"
 
@@ -36,6 +38,10 @@ class Tree:
         self._coming: set[str] = set()
         self._names = iter(range(1 << 62))
         self._lock: int | None = None
+        self._journal = Journal(root)
+        self._journal_begun = False
+        #: What lay in folders that were removed at once.
+        self._removed_with_folders: list[str] = []
 
     def __enter__(self) -> Tree:
         if not self.dry_run:
@@ -43,12 +49,18 @@ class Tree:
             self._lock = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             shutil.rmtree(self._staging, ignore_errors=True)
+            if self._journal.interrupted:
+                self._begin_journal()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if self._lock is not None:
             shutil.rmtree(self._staging, ignore_errors=True)
-            os.close(self._lock)
+            try:
+                if self._journal_begun and failure is None:
+                    self._journal.end([*self.changed, *self._removed_with_folders])
+            finally:
+                os.close(self._lock)
 
     def read(self, path: str) -> bytes | None:
         """A file's bytes; None when there is none."""
@@ -109,6 +121,7 @@ class Tree:
         """Bring what is staged to its places, in the order it was staged."""
         if not self._staged:
             return
+        self._begin_journal()
         os.sync()
         for staged, path in self._staged:
             place = self.root / path
@@ -130,6 +143,8 @@ class Tree:
         self.changed.append(path)
         if self.dry_run:
             return
+        self._begin_journal()
+        self._removed_with_folders += [f"{path}/{name}" for name in self.names(path)] if place.is_dir() else []
         rubbish = self._temporary()
         place.rename(rubbish)
         if rubbish.is_dir():
@@ -138,6 +153,11 @@ class Tree:
             rubbish.unlink()
         if not any(place.parent.iterdir()):
             place.parent.rmdir()
+
+    def _begin_journal(self) -> None:
+        if not self._journal_begun:
+            self._journal.begin()
+            self._journal_begun = True
 
     def _stage(self, path: str) -> Path:
         staged = self._temporary()

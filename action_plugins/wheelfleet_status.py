@@ -1,0 +1,113 @@
+"""The controller's half of M(wheelfleet_status): the run's boards onto a web node, over the open connection."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shlex
+import time
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.plan.events import events
+from ansible.module_utils.wheelfleet.run.board import read_boards
+from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
+from ansible.module_utils.wheelfleet.run.status import (
+    MOST_EVENTS,
+    STATUS,
+    STATUS_OPTIONS,
+    all_final,
+    as_bytes,
+    is_news,
+    status_document,
+)
+
+#: Seconds between two looks at the boards: the run must not wait for its view at the end.
+LOOK = 0.3
+#: The longest pause, in seconds, after the node did not answer.
+LONGEST_PAUSE = 60.0
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Keep the status file on the node true until the builders are done."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Watch the boards; returns when there is nothing more to show."""
+        super().run(tmp, task_vars)
+        _, self.options = self.validate_argument_spec(STATUS_OPTIONS)
+        self.state_dir = Path(self.options["state_dir"])
+        self.host = task_vars["inventory_hostname"]
+        self.parent = multiprocessing.parent_process()
+        self.written = 0
+        root = Path(self.options["root"])
+        served_here = self._connection.transport == "local" and (
+            not root.exists() or root.resolve() == Path(self.options["site_dir"]).resolve()
+        )
+        if not (self._task.check_mode or served_here):
+            self._watch()
+        return {"changed": False, "written": self.written}
+
+    def _watch(self):
+        before, due, pause = None, 0.0, self.options["interval"]
+        started = time.time()
+        while True:
+            if self.parent is not None and not parent_is_alive(self.parent.pid):
+                os._exit(0)  # killed: whoever writes next has more to say
+            boards = read_boards(self.state_dir / "run" / "board", self.options["run"])
+            silent = time.time() - max([started, *(board.at for board in boards)]) > self.options["silence"]
+            ended = silent or all_final(boards, self.options["hosts"])
+            if ended or time.monotonic() >= due:
+                document = status_document(
+                    boards, run=self.options["run"], now=time.time(), ended=ended, events=self._events()
+                )
+                if is_news(document, before):
+                    if self._write(document):
+                        before, pause = document, self.options["interval"]
+                    else:
+                        pause = min(pause * 2, LONGEST_PAUSE)
+                due = time.monotonic() + pause
+            if ended:
+                return
+            time.sleep(LOOK)
+
+    def _events(self):
+        """What happened to the fleet; nothing where the catalog cannot be read: the builders say so loudly enough."""
+        with contextlib.suppress(CatalogError), Catalog(self.state_dir / "catalog.sqlite") as catalog:
+            return events(catalog.db, self.options["run"], MOST_EVENTS)
+        return []
+
+    def _write(self, document):
+        """Whether the node has it now. One that has no folder yet has no site to show it on either."""
+        data = as_bytes(document)
+        new = f".{STATUS}.new"
+        command = (
+            f"cd {shlex.quote(self.options['root'])} && umask 022 && cat >{new} && "
+            # A link that breaks off looks like the end of the file.
+            f'test "$(wc -c <{new})" -eq {len(data)} && mv {new} {STATUS}'
+        )
+        try:
+            answer = self._low_level_execute_command(command, in_data=data, sudoable=False)
+        except AnsibleConnectionFailure as error:
+            display.vv(f"{self.host}: the status file waits for the link ({error})")
+            with contextlib.suppress(AnsibleError, AttributeError):
+                self._connection.reset()
+            return False
+        if answer["rc"] != 0:
+            display.vv(f"{self.host}: the status file cannot be written: {answer['stderr'].strip()}")
+            return False
+        self.written += 1
+        return True

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+"""Show a run on a web node while it goes on."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_status
+short_description: Show a run on a web node while it goes on
+description:
+  - Keeps C(status.json) in the folder a web node serves true for as long as the builders of the run are at work. It
+    runs beside M(wheelfleet_batch), on the web nodes, and ends when every builder of O(hosts) has.
+  - A view and no more. A web node that does not answer is waited for with growing pauses and never fails the run;
+    nothing counts as changed.
+  - Does nothing over a local connection where O(root) is O(site_dir) or does not exist; there the terminal's live view
+    writes the file.
+  - It is an action plugin, for the state of the run is on the controller.
+attributes:
+  check_mode:
+    description: Writes nothing.
+    support: full
+  diff_mode:
+    description: There is no text to compare.
+    support: none
+options:
+  state_dir:
+    description: The controller's folder with the catalog.
+    type: path
+    required: true
+  site_dir:
+    description: The published tree on the controller.
+    type: path
+    required: true
+  root:
+    description: The folder the web node serves.
+    type: str
+    required: true
+  run:
+    description: The run's id, as M(wheelfleet_lock) gave it.
+    type: str
+    required: true
+  hosts:
+    description: The builders at work.
+    type: list
+    elements: str
+    required: true
+  interval:
+    description: Seconds between two writings while there is news.
+    type: float
+    default: 5.0
+  silence:
+    description: Seconds after which the run is no longer watched when no builder's state was renewed.
+    type: float
+    default: 900.0
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Show the run on this web node
+  wheelfleet_status:
+    state_dir: /srv/controller
+    site_dir: /srv/controller/site
+    root: /srv/wheelfleet/site
+    run: "{{ controller_run.run }}"
+    hosts: "{{ ansible_play_hosts | intersect(groups.builders) }}"
+"""
+
+RETURN = r"""
+written:
+  description: How often the file was written.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.run.status import STATUS_OPTIONS
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=STATUS_OPTIONS, supports_check_mode=True)
+    module.fail_json(msg="wheelfleet_status works by its action plugin; name action_plugins/ in ansible.cfg.")
+
+
+if __name__ == "__main__":
+    main()

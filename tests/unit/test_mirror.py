@@ -1,0 +1,563 @@
+"""A web node gets what the controller published: in order, whole, at a cost that follows the change.
+
+Here the node is a folder of this machine: the real rsync, without SSH. tests/fleet/test_mirror.py has real hosts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.publish.journal import JOURNAL, Journal
+from wheelfleet.publish.mirror import (
+    LOCKS,
+    MARKER,
+    PARTIAL,
+    Abandoned,
+    Mirrored,
+    MirrorError,
+    NodeLost,
+    bring_up_to_date,
+)
+
+from tests.support.catalogs import ControllerState
+from tests.support.site_pages import broken_links
+
+pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync; apt-get install rsync")
+
+
+class Folder:
+    """A web node that is a folder here; `lost` says before which command the link breaks."""
+
+    remote_shell = None
+
+    def __init__(self, root: Path, *, name: str = "web1", lost: Callable[[str], bool] = lambda command: False) -> None:
+        self.root = self.destination = str(root)
+        self.path = root
+        self.name = name
+        self.lost = lost
+
+    def run(self, command: str) -> tuple[int, str]:
+        if self.lost(command):
+            raise NodeLost("the cable is cut")
+        done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[ControllerState]:
+    with ControllerState(tmp_path / "var") as state:
+        yield state
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Folder:
+    (tmp_path / "node").mkdir()
+    return Folder(tmp_path / "node")
+
+
+def a_published_site(state: ControllerState) -> None:
+    state.wheel("leaver", "1.0")
+    state.wheel("stayer", "1.0")
+    state.wheel("stayer", "1.1")
+    state.wheel("bystander", "1.0")
+    state.attempt("failer", "1.0", failure="timeout", sentence="It took too long.")
+    state.publish()
+
+
+def many_changes(state: ControllerState) -> None:
+    """A project comes and one goes; a release comes, one is yanked, one's wheel is thrown away; a build fails."""
+    state.wheel("newcomer", "1.0")
+    state.wheel("stayer", "2.0", "cp311-cp311-linux_aarch64")
+    state.execute("UPDATE upstream_file SET yanked = 'bad' WHERE filename = 'stayer-1.0.tar.gz'")
+    state.execute("DELETE FROM wheel WHERE filename LIKE 'stayer-1.1-%'")
+    state.execute("UPDATE project SET state = 'quarantined', pages_stale = 1 WHERE name = 'leaver'")
+    state.attempt("failer", "1.0", failure="timeout", sentence="It took too long again.")
+
+
+def served(root: Path) -> dict[str, tuple[bytes, int]]:
+    """What visitors can see, with the times that the server's ETags are made of."""
+    return {
+        str(path.relative_to(root)): (path.read_bytes() if path.is_file() else b"/", int(path.stat().st_mtime))
+        for path in sorted(root.rglob("*"))
+        if not path.relative_to(root).parts[0].startswith(".") and path.is_file()
+    }
+
+
+def folders(root: Path) -> set[str]:
+    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_dir()}
+    return {path for path in found if not path.startswith(".")}
+
+
+def mirror(state: ControllerState, node: Folder, **options: object) -> Mirrored:
+    return bring_up_to_date(state.site, node, **options)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------------ what arrives
+
+
+def test_a_new_node_gets_everything_with_its_times_and_readable_for_the_web_server(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    done = mirror(state, node)
+    assert (done.compared, done.removed) == ("everything", [])
+    assert set(done.sent) == set(served(state.site))
+    assert served(node.path) == served(state.site)
+    for path in node.path.rglob("[!.]*"):
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
+
+
+def test_a_node_that_is_up_to_date_is_left_alone(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    assert mirror(state, node) == Mirrored("nothing")
+    assert state.publish().changed == []
+    assert mirror(state, node) == Mirrored("nothing")
+
+
+def test_only_what_changed_is_compared_and_the_node_is_equal_again(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    untouched = node.path / "simple/bystander/index.html"
+    untouched.write_text("not looked at")
+    many_changes(state)
+    published = state.publish()
+    done = mirror(state, node)
+    assert done.compared == "changes"
+    assert set(done.sent) == {path for path in published.changed if (state.site / path).is_file()}
+    assert "simple/leaver/" in done.removed
+    assert untouched.read_text() == "not looked at"
+    shutil.copy2(state.site / "simple/bystander/index.html", untouched)
+    assert served(node.path) == served(state.site)
+    assert folders(node.path) == folders(state.site) - {LOCKS}
+
+
+def test_a_node_that_missed_several_publications_gets_them_all_at_once(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    state.wheel("comer", "1.0")
+    state.publish()
+    many_changes(state)
+    state.publish()
+    state.execute("UPDATE project SET state = 'quarantined', pages_stale = 1 WHERE name = 'comer'")
+    state.publish()
+    assert mirror(state, node).compared == "changes"
+    assert served(node.path) == served(state.site)
+
+
+def test_several_nodes_each_carry_on_from_where_they_are(state: ControllerState, node: Folder, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    second = Folder(tmp_path / "second", name="web2")
+    a_published_site(state)
+    mirror(state, node)
+    many_changes(state)
+    state.publish()
+    assert mirror(state, second).compared == "everything"
+    assert mirror(state, node).compared == "changes"
+    assert served(node.path) == served(second.path) == served(state.site)
+
+
+def test_the_order_is_files_pages_lists_then_removals_of_pages_and_of_files(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    rank = {"files": 0, "logs": 0, "page": 1, "list": 2}
+
+    def kind(path: str) -> str:
+        first, *rest = path.strip("/").split("/")
+        return first if first in rank else "page" if first == "simple" and len(rest) > 1 else "list"
+
+    for prepare in (lambda: None, lambda: (many_changes(state), state.publish())):
+        prepare()
+        done = mirror(state, node)
+        ranks = [rank[kind(path)] for path in done.sent]
+        assert ranks == sorted(ranks)
+        assert set(ranks) == {0, 1, 2}
+    kinds = [path.split("/")[0] for path in done.removed]
+    assert kinds == sorted(kinds, reverse=True)
+    assert set(kinds) == {"simple", "files"}
+
+
+def test_check_mode_says_what_would_be_sent_and_sends_nothing(state: ControllerState, node: Folder) -> None:
+    assert mirror(state, node, dry_run=True) == Mirrored()  # nothing was ever published
+    a_published_site(state)
+    would = mirror(state, node, dry_run=True)
+    assert list(node.path.iterdir()) == []
+    assert mirror(state, node) == would
+    many_changes(state)
+    state.publish()
+    before = served(node.path)
+    would = mirror(state, node, dry_run=True)
+    assert served(node.path) == before
+    assert mirror(state, node) == would
+
+
+# ---------------------------------------------------------------------------------------- when everything is compared
+
+
+def test_everything_is_compared_after_a_marker_was_lost_damaged_or_is_another_sites(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    marker = node.path / MARKER
+    ahead = marker.read_text().replace('"number": 1', '"number": 7')
+    for text in (None, "", "[]", '{"journal": "of another site", "number": 1}', ahead):
+        stray = node.path / "simple/stray/index.html"
+        stray.parent.mkdir()
+        stray.touch()
+        (node.path / "simple/stayer/index.html").unlink()
+        marker.unlink() if text is None else marker.write_text(text)
+        done = mirror(state, node)
+        assert (done.compared, done.sent) == ("everything", ["simple/stayer/index.html"]), text
+        assert done.removed == ["simple/stray/index.html", "simple/stray/"], text
+        assert served(node.path) == served(state.site)
+        assert mirror(state, node).compared == "nothing"
+
+
+def test_everything_is_compared_when_asked_for(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    (node.path / "index.html").write_text("damaged")
+    assert mirror(state, node, everything=True) == Mirrored("everything", ["index.html"])
+    assert mirror(state, node).compared == "nothing"
+
+
+def test_everything_is_compared_until_a_publication_that_was_killed_is_carried_on(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    many_changes(state)
+    publish_and_die(state, before_change=12)
+    assert Journal(state.site).position() is None
+    for _ in range(2):
+        assert mirror(state, node).compared == "everything"
+        assert broken_links(node.path) == []
+        assert served(node.path) == served(state.site)
+    state.publish()
+    assert mirror(state, node).compared == "everything"
+    state.wheel("another", "1.0")
+    state.publish()
+    assert mirror(state, node).compared == "changes"
+    assert served(node.path) == served(state.site)
+
+
+def test_a_killed_publication_that_has_nothing_left_to_do_is_settled_too(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    Journal(state.site).begin()
+    assert state.publish().changed == []
+    assert mirror(state, node).compared == "everything"
+    assert mirror(state, node).compared == "nothing"
+
+
+def test_a_site_made_anew_or_a_damaged_journal_is_not_mistaken_for_an_older_state(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    for harm in (lambda: shutil.rmtree(state.site), lambda: (state.site / JOURNAL).write_bytes(b"no database")):
+        harm()
+        state.wheel("newcomer", "1.0") if not (state.files_dir / "newcomer").exists() else state.outdate("newcomer")
+        state.publish()
+        assert mirror(state, node).compared == "everything"
+        assert served(node.path) == served(state.site)
+
+
+def publish_and_die(state: ControllerState, before_change: int) -> None:
+    """Publish in a process that kills itself before that rename."""
+    state.catalog.close()  # SQLite must not be taken through a fork
+    child = os.fork()
+    if child == 0:
+        renames = 0
+
+        def die(event: str, _: tuple[object, ...]) -> None:
+            nonlocal renames
+            if event == "os.rename":
+                renames += 1
+                if renames == before_change:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            with ControllerState(state.root) as same:
+                sys.addaudithook(die)
+                same.publish()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    state.catalog = Catalog(state.root / "catalog.sqlite")
+
+
+# ------------------------------------------------------------------------------------------------ broken off, killed
+
+
+@pytest.mark.parametrize("compared", ["changes", "everything"])
+def test_killed_in_any_stage_no_link_is_broken_and_the_next_mirror_carries_on(
+    state: ControllerState, node: Folder, compared: str, tmp_path: Path
+) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    many_changes(state)
+    state.wheel("large", "1.0", source=f"# {os.urandom(2_000_000).hex()}\n")
+    state.publish()
+    if compared == "everything":
+        (node.path / MARKER).unlink()
+    for stage in range(5):
+        again = Folder(tmp_path / f"killed-in-{stage}")
+        shutil.copytree(node.path, again.path)
+        mirror_and_die(state.site, again, stage)
+        assert served(again.path) != served(state.site)
+        assert broken_links(again.path) == [], f"killed in stage {stage}"
+        # What the kill left lying about has to be found.
+        assert mirror(state, again).compared == "everything"
+        assert broken_links(again.path) == [], f"killed in stage {stage}"
+        assert served(again.path) == served(state.site)
+
+
+def mirror_and_die(site: Path, node: Folder, stage: int) -> None:
+    """Mirror in a process that kills itself, and its rsync with it, as soon as the rsync of that stage was seen to
+    change something on the node; at the latest when the next stage begins."""
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        begun = -1
+
+        def watch(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal begun
+            if event == "subprocess.Popen" and arguments[0] == "rsync":
+                begun += 1
+                if begun == stage:
+                    threading.Thread(target=die_when_something_moves, args=(names(node),), daemon=True).start()
+                elif begun > stage:
+                    os.killpg(0, signal.SIGKILL)
+
+        def die_when_something_moves(before: set[Path]) -> None:
+            while names(node) == before:
+                pass
+            os.killpg(0, signal.SIGKILL)
+
+        try:
+            sys.addaudithook(watch)
+            bring_up_to_date(site, node)
+            os.killpg(0, signal.SIGKILL)  # removed the last file, and was quicker than the watcher
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+
+
+def names(node: Folder) -> set[Path]:
+    return set(node.path.rglob("*"))
+
+
+def test_a_reader_who_follows_links_all_the_while_never_meets_one_that_leads_nowhere(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    stop = threading.Event()
+    met: list[str] = []
+    rounds = 0
+
+    def read() -> None:
+        nonlocal rounds
+        while not stop.is_set():
+            try:
+                met.extend(broken_links(node.path))
+            except FileNotFoundError:
+                continue  # a page that went between being found and being opened: the reader of a list sees a 404
+            rounds += 1
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for number in range(3):
+            state.wheel("grower", f"{number}.0")
+            state.wheel(f"comer{number}", "1.0")
+            state.publish()
+            assert mirror(state, node, everything=number == 1).compared != "nothing"
+    finally:
+        stop.set()
+        reader.join()
+    assert rounds > 3
+    assert met == []
+
+
+def test_a_large_wheel_that_broke_off_is_resumed_and_not_sent_again(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    filename = state.wheel("large", "1.0", source=f"# {os.urandom(1_000_000).hex()}\n")
+    state.publish()
+    wheel = state.site / "files/large" / filename
+    # What rsync keeps when the link breaks.
+    part = node.path / "files/large" / PARTIAL / filename
+    part.parent.mkdir(parents=True)
+    part.write_bytes(wheel.read_bytes()[:-1000])
+    (node.path / MARKER).touch()
+    mirror(state, node)
+    assert served(node.path) == served(state.site)
+    assert not part.parent.exists()
+
+
+def test_a_link_that_breaks_between_the_stages_is_told_and_the_node_claims_nothing(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    node.lost = lambda command: command == "sync"
+    with pytest.raises(NodeLost, match="the cable is cut"):
+        mirror(state, node)
+    assert not (node.path / "simple").exists()
+    node.lost = lambda command: False
+    assert mirror(state, node).compared == "everything"
+    assert served(node.path) == served(state.site)
+
+
+def test_it_leaves_when_its_run_is_gone(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    with pytest.raises(Abandoned):
+        bring_up_to_date(state.site, node, run_lives=lambda: False)
+    assert not (node.path / "files").exists()
+
+
+def test_one_mirror_to_a_node_at_a_time_and_none_while_the_site_is_published(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    many_changes(state)
+    state.publish()
+    for taken in (state.site / LOCKS / node.name, state.site):
+        waits = threading.Event()
+        with taken.open() if taken.is_file() else Directory(taken) as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            done: list[Mirrored] = []
+            thread = threading.Thread(
+                target=lambda waits=waits, done=done: done.append(
+                    bring_up_to_date(state.site, node, run_lives=lambda: waits.set() or True)
+                )
+            )
+            thread.start()
+            assert waits.wait(20)
+            assert done == []
+        thread.join()
+        assert done[0].compared in ("changes", "nothing")
+
+
+class Directory:
+    """An open folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+# ------------------------------------------------------------------------------------------------ what is refused
+
+
+def test_a_controller_without_a_published_site_does_not_empty_the_nodes(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    before = served(node.path)
+    shutil.rmtree(state.site)
+    state.site.mkdir()
+    with pytest.raises(MirrorError, match=r"There is no published site in .*; build\.yml publishes one"):
+        mirror(state, node)
+    assert served(node.path) == before
+
+
+def test_a_folder_with_somebodys_files_is_left_alone_until_its_owner_says_otherwise(
+    state: ControllerState, node: Folder
+) -> None:
+    a_published_site(state)
+    photo = node.path / "files" / "holiday" / "photo.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"photo")
+    with pytest.raises(MirrorError, match=r"holds files that are no site of wheelfleet's; .* empty file "):
+        mirror(state, node)
+    assert photo.exists()
+    (node.path / MARKER).touch()
+    mirror(state, node)
+    assert served(node.path) == served(state.site)
+
+
+def test_what_lies_beside_the_sites_folders_stays(state: ControllerState, node: Folder) -> None:
+    for name in ("robots.txt", "status.json", ".well-known"):
+        (node.path / name).write_text("the operator's own")
+    a_published_site(state)
+    (state.site / "status.json").write_text("written live, by another way")
+    mirror(state, node)
+    for name in ("robots.txt", "status.json", ".well-known"):
+        assert (node.path / name).read_text() == "the operator's own"
+
+
+def test_a_folder_that_is_missing_is_one_clear_sentence(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    node.path.rmdir()
+    with pytest.raises(MirrorError, match=r"web1 has no folder .*/node; playbooks/provision\.yml makes it"):
+        mirror(state, node)
+
+
+def test_a_node_or_a_controller_without_rsync_is_one_clear_sentence(
+    state: ControllerState, node: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_published_site(state)
+
+    class Bare(Folder):
+        def run(self, command: str) -> tuple[int, str]:
+            return super().run(f"PATH=/nonexistent; {command}")
+
+    with pytest.raises(MirrorError, match=r"web1 has no rsync; playbooks/provision\.yml installs it"):
+        mirror(state, Bare(node.path))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(MirrorError, match=r"The controller has no rsync.*apt-get install rsync"):
+        mirror(state, node)
+
+
+def test_a_login_script_that_prints_is_named(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+
+    class Chatty(Folder):
+        def run(self, command: str) -> tuple[int, str]:
+            return super().run(f"echo Welcome; {command}")
+
+    with pytest.raises(MirrorError, match="A login script on web1 prints 'Welcome', which breaks rsync; silence it"):
+        mirror(state, Chatty(node.path))
+
+
+def test_what_rsync_complains_about_is_passed_on(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    (node.path / MARKER).touch()
+    (node.path / "simple").write_text("a file where the folder should be")
+    node.destination = f"{node.root}/simple"
+    with pytest.raises(MirrorError, match=r"rsync could not bring the site to web1 \(.*simple.*\); the next run"):
+        mirror(state, node)
+
+
+@pytest.mark.parametrize("word", ["plain", "two words", "it's", "''", 'say "hello"', "back\\slash", "%h-%p"])
+def test_words_reach_the_remote_shell_as_they_are(state: ControllerState, node: Folder, tmp_path: Path, word: str):
+    """rsync itself takes them apart: what it starts says what it was given."""
+    a_published_site(state)
+    given = tmp_path / "given"
+    program = tmp_path / "remote shell"
+    program.write_text(f'#!/bin/sh\nprintf %s "$1" >"{given}"\nexit 255\n')
+    program.chmod(0o755)
+    node.remote_shell = [str(program), word]
+    node.destination = f"web1:{node.root}"
+    with pytest.raises((MirrorError, NodeLost)):
+        mirror(state, node)
+    assert given.read_text() == word
