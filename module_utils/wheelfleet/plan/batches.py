@@ -198,6 +198,14 @@ def asked_back(catalog: Catalog, host: str, run: str, now: float) -> list[str]:
     return [row["id"] for row in waiting[kept:] if row["asked"] or not idle]
 
 
+def begun(catalog: Catalog, host: str) -> dict[str, float]:
+    """The attempts that were seen being built on the host, and since when."""
+    rows = catalog.db.execute(
+        "SELECT id, begun_at FROM attempt WHERE host = ? AND state = 'open' AND begun_at IS NOT NULL", (host,)
+    )
+    return {row["id"]: row["begun_at"] for row in rows}
+
+
 def open_attempts(catalog: Catalog, host: str) -> dict[str, bool]:
     """The attempts that the host holds: id, and whether it was seen being built."""
     rows = catalog.db.execute("SELECT id, begun_at FROM attempt WHERE host = ? AND state = 'open'", (host,))

@@ -90,7 +90,7 @@ class Shift:
         self.canary: str | None = None
         self.canary_verdict: str | None = None
         self._acknowledge: list[str] = []
-        self._announced: dict[str, float] = {}
+        self._begun = batches.begun(catalog, host)
         self._known: dict[str, Assignment] = {}
         self._renewed = 0.0
         self._released = False
@@ -104,15 +104,17 @@ class Shift:
             look = self._observe()
             unfit = self._until_fit(look)
             if unfit is not None:
+                self._acknowledge_all()
                 return self._leave("set aside", unfit, failed=self._left_for_me() > 0)
             held = self._claim()
             if held is None:
+                self._acknowledge_all()
                 return self._leave("idle")
             self._hand_over(held, look)
             self._see_through(time.monotonic())
         except LinkLost as error:
             lost = batches.release_host(self.catalog, self.host, time.time(), self.terms.tries)
-            self._note(f"It did not answer any more; {lost} builds went back to the queue.")
+            self._note(f"It did not answer any more; {_builds(lost)} went back to the queue.")
             return {**self._leave("unreachable", str(error)), "unreachable": True}
         return self._report(drained=False)
 
@@ -126,7 +128,7 @@ class Shift:
         ):
             self._released = True
             went = batches.release_waiting(self.catalog, self.host, self.terms.tries)
-            self._note(f"It was silent while others were idle; {went} builds it had not begun went to them.")
+            self._note(f"It was silent while others were idle; {_builds(went)} it had not begun went to them.")
 
     # ---------------------------------------------------------------- fitness
 
@@ -189,7 +191,7 @@ class Shift:
             sentence = f"It cannot build the canary that comes with wheelfleet: {self.canary_verdict}"
         returned = trust.set_aside(self.catalog, self.host, sentence, self.terms.tries)
         if was_aside is None:
-            self._note(f"Set aside. {sentence} {returned} failures of it count for nothing; others try those builds.")
+            self._note(f"Set aside. {sentence} Its last {returned} failures count for nothing; others try those.")
         return sentence
 
     def _own_canary(self) -> Assignment | None:
@@ -260,11 +262,11 @@ class Shift:
             else:
                 self._share(mine)
                 if self._top_up():
-                    return
+                    break
             wait = FIRST_WAIT if news else min(wait * WAIT_GROWTH, LONGEST_WAIT)
             time.sleep(wait)
-        if self._acknowledge:
-            self._observe()
+        # What the next call met in the outbox again would be dropped as known.
+        self._acknowledge_all()
         batches.close_finished(self.catalog, self.host)
 
     def _keep(self) -> bool:
@@ -275,8 +277,14 @@ class Shift:
 
     def _note_begun(self, mine: Mapping[str, bool], look: Look) -> None:
         begun = [a for a, known in mine.items() if not known and (a in look.building or a not in look.waiting)]
-        if begun:
-            batches.begin(self.catalog, begun, time.time())
+        if not begun:
+            return
+        now = time.time()
+        batches.begin(self.catalog, begun, now)
+        for a in (self._known[attempt] for attempt in begun if attempt in self._known):
+            self._begun[a.attempt] = now - look.building.get(a.attempt, 0.0)
+            self.say(f"builds {a.name} {a.version} for {a.target}")
+        self._show_building(look)
 
     def _restart(self, restarts: int) -> None:
         """The worker is gone and results are missing: killed, or the host was started anew."""
@@ -293,7 +301,7 @@ class Shift:
         """Let idle hosts have a part of what is not begun here."""
         asked = batches.asked_back(self.catalog, self.host, self.terms.run, time.time())
         if asked and (went := self._withdraw(asked)):
-            self._note(f"{went} builds it had not begun went to idle builders.")
+            self._note(f"{_builds(went)} it had not begun went to idle builders.")
 
     def _top_up(self) -> bool:
         """Claim and hand over more before it runs dry; whether there was any."""
@@ -303,9 +311,8 @@ class Shift:
         held = batches.claim(self.catalog, host=self.host, run=self.terms.run, now=now)
         if held is None or not held.new:
             return False
-        batches.close_finished(self.catalog, self.host)
         self._known |= {a.attempt: a for a in held.assignments}
-        fresh = [a for a in held.assignments if a.attempt not in self._announced]
+        fresh = [a for a in held.assignments if a.attempt not in self._begun]
         self.link.hand_over([self._order(a) for a in fresh])
         return True
 
@@ -326,8 +333,12 @@ class Shift:
         if orphans:
             self.link.withdraw(orphans)
         self._compare_clocks(look)
-        self._announce(look)
+        self._show_building(look)
         return look
+
+    def _acknowledge_all(self) -> None:
+        while self._acknowledge:
+            self._observe()
 
     def _take_in(self, attempt: str, files: Mapping[str, int]) -> None:
         staging = self.terms.state_dir / "incoming" / f"{re.sub(r'[^A-Za-z0-9.-]', '_', self.host)}-{attempt}"
@@ -388,17 +399,12 @@ class Shift:
 
     # ------------------------------------------------------------------- talk
 
-    def _announce(self, look: Look) -> None:
-        """Say which builds began, and keep the board true."""
-        for attempt, seconds in look.building.items():
-            a = self._known.get(attempt)
-            if a and attempt not in self._announced:
-                self._announced[attempt] = time.time() - seconds
-                self.say(f"builds {a.name} {a.version} for {a.target}")
+    def _show_building(self, look: Look) -> None:
+        """Keep the board true."""
         self.board.building = [
-            Building(self._known[x].name, self._known[x].version, self._known[x].target, self._announced[x])
+            Building(self._known[x].name, self._known[x].version, self._known[x].target, self._begun[x])
             for x in look.building
-            if x in self._announced
+            if x in self._begun and x in self._known
         ]
         if self.board.building:
             self._show("building")
@@ -455,6 +461,10 @@ class Shift:
             if a.outcome != "built"
         ]
         return {"changed": bool(self.received), "drained": drained, "built": built, "failures": failures}
+
+
+def _builds(count: int) -> str:
+    return "1 build" if count == 1 else f"{count} builds"
 
 
 def _judge_canary(staging: Path, attempt: str) -> str:

@@ -1,0 +1,72 @@
+"""The fleet at work: builders over SSH, provisioned on the way, fed evenly, one of them an armv7l."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from tests.lab import Lab
+from tests.support import sdists
+from tests.support.fleet_operator import FleetOperator
+from tests.support.upstream import Upstream
+
+
+def test_three_builders_share_the_queue_and_the_second_run_changes_nothing(
+    fleet_operator: FleetOperator, fleet_upstream: Upstream
+):
+    names = [f"shared{number}" for number in range(9)]
+    for name in names:
+        fleet_upstream.add_release(sdists.c_sdist(name, "1.0", script="import time\ntime.sleep(2)\n"))
+    fleet_operator.variables["controller_packages"] = names
+    run = fleet_operator.build()
+    assert sorted(fleet_operator.attempts()) == [(name, "built") for name in names]
+    assert len(fleet_operator.wheels()) == len(names)
+    shares = Counter(row["host"] for row in fleet_operator.query("SELECT host FROM attempt"))
+    assert set(shares) == {"build1", "build2", "build3"}, run.output
+    assert all(row["seconds"] and row["predicted_seconds"] for row in fleet_operator.query("SELECT * FROM attempt"))
+    assert fleet_operator.build().changed == 0
+
+
+def test_builds_run_as_a_user_of_their_own_without_rights(
+    fleet_operator: FleetOperator, fleet_upstream: Upstream, provisioned: Lab
+):
+    script = "import getpass, os\nprint('I am', getpass.getuser(), os.getgroups())\n"
+    fleet_upstream.add_release(sdists.pure_sdist("whoami", "1.0", script=script))
+    fleet_operator.variables["controller_packages"] = ["whoami"]
+    fleet_operator.builders = ["build1"]
+    fleet_operator.build()
+    (attempt,) = fleet_operator.query("SELECT log FROM attempt")
+    assert "I am wheelfleet" in fleet_operator.log(attempt["log"])
+    assert provisioned.ssh("build1", "sudo -u wheelfleet sudo -n true; echo $?").strip() != "0"
+
+
+def test_a_new_builder_is_provisioned_on_the_way_while_the_others_build(
+    fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, provisioned: Lab
+):
+    provisioned.fresh("build3")
+    names = [f"joined{number}" for number in range(16)]
+    for name in names:
+        fleet_upstream.add_release(sdists.pure_sdist(name, "1.0", script="import time\ntime.sleep(6)\n"))
+    operator = fleet_operators(
+        fleet_upstream.index_url, names, builders=("build1", "build3"), builder_parallel=1, builder_limit_memory="200M"
+    )
+    run = operator.build()
+    assert len(operator.wheels()) == len(names)
+    first = {
+        row["host"]: row["first"]
+        for row in operator.query("SELECT host, min(begun_at) AS first FROM attempt GROUP BY host")
+    }
+    assert set(first) == {"build1", "build3"}, run.output
+    assert first["build1"] < first["build3"], "the one that was ready did not wait"
+    assert run.recap["build3"]["changed"] > 0
+    assert operator.build().changed == 0
+
+
+def test_an_armv7l_builder_makes_wheels_for_armv7l(
+    fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, arm_node: str
+):
+    fleet_upstream.add_release(sdists.c_sdist("armed", "1.0"))
+    operator = fleet_operators(fleet_upstream.index_url, ["armed"], builders=(arm_node,))
+    run = operator.build()
+    assert operator.wheels() == ["armed-1.0-cp311-cp311-linux_armv7l.whl"], run.output
+    assert operator.machines("armed-1.0-cp311-cp311-linux_armv7l.whl") == {"ARM"}
