@@ -71,8 +71,8 @@ class CallbackModule(CallbackBase):
         self.stopping = threading.Event()
         self.threads = []
         self.shown = None
-        # The main process forks its workers while a thread of it reads the catalog: a fork inside SQLite would leave the
-        # child with locks that nobody opens.
+        # The main process forks its workers while a thread of it reads the catalog: a fork inside SQLite would leave
+        # the child with locks that nobody opens.
         self.reading = threading.Lock()
         os.register_at_fork(
             before=self.reading.acquire, after_in_parent=self.reading.release, after_in_child=self.reading.release
@@ -91,7 +91,7 @@ class CallbackModule(CallbackBase):
         if task.action == "wheelfleet_delta":
             self._start(self._redraw if self.live else self._say_now_and_then)
         elif task.action in ("wheelfleet_batch", "wheelfleet_join"):
-            self._start(*([self._redraw] if self.live else []), self._watch)
+            self._start(*([self._redraw] if self.live else []), *([] if task.check_mode else [self._watch]))
 
     def v2_runner_on_ok(self, result):
         """Remember where the board is, and what the publishing task sums up."""
@@ -114,15 +114,17 @@ class CallbackModule(CallbackBase):
         self._mark_final(result, "unreachable")
 
     def v2_playbook_on_stats(self, stats):
-        """The last word is the run's own summary."""
+        """The last word is the run's own summary, and for those who look at the site that it has ended."""
         self._stop()
+        if self.shown is not None:
+            self._write_status(ended=True)
         for line in self.summary:
             self._display.display(line)
 
     # ------------------------------------------------------------------- view
 
     def _mark_final(self, result, state):
-        if self.run is None or result.task.check_mode:
+        if self.run is None or result.task.check_mode or "builders" not in map(str, result.host.get_groups()):
             return
         run, folder = self.run
         host = result.host.get_name()

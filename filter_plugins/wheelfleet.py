@@ -1,4 +1,4 @@
-"""The filters of the site's templates, for playbooks too: human_size, human_duration, utc, explain_tag."""
+"""Filters for playbooks: those of the site's templates, and who is in a run (wheelfleet_roll_call)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import ansible.module_utils
 
-# Ansible finds the checkout's module_utils for modules only; a plugin on the controller must say where they are.
-_MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
-if _MODULE_UTILS not in ansible.module_utils.__path__:
-    ansible.module_utils.__path__.append(_MODULE_UTILS)
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.publish.filters import FILTERS
+from ansible.module_utils.wheelfleet.run.roll_call import roll_call
 
 
 class FilterModule:
-    """What Ansible asks a filter plugin for."""
+    """Ansible's way to find them."""
 
     def filters(self) -> dict[str, Any]:
-        return dict(FILTERS)
+        """By name."""
+        return {**FILTERS, "wheelfleet_roll_call": roll_call}

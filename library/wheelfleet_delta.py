@@ -87,11 +87,10 @@ options:
     description: All builders of the inventory, here or not. What others still hold goes back to the queue.
     type: list
     elements: str
-  unreachable:
-    description: Builders that did not answer, for the report.
-    type: list
-    elements: str
-    default: []
+  left_out:
+    description: Builders that are not in this run, each with the sentence that says why, for the report.
+    type: dict
+    default: {}
   timeout:
     description: Seconds one request may take.
     type: float
@@ -175,7 +174,7 @@ def main() -> None:
             "retry": {"type": "list", "elements": "str", "default": []},
             "coming": {"type": "list", "elements": "str", "default": []},
             "inventory": {"type": "list", "elements": "str"},
-            "unreachable": {"type": "list", "elements": "str", "default": []},
+            "left_out": {"type": "dict", "default": {}},
             "timeout": {"type": "float", "default": 30.0},
         },
         supports_check_mode=True,
@@ -227,8 +226,7 @@ def main() -> None:
             )
             with catalog.writing() as db:
                 inputs.remember(db)
-                for host in p["unreachable"]:
-                    sentence = "It did not answer when the run began and gets no work in it."
+                for host, sentence in p["left_out"].items():
                     events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time())
     except (BadScope, CatalogError, UpstreamUnreachable) as error:
         module.fail_json(msg=str(error))

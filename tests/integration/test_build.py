@@ -52,11 +52,11 @@ def imported(target: Path, module: str) -> str:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Every file of a folder with the hash of its bytes."""
+    """Every file of a folder with the hash of its bytes, but for the status of the last run."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "status.json"
     }
 
 

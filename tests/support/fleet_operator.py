@@ -96,7 +96,8 @@ class FleetOperator(Operator):
     def close(self) -> None:
         """End those connections for good."""
         self.stop_masters()
-        shutil.rmtree(self._sockets)
+        # A connection that ends by itself takes its socket away meanwhile.
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
 
 def _read(pid: int, file: str) -> bytes:

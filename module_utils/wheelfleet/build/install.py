@@ -7,6 +7,7 @@ sends a module), so a builder always runs what the controller that visits it was
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -58,17 +59,24 @@ def tool_environment(home: Path, interpreter: str, requirements: list[str], chec
     tools = folder / "bin" / "python"
     stamp = folder / "wheelfleet.json"
     wanted = {"interpreter": identity["executable"], "version": identity["version"], "requirements": requirements}
-    current = tools.exists() and stamp.is_file() and _read(stamp) == wanted
-    if not current and not check:
-        _make_environment(folder, identity["executable"], requirements)
-        write_atomically(stamp, json.dumps(wanted).encode())
-    described_by = str(tools) if current or not check else identity["executable"]
-    return {
-        "tools": str(tools),
-        "interpreter": identity["executable"],
-        "changed": not current,
-        "target": probe.describe_target(described_by),
-    }
+    target = _describe(tools) if stamp.is_file() and _read(stamp) == wanted else None
+    current = target is not None
+    if target is None:
+        if not check:
+            _make_environment(folder, identity["executable"], requirements)
+            # The stamp must not survive a power cut that the environment does not.
+            os.sync()
+            write_atomically(stamp, json.dumps(wanted).encode())
+        target = probe.describe_target(identity["executable"] if check else str(tools))
+    return {"tools": str(tools), "interpreter": identity["executable"], "changed": not current, "target": target}
+
+
+def _describe(tools: Path) -> probe.Target | None:
+    """What the environment's Python builds for; None for one that is not there, or damaged: it has to be made anew."""
+    try:
+        return probe.describe_target(str(tools)) if tools.exists() else None
+    except probe.ProbeError:
+        return None
 
 
 def _make_environment(folder: Path, interpreter: str, requirements: list[str]) -> None:

@@ -231,6 +231,7 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE attempt SET predicted_normal = predicted_seconds, normal_seconds = seconds;
     DROP INDEX attempt_run;
     CREATE INDEX attempt_run ON attempt (run);
+    CREATE INDEX attempt_unbuilt ON attempt (run) WHERE outcome IS NOT 'built';
     CREATE INDEX attempt_host_open ON attempt (host) WHERE state = 'open';
     CREATE INDEX attempt_host_done ON attempt (host, finished_at) WHERE state = 'done';
 

@@ -65,10 +65,11 @@ def claim(
     run: str,
     now: float,
     top_up: bool = True,
+    leave_to_faster: bool = True,
     lease_seconds: float = LEASE_SECONDS,
 ) -> Held | None:
     """Adopt what this host holds and, with `top_up`, add from the queue if it would run dry; None when there is nothing
-    for it.
+    for it. What faster hosts would have done sooner is left to them, unless `leave_to_faster` is false.
     """
     with catalog.writing() as db:
         db.execute(
@@ -83,7 +84,7 @@ def claim(
             if load.speed != known_speed(db, host):
                 db.execute("UPDATE builder SET speed = ? WHERE host = ?", (load.speed, host))
             if sizing.is_low(load):
-                chosen = choose_builds(db, host, run, load)
+                chosen = choose_builds(db, host, run, load, leave_to_faster=leave_to_faster)
         if chosen:
             _open_batch(db, host, run, chosen, now=now, lease_seconds=lease_seconds, speed=load.speed)
         assignments = _assignments(db, host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import sqlite3
+import statistics
 from collections.abc import Iterator
 
 from . import sizing
@@ -38,11 +39,22 @@ def host_load(db: sqlite3.Connection, host: str, now: float) -> sizing.Load:
     building = building[:slots]
     return sizing.Load(
         slots=slots,
-        speed=sizing.learned_speed([(row["predicted_normal"], row["seconds"]) for row in results], building),
+        speed=sizing.learned_speed(
+            [(row["predicted_normal"], row["seconds"]) for row in results], building, usual=_usual_speed(db, host)
+        ),
         results=len(results),
         building=building,
         waiting=[row["predicted_normal"] for row in held if row["begun_at"] is None],
     )
+
+
+def _usual_speed(db: sqlite3.Connection, host: str) -> float:
+    """The typical speed of the other builders whose speed is known.
+
+    What a fleet's predictions have in common, that they are all too long, say, is true of a new builder too."""
+    rows = db.execute("SELECT speed FROM builder WHERE host <> ? AND speed <> 1", (host,))
+    speeds = [row["speed"] for row in rows]
+    return statistics.geometric_mean(speeds) if speeds else 1.0
 
 
 def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
@@ -82,38 +94,43 @@ _CANDIDATES = f"""
 """
 
 
-def choose_builds(db: sqlite3.Connection, host: str, run: str, load: sizing.Load) -> list[sqlite3.Row]:
+def choose_builds(
+    db: sqlite3.Connection, host: str, run: str, load: sizing.Load, *, leave_to_faster: bool = True
+) -> list[sqlite3.Row]:
     """What the host is given now: the longest of its targets' builds first, but those that faster hosts do better."""
     rest = rest_of_queue(db, run)
-    targets = db.execute(
-        """
-        SELECT o.target_id,
-               (SELECT max(w.predicted_seconds) FROM wanted w
-                WHERE w.need = 'now' AND w.target_id = o.target_id) AS longest,
-               (SELECT max(b.speed) FROM offer p JOIN builder b ON b.host = p.host
-                WHERE p.target_id = o.target_id AND (b.set_aside IS NULL OR b.host = o.host)) AS fastest
-        FROM offer o WHERE o.host = ?
-        """,
-        (host,),
-    ).fetchall()
-    limits = {
-        row["target_id"]: sizing.longest_build(load, rest, longest=row["longest"], fastest=row["fastest"] or load.speed)
-        for row in targets
-        if row["longest"] is not None
-    }
-
-    def candidates(most: float) -> Iterator[sqlite3.Row]:
-        streams = [
-            db.execute(_CANDIDATES, {"host": host, "run": run, "target": target, "longest": min(limit, most, _FOREVER)})
-            for target, limit in limits.items()
-        ]
-        return heapq.merge(*streams, key=lambda row: (-row["predicted_seconds"], row["release_id"]))
+    targets = db.execute("SELECT target_id FROM offer WHERE host = ?", (host,)).fetchall()
 
     def seconds(row: sqlite3.Row) -> float:
         return float(row["predicted_seconds"])
+
+    def candidates(most: float) -> Iterator[sqlite3.Row]:
+        streams = [
+            sizing.fit_for(
+                db.execute(_CANDIDATES, {"host": host, "run": run, "target": target, "longest": most}),
+                seconds,
+                load,
+                rest,
+                _faster_power(db, target, load.speed) if leave_to_faster else 0.0,
+            )
+            for (target,) in targets
+        ]
+        return heapq.merge(*streams, key=lambda row: (-row["predicted_seconds"], row["release_id"]))
 
     if load.results < sizing.PROBES and (
         probes := sizing.choose(candidates(sizing.PROBE_SECONDS), seconds, load, rest)
     ):
         return probes
     return sizing.choose(candidates(_FOREVER), seconds, load, rest)
+
+
+def _faster_power(db: sqlite3.Connection, target: int, speed: float) -> float:
+    """Slots times speed of the trusted builders here that offer the target and are clearly faster."""
+    rows = db.execute(
+        """
+        SELECT b.facts, b.speed FROM offer o JOIN builder b ON b.host = o.host
+        WHERE o.target_id = ? AND b.set_aside IS NULL AND b.speed > ?
+        """,
+        (target, speed * sizing.SPEED_TOLERANCE),
+    )
+    return sum((int(json.loads(row["facts"]).get("slots", 1)) * float(row["speed"]) for row in rows), 0.0)

@@ -120,7 +120,8 @@ def _progress(db: sqlite3.Connection, run: str) -> Progress:
             WHERE need = 'now' AND target_id IN (SELECT target_id FROM offer)
         ), tried AS (
             SELECT count(*) AS n, coalesce(sum(w.predicted_seconds), 0) AS s
-            FROM (SELECT DISTINCT a.release_id, a.target_id FROM attempt a WHERE {SPENT_IN_THIS_RUN}) a
+            FROM (SELECT DISTINCT a.release_id, a.target_id FROM attempt a
+                  WHERE {SPENT_IN_THIS_RUN} AND a.outcome IS NOT 'built') a
             JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.need = 'now'
             WHERE w.target_id IN (SELECT target_id FROM offer)
         )

@@ -41,7 +41,7 @@ SLOW_HOST_CAUTION = 4.0
 
 #: A build that is late will be late by another such part of the time it already took. Durations have heavy tails.
 LATE_SHARE = 0.1
-#: How many results "a host's speed is 1.0" counts as much as.
+#: How many results "a host is as fast as is usual" counts as much as.
 SPEED_PRIOR = 0.5
 SLOWEST, FASTEST = 0.01, 100.0
 
@@ -139,13 +139,6 @@ def fit_for(
             yield build
 
 
-def longest_build(load: Load, rest: Rest, *, longest: float, fastest: float) -> float:
-    """The longest prediction the host should be given; superseded by `fit_for`."""
-    if load.speed * SPEED_TOLERANCE >= fastest:
-        return math.inf
-    return load.speed * max(rest.time, longest / fastest) / SLOW_HOST_CAUTION
-
-
 def keep(load: Load, rest: Rest, *, others_idle: bool) -> int:
     """How many of the waiting builds, from the first, the host should keep; the rest goes back to the queue.
 
@@ -161,15 +154,19 @@ def keep(load: Load, rest: Rest, *, others_idle: bool) -> int:
     return len(load.waiting)
 
 
-def learned_speed(results: Sequence[tuple[float, float]], building: Sequence[tuple[float, float]] = ()) -> float:
+def learned_speed(
+    results: Sequence[tuple[float, float]], building: Sequence[tuple[float, float]] = (), *, usual: float = 1.0
+) -> float:
     """A host's speed from (predicted, actual) seconds of its newest wheels: the geometric mean of the ratios.
 
     Builds under way, as (predicted, elapsed), count once they have taken longer than this speed explains. The
-    predictions must not depend on the host's speed. Some 30 results are enough.
+    predictions must not depend on the host's speed. `usual` is what is assumed of a host without results. Some 30
+    results are enough.
     """
     logs = [math.log(max(predicted, 0.1) / max(actual, 0.1)) for predicted, actual in results]
-    speed = math.exp(sum(logs) / (len(logs) + SPEED_PRIOR))
+    prior = SPEED_PRIOR * math.log(usual)
+    speed = math.exp((sum(logs) + prior) / (len(logs) + SPEED_PRIOR))
     late = [math.log(max(p, 0.1) / e) for p, e in building if e > 0 and max(p, 0.1) / e < speed]
     if late:
-        speed = math.exp((sum(logs) + sum(late)) / (len(logs) + len(late) + SPEED_PRIOR))
+        speed = math.exp((sum(logs) + sum(late) + prior) / (len(logs) + len(late) + SPEED_PRIOR))
     return min(max(speed, SLOWEST), FASTEST)

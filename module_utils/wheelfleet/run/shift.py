@@ -37,6 +37,8 @@ RENEWAL = 60.0
 SILENCE = 30.0
 #: Seconds in which a worker that runs nothing must begin what it has.
 STUCK = 90.0
+#: So often a slower host leaves to faster ones what they do not claim although they have nothing to do.
+CLAIMS_LEFT_TO_OTHERS = 3
 #: Seconds a builder's clock may differ from the controller's before that is told.
 CLOCK_TOLERANCE = 120.0
 
@@ -213,12 +215,24 @@ class Shift:
     # ------------------------------------------------------------------ steps
 
     def _claim(self) -> Held | None:
-        """What this host has to do; waits while other hosts hold work that may come back."""
+        """What this host has to do; waits while other hosts hold work that may come back, or may claim some."""
+        nobody_works = 0
         while True:
             now = time.time()
             batches.release_expired(self.catalog, now, self.terms.tries)
-            held = batches.claim(self.catalog, host=self.host, run=self.terms.run, now=now)
-            if held is not None or queue.progress(self.catalog, self.terms.run).held == 0:
+            # What is left to faster hosts that do not take it must not be left over.
+            held = batches.claim(
+                self.catalog,
+                host=self.host,
+                run=self.terms.run,
+                now=now,
+                leave_to_faster=nobody_works < CLAIMS_LEFT_TO_OTHERS,
+            )
+            progress = queue.progress(self.catalog, self.terms.run)
+            nobody_works = 0 if progress.held else nobody_works + 1
+            if held is not None or (
+                progress.held == 0 and (progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS)
+            ):
                 return held
             batches.hunger(self.catalog, self.host, now)
             self._show("waiting")
