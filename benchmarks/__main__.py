@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import builds, idle
+from benchmarks import builds, engine, idle, planner
 
-MEASUREMENTS = {"builds": builds.measure, "idle": idle.measure}
+MEASUREMENTS = {
+    "builds": builds.measure,
+    "idle": idle.measure,
+    "planner": planner.measure,
+    "engine": engine.measure,
+}
 
 
 def main(names: list[str]) -> int:
@@ -20,4 +25,6 @@ def main(names: list[str]) -> int:
     return 0
 
 
-sys.exit(main(sys.argv[1:]))
+# The planner's simulations run in processes of their own, which may import this file.
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -41,9 +41,19 @@ def run(*command: str) -> str:
         ("yamllint", "--strict", "."),
         ("ansible-config", "validate", "-t", "all"),
         ("ansible-playbook", "--syntax-check", "build.yml"),
+        ("ansible-inventory", "-i", "inventory/example", "--list"),
+        ("ansible-playbook", "--syntax-check", "-i", "inventory/example", "playbooks/provision.yml", "build.yml"),
+        (
+            "ansible-playbook",
+            "--syntax-check",
+            "-i",
+            "inventory/example",
+            "playbooks/retire.yml",
+            "playbooks/client.yml",
+        ),
         ("ansible-lint", "--offline", "--strict", "--profile", "production"),
     ],
-    ids=lambda command: " ".join(command[:2]),
+    ids=lambda command: " ".join(command[:2] + command[-1:]),
 )
 def test_the_tool_has_nothing_to_say(command: tuple[str, ...]):
     run(*command)
@@ -74,7 +84,10 @@ def test_no_file_names_a_registry_or_a_path_of_a_developers_machine():
     # Spelled apart, so that this file does not name them itself.
     hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("deb", "debian", "org"))]
     hosts += [".".join(parts) for parts in (("registry", "npmjs", "org"), ("debian", "org"))]
-    words = re.compile("|".join(map(re.escape, [*hosts, str(REPOSITORY), str(Path.home())])))
+    names = "|".join(map(re.escape, hosts))
+    # Not the folder of that name in every process's view of the file system (/proc/PID/root).
+    paths = "|".join(map(re.escape, [str(REPOSITORY), str(Path.home())]))
+    words = re.compile(rf"{names}|(?<![\w}}])(?:{paths})\b")
     found = {}
     for name in filter(None, tracked):
         path = REPOSITORY / name

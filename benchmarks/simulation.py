@@ -1,0 +1,321 @@
+"""A fleet that exists in numbers alone, fed by the real planner: events instead of seconds, a real catalog underneath.
+
+What the planner decides (claims, top-ups, work asked back, leases, learned speeds) is its own code on a real SQLite
+catalog. What hosts and network do is drawn here: how long each build takes, when the controller's next look at a host
+falls, and how long a visit lasts. Everything follows from one seed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.plan import batches, sizing
+from wheelfleet.plan.builders import record_builders
+from wheelfleet.plan.outcome import Outcome, record_outcome
+from wheelfleet.plan.queue import settle
+
+#: Seconds between two looks of the controller at a host; the longest wait of the batch action.
+LOOK_SECONDS = (0.1, 2.0)
+#: Seconds until a visit has handed work over or withdrawn it: a module run over SSH, on a Pi.
+VISIT_SECONDS = (0.3, 3.0)
+#: Seconds to fetch, verify and acknowledge one result.
+RESULT_SECONDS = (0.05, 0.3)
+#: When simulated time begins.
+EPOCH = 1_800_000_000.0
+RUN = "simulated"
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Build:
+    """Seconds on a normal host: those it takes, and those that were predicted."""
+
+    seconds: float
+    predicted: float
+
+
+@dataclass(frozen=True)
+class Host:
+    """A builder: how many builds at once, and how fast; 0.1 needs ten times as long as a normal host."""
+
+    slots: int = 1
+    speed: float = 1.0
+
+
+def lower_bound(builds: Iterable[Build], hosts: Sequence[Host]) -> float:
+    """No plan whatsoever ends sooner than this, in seconds: all the work evenly shared, or the longest build alone."""
+    seconds = [build.seconds for build in builds]
+    power = sum(host.slots * host.speed for host in hosts)
+    return max(sum(seconds) / power, max(seconds) / max(host.speed for host in hosts))
+
+
+def pull_oldest_first(builds: Sequence[Build], hosts: Sequence[Host], seed: int) -> float:
+    """Seconds until all is done when every slot asks for one build, does it and asks again, in the order given."""
+    chance = random.Random(seed)
+    free = [(0.0, host.speed) for host in hosts for _ in range(host.slots)]
+    end = 0.0
+    for build in builds:
+        now, speed = free[0]
+        now += chance.uniform(*VISIT_SECONDS) + build.seconds / speed
+        now += chance.uniform(*LOOK_SECONDS) + chance.uniform(*RESULT_SECONDS)
+        heapq.heapreplace(free, (now, speed))
+        end = max(end, now)
+    return end
+
+
+class Planner:
+    """The planner as a simulation calls it: thin, so that what is measured is the planner."""
+
+    def __init__(self, folder: Path, builds: Sequence[Build], hosts: Sequence[Host]) -> None:
+        self.catalog = Catalog(folder / "catalog.sqlite")
+        # Whether a commit survives a power cut changes no decision, only how long the simulation takes.
+        self.catalog.db.execute("PRAGMA synchronous = OFF")
+        self.names = [f"host{number}" for number in range(len(hosts))]
+        target = {
+            "name": "cp311", "python_version": "3.11", "implementation": "cpython", "platform": "linux", "tags": [],
+            "tools": "/tools/python", "interpreter": "/usr/bin/python3",
+        }  # fmt: skip
+        with self.catalog.writing() as db:
+            reports = {
+                name: {"facts": {"slots": host.slots}, "targets": [target]}
+                for name, host in zip(self.names, hosts, strict=True)
+            }
+            record_builders(db, reports, EPOCH)
+            for number, build in enumerate(builds, 1):
+                self._want(number, build.predicted)
+
+    def _want(self, number: int, predicted: float) -> None:
+        db, name = self.catalog.db, f"p{number}"
+        db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (?, ?, ?, 1)", (number, name, name))
+        db.execute("INSERT INTO release (id, project_id, version) VALUES (?, ?, '1.0')", (number, number))
+        db.execute(
+            "INSERT INTO upstream_file (id, release_id, filename, kind, url, sha256) "
+            "VALUES (?, ?, ?, 'sdist', '/', 'aa')",
+            (number, number, f"{name}-1.0.tar.gz"),
+        )
+        db.execute(
+            "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id, predicted_seconds) "
+            "VALUES (?, 1, 'build', 'simulated', ?, ?)",
+            (number, number, predicted),
+        )
+        settle(db, number, TRIES)
+
+    def top_up(self, host: str, now: float) -> list[tuple[str, float, int]]:
+        """All that the host holds: attempt, its place in the order of building, and which build it is."""
+        held = batches.claim(self.catalog, host=host, run=RUN, now=now)
+        return [(a.attempt, a.order, int(a.name[1:]) - 1) for a in held.assignments] if held else []
+
+    def finish(self, host: str, attempts: Sequence[tuple[str, float]], now: float) -> None:
+        """Take results in as the admission does, with a wheel each: attempts, and the seconds they took there."""
+        for attempt, seconds in attempts:
+            with self.catalog.writing() as db:
+                (release,) = db.execute("SELECT release_id FROM attempt WHERE id = ?", (attempt,)).fetchone()
+                wheel = db.execute(
+                    "INSERT INTO wheel (release_id, attempt_id, filename, sha256, size, metadata_sha256, tags, "
+                    "added_at) VALUES (?, ?, ?, '', 1, '', '[]', ?)",
+                    (release, attempt, f"{attempt}.whl", now),
+                ).lastrowid
+                db.execute("INSERT INTO serves VALUES (?, 1, ?)", (release, wheel))
+                record_outcome(db, attempt, Outcome("built", seconds=seconds), now=now, tries=TRIES)
+        batches.close_finished(self.catalog, host)
+
+    def begun(self, attempts: Sequence[str], now: float) -> None:
+        batches.begin(self.catalog, attempts, now)
+
+    def is_low(self, host: str, now: float) -> bool:
+        return batches.is_low(self.catalog, host, now)
+
+    def hungry(self, host: str, now: float) -> None:
+        batches.hunger(self.catalog, host, now)
+
+    def asked_back(self, host: str, now: float) -> list[str]:
+        return batches.asked_back(self.catalog, host, RUN, now)
+
+    def give_back(self, attempts: Sequence[str]) -> None:
+        batches.give_back(self.catalog, attempts, TRIES)
+
+
+@dataclass
+class _Builder:
+    """One host as it really is; the planner knows of it what the looks have seen."""
+
+    name: str
+    host: Host
+    inbox: list[tuple[float, str, int]] = field(default_factory=list)
+    running: dict[str, tuple[float, float]] = field(default_factory=dict)
+    outbox: list[tuple[str, float]] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    unseen: set[str] = field(default_factory=set)
+    idle: bool = False
+    busy: bool = False
+    look_at: float = math.inf
+
+
+class Simulation:
+    """A run of a fleet from a full queue to an empty one."""
+
+    def __init__(self, folder: Path, builds: Sequence[Build], hosts: Sequence[Host], seed: int = 0) -> None:
+        self.builds = builds
+        self.planner = Planner(folder, builds, hosts)
+        self.builders = [_Builder(name, host) for name, host in zip(self.planner.names, hosts, strict=True)]
+        self.left = len(builds)
+        #: How often work was handed over or withdrawn, and how many builds were withdrawn.
+        self.visits = 0
+        self.taken_back = 0
+        self._chance = random.Random(seed)
+        self._ticks = itertools.count()
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._now = 0.0
+
+    def run(self) -> float:
+        """Seconds until the last result has been taken in."""
+        try:
+            for builder in self.builders:
+                self._look_within(builder, self._draw(LOOK_SECONDS))
+            while self.left:
+                self._now, _, happen = heapq.heappop(self._events)
+                happen()
+            return self._now
+        finally:
+            self.planner.catalog.close()
+
+    # ------------------------------------------------------------- the hosts
+
+    def _begin_next(self, builder: _Builder) -> None:
+        while builder.inbox and len(builder.running) < builder.host.slots:
+            _, attempt, number = heapq.heappop(builder.inbox)
+            seconds = self.builds[number].seconds / builder.host.speed
+            builder.running[attempt] = (self._now, seconds)
+            builder.unseen.add(attempt)
+            self._after(seconds, lambda a=attempt: self._ended(builder, a))
+
+    def _ended(self, builder: _Builder, attempt: str) -> None:
+        _, seconds = builder.running.pop(attempt)
+        builder.outbox.append((attempt, seconds))
+        self._begin_next(builder)
+        self._look_within(builder, self._draw(LOOK_SECONDS))
+
+    # -------------------------------------------------------- the controller
+
+    def _look(self, builder: _Builder) -> None:
+        """What the batch action does between two waits."""
+        spent = 0.0
+        if builder.outbox:
+            spent += sum(self._draw(RESULT_SECONDS) for _ in builder.outbox)
+            self.planner.finish(builder.name, builder.outbox, self._clock)
+            self.left -= len(builder.outbox)
+            builder.known.difference_update(attempt for attempt, _ in builder.outbox)
+            builder.unseen.difference_update(attempt for attempt, _ in builder.outbox)
+            builder.outbox = []
+        if builder.unseen:
+            self.planner.begun(sorted(builder.unseen), self._clock)
+            builder.unseen.clear()
+        if builder.inbox and (unwanted := self._asked_back(builder)):
+            self._visit(builder, spent, lambda: self._withdraw(builder, unwanted))
+        elif self.planner.is_low(builder.name, self._clock) and (new := self._top_up(builder)):
+            self._visit(builder, spent, lambda: self._arrive(builder, new))
+        else:
+            self._look_within(builder, spent + self._until_next_look(builder))
+
+    def _asked_back(self, builder: _Builder) -> list[str]:
+        for other in self.builders:
+            if other.idle:
+                self.planner.hungry(other.name, self._clock)
+        return self.planner.asked_back(builder.name, self._clock)
+
+    def _top_up(self, builder: _Builder) -> list[tuple[float, str, int]]:
+        held = self.planner.top_up(builder.name, self._clock)
+        new = [(order, attempt, number) for attempt, order, number in held if attempt not in builder.known]
+        builder.idle = not new and len(builder.running) + len(builder.inbox) < builder.host.slots
+        builder.known.update(attempt for _, attempt, _ in new)
+        if builder.idle:
+            for other in self.builders:
+                if other.inbox:
+                    self._look_within(other, self._draw(LOOK_SECONDS))
+        return new
+
+    def _visit(self, builder: _Builder, spent: float, done: Callable[[], None]) -> None:
+        """While a host is visited it is not looked at."""
+        self.visits += 1
+        builder.busy = True
+
+        def over() -> None:
+            builder.busy = False
+            builder.look_at = math.inf
+            done()
+            self._look_within(builder, LOOK_SECONDS[0])
+
+        self._after(spent + self._draw(VISIT_SECONDS), over)
+
+    def _arrive(self, builder: _Builder, new: Iterable[tuple[float, str, int]]) -> None:
+        for assignment in new:
+            heapq.heappush(builder.inbox, assignment)
+        self._begin_next(builder)
+
+    def _withdraw(self, builder: _Builder, unwanted: Sequence[str]) -> None:
+        """What is still in the inbox goes back; what was begun meanwhile stays."""
+        withdrawn = [attempt for _, attempt, _ in builder.inbox if attempt in set(unwanted)]
+        builder.inbox = [assignment for assignment in builder.inbox if assignment[1] not in set(withdrawn)]
+        heapq.heapify(builder.inbox)
+        builder.known.difference_update(withdrawn)
+        self.planner.give_back(withdrawn)
+        self.taken_back += len(withdrawn)
+        for other in self.builders:
+            if other.idle:
+                self._look_within(other, self._draw(LOOK_SECONDS))
+
+    def _until_next_look(self, builder: _Builder) -> float:
+        """Looks at which nothing can have changed are left out: no host runs low sooner than its predictions say.
+
+        But for one a minute while work waits, that may be asked back because what is before it is late.
+        """
+        if not builder.running:
+            return math.inf
+        load = sizing.Load(
+            builder.host.slots,
+            builder.host.speed,
+            building=[
+                (self.builds[self._number(attempt)].predicted, self._now - since)
+                for attempt, (since, _) in builder.running.items()
+            ],
+            waiting=[self.builds[number].predicted for _, _, number in sorted(builder.inbox)],
+        )
+        enough = max(load.free_slots()[0] - sizing.LOW_WATER_SECONDS, LOOK_SECONDS[1])
+        return min(enough, 60.0) if builder.inbox else enough
+
+    @staticmethod
+    def _number(attempt: str) -> int:
+        return int(attempt.split("-")[0][1:]) - 1
+
+    # -------------------------------------------------------------- the time
+
+    @property
+    def _clock(self) -> float:
+        return EPOCH + self._now
+
+    def _draw(self, between: tuple[float, float]) -> float:
+        return self._chance.uniform(*between)
+
+    def _after(self, seconds: float, happen: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self._now + seconds, next(self._ticks), happen))
+
+    def _look_within(self, builder: _Builder, seconds: float) -> None:
+        """Have the host's next look no later than in these seconds."""
+        at = self._now + seconds
+        if builder.busy or at >= builder.look_at or at == math.inf:
+            return
+        builder.look_at = at
+
+        def look() -> None:
+            if builder.look_at == at and not builder.busy:
+                builder.look_at = math.inf
+                self._look(builder)
+
+        self._after(seconds, look)
