@@ -260,12 +260,3 @@ def test_a_retired_host_keeps_its_packages_and_nothing_else(builder: Site, retir
 
 def test_retiring_twice_changes_nothing(retired: dict[str, Run]):
     assert retired["second"].recap[NODE]["changed"] == 0
-
-
-def test_an_armv7l_host_is_provisioned_alike(lab: Lab, arm_node: str, tmp_path: Path):
-    operator = FleetOperator(tmp_path / "operator", builders=[arm_node], lab=lab)
-    arm = Site(lab, operator, tmp_path, arm_node)
-    arm.provision()
-    assert len(arm.ask(f"cat {STAMP}")) == 64
-    assert arm.ask("cc -dumpmachine; sudo -u wheelfleet uname -m").split() == ["arm-linux-gnueabihf", "armv7l"]
-    operator.close()

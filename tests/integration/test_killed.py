@@ -81,6 +81,20 @@ def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_what_goes_on(
     assert_whole(gated)
 
 
+def test_a_run_of_which_one_process_is_killed_ends_with_a_reason_and_the_next_one_carries_on(
+    gated: Operator, tmp_path: Path
+):
+    process = half_done(gated)
+    (worker,) = [pid for pid in family(process.pid)[1:] if b"ansible-playbook" in command_of(pid)]
+    kill(worker)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "A process of this run was killed" in output
+    open_gate(tmp_path)
+    gated.build()
+    assert_whole(gated)
+
+
 def test_a_controller_killed_with_all_its_children_loses_nothing(gated: Operator, tmp_path: Path):
     process = half_done(gated)
     kill(*family(process.pid))

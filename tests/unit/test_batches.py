@@ -265,7 +265,7 @@ def test_the_failures_of_a_host_that_cannot_build_its_canary_count_for_nothing(f
     releases = [fleet.release(f"p{number}", 11, seconds=100.0) for number in range(trust.DOUBTED_AT)]
     for number in range(trust.DOUBTED_AT):
         held = fleet.claim("broken")
-        fleet.finish(held.assignments[0].attempt, blocks="release", now=NOW + 1 + number)
+        fleet.finish(held.assignments[0].attempt, blocks="target", now=NOW + 1 + number)
     canary = trust.canary_for(fleet.catalog, "broken")
     assert canary is not None and canary.name == "good", "what was built before"
     assert trust.set_aside(fleet.catalog, "broken", "It cannot.", TRIES) == trust.DOUBTED_AT
@@ -303,3 +303,32 @@ def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
     with ThreadPoolExecutor(len(hosts)) as pool:
         got = [name for names_ in pool.map(work, hosts) for name in names_]
     assert sorted(got) == sorted(f"p{number}" for number in range(60))
+
+
+def test_a_failure_that_tells_of_the_release_is_not_the_builders_fault(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.release("python2", 11)
+    fleet.finish(fleet.claim().assignments[0].attempt, blocks="release")
+    assert not trust.unvouched(fleet.catalog, "pi1")
+
+
+def test_the_others_wait_until_it_is_known_whether_failures_were_their_builders_own(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.builder("pi2", 11)
+    fleet.release("demo", 11)
+    fleet.finish(fleet.claim("pi1").assignments[0].attempt, blocks="target")
+    assert trust.unvouched(fleet.catalog, "pi1")
+    assert trust.others_on_trial(fleet.catalog, "pi2", NOW)
+    assert not trust.others_on_trial(fleet.catalog, "pi1", NOW)
+    assert not trust.others_on_trial(fleet.catalog, "pi2", NOW + 2 * trust.TRIAL_SECONDS), "it said nothing more"
+    trust.clear(fleet.catalog, "pi1")
+    assert not trust.others_on_trial(fleet.catalog, "pi2", NOW)
+    assert not trust.unvouched(fleet.catalog, "pi1"), "the next run asks for no canary again"
+
+
+def test_a_builder_is_needed_while_nobody_else_offers_its_target(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.release("demo", 11)
+    assert trust.needed(fleet.catalog, "pi1")
+    fleet.builder("pi2", 11)
+    assert not trust.needed(fleet.catalog, "pi1")

@@ -237,7 +237,11 @@ MIGRATIONS: tuple[str, ...] = (
 
     ALTER TABLE builder ADD COLUMN speed REAL NOT NULL DEFAULT 1;  -- predicted by measured seconds (plan/sizing.py)
     ALTER TABLE builder ADD COLUMN hungry_at REAL NOT NULL DEFAULT 0;  -- when it last said that it could take more
-    ALTER TABLE builder ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;  -- in a row, since its last wheel
+    -- Failures in a row, since its last wheel, that may be the builder's own fault; how many of them a canary has
+    -- vouched for; and when it was last waited for whether one does.
+    ALTER TABLE builder ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE builder ADD COLUMN vouched INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE builder ADD COLUMN trial_at REAL NOT NULL DEFAULT 0;
     ALTER TABLE builder ADD COLUMN doubted_at INTEGER NOT NULL DEFAULT 3;  -- failures in a row that ask for a canary
     ALTER TABLE builder ADD COLUMN set_aside TEXT;         -- why it gets no work until a canary is built
 

@@ -91,6 +91,7 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             """,
             (max(normal, 0.1), attempt["project_id"]),
         )
-    trust.note_outcome(db, attempt["host"], built=outcome.outcome == "built")
+    if outcome.blocks != "release":
+        trust.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
     settle(db, attempt["release_id"], tries)
     return outcome

@@ -17,22 +17,23 @@ from .queue import settle
 
 #: Failures in a row after which a builder is doubted; doubled by each canary it builds until it gives a wheel.
 DOUBTED_AT = 3
+#: Seconds for which the others wait for word from a builder on trial.
+TRIAL_SECONDS = 30.0
 #: What an attempt's id begins with that is a canary. No release's does: normalised names have no two dashes in a row.
 CANARY = "canary--"
 #: Seconds between the canaries of a builder set aside; doubled each time up to the second.
 FIRST_CANARY_WAIT, LONGEST_CANARY_WAIT = 30.0, 600.0
 
 
-def note_outcome(db: sqlite3.Connection, host: str, built: bool) -> None:
-    """Count a builder's failures in a row."""
-    db.execute(
-        """
-        UPDATE builder SET failures = CASE WHEN :built THEN 0 ELSE failures + 1 END,
-                           doubted_at = CASE WHEN :built THEN :least ELSE doubted_at END
-        WHERE host = :host AND NOT (:built AND failures = 0)
-        """,
-        {"host": host, "built": built, "least": DOUBTED_AT},
-    )
+def note_outcome(db: sqlite3.Connection, host: str, *, built: bool, now: float) -> None:
+    """Count a builder's failures in a row. Those that tell of the release wherever it is built are none of its own."""
+    if built:
+        db.execute(
+            "UPDATE builder SET failures = 0, vouched = 0, doubted_at = ? WHERE host = ? AND failures > 0",
+            (DOUBTED_AT, host),
+        )
+    else:
+        db.execute("UPDATE builder SET failures = failures + 1, trial_at = ? WHERE host = ?", (now, host))
 
 
 def doubted(catalog: Catalog, host: str) -> bool:
@@ -41,6 +42,42 @@ def doubted(catalog: Catalog, host: str) -> bool:
         "SELECT set_aside IS NOT NULL OR failures >= doubted_at AS doubted FROM builder WHERE host = ?", (host,)
     ).fetchone()
     return bool(row and row["doubted"])
+
+
+def unvouched(catalog: Catalog, host: str) -> bool:
+    """Whether the builder has failures that may be its own, and nothing since has shown that they are not."""
+    row = catalog.db.execute("SELECT failures > vouched AS unvouched FROM builder WHERE host = ?", (host,)).fetchone()
+    return bool(row and row["unvouched"])
+
+
+def go_on_trial(catalog: Catalog, host: str, now: float) -> None:
+    """Have the others wait: what this builder failed may come back to them."""
+    with catalog.writing() as db:
+        db.execute("UPDATE builder SET trial_at = ? WHERE host = ?", (now, host))
+
+
+def others_on_trial(catalog: Catalog, host: str, now: float) -> bool:
+    """Whether failures of another builder may still come back to this one."""
+    row = catalog.db.execute(
+        "SELECT 1 FROM builder WHERE host <> ? AND failures > vouched AND trial_at > ? LIMIT 1",
+        (host, now - TRIAL_SECONDS),
+    ).fetchone()
+    return row is not None
+
+
+def needed(catalog: Catalog, host: str) -> bool:
+    """Whether there is work in the queue that no other builder here could do."""
+    row = catalog.db.execute(
+        """
+        SELECT 1 FROM wanted w JOIN offer o ON o.target_id = w.target_id AND o.host = :host
+        WHERE w.need = 'now' AND NOT EXISTS (
+            SELECT 1 FROM offer p JOIN builder b ON b.host = p.host
+            WHERE p.target_id = w.target_id AND p.host <> :host AND b.set_aside IS NULL)
+        LIMIT 1
+        """,
+        {"host": host},
+    ).fetchone()
+    return row is not None
 
 
 def why_set_aside(catalog: Catalog, host: str) -> str | None:
@@ -123,7 +160,8 @@ def clear(catalog: Catalog, host: str) -> None:
     with catalog.writing() as db:
         db.execute(
             """
-            UPDATE builder SET doubted_at = max(2 * failures, doubted_at), set_aside = NULL WHERE host = ?
+            UPDATE builder SET doubted_at = max(2 * failures, doubted_at), vouched = failures, set_aside = NULL
+            WHERE host = ?
             """,
             (host,),
         )
@@ -146,5 +184,5 @@ def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
         db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
         for release in {row["release_id"] for row in rows}:
             settle(db, release, tries)
-        db.execute("UPDATE builder SET failures = 0 WHERE host = ?", (host,))
+        db.execute("UPDATE builder SET failures = 0, vouched = 0 WHERE host = ?", (host,))
         return len(rows)

@@ -107,10 +107,14 @@ class Shift:
             unfit = self._until_fit(look)
             if unfit is not None:
                 self._acknowledge_all()
-                return self._leave("set aside", unfit, failed=self._left_for_me() > 0)
+                return self._leave("set aside", unfit, failed=trust.needed(self.catalog, self.host))
             held = self._claim()
             if held is None:
+                # What it failed at the end may be its own fault, and the others are still here.
+                unfit = self._try_canary() if trust.unvouched(self.catalog, self.host) else None
                 self._acknowledge_all()
+                if unfit is not None:
+                    return self._leave("set aside", unfit, failed=trust.needed(self.catalog, self.host))
                 return self._leave("idle")
             self._hand_over(held, look)
             self._see_through(time.monotonic())
@@ -209,9 +213,6 @@ class Shift:
         ).fetchone()
         return bool(count)
 
-    def _left_for_me(self) -> int:
-        return queue.progress(self.catalog, self.terms.run).left
-
     # ------------------------------------------------------------------ steps
 
     def _claim(self) -> Held | None:
@@ -229,10 +230,9 @@ class Shift:
                 leave_to_faster=nobody_works < CLAIMS_LEFT_TO_OTHERS,
             )
             progress = queue.progress(self.catalog, self.terms.run)
-            nobody_works = 0 if progress.held else nobody_works + 1
-            if held is not None or (
-                progress.held == 0 and (progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS)
-            ):
+            others_work = progress.held > 0 or trust.others_on_trial(self.catalog, self.host, now)
+            nobody_works = 0 if others_work else nobody_works + 1
+            if held is not None or (not others_work and (progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS)):
                 return held
             batches.hunger(self.catalog, self.host, now)
             self._show("waiting")
@@ -346,6 +346,8 @@ class Shift:
         orphans = look.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary}
         if orphans:
             self.link.withdraw(orphans)
+        if self.canary is not None and self.canary_verdict is None:
+            trust.go_on_trial(self.catalog, self.host, time.time())
         self._compare_clocks(look)
         self._show_building(look)
         return look
