@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from tests.support.upstream import Upstream
 
 
 def test_three_builders_share_the_queue_and_the_second_run_changes_nothing(
-    fleet_operator: FleetOperator, fleet_upstream: Upstream
+    fleet_operator: FleetOperator, fleet_upstream: Upstream, provisioned: Lab
 ):
     names = [f"shared{number}" for number in range(9)]
     for name in names:
@@ -24,6 +25,9 @@ def test_three_builders_share_the_queue_and_the_second_run_changes_nothing(
     shares = Counter(row["host"] for row in fleet_operator.query("SELECT host FROM attempt"))
     assert set(shares) == {"build1", "build2", "build3"}, run.output
     assert all(row["seconds"] and row["predicted_seconds"] for row in fleet_operator.query("SELECT * FROM attempt"))
+    served = json.loads(provisioned.run(["curl", "-sf", f"http://{provisioned.address('web1')}/status.json"]).stdout)
+    assert (served["state"], served["built"], served["left"]) == ("ended", len(names), 0)
+    assert {host["host"] for host in served["hosts"]} == {"build1", "build2", "build3"}
     assert fleet_operator.build().changed == 0
 
 

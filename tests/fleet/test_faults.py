@@ -120,7 +120,7 @@ def trouble(fleet_operator: FleetOperator, fleet_upstream: Upstream, fleet: Lab)
 
 def test_a_builder_that_loses_power_loses_what_it_was_building_and_the_others_do_it(trouble: Trouble):
     trouble.wants(9, "power")
-    with trouble.operator.start() as run:
+    with trouble.operator.running() as run:
         until(lambda: trouble.under_way("build2"), "build2 to build", 120)
         trouble.lab.kill("build2")
         output, _ = run.communicate(timeout=300)
@@ -135,7 +135,7 @@ def test_a_builder_that_loses_power_loses_what_it_was_building_and_the_others_do
 def test_results_of_a_builder_that_comes_back_later_are_taken_while_they_are_wanted(trouble: Trouble):
     trouble.operator.builders = ["build1"]
     trouble.wants(1, "late", seconds=4)
-    with trouble.operator.start() as run:
+    with trouble.operator.running() as run:
         until(lambda: trouble.under_way("build1"), "build1 to build", 120)
         trouble.lab.cut("build1")
         run.communicate(timeout=300)
@@ -149,7 +149,7 @@ def test_results_of_a_builder_that_comes_back_later_are_taken_while_they_are_wan
 def test_a_cable_that_is_cut_and_mended_during_a_build_costs_nothing(trouble: Trouble):
     trouble.operator.variables["builder_patience"] = 120
     trouble.wants(6, "cable")
-    with trouble.operator.start() as run:
+    with trouble.operator.running() as run:
         until(lambda: trouble.under_way("build1"), "build1 to build", 120)
         trouble.lab.cut("build1")
         until(lambda: trouble.board("build1") == "silent", "the controller to notice")
@@ -179,7 +179,7 @@ def test_a_controller_killed_at_any_step_loses_nothing(trouble: Trouble, moment:
         "during a build": trouble.under_way,
         "when results wait": lambda: trouble.ask("SELECT 1 FROM attempt WHERE state = 'done'"),
     }[moment]
-    with trouble.operator.start() as run:
+    with trouble.operator.running() as run:
         until(reached, moment, 120)
         kill(*family(run.pid))
         run.communicate()
@@ -269,7 +269,7 @@ def test_a_builder_that_fails_everything_fast_is_set_aside_until_it_builds_a_can
 def test_what_takes_its_builder_down_is_tried_on_one_other_and_then_left_alone(trouble: Trouble):
     trouble.wants(1, "bomb", seconds=60)
     went_down: list[str] = []
-    with trouble.operator.start() as run:
+    with trouble.operator.running() as run:
         for _ in range(2):
             host = until(lambda: _host_of(trouble, "bomb0", went_down), "the bomb to be tried", 120)
             trouble.lab.kill(str(host))

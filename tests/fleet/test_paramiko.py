@@ -17,7 +17,10 @@ from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import become_loader, connection_loader, init_plugin_loader
 
 from tests.lab import Lab
+from tests.support import sdists
+from tests.support.fleet_operator import FleetOperator
 from tests.support.operator import REPOSITORY
+from tests.support.upstream import Upstream
 
 ANSIBLE = Path(sys.executable).with_name("ansible")
 BINARY = "/usr/bin/python3.11"
@@ -166,3 +169,13 @@ def test_modules_run_as_an_unprivileged_user_without_files_on_the_host(fleet: La
     environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
     done = fleet.run([ANSIBLE, *shlex.split(command)], check=False, cwd=REPOSITORY, env=environment)
     assert done.returncode == 0 and "www-data" in done.stdout.splitlines(), done.stdout + done.stderr
+
+
+def test_a_builder_is_fed_over_it(home: Path, fleet_operator: FleetOperator, fleet_upstream: Upstream):
+    fleet_upstream.add_release(sdists.c_sdist("carried", "1.0"))
+    fleet_operator.variables["controller_packages"] = ["carried"]
+    fleet_operator.builders, fleet_operator.webnodes = [NODE], []
+    fleet_operator.host_variables[NODE] = {"ansible_connection": "wheelfleet_paramiko"}
+    run = fleet_operator.build()
+    assert fleet_operator.wheels() == ["carried-1.0-cp311-cp311-linux_x86_64.whl"], run.output
+    assert fleet_operator.build().changed == 0

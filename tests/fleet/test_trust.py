@@ -46,7 +46,7 @@ def sent(lab: Lab, attempt: str, files: Mapping[str, bytes], extra: str = "") ->
         f"sudo -u wheelfleet sh -c 'mkdir -p {OUTBOX}/.forged && cd {OUTBOX}/.forged && tar x {extra} "
         f"&& mv {OUTBOX}/.forged {OUTBOX}/{attempt}'"
     )
-    subprocess.run(lab.ssh_command(BUILDER, command), input=packed.getvalue(), check=True)
+    subprocess.run(lab.enter(lab.ssh_command(BUILDER, command)), input=packed.getvalue(), check=True)
 
 
 def result(attempt: str, wheel: Artifact | None) -> dict[str, bytes]:
@@ -72,7 +72,7 @@ FORGED = {
 
 @pytest.mark.parametrize("forged", FORGED, ids=str)
 def test_a_forged_wheel_is_refused_with_a_reason(victim: FleetOperator, fleet: Lab, forged: str):
-    with victim.start() as run:
+    with victim.running() as run:
         attempt = until(lambda: begun(victim), "the build to begin", 120)
         sent(fleet, str(attempt), result(str(attempt), FORGED[forged]))
         output, _ = run.communicate(timeout=300)
@@ -83,7 +83,7 @@ def test_a_forged_wheel_is_refused_with_a_reason(victim: FleetOperator, fleet: L
 
 
 def test_a_result_for_a_build_that_was_never_given_is_dropped_and_told(victim: FleetOperator, fleet: Lab):
-    with victim.start() as run:
+    with victim.running() as run:
         attempt = str(until(lambda: begun(victim), "the build to begin", 120))
         sent(fleet, "popular-1.0-deadbeef", result("popular-1.0-deadbeef", wheel_file("popular", "1.0")))
         sent(fleet, attempt, result(attempt, wheel_file("victim", "1.0")))
@@ -94,7 +94,7 @@ def test_a_result_for_a_build_that_was_never_given_is_dropped_and_told(victim: F
 
 def test_a_link_instead_of_a_file_hands_out_nothing(victim: FleetOperator, fleet: Lab):
     fleet.ssh(BUILDER, "echo secret of the login > /home/pi/secret; chmod 600 /home/pi/secret")
-    with victim.start() as run:
+    with victim.running() as run:
         attempt = str(until(lambda: begun(victim), "the build to begin", 120))
         files = result(attempt, wheel_file("victim", "1.0"))
         del files["log.gz"]

@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wheelfleet.build.inbox import acknowledge, take_back
 from wheelfleet.build.protocol import Home, ProtocolError
 from wheelfleet.build.worker import start_worker
 
-from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout
+from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, look, take_back
 from tests.support.events import FolderEvents
 from tests.support.sdists import c_sdist, pure_sdist
 
@@ -157,7 +156,7 @@ def test_the_rest_of_a_batch_can_be_taken_back_while_the_first_is_being_built(
     visitor.let_go()
     builder.wait()
     assert list(builder.state()["outbox"]) == attempts[:1]
-    acknowledge(builder.home, attempts)
+    look(builder.home, attempts)
     assert builder.state()["outbox"] == {}
 
 

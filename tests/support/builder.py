@@ -12,17 +12,19 @@ import secrets
 import signal
 import socket
 import struct
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from wheelfleet.build.inbox import hand_over, state
+from wheelfleet.build.inbox import hand_over
 from wheelfleet.build.processes import all_processes, kill_marked, marked_processes
-from wheelfleet.build.protocol import Assignment, Limits
+from wheelfleet.build.protocol import Assignment, Home, Limits, visible
 from wheelfleet.build.worker import start_worker
+from wheelfleet.run.look import Look, look_command, parse_look, withdraw_command
 
 from tests.support.artifacts import Artifact
 from tests.support.toolenv import tools
@@ -248,3 +250,30 @@ def deadline(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def look(home: Path, acknowledged: Iterable[str] = ()) -> Look:
+    """Look at a builder with the command that the controller uses; results acknowledged go."""
+    return parse_look(_shell(look_command(str(home), acknowledged)).splitlines())
+
+
+def take_back(home: Path, attempts: Iterable[str]) -> list[str]:
+    """Take what nobody has begun out of the inbox, as the controller does; returns those attempts."""
+    return _shell(withdraw_command(str(home), attempts)).split()
+
+
+def state(home: Path) -> dict[str, Any]:
+    """What is where: the look, the worker's last words, and the builds begun."""
+    seen = look(home)
+    here = Home(home)
+    return {
+        "worker": seen.worker,
+        "status": json.loads(here.status.read_bytes()) if here.status.exists() else None,
+        "queued": sorted(seen.waiting),
+        "building": [name for name in visible(here.work) if here.workshop(name).assignment.exists()],
+        "outbox": seen.outbox,
+    }
+
+
+def _shell(command: str) -> str:
+    return subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, text=True, check=True).stdout

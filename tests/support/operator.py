@@ -11,13 +11,16 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from elftools.elf.elffile import ELFFile
+
+from tests.support.processes import family, kill
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -119,6 +122,17 @@ class Operator:
             text=True,
             **options,
         )
+
+    @contextmanager
+    def running(self, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+        """A run that a test disturbs; whatever becomes of the test, nothing of it is left in the end."""
+        process = self.start(*arguments, **options)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                kill(*family(process.pid))
+                process.communicate()
 
     def build(self, *arguments: str, expect: int | None = 0) -> Run:
         """Run build.yml to its end; `expect` is the exit status, None for any."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.build import protocol
-from wheelfleet.build.inbox import acknowledge, hand_over, state, take_back
+from wheelfleet.build.inbox import hand_over
 from wheelfleet.build.protocol import Home, ProtocolError
+from wheelfleet.run.look import NoLook, parse_look
 
-from tests.support.builder import Builder
+from tests.support.builder import Builder, look, state, take_back
 from tests.support.sdists import pure_sdist
 
 
@@ -62,16 +63,11 @@ def test_nothing_is_written_when_one_of_the_assignments_cannot_be_read_by_this_b
 
 
 @pytest.mark.parametrize("attempt", ["", ".", "..", ".hidden", "../x", "a/b", "A", "-a", "ä", "a\n", "a" * 201, None])
-def test_an_id_that_is_no_safe_file_name_is_refused_everywhere(
+def test_an_id_that_is_no_safe_file_name_is_refused(
     builder: Builder, assignment: protocol.Assignment, attempt: str
 ) -> None:
-    for use in (
-        lambda: hand_over(builder.home, [{**assignment, "attempt": attempt}]),
-        lambda: acknowledge(builder.home, [attempt]),
-        lambda: take_back(builder.home, [attempt]),
-    ):
-        with pytest.raises(ProtocolError, match="is not an attempt's id"):
-            use()
+    with pytest.raises(ProtocolError, match="is not an attempt's id"):
+        hand_over(builder.home, [{**assignment, "attempt": attempt}])
 
 
 @pytest.mark.parametrize("filename", ["../demo-1.0.tar.gz", "/etc/passwd", "a b.tar.gz", ".tar.gz", ""])
@@ -118,8 +114,8 @@ def test_acknowledged_results_are_gone_and_acknowledging_again_is_no_error(build
     for attempt in ("one-1-0", "two-1-0"):
         home.delivered(attempt).mkdir()
         (home.delivered(attempt) / "result.json").write_text("{}")
-    acknowledge(home.path, ["one-1-0"])
-    acknowledge(home.path, ["one-1-0", "never-there-1-0"])
+    look(home.path, ["one-1-0"])
+    look(home.path, ["one-1-0", "never-there-1-0"])
     assert state(home.path)["outbox"] == {"two-1-0": {"result.json": 2}}
     assert sorted(path.name for path in home.outbox.iterdir()) == ["two-1-0"]
 
@@ -130,19 +126,25 @@ def test_an_acknowledgement_cut_off_in_the_middle_is_completed_by_the_next(build
     (home.outbox / ".one-1-0").mkdir()
     (home.outbox / ".one-1-0" / "log.gz").touch()
     assert state(home.path)["outbox"] == {}
-    acknowledge(home.path, ["one-1-0"])
+    look(home.path, ["one-1-0"])
     assert list(home.outbox.iterdir()) == []
 
 
-def test_the_state_of_a_place_where_no_builder_ever_was_is_empty(tmp_path: Path) -> None:
-    assert state(tmp_path / "nowhere") == {
-        "schema": 1,
-        "worker": False,
-        "status": None,
-        "queued": [],
-        "building": [],
-        "outbox": {},
-    }
+@pytest.mark.parametrize("answer", ["", "alive\n17", "alive\n17\n1 4096\n{}\noutbox:\n", "no shell\n" * 9])
+def test_a_look_that_broke_off_is_none(answer: str) -> None:
+    with pytest.raises(NoLook):
+        parse_look(answer.splitlines())
+
+
+def test_what_is_not_named_like_a_result_or_an_assignment_is_not_seen(builder: Builder) -> None:
+    home = Home(builder.home)
+    home.create()
+    (home.inbox / "../inbox/A B.json").touch()
+    (home.delivered("one-1-0")).mkdir()
+    for name in ("result.json", "a b", "x\nend", "-rf"):
+        (home.delivered("one-1-0") / name).touch()
+    seen = look(home.path)
+    assert (seen.waiting, seen.outbox) == (frozenset(), {"one-1-0": {"result.json": 0}})
 
 
 def test_a_worker_lives_as_long_as_its_lock_is_held(builder: Builder) -> None:
