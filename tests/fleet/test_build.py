@@ -67,14 +67,14 @@ def test_a_new_builder_is_provisioned_on_the_way_while_the_others_build(
 
 
 def test_an_armv7l_builder_makes_wheels_for_armv7l(
-    fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, arm_node: str, lab: Lab
+    fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, arm_node: str, provisioned: Lab
 ):
     fleet_upstream.add_release(sdists.c_sdist("armed", "1.0"))
     operator = fleet_operators(fleet_upstream.index_url, ["armed"], builders=(arm_node,))
     run = operator.build()
     assert operator.wheels() == ["armed-1.0-cp311-cp311-linux_armv7l.whl"], run.output
     assert operator.machines("armed-1.0-cp311-cp311-linux_armv7l.whl") == {"ARM"}
-    assert lab.ssh(arm_node, "cc -dumpmachine; sudo -u wheelfleet uname -m").split() == [
+    assert provisioned.ssh(arm_node, "cc -dumpmachine; sudo -u wheelfleet uname -m").split() == [
         "arm-linux-gnueabihf",
         "armv7l",
     ]

@@ -7,6 +7,7 @@ prctl(2)), so that a build cannot leave the family by forking twice or by openin
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import time
@@ -25,8 +26,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def adopt_orphans() -> None:
-    """Become the process to which orphaned descendants come."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    """Become the process to which orphaned descendants come.
+
+    Emulators of another processor (qemu-user) do not know this. There, what a build leaves behind is ended by its mark
+    (`kill_marked`) when the next worker begins.
+    """
+    try:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
 
 
 def die_with_parent(signal_number: int, parent: int) -> None:
