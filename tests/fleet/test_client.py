@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ensurepip
+import importlib.util
 import shlex
 import sys
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ class ClientHost:
 
     def install(self, tool: str, *requirements: str) -> set[str]:
         """Have a tool install into a new folder, by its configuration files alone; what is there then, by name."""
-        command = {"pip": "python3 /opt/pip.whl/pip install --no-cache-dir", "uv": "/opt/uv pip install --no-cache -q"}
+        command = {"pip": "python3 /opt/pip install --no-cache-dir", "uv": "/opt/uv pip install --no-cache -q"}
         wanted = f"{command[tool]} --target $folder {shlex.join(requirements)}"
         prepare = "unset PIP_CERT REQUESTS_CA_BUNDLE; export PIP_DISABLE_PIP_VERSION_CHECK=1; folder=$(mktemp -d)"
         said = self.lab.ssh(CLIENT, f"{prepare}; {wanted} >&2; cd $folder && ls -d *.dist-info", check=False)
@@ -77,10 +77,11 @@ def client(lab: Lab, upstream: StaticServer, tmp_path_factory: pytest.TempPathFa
         published.wheel("fleet-only", "1.0", requires_dist=["helper"])
         published.publish()
         copy_to_node(lab, WEB, {ROOT: published.site})
-    (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
+    # Not the wheel that comes with Python: Debian's Python has none.
+    (pip,) = (Path(path) for path in importlib.util.find_spec("pip").submodule_search_locations)
     (uv,) = Path(sys.executable).parent.glob("uv")
     lab.ssh(CLIENT, "sudo chown pi /opt && sudo mkdir /etc/uv")
-    copy_to_node(lab, CLIENT, {"/opt/pip.whl": pip, "/opt/uv": uv})
+    copy_to_node(lab, CLIENT, {"/opt/pip": pip, "/opt/uv": uv})
     before = {
         "/etc/pip.conf": PIP_CONF.format(
             upstream=f"{upstream.url}/simple/", trust=f"trusted-host = {upstream.url.removeprefix('http://')}\n"
