@@ -71,6 +71,7 @@ class CallbackModule(CallbackBase):
         self.stopping = threading.Event()
         self.threads = []
         self.shown = None
+        self.watched = False
         # The main process forks its workers while a thread of it reads the catalog: a fork inside SQLite would leave
         # the child with locks that nobody opens.
         self.reading = threading.Lock()
@@ -116,7 +117,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):
         """The last word is the run's own summary, and for those who look at the site that it has ended."""
         self._stop()
-        if self.shown is not None:
+        if self.watched:
             self._write_status(ended=True)
         for line in self.summary:
             self._display.display(line)
@@ -170,6 +171,7 @@ class CallbackModule(CallbackBase):
 
     def _watch(self):
         """Keep the status file true, and see that no process of the run was killed."""
+        self.watched = True
         while not self.stopping.wait(WATCH):
             self._write_status(ended=False)
             if killed_children(self.main_pid):
@@ -188,8 +190,7 @@ class CallbackModule(CallbackBase):
             with self.reading, Catalog(folder.parents[1] / "catalog.sqlite") as catalog:
                 happened = events(catalog.db, run, MOST_EVENTS)
             document = status_document(read_boards(folder, run), run=run, now=time.time(), ended=ended, events=happened)
-            if is_news(document, self.shown):
-                write_status(self.site, document)
+            if is_news(document, self.shown) and write_status(self.site, document):
                 self.shown = document
 
     def _redraw(self):

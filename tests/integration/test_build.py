@@ -131,6 +131,7 @@ def test_each_attempt_keeps_what_it_cost_and_what_it_was_made_with(mixed: Operat
 
 def test_a_second_run_changes_nothing_builds_nothing_and_asks_conditionally(mixed: Operator, upstream: Upstream):
     mixed.build()
+    assert json.loads((mixed.site / "status.json").read_text())["state"] == "ended"
     before, attempts = tree(mixed.state / "site"), mixed.attempts()
     upstream.requests.clear()
     run = mixed.build()

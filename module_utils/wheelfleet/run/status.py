@@ -7,7 +7,6 @@ ended: who reads `running` with an `at` of some minutes ago should doubt it, for
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -88,10 +87,16 @@ def as_bytes(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def write_status(site: Path, document: dict[str, Any]) -> None:
-    """Put it in place on the site. A full disk, or a site that is not there yet, costs the view and never the run."""
-    with contextlib.suppress(OSError):
+def write_status(site: Path, document: dict[str, Any]) -> bool:
+    """Put it in place on the site; whether it is.
+
+    A full disk, or a site that is not there yet, costs the view and never the run.
+    """
+    try:
         temporary = site / f".{STATUS}.new"
         temporary.write_bytes(as_bytes(document))
         temporary.chmod(0o644)
         temporary.replace(site / STATUS)
+    except OSError:
+        return False
+    return True
