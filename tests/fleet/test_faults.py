@@ -257,7 +257,8 @@ def test_a_builder_that_fails_everything_fast_is_set_aside_until_it_builds_a_can
         trouble.lab.ssh("build1", "sudo chmod +x $(readlink -f /usr/bin/cc)")
     assert sorted(name.partition("-")[0] for name in trouble.operator.wheels()) == sorted(trouble.names), run.output
     spoilt = trouble.ask("SELECT * FROM attempt WHERE host = 'build1' AND outcome = 'failed'")
-    assert 1 <= len(spoilt) <= 3, "it did not swallow the queue"
+    # What it had begun before the third failure was seen comes on top.
+    assert 1 <= len(spoilt) <= 5, "it did not swallow the queue"
     assert "build1: Set aside." in trouble.events()
     trouble.wants(2, "more", seconds=2)
     trouble.operator.builders = ["build1"]
