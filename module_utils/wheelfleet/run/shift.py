@@ -274,7 +274,7 @@ class Shift:
             elif time.monotonic() - last_sign > STUCK:
                 raise LinkLost(f"{self.host} begins nothing of what it has; see worker.log in its builder_home.")
             else:
-                self._share(mine)
+                self._share()
                 if self._top_up():
                     break
             wait = FIRST_WAIT if news else min(wait * WAIT_GROWTH, LONGEST_WAIT)
@@ -311,7 +311,7 @@ class Shift:
     def _may_have_no_more(self, look: Look) -> bool:
         return self._full_disk(look) is not None or trust.doubted(self.catalog, self.host)
 
-    def _share(self, mine: Mapping[str, bool]) -> None:
+    def _share(self) -> None:
         """Let idle hosts have a part of what is not begun here."""
         asked = batches.asked_back(self.catalog, self.host, self.terms.run, time.time())
         if asked and (went := self._withdraw(asked)):
