@@ -6,6 +6,8 @@ Times are seconds since the epoch (UTC) by the controller's clock; sizes are byt
 
 from __future__ import annotations
 
+from .site_tables import SITE_TABLES
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the foundation
     """
@@ -257,4 +259,6 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TRIGGER report_event_insert AFTER INSERT ON event
         BEGIN UPDATE meta SET value = value + 1 WHERE key = 'report_changes'; END;
     """,
+    # The site: marks, rows and counters it is made from
+    SITE_TABLES,
 )

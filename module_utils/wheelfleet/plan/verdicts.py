@@ -92,7 +92,7 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
             )
             key = (wheel["release_id"], target.id, wheel["id"])
             if serves:
-                db.execute("INSERT OR IGNORE INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?)", key)
+                db.execute("INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", key)
             else:
                 db.execute("DELETE FROM serves WHERE release_id = ? AND target_id = ? AND wheel_id = ?", key)
 
