@@ -1,0 +1,139 @@
+"""The controller's half of M(wheelfleet_downloads): what a web node adds up is recorded in the catalog."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
+from ansible.module_utils.wheelfleet.usage.access_log import DOWNLOADS_OPTIONS
+from ansible.module_utils.wheelfleet.usage.record import (
+    BadAnswer,
+    Overtaken,
+    add_up,
+    counted_positions,
+    read_answer,
+    record_answer,
+)
+
+
+class NotCounted(Exception):
+    """Why the log was not counted, and the cure; a sentence without its beginning and end."""
+
+
+class ActionModule(ActionBase):
+    """Ask the node for what is new until there is no more, and record each answer."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Count; a log that cannot be counted is a warning."""
+        super().run(tmp, task_vars)
+        _, self.options = self.validate_argument_spec(DOWNLOADS_OPTIONS)
+        self.host = task_vars["inventory_hostname"]
+        self.task_vars = task_vars
+        self.parent = multiprocessing.parent_process()
+        self.result = {"changed": False, "unreadable": False, "more": False}
+        self.result |= dict.fromkeys(("downloads", "lookups", "lines", "garbage"), 0)
+        # The default inventory's web node is a folder without a web server.
+        if self._connection.transport == "local" and not os.path.lexists(self.options["log"]):
+            return self.result
+        try:
+            self._rehearse() if self._task.check_mode else self._count()
+        except (NotCounted, BadAnswer) as error:
+            self.result["warnings"] = [f"Downloads from {self.host} are not counted: {error}."]
+        except (AnsibleError, CatalogError) as error:
+            said = " ".join(str(error).split()).rstrip(".")
+            cure = "the next run does it"
+            if self._connection.become is not None and not isinstance(error, AnsibleConnectionFailure | CatalogError):
+                cure = f"{self.options['log']} needs root there (ansible_become), or a user in the log's group (adm)"
+            self.result["warnings"] = [f"Downloads from {self.host} are not counted ({said}); {cure}."]
+        return self.result
+
+    def _count(self):
+        with Catalog(Path(self.options["state_dir"]) / "catalog.sqlite") as catalog:
+            self._repeat(
+                lambda: counted_positions(catalog.db, self.host),
+                lambda counted, answer: record_answer(catalog, self.host, counted, answer, time.time()),
+            )
+
+    def _rehearse(self):
+        """The same with a catalog that cannot be written; a run that has none yet has nothing to count."""
+        path = Path(self.options["state_dir"]) / "catalog.sqlite"
+        if not path.is_file():
+            return
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            try:
+                positions = counted_positions(db, self.host)
+            except sqlite3.OperationalError:
+                return  # a catalog of before
+            self._repeat(lambda: positions, lambda _counted, answer: self._pretend(db, positions, answer))
+
+    @staticmethod
+    def _pretend(db, positions, answer):
+        positions[:] = [*answer.positions, *answer.lost]
+        return add_up(db, answer)
+
+    def _repeat(self, positions, record):
+        until = time.monotonic() + self.options["seconds"]
+        while True:
+            if self.parent is not None and not parent_is_alive(self.parent.pid):
+                os._exit(0)  # killed: the next run counts
+            counted = positions()
+            answer = self._ask(counted)
+            if answer is None:
+                return
+            try:
+                sums = record(counted, answer)
+            except Overtaken:
+                self.result["more"] = True
+            else:
+                self.result["more"] = answer.more
+                self.result["changed"] |= bool(sums.projects)
+                for name, number in (
+                    ("downloads", sums.downloads),
+                    ("lookups", sums.lookups),
+                    ("lines", answer.lines),
+                    ("garbage", answer.garbage),
+                ):
+                    self.result[name] += number
+            if not self.result["more"] or time.monotonic() > until:
+                return
+
+    def _ask(self, counted):
+        """One visit; None where the log may not be read and the next task tries as root."""
+        answer = self._execute_module(
+            module_name="wheelfleet_downloads",
+            module_args={**self._task.args, "counted": [list(position) for position in counted]},
+            task_vars=self.task_vars,
+        )
+        if answer.get("failed") or answer.get("unreachable"):
+            raise AnsibleError(answer.get("module_stderr") or answer.get("msg") or "it says nothing")
+        if answer.get("unreadable"):
+            if self._connection.become is None:
+                self.result["unreadable"] = True
+                return None
+            raise NotCounted(
+                f"{answer['unreadable']} may not be read there; let Ansible become root (ansible_become), or put the "
+                "user it connects as into the log's group (adm)"
+            )
+        if answer.get("there") is False and self._connection.transport != "local":
+            raise NotCounted(
+                f"there is no {self.options['log']}; playbooks/provision.yml has nginx write it, or set "
+                "webnode_access_log to the file it writes"
+            )
+        return read_answer(answer, time.time())
