@@ -17,16 +17,14 @@ from ansible.utils.display import Display
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.plan.events import events
 from ansible.module_utils.wheelfleet.run.board import read_boards
 from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
 from ansible.module_utils.wheelfleet.run.status import (
-    MOST_EVENTS,
     STATUS,
     STATUS_OPTIONS,
     all_final,
     as_bytes,
+    ask_catalog,
     is_news,
     status_document,
 )
@@ -71,9 +69,9 @@ class ActionModule(ActionBase):
             silent = time.time() - max([started, *(board.at for board in boards)]) > self.options["silence"]
             ended = silent or all_final(boards, self.options["hosts"])
             if ended or time.monotonic() >= due:
-                document = status_document(
-                    boards, run=self.options["run"], now=time.time(), ended=ended, events=self._events()
-                )
+                now = time.time()
+                lately = ask_catalog(self.state_dir / "catalog.sqlite", self.options["run"], now)
+                document = status_document(boards, run=self.options["run"], now=now, ended=ended, lately=lately)
                 if is_news(document, before):
                     if self._write(document):
                         before, pause = document, self.options["interval"]
@@ -83,12 +81,6 @@ class ActionModule(ActionBase):
             if ended:
                 return
             time.sleep(LOOK)
-
-    def _events(self):
-        """What happened to the fleet; nothing where the catalog cannot be read: the builders say so loudly enough."""
-        with contextlib.suppress(CatalogError), Catalog(self.state_dir / "catalog.sqlite") as catalog:
-            return events(catalog.db, self.options["run"], MOST_EVENTS)
-        return []
 
     def _write(self, document):
         """Whether the node has it now. One that has no folder yet has no site to show it on either."""

@@ -35,11 +35,9 @@ from ansible.plugins.callback import CallbackBase
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.plan.events import events
 from ansible.module_utils.wheelfleet.publish.filters import human_duration
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
-from ansible.module_utils.wheelfleet.run.status import MOST_EVENTS, is_news, status_document, write_status
+from ansible.module_utils.wheelfleet.run.status import ask_catalog, is_news, status_document, write_status
 from ansible.module_utils.wheelfleet.run.workers import killed_children
 
 #: Seconds between two drawings.
@@ -186,10 +184,11 @@ class CallbackModule(CallbackBase):
     def _write_status(self, ended):
         run, folder = self.run
         # A status file that cannot be written costs the view and never the run.
-        with contextlib.suppress(OSError, ValueError, CatalogError):
-            with self.reading, Catalog(folder.parents[1] / "catalog.sqlite") as catalog:
-                happened = events(catalog.db, run, MOST_EVENTS)
-            document = status_document(read_boards(folder, run), run=run, now=time.time(), ended=ended, events=happened)
+        with contextlib.suppress(OSError, ValueError):
+            now = time.time()
+            with self.reading:
+                lately = ask_catalog(folder.parents[1] / "catalog.sqlite", run, now)
+            document = status_document(read_boards(folder, run), run=run, now=now, ended=ended, lately=lately)
             if is_news(document, self.shown) and write_status(self.site, document):
                 self.shown = document
 

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .vitals import Vitals
+
 #: The board on which the controller says how far it has read upstream; no inventory host may have such a name.
 CONTROLLER = "(controller)"
 
@@ -46,6 +48,7 @@ class HostBoard:
     note: str = ""
     #: Whether the host does nothing more in this run.
     final: bool = False
+    vitals: Vitals = field(default_factory=Vitals)
 
 
 def post(folder: Path, board: HostBoard) -> None:

@@ -12,10 +12,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from .vitals import VITALS_COMMAND, Vitals, parse_vitals
+
 _RESULT_FILE = re.compile(
     r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)/(?P<name>[A-Za-z0-9][A-Za-z0-9.+!_-]*) (?P<size>[0-9]{1,15})"
 )
 _WAITING = re.compile(r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)\.json")
+#: Bytes; what claims to be more is no disk.
+_LARGEST_DISK = 1 << 60
 
 
 class NoLook(ValueError):
@@ -25,7 +29,8 @@ class NoLook(ValueError):
 @dataclass(frozen=True)
 class Look:
     """What was seen: `worker` (does one live?), attempts being `building` with their seconds so far, `waiting` in the
-    inbox, in the `outbox` with their files' sizes in bytes; `free` bytes on the disk, `clock` in epoch seconds."""
+    inbox, in the `outbox` with their files' sizes in bytes; `free` bytes on the disk, `clock` in epoch seconds; and how
+    the machine is."""
 
     worker: bool
     building: dict[str, float] = field(default_factory=dict)
@@ -33,6 +38,7 @@ class Look:
     outbox: dict[str, dict[str, int]] = field(default_factory=dict)
     free: int = 0
     clock: float = 0.0
+    vitals: Vitals = field(default_factory=Vitals)
 
 
 def look_command(home: str, acknowledged: Iterable[str]) -> str:
@@ -44,7 +50,8 @@ def look_command(home: str, acknowledged: Iterable[str]) -> str:
     return (
         f"cd {shlex.quote(home)} && {{ {forget}"
         "if [ -e worker.lock ] && ! flock -n -s worker.lock true; then echo alive; else echo ended; fi; "
-        "date +%s; stat -f -c '%a %S' .; "
+        "date +%s; stat -f -c '%a %b %S' .; "
+        f"{VITALS_COMMAND}"
         "head -c 100000 status.json 2>/dev/null | tr -d '\\n'; echo; "
         "find inbox -mindepth 1 -maxdepth 1 -type f -printf '%f\\n'; echo outbox:; "
         "find outbox -mindepth 2 -maxdepth 2 -type f ! -path '*/.*' -printf '%P %s\\n'; echo end; }"
@@ -56,14 +63,15 @@ def parse_look(lines: list[str]) -> Look:
 
     Builds could put anything into the folders; what is not named like an assignment or a result is none.
     """
-    if len(lines) < 6 or lines[-1] != "end" or "outbox:" not in lines:
+    if len(lines) < 7 or lines[-1] != "end" or "outbox:" not in lines[5:]:
         raise NoLook(f"the look at it broke off after {lines[-1:]}")
-    worker, clock, space, status, *rest = lines
+    worker, clock, space, machine, status, *rest = lines
     try:
-        free, block = map(int, space.split())
+        free, blocks, block = map(int, space.split())
         seconds = float(clock)
     except ValueError as error:
         raise NoLook(f"the look at it says {clock!r} and {space!r}") from error
+    alive = worker == "alive"
     building = {}
     with suppress(ValueError, TypeError, KeyError):
         building = {str(b["attempt"]): float(b["seconds"]) for b in json.loads(status)["building"]}
@@ -73,7 +81,10 @@ def parse_look(lines: list[str]) -> Look:
     for line in rest[split + 1 : -1]:
         if found := _RESULT_FILE.fullmatch(line):
             outbox.setdefault(found["attempt"], {})[found["name"]] = int(found["size"])
-    return Look(worker == "alive", building if worker == "alive" else {}, waiting, outbox, free * block, seconds)
+    vitals = parse_vitals(machine)
+    if 0 <= free <= blocks and 0 < blocks * block < _LARGEST_DISK:
+        vitals |= {"disk_total": blocks * block, "disk_free": free * block}
+    return Look(alive, building if alive else {}, waiting, outbox, free * block, seconds, vitals)
 
 
 def withdraw_command(home: str, attempts: Iterable[str]) -> str:

@@ -349,6 +349,7 @@ class Shift:
         if self.canary is not None and self.canary_verdict is None:
             trust.go_on_trial(self.catalog, self.host, time.time())
         self._compare_clocks(look)
+        self.board.vitals = {**look.vitals, "at": round(time.time())}
         self._show_building(look)
         return look
 

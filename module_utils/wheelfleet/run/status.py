@@ -8,11 +8,15 @@ ended: who reads `running` with an `at` of some minutes ago should doubt it, for
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..plan.events import Event
+from ..catalog.database import Catalog, CatalogError
+from ..plan.events import Event, events
 from .board import CONTROLLER, HostBoard, expected_end_seconds
 
 STATUS = "status.json"
@@ -21,6 +25,8 @@ SCHEMA = 1
 MOST_EVENTS = 20
 #: Seconds after which a document without news is worth writing again, as a sign of life.
 HEARTBEAT = 30.0
+#: Over so many seconds "done per hour" is counted.
+HOUR = 3600.0
 
 #: The options of M(wheelfleet_status), which its two halves (library/ and action_plugins/) both have to accept.
 STATUS_OPTIONS: dict[str, dict[str, Any]] = {
@@ -34,10 +40,36 @@ STATUS_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True)
+class Lately:
+    """What the catalog adds to the boards: the run's newest events, and how many builds each host finished within the
+    last hour, whichever run they were of."""
+
+    events: Sequence[Event] = ()
+    per_hour: Mapping[str, int] = field(default_factory=dict)
+
+
+def ask_catalog(catalog: Path, run: str, now: float) -> Lately:
+    """Nothing where it cannot be read: the builders say so loudly enough."""
+    with suppress(CatalogError, sqlite3.Error), Catalog(catalog) as opened:
+        finished = opened.db.execute(
+            """
+            SELECT host, (SELECT count(*) FROM attempt a
+                          WHERE a.host = b.host AND a.state = 'done' AND a.finished_at > ?) AS builds
+            FROM builder b
+            """,
+            (now - HOUR,),
+        )
+        per_hour = {row["host"]: row["builds"] for row in finished}
+        return Lately(events(opened.db, run, MOST_EVENTS), per_hour)
+    return Lately()
+
+
 def status_document(
-    boards: Sequence[HostBoard], *, run: str, now: float, ended: bool, events: Sequence[Event] = ()
+    boards: Sequence[HostBoard], *, run: str, now: float, ended: bool, lately: Lately | None = None
 ) -> dict[str, Any]:
     """What the status file says. `ended`: nothing more will be built in this run."""
+    lately = lately or Lately()
     builders = [board for board in boards if board.host != CONTROLLER]
     seconds = None if ended else expected_end_seconds(builders, now)
     return {
@@ -49,14 +81,15 @@ def status_document(
         "failed": sum(board.failed for board in builders),
         "left": max(builders, key=lambda board: board.at).left if builders else 0,
         "expected_end": None if seconds is None else round(now + seconds),
-        "hosts": [_host(board) for board in builders],
+        "hosts": [_host(board, lately.per_hour.get(board.host)) for board in builders],
         "events": [
-            {"at": round(event.at), "host": event.host, "sentence": event.sentence} for event in events[-MOST_EVENTS:]
+            {"at": round(event.at), "host": event.host, "sentence": event.sentence}
+            for event in lately.events[-MOST_EVENTS:]
         ],
     }
 
 
-def _host(board: HostBoard) -> dict[str, Any]:
+def _host(board: HostBoard, per_hour: int | None) -> dict[str, Any]:
     return {
         "host": board.host,
         "state": board.state,
@@ -66,6 +99,8 @@ def _host(board: HostBoard) -> dict[str, Any]:
         ],
         "built": board.built,
         "failed": board.failed,
+        "per_hour": per_hour,
+        "vitals": dict(board.vitals),
     }
 
 
@@ -73,8 +108,13 @@ def is_news(document: dict[str, Any], before: dict[str, Any] | None) -> bool:
     """Whether it is worth writing: something happened, or the last one is getting old."""
     if before is None or document["at"] - before["at"] >= HEARTBEAT:
         return True
-    passing = dict.fromkeys(("at", "expected_end"))
-    return {**document, **passing} != {**before, **passing}
+    return _lasting(document) != _lasting(before)
+
+
+def _lasting(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without what changes by itself."""
+    hosts = [{**host, "per_hour": None, "vitals": None} for host in document["hosts"]]
+    return {**document, "at": None, "expected_end": None, "hosts": hosts}
 
 
 def all_final(boards: Sequence[HostBoard], hosts: Collection[str]) -> bool:

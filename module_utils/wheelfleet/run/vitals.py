@@ -1,0 +1,81 @@
+"""How a builder is: heat, memory, disk, load. Read in shell beside each look, and shown to people.
+
+A host that runs strangers' code says all this: what is not a sensible number is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypedDict
+
+
+class Vitals(TypedDict, total=False):
+    """What is known of a builder; what its system does not tell is not there."""
+
+    #: When it was read, epoch seconds by the controller's clock.
+    at: int
+    #: Of its hottest sensor, in °C.
+    temperature: float
+    #: Bytes; free is what programs can have without anything being swapped out.
+    memory_total: int
+    memory_free: int
+    #: Bytes of the disk on which builds are made; free is what the building user may fill.
+    disk_total: int
+    disk_free: int
+    #: Processes running or waiting to run, on average over 1, 5 and 15 minutes.
+    load: list[float]
+    #: Cores of the machine.
+    cores: int
+
+
+#: Prints one line that `parse_vitals` reads. Builtins of the shell alone, for on a Pi each process takes milliseconds.
+#: Containers and boards without sensors lack some of these files.
+VITALS_COMMAND = (
+    "v=vitals; { "
+    'while read -r k n _; do case $k in MemTotal:) v="$v total=$n";; MemAvailable:) v="$v free=$n"; break;; esac; '
+    "done </proc/meminfo; "
+    'read -r a b c _ </proc/loadavg && v="$v load=$a,$b,$c"; '
+    'read -r n </sys/devices/system/cpu/online && v="$v cores=$n"; '
+    'for z in /sys/class/thermal/thermal_zone*/temp; do read -r n <"$z" && v="$v heat=$n"; done; '
+    '} 2>/dev/null; echo "$v"; '
+)
+
+_NUMBER = re.compile(r"[0-9]{1,12}")
+_HEAT = re.compile(r"-?[0-9]{1,7}")
+_LOAD = re.compile(r"([0-9]{1,6}\.[0-9]{2}),([0-9]{1,6}\.[0-9]{2}),([0-9]{1,6}\.[0-9]{2})")
+_RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
+#: Sensors that are not connected say 0, -273 or 255 °C.
+_COLDEST, _HOTTEST = -40.0, 150.0
+
+
+def parse_vitals(line: str) -> Vitals:
+    """What the line says that can be true."""
+    vitals: Vitals = {}
+    heat = []
+    for word in line.split()[1:]:
+        name, _, value = word.partition("=")
+        if name == "total" and _NUMBER.fullmatch(value):
+            vitals["memory_total"] = int(value) * 1024
+        elif name == "free" and _NUMBER.fullmatch(value):
+            vitals["memory_free"] = int(value) * 1024
+        elif name == "load" and (averages := _LOAD.fullmatch(value)):
+            vitals["load"] = [float(average) for average in averages.groups()]
+        elif name == "cores" and (cores := _cores(value)):
+            vitals["cores"] = cores
+        elif name == "heat" and _HEAT.fullmatch(value):
+            heat.append(int(value) / 1000)
+    if possible := [degrees for degrees in heat if degrees and _COLDEST < degrees < _HOTTEST]:
+        vitals["temperature"] = round(max(possible), 1)
+    return vitals
+
+
+def _cores(ranges: str) -> int:
+    """How many numbers the kernel's list has: `0-3` four, `0,2-3` three; 0 for what is no list."""
+    count = 0
+    for part in ranges.split(","):
+        found = _RANGE.fullmatch(part)
+        if not found:
+            return 0
+        first, last = int(found[1]), int(found[2] or found[1])
+        count += last - first + 1
+    return max(count, 0)
