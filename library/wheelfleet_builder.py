@@ -68,7 +68,9 @@ targets:
       tools: /var/lib/wheelfleet/tools/cpython-311-arm-linux-gnueabihf/bin/python
       interpreter: /usr/bin/python3.11
 facts:
-  description: What the host is, machine, cores, memory in bytes, operating system, and how many builds it runs at once.
+  description:
+    - What the host is, machine, board, cores, memory in bytes, operating system, the versions of its compilers and
+      build tools, and how many builds it runs at once.
   returned: success
   type: dict
 """

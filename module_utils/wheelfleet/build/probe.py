@@ -15,9 +15,15 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
+
+#: Compilers, linker and build tool that most sdists with native code need; each answers `--version`.
+TOOLCHAIN = ("gcc", "ld", "rustc", "cmake")
+#: Letters of a fact that comes from outside, at most.
+LONGEST_FACT = 200
 
 
 class ProbeError(Exception):
@@ -43,6 +49,13 @@ class Host(TypedDict):
     cores: int
     #: Bytes of the machine's memory.
     memory: int
+
+
+class Facts(Host):
+    #: What the machine calls itself: "Raspberry Pi 4 Model B Rev 1.4".
+    board: str | None
+    #: The first line of each tool's `--version`, by command; tools that are not here are left out.
+    toolchain: dict[str, str]
 
 
 class Target(Host):
@@ -104,12 +117,19 @@ def describe_this() -> Target:
         "tags": tags,
         "platform": _platform(tags),
         "libc": libc,
-        **host_facts(),
+        **_host(),
     }
 
 
-def host_facts() -> Host:
-    """What this host is, whichever interpreter runs on it."""
+def host_facts() -> Facts:
+    """What this host is, whichever interpreter runs on it. Nothing of it changes by itself, for changes are recorded.
+
+    It runs the tools of `TOOLCHAIN` (they take as long as the slowest), so it is for once a run, not once a target.
+    """
+    return {**_host(), "board": _board(), "toolchain": _toolchain()}
+
+
+def _host() -> Host:
     return {
         "machine": platform.machine(),
         "os": _system(Path("/etc/os-release")),
@@ -170,6 +190,51 @@ def _system(release: Path) -> System:
     except (OSError, ValueError):
         return {"id": None, "version": None}
     return {"id": facts.get("ID"), "version": facts.get("VERSION_ID")}
+
+
+def _board(
+    places: Sequence[Path] = (Path("/proc/device-tree/model"), Path("/sys/class/dmi/id/product_name")),
+) -> str | None:
+    """The model that the device tree (boards) or the firmware (PCs, virtual machines) states."""
+    for place in places:
+        try:
+            model = place.read_bytes().replace(b"\0", b"").decode("utf-8", "replace").strip()
+        except OSError:
+            continue
+        if model:
+            return model[:LONGEST_FACT]
+    return None
+
+
+def _toolchain(patience: float = 10) -> dict[str, str]:
+    """What each tool says of itself, asked all at once and given `patience` seconds."""
+    asked = {}
+    for tool in TOOLCHAIN:
+        try:
+            asked[tool] = subprocess.Popen(
+                [tool, "--version"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={**os.environ, "LC_ALL": "C"},
+            )
+        except OSError:
+            continue
+    said = {}
+    until = time.monotonic() + patience
+    for tool, process in asked.items():
+        with process:
+            try:
+                # One that used up all patience does not cost the others their answers, which are there by now.
+                answer = process.communicate(timeout=max(1, until - time.monotonic()))[0]
+            except subprocess.TimeoutExpired:
+                process.kill()
+                continue
+        lines = answer.decode("utf-8", "replace").strip().splitlines()
+        if process.returncode == 0 and lines:
+            said[tool] = lines[0].strip()[:LONGEST_FACT]
+    return said
 
 
 def main() -> int:

@@ -57,7 +57,11 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
         UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
             again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, seconds = :seconds,
             normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
-            build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at)
+            build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
+            built_with = json_object(
+                'builder', json((SELECT b.facts FROM builder b WHERE b.host = attempt.host)),
+                'sdist_url', (SELECT f.url FROM upstream_file f
+                              WHERE f.release_id = attempt.release_id AND f.filename = attempt.sdist_filename))
         WHERE id = :id
         """,
         {
