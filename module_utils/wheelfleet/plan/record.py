@@ -31,6 +31,7 @@ def record_page(
     db.execute(
         """
         UPDATE project SET state = :state, display_name = coalesce(:display, display_name), page_digest = :digest,
+            status = :status, status_reason = :reason,
             have_serial = coalesce(:serial, have_serial), want_serial = max(coalesce(want_serial, :serial), :serial),
             etag = :etag, last_modified = :last_modified, read_at = :now, problem = NULL, retry_at = NULL
         WHERE id = :id
@@ -39,6 +40,8 @@ def record_page(
             "state": state,
             "display": page.display_name,
             "digest": page.digest,
+            "status": None if page.status == "active" else page.status,
+            "reason": page.status_reason,
             "serial": page.serial,
             "etag": etag,
             "last_modified": last_modified,
@@ -122,16 +125,8 @@ def record_trouble(db: sqlite3.Connection, project_id: int, sentence: str, retry
 
 
 def mark_changed(db: sqlite3.Connection, project_id: int) -> None:
-    """Judge the project again, and render its pages again if it has any."""
-    db.execute(
-        """
-        UPDATE project SET judged = 0,
-            pages_stale = pages_stale OR EXISTS (
-                SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id)
-        WHERE id = ?
-        """,
-        (project_id,),
-    )
+    """Judge the project again."""
+    db.execute("UPDATE project SET judged = 0 WHERE id = ?", (project_id,))
 
 
 def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | None) -> None:
@@ -163,15 +158,19 @@ def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | N
             "upload_time": file.upload_time,
             "requires_python": file.requires_python,
             "yanked": file.yanked,
+            "metadata_sha256": file.metadata_sha256,
+            "provenance": file.provenance,
         }
         old = known.get(key)
         if old is None:
             db.execute(
                 """
                 INSERT INTO upstream_file
-                    (release_id, filename, kind, url, sha256, size, upload_time, requires_python, yanked)
+                    (release_id, filename, kind, url, sha256, size, upload_time, requires_python, yanked,
+                     metadata_sha256, provenance)
                 VALUES
-                    (:release_id, :filename, :kind, :url, :sha256, :size, :upload_time, :requires_python, :yanked)
+                    (:release_id, :filename, :kind, :url, :sha256, :size, :upload_time, :requires_python, :yanked,
+                     :metadata_sha256, :provenance)
                 """,
                 row,
             )
@@ -179,7 +178,8 @@ def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | N
             db.execute(
                 """
                 UPDATE upstream_file SET url = :url, sha256 = :sha256, size = :size, upload_time = :upload_time,
-                    requires_python = :requires_python, yanked = :yanked
+                    requires_python = :requires_python, yanked = :yanked, metadata_sha256 = :metadata_sha256,
+                    provenance = :provenance
                 WHERE release_id = :release_id AND filename = :filename
                 """,
                 row,

@@ -24,7 +24,8 @@ class UpstreamFile:
     """A file that upstream offers.
 
     `version` is PEP 440 normalised, `url` absolute and without fragment, `size` in bytes, `upload_time` UTC as
-    `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`. `yanked` is None or the reason, which may be empty (PEP 592).
+    `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`. `yanked` is None or the reason, which may be empty (PEP 592). `metadata_sha256` is
+    that of `URL.metadata` (PEP 714), empty when it is offered without a hash. `provenance` is a URL (PEP 740).
     """
 
     filename: str
@@ -36,6 +37,8 @@ class UpstreamFile:
     upload_time: str | None
     requires_python: str | None
     yanked: str | None
+    metadata_sha256: str | None = None
+    provenance: str | None = None
 
 
 class _Unusable(Exception):
@@ -80,7 +83,15 @@ class FileList:
             upload_time=_utc(row.get("upload-time")),
             requires_python=_specifiers(row.get("requires-python")),
             yanked=_yank(filename, row.get("yanked")),
+            metadata_sha256=_metadata(row.get("core-metadata", row.get("dist-info-metadata"))),
+            provenance=self._optional_url(row.get("provenance")),
         )
+
+    def _optional_url(self, link: Any) -> str | None:
+        try:
+            return self._absolute("", link)
+        except _Unusable:
+            return None
 
     def _absolute(self, filename: str, link: Any) -> str:
         if not isinstance(link, str) or not link.strip() or len(link) > _LONGEST_URL:
@@ -109,6 +120,15 @@ def _sha256(filename: str, hashes: Any) -> str | None:
     if not isinstance(stated, str) or not re.fullmatch("[0-9A-Fa-f]{64}", stated):
         raise _Unusable(f"{filename} has a hash that is not a SHA-256.")
     return stated.lower()
+
+
+def _metadata(stated: Any) -> str | None:
+    """The hash of the metadata beside a wheel; "" when it is there without one that we know, None when it is not."""
+    if isinstance(stated, dict):
+        sha256 = stated.get("sha256")
+        known = isinstance(sha256, str) and re.fullmatch("[0-9A-Fa-f]{64}", sha256)
+        return str(sha256).lower() if known else ""
+    return "" if stated is True else None
 
 
 def _yank(filename: str, yanked: Any) -> str | None:

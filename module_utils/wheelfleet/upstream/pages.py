@@ -145,10 +145,19 @@ def _row_of_anchor(anchor: Anchor) -> dict[str, Any]:
         "url": href,
         "hashes": dict(re.findall(r"(?:^|&)(\w+)=([^&]*)", href.partition("#")[2])),
         "requires-python": said.get("data-requires-python"),
+        "core-metadata": _stated_metadata(said.get("data-core-metadata", said.get("data-dist-info-metadata"))),
+        "provenance": said.get("data-provenance"),
     }
     if "data-yanked" in said:
         row["yanked"] = said["data-yanked"] or True
     return row
+
+
+def _stated_metadata(value: str | None) -> Any:
+    """`data-core-metadata` in the form that JSON has: the hashes, or whether there is any (PEP 714)."""
+    if value is None:
+        return False
+    return dict(re.findall(r"(\w+)=(\w+)", value)) or True
 
 
 def _page(files: FileList, *, display_name: str | None, serial: int | None, status: Any, reason: Any) -> ProjectPage:
