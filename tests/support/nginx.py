@@ -1,0 +1,174 @@
+"""The real nginx on loopback, set up by the webnode role's own template, as an ordinary process of the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import pytest
+import urllib3
+
+if TYPE_CHECKING:
+    from typing import Self
+
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "webnode"
+NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+#: What a rendered configuration has where each server of a test has its own.
+LISTEN, ROOT, LOG_FOLDER = "127.0.0.1:9", "/the/published/tree", "/var/log/nginx"
+#: Asked for, in vain, to know that whatever was asked before is in the log.
+BARRIER = "/-nothing-of-this-name-"
+
+
+@cache
+def site_configuration(variables: str = "{}") -> str:
+    """The site's configuration as Ansible renders it, with the role's defaults but for these variables (JSON)."""
+    with tempfile.TemporaryDirectory(prefix="nginx-site-") as folder:
+        rendered = Path(folder, "site.conf")
+        given = {
+            "ansible_python_interpreter": sys.executable,
+            # What the role finds out on the web node.
+            "webnode_ipv6": {"stat": {"exists": False}},
+            "webnode_nginx": {"stderr": "nginx version: nginx/1.18.0"},
+            "webnode_port": LISTEN,
+            "webnode_root": ROOT,
+            **json.loads(variables),
+        }
+        task = f"src={ROLE}/templates/nginx-site.conf.j2 dest={rendered}"
+        command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-i", "localhost,", "-c", "local"]
+        command += ["-m", "ansible.builtin.template", "-a", task]
+        for values in (f"@{ROLE}/defaults/main.yml", f"@{ROLE}/vars/main.yml", json.dumps(given)):
+            command += ["-e", values]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return rendered.read_text()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line of the access log."""
+
+    method: str
+    path: str
+    status: int
+    bytes: int
+    agent: str
+
+
+class NginxSite:
+    """nginx serving a published tree, see `nginx_site`."""
+
+    def __init__(self, site: Path, **variables: object) -> None:
+        self.site = site.resolve()
+        self.variables = variables
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read_from = 0
+
+    def start(self) -> None:
+        if NGINX is None:
+            pytest.skip("nginx is not installed here; on Debian: apt-get install nginx")
+        self.folder = Path(tempfile.mkdtemp(prefix="nginx-"))
+        self.access_log = self.folder / "wheelfleet-access.log"
+        self.error_log = self.folder / "wheelfleet-error.log"
+        try:
+            self._start(NGINX)
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+
+    def _start(self, nginx: str) -> None:
+        # nginx takes the listening socket over, as it does when its program is replaced: the port is surely free, and
+        # a request made before nginx is up waits for it.
+        with socket.create_server(("127.0.0.1", 0), backlog=511) as listening:
+            port = listening.getsockname()[1]
+            self.url = f"http://127.0.0.1:{port}"
+            configuration = self._configure(f"127.0.0.1:{port}")
+            command = [nginx, "-p", str(self.folder), "-c", str(configuration)]
+            tested = subprocess.run([*command, "-q", "-t"], capture_output=True, text=True)
+            assert (tested.returncode, tested.stderr) == (0, ""), tested.stderr
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, "NGINX": f"{listening.fileno()};"},
+                pass_fds=[listening.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def _configure(self, listen: str) -> Path:
+        """Write the site's configuration, and around it what Debian's nginx.conf has around it."""
+        site = site_configuration(json.dumps(self.variables))
+        for common, own in ((LISTEN, listen), (ROOT, str(self.site)), (LOG_FOLDER, str(self.folder))):
+            assert common in site
+            site = site.replace(common, own)
+        (self.folder / "site.conf").write_text(site)
+        folders = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        configuration = self.folder / "nginx.conf"
+        configuration.write_text(
+            "\n".join(
+                [
+                    # One that is started by root would leave root's rights, and could not read the test's files.
+                    "user root;" if os.geteuid() == 0 else "",
+                    "daemon off; worker_processes 1; error_log stderr;",
+                    f"pid {self.folder}/pid;",
+                    "events { worker_connections 512; }",
+                    "http {",
+                    *(f"{name}_temp_path {self.folder}/{name};" for name in folders),
+                    "sendfile on; tcp_nopush on; types_hash_max_size 2048; default_type application/octet-stream;",
+                    f"include {self.folder}/site.conf;",
+                    "}",
+                ]
+            )
+        )
+        return configuration
+
+    def stop(self) -> None:
+        """Return when nginx is gone and its log is complete."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+    def requests(self) -> list[Request]:
+        """What was asked since the last call of this, or of nothing. Whatever was answered is in it."""
+        # There is one worker, and it logs a request before it looks at the next one.
+        with urllib3.PoolManager(retries=False) as client:
+            client.request("GET", self.url + BARRIER)
+        with self.access_log.open("rb") as log:
+            log.seek(self._read_from)
+            lines = log.read().splitlines()
+            self._read_from = log.tell()
+        return [
+            Request(line["method"], line["path"], line["status"], line["bytes"], line["agent"])
+            for line in map(json.loads, lines)
+            if line["path"] != BARRIER
+        ]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+
+def nginx_site(site: Path, **variables: object) -> NginxSite:
+    """nginx over a published tree, to be used in a `with` statement; skips the test where there is no nginx.
+
+    `.url` is its address without a slash at the end, `.access_log` the file it writes as on a web node, `.requests()`
+    that file read. `variables` are the webnode role's, where they shall be others than its defaults.
+    """
+    return NginxSite(site, **variables)
