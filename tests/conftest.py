@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 #: The folders from the quickest to the slowest.
-ORDER = ("unit", "checks", "integration", "fleet", "e2e")
+ORDER = ("unit", "checks", "integration", "conformance", "browser", "fleet", "e2e")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,161 @@
+"""What nginx says beside the bytes: types, policies, how long to keep them; and what is not there."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from tests.support.nginx import NginxSite, nginx_site
+
+V1_JSON = "application/vnd.pypi.simple.v1+json"
+CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+OWN_PARTS = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+PAGE, FOR_EVER = "max-age=60", "public, max-age=31536000, immutable"
+HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+
+#: address → (content type, kept for, policy)
+SERVED = {
+    "/": (HTML, PAGE, OWN_PARTS),
+    "/search/": (HTML, PAGE, OWN_PARTS),
+    "/search/names/0.json": ("application/json", PAGE, OWN_PARTS),
+    "/project/demo/": (HTML, PAGE, OWN_PARTS),
+    "/project/demo/page-2.html": (HTML, PAGE, OWN_PARTS),
+    "/project/demo/json": ("application/json", PAGE, CLOSED),
+    "/project/demo/badge.svg": ("image/svg+xml", PAGE, CLOSED),
+    "/provenance/demo/demo-1.0-py3-none-any.whl.json": ("application/json", PAGE, OWN_PARTS),
+    "/logs/demo/demo-1.0-00.html": (HTML, PAGE, OWN_PARTS),
+    "/logs/demo/demo-1.0-00.log.gz": (TEXT, FOR_EVER, CLOSED),
+    "/assets/style.css": ("text/css; charset=utf-8", PAGE, OWN_PARTS),
+    "/assets/search.js": ("text/javascript; charset=utf-8", PAGE, OWN_PARTS),
+    "/assets/logo.svg": ("image/svg+xml", PAGE, CLOSED),
+    "/feed.atom": ("application/atom+xml; charset=utf-8", PAGE, OWN_PARTS),
+    "/sitemap.xml": ("application/xml; charset=utf-8", PAGE, OWN_PARTS),
+    "/sitemaps/1.xml": ("application/xml; charset=utf-8", PAGE, OWN_PARTS),
+    "/robots.txt": (TEXT, PAGE, OWN_PARTS),
+    "/report/report.json": ("application/json", PAGE, OWN_PARTS),
+    "/status.json": ("application/json", "no-cache", CLOSED),
+    "/simple/": ("text/html", PAGE, CLOSED),
+    "/simple/demo/": ("text/html", PAGE, CLOSED),
+    "/simple/demo/index.html": ("text/html", PAGE, CLOSED),
+    "/simple/demo/index.json": (V1_JSON, PAGE, CLOSED),
+    "/files/demo/demo-1.0-py3-none-any.whl": ("application/octet-stream", FOR_EVER, CLOSED),
+    "/files/demo/demo-1.0-py3-none-any.whl.metadata": (TEXT, FOR_EVER, CLOSED),
+}
+
+
+def body_of(address: str) -> bytes:
+    """The bytes behind an address: of each file others, and enough of them to be worth compressing."""
+    return f"{address.removesuffix('index.html')} ä\n".encode() * 200
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree with a file of every kind the site has."""
+    site = tmp_path_factory.mktemp("tree") / "site"
+    for address in [*SERVED, "/404.html", "/files/demo/.hidden", "/.publishing/1"]:
+        path = site / address.lstrip("/")
+        if address.endswith("/"):
+            path /= "index.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = body_of(address)
+        path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    return site
+
+
+@pytest.fixture(scope="module")
+def nginx(site: Path) -> Iterator[NginxSite]:
+    with nginx_site(site) as nginx:
+        yield nginx
+
+
+def ask(nginx: NginxSite, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
+    """One request, its answer as it is. `headers` have `_` for `-`."""
+    sent = {"Accept-Encoding": "identity", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return urllib3.request("GET", nginx.url + path, headers=sent, redirect=False, decode_content=False, retries=False)
+
+
+@pytest.mark.parametrize("address", SERVED)
+def test_everything_has_its_type_its_age_and_its_policy(nginx: NginxSite, address: str) -> None:
+    answer = ask(nginx, address)
+    assert (answer.status, answer.data) == (200, body_of(address))
+    told = tuple(answer.headers[name] for name in ("Content-Type", "Cache-Control", "Content-Security-Policy"))
+    assert told == SERVED[address]
+    varies = "Accept, Accept-Encoding" if address.startswith("/simple/") else "Accept-Encoding"
+    assert answer.headers.getlist("Vary") == [varies]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("address", [address for address in SERVED if not address.startswith("/files/")])
+def test_it_comes_compressed_for_whoever_understands_that_and_is_not_sent_twice(nginx: NginxSite, address: str) -> None:
+    answer = ask(nginx, address, Accept_Encoding="gzip")
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answer.data) == body_of(address)
+    for coding in ("gzip", "identity"):
+        tag = ask(nginx, address, Accept_Encoding=coding).headers["ETag"]
+        again = ask(nginx, address, Accept_Encoding=coding, If_None_Match=tag)
+        assert (again.status, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["simple/index.html", "simple/demo/index.json", "assets/style.css", "assets/search.js", "search/names/0.json"],
+)
+def test_what_was_compressed_beforehand_is_sent_as_it_is(nginx: NginxSite, site: Path, file: str) -> None:
+    beside = site / f"{file}.gz"
+    packed = gzip.compress(b"packed beforehand", mtime=0)
+    beside.write_bytes(packed)
+    try:
+        accept = V1_JSON if file.startswith("simple/") and file.endswith("json") else "*/*"
+        address = "/" + re.sub(r"index\.(html|json)$", "", file)
+        assert ask(nginx, address, Accept=accept, Accept_Encoding="gzip").data == packed
+        assert ask(nginx, address, Accept=accept).data == body_of(f"/{file}" if accept == V1_JSON else address)
+    finally:
+        beside.unlink()
+
+
+@pytest.mark.parametrize(
+    "address", ["/missing", "/project/missing/", "/logs/demo/missing.html", "/search/missing.json"]
+)
+def test_people_are_given_the_page_for_what_is_not_there(nginx: NginxSite, address: str) -> None:
+    answer = ask(nginx, address)
+    assert (answer.status, answer.data, answer.headers["Content-Type"]) == (404, body_of("/404.html"), HTML)
+    assert answer.headers["Content-Security-Policy"] == OWN_PARTS
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/simple/missing/", "/simple/Demo/", "/simple/demo/missing", "/simple/missing/index.json", "/files/",
+        "/files/demo/", "/files/demo/demo-9-py3-none-any.whl", "/files/demo/demo-9-py3-none-any.whl.metadata",
+        "/project/missing/json", "/project/missing/badge.svg", "/logs/demo/missing.log.gz", "/404.html",
+        "/files/demo/.hidden", "/.publishing/1", "/%2epublishing/1", "/-html/simple/index.html",
+    ],
+)  # fmt: skip
+def test_programs_are_given_a_word(nginx: NginxSite, address: str) -> None:
+    answer = ask(nginx, address, Accept=V1_JSON)
+    assert (answer.status, answer.data) == (404, b"Nothing has this address.\n")
+    assert answer.headers["Content-Type"] == "text/plain"
+    # It may be published in a minute.
+    assert answer.headers["Cache-Control"] == PAGE
+
+
+@pytest.mark.parametrize("address", ["/simple/demo", "/project/demo", "/search", "/simple", "/project/demo?x=1"])
+def test_a_folder_without_its_slash_is_redirected_by_path_alone(nginx: NginxSite, address: str) -> None:
+    path, mark, query = address.partition("?")
+    answer = ask(nginx, address)
+    assert (answer.status, answer.headers["Location"]) == (301, f"{path}/{mark}{query}")
+
+
+def test_what_is_not_there_is_no_news_to_the_operator(nginx: NginxSite) -> None:
+    ask(nginx, "/simple/missing/")
+    nginx.requests()
+    assert nginx.error_log.read_text() == ""
