@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: wheelfleet_publish
 short_description: Render the pages of what changed
 description:
-  - Writes the index and the report from the catalog and the admitted files, page by page, each by one rename. Files
+  - Writes the index, and the pages people read, from the catalog and the admitted files, each by one rename. Files
     come before the pages that name them, pages before the lists that name those; deletions go the other way round.
 attributes:
   check_mode:
@@ -37,6 +37,27 @@ options:
     description: Where people reach the site. Empty means its path.
     type: str
     default: ''
+  title:
+    description: What the site calls itself.
+    type: str
+    default: wheelfleet
+  index_view:
+    description:
+      - What the pages of the index list. V(own) is the fleet's wheels; with V(full) the pages of projects the fleet has
+        wheels of also list what upstream has, by upstream's own addresses, so that the index can be used alone.
+    type: str
+    choices: [own, full]
+    default: own
+  people:
+    description: Whether the pages that people read are made besides the index.
+    type: bool
+    default: true
+  grace_days:
+    description:
+      - For how many days the files of a release that upstream has deleted stay on the disk, on no page. V(-1) is for
+        ever.
+    type: float
+    default: 30
   everything:
     description: Whether to render all pages again instead of those whose project changed.
     type: bool
@@ -73,8 +94,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.publish.report import install_line, known_summary_lines
-from ansible.module_utils.wheelfleet.publish.site import PublishError, publish_site
+from ansible.module_utils.wheelfleet.publish.renderer import PublishError, SiteFacts
+from ansible.module_utils.wheelfleet.publish.report import install_line, summary_lines
+from ansible.module_utils.wheelfleet.publish.site import Settings, publish_site
 
 
 def main() -> None:
@@ -85,6 +107,10 @@ def main() -> None:
             "site_dir": {"type": "path"},
             "templates": {"type": "list", "elements": "path", "required": True},
             "url": {"type": "str", "default": ""},
+            "title": {"type": "str", "default": "wheelfleet"},
+            "index_view": {"type": "str", "choices": ["own", "full"], "default": "own"},
+            "people": {"type": "bool", "default": True},
+            "grace_days": {"type": "float", "default": 30},
             "everything": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -105,13 +131,18 @@ def main() -> None:
                 logs_dir=state_dir / "logs",
                 site_dir=site_dir,
                 template_dirs=[Path(path) for path in p["templates"]],
+                settings=Settings(
+                    SiteFacts(p["url"].rstrip("/"), p["title"], p["index_view"]),
+                    people=p["people"],
+                    grace_seconds=p["grace_days"] * 86400 if p["grace_days"] >= 0 else None,
+                ),
                 everything=p["everything"],
                 dry_run=module.check_mode,
             )
-            # Check mode shows the plan instead, and may not write what it sums up.
-            lines = [] if module.check_mode else known_summary_lines(catalog, p["run"])
-            report = f"Everything in scope, why it was built or not, and the logs: {site_url}/report/index.html"
-            summary = [*lines, report, install_line(catalog, index_url)]
+            # Check mode shows the plan instead.
+            lines = [] if module.check_mode else summary_lines(catalog.db, p["run"])
+            about = f"What was built, what was not and why, and the logs: {site_url}/index.html" if p["people"] else ""
+            summary = [*lines, about, install_line(catalog.db, index_url)]
     except (CatalogError, PublishError) as error:
         module.fail_json(msg=str(error))
     for problem in published.problems[:20]:

@@ -85,7 +85,7 @@ def test_what_did_not_exist_before_is_installed_over_http_and_works(mixed: Opera
 
 def test_the_run_ends_with_a_line_that_installs_when_pasted(mixed: Operator, tmp_path: Path):
     run = mixed.build()
-    assert run.lines(f"{mixed.site.resolve().as_uri()}/report/index.html$")
+    assert run.lines(f"{mixed.site.resolve().as_uri()}/index.html$")
     (line,) = run.lines(r"^pip install --index-url ")
     done = subprocess.run(
         [sys.executable, "-m", *line.split(), "--target", str(tmp_path / "env")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import itertools
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
-from wheelfleet.catalog.database import Catalog
+from wheelfleet.catalog.database import Catalog, rehearsal
 from wheelfleet.publish.journal import JOURNAL
-from wheelfleet.publish.site import Published, publish_site
+from wheelfleet.publish.renderer import SiteFacts
+from wheelfleet.publish.site import MARKER, Published, Settings, publish_site
 
 from tests.support.wheels import wheel_file
 
@@ -31,6 +33,8 @@ class ControllerState:
     """
 
     root: Path
+    #: When what is added next happens, epoch seconds; attempts end some seconds later, each at a time of its own.
+    at: float = EPOCH
     catalog: Catalog = field(init=False)
     _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -69,17 +73,24 @@ class ControllerState:
         dry_run: bool = False,
         site: Path | None = None,
         overrides: Sequence[Path] = (),
+        url: str = "",
+        index_view: str = "own",
+        people: bool = True,
+        grace_seconds: float | None = None,
+        processes: int = 0,
     ) -> Published:
         """Publish as a run does."""
-        return publish_site(
-            self.catalog,
-            files_dir=self.files_dir,
-            logs_dir=self.logs_dir,
-            site_dir=site or self.site,
-            template_dirs=[*overrides, TEMPLATES],
-            everything=everything,
-            dry_run=dry_run,
-        )
+        with rehearsal(self.root / "catalog.sqlite") if dry_run else contextlib.nullcontext(self.catalog) as catalog:
+            return publish_site(
+                catalog,
+                files_dir=self.files_dir,
+                logs_dir=self.logs_dir,
+                site_dir=site or self.site,
+                template_dirs=[*overrides, TEMPLATES],
+                settings=Settings(SiteFacts(url, index_view=index_view), people, grace_seconds, processes),
+                everything=everything,
+                dry_run=dry_run,
+            )
 
     def execute(self, statement: str, *values: object) -> int:
         """One change; returns the id of the row inserted."""
@@ -90,14 +101,14 @@ class ControllerState:
         """The first column of the first row of an answer."""
         return self.catalog.db.execute(question, values).fetchone()[0]
 
-    def target(self, name: str = TARGET) -> int:
+    def target(self, name: str = TARGET, *, tags: Sequence[str] = (), python_version: str = "3.11") -> int:
         return self._known("target", "name", name) or self.execute(
             """
             INSERT INTO target (name, python_version, implementation, platform, preference, tags)
-            VALUES (?, '3.11', 'cpython', 'linux_aarch64', 1, '[]')
+            VALUES (?, ?, 'cpython', 'linux_aarch64', 1, ?)
             """,
-            name,
-        )
+            name, python_version, json.dumps(list(tags)),
+        )  # fmt: skip
 
     def project(
         self,
@@ -126,12 +137,17 @@ class ControllerState:
             self.upstream_file(release, f"{canonicalize_name(name).replace('-', '_')}-{version}.tar.gz", yanked=yanked)
         return release
 
-    def upstream_file(self, release: int, filename: str, *, yanked: str | None = None) -> int:
-        kind = "wheel" if filename.endswith(".whl") else "sdist"
-        return self.execute(
-            "INSERT INTO upstream_file (release_id, filename, kind, url, yanked) VALUES (?, ?, ?, ?, ?)",
-            release, filename, kind, f"/files/{filename}", yanked,
-        )  # fmt: skip
+    def upstream_file(self, release: int, filename: str, **said: str | int | None) -> int:
+        """A file on upstream's page; what the page says of it by the catalog's columns."""
+        row = {
+            "release_id": release,
+            "filename": filename,
+            "kind": "wheel" if filename.endswith(".whl") else "sdist",
+            "url": f"/files/{filename}",
+            **said,
+        }
+        names = ", ".join(row)
+        return self.execute(f"INSERT INTO upstream_file ({names}) VALUES ({', '.join('?' * len(row))})", *row.values())
 
     def want(
         self,
@@ -182,8 +198,8 @@ class ControllerState:
                                  seconds, log)
             VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            attempt, run, host, self.release(name, version), self.target(target), state, EPOCH,
-            EPOCH + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks, sentence,
+            attempt, run, host, self.release(name, version), self.target(target), state, self.at,
+            self.at + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks, sentence,
             evidence, remedy, seconds if state == "done" else None, path,
         )  # fmt: skip
         return attempt
@@ -195,6 +211,7 @@ class ControllerState:
         tag: str = "py3-none-any",
         *,
         build: str | None = None,
+        summary: str | None = None,
         requires_python: str | None = None,
         requires_dist: Sequence[str] = (),
         serves: Sequence[str] = (),
@@ -206,6 +223,7 @@ class ControllerState:
             version,
             tag,
             build=build,
+            summary=summary,
             requires_python=requires_python,
             requires_dist=requires_dist,
             files=None if source is None else {f"{canonicalize_name(name).replace('-', '_')}.py": source},
@@ -226,13 +244,9 @@ class ControllerState:
                 """,
                 (
                     release, attempt, artifact.filename, artifact.sha256, artifact.size,
-                    hashlib.sha256(artifact.metadata).hexdigest(), requires_python, json.dumps(tags), EPOCH + 0.25,
+                    hashlib.sha256(artifact.metadata).hexdigest(), requires_python, json.dumps(tags), self.at + 0.25,
                 ),
             ).lastrowid  # fmt: skip
-            db.execute(
-                "UPDATE project SET pages_stale = 1 WHERE id = (SELECT project_id FROM release WHERE id = ?)",
-                (release,),
-            )
         for target in serves:
             self.execute(
                 "INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?)",
@@ -257,6 +271,6 @@ class ControllerState:
 
 
 def site_bytes(site: Path) -> dict[str, bytes]:
-    """Every file of a site with its bytes; its journal, which says how it came about, is no part of it."""
-    files = (path for path in sorted(site.rglob("*")) if path.is_file() and path.name != JOURNAL)
+    """Every file of a site with its bytes; journal and marker, which say how it came about, are no part of it."""
+    files = (path for path in sorted(site.rglob("*")) if path.is_file() and path.name not in (JOURNAL, MARKER))
     return {str(path.relative_to(site)): path.read_bytes() for path in files}

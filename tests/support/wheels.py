@@ -48,6 +48,7 @@ def wheel_file(
     tag: str = "py3-none-any",
     *,
     build: str | None = None,
+    summary: str | None = None,
     requires_python: str | None = None,
     requires_dist: Sequence[str] = (),
     extras: Sequence[str] = (),
@@ -74,6 +75,7 @@ def wheel_file(
         requires_python=requires_python,
         requires_dist=requires_dist,
         extras=extras,
+        fields=None if summary is None else {"Summary": summary},
     )
     entries = _as_bytes(files if files is not None else {f"{module}.py": f"__version__ = {version!r}\n"})
     entries[f"{dist_info}/METADATA"] = metadata

@@ -190,7 +190,8 @@ def _record_wheel(db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWh
         INSERT INTO wheel
             (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, tags, added_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (filename) DO NOTHING
+        ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
+            attempt_id = excluded.attempt_id WHERE removed_at IS NOT NULL
         """,
         (
             attempt["release_id"],
@@ -205,4 +206,3 @@ def _record_wheel(db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWh
         ),
     )
     serve_targets(db, attempt["project_id"], offered_targets(db))
-    db.execute("UPDATE project SET pages_stale = 1 WHERE id = ?", (attempt["project_id"],))

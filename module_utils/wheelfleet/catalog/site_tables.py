@@ -11,15 +11,18 @@ Days are days since the epoch, hours hours since the epoch, both UTC.
 from __future__ import annotations
 
 _COLUMNS = """
-    ALTER TABLE project ADD COLUMN status TEXT;            -- PEP 792: 'archived', 'deprecated', 'quarantined'; NULL: active
+    ALTER TABLE project ADD COLUMN status TEXT;            -- PEP 792; NULL: active
     ALTER TABLE project ADD COLUMN status_reason TEXT;
-    ALTER TABLE upstream_file ADD COLUMN metadata_sha256 TEXT;  -- PEP 714; '': offered without a hash, NULL: not offered
+    ALTER TABLE upstream_file ADD COLUMN metadata_sha256 TEXT;  -- PEP 714; '': without a hash, NULL: not offered
     ALTER TABLE upstream_file ADD COLUMN provenance TEXT;  -- PEP 740: its URL
     -- What is new in these columns is read with the next look at each page.
     UPDATE project SET etag = NULL, last_modified = NULL, page_digest = NULL;
     ALTER TABLE release ADD COLUMN gone_at REAL;           -- since when upstream lists no file of it
+    UPDATE release SET gone_at = CAST(strftime('%s', 'now') AS REAL)
+        WHERE NOT EXISTS (SELECT 1 FROM upstream_file WHERE release_id = release.id);
+    CREATE INDEX release_gone ON release (gone_at) WHERE gone_at IS NOT NULL;
     ALTER TABLE wheel ADD COLUMN removed_at REAL;          -- its bytes are gone, its name is never given again
-    ALTER TABLE attempt ADD COLUMN built_with TEXT;        -- JSON: the builder's facts (OS, board, toolchain) at that time
+    ALTER TABLE attempt ADD COLUMN built_with TEXT;        -- JSON: the builder's facts, the sdist's URL
 """
 
 _TABLES = """
@@ -33,7 +36,7 @@ _TABLES = """
         at REAL NOT NULL DEFAULT 0,    -- when the attempt behind it ended; 0: there is none
         PRIMARY KEY (release_id, target_id)
     ) WITHOUT ROWID;
-    CREATE INDEX shown_project ON shown (project_id);
+    CREATE INDEX shown_project ON shown (project_id, class, at);
     CREATE INDEX shown_status ON shown (status, at);
 
     -- Each project that has a page for people, with what lists of projects say of it.
@@ -43,9 +46,12 @@ _TABLES = """
         display_name TEXT NOT NULL,
         summary TEXT NOT NULL DEFAULT '',
         status TEXT NOT NULL,          -- of all its releases the one that matters most (publish/tally.py)
+        as_a_whole TEXT,               -- status of the project itself, where its releases do not tell all
         listed INTEGER NOT NULL        -- whether simple/ has a page of it
     );
     CREATE INDEX page_listed ON page (name) WHERE listed;
+    CREATE INDEX page_best ON page (status, length(name), name);
+    CREATE INDEX page_as_a_whole ON page (as_a_whole, name) WHERE as_a_whole IS NOT NULL;
 
     -- The words of a project's name, for search: 'python-dateutil' is found by 'python-dateutil' and by 'dateutil'.
     CREATE TABLE search_word (
@@ -111,19 +117,22 @@ _TABLES = """
         PRIMARY KEY (kind, key, day)
     ) WITHOUT ROWID;
 
-    -- How far each log file of each web node was counted. A file is known by a hash of its first line.
+    -- How far each log file of each web node was counted. A file is known by its beginning and by what stands before
+    -- the place reached (usage/rotation.py).
     CREATE TABLE log_position (
         host TEXT NOT NULL,
         head TEXT NOT NULL,
         offset INTEGER NOT NULL,
-        at REAL NOT NULL,              -- when it was last read
+        at REAL NOT NULL,              -- of the newest line counted
         PRIMARY KEY (host, head)
     ) WITHOUT ROWID;
 
     -- Counters, kept by the triggers below. kind, key:
     --   status, a status of `shown`: rows           page, a status of `page`: projects        listed, '': projects
+    --   as-a-whole, a status of `page.as_a_whole`: projects
     --   wheels, '' and bytes, '': our wheels        target-wheels, target-bytes by target id: those that serve it
     --   class-builds, class-projects, class-lookups by failure class
+    --   host-builds, host-built, host-seconds by host; unknown-names by day (usage/record.py)
     --   outcome, built/failed/refused: builds ever  build-seconds, '': their time
     --   downloads, '' and saved-seconds, ''
     CREATE TABLE total (kind TEXT NOT NULL, key TEXT NOT NULL, value NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
@@ -188,7 +197,32 @@ def _stale_triggers() -> str:
             "UPDATE project SET pages_stale = 1 WHERE id = NEW.id AND pages_stale <> 1;",
         )
     )
+    # Whether anybody offers its target is said of what waits.
+    for event, row in (("INSERT", "NEW"), ("DELETE", "OLD")):
+        triggers.append(
+            _trigger(
+                f"stale_offer_{event.lower()}",
+                f"{event} ON offer",
+                "UPDATE project SET pages_stale = 1 WHERE pages_stale <> 1 AND id IN (SELECT project_id FROM shown "
+                f"WHERE status = 'waiting' AND target_id = {row}.target_id);",
+                when=f"NOT EXISTS (SELECT 1 FROM offer WHERE target_id = {row}.target_id AND host <> {row}.host)",
+            )
+        )
     return "".join(triggers)
+
+
+def _gone_triggers() -> str:
+    """Since when a release has no file upstream: by the clock of the controller, whose database this is."""
+    return _trigger(
+        "gone_upstream_file_delete",
+        "DELETE ON upstream_file",
+        "UPDATE release SET gone_at = CAST(strftime('%s', 'now') AS REAL) WHERE id = OLD.release_id "
+        "AND NOT EXISTS (SELECT 1 FROM upstream_file WHERE release_id = OLD.release_id);",
+    ) + _trigger(
+        "gone_upstream_file_insert",
+        "INSERT ON upstream_file",
+        "UPDATE release SET gone_at = NULL WHERE id = NEW.release_id AND gone_at IS NOT NULL;",
+    )
 
 
 def _shown_triggers() -> str:
@@ -247,12 +281,20 @@ def _shown_triggers() -> str:
 
 def _page_triggers() -> str:
     def news(row: str) -> str:
-        return f"INSERT OR IGNORE INTO page_news (name) VALUES ({row}.name);"
+        # Not OR IGNORE: the conflict policy of the statement that fires a trigger stands above the trigger's own.
+        return (
+            f"INSERT INTO page_news (name) SELECT {row}.name "
+            f"WHERE NOT EXISTS (SELECT 1 FROM page_news WHERE name = {row}.name);"
+        )
 
     def counts(row: str, sign: str) -> list[str]:
-        return [_count("page", f"{row}.status", f"{sign}1"), _count("listed", "''", f"{sign}{row}.listed")]
+        return [
+            _count("page", f"{row}.status", f"{sign}1"),
+            _count("listed", "''", f"{sign}{row}.listed"),
+            _count("as-a-whole", f"coalesce({row}.as_a_whole, '')", f"{sign}1"),
+        ]
 
-    said = ("display_name", "summary", "status", "listed")
+    said = ("display_name", "summary", "status", "as_a_whole", "listed")
     return "".join(
         [
             _trigger("page_insert", "INSERT ON page", *counts("NEW", ""), news("NEW")),
@@ -295,6 +337,12 @@ def _wheel_triggers() -> str:
                 *counts("OLD", "-"),
                 when="OLD.removed_at IS NULL AND NEW.removed_at IS NOT NULL",
             ),
+            _trigger(
+                "wheel_returned",
+                "UPDATE OF removed_at ON wheel",
+                *counts("NEW", ""),
+                when="OLD.removed_at IS NOT NULL AND NEW.removed_at IS NULL",
+            ),
             _trigger("serves_insert", "INSERT ON serves", *served("NEW", "")),
             _trigger("serves_delete", "DELETE ON serves", *served("OLD", "-")),
         ]
@@ -311,6 +359,9 @@ def _history_triggers() -> str:
         ended,
         _count("outcome", "NEW.outcome", "1"),
         _count("build-seconds", "''", "coalesce(NEW.seconds, 0)"),
+        _count("host-builds", "NEW.host", "1"),
+        _count("host-built", "NEW.host", "NEW.outcome = 'built'"),
+        _count("host-seconds", "NEW.host", "coalesce(NEW.seconds, 0)"),
     ]
     is_done = "NEW.state = 'done' AND NEW.outcome IS NOT NULL AND NEW.finished_at IS NOT NULL"
     in_total = "ON CONFLICT (name) DO UPDATE SET downloads = downloads + excluded.downloads, lookups = lookups + excluded.lookups, saved_seconds = saved_seconds + excluded.saved_seconds;"  # noqa: E501
@@ -318,6 +369,7 @@ def _history_triggers() -> str:
         "UPDATE blocked SET lookups = NEW.lookups WHERE project_id = (SELECT id FROM project WHERE name = NEW.name) "
         "AND lookups <> NEW.lookups;"
     )
+    downloaded = "UPDATE project SET pages_stale = 1 WHERE name = NEW.name AND pages_stale <> 1;"
     changed = "UPDATE meta SET value = value + 1 WHERE key = 'report_changes';"
     return "".join(
         [
@@ -345,8 +397,14 @@ def _history_triggers() -> str:
                 _count("downloads", "''", "NEW.downloads - OLD.downloads"),
                 _count("saved-seconds", "''", "NEW.saved_seconds - OLD.saved_seconds"),
             ),
-            _trigger("use_total_insert", "INSERT ON use_total", asked_for),
+            _trigger("use_total_insert", "INSERT ON use_total", asked_for, downloaded),
             _trigger("use_total_update", "UPDATE ON use_total", asked_for),
+            _trigger(
+                "use_total_downloads",
+                "UPDATE OF downloads ON use_total",
+                downloaded,
+                when=_differ("downloads"),
+            ),
             _trigger("report_use_total_insert", "INSERT ON use_total", changed),
             _trigger("report_use_total_update", "UPDATE ON use_total", changed),
         ]
@@ -358,6 +416,10 @@ _BACKFILL = """
         SELECT CAST(finished_at / 86400 AS INTEGER), host, outcome, count(*), coalesce(sum(seconds), 0) FROM attempt
         WHERE state = 'done' AND outcome IS NOT NULL AND finished_at IS NOT NULL GROUP BY 1, 2, 3;
     INSERT INTO total (kind, key, value) SELECT 'outcome', outcome, sum(builds) FROM build_day GROUP BY outcome;
+    INSERT INTO total (kind, key, value) SELECT 'host-builds', host, sum(builds) FROM build_day GROUP BY host;
+    INSERT INTO total (kind, key, value)
+        SELECT 'host-built', host, sum(iif(outcome = 'built', builds, 0)) FROM build_day GROUP BY host;
+    INSERT INTO total (kind, key, value) SELECT 'host-seconds', host, sum(seconds) FROM build_day GROUP BY host;
     INSERT INTO total (kind, key, value) SELECT 'build-seconds', '', coalesce(sum(seconds), 0) FROM build_day;
     INSERT INTO total (kind, key, value) SELECT 'wheels', '', count(*) FROM wheel;
     INSERT INTO total (kind, key, value) SELECT 'bytes', '', coalesce(sum(size), 0) FROM wheel;
@@ -372,6 +434,7 @@ SITE_TABLES = (
     + _TABLES
     + _BACKFILL
     + _stale_triggers()
+    + _gone_triggers()
     + _shown_triggers()
     + _page_triggers()
     + _wheel_triggers()

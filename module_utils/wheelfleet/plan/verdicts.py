@@ -80,7 +80,7 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
     wheels = db.execute(
         """
         SELECT w.id, w.release_id, w.tags, w.requires_python FROM release r JOIN wheel w ON w.release_id = r.id
-        WHERE r.project_id = ?
+        WHERE r.project_id = ? AND w.removed_at IS NULL
         """,
         (project_id,),
     ).fetchall()
@@ -92,7 +92,9 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
             )
             key = (wheel["release_id"], target.id, wheel["id"])
             if serves:
-                db.execute("INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", key)
+                db.execute(
+                    "INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", key
+                )
             else:
                 db.execute("DELETE FROM serves WHERE release_id = ? AND target_id = ? AND wheel_id = ?", key)
 

@@ -27,6 +27,7 @@ from typing import IO, Any, Protocol
 
 from ..run.status import STATUS
 from .journal import Journal, Position
+from .layout import FILES, LISTS, PAGES
 from .site import MARKER as SITE_MARKER
 
 #: On the node, below the site.
@@ -35,10 +36,6 @@ MARKER = ".wheelfleet-mirror.json"
 PARTIAL = ".wheelfleet-partial"
 #: Below the site, on the controller: which nodes are being mirrored to.
 LOCKS = ".wheelfleet-mirrors"
-
-
-FILES = ("files", "logs")
-PAGES = "simple"
 
 #: The options of M(wheelfleet_mirror), which its two halves (library/ and action_plugins/) both have to accept.
 MIRROR_OPTIONS: dict[str, dict[str, Any]] = {
@@ -91,25 +88,42 @@ class Mirrored:
 @dataclass(frozen=True)
 class Stage:
     """One rsync: what it may touch, either `paths`, or whatever passes `filters`. `settle`: what it sent has to be on
-    the node's disk before the next one."""
+    the node's disk before the next one. `checksum`: bytes are compared, for a list of a site made anew may have the
+    size, and the time in seconds, of the one before."""
 
     paths: tuple[str, ...] | None = None
     filters: tuple[str, ...] = ()
     removes: bool = False
     settle: bool = False
+    checksum: bool = False
 
 
 #: A line of rsync's for a file sent or anything deleted (folders come along with their files).
 _CHANGE = re.compile(r"^(?:[<>ch.]f\S{9}|\*deleting  ) (.+)$", re.MULTILINE)
 
+
 #: Everything, in order, but for the status file, which comes live by another way (run/status.py). Removals stay
 #: inside the site's own folders: what else lies beside them may be somebody's.
+def _only(folders: Sequence[str]) -> tuple[str, ...]:
+    return (*(f"--include=/{name}/***" for name in folders), "--exclude=*")
+
+
 EVERYTHING = (
-    Stage(filters=("--include=/files/***", "--include=/logs/***", "--exclude=*"), settle=True),
-    Stage(filters=("--include=/simple/", "--include=/simple/*/***", "--exclude=*")),
-    Stage(filters=("--exclude=/.*", *(f"--exclude=/{name}" for name in (*FILES, STATUS)), "--exclude=/simple/*/")),
-    Stage(filters=("--include=/simple/***", "--include=/report/***", "--exclude=*"), removes=True),
-    Stage(filters=("--include=/files/***", "--include=/logs/***", "--exclude=*"), removes=True),
+    Stage(filters=_only(FILES), settle=True),
+    Stage(
+        filters=(*(f"--include=/{name}/{each}" for name in PAGES for each in ("", "*/***")), "--exclude=*"),
+    ),
+    Stage(
+        filters=(
+            "--exclude=/.*",
+            *(f"--exclude=/{name}" for name in (*FILES, STATUS)),
+            *(f"--exclude=/{name}/*/" for name in PAGES),
+        ),
+        checksum=True,
+    ),
+    Stage(filters=_only(LISTS), removes=True),
+    Stage(filters=_only(PAGES), removes=True),
+    Stage(filters=_only(FILES), removes=True),
 )
 
 
@@ -118,15 +132,15 @@ def stages_for(site: Path, changed: Sequence[str]) -> list[Stage]:
     files: list[str] = []
     pages: list[str] = []
     lists: list[str] = []
-    pages_to_remove: set[str] = set()
-    files_to_remove: set[str] = set()
+    to_remove: dict[str, set[str]] = {"lists": set(), "pages": set(), "files": set()}
     for path in changed:
         first, *rest = path.split("/")
         if not (site / path).exists():
-            (files_to_remove if first in FILES else pages_to_remove).add(_topmost_missing(site, path))
+            kind = "files" if first in FILES else "pages" if first in PAGES else "lists"
+            to_remove[kind].add(_topmost_missing(site, path))
         elif first in FILES:
             files.append(path)
-        elif first == PAGES and len(rest) > 1:
+        elif first in PAGES and len(rest) > 1:
             pages.append(path)
         else:
             lists.append(path)
@@ -134,8 +148,7 @@ def stages_for(site: Path, changed: Sequence[str]) -> list[Stage]:
         Stage(paths=tuple(files), settle=True),
         Stage(paths=tuple(pages)),
         Stage(paths=tuple(lists)),
-        Stage(paths=tuple(sorted(pages_to_remove)), removes=True),
-        Stage(paths=tuple(sorted(files_to_remove)), removes=True),
+        *(Stage(paths=tuple(sorted(paths)), removes=True) for paths in to_remove.values()),
     ]
     return [stage for stage in stages if stage.paths]
 
@@ -203,7 +216,7 @@ class _Mirror:
             f"cd {shlex.quote(self.node.root)} 2>/dev/null || {{ echo missing; exit 0; }}; "
             "test -w . || { echo readonly; exit 0; }; command -v rsync >/dev/null || { echo no-rsync; exit 0; }; "
             # Without a marker, a folder that holds what could be removed but no index is somebody else's.
-            f"test -e {MARKER} || test -e simple/index.json || for each in {' '.join((PAGES, *FILES, 'report'))}; do "
+            f"test -e {MARKER} || test -e simple/index.json || for each in {' '.join((*PAGES, *FILES, *LISTS))}; do "
             'test -e "$each" && { echo foreign; exit 0; }; done; '
             f"echo ready; cat {MARKER} 2>/dev/null || true"
         )
@@ -256,6 +269,8 @@ class _Mirror:
             *("rsync", "--times", "--omit-dir-times", "--perms", "--chmod=D755,F644", "--protect-args"),
             *(f"--timeout={self.timeout}", "--out-format=%i %n", *stage.filters),
         ]
+        if stage.checksum:
+            command.append("--checksum")
         if stage.paths is None:
             command.append("--recursive")
         else:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import shlex
-import unicodedata
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..catalog.database import Catalog
 from ..plan.events import Event, events
-from .changes import count_changes
 from .listing import timestamp
+from .printable import printable
 
 #: The statuses in the order people look for them, with what they are called.
 STATUSES = {
@@ -32,8 +31,8 @@ STATUSES = {
     "passed": "Passed over",
 }
 
-#: Rows shown of each status, the newest first: a report of everything would be too long to open.
-MOST_SHOWN = 1000
+#: Rows shown of each status, the newest first: a report of everything would be too long to open, and to make.
+MOST_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,9 @@ class ReportRow:
     evidence: str | None = None
     remedy: str | None = None
     tried_again: bool = False
+    #: The catalog's ids, for who goes on with the row.
+    release_id: int | None = None
+    target_id: int | None = None
 
     @property
     def subject(self) -> str:
@@ -72,7 +74,8 @@ class ReportRow:
 
     def as_data(self) -> dict[str, Any]:
         """The row for programs: what is not known is left out."""
-        data = {key: value for key, value in asdict(self).items() if value not in (None, (), False)}
+        ids = ("release_id", "target_id")
+        data = {k: v for k, v in asdict(self).items() if v not in (None, (), False) and k not in ids}
         if self.finished_at is not None:
             data["finished_at"] = timestamp(self.finished_at)
         return data
@@ -113,77 +116,82 @@ class Report:
         }
 
 
-def report_rows(catalog: Catalog) -> Iterator[ReportRow]:
-    """What became of each release × target in scope, and of projects that never got so far. In no order."""
-    yield from _project_rows(catalog)
-    yield from _release_rows(catalog)
+def project_rows(db: sqlite3.Connection, project_ids: Sequence[int]) -> dict[int, list[ReportRow]]:
+    """What became of each release × target of these projects, as far as they are in scope; by project, in no order."""
+    rows: dict[int, list[ReportRow]] = {}
+    chosen = "p.id IN (SELECT value FROM json_each(:ids))"
+    for row in db.execute(_RELEASE_ROWS.format(chosen=chosen), {"ids": json.dumps(list(project_ids))}):
+        rows.setdefault(row["project_id"], []).append(_release_row(row))
+    return rows
 
 
-def gather(rows: Iterable[ReportRow], most: int = MOST_SHOWN) -> Report:
-    """Count the rows and keep the newest `most` of each status; memory stays small however many there are."""
+def make_report(db: sqlite3.Connection, most: int = MOST_SHOWN) -> Report:
+    """The report as the published rows (`shown`) and counters have it: its cost is that of what it shows."""
     report = Report()
-    for row in rows:
-        report.counts[row.status] += 1
-        if row.failure:
-            report.failures[row.failure] += 1
-        kept = report.rows.setdefault(row.status, [])
-        kept.append(row)
-        if len(kept) > 2 * most:
-            _keep_newest(kept, most)
+    report.counts.update(_totals(db, "status"))
+    report.failures.update(_totals(db, "class-builds"))
+    for status in STATUSES:
+        keys = [
+            (row["release_id"], row["target_id"])
+            for row in db.execute(
+                "SELECT release_id, target_id FROM shown WHERE status = ? ORDER BY at DESC, release_id DESC LIMIT ?",
+                (status, most),
+            )
+        ]
+        report.rows[status] = _rows_of(db, keys)
+    for status, many in _totals(db, "as-a-whole").items():
+        if status:
+            report.counts[status] += many
+            report.rows[status] += _rows_as_a_whole(db, status, most)
     for kept in report.rows.values():
-        _keep_newest(kept, most)
+        kept.sort(key=lambda row: (-(row.finished_at or 0), row.project, row.version or "", row.target or ""))
+        del kept[most:]
+    report.events = [replace(event, sentence=printable(event.sentence)) for event in reversed(events(db))]
     return report
 
 
-def make_report(catalog: Catalog) -> Report:
-    """The report as it stands in the catalog."""
-    report = gather(report_rows(catalog))
-    report.events = [replace(event, sentence=printable(event.sentence)) for event in reversed(events(catalog.db))]
-    return report
+def _totals(db: sqlite3.Connection, kind: str) -> dict[str, int]:
+    return {
+        row["key"]: row["value"]
+        for row in db.execute("SELECT key, value FROM total WHERE kind = ? AND value <> 0", (kind,))
+    }
 
 
-def known_summary_lines(catalog: Catalog, run: str) -> list[str]:
-    """`summary_lines`, remembered in the catalog: a run that changed nothing does not read all verdicts for it."""
-    changes = count_changes(catalog.db)
-    row = catalog.db.execute("SELECT value FROM meta WHERE key = 'summary'").fetchone()
-    known = json.loads(row["value"]) if row else {}
-    if known.get("changes") == changes:
-        return [str(line) for line in known["lines"]]
-    lines = summary_lines(catalog, run)
-    with catalog.writing() as db:
-        value = json.dumps({"changes": changes, "lines": lines})
-        db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('summary', ?)", (value,))
-    return lines
+def _rows_of(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[ReportRow]:
+    if not keys:
+        return []
+    asked = ", ".join(f"({release}, {target})" for release, target in keys)
+    chosen = f"(w.release_id, w.target_id) IN (VALUES {asked})"
+    return [_release_row(row) for row in db.execute(_RELEASE_ROWS.format(chosen=chosen))]
 
 
-def summary_lines(catalog: Catalog, run: str | None = None, most: int = 20) -> list[str]:
-    """The state of things for the end of a run: the counts, then a line for each failure (those of `run` first)
-    and each name not found or not read, `most` of them."""
-    report = gather(report_rows(catalog))
+def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]:
+    """The state of things for the end of a run: the counts, then what happened to the builders, then a line for each
+    failure (those of `run` first) and each name not found or not read, `most` of them."""
+    report = make_report(db)
     counts = [f"{title.lower()} {report.counts[status]}" for status, title in STATUSES.items() if report.counts[status]]
     lines = [", ".join(counts).capitalize() + "." if counts else "Nothing is in scope."]
     if report.failures:
         lines.append("Failures: " + ", ".join(f"{name} {many}" for name, many in report.failure_classes) + ".")
-    if run is not None:
-        lines += [f"{event.host}: {printable(event.sentence)}" for event in events(catalog.db, run, most)]
-    troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows.get(status, [])]
-    if run is not None:
-        troubled.sort(key=lambda row: row.run != run)
+    lines += [f"{event.host}: {printable(event.sentence)}" for event in events(db, run, most)]
+    troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows[status]]
+    troubled.sort(key=lambda row: row.run != run)
     for row in troubled[:most]:
         label = row.failure or STATUSES[row.status].lower()
         lines.append(" ".join(f"{row.subject}: {label}: {row.reason} {row.remedy or ''}".split()))
     unsaid = sum(report.counts[status] for status in ("failed", "not-found", "trouble")) - len(troubled[:most])
     if unsaid:
-        lines.append(f"… and {unsaid} more; the report page has them.")
+        lines.append(f"… and {unsaid} more; the failures page has them.")
     return lines
 
 
-def install_line(catalog: Catalog, index_url: str) -> str:
+def install_line(db: sqlite3.Connection, index_url: str) -> str:
     """The command that installs the wheel admitted last, ready to paste; empty while there is nothing to install."""
-    newest = catalog.db.execute(
+    newest = db.execute(
         """
         SELECT p.display_name FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
-        WHERE p.state = 'present' AND EXISTS (SELECT 1 FROM upstream_file f WHERE f.release_id = r.id)
+        WHERE p.state = 'present' AND w.removed_at IS NULL
+          AND EXISTS (SELECT 1 FROM upstream_file f WHERE f.release_id = r.id)
         ORDER BY w.id DESC LIMIT 1
         """
     ).fetchone()
@@ -197,105 +205,106 @@ def install_line(catalog: Catalog, index_url: str) -> str:
     return shlex.join([*words, printable(newest["display_name"])])
 
 
-def _keep_newest(rows: list[ReportRow], most: int) -> None:
-    rows.sort(key=lambda row: (-(row.finished_at or 0), row.project, row.version or "", row.target or ""))
-    del rows[most:]
+#: What is said of a project by the state upstream has it in.
+_GONE = {
+    "absent": "Upstream knows no project of this name; check its spelling in the scope.",
+    "deleted": "Upstream has removed the project; it is no longer on our pages.",
+    "quarantined": "Upstream has put the project in quarantine; nothing of it is on our pages.",
+}
 
 
-def _project_rows(catalog: Catalog) -> Iterator[ReportRow]:
-    rows = catalog.db.execute(
+def as_a_whole(project: sqlite3.Row, has_releases: bool) -> ReportRow | None:
+    """What is to be said of a project in scope itself; None where its releases' rows tell all."""
+    name = (project["name"], printable(project["display_name"]))
+    if project["problem"] is not None:
+        return ReportRow("trouble", *name, printable(project["problem"]))
+    if project["state"] in _GONE:
+        return ReportRow("not-found", *name, _GONE[project["state"]])
+    if has_releases:
+        return None
+    if project["judged"]:
+        return ReportRow("skipped", *name, "No release of it is in scope: none matches what was asked for.")
+    return ReportRow("waiting", *name, "Not looked at yet.")
+
+
+def _rows_as_a_whole(db: sqlite3.Connection, status: str, most: int) -> list[ReportRow]:
+    rows = db.execute(
         """
-        SELECT name, display_name, state, problem, judged, EXISTS (
-            SELECT 1 FROM release r JOIN wanted w ON w.release_id = r.id
-            WHERE r.project_id = project.id) AS has_verdicts
-        FROM project
-        WHERE in_scope AND (problem IS NOT NULL OR state IN ('absent', 'deleted', 'quarantined') OR NOT has_verdicts)
-        """
+        SELECT p.*, EXISTS (SELECT 1 FROM shown s WHERE s.project_id = p.id) AS has_releases
+        FROM page JOIN project p ON p.id = page.project_id WHERE page.as_a_whole = ? ORDER BY page.name LIMIT ?
+        """,
+        (status, most),
     )
-    gone = {
-        "absent": "Upstream knows no project of this name; check its spelling in the scope.",
-        "deleted": "Upstream has removed the project; it is no longer on our pages.",
-        "quarantined": "Upstream has put the project in quarantine; nothing of it is on our pages.",
+    return [row for each in rows if (row := as_a_whole(each, each["has_releases"]))]
+
+
+#: For each release × target: the newest wheel of ours that serves it, the attempt that holds it now, and the one that
+#: tells why there is none (of this target if it has one, else one that settled the release).
+_RELEASE_ROWS = """
+    SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
+           told.host, told.state, told.finished_at, told.seconds, told.run, told.log, told.class, told.blocks,
+           told.sentence, told.evidence, told.remedy
+    FROM (
+        SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
+            w.verdict, w.reason, w.need,
+            EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id) AS offered,
+            CASE verdict WHEN 'build' THEN (
+                SELECT max(s.wheel_id) FROM serves s
+                WHERE s.release_id = w.release_id AND s.target_id = w.target_id) END AS ours_id,
+            CASE verdict WHEN 'build' THEN (
+                SELECT min(a.id) FROM attempt a
+                WHERE a.state = 'open' AND a.release_id = w.release_id AND a.target_id = w.target_id
+            ) END AS held_id,
+            CASE verdict WHEN 'build' THEN coalesce((
+                SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
+                  AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
+                ORDER BY a.claimed_at DESC, a.finished_at DESC, a.id LIMIT 1
+            ), (
+                SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.blocks = 'release'
+                  AND a.state = 'done' AND NOT a.forgiven
+                ORDER BY a.finished_at DESC, a.id LIMIT 1)) END AS failed_id
+        FROM project p
+        JOIN release r ON r.project_id = p.id
+        JOIN wanted w ON w.release_id = r.id
+        JOIN target t ON t.id = w.target_id
+        WHERE p.in_scope AND {chosen}
+    ) w
+    LEFT JOIN wheel ours ON ours.id = w.ours_id
+    LEFT JOIN attempt held ON held.id = w.held_id
+    LEFT JOIN attempt told ON told.id = coalesce(ours.attempt_id, w.failed_id)
+    """
+
+
+def _release_row(row: sqlite3.Row) -> ReportRow:
+    known: dict[str, Any] = {
+        "project": row["name"],
+        "display_name": printable(row["display_name"]),
+        "version": row["version"],
+        "target": row["target"],
+        "release_id": row["release_id"],
+        "target_id": row["target_id"],
     }
-    for row in rows:
-        name = (row["name"], printable(row["display_name"]))
-        if row["problem"] is not None:
-            yield ReportRow("trouble", *name, printable(row["problem"]))
-        if row["state"] in gone:
-            yield ReportRow("not-found", *name, gone[row["state"]])
-        elif row["problem"] is None and not row["has_verdicts"]:
-            if row["judged"]:
-                yield ReportRow("skipped", *name, "No release of it is in scope: none matches what was asked for.")
-            else:
-                yield ReportRow("waiting", *name, "Not looked at yet.")
-
-
-def _release_rows(catalog: Catalog) -> Iterator[ReportRow]:
-    """One row of SQL for each release × target: the newest wheel of ours that serves it, the attempt that holds it now,
-    and the attempt that tells why there is none (of this target if it has one, else one that settled the release)."""
-    rows = catalog.db.execute(
-        """
-        SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
-               told.host, told.state, told.finished_at, told.seconds, told.run, told.log, told.class, told.blocks,
-               told.sentence, told.evidence, told.remedy
-        FROM (
-            SELECT p.name, p.display_name, r.version, t.name AS target, w.verdict, w.reason, w.need,
-                EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id) AS offered,
-                CASE verdict WHEN 'build' THEN (
-                    SELECT max(s.wheel_id) FROM serves s
-                    WHERE s.release_id = w.release_id AND s.target_id = w.target_id) END AS ours_id,
-                CASE verdict WHEN 'build' THEN (
-                    SELECT min(a.id) FROM attempt a
-                    WHERE a.state = 'open' AND a.release_id = w.release_id AND a.target_id = w.target_id
-                ) END AS held_id,
-                CASE verdict WHEN 'build' THEN coalesce((
-                    SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
-                      AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
-                    ORDER BY a.claimed_at DESC, a.finished_at DESC, a.id LIMIT 1
-                ), (
-                    SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.blocks = 'release'
-                      AND a.state = 'done' AND NOT a.forgiven
-                    ORDER BY a.finished_at DESC, a.id LIMIT 1)) END AS failed_id
-            FROM project p
-            JOIN release r ON r.project_id = p.id
-            JOIN wanted w ON w.release_id = r.id
-            JOIN target t ON t.id = w.target_id
-            WHERE p.in_scope
-        ) w
-        LEFT JOIN wheel ours ON ours.id = w.ours_id
-        LEFT JOIN attempt held ON held.id = w.held_id
-        LEFT JOIN attempt told ON told.id = coalesce(ours.attempt_id, w.failed_id)
-        """
-    )
-    for row in rows:
-        known: dict[str, Any] = {
-            "project": row["name"],
-            "display_name": printable(row["display_name"]),
-            "version": row["version"],
-            "target": row["target"],
+    if row["verdict"] != "build":
+        status = "skipped" if row["verdict"] == "skip" else row["verdict"]
+        return ReportRow(status, reason=printable(row["reason"]), **known)
+    if row["filename"] is not None:
+        wheel: dict[str, Any] = {
+            "filename": row["filename"],
+            "file": f"files/{row['name']}/{row['filename']}",
+            "size": row["size"],
+            "tags": tuple(json.loads(row["tags"])),
         }
-        if row["verdict"] != "build":
-            status = "skipped" if row["verdict"] == "skip" else row["verdict"]
-            yield ReportRow(status, reason=printable(row["reason"]), **known)
-        elif row["filename"] is not None:
-            wheel: dict[str, Any] = {
-                "filename": row["filename"],
-                "file": f"files/{row['name']}/{row['filename']}",
-                "size": row["size"],
-                "tags": tuple(json.loads(row["tags"])),
-            }
-            yield ReportRow("built", reason=printable(row["reason"]), **known, **wheel, **_told(row))
-        elif row["held_by"] is not None:
-            yield ReportRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
-        elif row["state"] is not None and (row["need"] == "none" or row["blocks"] is None):
-            sentence = row["sentence"] or f"{row['host']} was lost while it built this."
-            failure: dict[str, Any] = {"failure": row["class"] or ("lost" if row["state"] == "lost" else "unknown")}
-            for key in ("evidence", "remedy"):
-                failure[key] = printable(row[key]) if row[key] else None
-            again = row["need"] != "none"
-            yield ReportRow("failed", reason=printable(sentence), tried_again=again, **known, **failure, **_told(row))
-        else:
-            yield ReportRow("waiting", reason=_why_waiting(row), **known)
+        return ReportRow("built", reason=printable(row["reason"]), **known, **wheel, **_told(row))
+    if row["held_by"] is not None:
+        return ReportRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
+    if row["state"] is not None and (row["need"] == "none" or row["blocks"] is None):
+        sentence = row["sentence"] or f"{row['host']} was lost while it built this."
+        failure: dict[str, Any] = {"failure": row["class"] or ("lost" if row["state"] == "lost" else "unknown")}
+        for key in ("evidence", "remedy"):
+            failure[key] = printable(row[key]) if row[key] else None
+        again = row["need"] != "none"
+        return ReportRow("failed", reason=printable(sentence), tried_again=again, **known, **failure, **_told(row))
+    return ReportRow("waiting", reason=_why_waiting(row), **known)
 
 
 def _told(row: Any) -> dict[str, Any]:
@@ -315,13 +324,3 @@ def _why_waiting(row: Any) -> str:
     if row["need"] == "later":
         return "Another target is tried first: one try tells most about all of them."
     return "In the queue."
-
-
-def printable(text: str) -> str:
-    """The text without what could move a cursor, hide or reorder letters; line breaks and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co") else "\ufffd"
-        for letter in text
-    )

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+import multiprocessing
+import os
+import secrets
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..catalog.database import Catalog
+from ..catalog.meta import get_meta, set_meta
+from . import index_pages, removal
 from .changes import count_changes
-from .listing import project_files
-from .pages import Pages, PublishError, as_json
-from .report import Report, make_report
+from .layout import FILES, LISTS, PAGES
+from .listing import builds_always
+from .overviews import overview_pages
+from .projects import ProjectRenderer, Rendered, Sources, snapshot
+from .renderer import ASSETS, PublishError, Renderer, SiteFacts, as_json
+from .tally import write as write_tally
 from .tree import Tree
-from .wheels import put_wheel
 
 #: What the tree was made with. Its presence says that the tree is ours and was once published to the end.
 MARKER = ".wheelfleet-site.json"
 ROOT_LIST = "simple/index.json"
-REPORT_PAGES = ("report/index.html", "report/report.json")
 
 #: Projects rendered between two settlings: what a reader waits for, and what memory holds, stays small.
 CHUNK = 500
+#: Projects from which on other processes are worth their start.
+WORTH_PROCESSES = 2 * CHUNK
 
-#: Seconds. A result may be committed after a later one; logs are looked for this far back from the last one published.
-LATE_RESULTS = 3600.0
+
+@dataclass(frozen=True)
+class Settings:
+    """How the operator wants the site. `people`: with the pages people read. `grace_seconds`: how long the bytes of
+    what upstream has deleted stay on the disk; None: for ever. `processes`: 0 is one for each core."""
+
+    site: SiteFacts = field(default_factory=SiteFacts)
+    people: bool = True
+    grace_seconds: float | None = None
+    processes: int = 0
 
 
 @dataclass
@@ -48,20 +64,23 @@ def publish_site(
     logs_dir: Path,
     site_dir: Path,
     template_dirs: Sequence[Path],
+    settings: Settings | None = None,
     everything: bool = False,
     dry_run: bool = False,
 ) -> Published:
     """Publish what changed: files before the pages that name them, pages before the lists that name them,
     removals the other way round.
 
-    Only projects with `pages_stale` are rendered, unless `everything` is asked for, the templates are others than
-    last time, or the tree is new. Of `template_dirs` the first that has a template provides it. With `dry_run` nothing
-    is written. Raises PublishError.
+    Only projects with `pages_stale` are rendered, unless `everything` is asked for, templates or settings are others
+    than last time, the tree is new, or it was last published from another state of the catalog. Of `template_dirs` the
+    first that has a template provides it. With `dry_run` nothing is written to the site; the catalog is, and has to be
+    a copy then. Raises PublishError.
     """
+    settings = settings or Settings()
     try:
-        pages = Pages(template_dirs)
+        render = Renderer(template_dirs, settings.site)
         with Tree(site_dir, dry_run=dry_run) as tree:
-            return _Publication(catalog, pages, tree, files_dir, logs_dir).run(everything)
+            return _Publication(catalog, render, tree, files_dir, logs_dir, settings).run(everything)
     except OSError as error:
         raise PublishError(
             f"The site {site_dir} cannot be written ({error}); check that the disk has room and that you own the "
@@ -70,173 +89,202 @@ def publish_site(
 
 
 class _Publication:
-    def __init__(self, catalog: Catalog, pages: Pages, tree: Tree, files_dir: Path, logs_dir: Path) -> None:
+    def __init__(
+        self, catalog: Catalog, render: Renderer, tree: Tree, files_dir: Path, logs_dir: Path, settings: Settings
+    ) -> None:
         self.catalog = catalog
-        self.pages = pages
+        self.render = render
         self.tree = tree
-        self.files_dir = files_dir
-        self.logs_dir = logs_dir
+        self.settings = settings
+        self.sources = Sources(files_dir, logs_dir, people=settings.people)
         self.result = Published(changed=tree.changed)
-        self.listed: set[str] = set()
-        self.rendered: set[str] = set()
         self.to_remove: list[str] = []
         self.incomplete: set[int] = set()
+        #: Says whether pages on disk would come out otherwise today.
+        self.made_with = " ".join(
+            [
+                render.fingerprint,
+                "all" if settings.people else "index",
+                "build-always" if builds_always(catalog.db) else "build-missing",
+            ]
+        )
 
     def run(self, everything: bool) -> Published:
-        marker = self._read_json(MARKER)
+        marker = self._read_marker()
+        published = get_meta(self.catalog.db, "published")
+        other_pages = marker.get("made_with") != self.made_with
+        # A catalog or a site from a backup: what is marked stale there is not all that is.
+        other_catalog = marker.get("published") != published
+        everything = everything or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
+        if everything:
+            self.tree.distrust = True
+            self.sources = Sources(
+                self.sources.files_dir, self.sources.logs_dir, people=self.settings.people, afresh=True
+            )
+        expired = self._expire()
         stale = self._claim_stale()
-        before = self._listed_before() if stale or not self.tree.has(ROOT_LIST) else set()
-        everything = everything or before is None or marker.get("made_with") != self.pages.fingerprint
-        projects = sorted({*stale, *self._projects_with_wheels()}) if everything else stale
-        for chunk in _chunks(projects, CHUNK):
-            self._render(chunk)
-        if everything or projects:
-            self._write_root_list(None if everything else before)
-        self.tree.write("index.html", self.pages.site_index())
-        made = self._write_report(marker, everything)
+        self._write_assets()
+        for rendered in self._render(self._projects() if everything else stale, frozenset(stale)):
+            self._take(rendered)
+        self._write_root_list(everything)
+        changes = count_changes(self.catalog.db)
+        if everything or stale or self._news() or changes != marker.get("report_changes"):
+            self._note_queue()
+            self._write_overviews(everything)
         if everything and marker:
             self._find_strays()
-        for path in self.to_remove:
+        # Pages before the files they name; in the order they were found otherwise.
+        for path in sorted(self.to_remove, key=lambda path: path.partition("/")[0] in FILES):
             self.tree.remove(path)
         self.tree.sync()
-        self._clear_stale(stale)
-        self.tree.write(MARKER, as_json(made), quietly=True)
-        self.tree.settle()
+        self._finish(stale, {"made_with": self.made_with, "report_changes": changes, "published": published})
+        removal.remove_bytes(expired, self.sources.files_dir, self.tree.dry_run)
         return self.result
 
-    def _read_json(self, path: str) -> dict[str, Any]:
-        """What a file of ours says; nothing when it is missing or damaged."""
+    def _read_marker(self) -> dict[str, Any]:
+        """What the last publication that came to its end said of itself; nothing when there was none."""
         try:
-            data = json.loads(self.tree.read(path) or b"{}")
+            data = json.loads(self.tree.read(MARKER) or b"{}")
         except ValueError:
             return {}
         return data if isinstance(data, dict) else {}
 
-    def _listed_before(self) -> set[str] | None:
-        """The projects on the list of projects; None when there is no such list."""
-        projects = self._read_json(ROOT_LIST).get("projects")
-        return None if projects is None else {project["name"] for project in projects}
+    def _expire(self) -> list[tuple[str, str]]:
+        if self.settings.grace_seconds is None:
+            return []
+        with self.catalog.writing() as db:
+            return removal.expire(db, time.time(), self.settings.grace_seconds)
 
     def _claim_stale(self) -> list[int]:
         """The projects to render. Each is marked 2, "being rendered": a writer that changes it meanwhile sets 1 again,
         and a publication that is killed leaves 2, which still is stale."""
         stale = [row["id"] for row in self.catalog.db.execute("SELECT id FROM project WHERE pages_stale ORDER BY id")]
-        if stale and not self.tree.dry_run:
+        if stale:
             with self.catalog.writing() as db:
                 db.executemany("UPDATE project SET pages_stale = 2 WHERE id = ?", [(each,) for each in stale])
         return stale
 
-    def _clear_stale(self, claimed: list[int]) -> None:
-        done = [(each,) for each in claimed if each not in self.incomplete]
-        if done and not self.tree.dry_run:
-            with self.catalog.writing() as db:
-                db.executemany("UPDATE project SET pages_stale = 0 WHERE id = ? AND pages_stale = 2", done)
+    def _projects(self) -> list[int]:
+        return [row["id"] for row in self.catalog.db.execute("SELECT id FROM project ORDER BY id")]
 
-    def _projects_with_wheels(self) -> list[int]:
-        rows = self.catalog.db.execute(
-            "SELECT DISTINCT r.project_id FROM wheel w JOIN release r ON r.id = w.release_id"
-        )
-        return [row["project_id"] for row in rows]
+    def _write_assets(self) -> None:
+        for path, data in self.render.assets.items() if self.settings.people else ():
+            self.tree.write(path, data, compressed=True)
 
-    def _render(self, projects: Sequence[int]) -> None:
-        with _snapshot(self.catalog) as db:
-            for project in projects:
-                self._render_project(db, project)
-        self.tree.settle()
-        self.result.projects += len(projects)
+    def _render(self, projects: Sequence[int], stale: frozenset[int]) -> Iterator[Rendered]:
+        """Render in chunks, each in its place before the next; many of them on all cores."""
+        self.result.projects = len(projects)
+        chunks = [projects[start : start + CHUNK] for start in range(0, len(projects), CHUNK)]
+        processes = min(self.settings.processes or os.cpu_count() or 1, len(chunks))
+        if processes < 2 or len(projects) < WORTH_PROCESSES:
+            renderer = ProjectRenderer(self.catalog.db, self.render, self.tree, self.sources)
+            for chunk in chunks:
+                rendered = renderer.render(chunk, stale)
+                rendered.changed, rendered.besides = [], []  # the tree has them already
+                yield rendered
+            return
+        _Worker.job = (self.catalog.path, self.render, self.tree, self.sources, stale)
+        # Forks, for a module of Ansible's runs out of an archive that no fresh interpreter could import from.
+        with multiprocessing.get_context("fork").Pool(processes, _Worker.begin) as pool:
+            yield from pool.imap(_Worker.render, chunks)
 
-    def _render_project(self, db: sqlite3.Connection, project: int) -> None:
-        """Stage the files and pages of one project, and note what of it has to go."""
-        content = project_files(db, project)
-        name = content.name
-        self.rendered.add(name)
-        wanted: set[str] = set()
-        for wheel in content.kept:
-            before = len(self.tree.changed)
-            problem = put_wheel(self.tree, name, wheel, self.files_dir)
-            if problem:
-                self.result.problems.append(problem)
-                self.incomplete.add(project)
-            else:
-                self.result.files += len(self.tree.changed) > before
-                wanted.update((wheel.filename, f"{wheel.filename}.metadata"))
-        listed = [file for file in content.listed if file.filename in wanted]
-        if listed:
-            self.listed.add(name)
-            self.tree.write(f"simple/{name}/index.html", self.pages.project_html(name, listed))
-            self.tree.write(f"simple/{name}/index.json", self.pages.project_json(name, listed))
-        else:
-            # No empty page: it would hide upstream's from clients that take the first index that knows the name.
-            self.to_remove.append(f"simple/{name}")
-        self.to_remove += [f"files/{name}/{file}" for file in self.tree.names(f"files/{name}") if file not in wanted]
+    def _take(self, rendered: Rendered) -> None:
+        self.tree.changed += rendered.changed
+        self.tree.besides += rendered.besides
+        self.to_remove += rendered.to_remove
+        self.incomplete |= rendered.incomplete
+        self.result.problems += rendered.problems
+        self.result.files += rendered.files
+        with self.catalog.writing() as db:
+            write_tally(db, rendered.tally)
 
-    def _write_root_list(self, before: set[str] | None) -> None:
-        """The list of projects that have a page: as it was `before` (None: not at all), but for those just rendered."""
-        after = self.listed | (before or set()) - self.rendered
-        if after != before:
-            names = sorted(after)
-            self.tree.write("simple/index.html", self.pages.root_html(names))
-            self.tree.write(ROOT_LIST, self.pages.root_json(names))
+    def _news(self) -> list[str]:
+        """The projects of which lists say something that is no longer so."""
+        return [row["name"] for row in self.catalog.db.execute("SELECT name FROM page_news ORDER BY name")]
+
+    def _note_queue(self) -> None:
+        """How long the queue is, for the plot of it."""
+        with self.catalog.writing() as db:
+            db.execute(
+                """
+                INSERT INTO queue_hour (hour, queued)
+                SELECT ?, coalesce(sum(value), 0) FROM total WHERE kind = 'status' AND key = 'waiting'
+                ON CONFLICT (hour) DO UPDATE SET queued = excluded.queued
+                """,
+                (int(time.time() // 3600),),
+            )
+
+    def _write_root_list(self, everything: bool) -> None:
+        """The list of projects that have a page under simple/."""
+        if everything or self._news():
+            rows = self.catalog.db.execute("SELECT name FROM page INDEXED BY page_listed WHERE listed ORDER BY name")
+            names = [row["name"] for row in rows]
+            self.tree.write("simple/index.html", index_pages.root_html(self.render, names), compressed=True)
+            self.tree.write(ROOT_LIST, index_pages.root_json(names), compressed=True)
             self.tree.settle()
 
-    def _write_report(self, marker: dict[str, Any], everything: bool) -> dict[str, Any]:
-        """The report and the logs it links to, if anything it shows has changed; returns the new marker."""
-        changes = count_changes(self.catalog.db)
-        shown_before = changes == marker.get("report_changes")
-        files_moved = self.result.files or self.result.problems or self.to_remove
-        if shown_before and not files_moved and not everything and all(map(self.tree.has, REPORT_PAGES)):
-            return marker
-        with _snapshot(self.catalog) as db:
-            # Asked again: what is counted now is what is read now.
-            changes = count_changes(db)
-            logs_until = self._place_logs(db, 0.0 if everything else marker.get("logs_until", 0.0))
-            report = make_report(self.catalog)
+    def _write_overviews(self, everything: bool) -> None:
+        """The pages about many projects; those of a kind that is made no more go."""
+        made: dict[str, set[str]] = {}
+        if self.settings.people:
+            with snapshot(self.catalog.db) as db:
+                for path, data, compressed, whole_folder in overview_pages(
+                    db, self.render, None if everything else self._news(), self.tree.has
+                ):
+                    if whole_folder:
+                        made.setdefault(path.partition("/")[0], set()).add(path)
+                    if data is None:
+                        self.to_remove.append(path)
+                    else:
+                        self.tree.write(path, data, compressed=compressed)
         self.tree.settle()
-        self._unlink_missing(report)
-        html, data = REPORT_PAGES
-        self.tree.write(html, self.pages.report_html(report))
-        self.tree.write(data, self.pages.report_json(report))
-        self.tree.settle()
-        return {"made_with": self.pages.fingerprint, "report_changes": changes, "logs_until": logs_until}
-
-    def _place_logs(self, db: sqlite3.Connection, since: float) -> float:
-        """Stage the logs of attempts finished since then; returns when the last one was finished."""
-        rows = db.execute(
-            "SELECT log, finished_at FROM attempt WHERE finished_at >= ? ORDER BY finished_at", (since - LATE_RESULTS,)
-        )
-        for row in rows:
-            since = max(since, row["finished_at"])
-            if row["log"] and not self.tree.has(f"logs/{row['log']}") and (self.logs_dir / row["log"]).is_file():
-                self.tree.place(f"logs/{row['log']}", self.logs_dir / row["log"])
-        return since
-
-    def _unlink_missing(self, report: Report) -> None:
-        """Take from the report the links to files that are not on the site."""
-        for rows in report.rows.values():
-            rows[:] = [replace(row, log=self._if_there(row.log), file=self._if_there(row.file)) for row in rows]
-
-    def _if_there(self, path: str | None) -> str | None:
-        return path if path and self.tree.has(path) else None
+        for folder, paths in made.items():
+            self.to_remove += [path for path in self.tree.files_below(folder) if path.removesuffix(".gz") not in paths]
 
     def _find_strays(self) -> None:
         """What nothing in the catalog accounts for. Only ever looked for in a tree that carries our marker."""
-        expected = self.listed | {"index.html", "index.json"}
-        self.to_remove += [f"simple/{name}" for name in self.tree.names("simple") if name not in expected]
-        self.to_remove += [f"files/{name}" for name in self.tree.names("files") if name not in self.rendered]
-        logs = {row["log"] for row in self.catalog.db.execute("SELECT log FROM attempt WHERE log IS NOT NULL")}
-        found = (f"{name}/{log}" for name in self.tree.names("logs") for log in self.tree.names(f"logs/{name}"))
-        self.to_remove += [f"logs/{log}" for log in found if log not in logs]
+        known = {row["name"] for row in self.catalog.db.execute("SELECT name FROM project")}
+        top = {"simple": {"index.html", "index.html.gz", "index.json", "index.json.gz"}}
+        for folder in (*FILES, *PAGES):
+            expected = known | top.get(folder, set())
+            if folder == ASSETS:
+                expected = {name.partition("/")[2] for name in self.render.assets} if self.settings.people else set()
+                expected |= {f"{name}.gz" for name in expected}
+            self.to_remove += [f"{folder}/{name}" for name in self.tree.names(folder) if name not in expected]
+        if not self.settings.people:
+            self.to_remove += [folder for folder in (*LISTS, "project") if self.tree.has(folder)]
+
+    def _finish(self, stale: Sequence[int], marker: dict[str, Any]) -> None:
+        """Say that what was rendered is true; catalog and site agree on this publication by a word of its own."""
+        done = [(each,) for each in stale if each not in self.incomplete]
+        if not (self.tree.changed or done or marker != self._read_marker()):
+            return
+        marker["published"] = secrets.token_hex(8)
+        with self.catalog.writing() as db:
+            db.executemany("UPDATE project SET pages_stale = 0 WHERE id = ? AND pages_stale = 2", done)
+            db.execute("DELETE FROM page_news")
+            set_meta(db, "published", marker["published"])
+        self.tree.write(MARKER, as_json(marker), quietly=True)
+        self.tree.settle()
 
 
-@contextmanager
-def _snapshot(catalog: Catalog) -> Iterator[sqlite3.Connection]:
-    """Several questions, answered from one moment."""
-    catalog.db.execute("BEGIN")
-    try:
-        yield catalog.db
-    finally:
-        catalog.db.execute("ROLLBACK")
+class _Worker:
+    """A process of the publication: it reads the catalog by a connection of its own and stages in its own folder."""
 
+    job: tuple[Path | str, Renderer, Tree, Sources, frozenset[int]]
+    renderer: ProjectRenderer
+    _open = ExitStack()
 
-def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+    @classmethod
+    def begin(cls) -> None:
+        """Called once in each process."""
+        path, render, tree, sources, _ = cls.job
+        catalog = cls._open.enter_context(Catalog(Path(path)))
+        cls.renderer = ProjectRenderer(catalog.db, render, tree.branch(str(os.getpid())), sources)
+
+    @classmethod
+    def render(cls, project_ids: Sequence[int]) -> Rendered:
+        """Render some projects; what was changed before has been told already."""
+        tree = cls.renderer.tree
+        tree.changed, tree.besides = [], []
+        return cls.renderer.render(project_ids, cls.job[4])

@@ -1,25 +1,29 @@
 """The published tree on disk: every file appears whole or not at all, and in the order its readers need.
 
 A publication stages new files in one folder of the site, then renames them into place in the order they were staged;
-removals are renames too. Before the renames, everything staged is brought to disk by one `sync`: a rename may reach
-the disk before the bytes it names, and after a power cut a page of no bytes would be served whose project nobody
-believes to be stale. One sync for all, and not an fsync for each file, because a full rebuild writes
-tens of thousands of them, often on an SD card.
+removals are renames too. A folder that is new is renamed as a whole. Before the renames, everything staged is brought
+to disk by one `sync`: a rename may reach the disk before the bytes it names, and after a power cut a page of no bytes
+would be served whose project nobody believes to be stale. One sync for all, and not an fsync for each file, because a
+full rebuild writes tens of thousands of them, often on an SD card.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import gzip
 import os
 import shutil
 import time
+import zlib
 from pathlib import Path
 
 from .journal import Journal
 
 #: Below the site, for files not yet in place. What lies there at the start is left from a publication that was killed.
 STAGING = ".publishing"
+#: zlib's own middle: the next levels take a third longer for one per cent.
+_COMPRESSION = 6
 
 
 class Tree:
@@ -33,23 +37,36 @@ class Tree:
         self.dry_run = dry_run
         #: What was written, placed or removed, in that order.
         self.changed: list[str] = []
+        #: Whether a `.gz` that is there may be another page's: after a publication that was killed, and on demand.
+        self.distrust = False
+        self._top = str(root)
         self._staging = root / STAGING
-        self._staged: list[tuple[Path, str]] = []
-        self._coming: set[str] = set()
+        self._has_staging = False
+        #: (staged file or folder, its place) in the order of their coming.
+        self._staged: list[tuple[str, str]] = []
+        #: Staged folders by their place, for folders that the site does not have yet.
+        self._new_folders: dict[str, str] = {}
+        self._known_folders: set[str] = set()
+        #: Where what is not in its place yet is staged; with `dry_run` nowhere.
+        self._coming: dict[str, str] = {}
         self._names = iter(range(1 << 62))
         self._lock: int | None = None
         self._journal = Journal(root)
         self._journal_begun = False
-        #: What lay in folders that were removed at once.
-        self._removed_with_folders: list[str] = []
+        self._umask = -1
+        #: What came or went besides, in nobody's words: `.gz` files, what lay in folders that were removed at once.
+        self.besides: list[str] = []
 
     def __enter__(self) -> Tree:
         if not self.dry_run:
-            _make_folder(self.root)
+            # What is published is for everyone to read.
+            self._umask = os.umask(0o022)
+            self.root.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             shutil.rmtree(self._staging, ignore_errors=True)
             if self._journal.interrupted:
+                self.distrust = True
                 self._begin_journal()
         return self
 
@@ -58,57 +75,72 @@ class Tree:
             shutil.rmtree(self._staging, ignore_errors=True)
             try:
                 if self._journal_begun and failure is None:
-                    self._journal.end([*self.changed, *self._removed_with_folders])
+                    self._journal.end([*self.changed, *self.besides])
             finally:
                 os.close(self._lock)
+                os.umask(self._umask)
+
+    def branch(self, name: str) -> Tree:
+        """The same tree for another process of this publication: it stages in a folder of its own, and tells what it
+        changed by `changed` and `besides`, which the publication has to add to its own."""
+        self._begin_journal()
+        branch = Tree(self.root, dry_run=self.dry_run)
+        branch._staging = self._staging / name
+        branch._journal_begun = True
+        branch.distrust = self.distrust
+        return branch
 
     def read(self, path: str) -> bytes | None:
-        """A file's bytes; None when there is none."""
+        """A file's bytes, also of one that is still staged; None when there is none."""
         try:
-            return (self.root / path).read_bytes()
-        except FileNotFoundError:
+            with open(self._coming.get(path) or f"{self._top}/{path}", "rb") as file:  # noqa: PTH123 - a third of pathlib's time, and often
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def has(self, path: str) -> bool:
         """Whether the file is there, or will be once what was asked for is done."""
-        return path in self._coming or (self.root / path).exists()
-
-    def size(self, path: str) -> int | None:
-        """A file's size in bytes; None when there is none."""
-        try:
-            return (self.root / path).stat().st_size
-        except FileNotFoundError:
-            return None
+        return path in self._coming or os.path.exists(f"{self._top}/{path}")  # noqa: PTH110
 
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; none when there is no folder."""
         try:
-            return sorted(entry.name for entry in (self.root / path).iterdir())
-        except FileNotFoundError:
+            return sorted(os.listdir(f"{self._top}/{path}"))  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def write(self, path: str, data: bytes, *, quietly: bool = False) -> None:
-        """Stage a file of these bytes, unless it has them already. `quietly`: not worth telling as a change."""
-        if self.read(path) == data:
+    def files_below(self, path: str) -> list[str]:
+        """The paths of all files in a folder and its folders, sorted."""
+        return sorted(
+            f"{path}/{found.relative_to(self.root / path)}"
+            for found in (self.root / path).rglob("*")
+            if found.is_file()
+        )
+
+    def write(self, path: str, data: bytes, *, quietly: bool = False, compressed: bool = False) -> None:
+        """Stage a file of these bytes, unless it has them already. `quietly`: not worth telling as a change.
+
+        `compressed`: with a `.gz` beside it that web servers send as it is. It goes first, and a reader who gets the
+        one while the other is still old has a page of before or after all the same.
+        """
+        if self._is_there(path) and self.read(path) == data and (not compressed or self._is_compressed(path, data)):
             return
-        self._coming.add(path)
-        if not quietly:
-            self.changed.append(path)
-        if not self.dry_run:
-            staged = self._stage(path)
-            staged.write_bytes(data)
-            staged.chmod(0o644)
+        if compressed:
+            self._write(f"{path}.gz", gzip.compress(data, _COMPRESSION, mtime=0), quietly=True)
+            self.besides.append(f"{path}.gz")
+        self._write(path, data, quietly)
 
     def place(self, path: str, source: Path) -> None:
         """Stage a file that is kept elsewhere: as a hard link, or as a copy where the file system has none to offer."""
         self.changed.append(path)
-        self._coming.add(path)
+        self._coming[path] = ""
         if self.dry_run:
             return
-        staged = self._stage(path)
-        # What is published is for everyone to read, whatever umask it was admitted under.
+        staged = Path(self._stage(path))
+        self._coming[path] = str(staged)
         mode = source.stat().st_mode
         if mode & 0o444 != 0o444:
+            # Under whatever umask it was admitted.
             source.chmod(mode | 0o444)
         try:
             staged.hardlink_to(source)
@@ -124,11 +156,15 @@ class Tree:
         self._begin_journal()
         os.sync()
         for staged, path in self._staged:
-            place = self.root / path
-            _make_folder(place.parent)
-            _outdate(staged, place)
-            staged.replace(place)
+            place = f"{self._top}/{path}"
+            if path in self._new_folders:
+                _place_folder(staged, place)
+            else:
+                _outdate(staged, place)
+                os.rename(staged, place)  # noqa: PTH104
         self._staged.clear()
+        self._coming.clear()
+        self._new_folders.clear()
 
     def sync(self) -> None:
         """Return when everything is on disk, the renames included."""
@@ -136,7 +172,7 @@ class Tree:
             os.sync()
 
     def remove(self, path: str) -> None:
-        """Remove a file or a whole folder at once, and its folder if that is empty then."""
+        """Remove a file, with the `.gz` beside it, or a whole folder at once, and its folder if that is empty then."""
         place = self.root / path
         if not place.exists():
             return
@@ -144,46 +180,98 @@ class Tree:
         if self.dry_run:
             return
         self._begin_journal()
-        self._removed_with_folders += [f"{path}/{name}" for name in self.names(path)] if place.is_dir() else []
-        rubbish = self._temporary()
+        self._known_folders.clear()
+        self.besides += self.files_below(path) if place.is_dir() else []
+        compressed = place.with_name(f"{place.name}.gz")
+        if place.is_file() and compressed.exists():
+            # First, for a web server would go on sending it.
+            compressed.unlink()
+            self.besides.append(f"{path}.gz")
+        rubbish = Path(self._temporary())
         place.rename(rubbish)
         if rubbish.is_dir():
             shutil.rmtree(rubbish)
         else:
             rubbish.unlink()
-        if not any(place.parent.iterdir()):
-            place.parent.rmdir()
+        folder = place.parent
+        while folder != self.root and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+
+    def _is_compressed(self, path: str, data: bytes) -> bool:
+        """Whether the `.gz` beside a page is its own: that there is one says so, unless nothing is to be believed."""
+        if not self.distrust:
+            return self.has(f"{path}.gz")
+        try:
+            return gzip.decompress(self.read(f"{path}.gz") or b"") == data
+        except (OSError, EOFError, zlib.error):
+            return False
+
+    def _is_there(self, path: str) -> bool:
+        """False where the folder is known to be new: nothing in it needs to be looked for."""
+        return path.rpartition("/")[0] not in self._new_folders
+
+    def _write(self, path: str, data: bytes, quietly: bool) -> None:
+        self._coming[path] = ""
+        if not quietly:
+            self.changed.append(path)
+        if not self.dry_run:
+            staged = self._coming[path] = self._stage(path)
+            file = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            try:
+                written = os.write(file, data)
+                while written < len(data):
+                    written += os.write(file, data[written:])
+            finally:
+                os.close(file)
 
     def _begin_journal(self) -> None:
-        if not self._journal_begun:
+        if not self._journal_begun and not self.dry_run:
             self._journal.begin()
             self._journal_begun = True
 
-    def _stage(self, path: str) -> Path:
+    def _stage(self, path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        if folder in self._new_folders:
+            return f"{self._new_folders[folder]}/{name}"
+        if folder and folder not in self._known_folders:
+            if not os.path.isdir(f"{self._top}/{folder}"):  # noqa: PTH112
+                staged = self._temporary()
+                os.mkdir(staged)  # noqa: PTH102
+                self._new_folders[folder] = staged
+                self._staged.append((staged, folder))
+                return f"{staged}/{name}"
+            self._known_folders.add(folder)
         staged = self._temporary()
         self._staged.append((staged, path))
         return staged
 
-    def _temporary(self) -> Path:
-        self._staging.mkdir(exist_ok=True)
-        return self._staging / str(next(self._names))
+    def _temporary(self) -> str:
+        if not self._has_staging:
+            self._staging.mkdir(parents=True, exist_ok=True)
+            self._has_staging = True
+        return f"{self._staging}/{next(self._names)}"
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder that web servers may enter, whatever the umask."""
-    missing = [folder] if not folder.exists() else []
-    while missing and not missing[-1].parent.exists():
-        missing.append(missing[-1].parent)
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        each.chmod(0o755)
+def _place_folder(new: str, place: str) -> None:
+    """Give a new folder its place; one that is there by now, since a folder in it came first, is filled."""
+    try:
+        os.rename(new, place)  # noqa: PTH104
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120
+        os.rename(new, place)  # noqa: PTH104
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        for name in os.listdir(new):  # noqa: PTH208
+            os.rename(f"{new}/{name}", f"{place}/{name}")  # noqa: PTH104
 
 
-def _outdate(new: Path, old: Path) -> None:
+def _outdate(new: str, old: str) -> None:
     """Make a file newer than the one it replaces by a whole second at least: nginx's ETag is made of the mtime in
     whole seconds and the size, so a page rewritten at once with equal size would be answered with 304."""
     try:
-        least = int(old.stat().st_mtime) + 1
+        least = int(os.stat(old).st_mtime) + 1  # noqa: PTH116
     except FileNotFoundError:
         return
     moment = max(time.time(), least)

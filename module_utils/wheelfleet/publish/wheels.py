@@ -11,14 +11,11 @@ from .tree import Tree
 
 
 def put_wheel(tree: Tree, name: str, wheel: ListedFile, files_dir: Path) -> str | None:
-    """Stage a wheel and its metadata unless they are there. Returns a sentence where it cannot be published.
+    """Stage a wheel and its metadata, or which of them is not there. Returns a sentence where that cannot be done.
 
     What goes out has the bytes the catalog names: a link to it states their hash, and clients refuse others.
     """
     place = f"files/{name}/{wheel.filename}"
-    metadata = tree.read(f"{place}.metadata")
-    if tree.size(place) == wheel.size and metadata is not None and _sha256(metadata) == wheel.metadata_sha256:
-        return None
     source = files_dir / name / wheel.filename
     try:
         with source.open("rb") as opened:
@@ -32,7 +29,7 @@ def put_wheel(tree: Tree, name: str, wheel: ListedFile, files_dir: Path) -> str 
             f"(sha256 {wheel.sha256}); put it back from a backup."
         )
     tree.write(f"{place}.metadata", metadata)
-    if tree.size(place) != wheel.size:
+    if not tree.has(place):
         tree.place(place, source)
     return None
 

@@ -1,0 +1,169 @@
+"""Do catalog, files and site agree? Asked both ways, to the last byte; and how to make them agree again.
+
+It reads everything, and so costs what there is: for an operator's question, not for every run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..catalog.database import Catalog
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not agree: `kind` for programs, a sentence for people with what a repair does about it."""
+
+    kind: str
+    path: str
+    sentence: str
+
+
+class Audit:
+    """Compares the catalog with the controller's files and logs, and the wheels on the site with the catalog.
+
+    The site's pages are compared by rendering them all again (site.py), which also repairs them.
+    """
+
+    def __init__(self, catalog: Catalog, files_dir: Path, logs_dir: Path, site_dir: Path, *, repair: bool) -> None:
+        self.catalog = catalog
+        self.files_dir = files_dir
+        self.logs_dir = logs_dir
+        self.site_dir = site_dir
+        self.repair = repair
+
+    def run(self) -> Iterator[Finding]:
+        """Say what does not agree, each thing as it is found; with `repair` it agrees afterwards."""
+        wanted = set()
+        for wheel in self.catalog.db.execute(_WHEELS).fetchall():
+            path = f"{wheel['name']}/{wheel['filename']}"
+            wanted.add(path)
+            yield from self._wheel(wheel, path)
+        yield from self._strays(self.files_dir, wanted, "stray-file", "a wheel the catalog does not know")
+        logs = {row["log"] for row in self.catalog.db.execute("SELECT log FROM attempt WHERE log IS NOT NULL")}
+        for log in sorted(logs):
+            if not (self.logs_dir / log).is_file():
+                yield from self._lost_log(log)
+        yield from self._strays(self.logs_dir, logs, "stray-log", "the log of an attempt the catalog does not know")
+        yield from self._counters()
+
+    def _wheel(self, wheel: sqlite3.Row, path: str) -> Iterator[Finding]:
+        source, published = self.files_dir / path, self.site_dir / "files" / path
+        good = _has_bytes(source, wheel["sha256"])
+        good_on_site = _has_bytes(published, wheel["sha256"])
+        if good_on_site is False:
+            yield Finding(
+                "damaged-on-site", f"files/{path}", f"files/{path} on the site has other bytes than were admitted; "
+                "it is published again from the controller's file.",
+            )  # fmt: skip
+            if self.repair:
+                published.unlink()
+                published.with_name(f"{published.name}.metadata").unlink(missing_ok=True)
+                self._outdate(wheel["project_id"])
+        if good:
+            return
+        state = "is missing" if good is None else "has other bytes than were admitted"
+        if good_on_site:
+            yield Finding("damaged", path, f"The wheel {path} {state}; the site's copy is good and replaces it.")
+            if self.repair:
+                _copy(published, source)
+            return
+        yield Finding(
+            "lost", path, f"The wheel {path} {state}, and so is the site's; it is given up, and built again if wanted."
+        )
+        if self.repair:
+            with self.catalog.writing() as db:
+                db.execute("DELETE FROM wheel WHERE id = ?", (wheel["id"],))
+                db.execute("UPDATE project SET judged = 0 WHERE id = ?", (wheel["project_id"],))
+            source.unlink(missing_ok=True)
+
+    def _outdate(self, project_id: int) -> None:
+        with self.catalog.writing() as db:
+            db.execute("UPDATE project SET pages_stale = 1 WHERE id = ?", (project_id,))
+
+    def _lost_log(self, log: str) -> Iterator[Finding]:
+        published = self.site_dir / "logs" / log
+        if published.is_file():
+            yield Finding("lost-log", log, f"The log {log} is missing; the site's copy replaces it.")
+            if self.repair:
+                _copy(published, self.logs_dir / log)
+        else:
+            yield Finding("lost-log", log, f"The log {log} is missing, on the site too; its attempt is shown without.")
+            if self.repair:
+                with self.catalog.writing() as db:
+                    db.execute("UPDATE attempt SET log = NULL WHERE log = ?", (log,))
+
+    def _strays(self, folder: Path, wanted: set[str], kind: str, what: str) -> Iterator[Finding]:
+        for place in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            path = str(place.relative_to(folder))
+            if place.is_file() and path not in wanted:
+                yield Finding(kind, path, f"{path} is {what}; it is removed.")
+                if self.repair:
+                    place.unlink()
+
+    def _counters(self) -> Iterator[Finding]:
+        """The counters that triggers keep, counted afresh."""
+        kept = {(row["kind"], row["key"]): row["value"] for row in self.catalog.db.execute("SELECT * FROM total")}
+        counted = {(row[0], str(row[1])): row[2] for row in self.catalog.db.execute(_COUNTED)}
+        kinds = {kind for kind, _ in counted} | {"status", "page", "listed", "as-a-whole", "class-builds"}
+        for key in sorted({key for key in kept if key[0] in kinds} | counted.keys()):
+            if (kept.get(key) or 0) != (counted.get(key) or 0):
+                name = " ".join(filter(None, key))
+                yield Finding(
+                    "counter", name, f"The counter {name} says {kept.get(key) or 0} and should say "
+                    f"{counted.get(key) or 0}; it is set right.",
+                )  # fmt: skip
+                if self.repair:
+                    with self.catalog.writing() as db:
+                        db.execute(
+                            "INSERT INTO total (kind, key, value) VALUES (?, ?, ?) "
+                            "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
+                            (*key, counted.get(key, 0)),
+                        )
+
+
+_WHEELS = """
+    SELECT w.id, w.filename, w.sha256, p.name, p.id AS project_id
+    FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+    WHERE w.removed_at IS NULL ORDER BY p.name, w.filename
+    """
+
+_COUNTED = """
+    SELECT 'status', status, count(*) FROM shown GROUP BY status
+    UNION ALL SELECT 'class-builds', class, count(*) FROM shown WHERE class IS NOT NULL GROUP BY class
+    UNION ALL SELECT 'class-projects', class, count(DISTINCT project_id) FROM shown
+        WHERE class IS NOT NULL GROUP BY class
+    UNION ALL SELECT 'page', status, count(*) FROM page GROUP BY status
+    UNION ALL SELECT 'as-a-whole', coalesce(as_a_whole, ''), count(*) FROM page GROUP BY as_a_whole
+    UNION ALL SELECT 'listed', '', count(*) FROM page WHERE listed
+    UNION ALL SELECT 'wheels', '', count(*) FROM wheel WHERE removed_at IS NULL
+    UNION ALL SELECT 'bytes', '', coalesce(sum(size), 0) FROM wheel WHERE removed_at IS NULL
+    UNION ALL SELECT 'target-wheels', target_id, count(*) FROM serves GROUP BY target_id
+    UNION ALL SELECT 'target-bytes', s.target_id, sum(w.size) FROM serves s JOIN wheel w ON w.id = s.wheel_id GROUP BY 2
+    UNION ALL SELECT 'downloads', '', coalesce(sum(downloads), 0) FROM use_day
+    """
+
+
+def _has_bytes(path: Path, sha256: str) -> bool | None:
+    """Whether a file's bytes have this hash; None when there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return None
+
+
+def _copy(source: Path, place: Path) -> None:
+    """Put a copy in place by one rename: never linked, for one of two links had been damaged with the other."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    new = place.with_name(f".{place.name}.new")
+    shutil.copyfile(source, new)
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.replace(place)

@@ -1,0 +1,98 @@
+"""The bytes of the pages that installers read, under simple/: HTML from Jinja templates, JSON from here.
+
+Sources: PEP 503 (HTML), 592 (yanked), 629 (version), 658 and 714 (metadata), 691 and 700 (JSON), 740 (provenance), 792
+(project status). A page is made of what it is about and nothing else: the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from .listing import ListedFile, ProjectFiles
+from .renderer import API_VERSION, Renderer, as_json
+
+#: File names that an address holds as they are.
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def root_html(render: Renderer, names: Sequence[str]) -> bytes:
+    """The list of projects (PEP 503)."""
+    return render.text("simple_root.html.j2", names=names)
+
+
+def root_json(names: Sequence[str]) -> bytes:
+    """The list of projects (PEP 691)."""
+    return as_json({"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]})
+
+
+def project_pages(render: Renderer, content: ProjectFiles) -> tuple[bytes, bytes]:
+    """A project's files as HTML (PEP 503) and as JSON (PEP 691, 700)."""
+    urls = [file.url or _url(content.name, file.filename) for file in content.listed]
+    return _html(render, content, urls), _json(content, urls)
+
+
+def _html(render: Renderer, content: ProjectFiles, urls: Sequence[str]) -> bytes:
+    links = [
+        (
+            file.filename,
+            f"{url}#sha256={file.sha256}" if file.sha256 else url,
+            f"sha256={file.metadata_sha256}" if file.metadata_sha256 else file.metadata_sha256 is not None and "true",
+            file.requires_python,
+            file.yanked,
+            file.provenance,
+        )
+        for file, url in zip(content.listed, urls)
+    ]
+    return render.text(
+        "simple_project.html.j2",
+        name=content.name,
+        links=links,
+        status=content.status,
+        status_reason=content.status_reason,
+    )
+
+
+def _json(content: ProjectFiles, urls: Sequence[str]) -> bytes:
+    """Only `core-metadata`: pip 22.3.1 and 23.0.1 fall over its older name.
+
+    What is not known is left out, for uv refuses a null; an sdist or wheel of unknown size gives 0, which PEP 700 wants
+    as a number and no client uses.
+    """
+    data: dict[str, Any] = {
+        "meta": {"api-version": API_VERSION},
+        "name": content.name,
+        "versions": content.versions,
+        "files": [_file_json(file, url) for file, url in zip(content.listed, urls)],
+    }
+    if content.status:
+        data["project-status"] = {"status": content.status}
+        if content.status_reason:
+            data["project-status"]["reason"] = content.status_reason
+    return as_json(data)
+
+
+def _url(name: str, filename: str) -> str:
+    """From a project's page to a file of ours: relative, so that the site can live anywhere, also on disk."""
+    return f"../../files/{name}/{filename if _PLAIN.fullmatch(filename) else quote(filename)}"
+
+
+def _file_json(file: ListedFile, url: str) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "filename": file.filename,
+        "url": url,
+        "hashes": {"sha256": file.sha256} if file.sha256 else {},
+        "size": file.size or 0,
+        "yanked": False if file.yanked is None else file.yanked or True,
+    }
+    if file.upload_time:
+        data["upload-time"] = file.upload_time
+    if file.metadata_sha256 is not None:
+        data["core-metadata"] = {"sha256": file.metadata_sha256} if file.metadata_sha256 else True
+    if file.requires_python:
+        data["requires-python"] = file.requires_python
+    if file.provenance:
+        data["provenance"] = file.provenance
+    return data

@@ -1,0 +1,85 @@
+"""A picture for README files: what somebody who installs the project gets here."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..printable import printable
+from .project_facts import ProjectFacts, Release
+
+_HEIGHT = 20
+_MOST_LETTERS = 48
+#: White text on each of them has a contrast of 4.5 to 1 or more.
+_COLOURS = {
+    "built": "#1d7a3e",
+    "upstream": "#0b6d80",
+    "failed": "#b3261e",
+    "waiting": "#6450c8",
+    "none": "#59626b",
+}
+_LABEL_COLOUR = "#33383d"
+#: Advance widths in a sans-serif face of 11 pixels, for there is no font to ask.
+_NARROW = frozenset("fijlrtI.,:;!|'()[] ·")
+_BROAD = frozenset("mwMW@%")
+
+
+def state(facts: ProjectFacts) -> tuple[str, str]:
+    """What the badge says, and the key of its colour.
+
+    The newest release that can be installed decides, from here or from upstream; without one, the newest that failed.
+    """
+    for release in facts.releases:
+        if any(file.listed and file.file.yanked is None for file in release.files):
+            machines = _machines(facts, release)
+            return f"{release.version} · {', '.join(machines)}" if machines else release.version, "built"
+        if _with_status(release, "upstream"):
+            return f"{release.version} · upstream", "upstream"
+    for release in facts.releases:
+        if failures := {cell.failure for cell in release.cells if cell and cell.status == "failed"}:
+            return f"failed: {min(map(str, failures))}", "failed"
+    if any(_with_status(release, "waiting") for release in facts.releases):
+        return "waiting to be built", "waiting"
+    return "no wheel", "none"
+
+
+def svg(label: str, facts: ProjectFacts) -> bytes:
+    """The picture: `label` on the left, the state on the right; its title says both to those who cannot see it."""
+    said, colour = state(facts)
+    label, said = _shortened(printable(label)), _shortened(printable(said))
+    left, right = _width(label), _width(said)
+    title = escape(f"{label}: {said}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="{_HEIGHT}" role="img" '
+        f'aria-labelledby="t"><title id="t">{title}</title>'
+        f'<clipPath id="r"><rect width="{left + right}" height="{_HEIGHT}" rx="4"/></clipPath>'
+        f'<g clip-path="url(#r)"><rect width="{left}" height="{_HEIGHT}" fill="{_LABEL_COLOUR}"/>'
+        f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="{_COLOURS[colour]}"/></g>'
+        '<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11" text-anchor="middle">'
+        f"{_text(label, left / 2, left)}{_text(said, left + right / 2, right)}</g></svg>\n"
+    ).encode()
+
+
+def _machines(facts: ProjectFacts, release: Release) -> list[str]:
+    served = {
+        t.machine for t, cell in zip(facts.targets, release.cells, strict=True) if cell and cell.status == "built"
+    }
+    return sorted(served)
+
+
+def _with_status(release: Release, status: str) -> bool:
+    return any(cell is not None and cell.status == status for cell in release.cells)
+
+
+def _text(words: str, middle: float, width: int) -> str:
+    # textLength makes it fit whatever face the reader's system has.
+    return (
+        f'<text x="{middle:g}" y="14" textLength="{width - 12}" lengthAdjust="spacingAndGlyphs">{escape(words)}</text>'
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
+
+
+def _width(text: str) -> int:
+    return 12 + round(sum(4.2 if c in _NARROW else 10.2 if c in _BROAD else 7 for c in text))

@@ -1,0 +1,107 @@
+"""The newest wheels, and the feed of them (Atom, RFC 4287)."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ..filters import explain_tag
+from ..printable import printable
+from ..renderer import Renderer, SiteFacts
+
+#: Wheels in the feed.
+MOST_ENTRIES = 50
+
+#: Some of the newest wheels may not be on the site. So many times the wheels wanted are looked at, and never more.
+_LOOK_AT = 2
+
+#: Systems named in a title: a wheel may have thousands of tags (PEP 425).
+_MOST_SYSTEMS = 3
+
+#: What XML 1.0 cannot hold (its section 2.2), not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class NewWheel:
+    """A wheel whose project the index lists. `size` in bytes, `seconds` of building, `added_at` as epoch seconds."""
+
+    release_id: int
+    #: The normalised name; the name and the summary as their author writes them, fit to be shown.
+    name: str
+    display_name: str
+    summary: str
+    version: str
+    filename: str
+    size: int
+    tags: tuple[str, ...]
+    added_at: float
+    seconds: float | None
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """What it installs on, in words; of many the first few."""
+        return tuple(dict.fromkeys(explain_tag(tag) for tag in self.tags[:64]))[:_MOST_SYSTEMS]
+
+
+def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
+    """The newest wheels people can install, the newest first; `most` of them or fewer."""
+    rows = db.execute(
+        """
+        SELECT w.release_id, page.name, page.display_name, page.summary, r.version, w.filename, w.size, w.tags,
+               w.added_at, a.seconds
+        FROM (SELECT * FROM wheel ORDER BY id DESC LIMIT ?) w
+        JOIN release r ON r.id = w.release_id
+        JOIN page ON page.project_id = r.project_id AND page.listed
+        JOIN attempt a ON a.id = w.attempt_id
+        WHERE w.removed_at IS NULL ORDER BY w.id DESC LIMIT ?
+        """,
+        (most * _LOOK_AT, most),
+    )
+    return [
+        NewWheel(
+            release_id=row["release_id"],
+            name=row["name"],
+            display_name=printable(row["display_name"]),
+            summary=printable(row["summary"]),
+            version=row["version"],
+            filename=row["filename"],
+            size=row["size"],
+            tags=tuple(json.loads(row["tags"])),
+            added_at=row["added_at"],
+            seconds=row["seconds"],
+        )
+        for row in rows
+    ]
+
+
+def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
+    """The feed. Its links are absolute if the site's address is known, else relative to the feed."""
+    wheels = newest_wheels(db, MOST_ENTRIES)
+    feed_id = _feed_id(render.site)
+    entries = [(uuid.uuid5(feed_id, wheel.filename).urn, rfc3339(wheel.added_at), wheel) for wheel in wheels]
+    text = render.text(
+        "feed.atom.j2",
+        base=f"{render.site.url}/" if render.site.url else "",
+        feed_id=feed_id.urn,
+        # A feed has to say when it changed, also one in which nothing ever did.
+        updated=max((updated for _, updated, _ in entries), default=rfc3339(0)),
+        entries=entries,
+    )
+    yield "feed.atom", _NOT_XML.sub("\ufffd", text.decode()).encode()
+
+
+def rfc3339(moment: float) -> str:
+    """Epoch seconds as Atom and sitemaps write them: `2026-11-22T18:05:00Z`."""
+    return datetime.fromtimestamp(int(moment), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _feed_id(site: SiteFacts) -> uuid.UUID:
+    """Of this site for ever, and of no other. The bytes behind a wheel's file name never change, so its name within
+    the feed is an identity too."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, site.url or f"wheelfleet:{site.title}")

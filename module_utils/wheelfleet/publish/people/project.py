@@ -1,0 +1,224 @@
+"""The page of one project, `project/NAME/index.html`, with its JSON and badge beside it.
+
+Long histories are spread over pages (`page-2.html` …), so that the largest project's first page is no longer than
+another's. What the templates loop over is prepared here as plain tuples: a page costs hardly more than its letters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..filters import human_duration, human_size, utc
+from ..renderer import Renderer, SiteFacts
+from ..report import ReportRow
+from . import badge, project_json, provenance
+from .guide import Command, install_commands
+from .project_facts import Attempt, ProjectFacts, Release, log_page
+from .project_json import address
+
+RELEASES_A_PAGE = 25
+#: Attempts shown on a page, the latest of its releases; the JSON has all.
+MOST_ATTEMPTS = 60
+BADGE_LABEL = "wheelfleet"
+#: Those shown on each page; the guide has the others.
+_INSTALLERS = ("pip", "uv")
+
+#: How a cell of the matrix, or a build, is called in a word.
+_WORDS = {"failed": "failed", "waiting": "waiting", "built": "built", "upstream": "upstream", "skipped": "skipped",
+          "passed": "passed over"}  # fmt: skip
+_IN_A_SENTENCE = {"built": "built", "upstream": "served by upstream", "failed": "failed", "waiting": "waiting",
+                  "skipped": "skipped", "passed": "passed over"}  # fmt: skip
+_STATUS_SENTENCES = {
+    "archived": "Its authors have archived the project: no new releases are to be expected.",
+    "deprecated": "Its authors call the project deprecated: look for what replaces it.",
+    "quarantined": "Upstream holds the project in quarantine, for it may do harm: nothing of it is here.",
+}
+
+
+class Cell(NamedTuple):
+    """One release on one target: `href` leads to the file or to the log's page, `log` to the latter beside a file."""
+
+    status: str
+    word: str
+    href: str | None
+    log: str | None
+    failure: str | None
+    small: str
+
+
+class FileLine(NamedTuple):
+    """A wheel of ours in the table of files."""
+
+    filename: str
+    href: str
+    explained: str
+    size: str
+    date: str
+    sha256: str
+    saved: str
+    provenance: str
+    yanked: str | None
+    requires_python: str | None
+    note: str | None
+
+
+class BuildLine(NamedTuple):
+    """A build that ended."""
+
+    status: str
+    outcome: str
+    version: str
+    target: str
+    builder: str
+    ended: str
+    took: str
+    failure: str | None
+    sentence: str | None
+    remedy: str | None
+    evidence: str | None
+    log_page: str | None
+    log: str | None
+
+
+def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
+    """Everything below `project/NAME/`: paths below the site, and their bytes."""
+    folder = f"project/{facts.name}"
+    chunks = [facts.releases[i : i + RELEASES_A_PAGE] for i in range(0, len(facts.releases), RELEASES_A_PAGE)] or [()]
+    on_site = {file.file.filename for release in facts.releases for file in release.files}
+    common = {
+        "project": facts,
+        "targets": facts.targets,
+        "banner": _STATUS_SENTENCES.get(facts.status),
+        "count": len(chunks),
+    }
+    for number, releases in enumerate(chunks, start=1):
+        path = f"{folder}/{_page_name(number)}"
+        attempts = project_json.attempts(facts._replace(releases=releases))
+        yield (
+            path,
+            render.page(
+                path,
+                "project.html.j2",
+                **common,
+                **(_first_page(facts, render.site) if number == 1 else {}),
+                number=number,
+                newer=_page_name(number - 1) if number > 1 else None,
+                older=_page_name(number + 1) if number < len(chunks) else None,
+                span=(releases[0].version, releases[-1].version) if releases else None,
+                rows=[_matrix_row(release, on_site) for release in releases] if facts.targets else [],
+                files=[line for release in releases for line in _file_lines(facts.name, release)],
+                builds=[_build_line(attempt) for attempt in attempts[:MOST_ATTEMPTS]],
+                builds_in_all=len(attempts),
+            ),
+        )
+    yield f"{folder}/json", project_json.document(facts)
+    yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts)
+
+
+def _page_name(number: int) -> str:
+    return "index.html" if number == 1 else f"page-{number}.html"
+
+
+def _first_page(facts: ProjectFacts, site: SiteFacts) -> dict[str, object]:
+    ours = [file for release in facts.releases for file in release.files if file.listed]
+    saved = next((file.seconds for release in facts.releases for file in release.files
+                  if file.listed and file.seconds), None)  # fmt: skip
+    base = site.index_url.removesuffix("/simple/")
+    here = f"{base}/project/{facts.name}"
+    figures = []
+    if saved is not None:
+        figures.append((human_duration(saved), "of building saved by each install"))
+    if facts.downloads:
+        figures.append((f"{facts.downloads:,}", "download" if facts.downloads == 1 else "downloads"))
+    if facts.saved_seconds:
+        figures.append((human_duration(facts.saved_seconds), "of building saved so far"))
+    return {
+        "lead": _lead(facts.releases),
+        "commands": _commands(site, facts.name) if ours else [],
+        "upstream_serves": not ours and any(
+            cell is not None and cell.status == "upstream" for release in facts.releases for cell in release.cells
+        ),
+        "figures": figures,
+        "badge_says": ": ".join((BADGE_LABEL, badge.state(facts)[0])),
+        "badge_markdown": f"[![{BADGE_LABEL}]({here}/badge.svg)]({here}/index.html)",
+    }  # fmt: skip
+
+
+def _commands(site: SiteFacts, name: str) -> list[Command]:
+    return [command for command in install_commands(site, name) if command.installer in _INSTALLERS]
+
+
+def _lead(releases: Sequence[Release]) -> str | None:
+    """What became of the newest release that was not passed over, in a sentence."""
+    for release in releases:
+        counts = Counter(cell.status for cell in release.cells if cell)
+        if not counts.keys() - {"passed"}:
+            continue
+        said = [f"{words} for {_targets(counts[status])}" for status, words in _IN_A_SENTENCE.items() if counts[status]]
+        return f"Release {release.version} is {', '.join(said)}."
+    return None
+
+
+def _targets(many: int) -> str:
+    return "1 target" if many == 1 else f"{many} targets"
+
+
+def _matrix_row(
+    release: Release, on_site: set[str]
+) -> tuple[str, str, str | None, list[tuple[str, str | None]], str, list[Cell | None]]:
+    upstream = release.upstream
+    wheels = f"{upstream.wheels} wheel{'' if upstream.wheels == 1 else 's'}" if upstream.wheels else ""
+    if not upstream.sdists and not upstream.wheels:
+        wheels = "nothing any more"
+    cells = [_cell(cell, on_site) if cell else None for cell in release.cells]
+    return release.version, (upstream.uploaded or "")[:10], upstream.yanked, list(upstream.sdists), wheels, cells
+
+
+def _cell(row: ReportRow, on_site: set[str]) -> Cell:
+    log = address(log_page(row.log)) if row.log else None
+    if row.status != "built":
+        small = f"{row.reason} It will be tried again." if row.tried_again else row.reason
+        return Cell(row.status, _WORDS.get(row.status, row.status), log, None, row.failure, small)
+    href = address(row.file) if row.file and row.filename in on_site else None
+    facts = [human_size(row.size)] if row.size is not None else []
+    if row.seconds is not None:
+        facts.append(f"built in {human_duration(row.seconds)}")
+    return Cell("built", _WORDS["built"], href, log, None, ", ".join(facts))
+
+
+def _file_lines(name: str, release: Release) -> Iterator[FileLine]:
+    for own in release.files:
+        file = own.file
+        yield FileLine(
+            filename=file.filename,
+            href=address(f"files/{name}/{file.filename}"),
+            explained=own.explained,
+            size=human_size(file.size or 0),
+            date=(file.upload_time or "")[:10],
+            sha256=file.sha256 or "",
+            saved=human_duration(own.seconds) if own.seconds is not None else "",
+            provenance=address(provenance.path(name, file.filename)),
+            yanked=file.yanked,
+            requires_python=file.requires_python,
+            note=own.note,
+        )
+
+
+def _build_line(attempt: Attempt) -> BuildLine:
+    return BuildLine(
+        status="built" if attempt.outcome == "built" else "failed",
+        outcome=attempt.outcome,
+        version=attempt.version,
+        target=attempt.target,
+        builder=attempt.builder,
+        ended=utc(attempt.ended if attempt.ended is not None else attempt.began),
+        took=human_duration(attempt.seconds) if attempt.seconds is not None else "",
+        failure=attempt.failure,
+        sentence=attempt.sentence,
+        remedy=attempt.remedy,
+        evidence=attempt.evidence,
+        log_page=address(attempt.log_page) if attempt.log_page else None,
+        log=address(attempt.log) if attempt.log else None,
+    )

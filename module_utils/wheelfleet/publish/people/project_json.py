@@ -1,0 +1,145 @@
+"""`project/NAME/json`: the whole project for programs. What is not known, or does not apply, is left out.
+
+    name, display_name, summary
+    status              {status, reason}; PEP 792's words, besides `deleted` and `absent` for what upstream lacks
+    notice              {status, sentence} where something is to be said of the project as a whole
+    targets             [{name, python, system, machine}], in the order in which they are tried
+    downloads, saved_seconds
+    other_releases      how many more upstream lists
+    releases            by version, the newest first:
+        targets         by target: {status, reason, failure, remedy, builder, seconds, finished_at, file, log, log_page,
+                        tried_again}
+        files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
+                        provenance, build_seconds}]; `listed` says whether the index has it
+        upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
+    attempts            builds that ended, the latest first: [{id, version, target, builder, outcome, began, ended,
+                        seconds, cpu_seconds, peak_memory, interpreter, failure, sentence, evidence, remedy, log,
+                        log_page}]
+
+Addresses of this site are relative to the document's own. Times are UTC (`2026-11-22T18:05:00.000000Z`), durations
+seconds, sizes and memory bytes. `status` is one of failed, waiting, built, upstream, skipped and passed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from ..listing import timestamp
+from ..renderer import as_json
+from ..report import ReportRow
+from . import provenance
+from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Upstream, log_page
+
+#: From `project/NAME/` to the top of the site.
+TOP = "../../"
+#: What quoting would not change; asking is several times faster than quoting.
+_PLAIN = re.compile(r"[\w.~/-]*", re.ASCII).fullmatch
+
+
+def document(facts: ProjectFacts) -> bytes:
+    """The bytes of `project/NAME/json`."""
+    on_site = {file.file.filename for release in facts.releases for file in release.files}
+    return as_json(
+        _known(
+            name=facts.name,
+            display_name=facts.display_name,
+            summary=facts.summary or None,
+            status=_known(status=facts.status, reason=facts.status_reason),
+            notice=dict(zip(("status", "sentence"), facts.notice, strict=True)) if facts.notice else None,
+            targets=[target._asdict() for target in facts.targets],
+            downloads=facts.downloads,
+            saved_seconds=facts.saved_seconds,
+            other_releases=facts.other_releases,
+            releases={release.version: _release(facts, release, on_site) for release in facts.releases},
+            attempts=[_attempt(attempt) for attempt in attempts(facts)],
+        )
+    )
+
+
+def attempts(facts: ProjectFacts) -> list[Attempt]:
+    """All of a project's, the latest first."""
+    every = [attempt for release in facts.releases for attempt in release.attempts]
+    every.sort(key=lambda attempt: (-(attempt.ended or attempt.began), attempt.id))
+    return every
+
+
+def address(path: str) -> str:
+    """The address of a path below the site, from `project/NAME/`."""
+    return TOP + (path if _PLAIN(path) else quote(path))
+
+
+def _release(facts: ProjectFacts, release: Release, on_site: set[str]) -> dict[str, Any]:
+    return {
+        "targets": {
+            target.name: _cell(cell, on_site)
+            for target, cell in zip(facts.targets, release.cells, strict=True)
+            if cell is not None
+        },
+        "files": [_file(facts.name, file) for file in release.files],
+        "upstream": _upstream(release.upstream),
+    }
+
+
+def _cell(cell: ReportRow, on_site: set[str]) -> dict[str, Any]:
+    return _known(
+        status=cell.status,
+        reason=cell.reason,
+        failure=cell.failure,
+        remedy=cell.remedy,
+        builder=cell.builder,
+        seconds=cell.seconds,
+        finished_at=_time(cell.finished_at),
+        file=address(cell.file) if cell.file and cell.filename in on_site else None,
+        log=address(cell.log) if cell.log else None,
+        log_page=address(log_page(cell.log)) if cell.log else None,
+        tried_again=cell.tried_again or None,
+    )
+
+
+def _file(name: str, own: OwnFile) -> dict[str, Any]:
+    file = own.file
+    return _known(
+        filename=file.filename,
+        url=address(f"files/{name}/{file.filename}"),
+        sha256=file.sha256,
+        size=file.size,
+        requires_python=file.requires_python,
+        yanked=file.yanked,
+        upload_time=file.upload_time,
+        tags=own.tags,
+        listed=own.listed,
+        note=own.note,
+        provenance=address(provenance.path(name, file.filename)),
+        build_seconds=own.seconds,
+    )
+
+
+def _upstream(upstream: Upstream) -> dict[str, Any]:
+    return _known(
+        sdists=[_known(filename=filename, url=url) for filename, url in upstream.sdists],
+        wheels=upstream.wheels,
+        uploaded=upstream.uploaded,
+        yanked=upstream.yanked,
+    )
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return _known(
+        **{
+            **attempt._asdict(),
+            "began": timestamp(attempt.began),
+            "ended": _time(attempt.ended),
+            "log": address(attempt.log) if attempt.log else None,
+            "log_page": address(attempt.log_page) if attempt.log_page else None,
+        }
+    )
+
+
+def _time(moment: float | None) -> str | None:
+    return timestamp(moment) if moment is not None else None
+
+
+def _known(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

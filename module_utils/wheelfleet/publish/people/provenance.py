@@ -1,0 +1,79 @@
+"""How each wheel of ours came about, as a JSON document beside it: `provenance/NAME/FILE.whl.json`.
+
+It is a plain statement by whoever runs the fleet, and not signed. PEP 740 is about attestations of another form, so the
+index's key `provenance` stays absent; the pages for people and their JSON link to these documents.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from ..listing import timestamp
+from ..renderer import as_json
+
+SCHEMA = 1
+
+
+def path(name: str, filename: str) -> str:
+    """Where the document of a wheel is on the site."""
+    return f"provenance/{name}/{filename}.json"
+
+
+def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
+    """The document of one wheel (`wheel.id`).
+
+    All of it was written down when the build ended, and never changes. Times are UTC, durations seconds, sizes and
+    memory bytes, addresses of this site relative to the document's own. What is not known is null: builds from before
+    these things were recorded do not say what they were made with.
+    """
+    row = db.execute(
+        """
+        SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
+               a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
+               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory
+        FROM wheel w
+        JOIN attempt a ON a.id = w.attempt_id
+        JOIN release r ON r.id = w.release_id
+        JOIN project p ON p.id = r.project_id
+        JOIN target t ON t.id = a.target_id
+        WHERE w.id = ?
+        """,
+        (wheel_id,),
+    ).fetchone()
+    built_with = _known(row["built_with"], {})
+    return as_json(
+        {
+            "schema": SCHEMA,
+            "project": row["name"],
+            "release": row["version"],
+            "target": row["target"],
+            "file": {
+                "filename": row["filename"],
+                "size": row["size"],
+                "sha256": row["sha256"],
+                "tags": json.loads(row["tags"]),
+                "url": f"../../files/{row['name']}/{row['filename']}",
+            },
+            "sdist": {
+                "filename": row["sdist_filename"],
+                "sha256": row["sdist_sha256"],
+                "url": built_with.get("sdist_url"),
+            },
+            "builder": {"host": row["host"], **(built_with.get("builder") or {})},
+            "interpreter": row["interpreter"],
+            "build_requires": _known(row["build_requires"], None),
+            "attempt": row["id"],
+            "log": f"../../logs/{row['log']}" if row["log"] else None,
+            "began": timestamp(row["begun_at"] or row["claimed_at"]),
+            "ended": timestamp(row["finished_at"]) if row["finished_at"] is not None else None,
+            "seconds": row["seconds"],
+            "cpu_seconds": row["cpu_seconds"],
+            "peak_memory": row["peak_memory"],
+        }
+    )
+
+
+def _known(text: str | None, otherwise: Any) -> Any:
+    return json.loads(text) if text else otherwise

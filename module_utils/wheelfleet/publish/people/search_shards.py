@@ -1,0 +1,180 @@
+"""The files behind the search: the words of all projects' names, cut into small files by how they begin.
+
+A file, called a shard, belongs to one prefix. It holds every project that has a word with that prefix, if those are
+few; else it says which characters come next, each with a shard of its own, and holds only the best projects. So a
+browser walks from the empty prefix down the letters typed, and no file is large. Which shards there are and what they
+say depends on nothing but the rows of `page` and `search_word`: a change touches only the shards on its words' ways.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+
+from ..printable import printable
+from ..renderer import as_json
+
+#: Words in a shard that is not split. As many, with their summaries, are about 40 kB on the wire.
+MOST_WORDS = 1000
+#: Projects in a shard that is split: as many as the page shows.
+MOST_BEST = 50
+#: Characters of a summary.
+MOST_SUMMARY = 80
+
+#: The statuses of `page`, the ones a visitor looks for first; a row carries the first letter.
+STATUS_ORDER = ("built", "upstream", "waiting", "failed", "trouble", "skipped", "passed", "not-found")
+_RANK = {status: rank for rank, status in enumerate(STATUS_ORDER)}
+
+#: Comes after every character of a normalised name (PEP 503: a to z, 0 to 9 and the dash).
+_AFTER = "{"
+
+_COLUMNS = "p.name, p.display_name, p.summary, p.status"
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM search_word WHERE word >= ? AND word < ? LIMIT ?)"
+_NEXT_WORD = "SELECT word FROM search_word WHERE word >= ? AND word < ? ORDER BY word LIMIT 1"
+_WORDS = f"""
+    SELECT w.word, {_COLUMNS} FROM search_word w CROSS JOIN page p ON p.project_id = w.project_id
+    WHERE w.word >= ? AND w.word < ? ORDER BY w.word, w.project_id LIMIT ?
+"""
+_NAMED = f"SELECT {_COLUMNS} FROM page p WHERE p.name = ?"
+_SHORTEST = f"""
+    SELECT {_COLUMNS} FROM page p
+    WHERE p.status = ? AND length(p.name) = ? AND p.name >= ? AND p.name < ? ORDER BY p.name LIMIT ?
+"""
+_LONGEST = "SELECT max(length(name)) FROM page WHERE status = ?"
+
+_Project = tuple[str, str, str, str]  # name, display name, summary, status
+
+
+def words(name: str) -> set[str]:
+    """What a project is found by: its normalised name, and the rest of the name from each part on.
+
+    `python-dateutil` gives `python-dateutil` and `dateutil`.
+    """
+    parts = name.split("-")
+    return {"-".join(parts[first:]) for first in range(len(parts))}
+
+
+def shard_path(prefix: str) -> str:
+    """Where a prefix's shard is, below the site.
+
+    The `_` keeps prefixes like `con` and `nul` from being what they are on Windows.
+    """
+    folder = f"{prefix[:2]}/" if prefix else ""
+    return f"search/p/{folder}{prefix}_.json"
+
+
+def shards(
+    db: sqlite3.Connection,
+    changed: Collection[str] | None,
+    *,
+    most_words: int = MOST_WORDS,
+    most_best: int = MOST_BEST,
+) -> Iterator[tuple[str, bytes | None]]:
+    """The shards that may say something else since the `page` rows of these names changed; None: all there are.
+
+    Gives paths below the site with the new bytes, or None where there must be no file. A shard comes after those
+    it leads to. The cost of a changed name is that of the few shards on its words' ways.
+    """
+    if changed is None:
+        yield from _Trie(db, (), most_words, most_best).visit("", (), everything=True)
+    elif changed:
+        touched = sorted(word for name in changed for word in words(name))
+        yield from _Trie(db, changed, most_words, most_best).visit("", touched, everything=False)
+
+
+class _Trie:
+    def __init__(self, db: sqlite3.Connection, changed: Collection[str], most_words: int, most_best: int) -> None:
+        self.db = db
+        self.changed = frozenset(changed)
+        self.most_words = most_words
+        self.most_best = most_best
+        self._longest: dict[str, int] = {}
+
+    def visit(self, prefix: str, touched: Sequence[str], everything: bool) -> Iterator[tuple[str, bytes | None]]:
+        """The shard of a prefix, and those below it that `touched`, words that may have come or gone, lead to."""
+        some = self.most_words + len(touched) + 1
+        (count,) = self.db.execute(_COUNT, (*_range(prefix), some)).fetchone()
+        if count <= self.most_words:
+            rows = self.db.execute(_WORDS, (*_range(prefix), self.most_words)).fetchall()
+            projects = {(name, display, summary, status) for _, name, display, summary, status in rows}
+            yield shard_path(prefix), _shard(projects) if projects or not prefix else None
+            unchanged = [row[0] for row in rows if row[1] not in self.changed]
+            yield from self._removed(prefix, sorted([*unchanged, *touched]))
+            return
+        # Where so few more words than a shard may hold could all be new, it may not have been split before.
+        everything = everything or count - len(touched) <= self.most_words
+        letters = self._next_letters(prefix)
+        below = dict(_by_next_letter(prefix, touched))
+        for letter in sorted({*below, *letters} if everything else below):
+            yield from self.visit(prefix + letter, below.get(letter, ()), everything)
+        yield shard_path(prefix), _shard(self._best(prefix), letters)
+
+    def _removed(self, prefix: str, former: Sequence[str]) -> Iterator[tuple[str, None]]:
+        """The shards there may have been below a prefix that is not split now; it had at most the former words."""
+        if len(former) > self.most_words:
+            for letter, group in _by_next_letter(prefix, former):
+                yield shard_path(prefix + letter), None
+                yield from self._removed(prefix + letter, group)
+
+    def _next_letters(self, prefix: str) -> str:
+        """The characters that follow the prefix in words, in order: one look into the index for each."""
+        letters = ""
+        after, end = f"{prefix}-", prefix + _AFTER
+        while row := self.db.execute(_NEXT_WORD, (after, end)).fetchone():
+            letters += row[0][len(prefix)]
+            after = prefix + chr(ord(letters[-1]) + 1)
+        return letters
+
+    def _best(self, prefix: str) -> set[_Project]:
+        """The project of that very name, and the best of those whose names begin so; if they are few, others too.
+
+        By status, then by length, so that each question is one look into the index however many names begin so.
+        """
+        best: set[_Project] = {tuple(row) for row in self.db.execute(_NAMED, (prefix,))}
+        for status in STATUS_ORDER:
+            for length in range(len(prefix), self._longest_name(status) + 1):
+                missing = self.most_best - len(best)
+                if missing <= 0:
+                    return best
+                best.update(map(tuple, self.db.execute(_SHORTEST, (status, length, *_range(prefix), missing))))
+        for row in self.db.execute(_WORDS, (*_range(prefix), self.most_words)):
+            if len(best) >= self.most_best:
+                break
+            best.add(tuple(row)[1:])
+        return best
+
+    def _longest_name(self, status: str) -> int:
+        if status not in self._longest:
+            (length,) = self.db.execute(_LONGEST, (status,)).fetchone()
+            self._longest[status] = length or 0
+        return self._longest[status]
+
+
+def _range(prefix: str) -> tuple[str, str]:
+    return prefix, prefix + _AFTER
+
+
+def _by_next_letter(prefix: str, ordered: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """The words longer than the prefix, by the character that follows it."""
+    longer = (word for word in ordered if len(word) > len(prefix))
+    return ((letter, list(group)) for letter, group in groupby(longer, key=lambda word: word[len(prefix)]))
+
+
+def _shard(projects: Iterable[_Project], letters: str | None = None) -> bytes:
+    """A shard's bytes: `rows` with the best first; where it is split, `next`, the characters that follow."""
+    ordered = sorted(projects, key=lambda project: (_RANK[project[3]], len(project[0]), project[0]))
+    data: dict[str, object] = {} if letters is None else {"next": letters}
+    data["rows"] = [_row(*project) for project in ordered]
+    return as_json(data)
+
+
+def _row(name: str, display_name: str, summary: str, status: str) -> list[str]:
+    """Name, the status's letter, the summary, and the name as its author spells it; no empty ones at the end."""
+    short = " ".join(printable(summary).split())
+    if len(short) > MOST_SUMMARY:
+        short = f"{short[: MOST_SUMMARY - 1].rstrip()}…"
+    row = [name, status[0], short, "" if display_name == name else printable(display_name)]
+    while not row[-1]:
+        row.pop()
+    return row

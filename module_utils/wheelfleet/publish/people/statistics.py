@@ -1,0 +1,374 @@
+"""The statistics: what the fleet has built, how long the queue was, and how its wheels are used, in numbers and plots.
+
+All of it is read from aggregates by day and from counters, never from the builds and wheels themselves. "Now" is the
+newest day that anything is known of, so that the same catalog gives the same page.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from ..filters import explain_tag, human_duration
+from ..printable import printable
+from ..renderer import Renderer, as_json
+from .plots import Plot, Series, bars, share, steps
+
+#: Days shown one by one, at least (a new fleet's plots are not one broad bar) and at most.
+FEWEST_DAYS, MOST_DAYS = 14, 90
+#: Months shown once there is more than these days, the running one among them.
+MOST_MONTHS = 24
+#: Lines of the lists of most used things.
+MOST_PROJECTS, MOST_CLIENTS = 20, 10
+#: What is told of those who download, by kind in client_day.
+CLIENT_KINDS = {"installer": "Installers", "python": "Pythons", "machine": "Machines", "system": "Systems"}
+#: Words that clients use for one thing, such as a system, looked up at most: anybody may invent more.
+MOST_WORDS = 2000
+#: Letters shown of what a client says of itself.
+MOST_LETTERS = 60
+
+_TARGET = re.compile(r"([^-]+-[^-]+-[^-]+)-(glibc|musl)([\d.]+)")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass
+class Period:
+    """One day or month; `name` is its ISO date. `queued` is the longest the queue was, None before it was known."""
+
+    name: str
+    built: int = 0
+    failed: int = 0
+    refused: int = 0
+    build_seconds: float = 0.0
+    downloads: int = 0
+    queued: int | None = None
+
+
+@dataclass(frozen=True)
+class Use:
+    """How often something downloads, or is downloaded. `page`: whether the site has a page of that name."""
+
+    name: str
+    downloads: int
+    saved_seconds: float = 0.0
+    page: bool = False
+
+
+@dataclass(frozen=True)
+class TargetWheels:
+    """Our wheels that serve a target; one wheel may serve several."""
+
+    name: str
+    wheels: int
+    bytes: int
+
+    @property
+    def explained(self) -> str:
+        """The target in words: `CPython 3.11, Linux on 64-bit ARM, glibc 2.36`."""
+        match = _TARGET.fullmatch(self.name)
+        return f"{explain_tag(match[1])}, {match[2]} {match[3]}" if match else self.name
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Everything the page says. `totals` are since ever: wheels, bytes, built, failed, refused, build-seconds,
+    downloads, saved-seconds."""
+
+    totals: Mapping[str, float]
+    days: Sequence[Period] = ()
+    months: Sequence[Period] = ()
+    targets: Sequence[TargetWheels] = ()
+    projects: Sequence[Use] = ()
+    clients: Mapping[str, Sequence[Use]] = field(default_factory=dict)
+
+    def as_data(self) -> dict[str, Any]:
+        """The statistics for programs."""
+        return {
+            "totals": {name.replace("-", "_"): _rounded(value) for name, value in self.totals.items()},
+            "days": [_period_data("day", period) for period in self.days],
+            "months": [_period_data("month", period) for period in self.months],
+            "targets": [{"target": each.name, "wheels": each.wheels, "bytes": each.bytes} for each in self.targets],
+            "projects": [
+                {"name": use.name, "downloads": use.downloads, "saved_seconds": _rounded(use.saved_seconds)}
+                for use in self.projects
+            ],
+            "clients": {
+                kind: [{"name": use.name, "downloads": use.downloads} for use in uses]
+                for kind, uses in self.clients.items()
+            },
+        }
+
+
+def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
+    """The page and its data, by path below the site."""
+    statistics = read(db)
+    builds, queue, downloads = _build_plots(statistics), _queue_plot(statistics.days), _download_plots(statistics)
+    yield (
+        "statistics/index.html",
+        render.page(
+            "statistics/index.html",
+            "statistics.html.j2",
+            facts=statistics,
+            ever=_success(statistics.totals["built"], statistics.totals["failed"] + statistics.totals["refused"]),
+            lately=_success(
+                sum(day.built for day in statistics.days), sum(day.failed + day.refused for day in statistics.days)
+            ),
+            build_plots=builds,
+            queue_plot=queue,
+            download_plots=downloads,
+            client_kinds=CLIENT_KINDS,
+            bars=bars,
+            steps=steps,
+            share=share,
+            long_time=_long_time,
+        ),
+    )
+    yield "statistics/statistics.json", as_json(statistics.as_data())
+
+
+def read(db: sqlite3.Connection) -> Statistics:
+    """What the catalog says, at a cost that follows what is shown: rows of at most two years, by day."""
+    totals = {"wheels": 0, "bytes": 0, "built": 0, "failed": 0, "refused": 0, "build-seconds": 0, "downloads": 0,
+              "saved-seconds": 0}  # fmt: skip
+    for row in db.execute(
+        "SELECT CASE kind WHEN 'outcome' THEN key ELSE kind END AS name, value FROM total "
+        "WHERE kind IN ('outcome', 'build-seconds', 'wheels', 'bytes', 'downloads', 'saved-seconds')"
+    ):
+        totals[row["name"]] = row["value"]
+    statistics = Statistics(totals, targets=_targets(db), projects=_projects(db))
+    known = _known_days(db)
+    if not known:
+        return statistics
+    first, last = known
+    shown = range(max(last - MOST_DAYS + 1, min(first, last - FEWEST_DAYS + 1)), last + 1)
+    if first >= shown.start:
+        by_day = _by_day(db, shown)
+        months = []
+    else:
+        by_day = _by_day(db, range(max(_first_of_month(first), _first_of_month(last, MOST_MONTHS - 1)), last + 1))
+        months = _by_month(by_day.values())
+    days = [by_day[day] for day in shown]
+    _add_queue(db, days, shown)
+    clients = {kind: uses for kind in CLIENT_KINDS if (uses := _clients(db, kind, shown.start))}
+    return replace(statistics, days=days, months=months, clients=clients)
+
+
+def _known_days(db: sqlite3.Connection) -> tuple[int, int] | None:
+    """The first and the last day that anything is known of."""
+    known = db.execute(
+        """
+        SELECT (SELECT min(day) FROM build_day), (SELECT max(day) FROM build_day),
+               (SELECT min(hour) FROM queue_hour) / 24, (SELECT max(hour) FROM queue_hour) / 24,
+               (SELECT min(day) FROM client_day WHERE kind = 'all' AND key = ''),
+               (SELECT max(day) FROM client_day WHERE kind = 'all' AND key = '')
+        """
+    ).fetchone()
+    days = [day for day in known if day is not None]
+    return (min(days), max(days)) if days else None
+
+
+def _by_day(db: sqlite3.Connection, days: range) -> dict[int, Period]:
+    periods = {day: Period(_iso(day)) for day in days}
+    span = (days.start, days.stop - 1)
+    for day, built, failed, refused, seconds in db.execute(
+        """
+        SELECT day, sum(builds * (outcome = 'built')), sum(builds * (outcome = 'failed')),
+               sum(builds * (outcome = 'refused')), sum(seconds)
+        FROM build_day WHERE day BETWEEN ? AND ? GROUP BY day
+        """,
+        span,
+    ):
+        periods[day] = Period(_iso(day), built, failed, refused, seconds)
+    for day, downloads in db.execute(
+        "SELECT day, downloads FROM client_day WHERE kind = 'all' AND key = '' AND day BETWEEN ? AND ?", span
+    ):
+        periods[day].downloads = downloads
+    return periods
+
+
+def _add_queue(db: sqlite3.Connection, periods: Sequence[Period], days: range) -> None:
+    """The queue's greatest length on each day. What was noted last holds until something else is noted."""
+    noted: dict[int, list[int]] = {}
+    for hour, queued in db.execute(
+        "SELECT hour, queued FROM queue_hour WHERE hour >= ? ORDER BY hour", (days.start * 24,)
+    ):
+        noted.setdefault(hour // 24, []).append(queued)
+    before = db.execute(
+        "SELECT queued FROM queue_hour WHERE hour < ? ORDER BY hour DESC LIMIT 1", (days.start * 24,)
+    ).fetchone()
+    held = [before["queued"]] if before else []
+    for period, day in zip(periods, days):
+        lengths = held + noted.get(day, [])
+        if lengths:
+            period.queued = max(lengths)
+            held = lengths[-1:]
+
+
+def _by_month(days: Iterable[Period]) -> list[Period]:
+    months: dict[str, Period] = {}
+    for day in days:
+        month = months.setdefault(day.name[:7], Period(day.name[:7]))
+        month.built += day.built
+        month.failed += day.failed
+        month.refused += day.refused
+        month.build_seconds += day.build_seconds
+        month.downloads += day.downloads
+    return list(months.values())
+
+
+def _targets(db: sqlite3.Connection) -> list[TargetWheels]:
+    rows = db.execute(
+        """
+        SELECT t.name, w.value AS wheels, coalesce(b.value, 0) AS bytes
+        FROM total w JOIN target t ON t.id = CAST(w.key AS INTEGER)
+        LEFT JOIN total b ON b.kind = 'target-bytes' AND b.key = w.key
+        WHERE w.kind = 'target-wheels' AND w.value > 0 ORDER BY w.value DESC, t.name
+        """
+    )
+    return [TargetWheels(row["name"], row["wheels"], row["bytes"]) for row in rows]
+
+
+def _projects(db: sqlite3.Connection) -> list[Use]:
+    rows = db.execute(
+        """
+        SELECT u.name, u.downloads, u.saved_seconds, EXISTS (SELECT 1 FROM page WHERE page.name = u.name) AS page
+        FROM use_total u WHERE u.downloads > 0 ORDER BY u.downloads DESC, u.name LIMIT ?
+        """,
+        (MOST_PROJECTS,),
+    )
+    return [Use(printable(row["name"]), row["downloads"], row["saved_seconds"], bool(row["page"])) for row in rows]
+
+
+def _clients(db: sqlite3.Connection, kind: str, since: int) -> list[Use]:
+    """What downloads most since that day, and the rest together. Each key is looked up by itself: for a few dozen keys
+    over years of days that is a hundredth of reading the kind."""
+    rows = db.execute(
+        """
+        WITH RECURSIVE known (key) AS (
+            SELECT min(key) FROM client_day WHERE kind = :kind
+            UNION ALL
+            SELECT (SELECT min(key) FROM client_day WHERE kind = :kind AND key > known.key)
+            FROM known WHERE known.key IS NOT NULL LIMIT :most
+        )
+        SELECT key, (SELECT sum(downloads) FROM client_day c
+                     WHERE c.kind = :kind AND c.key = known.key AND c.day >= :since) AS downloads
+        FROM known WHERE key IS NOT NULL
+        """,
+        {"kind": kind, "since": since, "most": MOST_WORDS},
+    )
+    uses = [Use(_client_name(row["key"]), row["downloads"]) for row in rows if row["downloads"]]
+    uses.sort(key=lambda use: (-use.downloads, use.name))
+    rest = sum(use.downloads for use in uses[MOST_CLIENTS:])
+    return uses[:MOST_CLIENTS] + ([Use("all others", rest)] if rest else [])
+
+
+def _client_name(key: str) -> str:
+    """A client's word, which may be anything."""
+    name = printable(key).strip() or "not said"
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+
+
+def _build_plots(facts: Statistics) -> list[Plot]:
+    plots = []
+    for name, title, periods in (
+        ("builds-by-day", "Builds by day", facts.days),
+        ("builds-by-month", "Builds by month", facts.months),
+    ):
+        built = Series("built", "built", [period.built for period in periods])
+        failed = Series("failed", "failed", [period.failed + period.refused for period in periods])
+        if any(built.values) or any(failed.values):
+            plots.append(_plot(name, title, "builds", periods, [built, failed]))
+    seconds = [day.build_seconds for day in facts.days]
+    if any(seconds):
+        unit, size = ("hours", 3600) if max(seconds) >= 3600 else ("minutes", 60)
+        spent = [Series(unit, "built", [each / size for each in seconds])]
+        plot = _plot("time-by-day", "Time spent building by day", unit, facts.days, spent)
+        plots.insert(1, replace(plot, whole=False))
+    return plots
+
+
+def _queue_plot(days: Sequence[Period]) -> Plot | None:
+    known = [day for day in days if day.queued is not None]
+    if not known:
+        return None
+    queued = Series("queued", "waiting", [day.queued or 0 for day in known])
+    return _plot("queue", "Longest queue of each day", "builds that wait", known, [queued])
+
+
+def _download_plots(facts: Statistics) -> list[Plot]:
+    plots = []
+    for name, title, periods in (
+        ("downloads-by-day", "Downloads by day", facts.days),
+        ("downloads-by-month", "Downloads by month", facts.months),
+    ):
+        downloads = Series("downloads", "upstream", [period.downloads for period in periods])
+        if any(downloads.values):
+            plots.append(_plot(name, title, "downloads", periods, [downloads]))
+    return plots
+
+
+def _plot(name: str, title: str, unit: str, periods: Sequence[Period], series: Sequence[Series]) -> Plot:
+    names = [period.name for period in periods]
+    return Plot(name, title, unit, names, series, _marks(names))
+
+
+def _marks(names: Sequence[str]) -> dict[int, str]:
+    """Labels below some columns: each year or third month, the first of each month, or each week back from the last."""
+    if len(names[0]) == len("2026-11"):
+        if len(names) > 12:
+            return {index: name[:4] for index, name in enumerate(names) if name.endswith("-01")}
+        return {index: _month(name) for index, name in enumerate(names) if (len(names) - 1 - index) % 3 == 0}
+    if len(names) > 45:
+        return {index: f"1 {_month(name)}" for index, name in enumerate(names) if name.endswith("-01")}
+    weeks = [index for index in range(len(names)) if (len(names) - 1 - index) % 7 == 0]
+    return {index: f"{int(names[index][8:])} {_month(names[index])}" for index in weeks}
+
+
+def _month(name: str) -> str:
+    # Not strftime: what it says depends on the locale of whoever publishes.
+    return _MONTHS[int(name[5:7]) - 1]
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(_EPOCH + day).isoformat()
+
+
+def _first_of_month(day: int, before: int = 0) -> int:
+    """The first day of a day's month, or of one so many months before."""
+    then = date.fromordinal(_EPOCH + day)
+    year, month = divmod(then.year * 12 + then.month - 1 - before, 12)
+    return date(year, month + 1, 1).toordinal() - _EPOCH
+
+
+def _success(built: float, other: float) -> str | None:
+    """The share of builds that ended with a wheel; None when there were none. 99.96 % is not 100 %."""
+    if not built + other:
+        return None
+    share_of_all = 100 * built / (built + other)
+    return f"{min(share_of_all, 99.9) if other else share_of_all:.3g}\u00a0%"
+
+
+def _long_time(seconds: float) -> str:
+    """Working time as people compare it: `2 h 5 min`, then in whole hours: `1,234 h`."""
+    return human_duration(seconds) if seconds < 100 * 3600 else f"{seconds / 3600:,.0f}\u00a0h"
+
+
+def _rounded(value: float) -> float:
+    return value if isinstance(value, int) else round(value, 1)
+
+
+def _period_data(kind: str, period: Period) -> dict[str, Any]:
+    data = {
+        kind: period.name,
+        "built": period.built,
+        "failed": period.failed,
+        "refused": period.refused,
+        "build_seconds": _rounded(period.build_seconds),
+        "downloads": period.downloads,
+    }
+    return data if period.queued is None else {**data, "queued": period.queued}
