@@ -54,6 +54,7 @@ def test_a_result_says_what_the_build_was_made_of_and_what_it_cost(builder: Buil
     facts = ("schema", "attempt", "outcome", "stopped_by", "phase", "exit_code", "build_requires", "sdist_sha256")
     assert [result[fact] for fact in facts] == [1, "demo-1.0-0000", "built", None, "collect", 0, [], sdist.sha256]
     assert re.fullmatch(r"CPython 3\.\d+\.\d+", result["interpreter"])
+    assert result["summary"] == "Klein, aber größer als nichts: demo"
     assert result["cpu_seconds"] > 0
     assert result["seconds"] > 0
     assert result["peak_memory"] > 50 << 20

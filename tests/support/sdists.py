@@ -229,7 +229,12 @@ def _sdist(
     canonical = str(Version(version))
     filename = filename or f"{file_stem(name, version)}.tar.gz"
     metadata = core_metadata(
-        name, canonical, requires_python=requires_python, requires_dist=requires_dist, extras=extras
+        name,
+        canonical,
+        requires_python=requires_python,
+        requires_dist=requires_dist,
+        extras=extras,
+        fields={"Summary": f"Klein, aber größer als nichts: {name}"},
     )
     tree: Entries = {"PKG-INFO": metadata, **files}
     if backend == "intree":

@@ -118,6 +118,7 @@ def _outcome(result: Result | None, wheel: CheckedWheel | None, why: Failure | N
             cpu_seconds=result.cpu_seconds,
             peak_memory=result.peak_memory,
             interpreter=result.interpreter,
+            summary=result.summary,
             build_requires=result.build_requires,
         )
     return outcome

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..printable import printable
 from .classify import LOG_END
 
 #: A result document is a few kilobytes; more is an attack or a mistake.
@@ -32,6 +33,7 @@ class Result:
     cpu_seconds: float
     peak_memory: int
     interpreter: str
+    summary: str | None
     build_requires: list[dict[str, str]]
     wheels: tuple[str, ...]
     document: Mapping[str, Any]
@@ -62,6 +64,7 @@ def read_result(staging: Path, attempt_id: str) -> Result:
         cpu_seconds=_number(document, "cpu_seconds"),
         peak_memory=int(_number(document, "peak_memory")),
         interpreter=str(document.get("interpreter") or "")[:200],
+        summary=_summary(document.get("summary")),
         build_requires=_build_requires(document.get("build_requires")),
         wheels=filenames,
         document=document,
@@ -89,6 +92,11 @@ def _number(document: Mapping[str, Any], key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e15:
         raise BadResult(f"The builder's result.json has no sensible {key}.")
     return float(value)
+
+
+def _summary(value: Any) -> str | None:
+    """One line of text that can be stored and shown, whatever the builder sent."""
+    return printable(" ".join(value.split()))[:512] or None if isinstance(value, str) else None
 
 
 def _build_requires(value: Any) -> list[dict[str, str]]:

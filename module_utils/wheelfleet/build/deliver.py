@@ -46,6 +46,7 @@ def new_result(attempt: str) -> Result:
         "interpreter": None,
         "build_requires": [],
         "sdist_sha256": None,
+        "summary": None,
         "message": None,
         "wheels": [],
         "log": {"filename": LOG, "size": 0},
@@ -60,6 +61,7 @@ def take_report(workshop: Workshop, result: Result) -> None:
         result["interpreter"] = report["interpreter"]
         result["build_requires"] = report["build_requires"]
         result["message"] = report["message"]
+        result["summary"] = report["summary"]
     except (OSError, ValueError, KeyError, TypeError):
         # The front end never began, or the build, which may write there, spoilt it.
         return

@@ -15,12 +15,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from email.parser import HeaderParser
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from .protocol import Requirement, Workshop, write_json
 from .unpack import UnpackError, unpack
+
+#: Bytes of PKG-INFO that are read for the headers, and characters of a summary that are kept.
+_LONGEST_PKG_INFO = 100_000
+_LONGEST_SUMMARY = 512
 
 
 class FrontendError(Exception):
@@ -40,6 +45,7 @@ class _Report:
             "phase": "unpack",
             "interpreter": f"{platform.python_implementation()} {platform.python_version()}",
             "build_requires": [],
+            "summary": None,
             "message": None,
         }
 
@@ -61,7 +67,9 @@ def main(workshop: Workshop) -> int:
     try:
         report.enter("unpack")
         filename = json.loads(workshop.assignment.read_bytes())["sdist"]["filename"]
-        _build(unpack(workshop.sdist / filename, workshop.source), workshop, report)
+        source = unpack(workshop.sdist / filename, workshop.source)
+        report.add(summary=_summary(source))
+        _build(source, workshop, report)
     except UnpackError as error:
         failure = FrontendError(str(error))
     except FrontendError as error:
@@ -125,6 +133,16 @@ def _installed(environment: Path) -> list[Requirement]:
     packages = [str(folder) for folder in environment.glob("lib/*/site-packages")]
     found = {found.metadata["Name"]: found.version for found in distributions(path=packages)}
     return [{"name": name, "version": version} for name, version in sorted(found.items())]
+
+
+def _summary(source: Path) -> str | None:
+    """What the sdist's PKG-INFO (PEP 643) says the project is; None when it does not say."""
+    try:
+        with (source / "PKG-INFO").open("rb") as file:
+            said = HeaderParser().parsestr(file.read(_LONGEST_PKG_INFO).decode("utf-8", "replace"))["Summary"]
+    except OSError:
+        return None
+    return " ".join(str(said).split())[:_LONGEST_SUMMARY] or None if said else None
 
 
 def _sentence(error: BaseException) -> str:

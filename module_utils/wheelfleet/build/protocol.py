@@ -108,6 +108,8 @@ class Result(TypedDict):
     cpu_seconds: float
     peak_memory: int
     interpreter: str | None
+    #: What the sdist says the project is, in one line.
+    summary: str | None
     build_requires: list[Requirement]
     sdist_sha256: str | None
     message: str | None

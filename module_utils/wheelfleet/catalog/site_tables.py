@@ -22,6 +22,7 @@ _COLUMNS = """
         WHERE NOT EXISTS (SELECT 1 FROM upstream_file WHERE release_id = release.id);
     CREATE INDEX release_gone ON release (gone_at) WHERE gone_at IS NOT NULL;
     ALTER TABLE wheel ADD COLUMN removed_at REAL;          -- its bytes are gone, its name is never given again
+    ALTER TABLE attempt ADD COLUMN summary TEXT;           -- what the sdist says the project is
     ALTER TABLE attempt ADD COLUMN built_with TEXT;        -- JSON: the builder's facts, the sdist's URL
 """
 

@@ -30,6 +30,7 @@ class Outcome:
     cpu_seconds: float | None = None
     peak_memory: int | None = None
     interpreter: str | None = None
+    summary: str | None = None
     build_requires: Sequence[dict[str, str]] = ()
     log: str | None = None
 
@@ -57,7 +58,7 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
         UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
             again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, seconds = :seconds,
             normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
-            build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
+            summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
             built_with = json_object(
                 'builder', json((SELECT b.facts FROM builder b WHERE b.host = attempt.host)),
                 'sdist_url', (SELECT f.url FROM upstream_file f
@@ -79,6 +80,7 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "cpu": outcome.cpu_seconds,
             "memory": outcome.peak_memory,
             "interpreter": outcome.interpreter,
+            "summary": outcome.summary,
             "build_requires": json.dumps(list(outcome.build_requires)) if outcome.seconds is not None else None,
             "log": outcome.log,
         },

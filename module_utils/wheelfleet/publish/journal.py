@@ -63,12 +63,15 @@ class Journal:
 
     def end(self, paths: Iterable[str]) -> None:
         """Note what the publication changed; all of it is on disk."""
+        changed = list(paths)
         with self._open() as db:
             db.execute("BEGIN")
-            (number,) = db.execute("UPDATE journal SET number = number + 1, finished = 1 RETURNING number").fetchone()
+            (number,) = db.execute(
+                "UPDATE journal SET number = number + (? OR number = 0), finished = 1 RETURNING number", (bool(changed),)
+            ).fetchone()
             # Nobody can be at a state before the first, so nobody will ask what led to it.
             if number > 1:
-                db.executemany("INSERT OR REPLACE INTO changed VALUES (?, ?)", ((path, number) for path in paths))
+                db.executemany("INSERT OR REPLACE INTO changed VALUES (?, ?)", ((path, number) for path in changed))
             db.execute("COMMIT")
 
     def position(self) -> Position | None:

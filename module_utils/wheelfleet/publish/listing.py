@@ -121,7 +121,7 @@ def _project(
     for row in upstream:
         beside.setdefault(row["release_id"], []).append(row)
     listed, kept, withdrawn = [], [], []
-    for wheel in wheels:
+    for wheel in _in_order(wheels):
         others = beside.get(wheel["release_id"], [])
         file = _ours(wheel, _yanked(others))
         if state != "quarantined":
@@ -133,35 +133,36 @@ def _project(
         else:
             listed.append(file)
     if listed and view == "full":
-        listed += [_theirs(row) for row in upstream if row["url"].startswith(("http://", "https://"))]
-    files = (*kept, *listed)
-    versions = sorted({file.version for file in files}, key=_version)
-    rank = {version: number for number, version in enumerate(versions)}
-
-    def in_order(files: list[ListedFile]) -> tuple[ListedFile, ...]:
-        return tuple(sorted(files, key=lambda file: (rank[file.version], -_build_number(file.filename), file.filename)))
-
-    here = {file.version for file in listed}
+        theirs = [row for row in upstream if row["url"].startswith(("http://", "https://"))]
+        ours = {file.filename: file for file in listed}
+        together = _in_order([*(wheel for wheel in wheels if wheel["filename"] in ours), *theirs])
+        listed = [ours.get(row["filename"]) or _theirs(row) for row in together]
     return ProjectFiles(
         project["id"],
         project["name"],
         state,
-        in_order(listed),
-        in_order(kept),
-        in_order(withdrawn),
-        tuple(version for version in versions if version in here),
+        tuple(listed),
+        tuple(kept),
+        tuple(withdrawn),
+        tuple(dict.fromkeys(file.version for file in listed)),
         project["status"],
         project["status_reason"],
     )
 
 
+def _in_order(files: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
+    """By version, the highest build first, then by name."""
+    versions = sorted({file["version"] for file in files}, key=_version)
+    rank = {version: number for number, version in enumerate(versions)}
+    return sorted(files, key=lambda file: (rank[file["version"]], -_build_number(file["filename"]), file["filename"]))
+
+
 def _build_number(filename: str) -> int:
     """The number in a wheel's build tag; 0 without one. pdm takes the first of several builds, others the highest."""
-    parts = filename.split("-")
-    if len(parts) != 6 or not filename.endswith(".whl"):
+    if filename.count("-") != 5 or not filename.endswith(".whl"):
         return 0
-    digits = re.match("[0-9]*", parts[2])
-    return int(digits[0] or 0) if digits else 0
+    digits = re.match("[0-9]+", filename.split("-")[2])
+    return int(digits[0]) if digits else 0
 
 
 #: Versions repeat from project to project, and reading one costs ten times as much as looking it up.
@@ -178,8 +179,10 @@ def _ours(wheel: sqlite3.Row, yanked: str | None) -> ListedFile:
         wheel["requires_python"] or None,
         yanked,
         timestamp(wheel["added_at"]),
-        attempt_id=wheel["attempt_id"],
-        wheel_id=wheel["id"],
+        None,
+        None,
+        wheel["attempt_id"],
+        wheel["id"],
     )
 
 
@@ -193,8 +196,8 @@ def _theirs(row: sqlite3.Row) -> ListedFile:
         row["requires_python"] or None,
         row["yanked"],
         row["upload_time"],
-        url=row["url"],
-        provenance=row["provenance"],
+        row["url"],
+        row["provenance"],
     )
 
 

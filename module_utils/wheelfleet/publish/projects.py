@@ -6,19 +6,19 @@ leads to comes back as plain data.
 
 from __future__ import annotations
 
-import email.parser
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.parser import HeaderParser
 from pathlib import Path
 
+from ..printable import printable
 from . import index_pages
 from .listing import ListedFile, ProjectFiles, files_of
 from .people import log, project, provenance
 from .people.project_facts import read_project
-from .printable import printable
 from .renderer import Renderer
 from .report import ReportRow, project_rows
 from .tally import Differences, Tally, page_of
@@ -117,11 +117,15 @@ class ProjectRenderer:
             f"project/{name}/{each}" for each in self.tree.names(f"project/{name}") if each not in pages
         ]
 
+    def _names(self, folder: str) -> list[str]:
+        """The names in a folder that a site without pages for people does not have, nor look for."""
+        return self.tree.names(folder) if self.sources.people else []
+
     def _put_files(self, content: ProjectFiles, result: Rendered) -> ProjectFiles:
         """Stage wheels with metadata and provenance; returns the content without those that cannot be published."""
         name = content.name
         there = set(self.tree.names(f"files/{name}"))
-        documents = set(self.tree.names(f"provenance/{name}"))
+        documents = set(self._names(f"provenance/{name}"))
         missing = set()
         wanted = set()
         for wheel in content.kept:
@@ -183,18 +187,22 @@ class ProjectRenderer:
         return logs
 
     def _summary(self, content: ProjectFiles) -> str:
-        """What the newest of our wheels says the project is."""
+        """What the newest of our wheels says the project is, else the sdist that was tried last."""
         ours = [file for file in content.listed if file.url is None]
-        return self._summary_of(content.name, ours[-1]) if ours else ""
-
-    def _summary_of(self, name: str, wheel: ListedFile) -> str:
-        place = f"files/{name}/{wheel.filename}.metadata"
-        data = self.tree.read(place)
-        if data is None:
-            return ""
-        head = data.partition(b"\n\n")[0].decode("utf-8", "replace")
-        said = email.parser.HeaderParser().parsestr(head).get("Summary") or ""
-        return printable(" ".join(str(said).split()))[:_LONGEST_SUMMARY]
+        if ours:
+            metadata = self.tree.read(f"files/{content.name}/{ours[-1].filename}.metadata") or b""
+            head = metadata.partition(b"\n\n")[0].decode("utf-8", "replace")
+            said = HeaderParser().parsestr(head)["Summary"]
+            if said:
+                return printable(" ".join(str(said).split()))[:_LONGEST_SUMMARY]
+        row = self.db.execute(
+            """
+            SELECT a.summary FROM release r JOIN attempt a ON a.release_id = r.id
+            WHERE r.project_id = ? AND a.summary IS NOT NULL ORDER BY a.finished_at DESC, a.id LIMIT 1
+            """,
+            (content.project_id,),
+        ).fetchone()
+        return str(row["summary"]) if row else ""
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import jinja2
 
+from ..printable import printable
 from .filters import FILTERS
-from .printable import printable
 
 #: Raise this when the code gives other bytes for the same catalog: the next publication renders every page again.
 FORMAT = 2

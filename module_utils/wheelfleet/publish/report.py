@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..plan.events import Event, events
+from ..printable import printable
 from .listing import timestamp
-from .printable import printable
 
 #: The statuses in the order people look for them, with what they are called.
 STATUSES = {

@@ -6,13 +6,17 @@ import json
 import multiprocessing
 import os
 import secrets
+import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..build.processes import die_with_parent
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from . import index_pages, removal
@@ -124,8 +128,10 @@ class _Publication:
         expired = self._expire()
         stale = self._claim_stale()
         self._write_assets()
-        for rendered in self._render(self._projects() if everything else stale, frozenset(stale)):
-            self._take(rendered)
+        # Closed whatever happens: no process of ours may be at work in the tree once it is given free.
+        with closing(self._render(self._projects() if everything else stale, frozenset(stale))) as rendering:
+            for rendered in rendering:
+                self._take(rendered)
         self._write_root_list(everything)
         changes = count_changes(self.catalog.db)
         if everything or stale or self._news() or changes != marker.get("report_changes"):
@@ -171,7 +177,7 @@ class _Publication:
         for path, data in self.render.assets.items() if self.settings.people else ():
             self.tree.write(path, data, compressed=True)
 
-    def _render(self, projects: Sequence[int], stale: frozenset[int]) -> Iterator[Rendered]:
+    def _render(self, projects: Sequence[int], stale: frozenset[int]) -> Generator[Rendered, None, None]:
         """Render in chunks, each in its place before the next; many of them on all cores."""
         self.result.projects = len(projects)
         chunks = [projects[start : start + CHUNK] for start in range(0, len(projects), CHUNK)]
@@ -183,10 +189,17 @@ class _Publication:
                 rendered.changed, rendered.besides = [], []  # the tree has them already
                 yield rendered
             return
-        _Worker.job = (self.catalog.path, self.render, self.tree, self.sources, stale)
+        self.tree.begin()
+        _Worker.job = (self.catalog.path, self.render, self.tree, self.sources, stale, os.getpid())
         # Forks, for a module of Ansible's runs out of an archive that no fresh interpreter could import from.
-        with multiprocessing.get_context("fork").Pool(processes, _Worker.begin) as pool:
-            yield from pool.imap(_Worker.render, chunks)
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _Worker.begin) as pool:
+            try:
+                yield from pool.map(_Worker.render, chunks)
+            except BrokenProcessPool as error:
+                raise PublishError(
+                    "A process that rendered pages was killed, perhaps for want of memory; publish again: "
+                    "it carries on where it stopped."
+                ) from error
 
     def _take(self, rendered: Rendered) -> None:
         self.tree.changed += rendered.changed
@@ -271,14 +284,16 @@ class _Publication:
 class _Worker:
     """A process of the publication: it reads the catalog by a connection of its own and stages in its own folder."""
 
-    job: tuple[Path | str, Renderer, Tree, Sources, frozenset[int]]
+    job: tuple[Path | str, Renderer, Tree, Sources, frozenset[int], int]
     renderer: ProjectRenderer
     _open = ExitStack()
 
     @classmethod
     def begin(cls) -> None:
         """Called once in each process."""
-        path, render, tree, sources, _ = cls.job
+        path, render, tree, sources, _, parent = cls.job
+        # It holds the lock of the site, too.
+        die_with_parent(signal.SIGKILL, parent)
         catalog = cls._open.enter_context(Catalog(Path(path)))
         cls.renderer = ProjectRenderer(catalog.db, render, tree.branch(str(os.getpid())), sources)
 

@@ -67,7 +67,7 @@ class Tree:
             shutil.rmtree(self._staging, ignore_errors=True)
             if self._journal.interrupted:
                 self.distrust = True
-                self._begin_journal()
+                self.begin()
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
@@ -81,9 +81,9 @@ class Tree:
                 os.umask(self._umask)
 
     def branch(self, name: str) -> Tree:
-        """The same tree for another process of this publication: it stages in a folder of its own, and tells what it
-        changed by `changed` and `besides`, which the publication has to add to its own."""
-        self._begin_journal()
+        """The same tree for another process of this publication, which has to `begin` before it starts any: it stages
+        in a folder of its own, and tells what it changed by `changed` and `besides`, which the publication has to add
+        to its own."""
         branch = Tree(self.root, dry_run=self.dry_run)
         branch._staging = self._staging / name
         branch._journal_begun = True
@@ -153,7 +153,7 @@ class Tree:
         """Bring what is staged to its places, in the order it was staged."""
         if not self._staged:
             return
-        self._begin_journal()
+        self.begin()
         os.sync()
         for staged, path in self._staged:
             place = f"{self._top}/{path}"
@@ -179,7 +179,7 @@ class Tree:
         self.changed.append(path)
         if self.dry_run:
             return
-        self._begin_journal()
+        self.begin()
         self._known_folders.clear()
         self.besides += self.files_below(path) if place.is_dir() else []
         compressed = place.with_name(f"{place.name}.gz")
@@ -225,7 +225,8 @@ class Tree:
             finally:
                 os.close(file)
 
-    def _begin_journal(self) -> None:
+    def begin(self) -> None:
+        """Say, before the first change, that the journal will be behind. Called by itself where one process changes."""
         if not self._journal_begun and not self.dry_run:
             self._journal.begin()
             self._journal_begun = True

@@ -13,7 +13,7 @@ from typing import Any
 from packaging.utils import is_normalized_name
 
 from ...admit.failure_classes import FAILURE_CLASSES
-from ..printable import printable
+from ...printable import printable
 from ..renderer import Renderer, as_json
 
 #: Projects named as examples of a class; of a class's page, told about with their newest log, and named at all.

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from ...printable import printable
 from ..filters import explain_tag
-from ..printable import printable
 from ..renderer import Renderer, SiteFacts
 
 #: Wheels in the feed.

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ...plan.events import Event, events
-from ..printable import printable
+from ...printable import printable
 from ..renderer import Renderer, as_json
 
 SCHEMA = 1

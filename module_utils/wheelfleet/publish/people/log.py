@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ...admit.plain import plain
-from ..printable import printable
+from ...printable import printable
 from ..renderer import Renderer
 from .ansi import Run, Terminal
 from .raw_log import RawLog, looks_like_error, read_log

@@ -28,8 +28,8 @@ _INSTALLERS = ("pip", "uv")
 #: How a cell of the matrix, or a build, is called in a word.
 _WORDS = {"failed": "failed", "waiting": "waiting", "built": "built", "upstream": "upstream", "skipped": "skipped",
           "passed": "passed over"}  # fmt: skip
-_IN_A_SENTENCE = {"built": "built", "upstream": "served by upstream", "failed": "failed", "waiting": "waiting",
-                  "skipped": "skipped", "passed": "passed over"}  # fmt: skip
+_IN_A_SENTENCE = {"built": "built", "upstream": "served by upstream", "failed": "failed",
+                  "waiting": "waiting to be built", "skipped": "skipped", "passed": "passed over"}  # fmt: skip
 _STATUS_SENTENCES = {
     "archived": "Its authors have archived the project: no new releases are to be expected.",
     "deprecated": "Its authors call the project deprecated: look for what replaces it.",
@@ -157,7 +157,7 @@ def _lead(releases: Sequence[Release]) -> str | None:
         if not counts.keys() - {"passed"}:
             continue
         said = [f"{words} for {_targets(counts[status])}" for status, words in _IN_A_SENTENCE.items() if counts[status]]
-        return f"Release {release.version} is {', '.join(said)}."
+        return f"Release {release.version}: {', '.join(said)}."
     return None
 
 

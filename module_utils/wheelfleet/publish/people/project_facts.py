@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from packaging.version import Version
 
+from ...printable import printable
 from ..filters import explain_tag
 from ..listing import ListedFile, ProjectFiles
-from ..printable import printable
 from ..report import ReportRow, as_a_whole
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from ...printable import printable
 from ..filters import explain_tag, human_duration
-from ..printable import printable
 from ..renderer import Renderer, as_json
 from .plots import Plot, Series, bars, share, steps
 
@@ -354,8 +354,8 @@ def _success(built: float, other: float) -> str | None:
 
 
 def _long_time(seconds: float) -> str:
-    """Working time as people compare it: `2 h 5 min`, then in whole hours: `1,234 h`."""
-    return human_duration(seconds) if seconds < 100 * 3600 else f"{seconds / 3600:,.0f}\u00a0h"
+    """Working time as people compare it: `2 h 5 min`, from a day on in whole hours: `1,234 h`."""
+    return human_duration(seconds) if seconds < 24 * 3600 else f"{seconds / 3600:,.0f}\u00a0h"
 
 
 def _rounded(value: float) -> float:
