@@ -1,4 +1,4 @@
-// The run as it goes on, from status.json (docs/operating.md): on the first page its numbers, on the page of the fleet
+// The run as it goes on, from status.json (docs/index-format.md): on the first page its numbers, on the page of the fleet
 // what each builder does and how it is besides. Everything it shows is put in as text.
 "use strict";
 
@@ -147,6 +147,7 @@
       this.showBuilds(list(host.building, MOST_BUILDS));
       const failed = number(host.failed) ? `, ${count(host.failed)} without a wheel` : "";
       const finished = (number(host.built) || 0) + (number(host.failed) || 0);
+      this.card.querySelectorAll(".none-yet").forEach((place) => { place.hidden = finished > 0; });
       const lately = number(host.per_hour) === null || isOld(shown.at) ? "" : `${count(host.per_hour)} done in the last hour, `;
       put(this.done, `${lately}${count(finished)} in this run${failed}`);
       this.showVitals(host.vitals && typeof host.vitals === "object" ? host.vitals : {});

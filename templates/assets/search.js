@@ -208,6 +208,8 @@
       input.disabled = true;
       return;
     }
+    // What stands there for those without script.
+    count.textContent = "";
     const base = new URL(section.dataset.search, document.baseURI);
     const shards = new Shards(base);
     let turn = 0, timer = 0;

@@ -32,7 +32,7 @@ _TARGETS = {
     TARGET_313: ("cp313-cp313-manylinux_2_28_aarch64", "3.13", "linux_aarch64"),
     TARGET_32BIT: ("cp311-cp311-linux_armv7l", "3.11", "linux_armv7l"),
 }
-#: Sets `hacked` wherever any of it runs; loads from elsewhere wherever any of it is markup; turns the reading direction.
+#: Sets `hacked` wherever any of it runs, loads from elsewhere where any of it is markup, turns the reading direction.
 HOSTILE = (
     '"><script>window.hacked = 1</script><img src="//elsewhere.invalid/x" onerror="window.hacked = 2">'
     "<a href=\"javascript:window.hacked = 3\">click</a>' onmouseover='window.hacked = 4' {{ 7 * 7 }} \u202egnp.exe"
@@ -106,7 +106,9 @@ def sample_site(root: Path) -> SampleSite:
         _add_history(state)
         state.publish(url=URL)
         failed = state.one("SELECT log FROM attempt WHERE id LIKE ?", f"{FAILED}-%")
-        return SampleSite(state.site, _log_page(failed), _log_page(state.one("SELECT log FROM attempt WHERE id = ?", hostile)))
+        return SampleSite(
+            state.site, _log_page(failed), _log_page(state.one("SELECT log FROM attempt WHERE id = ?", hostile))
+        )
 
 
 def running_status(now: float, **changes: Any) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def running_status(now: float, **changes: Any) -> dict[str, Any]:
         ),
         HostBoard(
             "pi2", "run", "set aside", built=40, failed=3, left=38, at=now - 1,
-            note="It cannot build lxml 6.0.1, which was built before: compiler-error.",
+            note="It cannot build lxml 6.0.1, which was built before: compile-error.",
             vitals={
                 "at": round(now - 2), "temperature": 44.0, "memory_total": 4 * gib, "memory_free": 3 * gib,
                 "disk_total": 29 * gib, "disk_free": gib, "load": [0.02, 0.1, 0.2], "cores": 4,
@@ -158,7 +160,8 @@ def _wheel(state: ControllerState, name: str, version: str, target: str, seconds
     state.want(name, version, target=target)
     more = {"summary": _SUMMARIES.get(name), "requires_python": ">=3.9", **more}
     file = state.wheel(name, version, _TARGETS[target][0], serves=[target], **more)
-    state.execute("UPDATE attempt SET seconds = ? WHERE id = (SELECT attempt_id FROM wheel WHERE filename = ?)", seconds, file)
+    attempt = state.one("SELECT attempt_id FROM wheel WHERE filename = ?", file)
+    state.execute("UPDATE attempt SET seconds = ?, target_id = ? WHERE id = ?", seconds, state.target(target), attempt)
 
 
 def _fail(state: ControllerState, name: str, version: str, target: str, log: str) -> None:
@@ -183,6 +186,7 @@ def _add_others(state: ControllerState) -> None:
     for version in ("6.0.2", "6.0.1"):
         state.want("lxml", version, need="now")
         state.want("lxml", version, target=TARGET_32BIT, need="now")
+    state.want("lxml", "6.0.2", target=TARGET_313)
     state.attempt("lxml", "6.0.2", target=TARGET_313, state="open", outcome=None)
     for version in ("3.0.3", "3.0.2"):
         state.upstream_file(state.release("MarkupSafe", version), f"markupsafe-{version}-{_TARGETS[TARGET][0]}.whl")
@@ -196,7 +200,7 @@ def _add_others(state: ControllerState) -> None:
     state.release("archived-thing", "1.0", yanked="The file is broken.")
     _wheel(state, "archived-thing", "1.0", TARGET, 3.0)
     state.execute(
-        "UPDATE project SET status = 'archived', status_reason = 'We use another one now.' WHERE name = 'archived-thing'"
+        "UPDATE project SET status = 'archived', status_reason = 'We use another now.' WHERE name = 'archived-thing'"
     )
 
 
@@ -212,13 +216,14 @@ def _add_enemy(state: ControllerState) -> str:
     log = "\n".join(
         [
             "\x1b[31mred\x1b[0m and \x1b]8;;javascript:window.hacked=7\x07a link\x1b]8;;\x07",
-            f"error: {HOSTILE}", "\x1b[2J\x1b[1;1Hover all", "</span></pre><script>window.hacked = 8</script>", "é\x00\x08",
+            f"error: {HOSTILE}", "\x1b[2J\x1b[1;1Hover all", "</span></pre><script>window.hacked = 8</script>",
+            "é\x00\x08",
         ]
     )  # fmt: skip
     state.want(ENEMY, "6.6.5")
     state.want(ENEMY, "6.6.4", verdict="skip", reason=HOSTILE)
     return state.attempt(
-        ENEMY, "6.6.5", log=log, failure="compiler-error", blocks="target", sentence=HOSTILE,
+        ENEMY, "6.6.5", log=log, failure="compile-error", blocks="target", sentence=HOSTILE,
         evidence=f"error: {HOSTILE}", remedy=HOSTILE,
     )  # fmt: skip
 
@@ -226,10 +231,10 @@ def _add_enemy(state: ControllerState) -> str:
 def _add_builders(state: ControllerState) -> None:
     for number, (board, memory, speed, targets) in enumerate(_BOARDS, start=1):
         facts = {
-            "machine": "aarch64", "os": {"id": "debian", "version": "12"}, "cores": 4, "memory": memory << 30, "slots": 2,
-            "board": board, "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
+            "machine": "aarch64", "os": {"id": "debian", "version": "12"}, "cores": 4, "memory": memory << 30,
+            "slots": 2, "board": board, "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
         }  # fmt: skip
-        aside = "It cannot build lxml 6.0.1, which was built before: compiler-error." if number == 2 else None
+        aside = "It cannot build lxml 6.0.1, which was built before: compile-error." if number == 2 else None
         state.execute(
             "INSERT INTO builder (host, facts, seen_at, speed, set_aside) VALUES (?, ?, ?, ?, ?)",
             f"pi{number}", json.dumps(facts), NOW - 60, speed, aside,
@@ -252,6 +257,10 @@ def _add_history(state: ControllerState) -> None:
     draw = random.Random(4)
     today = int(NOW // DAY)
     with state.catalog.writing() as db:
+        # What these builds ever counted for is counted anew, with what is added here.
+        db.execute(
+            "DELETE FROM total WHERE kind IN ('outcome', 'host-builds', 'host-built', 'host-seconds', 'build-seconds')"
+        )
         for age in range(40):
             day = today - age
             for host, share in (("pi2", 60), ("pi3", 25)):
@@ -272,13 +281,22 @@ def _add_history(state: ControllerState) -> None:
                 db.execute("INSERT INTO use_day VALUES (?, ?, ?, ?, ?)", (normal, day, *counts, counts[0] * 400.0))
             for kind, keys in (
                 ("all", ("",)), ("installer", ("pip 25.3", "uv 0.9.9", "poetry 2.2.1", HOSTILE)),
-                ("python", ("3.11", "3.13", "3.9")), ("machine", ("aarch64", "armv7l")), ("system", ("Debian 12", "Ubuntu 24.04")),
+                ("python", ("3.11", "3.13", "3.9")), ("machine", ("aarch64", "armv7l")),
+                ("system", ("Debian 12", "Ubuntu 24.04")),
             ):  # fmt: skip
                 for rank, key in enumerate(keys, start=1):
                     db.execute(
                         "INSERT INTO client_day (day, kind, key, downloads) VALUES (?, ?, ?, ?)",
                         (day, kind, key, int(170 * draw.random() / rank)),
                     )
+        for counted in (
+            "'outcome', outcome, sum(builds) FROM build_day GROUP BY outcome",
+            "'host-builds', host, sum(builds) FROM build_day GROUP BY host",
+            "'host-built', host, sum(iif(outcome = 'built', builds, 0)) FROM build_day GROUP BY host",
+            "'host-seconds', host, sum(seconds) FROM build_day GROUP BY host",
+            "'build-seconds', '', sum(seconds) FROM build_day",
+        ):
+            db.execute(f"INSERT INTO total (kind, key, value) SELECT {counted}")
 
 
 def _log_page(log: object) -> str:

@@ -124,7 +124,11 @@ def read_project(
         (project_id,),
     ).fetchone()
     there = {f"logs/{log}" for log in logs}
-    rows = [row if row.log in there else replace(row, log=None) for row in rows if row.version is not None]
+    rows = [
+        row if row.log is None or row.log in there else replace(row, log=None)
+        for row in rows
+        if row.version is not None
+    ]
     targets = _targets(db, rows)
     attempts = _attempts(db, project_id, logs)
     files = _files(db, project_id, content, attempts)

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from ...printable import printable
-from ..filters import explain_tag, human_duration
+from ..filters import explain_tag
 from ..renderer import Renderer, as_json
 from .plots import Plot, Series, bars, share, steps
 
@@ -125,7 +125,6 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
             bars=bars,
             steps=steps,
             share=share,
-            long_time=_long_time,
         ),
     )
     yield "statistics/statistics.json", as_json(statistics.as_data())
@@ -351,11 +350,6 @@ def _success(built: float, other: float) -> str | None:
         return None
     share_of_all = 100 * built / (built + other)
     return f"{min(share_of_all, 99.9) if other else share_of_all:.3g}\u00a0%"
-
-
-def _long_time(seconds: float) -> str:
-    """Working time as people compare it: `2 h 5 min`, from a day on in whole hours: `1,234 h`."""
-    return human_duration(seconds) if seconds < 24 * 3600 else f"{seconds / 3600:,.0f}\u00a0h"
 
 
 def _rounded(value: float) -> float:

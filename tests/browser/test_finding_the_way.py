@@ -1,0 +1,94 @@
+"""The ways people take: from the first page to a project, on to why it failed, and back from a wrong address."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.support.chromium import Watched
+from tests.support.sample_site import BIG, FAILED
+
+
+def test_from_the_first_page_by_search_to_the_line_that_shows_why_a_build_failed(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Find a project").fill("python")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(r"/search/index\.html\?q=python$"))
+    expect(page.locator("#results a").first).to_have_text("python-snappy")
+    page.get_by_role("link", name=FAILED).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(FAILED)
+    cell = page.locator("table.matrix td.failed").first
+    expect(cell).to_contain_text("The header lber.h is missing")
+    cell.get_by_role("link", name="failed").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{FAILED} 1.4.2")
+    error = page.locator("pre.log .log-evidence", has_text="fatal error: lber.h: No such file or directory")
+    expect(error.get_by_role("img", name="Shows why")).to_be_visible()
+    page.locator(".log-links").get_by_role("listitem").filter(has_text="fatal error: lber.h").get_by_role(
+        "link"
+    ).click()
+    expect(page).to_have_url(re.compile(rf"#{error.get_attribute('id')}$"))
+    expect(error).to_be_in_viewport()
+
+
+def test_results_come_while_typing_and_enter_opens_the_project_of_that_name(page: Page) -> None:
+    page.goto("/search/index.html")
+    expect(page.get_by_label("Find a project")).to_be_focused()
+    page.keyboard.type("spi")
+    expect(page.locator("#results a")).to_have_text(["spidev"])
+    page.keyboard.type("dev")
+    expect(page.locator("#search-count")).to_have_text("1 project")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("spidev")
+
+
+def test_the_arrow_keys_go_through_the_results(page: Page) -> None:
+    page.goto("/search/index.html?q=py")
+    first, second = page.locator("#results a").nth(0), page.locator("#results a").nth(1)
+    page.get_by_label("Find a project").press("ArrowDown")
+    expect(first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(second).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("Find a project")).to_be_focused()
+
+
+def test_the_address_of_a_search_can_be_shared_loaded_again_and_gone_back_to(page: Page) -> None:
+    page.goto("/search/index.html?q=gpio")
+    expect(page.locator("#results a")).to_have_text(["RPi.GPIO"])
+    page.get_by_label("Find a project").fill("pandas")
+    page.get_by_label("Find a project").blur()
+    expect(page).to_have_url(re.compile(r"\?q=pandas$"))
+    page.reload()
+    expect(page.locator("#results a")).to_have_text(["pandas"])
+    page.locator("#results a").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("pandas")
+    page.go_back()
+    expect(page.locator("#results a")).to_have_text(["pandas"])
+    page.go_back()
+    expect(page.get_by_label("Find a project")).to_have_value("gpio")
+    expect(page.locator("#results a")).to_have_text(["RPi.GPIO"])
+
+
+def test_a_mistyped_name_is_asked_back(page: Page) -> None:
+    page.goto("/search/index.html?q=nunpy")
+    expect(page.locator("#search-count")).to_have_text("No project’s name has “nunpy”. Did you mean this?")
+    expect(page.locator("#results a")).to_have_text([BIG])
+
+
+def test_a_wrong_address_shows_projects_of_about_that_name(watched: Watched) -> None:
+    watched.allow_missing("/project/spidve/")
+    page = watched.page
+    page.goto("/project/spidve/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+    page.locator("#near-names").get_by_role("link", name="spidev").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("spidev")
+
+
+def test_older_releases_are_one_link_away_and_back(page: Page) -> None:
+    page.goto(f"/project/{BIG}/index.html")
+    page.get_by_role("link", name="Older releases").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("releases 2.0.5 to 2.0.0")
+    page.get_by_role("link", name="Newer releases").click()
+    expect(page.locator("table.matrix th[scope=row]").first).to_contain_text("2.3.6")
