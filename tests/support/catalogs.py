@@ -199,8 +199,8 @@ class ControllerState:
             VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             attempt, run, host, self.release(name, version), self.target(target), state, self.at,
-            self.at + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks, sentence,
-            evidence, remedy, seconds if state == "done" else None, path,
+            self.at + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks,
+            sentence, evidence, remedy, seconds if state == "done" else None, path,
         )  # fmt: skip
         return attempt
 

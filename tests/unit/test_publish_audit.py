@@ -48,6 +48,14 @@ def damage_the_published_wheel(state: ControllerState) -> None:
     replace_bytes(state.site / "files" / WHEEL)
 
 
+def damage_the_published_metadata(state: ControllerState) -> None:
+    replace_bytes(state.site / "files" / f"{WHEEL}.metadata")
+
+
+def damage_a_published_log(state: ControllerState) -> None:
+    replace_bytes(next((state.site / "logs").glob("pycups/*.log.gz")))
+
+
 def drop_a_strange_wheel(state: ControllerState) -> None:
     (state.files_dir / "spidev/strange-1.0-py3-none-any.whl").write_bytes(b"")
 
@@ -72,6 +80,8 @@ HARMS = [
     (damage_the_controllers_wheel, "damaged"),
     (lose_the_controllers_wheel, "damaged"),
     (damage_the_published_wheel, "damaged-on-site"),
+    (damage_the_published_metadata, "damaged-on-site"),
+    (damage_a_published_log, "damaged-on-site"),
     (drop_a_strange_wheel, "stray-file"),
     (drop_a_strange_log, "stray-log"),
     (lose_a_log, "lost-log"),

@@ -169,6 +169,14 @@ def test_only_what_clients_can_fetch_over_the_web_is_listed_of_upstreams(state: 
     assert not any(url.encode() in data for path, data in site_bytes(state.site).items() if path.startswith("simple/"))
 
 
+def test_a_provenance_that_only_the_controller_can_read_is_not_named(state: ControllerState) -> None:
+    beside_ours(state)
+    state.execute("UPDATE upstream_file SET provenance = 'file:///srv/private/spidev.provenance'")
+    state.publish(index_view="full")
+    assert OTHERS in listed(state.site, "spidev")
+    assert not any(b"file:" in data for path, data in site_bytes(state.site).items() if path.startswith("simple/"))
+
+
 def test_switching_the_view_renders_every_page_again_and_back_to_the_same_bytes(state: ControllerState) -> None:
     beside_ours(state)
     other = state.wheel("netifaces", "0.11")

@@ -64,6 +64,19 @@ def test_publishing_everything_again_writes_nothing_that_has_its_bytes(state: Co
     assert (published.changed, published.projects) == ([], 3)
 
 
+def test_publishing_everything_again_in_a_later_hour_gives_the_same_bytes(
+    state: ControllerState, tmp_path: Path
+) -> None:
+    a_published_site(state)
+    state.execute("UPDATE queue_hour SET hour = hour - 50")
+    state.publish(everything=True)
+    before = site_bytes(state.site)
+    assert state.publish(everything=True).changed == []
+    state.publish(everything=True, site=tmp_path / "fresh")
+    assert site_bytes(tmp_path / "fresh") == before
+    assert state.one("SELECT count(*) FROM queue_hour") == 1
+
+
 def test_a_site_that_grew_by_changes_equals_one_made_from_nothing(state: ControllerState, tmp_path: Path) -> None:
     a_published_site(state)
     many_changes(state)
@@ -445,3 +458,13 @@ def test_the_bytes_of_a_page_are_these_until_format_is_raised(state: ControllerS
         f'"size":{file["size"]},"yanked":"bad","upload-time":"2023-11-14T22:13:20.250000Z",'
         '"core-metadata":{"sha256":"' + file["core-metadata"]["sha256"] + '"},"requires-python":">=3.9"}]}\n'
     )
+
+
+def test_a_site_without_pages_for_people_is_the_index_alone_and_loses_what_it_had(state: ControllerState) -> None:
+    a_published_site(state)
+    index = {path: data for path, data in site_bytes(state.site).items() if path.startswith(("files/", "simple/"))}
+    state.publish(people=False)
+    assert site_bytes(state.site) == index
+    state.want("stayer", "1.1")
+    assert of_the_index(state.publish(people=False).changed) == []
+    assert site_bytes(state.site) == index

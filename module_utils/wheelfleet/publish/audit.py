@@ -26,7 +26,7 @@ class Finding:
 
 
 class Audit:
-    """Compares the catalog with the controller's files and logs, and the wheels on the site with the catalog.
+    """Compares the catalog with the controller's files and logs, and with both what the site has of them.
 
     The site's pages are compared by rendering them all again (site.py), which also repairs them.
     """
@@ -50,6 +50,8 @@ class Audit:
         for log in sorted(logs):
             if not (self.logs_dir / log).is_file():
                 yield from self._lost_log(log)
+            elif _differ(self.logs_dir / log, self.site_dir / "logs" / log):
+                yield from self._damaged_on_site(f"logs/{log}", "other bytes than the controller's")
         yield from self._strays(self.logs_dir, logs, "stray-log", "the log of an attempt the catalog does not know")
         yield from self._counters()
 
@@ -58,14 +60,10 @@ class Audit:
         good = _has_bytes(source, wheel["sha256"])
         good_on_site = _has_bytes(published, wheel["sha256"])
         if good_on_site is False:
-            yield Finding(
-                "damaged-on-site", f"files/{path}", f"files/{path} on the site has other bytes than were admitted; "
-                "it is published again from the controller's file.",
-            )  # fmt: skip
-            if self.repair:
-                published.unlink()
-                published.with_name(f"{published.name}.metadata").unlink(missing_ok=True)
-                self._outdate(wheel["project_id"])
+            yield from self._damaged_on_site(f"files/{path}", "other bytes than were admitted")
+        metadata = f"files/{path}.metadata"
+        if _has_bytes(self.site_dir / metadata, wheel["metadata_sha256"]) is False:
+            yield from self._damaged_on_site(metadata, "other bytes than the wheel has in it")
         if good:
             return
         state = "is missing" if good is None else "has other bytes than were admitted"
@@ -83,9 +81,13 @@ class Audit:
                 db.execute("UPDATE project SET judged = 0 WHERE id = ?", (wheel["project_id"],))
             source.unlink(missing_ok=True)
 
-    def _outdate(self, project_id: int) -> None:
-        with self.catalog.writing() as db:
-            db.execute("UPDATE project SET pages_stale = 1 WHERE id = ?", (project_id,))
+    def _damaged_on_site(self, path: str, what: str) -> Iterator[Finding]:
+        sentence = f"{path} on the site has {what}; it is published again from the controller's file."
+        yield Finding("damaged-on-site", path, sentence)
+        if self.repair:
+            (self.site_dir / path).unlink()
+            with self.catalog.writing() as db:
+                db.execute("UPDATE project SET pages_stale = 1 WHERE name = ?", (path.split("/")[1],))
 
     def _lost_log(self, log: str) -> Iterator[Finding]:
         published = self.site_dir / "logs" / log
@@ -129,7 +131,7 @@ class Audit:
 
 
 _WHEELS = """
-    SELECT w.id, w.filename, w.sha256, p.name, p.id AS project_id
+    SELECT w.id, w.filename, w.sha256, w.metadata_sha256, p.name, p.id AS project_id
     FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
     WHERE w.removed_at IS NULL ORDER BY p.name, w.filename
     """
@@ -157,6 +159,11 @@ def _has_bytes(path: Path, sha256: str) -> bool | None:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return None
+
+
+def _differ(one: Path, other: Path) -> bool:
+    """Whether both are there and their bytes are not the same."""
+    return other.is_file() and not one.samefile(other) and one.read_bytes() != other.read_bytes()
 
 
 def _copy(source: Path, place: Path) -> None:

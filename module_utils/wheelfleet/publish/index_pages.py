@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import escape
+
 from .listing import ListedFile, ProjectFiles
 from .renderer import API_VERSION, Renderer, as_json
 
-#: File names that an address holds as they are.
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+#: What an address has to escape, and text that HTML has not to.
+_ODD = re.compile(r"[^A-Za-z0-9_.-]")
+_PLAIN = re.compile(r"[A-Za-z0-9_./=#-]*")
 
 
 def root_html(render: Renderer, names: Sequence[str]) -> bytes:
@@ -37,12 +40,12 @@ def project_pages(render: Renderer, content: ProjectFiles) -> tuple[bytes, bytes
 def _html(render: Renderer, content: ProjectFiles, urls: Sequence[str]) -> bytes:
     links = [
         (
-            file.filename,
-            f"{url}#sha256={file.sha256}" if file.sha256 else url,
+            _escaped(file.filename),
+            _escaped(f"{url}#sha256={file.sha256}" if file.sha256 else url),
             f"sha256={file.metadata_sha256}" if file.metadata_sha256 else file.metadata_sha256 is not None and "true",
-            file.requires_python,
-            file.yanked,
-            file.provenance,
+            _escaped(file.requires_python),
+            _escaped(file.yanked),
+            _escaped(file.provenance),
         )
         for file, url in zip(content.listed, urls)
     ]
@@ -53,6 +56,12 @@ def _html(render: Renderer, content: ProjectFiles, urls: Sequence[str]) -> bytes
         status=content.status,
         status_reason=content.status_reason,
     )
+
+
+def _escaped(text: str | None) -> str | None:
+    """Text for a template that does not escape it again. The plain, which almost all is, stays as it is and a `str`;
+    the rest is Markup, so that a template which does escape gives the same."""
+    return text if text is None or _PLAIN.fullmatch(text) else escape(text)
 
 
 def _json(content: ProjectFiles, urls: Sequence[str]) -> bytes:
@@ -76,7 +85,7 @@ def _json(content: ProjectFiles, urls: Sequence[str]) -> bytes:
 
 def _url(name: str, filename: str) -> str:
     """From a project's page to a file of ours: relative, so that the site can live anywhere, also on disk."""
-    return f"../../files/{name}/{filename if _PLAIN.fullmatch(filename) else quote(filename)}"
+    return f"../../files/{name}/{quote(filename) if _ODD.search(filename) else filename}"
 
 
 def _file_json(file: ListedFile, url: str) -> dict[str, Any]:

@@ -67,7 +67,8 @@ class Journal:
         with self._open() as db:
             db.execute("BEGIN")
             (number,) = db.execute(
-                "UPDATE journal SET number = number + (? OR number = 0), finished = 1 RETURNING number", (bool(changed),)
+                "UPDATE journal SET number = number + (? > 0 OR number = 0), finished = 1 RETURNING number",
+                (len(changed),),
             ).fetchone()
             # Nobody can be at a state before the first, so nobody will ask what led to it.
             if number > 1:

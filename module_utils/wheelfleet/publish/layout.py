@@ -11,4 +11,5 @@ FILES = ("files", "logs", "provenance", "assets")
 #: A folder for each project.
 PAGES = ("simple", "project")
 #: Pages about many projects; some lie at the top of the site besides.
+TOP = ("404.html", "feed.atom", "index.html", "robots.txt", "sitemap.xml")
 LISTS = ("failures", "faq", "fleet", "report", "search", "sitemaps", "statistics", "use")

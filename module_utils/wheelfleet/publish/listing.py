@@ -73,7 +73,7 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
     chosen = {"ids": json.dumps(sorted(project_ids))}
     always = builds_always(db)
     wheels = _by_project(db.execute(_WHEELS, chosen))
-    upstream = _by_project(db.execute(_UPSTREAM.format(only="" if view == "full" else _RELEASES_WITH_WHEELS), chosen))
+    upstream = _by_project(db.execute(_UPSTREAM if view == "full" else _BESIDE_OURS, chosen))
     for project in db.execute(_PROJECTS, chosen):
         mine = wheels.get(project["id"], [])
         beside = upstream.get(project["id"], []) if mine else []
@@ -99,9 +99,16 @@ _UPSTREAM = """
     SELECT r.project_id, f.release_id, r.version, f.filename, f.kind, f.yanked, f.url, f.sha256, f.size,
         f.metadata_sha256, f.requires_python, f.upload_time, f.provenance
     FROM release r JOIN upstream_file f ON f.release_id = r.id
-    WHERE r.project_id IN (SELECT value FROM json_each(:ids)) {only} ORDER BY r.project_id, f.filename
+    WHERE r.project_id IN (SELECT value FROM json_each(:ids)) ORDER BY r.project_id, f.filename
     """
-_RELEASES_WITH_WHEELS = "AND EXISTS (SELECT 1 FROM wheel w WHERE w.release_id = r.id)"
+#: What our own view needs to know of upstream's: of releases of which we have wheels, and nothing to show.
+_BESIDE_OURS = """
+    SELECT r.project_id, f.release_id, f.filename, f.kind, f.yanked, f.requires_python
+    FROM release r JOIN upstream_file f ON f.release_id = r.id
+    WHERE r.project_id IN (SELECT value FROM json_each(:ids))
+        AND EXISTS (SELECT 1 FROM wheel w WHERE w.release_id = r.id)
+    ORDER BY r.project_id, f.filename
+    """
 
 
 def _by_project(rows: Iterable[sqlite3.Row]) -> dict[int, list[sqlite3.Row]]:
@@ -133,7 +140,7 @@ def _project(
         else:
             listed.append(file)
     if listed and view == "full":
-        theirs = [row for row in upstream if row["url"].startswith(("http://", "https://"))]
+        theirs = [row for row in upstream if _is_on_the_web(row["url"])]
         ours = {file.filename: file for file in listed}
         together = _in_order([*(wheel for wheel in wheels if wheel["filename"] in ours), *theirs])
         listed = [ours.get(row["filename"]) or _theirs(row) for row in together]
@@ -197,8 +204,13 @@ def _theirs(row: sqlite3.Row) -> ListedFile:
         row["yanked"],
         row["upload_time"],
         row["url"],
-        row["provenance"],
+        row["provenance"] if _is_on_the_web(row["provenance"] or "") else None,
     )
+
+
+def _is_on_the_web(url: str) -> bool:
+    """Whether others can fetch it, too: an upstream on the controller's disk has `file:` URLs."""
+    return url.startswith(("http://", "https://"))
 
 
 def _yanked(beside: Sequence[sqlite3.Row]) -> str | None:

@@ -57,7 +57,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
-            extensions=["jinja2.ext.loopcontrols"],
+            auto_reload=False,
         )
         self._environment.filters.update(FILTERS)
         self._environment.filters["path_quote"] = quote

@@ -21,7 +21,7 @@ from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from . import index_pages, removal
 from .changes import count_changes
-from .layout import FILES, LISTS, PAGES
+from .layout import FILES, LISTS, PAGES, TOP
 from .listing import builds_always
 from .overviews import overview_pages
 from .projects import ProjectRenderer, Rendered, Sources, snapshot
@@ -134,8 +134,11 @@ class _Publication:
                 self._take(rendered)
         self._write_root_list(everything)
         changes = count_changes(self.catalog.db)
-        if everything or stale or self._news() or changes != marker.get("report_changes"):
+        news = bool(stale or self._news() or (marker and changes != marker.get("report_changes")))
+        if news:
+            # Not when the same is rendered again: it would come out with another hour in it.
             self._note_queue()
+        if news or everything:
             self._write_overviews(everything)
         if everything and marker:
             self._find_strays()
@@ -265,7 +268,8 @@ class _Publication:
                 expected |= {f"{name}.gz" for name in expected}
             self.to_remove += [f"{folder}/{name}" for name in self.tree.names(folder) if name not in expected]
         if not self.settings.people:
-            self.to_remove += [folder for folder in (*LISTS, "project") if self.tree.has(folder)]
+            pages = (*TOP, *LISTS, "project", "logs", "provenance")
+            self.to_remove += [path for path in pages if self.tree.has(path)]
 
     def _finish(self, stale: Sequence[int], marker: dict[str, Any]) -> None:
         """Say that what was rendered is true; catalog and site agree on this publication by a word of its own."""
