@@ -72,6 +72,7 @@ def test_builds_are_counted_as_they_end(state: ControllerState, render: Renderer
     (day,) = (day for day in told["days"] if day["built"])
     assert day == {
         "day": "2023-11-14", "built": 1, "failed": 1, "refused": 1, "build_seconds": 102.0, "downloads": 0,
+        "saved_seconds": 0.0,
     }  # fmt: skip
     assert told["targets"] == [{"target": TARGET, "wheels": 1, "bytes": told["totals"]["bytes"]}]
     assert "CPython 3.11, Linux on 64-bit ARM, glibc 2.36" in page(state, render)
@@ -91,6 +92,7 @@ def test_now_is_the_newest_day_that_anything_is_known_of(state: ControllerState,
     told = data(state, render)
     assert told["days"][-1] == {
         "day": "2026-11-22", "built": 0, "failed": 0, "refused": 0, "build_seconds": 0.0, "downloads": 5,
+        "saved_seconds": 0.0,
     }  # fmt: skip
     assert len(told["days"]) == statistics.FEWEST_DAYS
 
@@ -148,7 +150,9 @@ def test_downloads_are_told_by_day_by_project_and_by_what_downloads(state: Contr
     assert (told["totals"]["downloads"], told["totals"]["saved_seconds"]) == (31, 7200)
     assert [use["name"] for use in told["projects"]] == ["numpy", "unknown"]
     assert told["clients"] == {"python": [{"name": "3.13", "downloads": 30}, {"name": "not said", "downloads": 1}]}
+    assert told["days"][-1]["saved_seconds"] == 7200
     assert "Each download saves what building its wheel took here: 2 h so far." in page(state, render)
+    assert "Building saved by downloads, by day" in page(state, render)
 
 
 def test_only_projects_with_a_page_are_linked(state: ControllerState, render: Renderer) -> None:

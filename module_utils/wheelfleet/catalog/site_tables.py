@@ -106,6 +106,7 @@ _TABLES = """
         lookups INTEGER NOT NULL,
         saved_seconds REAL NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE saved_day (day INTEGER PRIMARY KEY, seconds REAL NOT NULL);
     CREATE INDEX use_total_lookups ON use_total (lookups DESC, name);
     CREATE INDEX use_total_downloads ON use_total (downloads DESC, name);
 
@@ -371,6 +372,13 @@ def _history_triggers() -> str:
         "AND lookups <> NEW.lookups;"
     )
     downloaded = "UPDATE project SET pages_stale = 1 WHERE name = NEW.name AND pages_stale <> 1;"
+
+    def saved(seconds: str) -> str:
+        return (
+            f"INSERT INTO saved_day (day, seconds) VALUES (NEW.day, {seconds}) "
+            "ON CONFLICT (day) DO UPDATE SET seconds = seconds + excluded.seconds;"
+        )
+
     changed = "UPDATE meta SET value = value + 1 WHERE key = 'report_changes';"
     return "".join(
         [
@@ -388,6 +396,7 @@ def _history_triggers() -> str:
                 f"VALUES (NEW.name, NEW.downloads, NEW.lookups, NEW.saved_seconds) {in_total}",
                 _count("downloads", "''", "NEW.downloads"),
                 _count("saved-seconds", "''", "NEW.saved_seconds"),
+                saved("NEW.saved_seconds"),
             ),
             _trigger(
                 "use_day_update",
@@ -397,6 +406,7 @@ def _history_triggers() -> str:
                 f"{in_total}",
                 _count("downloads", "''", "NEW.downloads - OLD.downloads"),
                 _count("saved-seconds", "''", "NEW.saved_seconds - OLD.saved_seconds"),
+                saved("NEW.saved_seconds - OLD.saved_seconds"),
             ),
             _trigger("use_total_insert", "INSERT ON use_total", asked_for, downloaded),
             _trigger("use_total_update", "UPDATE ON use_total", asked_for),

@@ -46,6 +46,7 @@ class Period:
     refused: int = 0
     build_seconds: float = 0.0
     downloads: int = 0
+    saved_seconds: float = 0.0
     queued: int | None = None
 
 
@@ -187,6 +188,8 @@ def _by_day(db: sqlite3.Connection, days: range) -> dict[int, Period]:
         "SELECT day, downloads FROM client_day WHERE kind = 'all' AND key = '' AND day BETWEEN ? AND ?", span
     ):
         periods[day].downloads = downloads
+    for day, seconds in db.execute("SELECT day, seconds FROM saved_day WHERE day BETWEEN ? AND ?", span):
+        periods[day].saved_seconds = seconds
     return periods
 
 
@@ -217,6 +220,7 @@ def _by_month(days: Iterable[Period]) -> list[Period]:
         month.refused += day.refused
         month.build_seconds += day.build_seconds
         month.downloads += day.downloads
+        month.saved_seconds += day.saved_seconds
     return list(months.values())
 
 
@@ -282,13 +286,18 @@ def _build_plots(facts: Statistics) -> list[Plot]:
         failed = Series("failed", "failed", [period.failed + period.refused for period in periods])
         if any(built.values) or any(failed.values):
             plots.append(_plot(name, title, "builds", periods, [built, failed]))
-    seconds = [day.build_seconds for day in facts.days]
-    if any(seconds):
-        unit, size = ("hours", 3600) if max(seconds) >= 3600 else ("minutes", 60)
-        spent = [Series(unit, "built", [each / size for each in seconds])]
-        plot = _plot("time-by-day", "Time spent building by day", unit, facts.days, spent)
-        plots.insert(1, replace(plot, whole=False))
+    plots[1:1] = _time_plot("time-by-day", "Time spent building by day", facts.days, "built", "build_seconds")
     return plots
+
+
+def _time_plot(name: str, title: str, days: Sequence[Period], css: str, what: str) -> list[Plot]:
+    """Seconds of each day as hours, or minutes where there are few; nothing where there are none."""
+    seconds = [getattr(day, what) for day in days]
+    if not any(seconds):
+        return []
+    unit, size = ("hours", 3600) if max(seconds) >= 3600 else ("minutes", 60)
+    plot = _plot(name, title, unit, days, [Series(unit, css, [each / size for each in seconds])])
+    return [replace(plot, whole=False)]
 
 
 def _queue_plot(days: Sequence[Period]) -> Plot | None:
@@ -308,6 +317,8 @@ def _download_plots(facts: Statistics) -> list[Plot]:
         downloads = Series("downloads", "upstream", [period.downloads for period in periods])
         if any(downloads.values):
             plots.append(_plot(name, title, "downloads", periods, [downloads]))
+    title = "Building saved by downloads, by day"
+    plots[1:1] = _time_plot("saved-by-day", title, facts.days, "upstream", "saved_seconds")
     return plots
 
 
@@ -364,5 +375,6 @@ def _period_data(kind: str, period: Period) -> dict[str, Any]:
         "refused": period.refused,
         "build_seconds": _rounded(period.build_seconds),
         "downloads": period.downloads,
+        "saved_seconds": _rounded(period.saved_seconds),
     }
     return data if period.queued is None else {**data, "queued": period.queued}
