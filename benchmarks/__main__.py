@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import builds, engine, idle, planner
+from benchmarks import builds, engine, idle, index, planner
 
 MEASUREMENTS = {
     "builds": builds.measure,
     "idle": idle.measure,
     "planner": planner.measure,
     "engine": engine.measure,
+    "index": index.measure,
 }
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
@@ -72,12 +72,25 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
     then lists all that upstream offers."""
     chosen = {"ids": json.dumps(sorted(project_ids))}
     always = builds_always(db)
-    wheels = _by_project(db.execute(_WHEELS, chosen))
-    upstream = _by_project(db.execute(_UPSTREAM if view == "full" else _BESIDE_OURS, chosen))
-    for project in db.execute(_PROJECTS, chosen):
-        mine = wheels.get(project["id"], [])
-        beside = upstream.get(project["id"], []) if mine else []
-        yield _project(db, project, mine, beside, view, always)
+    wheels = _by_project(_rows(db, _WHEELS, chosen))
+    upstream = _by_project(_rows(db, _UPSTREAM if view == "full" else _BESIDE_OURS, chosen))
+    for project_id, name, state, status, status_reason in _rows(db, _PROJECTS, chosen):
+        mine = wheels.get(project_id, [])
+        theirs = upstream.get(project_id, []) if mine else []
+        listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always)
+        if listed and view == "full":
+            listed = _in_order([*listed, *(_theirs(row) for row in theirs if _is_on_the_web(row[6]))])
+        yield ProjectFiles(
+            project_id,
+            name,
+            state,
+            tuple(listed),
+            tuple(kept),
+            tuple(withdrawn),
+            tuple(dict.fromkeys(file.version for file in listed)),
+            status,
+            status_reason,
+        )
 
 
 def timestamp(moment: float) -> str:
@@ -96,79 +109,90 @@ _WHEELS = """
     WHERE r.project_id IN (SELECT value FROM json_each(:ids)) AND w.removed_at IS NULL ORDER BY r.project_id
     """
 _UPSTREAM = """
-    SELECT r.project_id, f.release_id, r.version, f.filename, f.kind, f.yanked, f.url, f.sha256, f.size,
-        f.metadata_sha256, f.requires_python, f.upload_time, f.provenance
+    SELECT r.project_id, f.release_id, r.version, f.filename, f.kind, f.yanked, f.url, f.requires_python,
+        f.sha256, f.size, f.metadata_sha256, f.upload_time, f.provenance
     FROM release r JOIN upstream_file f ON f.release_id = r.id
-    WHERE r.project_id IN (SELECT value FROM json_each(:ids)) ORDER BY r.project_id, f.filename
+    WHERE r.project_id IN (SELECT value FROM json_each(:ids)) ORDER BY r.project_id, f.release_id, f.filename
     """
 #: What our own view needs to know of upstream's: of releases of which we have wheels, and nothing to show.
 _BESIDE_OURS = """
-    SELECT r.project_id, f.release_id, f.filename, f.kind, f.yanked, f.requires_python
+    SELECT r.project_id, f.release_id, NULL, f.filename, f.kind, f.yanked, NULL, f.requires_python
     FROM release r JOIN upstream_file f ON f.release_id = r.id
     WHERE r.project_id IN (SELECT value FROM json_each(:ids))
         AND EXISTS (SELECT 1 FROM wheel w WHERE w.release_id = r.id)
-    ORDER BY r.project_id, f.filename
+    ORDER BY r.project_id, f.release_id, f.filename
     """
 
 
-def _by_project(rows: Iterable[sqlite3.Row]) -> dict[int, list[sqlite3.Row]]:
+_Row = tuple[Any, ...]
+
+
+def _rows(db: sqlite3.Connection, question: str, values: dict[str, str]) -> sqlite3.Cursor:
+    """Rows as plain tuples: of 200,000 files, looking up columns by name would take longer than reading them."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor.execute(question, values)
+
+
+def _by_project(rows: Iterable[_Row]) -> dict[int, list[_Row]]:
     return {project: list(group) for project, group in groupby(rows, key=itemgetter(0))}
 
 
-def _project(
-    db: sqlite3.Connection,
-    project: sqlite3.Row,
-    wheels: list[sqlite3.Row],
-    upstream: list[sqlite3.Row],
-    view: str,
-    always: bool,
-) -> ProjectFiles:
-    state = project["state"]
-    beside: dict[int, list[sqlite3.Row]] = {}
-    for row in upstream:
-        beside.setdefault(row["release_id"], []).append(row)
-    listed, kept, withdrawn = [], [], []
-    for wheel in _in_order(wheels):
-        others = beside.get(wheel["release_id"], [])
-        file = _ours(wheel, _yanked(others))
-        if state != "quarantined":
-            kept.append(file)
-        if not others or state in GONE_STATES or _upstream_has_it(wheel, others):
+def _sorted_out(
+    db: sqlite3.Connection, wheels: list[_Row], upstream: list[_Row], state: str, always: bool
+) -> tuple[list[ListedFile], list[ListedFile], list[ListedFile]]:
+    """Our wheels of a project that are listed, kept, and withdrawn."""
+    beside = {release: _Beside.of([*rows]) for release, rows in groupby(upstream, key=itemgetter(1))}
+    listed, withdrawn = set(), set()
+    files = []
+    for _, release, version, filename, sha256, size, metadata, python, tags, added_at, attempt, wheel in wheels:
+        others = beside.get(release)
+        yanked = others.yanked if others else None
+        files.append(
+            ListedFile(
+                filename,
+                version,
+                sha256,
+                size,
+                metadata,
+                python or None,
+                yanked,
+                timestamp(added_at),
+                None,
+                None,
+                attempt,
+                wheel,
+            )
+        )
+        if others is None or state in GONE_STATES or others.has(filename, tags):
             continue
-        if not always and _upstream_serves(db, wheel, others):
-            withdrawn.append(file)
+        if others.wheels and not always and _upstream_serves(db, release, wheel, others):
+            withdrawn.add(filename)
         else:
-            listed.append(file)
-    if listed and view == "full":
-        theirs = [row for row in upstream if _is_on_the_web(row["url"])]
-        ours = {file.filename: file for file in listed}
-        together = _in_order([*(wheel for wheel in wheels if wheel["filename"] in ours), *theirs])
-        listed = [ours.get(row["filename"]) or _theirs(row) for row in together]
-    return ProjectFiles(
-        project["id"],
-        project["name"],
-        state,
-        tuple(listed),
-        tuple(kept),
-        tuple(withdrawn),
-        tuple(dict.fromkeys(file.version for file in listed)),
-        project["status"],
-        project["status_reason"],
+            listed.add(filename)
+    files = _in_order(files)
+    return (
+        [file for file in files if file.filename in listed],
+        files if state != "quarantined" else [],
+        [file for file in files if file.filename in withdrawn],
     )
 
 
-def _in_order(files: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
-    """By version, the highest build first, then by name."""
-    versions = sorted({file["version"] for file in files}, key=_version)
+def _in_order(files: list[ListedFile]) -> list[ListedFile]:
+    """By version, the highest build first, then by name: by the last of these first, for sorting is stable."""
+    versions = sorted({file.version for file in files}, key=_version)
     rank = {version: number for number, version in enumerate(versions)}
-    return sorted(files, key=lambda file: (rank[file["version"]], -_build_number(file["filename"]), file["filename"]))
+    files = sorted(files)
+    files.sort(key=_build_number, reverse=True)
+    files.sort(key=lambda file: rank[file.version])
+    return files
 
 
-def _build_number(filename: str) -> int:
+def _build_number(file: ListedFile) -> int:
     """The number in a wheel's build tag; 0 without one. pdm takes the first of several builds, others the highest."""
-    if filename.count("-") != 5 or not filename.endswith(".whl"):
+    if file.filename.count("-") != 5 or not file.filename.endswith(".whl"):
         return 0
-    digits = re.match("[0-9]+", filename.split("-")[2])
+    digits = re.match("[0-9]+", file.filename.split("-")[2])
     return int(digits[0]) if digits else 0
 
 
@@ -176,36 +200,42 @@ def _build_number(filename: str) -> int:
 _version = lru_cache(maxsize=65536)(Version)
 
 
-def _ours(wheel: sqlite3.Row, yanked: str | None) -> ListedFile:
-    return ListedFile(
-        wheel["filename"],
-        wheel["version"],
-        wheel["sha256"],
-        wheel["size"],
-        wheel["metadata_sha256"],
-        wheel["requires_python"] or None,
-        yanked,
-        timestamp(wheel["added_at"]),
-        None,
-        None,
-        wheel["attempt_id"],
-        wheel["id"],
-    )
+class _Beside(NamedTuple):
+    """What upstream has of a release: its file names, why it is yanked, and the wheels it has for who does not pin
+    them, with the Pythons they want."""
+
+    filenames: frozenset[str]
+    yanked: str | None
+    wheels: tuple[tuple[str, str | None], ...]
+
+    @classmethod
+    def of(cls, rows: list[_Row]) -> _Beside:
+        """A wheel of ours is yanked with the sdists it could have been built from; if the release has lost them, with
+        the rest."""
+        sources = [yanked for _, _, _, _, kind, yanked, *_ in rows if kind == "sdist"] or [row[5] for row in rows]
+        return cls(
+            frozenset(row[3] for row in rows),
+            None if None in sources else next(filter(None, sources), ""),
+            tuple((row[3], row[7]) for row in rows if row[4] == "wheel" and row[5] is None),
+        )
+
+    def has(self, filename: str, tags: str) -> bool:
+        """Whether upstream lists this very file name, of which pip would take either, or a pure wheel ours would
+        shadow."""
+        if filename in self.filenames:
+            return True
+        ours = _pure_tags(tags)
+        return bool(ours) and any(
+            not ours.isdisjoint(_tags(name)) for name in self.filenames if name.endswith("-none-any.whl")
+        )
 
 
-def _theirs(row: sqlite3.Row) -> ListedFile:
+def _theirs(row: _Row) -> ListedFile:
+    _, _, version, filename, _, yanked, url, python, sha256, size, metadata, upload_time, provenance = row
     return ListedFile(
-        row["filename"],
-        row["version"],
-        row["sha256"],
-        row["size"],
-        row["metadata_sha256"],
-        row["requires_python"] or None,
-        row["yanked"],
-        row["upload_time"],
-        row["url"],
-        row["provenance"] if _is_on_the_web(row["provenance"] or "") else None,
-    )
+        filename, version, sha256, size, metadata, python or None, yanked, upload_time, url,
+        provenance if _is_on_the_web(provenance or "") else None,
+    )  # fmt: skip
 
 
 def _is_on_the_web(url: str) -> bool:
@@ -213,42 +243,19 @@ def _is_on_the_web(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
-def _yanked(beside: Sequence[sqlite3.Row]) -> str | None:
-    """A wheel is yanked with the sdists it could have been built from; if the release has lost them, with the rest."""
-    sources = [file for file in beside if file["kind"] == "sdist"] or beside
-    reasons = [file["yanked"] for file in sources]
-    if not reasons or None in reasons:
-        return None
-    return next(filter(None, reasons), "")
-
-
-def _upstream_has_it(wheel: sqlite3.Row, beside: Sequence[sqlite3.Row]) -> bool:
-    """Whether upstream lists this very file name, of which pip would take either, or a pure wheel ours would shadow."""
-    ours = _pure_tags(wheel["tags"])
-    for file in beside:
-        if file["filename"] == wheel["filename"]:
-            return True
-        if ours and file["filename"].endswith("-none-any.whl") and not ours.isdisjoint(_tags(file["filename"])):
-            return True
-    return False
-
-
-def _upstream_serves(db: sqlite3.Connection, wheel: sqlite3.Row, beside: Sequence[sqlite3.Row]) -> bool:
+def _upstream_serves(db: sqlite3.Connection, release: int, wheel: int, others: _Beside) -> bool:
     """Whether upstream has a wheel for every target that this one of ours serves; the judge then leaves it to upstream
-    too (plan/judge.py). Yanked wheels serve nobody who does not pin them."""
-    theirs = [file for file in beside if file["kind"] == "wheel" and file["yanked"] is None]
-    if not theirs:
-        return False
+    too (plan/judge.py)."""
     targets = db.execute(
         "SELECT t.tags, t.python_version FROM serves s JOIN target t ON t.id = s.target_id "
         "WHERE s.release_id = ? AND s.wheel_id = ?",
-        (wheel["release_id"], wheel["id"]),
+        (release, wheel),
     ).fetchall()
     return bool(targets) and all(
         any(
-            not _target_tags(target["tags"]).isdisjoint(_tags(file["filename"]))
-            and allows_python(file["requires_python"], _version(target["python_version"]))
-            for file in theirs
+            not _target_tags(target["tags"]).isdisjoint(_tags(filename))
+            and allows_python(python, _version(target["python_version"]))
+            for filename, python in others.wheels
         )
         for target in targets
     )

@@ -1,0 +1,224 @@
+"""Large catalogs for measurements, written as rows in one go: projects, releases, wheels for some targets, attempts.
+
+The rows are those a fleet would have left; only the bytes of the wheels are missing. On the site each wheel and its
+metadata is a link to one of a few sample files, for their bytes are not what is measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.catalog.migrations import MIGRATIONS
+
+#: 2025-11-22, when the first of these wheels were built; the last ones were a year later.
+BEGINNING = 1_763_769_600.0
+YEAR = 365 * 86400.0
+TARGETS = (
+    ("cp311-cp311-linux_aarch64-glibc2.36", "cp311-cp311-manylinux_2_28_aarch64", "3.11"),
+    ("cp313-cp313-linux_aarch64-glibc2.41", "cp313-cp313-manylinux_2_28_aarch64", "3.13"),
+    ("cp311-cp311-linux_armv7l-glibc2.36", "cp311-cp311-linux_armv7l", "3.11"),
+    ("cp39-cp39-linux_armv6l-glibc2.31", "cp39-cp39-linux_armv6l", "3.9"),
+)
+#: Links to one file: file systems allow 65,000.
+MOST_LINKS = 50_000
+#: The schema whose rows are written; later migrations then do with them what they do with an operator's.
+_SCHEMA = 2
+_SYLLABLES = (
+    "ba",
+    "co",
+    "da",
+    "fu",
+    "gel",
+    "hi",
+    "jin",
+    "ka",
+    "lo",
+    "mar",
+    "ne",
+    "op",
+    "py",
+    "qua",
+    "ro",
+    "si",
+    "tor",
+    "un",
+)
+_BUILD_REQUIRES = json.dumps([{"name": "setuptools", "version": "80.9.0"}, {"name": "wheel", "version": "0.45.1"}])
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel of the catalog, as far as an index shows it."""
+
+    project: str
+    version: str
+    filename: str
+    sha256: str
+    metadata_sha256: str
+    requires_python: str
+    added_at: float
+
+
+class Generated:
+    """A catalog of `projects` projects with `files` wheels, one of them with `largest`; the same for the same numbers.
+
+    Each release has a wheel for each of so many `targets`, so both are multiples of them.
+    """
+
+    def __init__(self, root: Path, projects: int, files: int, *, largest: int = 0, targets: int = len(TARGETS)) -> None:
+        self.root = root
+        self.targets = TARGETS[:targets]
+        self.draw = random.Random(1)
+        self.names = self._names(projects)
+        self.releases = self._releases(projects, files // targets, largest // targets)
+        root.mkdir(parents=True)
+        with closing(sqlite3.connect(self.path)) as db:
+            self._write(db)
+        # Opened once as it will be, so that no measurement pays for the migrations.
+        Catalog(self.path).close()
+
+    @property
+    def path(self) -> Path:
+        """The catalog."""
+        return self.root / "catalog.sqlite"
+
+    @property
+    def site(self) -> Path:
+        """The site."""
+        return self.root / "site"
+
+    @property
+    def largest(self) -> str:
+        """The name of the project with the most wheels."""
+        return self.names[0]
+
+    def wheels(self) -> Iterator[Wheel]:
+        """All wheels, by project and release."""
+        serial = 0
+        for name, releases in zip(self.names, self.releases):
+            for release in range(releases):
+                version = f"{release // 100}.{release // 10 % 10}.{release % 10}"
+                for _, tag, _ in self.targets:
+                    serial += 1
+                    yield Wheel(
+                        name,
+                        version,
+                        f"{name.replace('-', '_')}-{version}-{tag}.whl",
+                        hashlib.sha256(b"wheel %d" % serial).hexdigest(),
+                        hashlib.sha256(b"metadata %d" % serial).hexdigest(),
+                        ">=3.9",
+                        BEGINNING + serial * 7919 % YEAR,
+                    )
+
+    def place_files(self) -> None:
+        """Put every wheel with its metadata onto the site, as links."""
+        metadata = b"Metadata-Version: 2.1\nName: sample\nVersion: 1\nSummary: Something to measure with\n\n"
+        samples = self.root / "samples"
+        samples.mkdir()
+        folder = ""
+        for number, wheel in enumerate(self.wheels()):
+            sample = f"{samples}/{number // MOST_LINKS}"
+            if number % MOST_LINKS == 0:
+                Path(sample).write_bytes(b"wheel")
+                Path(f"{sample}.metadata").write_bytes(metadata)
+            if folder != f"{self.site}/files/{wheel.project}":
+                folder = f"{self.site}/files/{wheel.project}"
+                os.makedirs(folder)  # noqa: PTH103 - many of them
+            os.link(sample, f"{folder}/{wheel.filename}")
+            os.link(f"{sample}.metadata", f"{folder}/{wheel.filename}.metadata")
+
+    def _names(self, projects: int) -> list[str]:
+        """Distinct names of two to four syllables, some of them of two words."""
+        names: dict[str, None] = {}
+        while len(names) < projects:
+            word = "".join(self.draw.choices(_SYLLABLES, k=self.draw.randint(2, 4)))
+            other = "".join(self.draw.choices(_SYLLABLES, k=2))
+            names[self.draw.choice((word, f"{word}-{other}", f"python-{word}"))] = None
+        return list(names)
+
+    def _releases(self, projects: int, releases: int, largest: int) -> list[int]:
+        """How many releases each project has: few have many. The first one has `largest`, if that is given."""
+        if largest:
+            return [largest, *self._releases(projects - 1, releases - largest, 0)]
+        weights = [self.draw.lognormvariate(0, 1) for _ in range(projects)]
+        spare, whole = releases - projects, sum(weights)
+        counts = [1 + int(weight / whole * spare) for weight in weights]
+        for index in range(releases - sum(counts)):
+            counts[index] += 1
+        return counts
+
+    def _write(self, db: sqlite3.Connection) -> None:
+        db.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")
+        for migration in MIGRATIONS[:_SCHEMA]:
+            db.executescript(migration)
+        db.execute(f"PRAGMA user_version = {_SCHEMA}")
+        db.executemany(
+            "INSERT INTO project (id, name, display_name, state, in_scope, judged) VALUES (?, ?, ?, 'present', 1, 1)",
+            ((number, name, name) for number, name in enumerate(self.names, 1)),
+        )
+        db.executemany(
+            "INSERT INTO target (id, name, python_version, implementation, platform, preference, tags) "
+            "VALUES (?, ?, ?, 'cpython', ?, ?, ?)",
+            (
+                (number, name, python, name.split("-")[2], number, json.dumps([tag]))
+                for number, (name, tag, python) in enumerate(self.targets, 1)
+            ),
+        )
+        db.execute(
+            "INSERT INTO batch (id, host, run, claimed_at, lease_until, state) "
+            "VALUES ('batch', 'pi1', 'run1', 0, 0, 'done')"
+        )
+        project_ids = {name: number for number, name in enumerate(self.names, 1)}
+        release = 0
+        for number, wheel in enumerate(self.wheels(), 1):
+            target = (number - 1) % len(self.targets)
+            if target == 0:
+                release += 1
+                self._write_release(db, release, project_ids[wheel.project], wheel)
+            self._write_wheel(db, number, release, target + 1, wheel)
+        db.commit()
+
+    def _write_release(self, db: sqlite3.Connection, release: int, project: int, wheel: Wheel) -> None:
+        db.execute("INSERT INTO release (id, project_id, version) VALUES (?, ?, ?)", (release, project, wheel.version))
+        sdist = f"{wheel.project.replace('-', '_')}-{wheel.version}.tar.gz"
+        db.execute(
+            "INSERT INTO upstream_file (id, release_id, filename, kind, url, sha256, size, upload_time, "
+            "requires_python) VALUES (?, ?, ?, 'sdist', ?, ?, 100000, '2025-11-01T10:00:00.000000Z', '>=3.9')",
+            (release, release, sdist, f"/files/{sdist}", wheel.sha256),
+        )
+
+    def _write_wheel(self, db: sqlite3.Connection, number: int, release: int, target: int, wheel: Wheel) -> None:
+        attempt = f"{wheel.project}-{wheel.version}-{number:08x}"
+        seconds = 5 + number * 31 % 600
+        db.execute(
+            "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id) "
+            "VALUES (?, ?, 'build', 'upstream has no wheel this target can install', ?)",
+            (release, target, release),
+        )
+        db.execute(
+            "INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds, "
+            "state, claimed_at, finished_at, outcome, seconds, cpu_seconds, peak_memory, interpreter, build_requires) "
+            "VALUES (?, 'batch', 'run1', ?, ?, ?, 'sdist.tar.gz', ?, 'done', ?, ?, 'built', ?, ?, 90000000, ?, ?)",
+            (
+                attempt, f"pi{number % 20}", release, target, seconds, wheel.added_at - seconds, wheel.added_at,
+                seconds, seconds, "CPython 3.11.2", _BUILD_REQUIRES,
+            ),
+        )  # fmt: skip
+        db.execute(
+            "INSERT INTO wheel (id, release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, "
+            "tags, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                number, release, attempt, wheel.filename, wheel.sha256, 20_000 + number * 613 % 5_000_000,
+                wheel.metadata_sha256, wheel.requires_python, json.dumps([self.targets[target - 1][1]]), wheel.added_at,
+            ),
+        )  # fmt: skip
+        db.execute("INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?)", (release, target, number))

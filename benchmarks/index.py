@@ -1,0 +1,248 @@
+"""What publishing costs: a full render beside dumb-pypi's over the same projects and files, and one new file later.
+
+Both write an HTML and a JSON page for each project and the list of projects. dumb-pypi's JSON has the form of PyPI's
+older API, and by default there is one for each release too; wheelfleet's is PEP 691's, the list has it as well, and
+beside each page lies a compressed one. Neither moves a wheel: ours are on the site already. Every publication runs in
+a process of its own; its imports are not counted, its worker processes are.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.publish.site import MARKER, Settings, publish_site
+
+from benchmarks.catalogs import TARGETS, Generated
+from benchmarks.timing import Cost, cost, median
+from tests.support.catalogs import ControllerState
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+PROJECTS, FILES, LARGEST = 10_000, 200_000, 7_000
+#: Catalogs to which one file is added, each project with one wheel.
+CATALOGS = (1_000, 100_000)
+TIMES = 3
+SAMPLE_SECONDS = 0.05
+
+
+@dataclass
+class Publication(Cost):
+    """What one cost; `memory` is what its processes held together at the peak, in bytes (PSS)."""
+
+    memory: int = 0
+
+
+def measure() -> None:
+    """Print the tables."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _full(Path(scratch))
+        _one_more(Path(scratch))
+
+
+def _full(root: Path) -> None:
+    _tell(f"making a catalog of {PROJECTS:,} projects with {FILES:,} files")
+    catalog = Generated(root / "full", PROJECTS, FILES, largest=LARGEST)
+    catalog.place_files()
+    _tell("installing and running dumb-pypi")
+    dumb = _dumb_pypi(root)
+    packages = _package_list(root / "packages.json", catalog)
+    plain = dumb(packages, "--no-per-release-json")
+    usual = dumb(packages)
+    _tell("publishing")
+    index = median(TIMES, lambda: _publish(catalog, people=False, afresh=True))
+    whole = _publish(catalog, people=True, afresh=True)
+    print(f"\nA full render of {PROJECTS:,} projects with {FILES:,} files, {os.cpu_count()} cores:")
+    print(f"{'':44}{'wall':>9}{'CPU':>9}{'memory':>11}{'ratio: wall':>13}{'CPU':>7}")
+    for title, spent in (
+        ("dumb-pypi", usual),
+        ("dumb-pypi, without a page for each release", plain),
+        (f"wheelfleet, index and JSON, median of {TIMES}", index),
+        ("wheelfleet, with the pages for people", whole),
+    ):
+        memory = f"{spent.memory >> 20} MiB" if isinstance(spent, Publication) else ""
+        print(
+            f"{title:44}{spent.wall:7.1f} s{spent.cpu:7.1f} s{memory:>11}"
+            f"{usual.wall / spent.wall:13.1f}{usual.cpu / spent.cpu:7.1f}"
+        )
+    _print_largest(catalog)
+    shutil.rmtree(catalog.root)
+
+
+def _print_largest(catalog: Generated) -> None:
+    """What goes over the wire for the project with the most files."""
+    project = catalog.site / "project" / catalog.largest
+    print(f"\nThe largest project, {LARGEST:,} files, bytes on the wire (gzip):")
+    for title, data in (
+        ("simple JSON", (catalog.site / "simple" / catalog.largest / "index.json.gz").read_bytes()),
+        ("simple HTML", (catalog.site / "simple" / catalog.largest / "index.html.gz").read_bytes()),
+        (f"page for people, the first of {len(list(project.glob('*.html')))}", _packed(project / "index.html")),
+    ):
+        print(f"{title:44}{len(data):12,}")
+
+
+def _one_more(root: Path) -> None:
+    """One new file in catalogs of two sizes, nothing else changed."""
+    spent: dict[int, Publication] = {}
+    for projects in CATALOGS:
+        _tell(f"publishing a catalog of {projects:,} projects, then one more file in it, {TIMES} times")
+        catalog = Generated(root / str(projects), projects, projects, targets=1)
+        catalog.place_files()
+        _publish(catalog, people=False)
+        _take_for_whole(catalog.site)
+        runs = []
+        with ControllerState(catalog.root) as state:
+            for number in range(1 + TIMES):
+                state.wheel(catalog.names[projects // 2], f"99.{number}", TARGETS[0][1], serves=[TARGETS[0][0]])
+                runs.append(_publish(catalog, people=True))
+        # The first of them made lists that were not there yet.
+        spent[projects] = sorted(runs[1:], key=lambda run: run.cpu)[TIMES // 2]
+        shutil.rmtree(catalog.root)
+    print(f"\nOne new file in an unchanged catalog, index and all other pages, median of {TIMES}:")
+    print(f"{'projects':>10}{'wall':>9}{'CPU':>9}")
+    for projects, run in spent.items():
+        print(f"{projects:10,}{run.wall:7.2f} s{run.cpu:7.2f} s")
+
+
+def _take_for_whole(site: Path) -> None:
+    """Have a site that was published without the pages for people taken for one with them: no publication reads those
+    of projects that did not change, and making them for so many would take minutes."""
+    marker = json.loads((site / MARKER).read_text())
+    marker["made_with"] = marker["made_with"].replace(" index", " all")
+    (site / MARKER).write_text(json.dumps(marker))
+
+
+def _publish(catalog: Generated, *, people: bool, afresh: bool = False) -> Publication:
+    """One publication in a new process; `afresh`: onto a site that has the files and nothing else."""
+    if afresh:
+        for entry in list(catalog.site.iterdir()):
+            if entry.is_file():
+                entry.unlink()
+            elif entry.name != "files":
+                shutil.rmtree(entry)
+    # What was written before must not be brought to disk at this one's expense.
+    os.sync()
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_child, args=(theirs, catalog.root, people))
+    process.start()
+    theirs.close()
+    assert process.pid
+    with _weighed(process.pid) as weight:
+        spent: Publication = ours.recv()
+        process.join()
+    spent.memory = max(weight)
+    return spent
+
+
+def _child(pipe: Connection, root: Path, people: bool) -> None:
+    began, before = time.monotonic(), _cpu()
+    with Catalog(root / "catalog.sqlite") as catalog:
+        published = publish_site(
+            catalog,
+            files_dir=root / "files",
+            logs_dir=root / "logs",
+            site_dir=root / "site",
+            template_dirs=[TEMPLATES],
+            settings=Settings(people=people),
+        )
+    spent = Publication(time.monotonic() - began, _cpu() - before)
+    assert published.projects
+    assert not published.problems, published.problems[0]
+    pipe.send(spent)
+
+
+def _cpu() -> float:
+    usages = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+@contextmanager
+def _weighed(process: int) -> Iterator[list[int]]:
+    """The bytes that a process and its children hold together, sampled until the end of the block."""
+    over = threading.Event()
+    weights = [0]
+
+    def sample() -> None:
+        while not over.wait(SAMPLE_SECONDS):
+            weights.append(sum(_weight(pid) for pid in (process, *_children(process))))
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield weights
+    finally:
+        over.set()
+        sampler.join()
+
+
+def _children(process: int) -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _weight(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
+
+
+def _dumb_pypi(root: Path) -> Callable[..., Cost]:
+    """dumb-pypi in an environment of its own, from the index that pip is configured for."""
+    home = root / "dumb-pypi"
+    venv.create(home, with_pip=True)
+    pip = [home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "dumb-pypi"]
+    subprocess.run(pip, check=True)
+
+    def run(packages: Path, *options: str) -> Cost:
+        out = root / "dumb-site"
+        shutil.rmtree(out, ignore_errors=True)
+        os.sync()
+        command = [home / "bin" / "dumb-pypi", "--package-list-json", packages, "--output-dir", out]
+        with cost() as spent:
+            subprocess.run([*command, "--packages-url", "../../files", *options], check=True)
+        shutil.rmtree(out)
+        return spent
+
+    return run
+
+
+def _package_list(path: Path, catalog: Generated) -> Path:
+    """Everything that dumb-pypi can show of these files."""
+    with path.open("w") as lines:
+        for wheel in catalog.wheels():
+            about = {
+                "filename": wheel.filename,
+                "hash": f"sha256={wheel.sha256}",
+                "requires_python": wheel.requires_python,
+                "upload_timestamp": int(wheel.added_at),
+                "core_metadata": f"sha256={wheel.metadata_sha256}",
+            }
+            lines.write(json.dumps(about) + "\n")
+    return path
+
+
+def _packed(page: Path) -> bytes:
+    return gzip.compress(page.read_bytes(), 6)
+
+
+def _tell(what: str) -> None:
+    print(f"  {what}", file=sys.stderr, flush=True)
