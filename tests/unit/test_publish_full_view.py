@@ -293,6 +293,19 @@ def test_a_wheel_of_upstreams_for_other_machines_or_a_newer_libc_withdraws_nothi
     assert listed(served.site, "spidev") == [f"spidev-3.8-{OURS}.whl"]
 
 
+def test_a_target_that_installs_more_than_before_is_noticed(served: ControllerState) -> None:
+    newer_libc = "spidev-3.8-cp311-cp311-manylinux_2_40_aarch64.whl"
+    upstream_ships(served, newer_libc)
+    served.publish()
+    assert listed(served.site, "spidev") == [f"spidev-3.8-{OURS}.whl"]
+    served.execute(
+        "UPDATE target SET tags = ? WHERE name = ?",
+        json.dumps([*TAGS, "cp311-cp311-manylinux_2_40_aarch64"]), TARGET,
+    )  # fmt: skip
+    served.publish()
+    assert listed(served.site, "spidev") == []
+
+
 def test_a_wheel_stays_listed_while_upstream_leaves_one_of_its_targets_unserved(state: ControllerState) -> None:
     abi3 = "cp39-abi3-linux_aarch64"
     state.target(tags=[*TAGS, abi3])

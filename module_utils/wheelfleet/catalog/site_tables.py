@@ -199,6 +199,16 @@ def _stale_triggers() -> str:
             "UPDATE project SET pages_stale = 1 WHERE id = NEW.id AND pages_stale <> 1;",
         )
     )
+    # Which wheels of ours upstream's replace depends on what a target installs.
+    triggers.append(
+        _trigger(
+            "stale_target_update",
+            "UPDATE OF tags, python_version ON target",
+            "UPDATE project SET pages_stale = 1 WHERE pages_stale <> 1 AND id IN (SELECT r.project_id FROM serves s "
+            "JOIN release r ON r.id = s.release_id WHERE s.target_id = NEW.id);",
+            when=_differ("tags", "python_version"),
+        )
+    )
     # Whether anybody offers its target is said of what waits.
     for event, row in (("INSERT", "NEW"), ("DELETE", "OLD")):
         triggers.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -43,7 +44,7 @@ def _html(render: Renderer, content: ProjectFiles, urls: Sequence[str]) -> bytes
             _escaped(file.filename),
             _escaped(f"{url}#sha256={file.sha256}" if file.sha256 else url),
             f"sha256={file.metadata_sha256}" if file.metadata_sha256 else file.metadata_sha256 is not None and "true",
-            _escaped(file.requires_python),
+            _python(file.requires_python),
             _escaped(file.yanked),
             _escaped(file.provenance),
         )
@@ -62,6 +63,10 @@ def _escaped(text: str | None) -> str | None:
     """Text for a template that does not escape it again. The plain, which almost all is, stays as it is and a `str`;
     the rest is Markup, so that a template which does escape gives the same."""
     return text if text is None or _PLAIN.fullmatch(text) else escape(text)
+
+
+#: Few, and hardly one without a `<` or `>`.
+_python = lru_cache(maxsize=1024)(_escaped)
 
 
 def _json(content: ProjectFiles, urls: Sequence[str]) -> bytes:
