@@ -30,6 +30,21 @@ def test_an_html_page_tells_what_the_json_page_tells_except_sizes_and_times() ->
     ]
 
 
+def test_an_html_page_tells_of_metadata_and_provenance() -> None:
+    page = read_html(
+        f"""{MARK}
+        <a href="foo-1.0-py3-none-any.whl" data-core-metadata="sha256={SHA256}" data-dist-info-metadata="sha256=00"
+           data-provenance="https://upstream.example/integrity">x</a>
+        <a href="foo-1.1-py3-none-any.whl" data-dist-info-metadata="sha256={SHA256}"
+           data-provenance="javascript:x">x</a>
+        <a href="foo-1.2-py3-none-any.whl" data-core-metadata="true">x</a>
+        <a href="foo-1.3-py3-none-any.whl">x</a>"""
+    )
+    assert [(file.metadata_sha256, file.provenance) for file in page.files] == [
+        (SHA256, "https://upstream.example/integrity"), (SHA256, None), ("", None), (None, None),
+    ]  # fmt: skip
+
+
 def test_both_forms_of_a_page_are_one_content() -> None:
     row = {key: value for key, value in SDIST.items() if key not in ("size", "upload-time")}
     anchor = f'<a href="{SDIST["url"]}" data-requires-python="{html.escape(str(SDIST["requires-python"]))}">x</a>'

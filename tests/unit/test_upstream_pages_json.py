@@ -25,7 +25,44 @@ def test_a_json_page_tells_all_about_its_files() -> None:
         "upload_time": "2024-05-06T07:08:09.123456Z",
         "requires_python": ">=3.8,<4",
         "yanked": None,
+        "metadata_sha256": None,
+        "provenance": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "metadata_sha256"),
+    [
+        ({"core-metadata": {"sha256": SHA256.upper()}}, SHA256),
+        ({"core-metadata": True}, ""),
+        ({"core-metadata": {"blake2b": "00"}}, ""),
+        ({"core-metadata": False, "dist-info-metadata": {"sha256": SHA256}}, None),
+        ({"dist-info-metadata": {"sha256": SHA256}}, SHA256),
+        ({"core-metadata": {"sha256": "no hash"}}, ""),
+        ({"core-metadata": "true"}, None),
+        ({}, None),
+    ],
+)
+def test_metadata_beside_a_file_is_known_by_its_hash_or_as_being_there(
+    said: dict[str, Any], metadata_sha256: str | None
+) -> None:
+    (file,) = read_json({**SDIST, **said}).files
+    assert file.metadata_sha256 == metadata_sha256
+
+
+@pytest.mark.parametrize(
+    ("said", "provenance"),
+    [
+        ("https://upstream.example/integrity", "https://upstream.example/integrity"),
+        ("/integrity/foo", "https://index.example/integrity/foo"),
+        ("javascript:alert(1)", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_provenance_is_a_url_or_nothing(said: Any, provenance: str | None) -> None:
+    (file,) = read_json({**SDIST, "provenance": said}).files
+    assert file.provenance == provenance
 
 
 def test_versions_are_normalised() -> None:

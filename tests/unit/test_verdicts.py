@@ -45,7 +45,7 @@ def catalog_with(tag: str, requires_python: str | None = None) -> Catalog:
         db.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi', '{}', 0)")
         db.executemany("INSERT INTO offer VALUES ('pi', ?, '', '')", [(target.id,) for target in TARGETS])
         db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
-        db.execute("INSERT INTO release VALUES (1, 1, '1.0')")
+        db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
         db.execute(
             "INSERT INTO upstream_file (release_id, filename, kind, url) VALUES (1, 'demo-1.0.tar.gz', 'sdist', '/')"
         )
@@ -55,7 +55,8 @@ def catalog_with(tag: str, requires_python: str | None = None) -> Catalog:
             "state, outcome, claimed_at) VALUES ('a', 'b', 'r', 'pi', 1, 9, 'demo-1.0.tar.gz', 1, 'done', 'built', 0)"
         )
         db.execute(
-            "INSERT INTO wheel VALUES (1, 1, 'a', ?, '', 1, '', ?, ?, 0)",
+            "INSERT INTO wheel (id, release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, "
+            "tags, added_at) VALUES (1, 1, 'a', ?, '', 1, '', ?, ?, 0)",
             (f"demo-1.0-{tag}.whl", requires_python, json.dumps([tag])),
         )
     return catalog
