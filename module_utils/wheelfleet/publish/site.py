@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -298,6 +299,8 @@ class _Worker:
         path, render, tree, sources, _, parent = cls.job
         # It holds the lock of the site, too.
         die_with_parent(signal.SIGKILL, parent)
+        # Looking for cycles among hundreds of thousands of rows, again and again, takes a tenth of the time.
+        gc.disable()
         catalog = cls._open.enter_context(Catalog(Path(path)))
         cls.renderer = ProjectRenderer(catalog.db, render, tree.branch(str(os.getpid())), sources)
 
@@ -306,4 +309,6 @@ class _Worker:
         """Render some projects; what was changed before has been told already."""
         tree = cls.renderer.tree
         tree.changed, tree.besides = [], []
-        return cls.renderer.render(project_ids, cls.job[4])
+        rendered = cls.renderer.render(project_ids, cls.job[4])
+        gc.collect()
+        return rendered
