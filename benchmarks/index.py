@@ -130,11 +130,12 @@ def _take_for_whole(site: Path) -> None:
 def _publish(catalog: Generated, *, people: bool, afresh: bool = False) -> Publication:
     """One publication in a new process; `afresh`: onto a site that has the files and nothing else."""
     if afresh:
+        # Put aside, not removed: ext4 goes on removing many files for a while, at the cost of whoever is next.
+        aside = catalog.root / f"aside-{time.time_ns()}"
+        aside.mkdir()
         for entry in list(catalog.site.iterdir()):
-            if entry.is_file():
-                entry.unlink()
-            elif entry.name != "files":
-                shutil.rmtree(entry)
+            if entry.name != "files":
+                entry.rename(aside / entry.name)
     # What was written before must not be brought to disk at this one's expense.
     os.sync()
     ours, theirs = multiprocessing.Pipe()

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -119,14 +120,19 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    """The output of a run up to the line that has these words."""
+def read_until(process: subprocess.Popen[str], words: str, seconds: float = 120) -> str:
+    """The output of a run up to the line that has these words; a run that does not say them in time is ended."""
     assert process.stdout
     read = ""
-    for line in process.stdout:
-        read += line
-        if words in line:
-            return read
+    impatience = threading.Timer(seconds, process.terminate)
+    impatience.start()
+    try:
+        for line in process.stdout:
+            read += line
+            if words in line:
+                return read
+    finally:
+        impatience.cancel()
     raise AssertionError(f"the run ended without saying {words!r}:\n{read}")
 
 
