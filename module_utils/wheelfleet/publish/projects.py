@@ -144,9 +144,8 @@ class ProjectRenderer:
         result.to_remove += [
             f"files/{name}/{each}" for each in sorted(there) if each.removesuffix(".metadata") not in wanted
         ]
-        kept = wanted if self.sources.people else set()
         result.to_remove += [
-            f"provenance/{name}/{each}" for each in sorted(documents) if each.removesuffix(".json") not in kept
+            f"provenance/{name}/{each}" for each in sorted(documents) if each.removesuffix(".json") not in wanted
         ]
         if not missing:
             return content

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ..plan.events import Event, events
 from ..printable import printable
 from .listing import timestamp
+from .totals import totals
 
 #: The statuses in the order people look for them, with what they are called.
 STATUSES = {
@@ -151,10 +152,7 @@ def make_report(db: sqlite3.Connection, most: int = MOST_SHOWN) -> Report:
 
 
 def _totals(db: sqlite3.Connection, kind: str) -> dict[str, int]:
-    return {
-        row["key"]: row["value"]
-        for row in db.execute("SELECT key, value FROM total WHERE kind = ? AND value <> 0", (kind,))
-    }
+    return {key: value for key, value in totals(db, kind).items() if value}
 
 
 def _rows_of(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[ReportRow]:

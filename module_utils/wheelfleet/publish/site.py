@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +123,7 @@ class _Publication:
         everything = everything or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
         if everything:
             self.tree.distrust = True
-            self.sources = Sources(
-                self.sources.files_dir, self.sources.logs_dir, people=self.settings.people, afresh=True
-            )
+            self.sources = replace(self.sources, afresh=True)
         expired = self._expire()
         stale = self._claim_stale()
         self._write_assets()
@@ -133,14 +131,16 @@ class _Publication:
         with closing(self._render(self._projects() if everything else stale, frozenset(stale))) as rendering:
             for rendered in rendering:
                 self._take(rendered)
-        self._write_root_list(everything)
+        named = self._named_in_news()
+        if everything or named:
+            self._write_root_list()
         changes = count_changes(self.catalog.db)
-        news = bool(stale or self._news() or (marker and changes != marker.get("report_changes")))
+        news = bool(stale or named or (marker and changes != marker.get("report_changes")))
         if news:
             # Not when the same is rendered again: it would come out with another hour in it.
             self._note_queue()
         if news or everything:
-            self._write_overviews(everything)
+            self._write_overviews(None if everything else named)
         if everything and marker:
             self._find_strays()
         # Pages before the files they name; in the order they were found otherwise.
@@ -148,7 +148,8 @@ class _Publication:
             self.tree.remove(path)
         self.tree.sync()
         self._finish(stale, {"made_with": self.made_with, "report_changes": changes, "published": published})
-        removal.remove_bytes(expired, self.sources.files_dir, self.tree.dry_run)
+        if not self.tree.dry_run:
+            removal.remove_bytes(expired, self.sources.files_dir)
         return self.result
 
     def _read_marker(self) -> dict[str, Any]:
@@ -215,7 +216,7 @@ class _Publication:
         with self.catalog.writing() as db:
             write_tally(db, rendered.tally)
 
-    def _news(self) -> list[str]:
+    def _named_in_news(self) -> list[str]:
         """The projects of which lists say something that is no longer so."""
         return [row["name"] for row in self.catalog.db.execute("SELECT name FROM page_news ORDER BY name")]
 
@@ -231,23 +232,21 @@ class _Publication:
                 (int(time.time() // 3600),),
             )
 
-    def _write_root_list(self, everything: bool) -> None:
+    def _write_root_list(self) -> None:
         """The list of projects that have a page under simple/."""
-        if everything or self._news():
-            rows = self.catalog.db.execute("SELECT name FROM page INDEXED BY page_listed WHERE listed ORDER BY name")
-            names = [row["name"] for row in rows]
-            self.tree.write("simple/index.html", index_pages.root_html(self.render, names), compressed=True)
-            self.tree.write(ROOT_LIST, index_pages.root_json(names), compressed=True)
-            self.tree.settle()
+        rows = self.catalog.db.execute("SELECT name FROM page INDEXED BY page_listed WHERE listed ORDER BY name")
+        names = [row["name"] for row in rows]
+        self.tree.write("simple/index.html", index_pages.root_html(self.render, names), compressed=True)
+        self.tree.write(ROOT_LIST, index_pages.root_json(names), compressed=True)
+        self.tree.settle()
 
-    def _write_overviews(self, everything: bool) -> None:
-        """The pages about many projects; those of a kind that is made no more go."""
+    def _write_overviews(self, changed: Sequence[str] | None) -> None:
+        """The pages about many projects, of which `changed` say something new (None: any may); those of a kind that is
+        made no more go."""
         made: dict[str, set[str]] = {}
         if self.settings.people:
             with snapshot(self.catalog.db) as db:
-                for path, data, compressed, whole_folder in overview_pages(
-                    db, self.render, None if everything else self._news(), self.tree.has
-                ):
+                for path, data, compressed, whole_folder in overview_pages(db, self.render, changed, self.tree.has):
                     if whole_folder:
                         made.setdefault(path.partition("/")[0], set()).add(path)
                     if data is None:

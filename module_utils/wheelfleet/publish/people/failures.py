@@ -15,6 +15,7 @@ from packaging.utils import is_normalized_name
 from ...admit.failure_classes import FAILURE_CLASSES
 from ...printable import printable
 from ..renderer import Renderer, as_json
+from ..totals import totals
 
 #: Projects named as examples of a class; of a class's page, told about with their newest log, and named at all.
 EXAMPLES, MOST_TOLD, MOST_NAMED = 5, 30, 200
@@ -152,14 +153,11 @@ def pages(
 
 def _blocked_classes(db: sqlite3.Connection) -> list[BlockedClass]:
     """Those that block most projects first; of equals, those that clients ask for most."""
-    totals: dict[str, dict[str, int]] = {}
-    for kind in ("projects", "builds", "lookups"):
-        for row in db.execute("SELECT key, value FROM total WHERE kind = ?", (f"class-{kind}",)):
-            totals.setdefault(row["key"], {})[kind] = row["value"]
+    builds, lookups = totals(db, "class-builds"), totals(db, "class-lookups")
     classes = [
-        BlockedClass(name, many["projects"], many.get("builds", 0), many.get("lookups", 0))
-        for name, many in totals.items()
-        if many.get("projects", 0) > 0
+        BlockedClass(name, projects, builds.get(name, 0), lookups.get(name, 0))
+        for name, projects in totals(db, "class-projects").items()
+        if projects > 0
     ]
     return sorted(classes, key=lambda entry: (-entry.projects, -entry.lookups, -entry.builds, entry.name))
 

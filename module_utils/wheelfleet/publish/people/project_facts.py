@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from ...printable import printable
 from ..filters import explain_tag
-from ..listing import ListedFile, ProjectFiles
+from ..listing import ListedFile, ProjectFiles, is_on_the_web
 from ..report import ReportRow, as_a_whole
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
@@ -284,7 +284,7 @@ def _upstream(db: sqlite3.Connection, project_id: int) -> dict[str, Upstream]:
         """,
         (project_id,),
     ):
-        url = row["url"] if row["url"].startswith(("https://", "http://")) else None
+        url = row["url"] if is_on_the_web(row["url"]) else None
         sdists.setdefault(row["release_id"], []).append((printable(row["filename"]), url))
     counted = db.execute(
         """
