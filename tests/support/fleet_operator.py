@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.lab import Lab
 from tests.support.operator import Operator
+from tests.support.waiting import until
 
 
 @dataclass
@@ -91,7 +92,11 @@ class FleetOperator(Operator):
         """End the SSH connections that runs have left open for the next."""
         for socket in self._sockets.iterdir():
             command = ["ssh", "-F", str(self.lab.ssh_config), f"-oControlPath={socket}", "-Oexit", "any"]
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            if subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode:
+                # Whoever listened there was killed.
+                socket.unlink(missing_ok=True)
+        # ssh answers before the other process has taken its socket away.
+        until(lambda: not any(self._sockets.iterdir()), "the connections to end")
 
     def close(self) -> None:
         """End those connections for good."""
