@@ -66,6 +66,23 @@ options:
     description: Environment variables of every build.
     type: dict
     default: {}
+  sandbox:
+    description: Whether packages' code runs in a sandbox; a builder that has none fails the builds.
+    type: bool
+    default: true
+  repair:
+    description: Whether wheels take the libraries they need with them, where they may.
+    type: bool
+    default: true
+  repair_exclude:
+    description: Names of libraries that wheels never take with them.
+    type: list
+    elements: str
+    default: []
+  check_imports:
+    description: Whether each wheel is installed into a clean environment and its modules are imported there.
+    type: bool
+    default: true
   patience:
     description: Seconds a silent builder is waited for before its batch goes back to the queue.
     type: float

@@ -50,6 +50,10 @@ def new_result(attempt: str) -> Result:
         "message": None,
         "wheels": [],
         "log": {"filename": LOG, "size": 0},
+        "sandbox": None,
+        "repair": None,
+        "apt": [],
+        "check": None,
     }
 
 

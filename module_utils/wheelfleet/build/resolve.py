@@ -61,6 +61,15 @@ def resolve(
             "alone": False,
             "environment": {},
             "jobs": 1,
+            "sandbox": False,
+            "adjust": {
+                "constraints": [],
+                "requires": [],
+                "uploaded_before": None,
+                "patches": [],
+                "config_settings": {},
+            },
+            "finish": {"repair": False, "exclude": [], "check": False},
         }
         environment = build_environment(place, workshop, assignment)
         # A client's pip takes the newest release it can use, wheel or not; the builds' own preference would hide some.

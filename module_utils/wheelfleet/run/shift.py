@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +74,10 @@ class Terms:
     pip_options: Mapping[str, Any]
     limits: Mapping[str, Any]
     environment: Mapping[str, Any]
+    sandbox: bool
+    repair: bool
+    repair_exclude: Sequence[str]
+    check_imports: bool
     tries: int
     min_free: int
 
@@ -411,6 +415,20 @@ class Shift:
             "environment": {key: str(value) for key, value in self.terms.environment.items()},
             "jobs": 0,
             "alone": a.alone,
+            "sandbox": self.terms.sandbox,
+            "adjust": {
+                "constraints": [],
+                "requires": [],
+                "uploaded_before": None,
+                "patches": [],
+                "config_settings": {},
+            },
+            # Our own canary is no wheel to be used: it only shows that the builder builds.
+            "finish": {
+                "repair": self.terms.repair and bool(a.sdist_url),
+                "exclude": list(self.terms.repair_exclude),
+                "check": self.terms.check_imports and bool(a.sdist_url),
+            },
             "peak_memory": a.peak_memory,
         }
 
