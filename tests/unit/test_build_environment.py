@@ -71,17 +71,29 @@ def test_the_assignments_own_variables_go_before_ours_but_not_before_the_marks(t
         ("2024-01-02T03:04:05.123456Z", "1704164645"),
         ("2024-01-02T03:04:05Z", "1704164645"),
         ("2024-01-02T03:04:05+00:00", "1704164645"),
-        ("1979-12-31T23:59:59Z", None),
-        ("yesterday", None),
-        (None, None),
+        ("1979-12-31T23:59:59Z", "315532800"),
+        ("yesterday", "315532800"),
+        (None, "315532800"),
     ],
 )
-def test_files_are_dated_as_the_sdist_was_uploaded(tmp_path: Path, uploaded: str | None, epoch: str | None) -> None:
+def test_files_are_dated_as_the_sdist_was_uploaded_or_as_early_as_a_wheel_can_be(
+    tmp_path: Path, uploaded: str | None, epoch: str
+) -> None:
     assignment = Builder(tmp_path).assignment(pure_sdist("demo", "1.0"))
     assignment["sdist"]["upload_time"] = uploaded
     home = Home(tmp_path)
     variables = build_environment(home, home.workshop(assignment["attempt"]), assignment, {})
-    assert variables.get("SOURCE_DATE_EPOCH") == epoch
+    assert variables["SOURCE_DATE_EPOCH"] == epoch
+
+
+def test_flags_of_the_assignment_stand_behind_ours_and_empty_ones_leave_ours_out(tmp_path: Path) -> None:
+    ours = environment(tmp_path)
+    theirs = environment(tmp_path, environment={"CPPFLAGS": "-g -DX=1", "LDFLAGS": "", "TZ": "Europe/Berlin"})
+    assert theirs["CPPFLAGS"] == f"{ours['CPPFLAGS']} -g -DX=1"
+    assert (ours["LDFLAGS"], theirs["LDFLAGS"]) == ("-Wl,-s", "")
+    assert theirs["TZ"] == "Europe/Berlin"
+    # These would take the place of the interpreter's and of a package's own.
+    assert not {"CFLAGS", "CXXFLAGS", "FFLAGS", "RUSTFLAGS"} & ours.keys()
 
 
 def test_pip_knows_only_what_the_assignment_says(tmp_path: Path) -> None:

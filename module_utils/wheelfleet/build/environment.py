@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
 
 from .protocol import ATTEMPT_MARK, HOME_MARK, Assignment, Home, Workshop
+from .reproducible import overridden, reproducible
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -29,11 +29,7 @@ def worker_environment(present: Mapping[str, str] | None = None) -> dict[str, st
 def build_environment(
     home: Home, workshop: Workshop, assignment: Assignment, present: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of one build; the assignment's own variables go before all others but the marks.
-
-    `SOURCE_DATE_EPOCH` is the sdist's upload time, so that a rebuild dates its files alike
-    (reproducible-builds.org); wheels are zip files, which cannot hold a time before 1980.
-    """
+    """The environment of one build; the assignment's own variables go before all others but the marks."""
     caches = workshop.home / ".cache"
     variables = {
         "PATH": _PATH,
@@ -46,15 +42,12 @@ def build_environment(
         "XDG_STATE_HOME": str(workshop.home / ".local/state"),
         "XDG_RUNTIME_DIR": str(workshop.tmp),
         "PYTHONUNBUFFERED": "1",
-        "PYTHONHASHSEED": "0",
         **_taken(_NETWORK, present),
         **_parallel(assignment["jobs"]),
         **_pip(assignment),
+        **reproducible(workshop.path, assignment["sdist"]["upload_time"]),
     }
-    uploaded = _epoch(assignment["sdist"]["upload_time"])
-    if uploaded is not None and uploaded >= 315532800:
-        variables["SOURCE_DATE_EPOCH"] = str(uploaded)
-    variables.update(assignment["environment"])
+    variables = overridden(variables, assignment["environment"])
     variables.update({HOME_MARK: str(home.path), ATTEMPT_MARK: workshop.attempt})
     return variables
 
@@ -98,17 +91,6 @@ def _listed(value: object) -> list[str]:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [str(item) for item in value]
     return [str(value)]
-
-
-def _epoch(upload_time: str | None) -> int | None:
-    if not upload_time:
-        return None
-    # Python 3.9 and 3.10 read neither "Z" nor fractions of any length.
-    when = upload_time.rstrip("Z").partition(".")[0].partition("+")[0]
-    try:
-        return int(datetime.fromisoformat(when).replace(tzinfo=timezone.utc).timestamp())
-    except ValueError:
-        return None
 
 
 def _taken(names: Iterable[str], present: Mapping[str, str] | None) -> dict[str, str]:
