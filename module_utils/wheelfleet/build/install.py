@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 # Imported for what they need in turn: Ansible sends a module exactly the files that it and they import.
-from . import frontend, probe, runner, worker
+from . import door, frontend, gate, probe, runner, sandbox, worker
 from .protocol import Home, write_atomically
 
-_PROGRAMS = (frontend, probe, runner, worker)
+_PROGRAMS = (door, frontend, gate, probe, runner, sandbox, worker)
 
 
 class InstallError(Exception):
