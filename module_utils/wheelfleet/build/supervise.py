@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .measure import disk_use, proportional_memory, resident_memory, threads_of_user
+from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
 from .processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
 from .protocol import Limits
 
@@ -33,6 +33,8 @@ _SHARE_NEAR_LIMIT = 0.2
 _THREADS_PER_PROCESS = 4
 #: When memory runs out, the kernel ends a build before anything else (0 to 1000).
 _OOM_SCORE = 900
+#: Files cost a file system more than their bytes. This is what mke2fs makes room for: one for each 16 KiB of the disk.
+_BYTES_FOR_A_FILE = 16 << 10
 
 
 class Ending(NamedTuple):
@@ -95,12 +97,13 @@ def run(
         process.returncode = -signal.SIGKILL if code is None else code
         listener.drain()
         output.close()
-    if code == -signal.SIGKILL:
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        # The second is how bubblewrap, as a shell, tells of the first inside.
         stopped_by = "killed"
         message = "The build was killed from outside, most likely by the kernel because the machine's memory ran out."
     elif code and watch.disk_is_full():
         # A single file at the limit ends with an error of the build's own (RLIMIT_FSIZE).
-        stopped_by, message = "disk", watch.disk_message()
+        stopped_by, message = "disk", watch.disk_message
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Ending(
         exit_code=code,
@@ -218,6 +221,8 @@ class _Watch:
         self._next_disk = began + _LOOK_AT_DISK
         self.next_look = began + _LOOK_NEAR_LIMIT
         self.peak_memory = 0
+        self._unnamed_on_disk = 0
+        self.disk_message = ""
 
     def look(self) -> None:
         """Measure what is due. Raises _Stopped when a limit is reached."""
@@ -233,7 +238,7 @@ class _Watch:
             pause = max(_LOOK_NEAR_LIMIT, (done - now) / _SHARE_NEAR_LIMIT)
         if now >= self._next_disk:
             if self.disk_is_full():
-                raise _Stopped("disk", self.disk_message())
+                raise _Stopped("disk", self.disk_message)
             before_disk, done = done, time.monotonic()
             self._next_disk = done + max(_LOOK_AT_DISK, (done - before_disk) / _SHARE)
         self.next_look = min(done + pause, self._deadline)
@@ -243,10 +248,12 @@ class _Watch:
         if len(family) > self._limits["processes"]:
             allowed = self._limits["processes"]
             raise _Stopped("processes", f"The build had {len(family)} processes at once; it may have {allowed}.")
-        memory = resident_memory(family)
+        unnamed = unnamed_files(family, self._folder)
+        self._unnamed_on_disk = unnamed.on_disk
+        memory = resident_memory(family) + unnamed.in_memory
         # The exact figure is never higher than this one, so it is worth its price only for a new peak.
         if memory > self.peak_memory:
-            memory = proportional_memory(family)
+            memory = proportional_memory(family) + unnamed.in_memory
             self.peak_memory = max(self.peak_memory, memory)
         if memory > self._limits["memory"]:
             raise _Stopped(
@@ -256,10 +263,16 @@ class _Watch:
         return memory
 
     def disk_is_full(self) -> bool:
-        return disk_use(self._folder) > self._limits["disk"]
-
-    def disk_message(self) -> str:
-        return f"The build's folder grew larger than the {self._limits['disk'] >> 20} MiB it may have on the disk."
+        """Whether the folder is larger, or holds more files, than it may; `disk_message` then says which."""
+        use = disk_use(self._folder)
+        room, most = self._limits["disk"], self._limits["disk"] // _BYTES_FOR_A_FILE
+        if use.entries > most:
+            self.disk_message = f"The build's folder held {use.entries} files; it may hold {most}."
+        elif use.size + self._unnamed_on_disk > room:
+            self.disk_message = f"The build's folder grew larger than the {room >> 20} MiB it may have on the disk."
+        else:
+            return False
+        return True
 
 
 @contextmanager
