@@ -10,9 +10,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 build: $(VENV)/.controller
 	ansible-playbook build.yml
 
-# The quick tests come first; PYTEST_ARGS chooses some of them.
+# On all cores, the quick tests first; PYTEST_ARGS chooses some of them.
 test: $(VENV)/.dev
-	pytest $(PYTEST_ARGS)
+	pytest -n auto --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	pytest tests/checks
