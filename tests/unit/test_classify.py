@@ -44,6 +44,12 @@ CASES = [
     ("nocmake", "missing-tool", "target", "C"),
     ("setuptoolsrust", "missing-tool", "target", "Rust"),
     ("norust", "missing-tool", "target", "Rust"),
+    ("pyaudio", "missing-header", "target", "portaudio.h"),
+    ("cmakenew", "toolchain-too-old", "target", "CMake 3.31"),
+    ("gotooold", "toolchain-too-old", "target", "Go 1.24"),
+    ("rustold", "toolchain-too-old", "target", "newer Rust"),
+    ("orjson", "toolchain-too-old", "target", "nightly"),
+    ("stdnew", "toolchain-too-old", "target", "compiler"),
     # What the project brings along
     ("mysql-python", "python2-syntax", "release", "ConfigParser"),
     ("py2module", "python2-syntax", "release", "ConfigParser"),
@@ -62,6 +68,21 @@ CASES = [
     ("pyheader", "removed-api", "target", "longintrepr.h"),
     ("compileerr", "removed-api", "target", "recursion_depth"),
     ("cmakeold", "removed-api", "target", "CMake"),
+    ("demjson", "removed-api", "target", "use_2to3"),
+    ("markupsafe", "removed-api", "target", "Feature"),
+    ("thinc", "removed-api", "target", "msvccompiler"),
+    ("lap", "removed-api", "target", "pkg_resources"),
+    ("flat", "removed-api", "target", "flat-layout"),
+    ("cchardet", "removed-api", "target", "longintrepr.h"),
+    ("typed-ast", "removed-api", "target", "code.h"),
+    ("pyyaml", "cython-too-new", "target", "cython_sources"),
+    ("hdbscan", "cython-too-new", "target", "dist_metrics.pxd"),
+    ("pymssql", "cython-too-new", "target", "long"),
+    ("numpyc", "numpy-abi", "target", "names"),
+    ("pykdtree", "numpy-abi", "target", "subarray"),
+    ("llvmlite", "python-too-new", "target", "3.11"),
+    ("pycocotools", "undeclared-build-requirement", "release", "Cython"),
+    ("setuprequires", "undeclared-build-requirement", "release", "numpy"),
     ("numpyimport", "undeclared-build-requirement", "release", "numpy"),
     ("cython-undeclared", "undeclared-build-requirement", "release", "Cython"),
     ("backendmissing", "undeclared-build-requirement", "target", "poetry.core.masonry.api"),
@@ -82,6 +103,7 @@ CASES = [
     ("cmakefatal", "configure-error", "target", "CMake"),
     ("mesonerror", "configure-error", "target", "big-endian"),
     ("cxx", "compile-error", "target", "‘byte’"),
+    ("pyicu", "compile-error", "target", "getFirstDecimal"),
     ("cargo", "compile-error", "target", "cargo_demo"),
     ("undefsym", "link-error", "target", "PyModule_Create2"),
     ("assertfail", "build-script-error", "target", "the moon is not full"),
@@ -133,6 +155,41 @@ def test_a_build_that_really_failed_gets_its_class(log: str, class_name: str, bl
 
 def test_every_recorded_log_is_a_case() -> None:
     assert sorted(case[0] for case in CASES) == sorted(path.stem for path in LOGS.glob("*.log"))
+
+
+@pytest.mark.parametrize(
+    ("log", "lacks", "subject"),
+    [
+        ("pycups", "header", "cups/http.h"),
+        ("pyaudio", "header", "portaudio.h"),
+        ("library", "library", "pigpio"),
+        ("cmakelists", "library", "BLAS"),
+        ("nogcc", "tool", "gcc"),
+        ("nocmake", "tool", "cc"),
+        ("norust", "tool", "rustc"),
+        ("psycopg2", "tool", "pg_config"),
+        ("mysqlconf", "tool", "gphoto2-config"),
+        ("meson", "pkg-config", "libgpiod"),
+        ("dbus-python", "pkg-config", "dbus-1"),
+        ("pycocotools", "module", "Cython"),
+        ("setuprequires", "module", "numpy"),
+        ("demjson", None, "use_2to3"),
+        ("cmakenew", None, "cmake"),
+        ("gotooold", None, "go"),
+        ("silentfail", None, None),
+    ],
+)
+def test_what_is_missing_is_said_as_data_for_who_looks_for_its_package(
+    log: str, lacks: str | None, subject: str | None
+) -> None:
+    found = classified(log)
+    assert (found.lacks, found.subject) == (lacks, subject)
+
+
+def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> None:
+    # As PyO3's build script prints it; building it takes crates, which no test downloads.
+    log = "the configured Python interpreter version (3.14) is newer than PyO3's maximum supported version (3.13)"
+    assert classify(BUILD_FAILED, log, "demo").class_name == "python-too-new"
 
 
 @pytest.mark.parametrize(

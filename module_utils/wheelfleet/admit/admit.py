@@ -107,6 +107,8 @@ def _outcome(result: Result | None, wheel: CheckedWheel | None, why: Failure | N
             sentence=why.sentence,
             evidence="\n".join(why.evidence) or None,
             remedy=why.remedy,
+            subject=why.subject,
+            lacks=why.lacks,
         )
         if why.class_name == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
             # Not what it may use, but what its builder had left.

@@ -38,6 +38,12 @@ _ALL = (
         "target",
         "Install the program on the builder.",
     ),
+    FailureClass(
+        "toolchain-too-old",
+        "The build needs a newer compiler, Rust, Go or CMake than the builder has.",
+        "target",
+        "Install a newer one on the builder, or have an older release built.",
+    ),
     # What the project brings along
     FailureClass(
         "python2-syntax",
@@ -50,6 +56,24 @@ _ALL = (
         "The project uses something that Python, setuptools or CMake no longer have.",
         "target",
         "Use a later release, or a target with an older Python; else report it to the project.",
+    ),
+    FailureClass(
+        "cython-too-new",
+        "The source is for an older Cython than the one its build gets.",
+        "target",
+        "Give the project an older Cython by a recipe (constraints), or use a later release.",
+    ),
+    FailureClass(
+        "numpy-abi",
+        "The project is for an older numpy than the one its build gets.",
+        "target",
+        "Give the project an older numpy by a recipe (constraints), or use a later release.",
+    ),
+    FailureClass(
+        "python-too-new",
+        "Something in the build does not know this Python yet.",
+        "target",
+        "Use a later release, or a target with an older Python.",
     ),
     FailureClass(
         "undeclared-build-requirement",

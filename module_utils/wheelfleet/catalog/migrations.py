@@ -6,6 +6,7 @@ Times are seconds since the epoch (UTC) by the controller's clock; sizes are byt
 
 from __future__ import annotations
 
+from .failure_subjects import FAILURE_SUBJECTS
 from .site_tables import SITE_TABLES
 
 MIGRATIONS: tuple[str, ...] = (
@@ -261,4 +262,6 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # The site: marks, rows and counters it is made from
     SITE_TABLES,
+    # What failed attempts missed
+    FAILURE_SUBJECTS,
 )

@@ -26,6 +26,8 @@ class Outcome:
     sentence: str | None = None
     evidence: str | None = None
     remedy: str | None = None
+    subject: str | None = None
+    lacks: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
@@ -56,7 +58,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
     db.execute(
         """
         UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
-            again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, seconds = :seconds,
+            again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, subject = :subject,
+            lacks = :lacks, seconds = :seconds,
             normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
             summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
             built_with = json_object(
@@ -75,6 +78,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "sentence": outcome.sentence,
             "evidence": outcome.evidence,
             "remedy": outcome.remedy,
+            "subject": outcome.subject,
+            "lacks": outcome.lacks,
             "seconds": outcome.seconds,
             "normal": normal,
             "cpu": outcome.cpu_seconds,
