@@ -78,6 +78,7 @@ class ControllerState:
         people: bool = True,
         grace_seconds: float | None = None,
         processes: int = 0,
+        signing_key: Path | None = None,
     ) -> Published:
         """Publish as a run does."""
         with rehearsal(self.root / "catalog.sqlite") if dry_run else contextlib.nullcontext(self.catalog) as catalog:
@@ -87,7 +88,7 @@ class ControllerState:
                 logs_dir=self.logs_dir,
                 site_dir=site or self.site,
                 template_dirs=[*overrides, TEMPLATES],
-                settings=Settings(SiteFacts(url, index_view=index_view), people, grace_seconds, processes),
+                settings=Settings(SiteFacts(url, index_view=index_view), people, grace_seconds, processes, signing_key),
                 everything=everything,
                 dry_run=dry_run,
             )

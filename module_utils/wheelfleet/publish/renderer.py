@@ -34,6 +34,8 @@ class SiteFacts:
     title: str = "wheelfleet"
     #: "own": pages list the fleet's wheels; "full": upstream's files of the same projects besides.
     index_view: str = "own"
+    #: The public key that provenance is signed with, as OpenSSH writes it; empty: it is not signed.
+    signing_key: str = ""
 
     @property
     def index_url(self) -> str:

@@ -25,8 +25,10 @@ from .changes import count_changes
 from .layout import FILES, LISTS, PAGES, TOP
 from .listing import builds_always
 from .overviews import overview_pages
+from .people import provenance
 from .projects import ProjectRenderer, Rendered, Sources, snapshot
 from .renderer import ASSETS, PublishError, Renderer, SiteFacts, as_json
+from .signing import Signer, allowed_signers
 from .tally import write as write_tally
 from .tree import Tree
 
@@ -43,12 +45,14 @@ WORTH_PROCESSES = 2 * CHUNK
 @dataclass(frozen=True)
 class Settings:
     """How the operator wants the site. `people`: with the pages people read. `grace_seconds`: how long the bytes of
-    what upstream has deleted stay on the disk; None: for ever. `processes`: 0 is one for each core."""
+    what upstream has deleted stay on the disk; None: for ever. `processes`: 0 is one for each core. `signing_key`:
+    what provenance is signed with."""
 
     site: SiteFacts = field(default_factory=SiteFacts)
     people: bool = True
     grace_seconds: float | None = None
     processes: int = 0
+    signing_key: Path | None = None
 
 
 @dataclass
@@ -83,9 +87,11 @@ def publish_site(
     """
     settings = settings or Settings()
     try:
-        render = Renderer(template_dirs, settings.site)
+        signer = Signer(settings.signing_key) if settings.signing_key and settings.people else None
+        render = Renderer(template_dirs, replace(settings.site, signing_key=signer.public if signer else ""))
+        sources = Sources(files_dir, logs_dir, people=settings.people, signer=signer)
         with Tree(site_dir, dry_run=dry_run) as tree:
-            return _Publication(catalog, render, tree, files_dir, logs_dir, settings).run(everything)
+            return _Publication(catalog, render, tree, sources, settings).run(everything)
     except OSError as error:
         raise PublishError(
             f"The site {site_dir} cannot be written ({error}); check that the disk has room and that you own the "
@@ -94,14 +100,12 @@ def publish_site(
 
 
 class _Publication:
-    def __init__(
-        self, catalog: Catalog, render: Renderer, tree: Tree, files_dir: Path, logs_dir: Path, settings: Settings
-    ) -> None:
+    def __init__(self, catalog: Catalog, render: Renderer, tree: Tree, sources: Sources, settings: Settings) -> None:
         self.catalog = catalog
         self.render = render
         self.tree = tree
         self.settings = settings
-        self.sources = Sources(files_dir, logs_dir, people=settings.people)
+        self.sources = sources
         self.result = Published(changed=tree.changed)
         self.to_remove: list[str] = []
         self.incomplete: set[int] = set()
@@ -181,6 +185,8 @@ class _Publication:
     def _write_assets(self) -> None:
         for path, data in self.render.assets.items() if self.settings.people else ():
             self.tree.write(path, data, compressed=True)
+        if self.render.site.signing_key:
+            self.tree.write(provenance.SIGNERS, allowed_signers(self.render.site.signing_key))
 
     def _render(self, projects: Sequence[int], stale: frozenset[int]) -> Generator[Rendered, None, None]:
         """Render in chunks, each in its place before the next; many of them on all cores."""
@@ -261,6 +267,8 @@ class _Publication:
         """What nothing in the catalog accounts for. Only ever looked for in a tree that carries our marker."""
         known = {row["name"] for row in self.catalog.db.execute("SELECT name FROM project")}
         top = {"simple": {"index.html", "index.html.gz", "index.json", "index.json.gz"}}
+        if self.render.site.signing_key:
+            top["provenance"] = {provenance.SIGNERS.rpartition("/")[2]}
         for folder in (*FILES, *PAGES):
             expected = known | top.get(folder, set())
             if folder == ASSETS:

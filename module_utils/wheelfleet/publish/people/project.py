@@ -59,6 +59,7 @@ class FileLine(NamedTuple):
     sha256: str
     saved: str
     provenance: str
+    signature: str | None
     yanked: str | None
     requires_python: str | None
     note: str | None
@@ -87,6 +88,7 @@ def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
     folder = f"project/{facts.name}"
     chunks = [facts.releases[i : i + RELEASES_A_PAGE] for i in range(0, len(facts.releases), RELEASES_A_PAGE)] or [()]
     on_site = {file.file.filename for release in facts.releases for file in release.files}
+    signed = bool(render.site.signing_key)
     common = {
         "project": facts,
         "targets": facts.targets,
@@ -108,12 +110,12 @@ def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
                 older=_page_name(number + 1) if number < len(chunks) else None,
                 span=(releases[0].version, releases[-1].version) if releases else None,
                 rows=[_matrix_row(release, on_site) for release in releases] if facts.targets else [],
-                files=[line for release in releases for line in _file_lines(facts.name, release)],
+                files=[line for release in releases for line in _file_lines(facts.name, release, signed)],
                 builds=[_build_line(attempt) for attempt in attempts[:MOST_ATTEMPTS]],
                 builds_in_all=len(attempts),
             ),
         )
-    yield f"{folder}/json", project_json.document(facts)
+    yield f"{folder}/json", project_json.document(facts, signed=signed)
     yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts)
 
 
@@ -188,7 +190,7 @@ def _cell(row: ReportRow, on_site: set[str]) -> Cell:
     return Cell("built", _WORDS["built"], href, log, None, ", ".join(facts))
 
 
-def _file_lines(name: str, release: Release) -> Iterator[FileLine]:
+def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]:
     for own in release.files:
         file = own.file
         yield FileLine(
@@ -200,6 +202,7 @@ def _file_lines(name: str, release: Release) -> Iterator[FileLine]:
             sha256=file.sha256 or "",
             saved=human_duration(own.seconds) if own.seconds is not None else "",
             provenance=address(provenance.path(name, file.filename)),
+            signature=address(provenance.signature_path(name, file.filename)) if signed else None,
             yanked=file.yanked,
             requires_python=file.requires_python,
             note=own.note,

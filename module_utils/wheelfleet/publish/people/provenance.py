@@ -1,7 +1,8 @@
 """How each wheel of ours came about, as a JSON document beside it: `provenance/NAME/FILE.whl.json`.
 
-It is a plain statement by whoever runs the fleet, and not signed. PEP 740 is about attestations of another form, so the
-index's key `provenance` stays absent; the pages for people and their JSON link to these documents.
+It is a plain statement by whoever runs the fleet, with their signature beside it where they have given a key
+(`publish/signing`). PEP 740 is about attestations of another form, so the index's key `provenance` stays absent; the
+pages for people and their JSON link to these documents.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ from ..listing import timestamp
 from ..renderer import as_json
 
 SCHEMA = 1
+#: The file by which signatures are verified.
+SIGNERS = "provenance/allowed_signers"
 
 
 def path(name: str, filename: str) -> str:
     """Where the document of a wheel is on the site."""
     return f"provenance/{name}/{filename}.json"
+
+
+def signature_path(name: str, filename: str) -> str:
+    """Where the signature of a wheel's document is on the site."""
+    return f"{path(name, filename)}.sig"
 
 
 def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
