@@ -10,7 +10,7 @@ description:
   - Makes the builder's folders, installs the worker's code from this very module, and makes one virtual environment
     with pip and build for each interpreter.
   - Reads the full tag set of each interpreter by C(packaging.tags), run by that interpreter.
-  - Needs nothing on the host but Python 3.9 with its venv module.
+  - Needs nothing on the host but Python 3.9 with its venv module, and bubblewrap.
 attributes:
   check_mode:
     description: Says what would be made and changes nothing. Targets are read all the same.
@@ -41,6 +41,12 @@ options:
     description: Bytes of memory of each build, as in M(wheelfleet_batch).
     type: int
     default: 0
+  sandbox:
+    description:
+      - Whether packages' code is to run in a sandbox (bubblewrap). If so, a host that cannot have one is no builder,
+        and the module fails and says what to do.
+    type: bool
+    default: true
 author:
   - The wheelfleet authors
 """
@@ -70,7 +76,7 @@ targets:
 facts:
   description:
     - What the host is, machine, board, cores, memory in bytes, operating system, the versions of its compilers and
-      build tools, and how many builds it runs at once.
+      build tools, how many builds it runs at once, and what it sandboxes them with.
   returned: success
   type: dict
 """
@@ -87,6 +93,7 @@ from ansible.module_utils.wheelfleet.build.install import (
 )
 from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts
 from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
+from ansible.module_utils.wheelfleet.build.sandbox import probe, version
 
 
 def main() -> None:
@@ -100,10 +107,14 @@ def main() -> None:
                 "default": ["pip>=23.2", "build>=1.2,<2", "packaging>=23"],
             },
             "parallel": {"type": "int", "default": 0},
+            "sandbox": {"type": "bool", "default": True},
             "memory": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
+    why_not = probe() if module.params["sandbox"] else None
+    if why_not is not None:
+        module.fail_json(msg=why_not)
     home = Path(module.params["home"])
     made = []
     targets = []
@@ -126,7 +137,11 @@ def main() -> None:
     module.exit_json(
         changed=bool(made),
         targets=targets,
-        facts={**host_facts(), "slots": capacity(module.params["parallel"], module.params["memory"]).parallel},
+        facts={
+            **host_facts(),
+            "slots": capacity(module.params["parallel"], module.params["memory"]).parallel,
+            "sandbox": version() if module.params["sandbox"] else None,
+        },
         diff={"before": "", "after": "".join(f"{line}\n" for line in made)},
     )
 

@@ -45,6 +45,10 @@ options:
     description: As in M(wheelfleet_batch).
     type: dict
     required: true
+  sandbox:
+    description: Whether pip, which may run package code, runs in a sandbox.
+    type: bool
+    default: true
 author:
   - The wheelfleet authors
 """
@@ -84,6 +88,7 @@ def main() -> None:
             "own_index_url": {"type": "str"},
             "pip_options": {"type": "dict", "default": {}},
             "limits": {"type": "dict", "required": True},
+            "sandbox": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -105,6 +110,7 @@ def main() -> None:
                 own_index_url=p["own_index_url"],
                 pip_options=p["pip_options"],
                 limits=limits,
+                sandboxed=p["sandbox"],
             ),
         }
         for wanted in p["resolve"]

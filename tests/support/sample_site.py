@@ -232,7 +232,8 @@ def _add_builders(state: ControllerState) -> None:
     for number, (board, memory, speed, targets) in enumerate(_BOARDS, start=1):
         facts = {
             "machine": "aarch64", "os": {"id": "debian", "version": "12"}, "cores": 4, "memory": memory << 30,
-            "slots": 2, "board": board, "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
+            "slots": 2, "sandbox": "bubblewrap 0.8.0", "board": board,
+            "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
         }  # fmt: skip
         aside = "It cannot build lxml 6.0.1, which was built before: compile-error." if number == 2 else None
         state.execute(

@@ -28,6 +28,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+_LIBRARY = Path(__file__).resolve().parents[2]
 #: As `door.HANDOVER` and `sandbox.DOOR_PORT`.
 _HANDOVER = "WHEELFLEET_DOOR"
 _DOOR_PORT = 3128
@@ -62,12 +63,15 @@ def reach(urls: Iterable[str | None]) -> list[str]:
     return sorted(found)
 
 
-def gated(command: Sequence[str], servers: Sequence[str], python: str = sys.executable) -> list[str]:
+def gated(
+    command: Sequence[str], servers: Sequence[str], python: str = sys.executable, library: Path = _LIBRARY
+) -> list[str]:
     """The command line that runs `command`, a sandbox with a door, beside a gate to `servers` (see `reach`).
 
-    Its environment is the command's, with the host's own proxies in it, which the gate uses and keeps to itself.
+    `library` is where the package `wheelfleet` lies. Its environment is the command's, with the host's own proxies in
+    it, which the gate uses and keeps to itself.
     """
-    return [python, "-I", "-S", str(Path(__file__).resolve()), *servers, "--", *command]
+    return [python, "-I", "-S", str(library / "wheelfleet" / "build" / "gate.py"), *servers, "--", *command]
 
 
 def inside(environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+#: Where the package `wheelfleet` lies that this is of.
+LIBRARY = Path(__file__).resolve().parents[2]
 
 #: Where builds find their folders, on every builder.
 BUILD = "/build"
@@ -63,13 +67,15 @@ def sandboxed(
     writable: Iterable[Place] = (),
     hidden: Iterable[Path] = (),
     door: str | None = None,
+    library: Path = LIBRARY,
 ) -> list[str]:
     """The command line that runs `command` in the sandbox.
 
     `room` is a folder made by `make_room_for`, of this one build. A plain path in `read_only` appears where it is on
     the host. `hidden` folders are empty inside, should they lie below `/usr` or `/opt`. `door` is the Python that opens
-    the door to the index (see `gate`); without it there is no network. The environment is the caller's: a command line
-    is no secret. A process that a signal ended inside ends the command with 128 and the signal's number.
+    the door to the index (see `gate`); without it there is no network. `library` is where the package `wheelfleet`
+    lies. The environment is the caller's: a command line is no secret. A process that a signal ended inside ends the
+    command with 128 and the signal's number.
     """
     options = ["bwrap"]
     options += [f"--unshare-{name}" for name in _NAMESPACES]
@@ -90,7 +96,7 @@ def sandboxed(
     for place in writable:
         options += ["--bind", str(place.outside), place.inside]
     if door is not None:
-        options += ["--ro-bind", str(Path(__file__).with_name("door.py")), DOOR]
+        options += ["--ro-bind", str(library / "wheelfleet" / "build" / "door.py"), DOOR]
         command = [door, "-I", "-S", DOOR, str(DOOR_PORT), *command]
     for folder in ("/", *covered):
         options += ["--remount-ro", folder]
@@ -134,6 +140,14 @@ def certificate_places(environment: Mapping[str, str], cert: str | None = None) 
     paths = (Path(os.path.realpath(name)) for name in named if name)
     found = ((Path(name), path) for name, path in zip(filter(None, named), paths) if path.exists())
     return list(dict.fromkeys(Place(path, str(name)) for name, path in found if not _visible(name)))
+
+
+def local_places(*urls: str | None) -> list[Place]:
+    """The folders and files of this host that `urls` name: an index by a file URL, a plain path of wheels."""
+    parts = (urlsplit(url) for url in urls if url)
+    paths = (Path(unquote(part.path)) for part in parts if part.scheme in ("", "file") and part.path.startswith("/"))
+    named = (path for path in paths if path.exists() and path != Path("/") and not _visible(path))
+    return list(dict.fromkeys(Place(path.resolve(), str(path)) for path in named))
 
 
 def closed(environment: Mapping[str, str]) -> dict[str, str]:

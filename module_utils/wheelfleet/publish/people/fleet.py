@@ -208,6 +208,7 @@ def known_facts(text: str) -> dict[str, Any]:
         "cores": _number(said.get("cores")),
         "memory": _number(said.get("memory")),
         "slots": _number(said.get("slots")),
+        "sandbox": _words(said.get("sandbox")),
         "toolchain": {
             key: words for tool, line in sorted(tools.items())[:20] if (key := _words(tool)) and (words := _words(line))
         },
