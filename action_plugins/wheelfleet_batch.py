@@ -30,6 +30,7 @@ from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
 from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
 from ansible.module_utils.wheelfleet.run.look import NoLook, look_command, parse_look, withdraw_command
 from ansible.module_utils.wheelfleet.run.shift import LinkLost, Shift, Terms
+from ansible.module_utils.wheelfleet.run.witness import WitnessShift
 
 #: Bytes that one command brings from the builder; memory holds a few times as much.
 CHUNK = 8 << 20
@@ -59,11 +60,13 @@ class ActionModule(ActionBase):
             # What would be built is what the plan said; nothing of it is in the catalog yet.
             return {"changed": False, "drained": True}
         keys = ("run", "hosts", "own_index_url", "pip_options", "limits", "environment", "tries", "min_free")
+        keys += ("witness_percent",)
         keys += ("sandbox", "repair", "repair_exclude", "check_imports")
         terms = Terms(state_dir=Path(self.options["state_dir"]), **{key: self.options[key] for key in keys})
         try:
             with Catalog(terms.state_dir / "catalog.sqlite") as catalog:
-                self.shift = Shift(catalog, self, self.host, terms, self._say)
+                kind = WitnessShift if terms.witness_percent > 0 else Shift
+                self.shift = kind(catalog, self, self.host, terms, self._say)
                 return self.shift.work()
         except CatalogError as error:
             return {"failed": True, "drained": True, "msg": str(error)}

@@ -95,6 +95,12 @@ options:
     description: Bytes that must be free on the builder's disk for it to get work.
     type: int
     default: 0
+  witness_percent:
+    description:
+      - Above 0 the queue is left alone. Of the wheels that other builders built in this run, so many of a hundred,
+        chosen by a hash of their names, are built again here, and compared.
+    type: float
+    default: 0
   visit:
     description: The assignments to hand over. Set by the action plugin.
     type: list

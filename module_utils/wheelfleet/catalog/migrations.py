@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .failure_subjects import FAILURE_SUBJECTS
 from .site_tables import SITE_TABLES
+from .witness_tables import WITNESS_TABLES
 
 MIGRATIONS: tuple[str, ...] = (
     # 1: the foundation
@@ -264,4 +265,6 @@ MIGRATIONS: tuple[str, ...] = (
     SITE_TABLES,
     # What failed attempts missed
     FAILURE_SUBJECTS,
+    # What other builders made of wheels when they built them again
+    WITNESS_TABLES,
 )

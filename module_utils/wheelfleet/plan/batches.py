@@ -245,9 +245,15 @@ def _open_batch(
     )  # fmt: skip
 
 
-def _assignments(db: sqlite3.Connection, host: str) -> tuple[Assignment, ...]:
+def assignment_again(db: sqlite3.Connection, attempt: str, host: str) -> Assignment | None:
+    """What `host` would be given to build the same that was built in an attempt, wherever that was."""
+    return next(iter(_assignments(db, host, again=attempt)), None)
+
+
+def _assignments(db: sqlite3.Connection, host: str, again: str | None = None) -> tuple[Assignment, ...]:
+    which = "a.host = :host AND a.state = 'open'" if again is None else "a.id = :again"
     rows = db.execute(
-        """
+        f"""
         SELECT a.id, p.name, r.version, t.name AS target, o.tools, a.sdist_filename, f.url, a.sdist_sha256, f.size,
                f.upload_time, a.predicted_seconds, a.predicted_normal, a.alone,
                (SELECT max(b.peak_memory) FROM attempt b JOIN release s ON s.id = b.release_id
@@ -256,12 +262,12 @@ def _assignments(db: sqlite3.Connection, host: str) -> tuple[Assignment, ...]:
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
         JOIN target t ON t.id = a.target_id
-        LEFT JOIN offer o ON o.host = a.host AND o.target_id = a.target_id
+        LEFT JOIN offer o ON o.host = :host AND o.target_id = a.target_id
         LEFT JOIN upstream_file f ON f.release_id = a.release_id AND f.filename = a.sdist_filename
-        WHERE a.host = ? AND a.state = 'open'
+        WHERE {which}
         ORDER BY a.predicted_normal DESC, a.id
         """,
-        (host,),
+        {"host": host, "again": again},
     )
     return tuple(
         Assignment(

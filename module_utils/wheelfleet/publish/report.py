@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..plan import witness
 from ..plan.events import Event, events
 from ..printable import printable
 from .listing import timestamp
@@ -171,6 +172,7 @@ def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]
     lines = [", ".join(counts).capitalize() + "." if counts else "Nothing is in scope."]
     if report.failures:
         lines.append("Failures: " + ", ".join(f"{name} {many}" for name, many in report.failure_classes) + ".")
+    lines += [again] if (again := witness.summary(db, run)) else []
     lines += [f"{event.host}: {printable(event.sentence)}" for event in events(db, run, most)]
     troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows[status]]
     troubled.sort(key=lambda row: row.run != run)

@@ -23,4 +23,5 @@ BATCH_OPTIONS: dict[str, dict[str, Any]] = {
     "patience": {"type": "float", "default": 300.0},
     "tries": {"type": "int", "default": 5},
     "min_free": {"type": "int", "default": 0},
+    "witness_percent": {"type": "float", "default": 0.0},
 }

@@ -18,11 +18,13 @@ from typing import Any, Protocol
 from ..admit.admit import Admitted, Places, admit
 from ..admit.classify import classify
 from ..admit.result import BadResult, log_tail, read_result
+from ..admit.witness import hear
 from ..build.canary import NAME as CANARY_NAME
 from ..build.canary import VERSION as CANARY_VERSION
 from ..catalog.database import Catalog
 from ..plan import batches, events, queue, trust
 from ..plan.batches import Assignment, Held
+from ..plan.witness import WITNESS
 from ..publish.filters import human_duration
 from .board import Building, HostBoard, post
 from .look import Look
@@ -80,6 +82,7 @@ class Terms:
     check_imports: bool
     tries: int
     min_free: int
+    witness_percent: float = 0.0
 
 
 class Shift:
@@ -95,6 +98,7 @@ class Shift:
         self.received: list[Admitted] = []
         self.canary: str | None = None
         self.canary_verdict: str | None = None
+        self.witnessing: str | None = None
         self._acknowledge: list[str] = []
         self._begun = batches.begun(catalog, host)
         self._known: dict[str, Assignment] = {}
@@ -347,7 +351,7 @@ class Shift:
         self._released = False
         for attempt, files in look.outbox.items():
             self._take_in(attempt, files)
-        orphans = look.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary}
+        orphans = look.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary, self.witnessing}
         if orphans:
             self.link.withdraw(orphans)
         if self.canary is not None and self.canary_verdict is None:
@@ -370,6 +374,8 @@ class Shift:
             if attempt.startswith(trust.CANARY):
                 if attempt == self.canary:
                     self.canary_verdict = _judge_canary(staging, attempt)
+            elif attempt.startswith(WITNESS):
+                self._hear(staging, attempt)
             else:
                 self._tell(
                     admit(
@@ -385,6 +391,18 @@ class Shift:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         self._acknowledge.append(attempt)
+
+    def _hear(self, staging: Path, attempt: str) -> None:
+        """A wheel built again: only a disagreement is an event."""
+        heard = hear(self.catalog, self.places.files, staging, attempt, host=self.host, now=time.time())
+        if heard is None:
+            return
+        if heard.verdict == "differs":
+            self._note(f"It built {heard.filename} again, and not as {heard.builder} did. {heard.sentence}")
+        elif heard.verdict == "agrees":
+            self.say(f"built {heard.filename} again, the same as {heard.builder}")
+        else:
+            self.say(f"could not build {heard.filename} again ({heard.sentence})")
 
     def _compare_clocks(self, look: Look) -> None:
         ahead = look.clock - time.time()

@@ -15,7 +15,7 @@ from ..renderer import Renderer, SiteFacts
 from ..report import ReportRow
 from . import badge, project_json, provenance
 from .guide import Command, install_commands
-from .project_facts import Attempt, ProjectFacts, Release, log_page
+from .project_facts import Attempt, ProjectFacts, Release, Witness, log_page
 from .project_json import address
 
 RELEASES_A_PAGE = 25
@@ -63,6 +63,8 @@ class FileLine(NamedTuple):
     yanked: str | None
     requires_python: str | None
     note: str | None
+    #: Of building it again elsewhere: a status and a sentence.
+    witness: tuple[str, str] | None
 
 
 class BuildLine(NamedTuple):
@@ -206,7 +208,16 @@ def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]
             yanked=file.yanked,
             requires_python=file.requires_python,
             note=own.note,
+            witness=_witness(own.witness) if own.witness else None,
         )
+
+
+def _witness(witness: Witness) -> tuple[str, str]:
+    if witness.verdict == "agrees":
+        return "built", f"Built again by {witness.builder}: the same bytes."
+    if witness.verdict == "differs":
+        return "trouble", f"Built again by {witness.builder}: not the same. {witness.sentence or ''}"
+    return "waiting", f"{witness.builder} could not build it again: {witness.sentence or ''}"
 
 
 def _build_line(attempt: Attempt) -> BuildLine:

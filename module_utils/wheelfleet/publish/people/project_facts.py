@@ -30,6 +30,17 @@ class Target(NamedTuple):
     machine: str
 
 
+class Witness(NamedTuple):
+    """What another builder made of a wheel. `verdict` is agrees, differs or failed; `at` in seconds since the epoch."""
+
+    builder: str
+    verdict: str
+    at: float
+    sha256: str | None
+    sentence: str | None
+    differences: tuple[str, ...]
+
+
 class OwnFile(NamedTuple):
     """A wheel of ours on the site. `note` says why it is not `listed` on the index pages, `explained` what it is for.
 
@@ -42,6 +53,7 @@ class OwnFile(NamedTuple):
     tags: tuple[str, ...]
     explained: str
     seconds: float | None
+    witness: Witness | None = None
 
 
 class Attempt(NamedTuple):
@@ -246,13 +258,22 @@ def _files(
     db: sqlite3.Connection, project_id: int, content: ProjectFiles, attempts: Iterable[Attempt]
 ) -> dict[str, list[OwnFile]]:
     """Our wheels on the site's disk, by version."""
-    tags = {
-        row["filename"]: tuple(json.loads(row["tags"]))
-        for row in db.execute(
-            "SELECT w.filename, w.tags FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = ?",
-            (project_id,),
-        )
-    }
+    tags: dict[str, tuple[str, ...]] = {}
+    witnesses: dict[str, Witness] = {}
+    for row in db.execute(
+        """
+        SELECT w.filename, w.tags, x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
+        FROM release r JOIN wheel w ON w.release_id = r.id
+        LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL WHERE r.project_id = ?
+        """,
+        (project_id,),
+    ):
+        tags[row["filename"]] = tuple(json.loads(row["tags"]))
+        if row["verdict"]:
+            witnesses[row["filename"]] = Witness(
+                row["host"], row["verdict"], row["finished_at"], row["sha256"], _clean(row["sentence"]),
+                tuple(map(printable, json.loads(row["differences"]))),
+            )  # fmt: skip
     seconds: Mapping[str, float | None] = {attempt.id: attempt.seconds for attempt in attempts}
     listed = {file.filename for file in content.listed if file.url is None}
     withdrawn = {file.filename for file in content.withdrawn}
@@ -264,7 +285,15 @@ def _files(
         if file.yanked or file.requires_python:
             file = file._replace(yanked=_clean(file.yanked), requires_python=_clean(file.requires_python))
         files.setdefault(file.version, []).append(
-            OwnFile(file, on_index, note, carried, _explained(carried), seconds.get(file.attempt_id))
+            OwnFile(
+                file,
+                on_index,
+                note,
+                carried,
+                _explained(carried),
+                seconds.get(file.attempt_id),
+                witnesses.get(file.filename),
+            )
         )
     return files
 

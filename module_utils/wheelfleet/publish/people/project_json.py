@@ -10,8 +10,10 @@
         targets         by target: {status, reason, failure, remedy, builder, seconds, finished_at, file, log, log_page,
                         tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
-                        provenance, signature, build_seconds}]; `listed` says whether the index has it,
-                        `signature` is the one on the document of its provenance
+                        provenance, signature, build_seconds, witness}]; `listed` says whether the index has it,
+                        `signature` is the one on the document of its provenance, `witness` what came of building it
+                        again elsewhere: {builder, verdict, at, sha256, sentence, differences}, of which verdict is
+                        agrees, differs or failed, and differences names files in the wheel
         upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
     attempts            builds that ended, the latest first: [{id, version, target, builder, outcome, began, ended,
                         seconds, cpu_seconds, peak_memory, interpreter, failure, sentence, evidence, remedy, log,
@@ -31,7 +33,7 @@ from ..listing import timestamp
 from ..renderer import as_json
 from ..report import ReportRow
 from . import provenance
-from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Upstream, log_page
+from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Upstream, Witness, log_page
 
 #: From `project/NAME/` to the top of the site.
 TOP = "../../"
@@ -115,6 +117,13 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
         provenance=address(provenance.path(name, file.filename)),
         signature=address(provenance.signature_path(name, file.filename)) if signed else None,
         build_seconds=own.seconds,
+        witness=_witness(own.witness) if own.witness else None,
+    )
+
+
+def _witness(witness: Witness) -> dict[str, Any]:
+    return _known(
+        **{**witness._asdict(), "at": timestamp(witness.at), "differences": list(witness.differences) or None}
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
+from ...printable import printable
 from ..listing import timestamp
 from ..renderer import as_json
 
@@ -32,7 +34,8 @@ def signature_path(name: str, filename: str) -> str:
 def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
     """The document of one wheel (`wheel.id`).
 
-    All of it was written down when the build ended, and never changes. Times are UTC, durations seconds, sizes and
+    What is said of the build was written down when it ended, and never changes; `witness` comes later, where another
+    builder built the wheel again. Times are UTC, durations seconds, sizes and
     memory bytes, addresses of this site relative to the document's own. What is not known is null: builds from before
     these things were recorded do not say what they were made with.
     """
@@ -40,12 +43,15 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
         """
         SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
                a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
-               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory
+               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory,
+               x.host AS witness, x.verdict, x.finished_at AS witnessed_at, x.sha256 AS witness_sha256, x.sentence,
+               x.differences
         FROM wheel w
         JOIN attempt a ON a.id = w.attempt_id
         JOIN release r ON r.id = w.release_id
         JOIN project p ON p.id = r.project_id
         JOIN target t ON t.id = a.target_id
+        LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL
         WHERE w.id = ?
         """,
         (wheel_id,),
@@ -79,8 +85,32 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
             "seconds": row["seconds"],
             "cpu_seconds": row["cpu_seconds"],
             "peak_memory": row["peak_memory"],
+            "witness": _witness(row) if row["verdict"] else None,
         }
     )
+
+
+def witnessed(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
+    """Which wheels of these projects (`wheel.id`) have been built again: what their documents say of that may be new."""
+    rows = db.execute(
+        """
+        SELECT w.id FROM release r JOIN wheel w ON w.release_id = r.id JOIN witness x ON x.wheel_id = w.id
+        WHERE r.project_id IN (SELECT value FROM json_each(?)) AND x.verdict IS NOT NULL
+        """,
+        (json.dumps(list(project_ids)),),
+    )
+    return {row["id"] for row in rows}
+
+
+def _witness(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "host": row["witness"],
+        "verdict": row["verdict"],
+        "at": timestamp(row["witnessed_at"]),
+        "sha256": row["witness_sha256"],
+        "sentence": printable(row["sentence"]) if row["sentence"] else None,
+        "differences": [printable(name) for name in json.loads(row["differences"])],
+    }
 
 
 def _known(text: str | None, otherwise: Any) -> Any:
