@@ -91,7 +91,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
 
 
 def witnessed(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
-    """Which wheels of these projects (`wheel.id`) have been built again: what their documents say of that may be new."""
+    """Which wheels of these projects (`wheel.id`) have been built again: their documents may say so now."""
     rows = db.execute(
         """
         SELECT w.id FROM release r JOIN wheel w ON w.release_id = r.id JOIN witness x ON x.wheel_id = w.id
