@@ -8,7 +8,7 @@ module: wheelfleet_builder
 short_description: Make a host a builder and read the targets it offers
 description:
   - Makes the builder's folders, installs the worker's code from this very module, and makes one virtual environment
-    with pip and build for each interpreter.
+    with pip, uv and what else builds need, for each interpreter.
   - Reads the full tag set of each interpreter by C(packaging.tags), run by that interpreter.
   - Needs nothing on the host but Python 3.9 with its venv module, and bubblewrap.
 attributes:
@@ -32,7 +32,7 @@ options:
     description: What is installed into each interpreter's tool environment.
     type: list
     elements: str
-    default: ['pip>=23.2', 'build>=1.2,<2', 'packaging>=23']
+    required: true
   parallel:
     description: Builds at once, as in M(wheelfleet_batch).
     type: int
@@ -56,6 +56,7 @@ EXAMPLES = r"""
   wheelfleet_builder:
     home: /var/lib/wheelfleet
     pythons: [python3.11, python3.13]
+    tool_requirements: [pip, packaging, pyproject-hooks, uv]
   register: builder_report
 """
 
@@ -101,11 +102,7 @@ def main() -> None:
         argument_spec={
             "home": {"type": "path", "required": True},
             "pythons": {"type": "list", "elements": "str", "required": True},
-            "tool_requirements": {
-                "type": "list",
-                "elements": "str",
-                "default": ["pip>=23.2", "build>=1.2,<2", "packaging>=23"],
-            },
+            "tool_requirements": {"type": "list", "elements": "str", "required": True},
             "parallel": {"type": "int", "default": 0},
             "sandbox": {"type": "bool", "default": True},
             "memory": {"type": "int", "default": 0},

@@ -265,8 +265,8 @@ def test_whatever_a_build_does_to_its_folder_a_result_comes_out_and_the_folder_g
 import os, pathlib, shutil
 work = pathlib.Path(wheel_directory).parent
 (work / "result").symlink_to("/etc")
-(work / "frontend.json").unlink()
-(work / "frontend.json").mkdir()
+(work / "progress.json").unlink()
+(work / "progress.json").mkdir()
 (work / "log").unlink()
 (work / "log").symlink_to("/etc/passwd")
 locked = work / "tmp" / "locked"

@@ -185,7 +185,7 @@ class Result(TypedDict):
 
 def folders(home: Path) -> list[Path]:
     """A builder's folders, each after the one it lies in."""
-    return [home, *(home / name for name in ("inbox", "work", "outbox", "lib", "tools"))]
+    return [home, *(home / name for name in ("inbox", "work", "outbox", "lib", "tools", "envs", "cache"))]
 
 
 class Home:
@@ -196,6 +196,9 @@ class Home:
         self.inbox = self.path / "inbox"
         self.work = self.path / "work"
         self.outbox = self.path / "outbox"
+        #: Build environments that builds share and cannot write to, and what they were installed from.
+        self.envs = self.path / "envs"
+        self.cache = self.path / "cache"
         self.lock = self.path / "worker.lock"
         self.status = self.path / "status.json"
         self.log = self.path / "worker.log"
@@ -241,8 +244,16 @@ class Workshop:
         self.wheels = path / "wheels"
         self.home = path / "home"
         self.tmp = path / "tmp"
-        #: Written by the front end: how far it came and what it used.
-        self.frontend = path / "frontend.json"
+        #: What the steps of a build tell one another; what runs inside the sandbox writes there.
+        self.control = path / "control"
+        #: What uv is asked, outside the sandbox.
+        self.asked = path / "asked"
+        #: A build environment that is this build's alone.
+        self.environment = path / "environment"
+        #: The sandbox's own folders.
+        self.room = path / "room"
+        #: How far it came and what it used, for whoever finds it killed.
+        self.progress = path / "progress.json"
         self.result = path / "result"
         #: Here, the assignment says that the result is whole and only has to be delivered.
         self.finished = self.result / ".assignment.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import sandbox
-from .environment import build_environment
+from .environment import pip_environment
 from .gate import gated, reach
 from .protocol import SCHEMA, Assignment, Home, Limits, Workshop, remove
 from .supervise import run
@@ -81,7 +81,7 @@ def resolve(
             },
             "finish": {"repair": False, "exclude": [], "check": False},
         }
-        environment = build_environment(place, workshop, assignment)
+        environment = pip_environment(place, workshop, assignment)
         # A client's pip takes the newest release it can use, wheel or not; the builds' own preference would hide some.
         del environment["PIP_PREFER_BINARY"]
         report = workshop.home / "report.json"
