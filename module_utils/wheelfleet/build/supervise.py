@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from .cgroup import Group, bounded_processes
 from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
 from .processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
 from .protocol import Limits
@@ -77,9 +78,10 @@ def run(
     adopt_orphans()
     began = time.monotonic()
     spent = _cpu_seconds()
-    with notice_of_children() as notice, selectors.DefaultSelector() as selector:
+    most = limits["processes"] * _THREADS_PER_PROCESS
+    with notice_of_children() as notice, selectors.DefaultSelector() as selector, bounded_processes(most) as group:
         try:
-            process, output = _start(command, environment, cwd, limits)
+            process, output = _start(command, environment, cwd, limits, group)
             watch = _Watch(limits, folder, began)
             listener = _Listener(output, log, limits)
             selector.register(output, selectors.EVENT_READ)
@@ -95,6 +97,7 @@ def run(
             kill_descendants()
         code = None if status is None else os.waitstatus_to_exitcode(status)
         process.returncode = -signal.SIGKILL if code is None else code
+        refused = group is not None and group.refused()
         listener.drain()
         output.close()
     if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
@@ -104,6 +107,8 @@ def run(
     elif code and watch.disk_is_full():
         # A single file at the limit ends with an error of the build's own (RLIMIT_FSIZE).
         stopped_by, message = "disk", watch.disk_message
+    elif code and refused:
+        stopped_by, message = "processes", f"The build wanted more than the {most} processes and threads it may have."
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Ending(
         exit_code=code,
@@ -116,7 +121,7 @@ def run(
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits, group: Group | None
 ) -> tuple[subprocess.Popen[bytes], BinaryIO]:
     supervisor = os.getpid()
     threads = threads_of_user(os.getuid()) + limits["processes"] * _THREADS_PER_PROCESS
@@ -128,6 +133,8 @@ def _start(
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_FSIZE, limits["disk"])
         _lower(resource.RLIMIT_NPROC, threads)
+        if group is not None:
+            group.join()
         with suppress(OSError):
             # Containers may forbid it.
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
