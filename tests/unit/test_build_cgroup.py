@@ -51,7 +51,10 @@ def test_a_group_that_a_killed_supervisor_left_is_swept_away() -> None:
         if group is None:
             pytest.skip("this machine's control groups are not ours to make")
         assert not group.refused()
-        left = group.folder.with_name("wheelfleet-left")
-        left.mkdir(exist_ok=True)
+        left, used = (group.folder.with_name(f"wheelfleet-{owner}") for owner in ("left", os.getppid()))
+        for folder in (left, used):
+            folder.mkdir(exist_ok=True)
     with bounded_processes(8):
         assert not left.exists()
+        assert used.exists(), "it is a living process's"
+    used.rmdir()

@@ -69,7 +69,9 @@ def _new_group(most: int) -> Path | None:
 
 
 def _sweep(root: Path) -> None:
-    """Remove what killed supervisors have left; the kernel keeps those that are in use."""
+    """Remove what killed supervisors have left."""
     for folder in root.glob(f"{_NAME}*"):
-        with suppress(OSError):
-            folder.rmdir()
+        # One that is empty may be another supervisor's, which is about to fill it.
+        if not Path("/proc", folder.name[len(_NAME) :]).exists():
+            with suppress(OSError):
+                folder.rmdir()

@@ -6,6 +6,7 @@ command, however deep and however detached, is taken for the command's and kille
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import selectors
@@ -139,17 +140,20 @@ def _start(
             # Containers may forbid it.
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
 
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment,
-        cwd=cwd,
-        start_new_session=True,
-        preexec_fn=in_the_child,
-        bufsize=0,
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=in_the_child,
+            bufsize=0,
+        )
+    except subprocess.SubprocessError as error:
+        raise OSError(errno.EAGAIN, "the limits of a build cannot be set") from error
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     return process, process.stdout  # type: ignore[return-value]
@@ -275,6 +279,8 @@ class _Watch:
         room, most = self._limits["disk"], self._limits["disk"] // _BYTES_FOR_A_FILE
         if use.entries > most:
             self.disk_message = f"The build's folder held {use.entries} files; it may hold {most}."
+        elif use.too_deep:
+            self.disk_message = "The build's folder held folders nested deeper than paths may be long."
         elif use.size + self._unnamed_on_disk > room:
             self.disk_message = f"The build's folder grew larger than the {room >> 20} MiB it may have on the disk."
         else:
