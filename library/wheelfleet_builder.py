@@ -80,6 +80,12 @@ facts:
       build tools, how many builds it runs at once, and what it sandboxes them with.
   returned: success
   type: dict
+packages:
+  description:
+    - The distribution's packages that builds may use, development files and programs, by name.
+  returned: where the host has dpkg
+  type: list
+  elements: str
 """
 
 from pathlib import Path
@@ -92,7 +98,7 @@ from ansible.module_utils.wheelfleet.build.install import (
     make_folders,
     tool_environment,
 )
-from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts
+from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
 from ansible.module_utils.wheelfleet.build.sandbox import probe, version
 
@@ -134,6 +140,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(made),
         targets=targets,
+        **({} if (packages := host_packages()) is None else {"packages": packages}),
         facts={
             **host_facts(),
             "slots": capacity(module.params["parallel"], module.params["memory"]).parallel,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -17,8 +16,6 @@ class DiskUse(NamedTuple):
 
     size: int
     entries: int
-    #: Whether there is more below, under paths longer than any program can name.
-    too_deep: bool
 
 
 class UnnamedFiles(NamedTuple):
@@ -58,7 +55,6 @@ def disk_use(folder: Path) -> DiskUse:
     """What lies under `folder`; a file with several names there counts once, each of the names as an entry."""
     total = 0
     entries_seen = 0
-    too_deep = False
     seen: set[tuple[int, int]] = set()
     ahead = [str(folder)]
     while ahead:
@@ -74,10 +70,10 @@ def disk_use(folder: Path) -> DiskUse:
                     total += about.st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(entry.path)
-        except OSError as error:
-            # Else the build removes and locks folders while this looks.
-            too_deep |= error.errno == errno.ENAMETOOLONG
-    return DiskUse(total, entries_seen, too_deep)
+        except OSError:
+            # The build removes and locks folders while this looks.
+            continue
+    return DiskUse(total, entries_seen)
 
 
 def unnamed_files(processes: Iterable[int], folder: Path) -> UnnamedFiles:

@@ -7,6 +7,7 @@ Times are seconds since the epoch (UTC) by the controller's clock; sizes are byt
 from __future__ import annotations
 
 from .failure_subjects import FAILURE_SUBJECTS
+from .remedy_tables import REMEDY_TABLES
 from .site_tables import SITE_TABLES
 from .witness_tables import WITNESS_TABLES
 
@@ -267,4 +268,6 @@ MIGRATIONS: tuple[str, ...] = (
     FAILURE_SUBJECTS,
     # What other builders made of wheels when they built them again
     WITNESS_TABLES,
+    # What a try differs in, and what follows from a failure
+    REMEDY_TABLES,
 )

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from . import batches, trust
+from . import batches, requeue, trust
 from .queue import settle
+from .tries import follow_up
 
 #: What may go better on another builder in the same run, or on the same one with nothing beside it.
-ELSEWHERE = {"builder-fault"}
+ELSEWHERE = {"builder-fault", "network"}
 ALONE = {"killed", "out-of-memory"}
 
 
@@ -93,6 +94,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
     if outcome.failure == "interrupted" and batches.note_host_down(db, attempt_id, now):
         row = db.execute("SELECT class, blocks, sentence FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
         outcome = replace(outcome, failure=row["class"], blocks=row["blocks"], sentence=row["sentence"])
+    requeue.record_dependencies(db, attempt_id)
+    follow_up(db, attempt_id, now)
     if normal is not None:
         # What was measured replaces what was predicted for the project's other builds.
         db.execute(

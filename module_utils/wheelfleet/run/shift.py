@@ -24,6 +24,7 @@ from ..build.canary import VERSION as CANARY_VERSION
 from ..catalog.database import Catalog
 from ..plan import batches, events, queue, trust
 from ..plan.batches import Assignment, Held
+from ..plan.change import Change
 from ..plan.witness import WITNESS
 from ..publish.filters import human_duration
 from .board import Building, HostBoard, post
@@ -429,17 +430,17 @@ class Shift:
             "tools": a.tools,
             "own_index_url": self.terms.own_index_url,
             "pip_options": dict(self.terms.pip_options),
-            "limits": dict(self.terms.limits),
-            "environment": {key: str(value) for key, value in self.terms.environment.items()},
-            "jobs": 0,
+            "limits": _limits(self.terms.limits, a.change),
+            "environment": a.change.with_flags({key: str(value) for key, value in self.terms.environment.items()}),
+            "jobs": a.change.jobs,
             "alone": a.alone,
             "sandbox": self.terms.sandbox,
             "adjust": {
-                "constraints": [],
-                "requires": [],
-                "uploaded_before": None,
-                "patches": [],
-                "config_settings": {},
+                "constraints": list(a.change.constraints),
+                "requires": list(a.change.requires),
+                "uploaded_before": a.uploaded_before,
+                "patches": [{"name": patch.name, "text": patch.text} for patch in a.change.patches],
+                "config_settings": dict(a.change.config_settings),
             },
             # Our own canary is no wheel to be used: it only shows that the builder builds.
             "finish": {
@@ -447,7 +448,7 @@ class Shift:
                 "exclude": list(self.terms.repair_exclude),
                 "check": self.terms.check_imports and bool(a.sdist_url),
             },
-            "peak_memory": a.peak_memory,
+            "peak_memory": max(a.peak_memory, a.change.memory or 0),
         }
 
     # ------------------------------------------------------------------- talk
@@ -514,6 +515,16 @@ class Shift:
             if a.outcome != "built"
         ]
         return {"changed": bool(self.received), "drained": drained, "built": built, "failures": failures}
+
+
+def _limits(usual: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """The limits of a build, with what a recipe or a remedy says of time and memory."""
+    limits = dict(usual)
+    if change.seconds is not None:
+        limits["seconds"] = change.seconds
+    if change.memory is not None:
+        limits["memory"] = change.memory
+    return limits
 
 
 def _builds(count: int) -> str:
