@@ -182,6 +182,8 @@ class ControllerState:
         sentence: str | None = None,
         evidence: str | None = None,
         remedy: str | None = None,
+        remedies: str | None = None,
+        try_with: str | None = None,
     ) -> str:
         """An attempt; a finished one has its log in the logs folder."""
         tick = next(self._ticks)
@@ -196,12 +198,12 @@ class ControllerState:
             """
             INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds,
                                  state, claimed_at, finished_at, outcome, class, blocks, sentence, evidence, remedy,
-                                 seconds, log)
-            VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                 seconds, log, remedies, try_with)
+            VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             attempt, run, host, self.release(name, version), self.target(target), state, self.at,
             self.at + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks,
-            sentence, evidence, remedy, seconds if state == "done" else None, path,
+            sentence, evidence, remedy, seconds if state == "done" else None, path, remedies, try_with,
         )  # fmt: skip
         return attempt
 

@@ -185,6 +185,20 @@ def test_a_failure_shows_its_class_the_lines_that_show_it_and_what_would_help(st
     assert json_of(state)["releases"]["1.0"]["targets"][TARGET]["remedy"] == "Install libpng-dev."
 
 
+def test_an_attempt_says_what_it_differed_in_and_what_was_tried_after_it(state: ControllerState) -> None:
+    entry = {"name": "setuptools<58", "why": "use_2to3 left setuptools.", "change": {"constraints": ["setuptools<58"]}}
+    dated = {"name": "date-matched", "why": "As of then.", "change": {"date_matched": True}}
+    fail(state, remedies=json.dumps([entry]), try_with=json.dumps([entry, dated]), blocks="target")
+    state.execute("UPDATE wanted SET need = 'now'")
+    state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
+    state.execute("INSERT INTO offer VALUES ('pi1', ?, '', '')", state.target())
+    (attempt,) = json_of(state)["attempts"]
+    assert attempt["tried_with"] == [{**entry, "change": "setuptools<58"}]
+    assert attempt["next_try"] == "It was tried again with date-matched."
+    assert "<b>Tried with setuptools&lt;58:</b> use_2to3 left setuptools." in html_of(state)
+    assert "In the queue again, with date-matched: " in json_of(state)["releases"]["1.0"]["targets"][TARGET]["reason"]
+
+
 def test_a_build_whose_host_was_lost_is_told_as_such(state: ControllerState) -> None:
     state.want("spam", "1.0")
     attempt = state.attempt("spam", "1.0", state="open")

@@ -243,7 +243,7 @@ def _rows_as_a_whole(db: sqlite3.Connection, status: str, most: int) -> list[Rep
 _RELEASE_ROWS = """
     SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
            told.host, told.state, told.finished_at, told.seconds, told.run, told.log, told.class, told.blocks,
-           told.sentence, told.evidence, told.remedy
+           told.sentence, told.evidence, told.remedy, told.remedies, told.try_with
     FROM (
         SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
             w.verdict, w.reason, w.need,
@@ -323,4 +323,9 @@ def _why_waiting(row: Any) -> str:
         return f"No builder of the last run offers {row['target']}."
     if row["need"] == "later":
         return "Another target is tried first: one try tells most about all of them."
+    if row["try_with"] is not None:
+        had = {entry["name"] for entry in json.loads(row["remedies"] or "[]")}
+        new = [entry["name"] for entry in json.loads(row["try_with"]) if entry["name"] not in had]
+        with_what = f", with {printable(', '.join(new))}" if new else ""
+        return f"In the queue again{with_what}: {printable(row['sentence'] or 'it failed.')}"
     return "In the queue."

@@ -13,6 +13,7 @@ from typing import Any
 from packaging.utils import is_normalized_name
 
 from ...admit.failure_classes import FAILURE_CLASSES
+from ...plan.remedies import REMEDIES
 from ...printable import printable
 from ..renderer import Renderer, as_json
 from ..totals import totals
@@ -21,18 +22,14 @@ from ..totals import totals
 EXAMPLES, MOST_TOLD, MOST_NAMED = 5, 30, 200
 #: Of the names asked for most, how many are looked at, and how many of those without a wheel are shown.
 MOST_ASKED, MOST_WANTED = 1000, 50
+#: Remedies shown, those that helped most.
+MOST_REMEDIES = 50
 #: Names come from whoever sent a request.
 _LONGEST_NAME = 80
 
 #: Failures that no rule of the classifier named: how the site calls them (publish/report.py), and what that means.
 _OTHER_CLASSES = {
     "lost": ("The builder did not come back with a result.", "Nothing to do: it is tried again."),
-}
-
-_SETTLES = {
-    "release": "A release that fails so is not tried again, for no target, until somebody asks for it.",
-    "target": "A release that fails so is not tried again for that target until somebody asks for it.",
-    None: "A build that fails so is tried again by itself.",
 }
 
 _WHY_WANTED = {
@@ -120,7 +117,7 @@ class BlockedClass:
     @property
     def settles(self) -> str:
         known = FAILURE_CLASSES.get(self.name)
-        return _SETTLES[known.blocks if known else None]
+        return known.again if known else "Tried again by itself."
 
 
 def pages(
@@ -139,9 +136,16 @@ def pages(
     wanted = _wanted(db)
     path = "failures/index.html"
     most_projects = max((entry.projects for entry in classes), default=0)
-    values = {"classes": classes, "examples": examples, "most_projects": most_projects, "wanted": wanted}
+    remedies = _remedies(db)
+    values = {
+        "classes": classes,
+        "examples": examples,
+        "most_projects": most_projects,
+        "wanted": wanted,
+        "remedies": remedies,
+    }
     yield path, render.page(path, "failures.html.j2", **values)
-    yield "failures/failures.json", as_json(_as_data(classes, examples, wanted))
+    yield "failures/failures.json", as_json(_as_data(classes, examples, wanted, remedies))
     for entry in classes:
         path = f"failures/{entry.name}/index.html"
         told = [_said(row) for row in db.execute(_NEWEST_FAILURES, {"class": entry.name, "most": MOST_TOLD})]
@@ -189,6 +193,22 @@ def _wanted(db: sqlite3.Connection) -> list[dict[str, Any]]:
     return wanted
 
 
+def _remedies(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """What the fleet tried by itself, the most helpful first. Names of remedies come from its own table, but for the
+    module that a requirement is named after."""
+    why = {remedy.name: remedy.why for remedy in REMEDIES if "{" not in remedy.why}
+    rows = db.execute("SELECT * FROM remedy_use top ORDER BY helped DESC, tried DESC, name LIMIT ?", (MOST_REMEDIES,))
+    return [
+        {
+            "name": printable(row["name"]),
+            "why": why.get(row["name"], ""),
+            "tried": row["tried"],
+            "helped": row["helped"],
+        }
+        for row in rows
+    ]
+
+
 def _short(name: str) -> str:
     shown = printable(name[: _LONGEST_NAME + 1])
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
@@ -204,7 +224,10 @@ def _said(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _as_data(
-    classes: list[BlockedClass], examples: dict[str, list[dict[str, Any]]], wanted: list[dict[str, Any]]
+    classes: list[BlockedClass],
+    examples: dict[str, list[dict[str, Any]]],
+    wanted: list[dict[str, Any]],
+    remedies: list[dict[str, Any]],
 ) -> dict[str, Any]:
     return {
         "classes": [
@@ -221,5 +244,6 @@ def _as_data(
             }
             for entry in classes
         ],
+        "remedies": remedies,
         "wanted": [{key: value for key, value in name.items() if key != "display_name"} for name in wanted],
     }

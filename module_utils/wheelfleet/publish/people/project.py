@@ -80,6 +80,8 @@ class BuildLine(NamedTuple):
     failure: str | None
     sentence: str | None
     remedy: str | None
+    tried_with: tuple[dict[str, str], ...]
+    next_try: str | None
     evidence: str | None
     log_page: str | None
     log: str | None
@@ -232,6 +234,8 @@ def _build_line(attempt: Attempt) -> BuildLine:
         failure=attempt.failure,
         sentence=attempt.sentence,
         remedy=attempt.remedy,
+        tried_with=attempt.tried_with or (),
+        next_try=attempt.next_try,
         evidence=attempt.evidence,
         log_page=address(attempt.log_page) if attempt.log_page else None,
         log=address(attempt.log) if attempt.log else None,

@@ -15,6 +15,7 @@ from ...printable import printable
 from ..filters import explain_tag
 from ..listing import ListedFile, ProjectFiles, is_on_the_web
 from ..report import ReportRow, as_a_whole
+from ..tried import goes_on_with, tried_with
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
 _WITHDRAWN = "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it."
@@ -74,6 +75,9 @@ class Attempt(NamedTuple):
     sentence: str | None
     evidence: str | None
     remedy: str | None
+    #: What it differed in from other builds, and what was tried after it (publish/tried.py).
+    tried_with: tuple[dict[str, str], ...] | None
+    next_try: str | None
     #: Paths below the site: the page for people, and the log as it came.
     log_page: str | None
     log: str | None
@@ -249,6 +253,8 @@ def _attempt(row: sqlite3.Row, log: str | None) -> Attempt:
         sentence=_clean(sentence),
         evidence=_clean(row["evidence"]),
         remedy=_clean(row["remedy"]),
+        tried_with=tried_with(row["remedies"]) or None,
+        next_try=goes_on_with(row["remedies"], row["try_with"]),
         log_page=f"logs/{log_page(log)}" if log else None,
         log=f"logs/{log}" if log else None,
     )

@@ -16,8 +16,8 @@
                         agrees, differs or failed, and differences names files in the wheel
         upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
     attempts            builds that ended, the latest first: [{id, version, target, builder, outcome, began, ended,
-                        seconds, cpu_seconds, peak_memory, interpreter, failure, sentence, evidence, remedy, log,
-                        log_page}]
+                        seconds, cpu_seconds, peak_memory, interpreter, failure, sentence, evidence, remedy,
+                        tried_with: [{name, why, change}], next_try, log, log_page}]
 
 Addresses of this site are relative to the document's own. Times are UTC (`2026-11-22T18:05:00.000000Z`), durations
 seconds, sizes and memory bytes. `status` is one of failed, waiting, built, upstream, skipped and passed.
