@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .protocol import Patch
 from .unpack import UnpackError, unpack
+
+if TYPE_CHECKING:
+    # Every import costs, a hundred thousand times.
+    from .protocol import Patch
 
 #: What is to be done, and what came of it: files in the control folder.
 PATCHES = "patches.json"
@@ -145,10 +148,12 @@ def _summary(source: Path) -> str | None:
     """What the sdist's PKG-INFO (PEP 643) says the project is; None when it does not say."""
     try:
         with (source / "PKG-INFO").open("rb") as file:
-            said = HeaderParser().parsestr(file.read(_LONGEST_PKG_INFO).decode("utf-8", "replace"))["Summary"]
+            headers = file.read(_LONGEST_PKG_INFO).decode("utf-8", "replace").partition("\n\n")[0]
     except OSError:
         return None
-    return " ".join(str(said).split())[:_LONGEST_SUMMARY] or None if said else None
+    # Core metadata's headers; a line that begins with a space goes on with the one before.
+    found = re.search(r"^Summary:(.*(?:\r?\n[ \t].*)*)", headers, re.MULTILINE | re.IGNORECASE)
+    return " ".join(found[1].split())[:_LONGEST_SUMMARY] or None if found else None
 
 
 if __name__ == "__main__":
