@@ -33,15 +33,15 @@ os.utime("setup.py")
 """
 
 
-@pytest.mark.parametrize("backend", ["setuptools", "legacy"])
-def test_two_builders_give_the_same_bytes(tmp_path: Path, backend: Backend) -> None:
+@pytest.mark.parametrize(("backend", "sandbox"), [("setuptools", True), ("legacy", False)])
+def test_two_builders_give_the_same_bytes(tmp_path: Path, backend: Backend, sandbox: bool) -> None:
     sdist = c_sdist("demo", "1.0", source=SOURCE, script=SCRIPT, backend=backend)
     wheels = []
     with Upstream() as upstream:
         upstream.add_release(installed_wheel("setuptools"))
         for folder in (tmp_path / "one", tmp_path / "another" / "of" / "them"):
             with Builder(folder) as builder:
-                assignment = builder.assignment(sdist, index_url=upstream.index_url)
+                assignment = builder.assignment(sdist, index_url=upstream.index_url, sandbox=sandbox)
                 assignment["sdist"]["upload_time"] = "2024-01-02T03:04:05Z"
                 (result,) = builder.build(assignment)
                 assert (result["outcome"], result["message"]) == ("built", None)

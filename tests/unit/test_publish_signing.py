@@ -145,6 +145,15 @@ def test_publishing_everything_repairs_a_damaged_signature_and_else_writes_nothi
     assert verified(state.site)
 
 
+def test_pages_of_another_look_do_not_have_documents_signed_again(
+    state: ControllerState, keys: Path, signed_calls: list[int]
+) -> None:
+    state.publish(signing_key=keys / "mine")
+    assert "index.html" in state.publish(signing_key=keys / "mine", url="https://wheels.example").changed
+    assert signed_calls == [1]
+    assert verified(state.site)
+
+
 def test_a_rehearsal_signs_nothing_on_the_site(state: ControllerState, keys: Path) -> None:
     assert SIGNATURE in state.publish(signing_key=keys / "mine", dry_run=True).changed
     assert not state.site.exists()

@@ -46,14 +46,15 @@ class Rendered:
 @dataclass(frozen=True)
 class Sources:
     """Where files come from, and which pages are made of them. `people`: those that people read, too. `afresh`: also
-    what never changes once it is there, pages of logs, provenance and its signatures, is made again. `signer`: who
-    signs provenance, if anybody does."""
+    what never changes once it is there, pages of logs and provenance, is made again. `signer`: who signs provenance, if
+    anybody does; with `doubt` again, whatever is there."""
 
     files_dir: Path
     logs_dir: Path
     people: bool = True
     afresh: bool = False
     signer: Signer | None = None
+    doubt: bool = False
 
 
 class ProjectRenderer:
@@ -178,7 +179,13 @@ class ProjectRenderer:
         if known and not (self.sources.afresh or unsigned):
             return
         document = provenance.document(self.db, wheel.wheel_id)
-        if self.sources.signer and (self.sources.afresh or unsigned or self.tree.read(place) != document):
+        signer = self.sources.signer
+        if signer and (
+            unsigned
+            or self.sources.doubt
+            or self.tree.read(place) != document
+            or not signer.made(self.tree.read(signature))
+        ):
             self._unsigned[signature] = document
         self.tree.write(place, document)
 

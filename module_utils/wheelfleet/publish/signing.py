@@ -6,6 +6,7 @@ document alone, so that a site that is rendered again has the same bytes.
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ PRINCIPAL = NAMESPACE = "wheelfleet"
 #: Documents given to one call: starting ssh-keygen takes longer than a signature.
 _AT_ONCE = 500
 _SECONDS = 60.0
+#: How a signature begins: SSHSIG, version 1, then the public key with its length before it.
+_MAGIC = b"SSHSIG" + (1).to_bytes(4, "big")
 
 
 class Signer:
@@ -40,6 +43,16 @@ class Signer:
                 self._run("-q", "-Y", "sign", "-f", str(self._key), "-n", NAMESPACE, *map(str, files))
                 signatures += [file.with_suffix(".sig").read_bytes() for file in files]
         return signatures
+
+    def made(self, signature: bytes | None) -> bool:
+        """Whether a signature names this key. Whether it is a good one only `ssh-keygen -Y verify` can say."""
+        key = base64.b64decode(self.public.split()[1])
+        begin = _MAGIC + len(key).to_bytes(4, "big") + key
+        try:
+            body = b"".join(line for line in (signature or b"").splitlines() if not line.startswith(b"-----"))
+            return base64.b64decode(body, validate=True).startswith(begin)
+        except ValueError:
+            return False
 
     def _read_public(self) -> str:
         if not self._key.is_file():

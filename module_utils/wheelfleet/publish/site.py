@@ -124,6 +124,7 @@ class _Publication:
         other_pages = marker.get("made_with") != self.made_with
         # A catalog or a site from a backup: what is marked stale there is not all that is.
         other_catalog = marker.get("published") != published
+        self.sources = replace(self.sources, doubt=everything)
         everything = everything or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
         if everything:
             self.tree.distrust = True
