@@ -86,7 +86,7 @@ def sandboxed(
     covered = [str(folder) for folder in hidden if _of_the_system(folder)]
     for folder in covered:
         options += ["--tmpfs", folder]
-    for empty in (BUILD, "/home", "/mnt", "/root", "/run", "/srv", "/var"):
+    for empty in (BUILD, "/home", "/mnt", "/run", "/srv", "/var"):
         options += ["--dir", empty]
     options += ["--bind", str(room / "tmp"), "/tmp", "--bind", str(room / "tmp"), "/var/tmp"]
     for path in read_only:
@@ -111,7 +111,7 @@ def make_room_for(folder: Path) -> Path:
     (folder / "tmp").chmod(0o1777)
     (folder / "shm").chmod(0o1777)
     files = {
-        "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n{USER}:x:{USER_ID}:{USER_ID}:{USER}:{BUILD}/home:/bin/sh\n"
+        "passwd": f"root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n{USER}:x:{USER_ID}:{USER_ID}:{USER}:{BUILD}/home:/bin/sh\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
         "group": f"root:x:0:\n{USER}:x:{USER_ID}:\nnogroup:x:65534:\n",
         "hosts": f"127.0.0.1 localhost {HOST}\n::1 localhost\n",
