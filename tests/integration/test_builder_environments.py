@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +243,26 @@ def test_an_environment_is_made_once_and_what_was_being_made_is_thrown_away(home
         assert [path.name for path in folder.iterdir()] == ["file"]
     with warm.environment(home, "key", lambda _: pytest.fail("made twice"), 1):
         pass
+
+
+def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_together(home: Home) -> None:
+    made: list[Path] = []
+    together = threading.Barrier(4, timeout=20)
+
+    def slow(folder: Path) -> None:
+        time.sleep(0.2)
+        made.append(folder)
+        make(folder)
+
+    def use(_: int) -> str:
+        with warm.environment(home, "key", slow, 20) as folder:
+            # Nobody gets on before all are in.
+            together.wait()
+            return (folder / "file").read_text()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(use, range(4))) == ["whole"] * 4
+    assert len(made) == 1
 
 
 def test_environments_that_were_not_used_for_longest_go_and_those_in_use_stay(

@@ -55,17 +55,24 @@ def environment(home: Home, key: str, make: Callable[[Path], None], patience: fl
     What `make` raises leaves nothing behind. Raises TimeoutError when another build makes it for too long.
     """
     folder = home.envs / key
+    deadline = time.monotonic() + patience
     with (home.envs / f"{key}.lock").open("a") as lock:
-        _lock(lock.fileno(), fcntl.LOCK_SH, patience)
-        if not folder.is_dir():
-            _lock(lock.fileno(), fcntl.LOCK_EX, patience)
-            if not folder.is_dir():
-                with cache_in_use(home):
-                    _make(home, folder, make)
-                _make_room(home, folder)
-            _lock(lock.fileno(), fcntl.LOCK_SH, patience)
+        while not _taken(home, folder, lock.fileno(), make):
+            if time.monotonic() >= deadline:
+                raise TimeoutError("Another build makes the same build environment and does not come to an end.")
+            time.sleep(_PAUSE)
         os.utime(lock.fileno())
         yield folder
+
+
+def _taken(home: Home, folder: Path, lock: int, make: Callable[[Path], None]) -> bool:
+    """Whether the environment is there and its lock is held, shared; false while somebody else makes or removes it."""
+    if not folder.is_dir() and _locked(lock, fcntl.LOCK_EX) and not folder.is_dir():
+        with cache_in_use(home):
+            _make(home, folder, make)
+        _make_room(home, folder)
+    # Changing the kind of a lock lets go of it for a moment, in which others may do what they like.
+    return _locked(lock, fcntl.LOCK_SH) and folder.is_dir()
 
 
 def _make(home: Home, folder: Path, make: Callable[[Path], None]) -> None:
@@ -123,17 +130,12 @@ def _remove_unused(lock_file: Path, folder: Path) -> bool:
         return True
 
 
-def _lock(descriptor: int, kind: int, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                message = "Another build makes the same build environment and does not come to an end."
-                raise TimeoutError(message) from None
-        time.sleep(_PAUSE)
+def _locked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remembered(home: Home, name: str) -> str | None:
