@@ -111,7 +111,8 @@ def make_room_for(folder: Path) -> Path:
     (folder / "tmp").chmod(0o1777)
     (folder / "shm").chmod(0o1777)
     files = {
-        "passwd": f"root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n{USER}:x:{USER_ID}:{USER_ID}:{USER}:{BUILD}/home:/bin/sh\n"
+        "passwd": "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
+        f"{USER}:x:{USER_ID}:{USER_ID}:{USER}:{BUILD}/home:/bin/sh\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
         "group": f"root:x:0:\n{USER}:x:{USER_ID}:\nnogroup:x:65534:\n",
         "hosts": f"127.0.0.1 localhost {HOST}\n::1 localhost\n",
