@@ -21,6 +21,7 @@ from .fetch import FetchError, fetch, without_password
 from .frontend import build_wheel, open_sdist
 from .processes import die_with_parent
 from .protocol import Home, ProtocolError, Result, Workshop, read_assignment
+from .uv import uv_command
 
 
 class _Leave(BaseException):
@@ -69,6 +70,10 @@ def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> N
     _write_header(attempt)
     if not os.access(assignment["tools"], os.X_OK):
         raise ProtocolError(f"The tools {assignment['tools']} are not on this builder; provision it again.")
+    if not os.access(uv_command(assignment), os.X_OK):
+        raise ProtocolError(
+            f"The tools {assignment['tools']} have no uv; add it to builder_tool_requirements and provision it again."
+        )
     attempt.check_sandbox()
     for folder in (workshop.sdist, workshop.source, workshop.wheels, workshop.home, workshop.tmp):
         folder.mkdir()
