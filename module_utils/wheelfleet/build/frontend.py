@@ -84,10 +84,13 @@ def _call_hooks(attempt: Attempt, project: Project, environment: Provided, *name
         _write(folder / "input.json", {"kwargs": {**settings, **arguments[name]}})
     _write(workshop.control / hooks.PRESENT, [normalized(known["name"]) for known in environment.installed])
     program = attempt.library / "wheelfleet" / "build" / "hooks.py"
+    variables = build_environment(attempt.home, workshop, attempt.assignment, attempt.place)
+    # Programs among the build requirements (meson, ninja, cmake) go before the system's.
+    variables["PATH"] = f"{Path(environment.python).parent}:{variables['PATH']}"
     code = attempt.inside(
         [environment.python, str(program), project.program, attempt.place(workshop.control), *names],
         {
-            **build_environment(attempt.home, workshop, attempt.assignment, attempt.place),
+            **variables,
             "_PYPROJECT_HOOKS_BUILD_BACKEND": project.backend,
             "_PYPROJECT_HOOKS_BACKEND_PATH_JSON": json.dumps(
                 [str(Path(project.source, part)) for part in project.backend_path]
