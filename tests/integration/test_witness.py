@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +18,15 @@ CLOCK = "import pathlib, time\npathlib.Path('clocked.py').write_text(f'{time.tim
 
 
 @pytest.fixture
-def pair(operators: Callable[..., Operator], upstream: Upstream, tools: Path) -> Operator:
-    """An operator with two builders, each with a home of its own, who has every wheel built again."""
-    operator = operators(upstream.index_url, ["cext", "clocked"], controller_witness_percent=100)
+def pair(operators: Callable[..., Operator], upstream: Upstream, tools: Path, tmp_path: Path) -> Operator:
+    """An operator with two builders, each with a home of its own, who has every wheel built again, and signs."""
+    operator = operators(
+        upstream.index_url,
+        ["cext", "clocked"],
+        controller_witness_percent=100,
+        webnode_signing_key=str(tmp_path / "key"),
+    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     operator.builders = ("one", "another-one")
     operator.variables["builder_home"] = f"{operator.home}/{{{{ inventory_hostname }}}}"
     for host in operator.builders:
@@ -28,6 +35,12 @@ def pair(operators: Callable[..., Operator], upstream: Upstream, tools: Path) ->
     upstream.add_release(sdists.c_sdist("cext", "1.0"))
     upstream.add_release(sdists.pure_sdist("clocked", "1.0", script=CLOCK))
     return operator
+
+
+def verified(document: Path, signature: Path, signers: Path) -> bool:
+    command = ["ssh-keygen", "-Y", "verify", "-f", signers, "-I", "wheelfleet", "-n", "wheelfleet", "-s", signature]
+    with document.open("rb") as data:
+        return subprocess.run(command, stdin=data, capture_output=True, check=False).returncode == 0
 
 
 def test_what_another_builder_makes_otherwise_is_told_and_published_as_nothing_but_that(pair: Operator) -> None:
@@ -47,6 +60,9 @@ def test_what_another_builder_makes_otherwise_is_told_and_published_as_nothing_b
         assert file["witness"]["verdict"] == verdict
         assert {file["witness"]["builder"], hosts[project]} == set(pair.builders)
         assert (file["witness"]["sha256"] == file["sha256"]) == (verdict == "agrees")
+        document = pair.site / "project" / project / file["provenance"]
+        assert json.loads(document.read_bytes())["witness"]["verdict"] == verdict
+        assert verified(document, document.with_name(f"{document.name}.sig"), pair.site / "provenance/allowed_signers")
     again = pair.build()
     assert again.changed == 0
     assert not again.lines("Built again")

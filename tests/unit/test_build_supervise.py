@@ -243,6 +243,14 @@ def test_a_folder_with_too_many_files_is_stopped_however_small_they_are(supervis
     assert re.fullmatch(r"The build's folder held 1\d\d\d files; it may hold 1024\.", ending["message"])
 
 
+def test_folders_nested_deeper_than_a_look_can_follow_are_stopped(supervised: Supervised) -> None:
+    code = "import os, time\nfor i in range(30):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)\ntime.sleep(60)"
+    ending = supervised.python(code)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "disk")
+    assert "nested deeper than paths may be long" in ending["message"]
+    subprocess.run(["rm", "-rf", str(supervised.folder / ("d" * 200))], check=True)
+
+
 def test_a_file_whose_name_was_removed_counts_as_long_as_it_is_open(supervised: Supervised) -> None:
     code = (
         "import os, time\nfor i in range(3):\n    file = os.open('file', os.O_CREAT | os.O_WRONLY)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ class DiskUse(NamedTuple):
 
     size: int
     entries: int
+    #: Whether there is more below, under paths longer than any program can name.
+    too_deep: bool
 
 
 class UnnamedFiles(NamedTuple):
@@ -55,6 +58,7 @@ def disk_use(folder: Path) -> DiskUse:
     """What lies under `folder`; a file with several names there counts once, each of the names as an entry."""
     total = 0
     entries_seen = 0
+    too_deep = False
     seen: set[tuple[int, int]] = set()
     ahead = [str(folder)]
     while ahead:
@@ -70,10 +74,10 @@ def disk_use(folder: Path) -> DiskUse:
                     total += about.st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(entry.path)
-        except OSError:
-            # The build removes and locks folders while this looks.
-            continue
-    return DiskUse(total, entries_seen)
+        except OSError as error:
+            # Else the build removes and locks folders while this looks.
+            too_deep |= error.errno == errno.ENAMETOOLONG
+    return DiskUse(total, entries_seen, too_deep)
 
 
 def unnamed_files(processes: Iterable[int], folder: Path) -> UnnamedFiles:

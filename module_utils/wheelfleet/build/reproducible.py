@@ -32,7 +32,7 @@ def reproducible(root: Path | str, upload_time: str | None) -> dict[str, str]:
         "LDFLAGS": "-Wl,-s",
         # Without it LDFLAGS takes the place of what numpy.distutils links Fortran with.
         "NPY_DISTUTILS_APPEND_FLAGS": "1",
-        "CARGO_BUILD_RUSTFLAGS": f"--remap-path-prefix={root}=. -Clink-arg=-s",
+        "CARGO_BUILD_RUSTFLAGS": f"--remap-path-prefix={root}=. -Cstrip=symbols",
     }
 
 

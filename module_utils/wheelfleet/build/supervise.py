@@ -6,6 +6,7 @@ command, however deep and however detached, is taken for the command's and kille
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import selectors
@@ -17,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from .cgroup import Group, bounded_processes
 from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
 from .processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
 from .protocol import Limits
@@ -77,9 +79,10 @@ def run(
     adopt_orphans()
     began = time.monotonic()
     spent = _cpu_seconds()
-    with notice_of_children() as notice, selectors.DefaultSelector() as selector:
+    most = limits["processes"] * _THREADS_PER_PROCESS
+    with notice_of_children() as notice, selectors.DefaultSelector() as selector, bounded_processes(most) as group:
         try:
-            process, output = _start(command, environment, cwd, limits)
+            process, output = _start(command, environment, cwd, limits, group)
             watch = _Watch(limits, folder, began)
             listener = _Listener(output, log, limits)
             selector.register(output, selectors.EVENT_READ)
@@ -95,6 +98,7 @@ def run(
             kill_descendants()
         code = None if status is None else os.waitstatus_to_exitcode(status)
         process.returncode = -signal.SIGKILL if code is None else code
+        refused = group is not None and group.refused()
         listener.drain()
         output.close()
     if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
@@ -104,6 +108,8 @@ def run(
     elif code and watch.disk_is_full():
         # A single file at the limit ends with an error of the build's own (RLIMIT_FSIZE).
         stopped_by, message = "disk", watch.disk_message
+    elif code and refused:
+        stopped_by, message = "processes", f"The build wanted more than the {most} processes and threads it may have."
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Ending(
         exit_code=code,
@@ -116,7 +122,7 @@ def run(
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits, group: Group | None
 ) -> tuple[subprocess.Popen[bytes], BinaryIO]:
     supervisor = os.getpid()
     threads = threads_of_user(os.getuid()) + limits["processes"] * _THREADS_PER_PROCESS
@@ -128,21 +134,26 @@ def _start(
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_FSIZE, limits["disk"])
         _lower(resource.RLIMIT_NPROC, threads)
+        if group is not None:
+            group.join()
         with suppress(OSError):
             # Containers may forbid it.
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
 
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment,
-        cwd=cwd,
-        start_new_session=True,
-        preexec_fn=in_the_child,
-        bufsize=0,
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=in_the_child,
+            bufsize=0,
+        )
+    except subprocess.SubprocessError as error:
+        raise OSError(errno.EAGAIN, "the limits of a build cannot be set") from error
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     return process, process.stdout  # type: ignore[return-value]
@@ -268,6 +279,8 @@ class _Watch:
         room, most = self._limits["disk"], self._limits["disk"] // _BYTES_FOR_A_FILE
         if use.entries > most:
             self.disk_message = f"The build's folder held {use.entries} files; it may hold {most}."
+        elif use.too_deep:
+            self.disk_message = "The build's folder held folders nested deeper than paths may be long."
         elif use.size + self._unnamed_on_disk > room:
             self.disk_message = f"The build's folder grew larger than the {room >> 20} MiB it may have on the disk."
         else:

@@ -17,11 +17,12 @@ class WitnessShift(Shift):
     """Everything that is due for this host, one after the other. Whatever goes wrong, the run goes on."""
 
     def work(self) -> dict[str, Any]:
-        """Do it; the answer is always `drained`, and `changed` if there is a new verdict."""
+        """Do it; the answer is always `drained`, and `changed` if there is a new verdict or a late result."""
         self.changed = False
         rebuild: Rebuild | None = None
         try:
             look = self._observe()
+            self._look_ahead()
             witness.forget_unfinished(self.catalog, self.host, self.terms.run)
             if self._full_disk(look) is None and not trust.doubted(self.catalog, self.host):
                 until = time.monotonic() + LONGEST_STEP
@@ -38,7 +39,9 @@ class WitnessShift(Shift):
             if rebuild is not None:
                 witness.give_up(self.catalog, rebuild.assignment.attempt)
             self.say(f"builds nothing again: {error}")
-        return {**self._leave("idle"), "changed": self.changed}
+        aside = trust.why_set_aside(self.catalog, self.host)
+        answer = self._leave("set aside", aside) if aside else self._leave("idle")
+        return {**answer, "changed": self.changed or bool(self.received)}
 
     def _build_again(self, rebuild: Rebuild) -> None:
         assignment = rebuild.assignment

@@ -14,6 +14,23 @@ LOOK_FOR_TOOL = "Look for the package that has the program {found} (apt-file sea
 MISSING = (
     rule(
         "missing-tool",
+        r"raise PyProjectOptionException\('(qmake)'",
+        "The build needs {found}, which the builder does not have.",
+        lacks="tool",
+        package=package_with_tool,
+        remedy=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-tool",
+        r"^[\s|│]*error: \[Errno 2\] No such file or directory: '([\w+-]{1,60})'",
+        "The build needs {found}, which the builder does not have.",
+        after=re.compile(r"^[\s|│]*\$ (?:\w{1,40}=\S{0,200} ){0,8}\w"),
+        lacks="tool",
+        package=package_with_tool,
+        remedy=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-tool",
         r"error: command '(\w[\w.+-]{0,60})' failed: No such file or directory"
         r"|unable to execute '?(\w[\w.+-]{0,60})'?: No such file or directory"
         r"|Unknown compiler\(s\): \[\['(\w[\w.+-]{0,60})'"

@@ -52,6 +52,15 @@ OTHER_PLATFORM = (
 SAYS_OTHER_PLATFORM = (
     rule(
         "wrong-platform",
+        r"(?i:unable to determine|could not (?:detect|determine)|cannot (?:detect|determine)) .{0,60}?"
+        r"(Raspberry Pi|Beaglebone)",
+        "The project wants to be built on a {found}, and does not find that this is one.",
+        choose="first",
+        remedy="A builder of that kind can build it; else a recipe with what the project says of others.",
+        settles="target",
+    ),
+    rule(
+        "wrong-platform",
         r"(?i)(?:requires?|needs?|only (?:works|runs|supports?|supported|available|for)|supports? only).{0,60}"
         r"\b(?:Windows|macOS|Mac ?OS ?X|OS ?X|Darwin)\b"
         r"|(?:not (?:supported|available|work|be installed) on|unsupported on) (?:Linux|this platform)",

@@ -32,6 +32,12 @@ PROJECT = (
     ),
     rule(
         "undeclared-build-requirement",
+        r"(?i:install requires: )'(\w[\w.-]{0,80})'\. use pip",
+        "setup.py asks for {found}, which the project does not declare as a build requirement.",
+        lacks="module",
+    ),
+    rule(
+        "undeclared-build-requirement",
         r"Backend '([\w.:-]{1,100})' is not available",
         "The build backend {found} cannot be imported: the project does not declare it, or something that it needs.",
         lacks="module",
@@ -65,7 +71,8 @@ NETWORK = (
     ),
     rule(
         "download-in-build",
-        rf"{_CONNECTION_TROUBLE}|urlopen error",
+        rf"{_CONNECTION_TROUBLE}|urlopen error"
+        r"|(?:Error|Exception|Exit): (?i:failed to|could not|unable to|cannot) download",
         "The build wanted to download something and could not.",
         only="in the build",
     ),

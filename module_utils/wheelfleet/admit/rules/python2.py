@@ -51,4 +51,9 @@ PYTHON_2 = (
         r"|module 'urllib' has no attribute '(?:quote|unquote|urlencode|urlopen|urlretrieve)')",
         "The build uses what only Python 2 has.",
     ),
+    rule(
+        "python2-syntax",
+        r"(?i)\b(?:is|works|runs|meant|available) (?:for|with|on|under) Python 2(?:\.\d)? only\b",
+        "The project says that it is for Python 2 only.",
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from .rule import QUOTE, any_of, rule
@@ -28,6 +29,22 @@ REMOVED = (
     ),
     rule(
         "removed-api",
+        r"ModuleNotFoundError: No module named '(pip\.\w{1,80})'$",
+        "The build imports {found}, which pip never meant for others and has no more.",
+    ),
+    rule(
+        "removed-api",
+        r"ConfigError: The \[(tool\.flit\.metadata)\] table is no longer supported",
+        "pyproject.toml uses {found}, which flit no longer has.",
+    ),
+    rule(
+        "removed-api",
+        r"TypeError: (Compiler\.__init__\(\)) takes",
+        "numpy.distutils uses {found} as it was in older distutils of setuptools.",
+        after=re.compile(r"klass\(None, dry_run, force\)"),
+    ),
+    rule(
+        "removed-api",
         rf"AttributeError: module '(?:{_CHANGED_MODULES})(?:\.[\w.]{{1,80}})?' has no attribute '(\w{{1,80}})'",
         "The build uses {found}, which its module no longer has.",
     ),
@@ -49,7 +66,7 @@ REMOVED = (
     ),
     rule(
         "removed-api",
-        r"fatal error: ((?:longintrepr|code|Python-ast|graminit|asdl)\.h): No such file or directory",
+        r"fatal error: ((?:longintrepr|code|pystrhex|Python-ast|graminit|asdl)\.h): No such file or directory",
         "The source includes {found}, which Python no longer has; it is for an older Python, or by an old Cython.",
     ),
     rule(
