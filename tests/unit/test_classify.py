@@ -353,6 +353,32 @@ def test_every_class_says_what_it_means_and_what_would_help() -> None:
         assert entry.remedy.endswith(".")
 
 
+def test_the_operators_page_lists_every_class_with_what_it_settles_and_depends_on() -> None:
+    said = {
+        row[0]: (row[1], row[2])
+        for row in re.findall(
+            r"^\| `([a-z0-9-]+)` \| [^|]+ \| (target|release|nothing: tried again) \| ([^|]*?) ?\| [^|]+ \|$",
+            (LOGS.parents[2] / "docs/operating.md").read_text(),
+            re.MULTILINE,
+        )
+    }
+    words = {"toolchain": "compilers", "packages": "packages"}
+    assert said == {
+        entry.name: (
+            entry.blocks or "nothing: tried again",
+            ", ".join(words[each] for each in sorted(entry.lifted_by)),
+        )
+        for entry in FAILURE_CLASSES.values()
+    }
+
+
+def test_every_class_says_whether_and_when_it_is_tried_again() -> None:
+    assert "growing waits" in FAILURE_CLASSES["network"].again
+    assert "the builder's packages" in FAILURE_CLASSES["missing-header"].again
+    assert "compilers or packages" in FAILURE_CLASSES["link-error"].again
+    assert FAILURE_CLASSES["python2-syntax"].again.startswith("Tried again when the project's recipe")
+
+
 def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
     assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
     # The builder's own word for a restart, the queue's for builders that went down, and the verification's two.
