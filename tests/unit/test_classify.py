@@ -82,6 +82,7 @@ CASES = [
     ("pykdtree", "numpy-abi", "target", "subarray"),
     ("llvmlite", "python-too-new", "target", "3.11"),
     ("pycocotools", "undeclared-build-requirement", "release", "Cython"),
+    ("lap-numpy", "undeclared-build-requirement", "release", "numpy"),
     ("setuprequires", "undeclared-build-requirement", "release", "numpy"),
     ("numpyimport", "undeclared-build-requirement", "release", "numpy"),
     ("cython-undeclared", "undeclared-build-requirement", "release", "Cython"),

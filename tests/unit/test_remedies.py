@@ -60,6 +60,7 @@ def case_of(log: str, **more: Any) -> Case:
         ("pykdtree", "numpy<2", "numpy<2"),
         ("pycocotools", "requirement Cython", "also Cython"),
         ("setuprequires", "requirement numpy", "also numpy"),
+        ("lap-numpy", "requirement numpy", "also numpy"),
         ("backendmissing", "requirement poetry-core", "also poetry-core"),
         ("cmakeold", "CMake policy", "CMAKE_POLICY_VERSION_MINIMUM=3.5"),
         ("oom", "one job", "one job at a time; alone on its builder"),

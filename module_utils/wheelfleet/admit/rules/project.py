@@ -26,6 +26,12 @@ PROJECT = (
     ),
     rule(
         "undeclared-build-requirement",
+        r"(?:Error|Exception|Exit): .{0,120}\bpip3? install (?:-U |--upgrade )?['\"]?([A-Za-z0-9][\w.-]{0,80})",
+        "The build asks for {found}, which the project does not declare as a build requirement.",
+        lacks="module",
+    ),
+    rule(
+        "undeclared-build-requirement",
         r"'-m', 'pip', .{0,200}'([A-Za-z0-9][\w.-]{0,80})[^']{0,80}'\]' returned non-zero",
         "setup.py wants to install {found} itself, which the project does not declare as a build requirement.",
         lacks="module",
