@@ -123,6 +123,24 @@ def test_sdists_that_are_required_are_built_inside_for_this_build_alone(builder:
     assert [list(path.glob("lib/*/site-packages/helper*")) for path in environments(builder)] == [[]]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_sdists_come_from_where_the_index_keeps_its_files_and_from_nowhere_else(
+    builder: Builder, upstream: Upstream, tmp_path: Path, known: bool
+) -> None:
+    helper, demo = pure_sdist("helper", "2.0"), pure_sdist("demo", "1", build_requires=["helper"])
+    page = tmp_path / "site" / "helper" / "index.html"
+    page.parent.mkdir(parents=True)
+    with Upstream() as files:
+        files.add_release(helper, demo)
+        page.write_text(f'<a href="{files.file_url(helper)}">{helper.filename}</a>')
+        own = page.parents[1].as_uri()
+        assignment = builder.assignment(demo, index_url=upstream.index_url, own_index_url=own, sandbox=True)
+        if known:
+            assignment["sdist"]["url"] = files.file_url(demo)
+        (result,) = builder.build(assignment)
+    assert (result["outcome"], result["phase"]) == (("built", "collect") if known else ("failed", "environment"))
+
+
 @pytest.mark.parametrize("line", ["helper @ {url}", "-r /etc/passwd", "--index-url={url}", "./", "file:///etc/passwd"])
 def test_what_is_more_than_a_name_with_versions_is_asked_for_inside_only(
     builder: Builder, upstream: Upstream, line: str

@@ -183,7 +183,8 @@ def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
             *_local_indexes(urls),
         ],
         writable=[workshop.environment],
-        reach=urls,
+        # Where an index keeps its files is where the sdist lay.
+        reach=[*urls, assignment["sdist"]["url"]],
     )
     if code:
         raise _cannot(wanted, "pip", code)
