@@ -60,6 +60,7 @@ class Scene:
             "port": self.tcp.getsockname()[1],
             "socket": self.path,
             "abstract": self.abstract,
+            "no_users": bool(sandbox._no_namespaces_inside()),
             "unarmed": unarmed,
         }
 
