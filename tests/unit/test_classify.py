@@ -114,7 +114,7 @@ CASES = [
     ("conflict", "build-requirements", "target", "contradict"),
     ("netbuild", "download-in-build", "target", "download"),
     ("gitclone", "download-in-build", "target", "download"),
-    # What became of real sdists of benchmarks/corpus.yml
+    # What pip says of real sdists that it cannot build
     ("corpus-adafruit-dht", "wrong-platform", "target", "Raspberry Pi"),
     ("corpus-chromedriver", "download-in-build", "target", "download"),
     ("corpus-dockerfile", "missing-tool", "target", "go"),
