@@ -145,6 +145,10 @@ class Shift:
             went = batches.release_waiting(self.catalog, self.host, self.terms.tries)
             self._note(f"It was silent while others were idle; {_builds(went)} it had not begun went to them.")
 
+    def fetches_itself(self, sentence: str) -> None:
+        """The builder does not fetch by way of the cache of upstream; the sentence says what and why."""
+        self._note(sentence)
+
     # ---------------------------------------------------------------- fitness
 
     def _until_fit(self, look: Look) -> str | None:
