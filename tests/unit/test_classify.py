@@ -208,30 +208,7 @@ def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> Non
     assert classify(BUILD_FAILED, log, "demo").class_name == "python-too-new"
 
 
-@pytest.mark.parametrize(
-    ("log", "package"),
-    [
-        ("pycups", "libcups2-dev"),
-        ("python-ldap", "libldap2-dev"),
-        ("python-prctl", "libcap-dev"),
-        ("psycopg2", "libpq-dev"),
-        ("mysqlclient", "default-libmysqlclient-dev"),
-        ("mysqlconf", "libgphoto2-dev"),
-        ("dbus-python", "libdbus-1-dev"),
-        ("pkgconf", "libgpiod-dev"),
-        ("cmakelists", "libopenblas-dev"),
-        ("library", "libpigpio-dev"),
-        ("mesonnocc", "gcc"),
-        ("nocmake", "gcc"),
-        ("swig", "swig"),
-        ("setuptoolsrust", "rustc cargo"),
-    ],
-)
-def test_the_remedy_names_the_package_that_would_help(log: str, package: str) -> None:
-    assert classified(log).remedy == f"Install {package} on the builder (apt-get install {package})."
-
-
-def test_for_a_header_that_no_list_has_the_remedy_says_how_to_find_its_package() -> None:
+def test_until_the_contents_index_was_asked_the_remedy_says_how_to_find_the_package() -> None:
     assert "apt-file search wiringPi.h" in classified("header").remedy
 
 

@@ -76,7 +76,7 @@ def test_where_nothing_failed_the_page_says_so_and_no_class_has_one(state: Contr
     assert list(pages) == ["failures/index.html", "failures/failures.json"]
     assert "No build has failed" in pages["failures/index.html"]
     assert "Nobody has asked for anything that is not here" in pages["failures/index.html"]
-    assert json.loads(pages["failures/failures.json"]) == {"classes": [], "remedies": [], "wanted": []}
+    assert json.loads(pages["failures/failures.json"]) == {"classes": [], "proposals": [], "remedies": [], "wanted": []}
 
 
 def test_what_the_fleet_tried_by_itself_stands_with_how_often_it_helped(

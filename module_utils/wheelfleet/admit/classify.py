@@ -135,10 +135,7 @@ def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: 
         base = replace(base, subject=_PROGRAMS.get(about, about) if rule.lacks == "tool" else about)
     if rule.lacks is not None:
         base = replace(base, lacks="tool" if _CONFIG_PROGRAM.search(found) else rule.lacks)
-    package = rule.package(found) if rule.package else None
-    if package:
-        base = replace(base, remedy=f"Install {package} on the builder (apt-get install {package}).")
-    elif rule.remedy:
+    if rule.remedy:
         base = replace(base, remedy=rule.remedy.format(found=found))
     if rule.settles != "as the class says":
         base = replace(base, blocks="target" if rule.settles == "target" else None)

@@ -6,6 +6,7 @@ Times are seconds since the epoch (UTC) by the controller's clock; sizes are byt
 
 from __future__ import annotations
 
+from .apt_owners import APT_OWNERS
 from .failure_subjects import FAILURE_SUBJECTS
 from .remedy_tables import REMEDY_TABLES
 from .site_tables import SITE_TABLES
@@ -270,4 +271,6 @@ MIGRATIONS: tuple[str, ...] = (
     WITNESS_TABLES,
     # What a try differs in, and what follows from a failure
     REMEDY_TABLES,
+    # Which packages have it
+    APT_OWNERS,
 )

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from . import batches, requeue, trust
+from . import batches, lacks, requeue, trust
 from .queue import settle
 from .tries import follow_up
 
@@ -91,6 +91,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "log": outcome.log,
         },
     )
+    if outcome.lacks:
+        lacks.name_package(db, attempt_id)
     if outcome.failure == "interrupted" and batches.note_host_down(db, attempt_id, now):
         row = db.execute("SELECT class, blocks, sentence FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
         outcome = replace(outcome, failure=row["class"], blocks=row["blocks"], sentence=row["sentence"])

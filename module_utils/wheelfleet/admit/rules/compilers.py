@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..apt_packages import package_with_library
 from .missing import LOOK_FOR_LIBRARY
 from .rule import rule
 
@@ -12,7 +11,6 @@ COMPILERS = (
         r"cannot find -l:?(\w[\w.+-]{0,80})|unable to find library -l(\w[\w.+-]{0,80})",
         "The library {found} is missing on the builder.",
         lacks="library",
-        package=package_with_library,
         remedy=LOOK_FOR_LIBRARY,
     ),
     rule(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ..apt_packages import package_with_header, package_with_library, package_with_tool
 from .rule import rule
 
 LOOK_FOR_HEADER = "Look for the package that has {found} (apt-file search {found}) and install it on the builder."
@@ -17,7 +16,6 @@ MISSING = (
         r"raise PyProjectOptionException\('(qmake)'",
         "The build needs {found}, which the builder does not have.",
         lacks="tool",
-        package=package_with_tool,
         remedy=LOOK_FOR_TOOL,
     ),
     rule(
@@ -26,7 +24,6 @@ MISSING = (
         "The build needs {found}, which the builder does not have.",
         after=re.compile(r"^[\s|│]*\$ (?:\w{1,40}=\S{0,200} ){0,8}\w"),
         lacks="tool",
-        package=package_with_tool,
         remedy=LOOK_FOR_TOOL,
     ),
     rule(
@@ -37,7 +34,6 @@ MISSING = (
         r"|ERROR: Program '(\w[\w.+-]{0,60})' not found",
         "The build needs {found}, which the builder does not have.",
         lacks="tool",
-        package=package_with_tool,
         remedy=LOOK_FOR_TOOL,
     ),
     rule(
@@ -46,7 +42,6 @@ MISSING = (
         r"|no acceptable (C) compiler found",
         "The build needs a compiler for {found}, which the builder does not have.",
         lacks="tool",
-        package=package_with_tool,
     ),
     rule(
         "missing-tool",
@@ -54,7 +49,6 @@ MISSING = (
         "The build needs a Rust compiler, which the builder does not have.",
         subject="rust",
         lacks="tool",
-        package=package_with_tool,
     ),
     rule(
         "missing-tool",
@@ -63,7 +57,6 @@ MISSING = (
         "The build needs CMake, which the builder does not have.",
         subject="cmake",
         lacks="tool",
-        package=package_with_tool,
     ),
     rule(
         "missing-tool",
@@ -71,7 +64,6 @@ MISSING = (
         "The build needs {found}, which the builder does not have.",
         after=re.compile(r"child_exception_type|_execute_child"),
         lacks="tool",
-        package=package_with_tool,
         remedy=LOOK_FOR_TOOL,
     ),
     rule(
@@ -84,7 +76,6 @@ MISSING = (
         r"fatal error: '?([\w./][\w./+-]{0,200})'?:? (?:No such file or directory|file not found)",
         "The header {found} is missing on the builder.",
         lacks="header",
-        package=package_with_header,
         remedy=f"{LOOK_FOR_HEADER} If no package has it, the sdist lacks a file of its own.",
     ),
     rule(
@@ -93,7 +84,6 @@ MISSING = (
         r"|ERROR: Dependency [\"'](\w[\w.+-]{0,80})[\"'] not found",
         "The development files of {found} are missing on the builder.",
         lacks="pkg-config",
-        package=package_with_library,
         remedy=LOOK_FOR_LIBRARY,
     ),
     rule(
@@ -102,7 +92,6 @@ MISSING = (
         "CMake does not find {found} on the builder.",
         after=re.compile("CMake Error"),
         lacks="library",
-        package=package_with_library,
         remedy=LOOK_FOR_LIBRARY,
     ),
 )
@@ -117,7 +106,6 @@ HINTS = (
         r"|\b([a-z][\w.+]{0,40}[-_]config)(?: executable)? (?:is )?(?:not found|missing)",
         "The development files of {found} are missing on the builder.",
         lacks="library",
-        package=package_with_library,
         remedy=LOOK_FOR_LIBRARY,
     ),
     rule(
@@ -126,7 +114,6 @@ HINTS = (
         r"[‘'`\"<]?([\w./+-]{1,200}\.h)\b",
         "The header {found} is missing on the builder.",
         lacks="header",
-        package=package_with_header,
         remedy=LOOK_FOR_HEADER,
     ),
     rule(
@@ -137,7 +124,6 @@ HINTS = (
         "The development files of {found} are missing on the builder.",
         choose="first",
         lacks="pkg-config",
-        package=package_with_library,
         remedy=LOOK_FOR_LIBRARY,
     ),
     rule(
@@ -146,7 +132,6 @@ HINTS = (
         r"|make(?:\[\d+\])?: (\w[\w.+-]{0,60}): No such file or directory",
         "The build needs {found}, which the builder does not have.",
         lacks="tool",
-        package=package_with_tool,
         remedy=LOOK_FOR_TOOL,
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,8 +30,6 @@ class Rule:
     own: bool = False
     #: Only while pip installs the build requirements, or only in the project's own build.
     only: Literal["", "in a requirement", "in the build"] = ""
-    #: Which Debian package has what was found.
-    package: Callable[[str], str | None] | None = None
     #: Instead of what the class says.
     remedy: str = ""
     settles: Literal["as the class says", "target", "nothing"] = "as the class says"

@@ -15,6 +15,7 @@ from packaging.utils import is_normalized_name
 from ...admit.failure_classes import FAILURE_CLASSES
 from ...plan.remedies import REMEDIES
 from ...printable import printable
+from ..proposals import Proposal, inventory_line, proposals
 from ..renderer import Renderer, as_json
 from ..totals import totals
 
@@ -134,6 +135,7 @@ def pages(
     }
     examples = {name: projects[:EXAMPLES] for name, projects in blocked.items()}
     wanted = _wanted(db)
+    proposed = proposals(db)
     path = "failures/index.html"
     most_projects = max((entry.projects for entry in classes), default=0)
     remedies = _remedies(db)
@@ -143,9 +145,11 @@ def pages(
         "most_projects": most_projects,
         "wanted": wanted,
         "remedies": remedies,
+        "proposals": proposed,
+        "inventory_line": inventory_line(proposed),
     }
     yield path, render.page(path, "failures.html.j2", **values)
-    yield "failures/failures.json", as_json(_as_data(classes, examples, wanted, remedies))
+    yield "failures/failures.json", as_json(_as_data(classes, examples, wanted, remedies, proposed))
     for entry in classes:
         path = f"failures/{entry.name}/index.html"
         told = [_said(row) for row in db.execute(_NEWEST_FAILURES, {"class": entry.name, "most": MOST_TOLD})]
@@ -228,6 +232,7 @@ def _as_data(
     examples: dict[str, list[dict[str, Any]]],
     wanted: list[dict[str, Any]],
     remedies: list[dict[str, Any]],
+    proposed: list[Proposal],
 ) -> dict[str, Any]:
     return {
         "classes": [
@@ -245,5 +250,6 @@ def _as_data(
             for entry in classes
         ],
         "remedies": remedies,
+        "proposals": [proposal.as_data() for proposal in proposed],
         "wanted": [{key: value for key, value in name.items() if key != "display_name"} for name in wanted],
     }
