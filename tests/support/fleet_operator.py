@@ -55,6 +55,7 @@ class FleetOperator(Operator):
                     "builder_limit_seconds": 120,
                     # What the tests' sdists need; the whole table would take minutes and gigabytes.
                     "builder_apt_packages": ["python3-dev", "python3-venv"],
+                    "builder_apt_lookup": False,
                     **self.variables,
                 }
             },

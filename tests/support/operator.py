@@ -90,6 +90,8 @@ class Operator:
                     "builder_home": str(self.home),
                     "builder_user": "",
                     "builder_provision": False,
+                    # It would fetch the distribution's contents index.
+                    "builder_apt_lookup": False,
                     "builder_pythons": [sys.executable],
                     "builder_limit_seconds": 120,
                     **self.variables,
