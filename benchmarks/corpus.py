@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -128,12 +127,8 @@ def _ending(operator: Operator, entry: Entry) -> Ending:
         last["outcome"] == "built",
         failed["class"] if failed is not None else "",
         last["sentence"] or "",
-        tuple(remedy["name"] for remedy in json.loads(_column(last, "remedies") or "[]")),
+        tuple(remedy["name"] for remedy in json.loads(last["remedies"] or "[]")),
     )
-
-
-def _column(row: sqlite3.Row, name: str) -> str | None:
-    return row[name] if name in row.keys() else None  # noqa: SIM118 - a Row iterates over its values
 
 
 def _plain_pip(python: Path, place: Path, entry: Entry) -> str | None:
