@@ -94,6 +94,9 @@ class Operator:
                     "builder_apt_lookup": False,
                     "builder_pythons": [sys.executable],
                     "builder_limit_seconds": 120,
+                    # Most tests' wheels need neither, and each build would take seconds longer.
+                    "builder_repair": False,
+                    "builder_check_imports": False,
                     **self.variables,
                 }
             },

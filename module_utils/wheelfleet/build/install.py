@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 # Imported for what they need in turn: Ansible sends a module exactly the files that it and they import.
-from . import door, gate, hooks, prepare, probe, runner, sandbox, worker
+from . import check, door, gate, hooks, prepare, probe, repair, runner, sandbox, worker
 from .protocol import Home, write_atomically
 
-_PROGRAMS = (door, gate, hooks, prepare, probe, runner, sandbox, worker)
+_PROGRAMS = (check, door, gate, hooks, prepare, probe, repair, runner, sandbox, worker)
 
 
 class InstallError(Exception):

@@ -135,11 +135,12 @@ class Repair(TypedDict):
 
     #: "auditwheel 6.4.2"
     tool: str
-    #: "repaired", "unneeded" (it needs nothing that has to be carried) or "impossible"; then `message` says why.
+    #: "repaired", "unneeded" (it needs nothing that has to be carried) or "impossible". `message` says why, or what
+    #: else was done.
     outcome: str
     #: The platform tag that states which libc it needs: "manylinux_2_36_x86_64".
     platform: str | None
-    #: The libraries that were put into the wheel, by the names it asked for them.
+    #: The libraries that were put into the wheel, by the names of their files: "libjpeg.so.62.3.0".
     vendored: list[str]
     message: str | None
 

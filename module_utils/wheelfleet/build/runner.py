@@ -18,6 +18,7 @@ from typing import BinaryIO
 from .attempt import Attempt, Failed
 from .deliver import CollectError, clear_result, collect_wheels, finish, make_room, new_result
 from .fetch import FetchError, fetch, without_password
+from .finishing import check_wheel, repair_wheel
 from .frontend import build_wheel, open_sdist
 from .processes import die_with_parent
 from .protocol import Home, ProtocolError, Result, Workshop, read_assignment
@@ -89,6 +90,8 @@ def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> N
     project = open_sdist(attempt, archive)
     with ExitStack() as stack:
         build_wheel(attempt, stack, project)
+    repair_wheel(attempt)
+    check_wheel(attempt)
     attempt.note(phase="collect")
     clear_result(workshop)
     result["wheels"] = collect_wheels(workshop)
