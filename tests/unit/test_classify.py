@@ -359,6 +359,7 @@ def test_every_class_says_whether_and_when_it_is_tried_again() -> None:
 
 def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
     assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
-    # The builder's own word for a restart, the queue's for builders that went down, and the verification's two.
-    shown = {case[1] for case in CASES} | {"interrupted", "host-lost", "metadata-mismatch", "refused"}
+    # The builder's own word for a restart, the queue's for builders that went down, and the verification's three.
+    shown = {case[1] for case in CASES}
+    shown |= {"interrupted", "host-lost", "metadata-mismatch", "refused", "import-failed"}
     assert shown == FAILURE_CLASSES.keys()

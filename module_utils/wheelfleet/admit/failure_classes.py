@@ -247,6 +247,14 @@ _ALL = (
         "Report it to the project: sdist and build have to agree on name and version.",
     ),
     FailureClass(
+        "import-failed",
+        "The wheel was built, but cannot be imported: a module, a shared library or a symbol is missing.",
+        "target",
+        "Install what is missing on the builder or report it to the project; controller_failed_imports: flag publishes "
+        "such wheels.",
+        _PACKAGES,
+    ),
+    FailureClass(
         "refused",
         "The wheel contradicts itself or is not safe to install; the controller does not publish it.",
         "target",

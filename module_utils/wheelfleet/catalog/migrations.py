@@ -10,6 +10,7 @@ from .apt_owners import APT_OWNERS
 from .failure_subjects import FAILURE_SUBJECTS
 from .remedy_tables import REMEDY_TABLES
 from .site_tables import SITE_TABLES
+from .wheel_facts import WHEEL_FACTS
 from .witness_tables import WITNESS_TABLES
 
 MIGRATIONS: tuple[str, ...] = (
@@ -273,4 +274,6 @@ MIGRATIONS: tuple[str, ...] = (
     REMEDY_TABLES,
     # Which packages have it
     APT_OWNERS,
+    # What is known of wheels besides their bytes
+    WHEEL_FACTS,
 )

@@ -391,6 +391,7 @@ class Shift:
                         host=self.host,
                         now=time.time(),
                         tries=self.terms.tries,
+                        exclude=self.terms.repair_exclude,
                     )
                 )
         finally:
