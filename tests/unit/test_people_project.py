@@ -380,3 +380,23 @@ def test_the_page_has_the_markdown_of_its_badge(state: ControllerState) -> None:
     build(state)
     here = "https://wheels.example/project/spam"
     assert f"[![wheelfleet]({here}/badge.svg)]({here}/index.html)" in html_of(state)
+
+
+def test_a_wheel_s_libraries_and_import_are_told_to_people_and_programs(state: ControllerState) -> None:
+    state.wheel("spam", "1.0", "cp311-cp311-linux_aarch64", serves=[TARGET])
+    repair = {"tool": "auditwheel 6", "outcome": "repaired", "platform": None, "vendored": ["libz.so.1"]}
+    state.execute("UPDATE project SET pages_stale = 0")
+    state.execute(
+        "UPDATE wheel SET repaired = ?, apt = ?, imports = 'failed', import_facts = ?",
+        json.dumps({**repair, "message": HOSTILE}), '["libssl3"]', json.dumps({"modules": [], "message": HOSTILE}),
+    )  # fmt: skip
+    assert state.one("SELECT pages_stale FROM project") == 1, "the page is due"
+    html = html_of(state)
+    assert "carries libz.so.1" in html
+    assert "apt install libssl3" in html
+    assert "<script>alert" not in html
+    assert "\x1b" not in html
+    (file,) = json_of(state)["releases"]["1.0"]["files"]
+    assert (file["repair"]["vendored"], file["apt"], file["check"]["verdict"]) == (["libz.so.1"], ["libssl3"], "failed")
+    state.execute("UPDATE wheel SET imports = 'imported', import_facts = ?", '{"modules": ["spam"], "message": null}')
+    assert "was imported where only its dependencies were installed" in html_of(state)

@@ -15,7 +15,7 @@ from ..renderer import Renderer, SiteFacts
 from ..report import ReportRow
 from . import badge, project_json, provenance
 from .guide import Command, install_commands
-from .project_facts import Attempt, ProjectFacts, Release, Witness, log_page
+from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Witness, log_page
 from .project_json import address
 
 RELEASES_A_PAGE = 25
@@ -65,6 +65,9 @@ class FileLine(NamedTuple):
     note: str | None
     #: Of building it again elsewhere: a status and a sentence.
     witness: tuple[str, str] | None
+    #: What it carries, needs, and whether it could be imported, in sentences; the first is trouble where it is one.
+    trouble: str | None
+    remarks: tuple[str, ...]
 
 
 class BuildLine(NamedTuple):
@@ -211,6 +214,8 @@ def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]
             requires_python=file.requires_python,
             note=own.note,
             witness=_witness(own.witness) if own.witness else None,
+            trouble=own.imports.message if own.imports and own.imports.verdict == "failed" else None,
+            remarks=tuple(_remarks(own)),
         )
 
 
@@ -220,6 +225,21 @@ def _witness(witness: Witness) -> tuple[str, str]:
     if witness.verdict == "differs":
         return "trouble", f"Built again by {witness.builder}: not the same. {witness.sentence or ''}"
     return "waiting", f"{witness.builder} could not build it again: {witness.sentence or ''}"
+
+
+def _remarks(own: OwnFile) -> Iterator[str]:
+    """What people should know of a wheel before they install it."""
+    libraries, imports = own.libraries, own.imports
+    if libraries and libraries.vendored:
+        yield f"carries {', '.join(libraries.vendored)}"
+    if libraries and libraries.message:
+        yield libraries.message
+    if own.apt:
+        yield f"needs of the system: apt install {' '.join(own.apt)}"
+    if imports and imports.verdict == "imported":
+        yield "was imported where only its dependencies were installed"
+    if imports and imports.verdict == "unchecked":
+        yield f"was not tried: {imports.message}" if imports.message else "was not tried"
 
 
 def _build_line(attempt: Attempt) -> BuildLine:

@@ -42,10 +42,30 @@ class Witness(NamedTuple):
     differences: tuple[str, ...]
 
 
+class Libraries(NamedTuple):
+    """What was done about the libraries a wheel needs, as the builder said (build/protocol.py)."""
+
+    tool: str
+    #: repaired, unneeded or impossible.
+    outcome: str
+    platform: str | None
+    vendored: tuple[str, ...]
+    message: str | None
+
+
+class Imports(NamedTuple):
+    """Whether a wheel could be imported: imported, failed or unchecked; which modules were; and what else happened."""
+
+    verdict: str
+    modules: tuple[str, ...]
+    message: str | None
+
+
 class OwnFile(NamedTuple):
     """A wheel of ours on the site. `note` says why it is not `listed` on the index pages, `explained` what it is for.
 
-    `seconds` is what the build took on its builder: what every install with this wheel is spared, more or less.
+    `seconds` is what the build took on its builder: what every install with this wheel is spared, more or less. `apt`
+    are packages of the builder's distribution whose libraries it needs where it runs.
     """
 
     file: ListedFile
@@ -55,6 +75,9 @@ class OwnFile(NamedTuple):
     explained: str
     seconds: float | None
     witness: Witness | None = None
+    libraries: Libraries | None = None
+    apt: tuple[str, ...] = ()
+    imports: Imports | None = None
 
 
 class Attempt(NamedTuple):
@@ -264,17 +287,18 @@ def _files(
     db: sqlite3.Connection, project_id: int, content: ProjectFiles, attempts: Iterable[Attempt]
 ) -> dict[str, list[OwnFile]]:
     """Our wheels on the site's disk, by version."""
-    tags: dict[str, tuple[str, ...]] = {}
+    known: dict[str, sqlite3.Row] = {}
     witnesses: dict[str, Witness] = {}
     for row in db.execute(
         """
-        SELECT w.filename, w.tags, x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
+        SELECT w.filename, w.tags, w.repaired, w.apt, w.imports, w.import_facts,
+               x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
         FROM release r JOIN wheel w ON w.release_id = r.id
         LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL WHERE r.project_id = ?
         """,
         (project_id,),
     ):
-        tags[row["filename"]] = tuple(json.loads(row["tags"]))
+        known[row["filename"]] = row
         if row["verdict"]:
             witnesses[row["filename"]] = Witness(
                 row["host"], row["verdict"], row["finished_at"], row["sha256"], _clean(row["sentence"]),
@@ -287,7 +311,8 @@ def _files(
     for file in content.kept:
         on_index = file.filename in listed
         note = None if on_index else _WITHDRAWN if file.filename in withdrawn else _UNLISTED
-        carried = tags[file.filename]
+        row = known[file.filename]
+        carried = tuple(json.loads(row["tags"]))
         if file.yanked or file.requires_python:
             file = file._replace(yanked=_clean(file.yanked), requires_python=_clean(file.requires_python))
         files.setdefault(file.version, []).append(
@@ -299,9 +324,26 @@ def _files(
                 _explained(carried),
                 seconds.get(file.attempt_id),
                 witnesses.get(file.filename),
+                _libraries(row["repaired"]),
+                tuple(json.loads(row["apt"])),
+                _imports(row["imports"], row["import_facts"]),
             )
         )
     return files
+
+
+def _libraries(text: str | None) -> Libraries | None:
+    if text is None:
+        return None
+    said = json.loads(text)
+    return Libraries(**{**said, "vendored": tuple(said["vendored"]), "message": _clean(said["message"])})
+
+
+def _imports(verdict: str | None, text: str | None) -> Imports | None:
+    if verdict is None:
+        return None
+    said = json.loads(text or '{"modules": [], "message": null}')
+    return Imports(verdict, tuple(said["modules"]), _clean(said["message"]))
 
 
 @lru_cache(maxsize=4096)

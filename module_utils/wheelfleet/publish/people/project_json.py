@@ -10,7 +10,8 @@
         targets         by target: {status, reason, failure, remedy, builder, seconds, finished_at, file, log, log_page,
                         tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
-                        provenance, signature, build_seconds, witness}]; `listed` says whether the index has it,
+                        provenance, signature, build_seconds, repair, apt, check, witness}]; `listed` says whether
+                        the index has it,
                         `signature` is the one on the document of its provenance, `witness` what came of building it
                         again elsewhere: {builder, verdict, at, sha256, sentence, differences}, of which verdict is
                         agrees, differs or failed, and differences names files in the wheel
@@ -117,6 +118,9 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
         provenance=address(provenance.path(name, file.filename)),
         signature=address(provenance.signature_path(name, file.filename)) if signed else None,
         build_seconds=own.seconds,
+        repair=_known(**own.libraries._asdict()) if own.libraries else None,
+        apt=own.apt or None,
+        check=_known(**own.imports._asdict()) if own.imports else None,
         witness=_witness(own.witness) if own.witness else None,
     )
 

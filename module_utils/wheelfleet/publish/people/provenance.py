@@ -43,7 +43,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
         """
         SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
                a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
-               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory,
+               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.repaired, w.apt, w.imports, w.import_facts,
                x.host AS witness, x.verdict, x.finished_at AS witnessed_at, x.sha256 AS witness_sha256, x.sentence,
                x.differences
         FROM wheel w
@@ -78,6 +78,9 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
             "builder": {"host": row["host"], **(built_with.get("builder") or {})},
             "interpreter": row["interpreter"],
             "build_requires": _known(row["build_requires"], None),
+            "repair": _known(row["repaired"], None),
+            "apt": json.loads(row["apt"]),
+            "check": {"verdict": row["imports"], **_known(row["import_facts"], {})} if row["imports"] else None,
             "attempt": row["id"],
             "log": f"../../logs/{row['log']}" if row["log"] else None,
             "began": timestamp(row["begun_at"] or row["claimed_at"]),
