@@ -96,6 +96,13 @@ def test_a_library_that_the_policy_does_not_know_has_to_be_in_the_wheel(tmp_path
     assert check(tmp_path, made, target_tags={tag}, exclude=["libown.so*"]).has_native
 
 
+def test_the_loader_itself_may_be_needed_as_debians_libjpeg_does(tmp_path: Path, compiled: Compile) -> None:
+    (loader,) = {Path(line.split()[0]).name for line in _linked(Path(sys.executable)) if "ld-linux" in line}
+    code = compiled(PLAIN, f"-l:{loader}")
+    assert loader in read_elf(io.BytesIO(code)).needed
+    assert wheel(tmp_path, f"cp311-cp311-manylinux_2_36_{MACHINE}", code).has_native
+
+
 def test_code_that_hides_what_it_needs_is_refused(tmp_path: Path, compiled: Compile) -> None:
     """The loader needs no section table; a check that trusted it would see nothing."""
     code = bytearray(compiled('return PyLong_FromLong(printf("%d", 1));'))
@@ -118,6 +125,10 @@ def test_damaged_code_is_unreadable_or_read_but_never_another_error(compiled: Co
             read_elf(io.BytesIO(bytes(damaged)))
         except UnreadableElf as error:
             assert str(error)
+
+
+def _linked(program: Path) -> list[str]:
+    return subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 # ------------------------------------------------------------------------------------------------------ ARM

@@ -25,6 +25,8 @@ from .archive import Refused
 _MANYLINUX = re.compile(r"manylinux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
 _LEGACY = {"manylinux1_": "manylinux_2_5_", "manylinux2010_": "manylinux_2_12_", "manylinux2014_": "manylinux_2_17_"}
 _GLIBC = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
+#: The loader, which runs with every program and stands in no policy: the C library's own libraries name it.
+_LOADER = re.compile(r"ld-linux|ld64\.so\.[12]$")
 #: A feature of the loader that has a symbol version of its own, and the C library that brought it.
 _FEATURES = {"GLIBC_ABI_DT_RELR": (2, 36)}
 
@@ -96,7 +98,9 @@ def _not_allowed(
     if known is None:
         return None
     for library in sorted(foreign):
-        if library not in known["lib_whitelist"] and not any(fnmatchcase(library, pattern) for pattern in exclude):
+        if library in known["lib_whitelist"] or _LOADER.match(library):
+            continue
+        if not any(fnmatchcase(library, pattern) for pattern in exclude):
             return f"needs the library {library}, which no system has to have"
     return None
 
