@@ -269,7 +269,7 @@ raise SystemExit(1)
 
 #: What goes on after its build has ended, or tries to.
 REPLACE = """
-import glob
+import glob, shutil
 if os.fork() == 0:
     os.setsid()
     while True:
@@ -277,7 +277,8 @@ if os.fork() == 0:
             try:
                 with open(wheel, "ab") as file:
                     file.write(b"replaced")
-                os.replace(wheel, wheel + ".new")
+                # At every moment there is one, so that something is collected.
+                shutil.copy(wheel, wheel + ".new")
                 os.replace(wheel + ".new", wheel)
             except OSError:
                 pass
