@@ -5,20 +5,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: build test lint bench clean
+.PHONY: build test lint bench clean sandbox
 
-build: $(VENV)/.controller
+build: $(VENV)/.controller sandbox
 	ansible-playbook build.yml
 
-# The quick tests come first; PYTEST_ARGS chooses some of them.
-test: $(VENV)/.dev
-	pytest $(PYTEST_ARGS)
+# On all cores, the quick tests first; PYTEST_ARGS chooses some of them.
+test: $(VENV)/.dev sandbox
+	pytest -n auto --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	pytest tests/checks
 
 bench: $(VENV)/.dev
 	python -m benchmarks
+
+# What builds on this machine are kept apart by. Builds elsewhere go on without it; a run says where it is missing.
+sandbox:
+	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get -qq update && apt-get -qq install --no-install-recommends -y bubblewrap >/dev/null; } \
+	  || echo "Builds on this machine need bubblewrap, their sandbox; on Debian: apt-get install bubblewrap" >&2
 
 $(VENV)/.controller: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "wheelfleet needs Python 3.11 or newer on the controller, %s is %d.%d; name another: make PYTHON=/path/to/python3" % (sys.executable, v[0], v[1]))'

@@ -26,10 +26,12 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 from ansible.module_utils.wheelfleet.admit.archive import Limits
 from ansible.module_utils.wheelfleet.admit.result import LARGEST_RESULT_BYTES
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.printable import printable
 from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
 from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
 from ansible.module_utils.wheelfleet.run.look import NoLook, look_command, parse_look, withdraw_command
 from ansible.module_utils.wheelfleet.run.shift import LinkLost, Shift, Terms
+from ansible.module_utils.wheelfleet.run.witness import WitnessShift
 
 #: Bytes that one command brings from the builder; memory holds a few times as much.
 CHUNK = 8 << 20
@@ -59,10 +61,13 @@ class ActionModule(ActionBase):
             # What would be built is what the plan said; nothing of it is in the catalog yet.
             return {"changed": False, "drained": True}
         keys = ("run", "hosts", "own_index_url", "pip_options", "limits", "environment", "tries", "min_free")
+        keys += ("witness_percent",)
+        keys += ("sandbox", "repair", "repair_exclude", "check_imports")
         terms = Terms(state_dir=Path(self.options["state_dir"]), **{key: self.options[key] for key in keys})
         try:
             with Catalog(terms.state_dir / "catalog.sqlite") as catalog:
-                self.shift = Shift(catalog, self, self.host, terms, self._say)
+                kind = WitnessShift if terms.witness_percent > 0 else Shift
+                self.shift = kind(catalog, self, self.host, terms, self._say)
                 return self.shift.work()
         except CatalogError as error:
             return {"failed": True, "drained": True, "msg": str(error)}
@@ -111,9 +116,24 @@ class ActionModule(ActionBase):
                     copy.write(self._with_patience(lambda p=path, o=offset, n=length: self._read(p, o, n)))
 
     def _visit(self, assignments):
+        """Hand over by way of the cache while it answers the builder, which then is given no credentials."""
+        if self.options["cache_url"]:
+            answer = self._run_module(visit=assignments, credentials="")
+            trouble = answer.get("cache_trouble")
+            if trouble is None:
+                for host in answer.get("past_the_cache", []):
+                    self.shift.fetches_itself(
+                        f"The cache does not fetch from {printable(str(host))[:100]}, so it goes there itself; "
+                        "run playbooks/provision.yml for the web node."
+                    )
+                return
+            self.shift.fetches_itself(f"It goes to upstream itself. {printable(str(trouble))[:500]}")
+        self._run_module(visit=assignments, cache_url="")
+
+    def _run_module(self, **arguments):
         answer = self._execute_module(
             module_name="wheelfleet_batch",
-            module_args={**self._task.args, "visit": assignments},
+            module_args={**self._task.args, **arguments},
             task_vars=self.task_vars,
         )
         if answer.get("unreachable"):
@@ -123,6 +143,7 @@ class ActionModule(ActionBase):
             if "module_stdout" in answer:
                 raise AnsibleConnectionFailure(answer.get("module_stderr") or "the module's answer broke off")
             raise AnsibleError(answer.get("msg", "the visit failed"))
+        return answer
 
     def _read(self, path, offset, length):
         """Bytes of a file. In base64, for a connection may give its commands a terminal, which changes line ends."""

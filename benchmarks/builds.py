@@ -1,92 +1,140 @@
-"""Seconds and controller CPU for a build, beside a plain loop of `pip wheel` over the same sdists.
+"""Wheels per minute of real sdists, beside a plain loop of `pip wheel` over the same ones.
 
-Both build C extensions with setuptools in isolation, from the same upstream on loopback, without caches. The loop is
-what one would write by hand: `pip wheel --no-deps --no-binary :all:` for one after another. The builds' own CPU is not
-the controller's: the worker has detached from it.
+The loop is what one would write by hand: `pip wheel --no-deps --no-binary NAME` for one after another, isolated as pip
+does by default. Both sides have the same machine, Python, pip and files, all from loopback (`holdings`), and begin
+without caches; wheelfleet's are warm only by what the same run put there. What each further build costs is told apart
+from what a run costs once: a fleet's run has hundreds of builds. The builds' own CPU is not the controller's: the
+worker has detached from it.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
+from itertools import chain
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import yaml
+
+from benchmarks import holdings
 from benchmarks.timing import Cost, cost
-from tests.support import sdists, wheels
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
 
-#: Two sizes, so that what a run costs once and what each build costs can be told apart.
-FEW, MANY = 4, 20
+_SDISTS = Path(__file__).with_name("sdists.yml")
+Release = tuple[str, str]
+
+
+class _Place(NamedTuple):
+    """What both sides have in common: where they work, the index, the interpreters with pip, and the search path."""
+
+    root: Path
+    upstream: Upstream
+    tools: Path
+    path: str
+
+
+class _Fleet(NamedTuple):
+    """A run's whole cost, and the seconds from handing over the first build to the end of the last."""
+
+    run: Cost
+    building: float
 
 
 def measure() -> None:
     """Print the table."""
+    listed = yaml.safe_load(_SDISTS.read_text())
+    small: list[Release] = [tuple(row) for row in listed["small"]]
+    everything = small + [tuple(row) for row in listed["medium"]]
     with tempfile.TemporaryDirectory() as scratch, Upstream() as upstream:
-        upstream.add_release(wheels.installed_wheel("setuptools"))
-        names = [f"bench{number}" for number in range(MANY)]
-        for name in names:
-            upstream.add_release(sdists.c_sdist(name, "1.0", backend="setuptools"))
+        upstream.add_release(*(holdings.sdist(*release) for release in everything))
+        upstream.add_release(*holdings.wheels(listed["requirements"]))
+        upstream.add_release(*holdings.wheels(listed["requirements_besides"]))
         root = Path(scratch)
-        tools = _warm_up(root, upstream, names[:1])
-        few, many = (_fleet(root / f"fleet{n}", upstream, names[:n], tools, 0) for n in (FEW, MANY))
-        one = _fleet(root / "alone", upstream, names, tools, 1)
-        loop = _pip_loop(root, upstream, names, tools)
-    once = few.wall - FEW * (many.wall - few.wall) / (MANY - FEW)
-    print(f"\nBuilding {MANY} C extensions with setuptools, {os.cpu_count()} cores, seconds:")
-    print(f"{'':34}{'wall':>8}{'a build':>10}{'controller CPU a build':>25}")
-    rows = (("build.yml", many), ("build.yml, one build at a time", one), ("pip wheel, in a loop", loop))
-    for title, spent in rows:
-        cpu = f"{spent.cpu / MANY:.3f}" if spent is not loop else "-"
-        print(f"{title:34}{spent.wall:8.1f}{spent.wall / MANY:10.2f}{cpu:>25}")
-    print(f"build.yml, each further build     {'':8}{(many.wall - few.wall) / (MANY - FEW):10.2f}"
-          f"{(many.cpu - few.cpu) / (MANY - FEW):25.3f}")  # fmt: skip
-    print(f"What a run costs once: {once:.1f} s.")
-    print(f"Wall time as a ratio to the loop: {many.wall / loop.wall:.2f}; one at a time: {one.wall / loop.wall:.2f}")
+        tools = _warm_up(root, upstream, small[:1])
+        place = _Place(root, upstream, tools, _with_rust(tools))
+        rows = [_compare("small", place, small, 1), _compare("all", place, everything, 0)]
+    print(f"\nBuilding real sdists, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end:")
+    print(f"{'':38}{'sdists':>7}{'pip':>9}{'wheelfleet':>12}{'ratio':>7}")
+    print(*chain.from_iterable(rows), sep="\n")
 
 
-def _warm_up(root: Path, upstream: Upstream, names: list[str]) -> Path:
+def _compare(title: str, place: _Place, releases: list[Release], parallel: int) -> list[str]:
+    place = place._replace(root=place.root / title)
+    loop, fleet = _pip_loop(place, releases), _fleet(place, releases, parallel)
+    how = "one build at a time" if parallel else "as many at once as it chooses"
+    count = len(releases)
+    seconds = ((loop.wall, fleet.run.wall, "the whole run"), (loop.wall, fleet.building, "the builds alone"))
+    lines = [f"{title}, {how}:"]
+    for pip, ours, what in seconds:
+        rates = f"{60 * count / pip:9.1f}{60 * count / ours:12.1f}{pip / ours:7.2f}"
+        lines.append(f"{f'  wheels per minute, {what}':38}{count:7}{rates}")
+    return [*lines, f"{'  CPU seconds of the controller a build':38}{count:7}{'-':>9}{fleet.run.cpu / count:12.3f}"]
+
+
+def _warm_up(root: Path, upstream: Upstream, releases: list[Release]) -> Path:
     """Make the builder's tool environment once: provisioning is not what is measured."""
-    operator = _operator(root / "warm", upstream, names)
+    operator = _operator(root / "warm", upstream, releases)
     operator.build()
     return operator.home / "tools"
 
 
-def _operator(root: Path, upstream: Upstream, names: list[str], parallel: int = 0) -> Operator:
+def _with_rust(tools: Path) -> str:
+    """Where builds find programs: their usual places, and the Rust of whoever measures, if it is not installed there.
+
+    Builds see nothing of anybody's home, so rustup's toolchain is put beside their interpreter, which they do see.
+    """
+    usual = "/usr/local/bin:/usr/bin:/bin"
+    rustc = shutil.which("rustc")
+    if shutil.which("cargo", path=usual) or rustc is None:
+        return usual
+    asked = subprocess.run([rustc, "--print", "sysroot"], check=True, capture_output=True, text=True)
+    (prefix,) = tools.iterdir()
+    for part in ("bin", "lib"):
+        shutil.copytree(Path(asked.stdout.strip()) / part, prefix / "lib" / "rust" / part, symlinks=True)
+    return f"{prefix}/lib/rust/bin:{usual}"
+
+
+def _operator(root: Path, upstream: Upstream, releases: list[Release], **variables: Any) -> Operator:
     return Operator(
         root,
         {
             "controller_upstream_url": upstream.index_url,
-            "controller_packages": names,
-            "builder_parallel": parallel,
+            "controller_packages": [f"{name}=={version}" for name, version in releases],
+            "controller_build": "always",
+            "builder_limit_seconds": 1800,
+            **variables,
         },
     )
 
 
-def _fleet(root: Path, upstream: Upstream, names: list[str], tools: Path, parallel: int) -> Cost:
-    operator = _operator(root, upstream, names, parallel)
+def _fleet(place: _Place, releases: list[Release], parallel: int) -> _Fleet:
+    environment = {"PATH": place.path}
+    operator = _operator(
+        place.root / "fleet", place.upstream, releases, builder_parallel=parallel, builder_environment=environment
+    )
     operator.home.mkdir(parents=True)
-    (operator.home / "tools").symlink_to(tools)
+    (operator.home / "tools").symlink_to(place.tools)
     with cost() as spent:
-        operator.build()
-    built = [name for name, outcome in operator.attempts() if outcome == "built"]
-    assert sorted(built) == sorted(names), built
-    return spent
+        operator.play("build.yml", timeout=7200)
+    outcomes = operator.attempts()
+    assert [outcome for _, outcome in outcomes] == ["built"] * len(releases), outcomes
+    ((begun, ended),) = operator.query("SELECT min(claimed_at), max(finished_at) FROM attempt")
+    return _Fleet(spent, ended - begun)
 
 
-def _pip_loop(root: Path, upstream: Upstream, names: list[str], tools: Path) -> Cost:
-    (python,) = tools.glob("*/bin/python")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(root), "PIP_CONFIG_FILE": os.devnull}
+def _pip_loop(place: _Place, releases: list[Release]) -> Cost:
+    (python,) = place.tools.glob("*/bin/python")
+    home, wheels = place.root / "pip", place.root / "wheels"
+    home.mkdir(parents=True)
+    environment = {"PATH": place.path, "HOME": str(home), "PIP_CONFIG_FILE": os.devnull}
     with cost() as spent:
-        for name in names:
-            subprocess.run(
-                [
-                    *(str(python), "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-cache-dir", "--no-binary", name),
-                    *("--index-url", upstream.index_url, "--wheel-dir", str(root / "wheels"), f"{name}==1.0"),
-                ],
-                env=environment,
-                check=True,
-            )
-    assert len(list((root / "wheels").glob("*.whl"))) == len(names)
+        for name, version in releases:
+            pip = [str(python), "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-binary", name]
+            where = ["--index-url", place.upstream.index_url, "--wheel-dir", str(wheels), f"{name}=={version}"]
+            subprocess.run([*pip, *where], env=environment, check=True)
+    assert len(list(wheels.glob("*.whl"))) == len(releases)
     return spent

@@ -134,6 +134,9 @@ class CallbackModule(CallbackBase):
             post(folder, dataclasses.replace(board, state=state, note=note, building=[], final=True))
 
     def _start(self, *work):
+        if not work:
+            # Check mode elsewhere than on a terminal. What is started twice would print through itself for ever.
+            return
         if self.live:
             os.environ["WHEELFLEET_LIVE"] = "1"  # workers need not say what begins: it is on the screen
         self.print = self._display.display

@@ -1,4 +1,5 @@
-"""Filters for playbooks: those of the site's templates, and who is in a run (wheelfleet_roll_call)."""
+"""Filters for playbooks: those of the site's templates, who is in a run (wheelfleet_roll_call), and what hosts said
+(wheelfleet_said)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 
 from ansible.module_utils.wheelfleet.publish.filters import FILTERS
 from ansible.module_utils.wheelfleet.run.roll_call import roll_call
+from ansible.module_utils.wheelfleet.run.unblocking import apt_askable, apt_permissions, said
 
 
 class FilterModule:
@@ -19,4 +21,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """By name."""
-        return {**FILTERS, "wheelfleet_roll_call": roll_call}
+        return {
+            **FILTERS,
+            "wheelfleet_roll_call": roll_call,
+            "wheelfleet_apt_askable": apt_askable,
+            "wheelfleet_apt_permissions": apt_permissions,
+            "wheelfleet_said": said,
+        }

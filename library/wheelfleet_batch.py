@@ -52,6 +52,12 @@ options:
   own_index_url:
     description: The fleet's own index, whose wheels are preferred as build requirements.
     type: str
+  cache_url:
+    description:
+      - A cache of the upstream index, through which builds and sdists go while it answers. Then the module on the
+        builder is given no credentials.
+    type: str
+    default: ''
   pip_options:
     description: More of pip's options on the builder by their long names, such as C(cert).
     type: dict
@@ -66,6 +72,23 @@ options:
     description: Environment variables of every build.
     type: dict
     default: {}
+  sandbox:
+    description: Whether packages' code runs in a sandbox; a builder that has none fails the builds.
+    type: bool
+    default: true
+  repair:
+    description: Whether wheels take the libraries they need with them, where they may.
+    type: bool
+    default: true
+  repair_exclude:
+    description: Names of libraries that wheels never take with them.
+    type: list
+    elements: str
+    default: []
+  check_imports:
+    description: Whether each wheel is installed into a clean environment and its modules are imported there.
+    type: bool
+    default: true
   patience:
     description: Seconds a silent builder is waited for before its batch goes back to the queue.
     type: float
@@ -77,6 +100,12 @@ options:
   min_free:
     description: Bytes that must be free on the builder's disk for it to get work.
     type: int
+    default: 0
+  witness_percent:
+    description:
+      - Above 0 the queue is left alone. Of the wheels that other builders built in this run, so many of a hundred,
+        chosen by a hash of their names, are built again here, and compared.
+    type: float
     default: 0
   visit:
     description: The assignments to hand over. Set by the action plugin.
@@ -122,6 +151,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.cache import Cache, NoCache, ask_cache, led_through
 from ansible.module_utils.wheelfleet.build.canary import put_canary
 from ansible.module_utils.wheelfleet.build.capacity import MARGIN, Capacity, capacity, whole_host
 from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
@@ -132,22 +162,32 @@ from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
 
 
 def complete(
-    params: dict[str, Any], assignment: dict[str, Any], home: Path, share: Capacity, alone: Capacity
+    params: dict[str, Any],
+    assignment: dict[str, Any],
+    home: Path,
+    share: Capacity,
+    alone: Capacity,
+    cache: Cache | None = None,
 ) -> dict[str, Any]:
-    """The assignment with what only the builder knows: its share of the host, and the canary's sdist."""
+    """The assignment with what only the builder knows: its share of the host, the canary's sdist, the way upstream."""
     # What was seen to need more than a share has the host for itself.
     heavy = assignment["peak_memory"] * MARGIN > share.memory
     mine = alone if assignment["alone"] or heavy else share
     sdist = assignment["sdist"] if assignment["sdist"]["url"] else put_canary(home / "lib")
-    url = with_credentials(sdist["url"], params["credentials"], only_for=params["index_url"])
+    order = {**{key: value for key, value in assignment.items() if key != "peak_memory"}, "sdist": sdist}
     return {
-        **{key: value for key, value in assignment.items() if key != "peak_memory"},
-        "index_url": with_credentials(params["index_url"], params["credentials"]),
-        "sdist": {**sdist, "url": url},
+        **(led_through(cache, order, params["index_url"]) if cache else led_directly(params, order)),
         "alone": mine is alone,
         "jobs": mine.jobs,
         "limits": {**assignment["limits"], "memory": mine.memory},
     }
+
+
+def led_directly(params: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
+    """The assignment with the index and its sdist at upstream."""
+    url = with_credentials(order["sdist"]["url"], params["credentials"], only_for=params["index_url"])
+    index_url = with_credentials(params["index_url"], params["credentials"])
+    return {**order, "index_url": index_url, "sdist": {**order["sdist"], "url": url}}
 
 
 def main() -> None:
@@ -159,12 +199,21 @@ def main() -> None:
     memory = int(module.params["limits"].get("memory") or 0)
     share, alone = capacity(module.params["parallel"], memory), whole_host(memory)
     module.no_log_values |= secrets_of(module.params["credentials"])
+    cache = None
+    if module.params["cache_url"]:
+        try:
+            cache = ask_cache(module.params["cache_url"], module.params["index_url"])
+        except NoCache as error:
+            # The controller's half comes again without it, and with the credentials that may then be needed.
+            module.exit_json(changed=False, handed_over=[], cache_trouble=str(error))
     try:
-        new = hand_over(home, [complete(module.params, a, home, share, alone) for a in module.params["visit"] or []])
+        orders = [complete(module.params, a, home, share, alone, cache) for a in module.params["visit"] or []]
+        new = hand_over(home, orders)
         start_worker(home, home / "lib", sys.executable, share.parallel)
     except (ProtocolError, OSError) as error:
         module.fail_json(msg=f"The builder cannot take work: {error}")
-    module.exit_json(changed=bool(new), handed_over=new)
+    past_the_cache = cache.strangers(order["sdist"]["url"] for order in orders) if cache else []
+    module.exit_json(changed=bool(new), handed_over=new, past_the_cache=past_the_cache)
 
 
 if __name__ == "__main__":

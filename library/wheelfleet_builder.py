@@ -8,9 +8,9 @@ module: wheelfleet_builder
 short_description: Make a host a builder and read the targets it offers
 description:
   - Makes the builder's folders, installs the worker's code from this very module, and makes one virtual environment
-    with pip and build for each interpreter.
+    with pip, uv and what else builds need, for each interpreter.
   - Reads the full tag set of each interpreter by C(packaging.tags), run by that interpreter.
-  - Needs nothing on the host but Python 3.9 with its venv module.
+  - Needs nothing on the host but Python 3.9 with its venv module, and bubblewrap.
 attributes:
   check_mode:
     description: Says what would be made and changes nothing. Targets are read all the same.
@@ -32,7 +32,7 @@ options:
     description: What is installed into each interpreter's tool environment.
     type: list
     elements: str
-    default: ['pip>=23.2', 'build>=1.2,<2', 'packaging>=23']
+    required: true
   parallel:
     description: Builds at once, as in M(wheelfleet_batch).
     type: int
@@ -41,6 +41,12 @@ options:
     description: Bytes of memory of each build, as in M(wheelfleet_batch).
     type: int
     default: 0
+  sandbox:
+    description:
+      - Whether packages' code is to run in a sandbox (bubblewrap). If so, a host that cannot have one is no builder,
+        and the module fails and says what to do.
+    type: bool
+    default: true
 author:
   - The wheelfleet authors
 """
@@ -50,6 +56,7 @@ EXAMPLES = r"""
   wheelfleet_builder:
     home: /var/lib/wheelfleet
     pythons: [python3.11, python3.13]
+    tool_requirements: [pip, packaging, pyproject-hooks, uv]
   register: builder_report
 """
 
@@ -70,9 +77,15 @@ targets:
 facts:
   description:
     - What the host is, machine, board, cores, memory in bytes, operating system, the versions of its compilers and
-      build tools, and how many builds it runs at once.
+      build tools, how many builds it runs at once, and what it sandboxes them with.
   returned: success
   type: dict
+packages:
+  description:
+    - The distribution's packages that builds may use, development files and programs, by name.
+  returned: where the host has dpkg
+  type: list
+  elements: str
 """
 
 from pathlib import Path
@@ -85,8 +98,9 @@ from ansible.module_utils.wheelfleet.build.install import (
     make_folders,
     tool_environment,
 )
-from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts
+from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
+from ansible.module_utils.wheelfleet.build.sandbox import probe, version
 
 
 def main() -> None:
@@ -94,16 +108,16 @@ def main() -> None:
         argument_spec={
             "home": {"type": "path", "required": True},
             "pythons": {"type": "list", "elements": "str", "required": True},
-            "tool_requirements": {
-                "type": "list",
-                "elements": "str",
-                "default": ["pip>=23.2", "build>=1.2,<2", "packaging>=23"],
-            },
+            "tool_requirements": {"type": "list", "elements": "str", "required": True},
             "parallel": {"type": "int", "default": 0},
+            "sandbox": {"type": "bool", "default": True},
             "memory": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
+    why_not = probe() if module.params["sandbox"] else None
+    if why_not is not None:
+        module.fail_json(msg=why_not)
     home = Path(module.params["home"])
     made = []
     targets = []
@@ -126,7 +140,12 @@ def main() -> None:
     module.exit_json(
         changed=bool(made),
         targets=targets,
-        facts={**host_facts(), "slots": capacity(module.params["parallel"], module.params["memory"]).parallel},
+        **({} if (packages := host_packages()) is None else {"packages": packages}),
+        facts={
+            **host_facts(),
+            "slots": capacity(module.params["parallel"], module.params["memory"]).parallel,
+            "sandbox": version() if module.params["sandbox"] else None,
+        },
         diff={"before": "", "after": "".join(f"{line}\n" for line in made)},
     )
 

@@ -73,6 +73,10 @@ options:
     description: What M(wheelfleet_resolve) returned; given by the second call of a run, which reads only new projects.
     type: list
     elements: dict
+  recipes_dir:
+    description: The folder with the recipes, C(NAME.yml) for each project. Empty means that there are none.
+    type: str
+    default: ''
   retry:
     description: Failure classes or projects to try again, or C(all).
     type: list
@@ -114,6 +118,10 @@ tries:
   description: The policy's C(tries), for M(wheelfleet_batch).
   returned: success
   type: int
+returned:
+  description: How many failures went back to the queue because something changed that they depended on.
+  returned: success
+  type: int
 queue:
   description: How many builds are in the queue, and their predicted seconds.
   returned: success
@@ -149,6 +157,7 @@ from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogErr
 from ansible.module_utils.wheelfleet.plan import events
 from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
 from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
+from ansible.module_utils.wheelfleet.plan.recipes import BadRecipe, read_recipes
 from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_file
 from ansible.module_utils.wheelfleet.plan.scope import BadScope
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, post
@@ -171,6 +180,7 @@ def main() -> None:
             "policy": {"type": "dict", "default": {}},
             "builders": {"type": "dict", "required": True},
             "resolutions": {"type": "list", "elements": "dict"},
+            "recipes_dir": {"type": "str", "default": ""},
             "retry": {"type": "list", "elements": "str", "default": []},
             "coming": {"type": "list", "elements": "str", "default": []},
             "inventory": {"type": "list", "elements": "str"},
@@ -199,12 +209,14 @@ def main() -> None:
             module.fail_json(
                 msg="No builder is ready; the inventory's group builders needs at least one host that can be prepared."
             )
+        recipes = read_recipes(Path(p["recipes_dir"])) if p["recipes_dir"] else {}
+        skipped = [entry for recipe in recipes.values() for entry in recipe.skips()]
         inputs = PlanInputs(
             packages=p["packages"],
             requirements=[read_requirements_file(Path(path)) for path in p["requirements"]],
             everything=p["everything"],
             newest=p["newest"],
-            policy=p["policy"],
+            policy={**p["policy"], "skip": [*(p["policy"].get("skip") or ()), *skipped]},
         )
         policy, scope = inputs.as_policy(), inputs.scope()
         path = state_dir / "catalog.sqlite"
@@ -219,6 +231,7 @@ def main() -> None:
                     run=p["run"],
                     changelog_url=p["changelog_url"] or None,
                     retry=tuple(p["retry"]),
+                    recipes=recipes,
                     resolutions=p["resolutions"],
                     inventory=None if p["inventory"] is None else tuple(p["inventory"]),
                     show=show,
@@ -228,12 +241,13 @@ def main() -> None:
                 inputs.remember(db)
                 for host, sentence in p["left_out"].items():
                     events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time())
-    except (BadScope, CatalogError, UpstreamUnreachable) as error:
+    except (BadRecipe, BadScope, CatalogError, UpstreamUnreachable) as error:
         module.fail_json(msg=str(error))
     for name, sentence in sorted(delta.troubles.items())[:20]:
         module.warn(f"{name}: {sentence}")
     module.exit_json(
         changed=delta.anything_changed,
+        returned=delta.returned,
         tries=policy.tries,
         asked=delta.asked,
         queue={"builds": delta.queue.left, "seconds": delta.queue.seconds_left},

@@ -58,6 +58,11 @@ options:
         ever.
     type: float
     default: 30
+  signing_key:
+    description:
+      - An OpenSSH private key of the type Ed25519, without a passphrase, on the controller. Documents of provenance are
+        signed with it. Empty means unsigned.
+    type: path
   everything:
     description: Whether to render all pages again instead of those whose project changed.
     type: bool
@@ -111,6 +116,7 @@ def main() -> None:
             "index_view": {"type": "str", "choices": ["own", "full"], "default": "own"},
             "people": {"type": "bool", "default": True},
             "grace_days": {"type": "float", "default": 30},
+            "signing_key": {"type": "path"},
             "everything": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -135,6 +141,7 @@ def main() -> None:
                     SiteFacts(p["url"].rstrip("/"), p["title"], p["index_view"]),
                     people=p["people"],
                     grace_seconds=p["grace_days"] * 86400 if p["grace_days"] >= 0 else None,
+                    signing_key=Path(p["signing_key"]) if p["signing_key"] else None,
                 ),
                 everything=p["everything"],
                 dry_run=module.check_mode,

@@ -37,6 +37,10 @@ options:
   own_index_url:
     description: The fleet's own index.
     type: str
+  cache_url:
+    description: A cache of the upstream index to ask instead of it.
+    type: str
+    default: ''
   pip_options:
     description: More of pip's options by their long names.
     type: dict
@@ -45,6 +49,10 @@ options:
     description: As in M(wheelfleet_batch).
     type: dict
     required: true
+  sandbox:
+    description: Whether pip, which may run package code, runs in a sandbox.
+    type: bool
+    default: true
 author:
   - The wheelfleet authors
 """
@@ -69,6 +77,7 @@ resolutions:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.cache import NoCache, ask_cache
 from ansible.module_utils.wheelfleet.build.capacity import capacity
 from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
 from ansible.module_utils.wheelfleet.build.resolve import resolve
@@ -82,8 +91,10 @@ def main() -> None:
             "index_url": {"type": "str", "required": True},
             "credentials": {"type": "str", "default": "", "no_log": True},
             "own_index_url": {"type": "str"},
+            "cache_url": {"type": "str", "default": ""},
             "pip_options": {"type": "dict", "default": {}},
             "limits": {"type": "dict", "required": True},
+            "sandbox": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -91,6 +102,14 @@ def main() -> None:
     module.no_log_values |= secrets_of(p["credentials"])
     if module.check_mode:
         module.exit_json(changed=False, resolutions=[])
+    index_url, pip_options = with_credentials(p["index_url"], p["credentials"]), p["pip_options"]
+    if p["cache_url"]:
+        try:
+            cache = ask_cache(p["cache_url"], p["index_url"])
+        except NoCache as error:
+            module.warn(str(error))
+        else:
+            index_url, pip_options = cache.through(p["index_url"]) or index_url, cache.pip_options(pip_options)
     limits = {**p["limits"], "memory": capacity(0, int(p["limits"].get("memory") or 0)).memory}
     resolutions = [
         {
@@ -101,10 +120,11 @@ def main() -> None:
                 wanted["tools"],
                 wanted["requirements"],
                 wanted["constraints"],
-                index_url=with_credentials(p["index_url"], p["credentials"]),
+                index_url=index_url,
                 own_index_url=p["own_index_url"],
-                pip_options=p["pip_options"],
+                pip_options=pip_options,
                 limits=limits,
+                sandboxed=p["sandbox"],
             ),
         }
         for wanted in p["resolve"]

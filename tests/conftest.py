@@ -1,26 +1,54 @@
-"""Order and rules of the whole suite: quick verdicts first, and skips that CI does not allow."""
+"""Order and rules of the whole suite: quick verdicts first, what runs beside what, and skips that CI does not allow."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 #: The folders from the quickest to the slowest.
 ORDER = ("unit", "checks", "integration", "conformance", "browser", "fleet", "e2e")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the folders in that order, each as it is written."""
+#: What one process has to run, since its tests share what is dear to make; the other folders go by file.
+WHOLE = ("conformance", "browser", "fleet", "e2e")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the folders in that order, each as it is written.
+
+    Where several processes run them, one begins with the booted hosts, which are waited for more than worked with, and
+    the others have the quick ones done meanwhile.
+    """
+    order = ("fleet", *ORDER) if hasattr(config, "workerinput") else ORDER
     here = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
         folder = item.path.relative_to(here).parts[0]
-        return ORDER.index(folder) if folder in ORDER else len(ORDER)
+        return order.index(folder) if folder in order else len(order)
 
     items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Give each process whole files, or whole folders (pytest-xdist's own groups need a pytest before 9.2)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPlace(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = Path(file).parts[1]
+            return folder if folder in WHOLE else file
+
+    return ByPlace(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -31,6 +31,8 @@ SERVED = {
     "/project/demo/json": ("application/json", PAGE, CLOSED),
     "/project/demo/badge.svg": ("image/svg+xml", PAGE, CLOSED),
     "/provenance/demo/demo-1.0-py3-none-any.whl.json": ("application/json", PAGE, OWN_PARTS),
+    "/provenance/demo/demo-1.0-py3-none-any.whl.json.sig": (TEXT, PAGE, OWN_PARTS),
+    "/provenance/allowed_signers": (TEXT, PAGE, CLOSED),
     "/logs/demo/demo-1.0-00.html": (HTML, PAGE, OWN_PARTS),
     "/logs/demo/demo-1.0-00.log.gz": (TEXT, FOR_EVER, CLOSED),
     "/assets/style.css": ("text/css; charset=utf-8", PAGE, OWN_PARTS),

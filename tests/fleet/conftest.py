@@ -17,6 +17,7 @@ from tests.lab import Lab, missing
 from tests.lab.processes import die_with_parent, lab_command
 from tests.lab.settings import REPOSITORY, Settings
 from tests.support.fleet_operator import FleetOperator
+from tests.support.native_bubblewrap import install_native_bubblewrap
 from tests.support.upstream import Upstream
 
 #: The nodes that most tests share.
@@ -86,9 +87,10 @@ def nodes(lab: Lab) -> Lab:
 
 
 @pytest.fixture(scope="session")
-def arm_node(lab: Lab) -> str:
-    """The name of an armv7l node under emulation."""
+def arm_node(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of an armv7l node under emulation, which can sandbox."""
     lab.up("arm1:armhf")
+    install_native_bubblewrap(lab, "arm1", tmp_path_factory.mktemp("bubblewrap"))
     return "arm1"
 
 

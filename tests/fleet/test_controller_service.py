@@ -128,6 +128,8 @@ def controller(fleet: Lab, fleet_upstream: Upstream) -> Iterator[BootedControlle
             "builder_home": "/home/pi/service/builder",
             "builder_user": "",
             "builder_provision": False,
+            # A build of these tests waits for the test by files outside.
+            "builder_sandbox": False,
         },
     )
     controller.configure()

@@ -138,6 +138,8 @@ def test_results_of_a_builder_that_comes_back_later_are_taken_while_they_are_wan
     trouble.wants(1, "late", seconds=4)
     with trouble.operator.running() as run:
         until(lambda: trouble.under_way("build1"), "build1 to build", 120)
+        # From then on it needs nothing of the network.
+        trouble.upstream.requests.wait_for("/files/late0/")
         trouble.lab.cut("build1")
         run.communicate(timeout=300)
     assert trouble.operator.attempts() == []

@@ -146,6 +146,18 @@ def test_a_wheel_of_our_own_index_is_preferred_to_a_newer_sdist_of_upstream(buil
     assert result["build_requires"] == [{"name": "helper", "version": "1.0"}, {"name": "other", "version": "3.0"}]
 
 
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_programs_among_the_build_requirements_are_found(builder: Builder, sandbox: bool) -> None:
+    helper = wheel_file("helper", "1.0", files={"helper-1.0.data/scripts/helper": "#!/bin/sh\necho ready\n"})
+    script = "import subprocess\nassert subprocess.check_output('helper') == b'ready\\n'"
+    sdist = pure_sdist("demo", "1.0", build_requires=["helper"], script=script)
+    with Upstream() as upstream:
+        upstream.add_release(helper)
+        assignment = builder.assignment(sdist, index_url=upstream.index_url, sandbox=sandbox)
+        (result,) = builder.build(assignment)
+    assert (result["outcome"], result["message"]) == ("built", None)
+
+
 def test_an_own_index_that_does_not_exist_yet_breaks_nothing(builder: Builder, tmp_path: Path) -> None:
     sdist = pure_sdist("demo", "1.0", build_requires=["helper"])
     with Upstream() as upstream:
@@ -265,8 +277,8 @@ def test_whatever_a_build_does_to_its_folder_a_result_comes_out_and_the_folder_g
 import os, pathlib, shutil
 work = pathlib.Path(wheel_directory).parent
 (work / "result").symlink_to("/etc")
-(work / "frontend.json").unlink()
-(work / "frontend.json").mkdir()
+(work / "progress.json").unlink()
+(work / "progress.json").mkdir()
 (work / "log").unlink()
 (work / "log").symlink_to("/etc/passwd")
 locked = work / "tmp" / "locked"

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from email.message import Message
-from http.server import HTTPServer
+from socketserver import BaseServer
 
 from wheelfleet.upstream.client import Answer, Page, ProjectRequest, Trouble
 
@@ -50,8 +50,8 @@ class Canned(LoopbackServer):
 
 
 @contextlib.contextmanager
-def serving(server: HTTPServer) -> Iterator[int]:
-    """Run a server of the standard library; gives its port."""
+def serving(server: BaseServer) -> Iterator[int]:
+    """Run a server of the standard library, and close it in the end; gives its port."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from wheelfleet.build.inbox import hand_over
 from wheelfleet.build.processes import all_processes, kill_marked, marked_processes
-from wheelfleet.build.protocol import Assignment, Home, Limits, visible
+from wheelfleet.build.protocol import Adjust, Assignment, Home, Limits, visible
 from wheelfleet.build.worker import start_worker
 from wheelfleet.run.look import Look, look_command, parse_look, withdraw_command
 
@@ -62,6 +62,14 @@ GENEROUS: Limits = {
     "log": 1 << 20,
 }
 
+UNADJUSTED: Adjust = {
+    "constraints": [],
+    "requires": [],
+    "uploaded_before": None,
+    "patches": [],
+    "config_settings": {},
+}
+
 
 class Builder:
     """Use it in a `with` statement: at the end every process that belongs to the home is killed."""
@@ -79,6 +87,7 @@ class Builder:
         limits: Mapping[str, float] | None = None,
         environment: Mapping[str, str] | None = None,
         interpreter: Path | None = None,
+        adjust: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> Assignment:
         """An assignment to build `sdist`, which is served from a file; `changes` replace whole fields."""
@@ -106,6 +115,10 @@ class Builder:
             "environment": {"PIWHEELS_BUILD": "1", **(environment or {})},
             "jobs": 2,
             "alone": False,
+            # Most of these builds talk to the test, and some write where it says.
+            "sandbox": False,
+            "adjust": {**UNADJUSTED, **(adjust or {})},
+            "finish": {"repair": False, "exclude": [], "check": False},
             **changes,
         }
         return assignment  # type: ignore[return-value]

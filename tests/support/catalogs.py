@@ -78,6 +78,7 @@ class ControllerState:
         people: bool = True,
         grace_seconds: float | None = None,
         processes: int = 0,
+        signing_key: Path | None = None,
     ) -> Published:
         """Publish as a run does."""
         with rehearsal(self.root / "catalog.sqlite") if dry_run else contextlib.nullcontext(self.catalog) as catalog:
@@ -87,7 +88,7 @@ class ControllerState:
                 logs_dir=self.logs_dir,
                 site_dir=site or self.site,
                 template_dirs=[*overrides, TEMPLATES],
-                settings=Settings(SiteFacts(url, index_view=index_view), people, grace_seconds, processes),
+                settings=Settings(SiteFacts(url, index_view=index_view), people, grace_seconds, processes, signing_key),
                 everything=everything,
                 dry_run=dry_run,
             )
@@ -181,6 +182,8 @@ class ControllerState:
         sentence: str | None = None,
         evidence: str | None = None,
         remedy: str | None = None,
+        remedies: str | None = None,
+        try_with: str | None = None,
     ) -> str:
         """An attempt; a finished one has its log in the logs folder."""
         tick = next(self._ticks)
@@ -195,12 +198,12 @@ class ControllerState:
             """
             INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds,
                                  state, claimed_at, finished_at, outcome, class, blocks, sentence, evidence, remedy,
-                                 seconds, log)
-            VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                 seconds, log, remedies, try_with)
+            VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             attempt, run, host, self.release(name, version), self.target(target), state, self.at,
             self.at + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks,
-            sentence, evidence, remedy, seconds if state == "done" else None, path,
+            sentence, evidence, remedy, seconds if state == "done" else None, path, remedies, try_with,
         )  # fmt: skip
         return attempt
 

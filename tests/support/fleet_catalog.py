@@ -41,7 +41,8 @@ class Fleet:
         """A release wanted on the targets."""
         with self.catalog.writing() as db:
             db.execute(
-                "INSERT INTO project (name, display_name, state, in_scope) VALUES (?, ?, 'present', 1)", (name, name)
+                "INSERT OR IGNORE INTO project (name, display_name, state, in_scope) VALUES (?, ?, 'present', 1)",
+                (name, name),
             )
             project = db.execute("SELECT id FROM project WHERE name = ?", (name,)).fetchone()["id"]
             release = db.execute(
@@ -73,6 +74,8 @@ class Fleet:
         outcome: str = "failed",
         failure: str | None = "test-class",
         blocks: str | None = None,
+        sentence: str | None = None,
+        subject: str | None = None,
         serves: tuple[int, ...] = (),
         seconds: float = 1.0,
         now: float = NOW,
@@ -88,9 +91,8 @@ class Fleet:
                 ).lastrowid
                 db.execute("INSERT INTO serves VALUES (?, ?, ?)", (row["release_id"], target, wheel))
             failure = None if outcome == "built" else failure
-            record_outcome(
-                db, attempt, Outcome(outcome, failure, blocks, seconds=seconds, peak_memory=1), now=now, tries=TRIES
-            )
+            said = Outcome(outcome, failure, blocks, sentence=sentence, subject=subject, seconds=seconds, peak_memory=1)
+            record_outcome(db, attempt, said, now=now, tries=TRIES)
         batches.close_finished(self.catalog, row["host"])
 
     def needs(self, release: int) -> dict[int, str]:

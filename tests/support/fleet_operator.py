@@ -53,8 +53,12 @@ class FleetOperator(Operator):
                     "controller_cooldown_hours": 0,
                     "controller_timeout": 5,
                     "builder_limit_seconds": 120,
+                    # Most tests' wheels need neither, and each build would take seconds longer.
+                    "builder_repair": False,
+                    "builder_check_imports": False,
                     # What the tests' sdists need; the whole table would take minutes and gigabytes.
                     "builder_apt_packages": ["python3-dev", "python3-venv"],
+                    "builder_apt_lookup": False,
                     **self.variables,
                 }
             },

@@ -40,7 +40,7 @@ def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: o
 
 
 def build_wheel(wheel_directory: str, config_settings: object = None, metadata_directory: str | None = None) -> str:
-    claimed = run_script(wheel_directory)
+    claimed = run_script(wheel_directory, config_settings)
     if claimed is not None:
         return claimed
     if PROJECT["runs_setup_py"]:
@@ -53,7 +53,7 @@ def build_wheel(wheel_directory: str, config_settings: object = None, metadata_d
     return write_wheel(wheel_directory, {**payload(), **dist_info_files()})
 
 
-def run_script(wheel_directory: str) -> str | None:
+def run_script(wheel_directory: str, config_settings: object) -> str | None:
     """Run the test's own code; the name of the wheel, if that code says that it has made one."""
     script = HERE / "script.py"
     if not script.exists():
@@ -62,6 +62,7 @@ def run_script(wheel_directory: str) -> str | None:
         "__name__": "__main__",
         "__file__": str(script),
         "wheel_directory": wheel_directory,
+        "config_settings": config_settings,
         "source": str(SOURCE),
         "wheel_filename": None,
     }

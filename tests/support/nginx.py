@@ -1,4 +1,4 @@
-"""The real nginx on loopback, set up by the webnode role's own template, as an ordinary process of the test."""
+"""The real nginx on loopback, set up by the webnode role's own templates, as an ordinary process of the test."""
 
 from __future__ import annotations
 
@@ -29,28 +29,32 @@ LISTEN, ROOT, LOG_FOLDER = "127.0.0.1:9", "/the/published/tree", "/var/log/nginx
 BARRIER = "/-nothing-of-this-name-"
 
 
-@cache
-def site_configuration(variables: str = "{}") -> str:
-    """The site's configuration as Ansible renders it, with the role's defaults but for these variables (JSON)."""
-    with tempfile.TemporaryDirectory(prefix="nginx-site-") as folder:
-        rendered = Path(folder, "site.conf")
+def rendered(template: str, **variables: object) -> str:
+    """A template of the role as Ansible renders it, with the role's defaults but for these variables."""
+    with tempfile.TemporaryDirectory(prefix="nginx-conf-") as folder:
+        configuration = Path(folder, "nginx.conf")
         given = {
             "ansible_python_interpreter": sys.executable,
             # What the role finds out on the web node.
             "webnode_ipv6": {"stat": {"exists": False}},
             "webnode_nginx": {"stderr": "nginx version: nginx/1.18.0"},
-            "webnode_port": LISTEN,
-            "webnode_root": ROOT,
-            **json.loads(variables),
+            **variables,
         }
-        task = f"src={ROLE}/templates/nginx-site.conf.j2 dest={rendered}"
+        task = f"src={ROLE}/templates/{template} dest={configuration}"
         command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-i", "localhost,", "-c", "local"]
         command += ["-m", "ansible.builtin.template", "-a", task]
         for values in (f"@{ROLE}/defaults/main.yml", f"@{ROLE}/vars/main.yml", json.dumps(given)):
             command += ["-e", values]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-        return rendered.read_text()
+        return configuration.read_text()
+
+
+@cache
+def site_configuration(variables: str = "{}") -> str:
+    """The site's configuration with these variables (JSON)."""
+    given = {"webnode_port": LISTEN, "webnode_root": ROOT, **json.loads(variables)}
+    return rendered("nginx-site.conf.j2", **given)
 
 
 @dataclass(frozen=True)
@@ -64,22 +68,21 @@ class Request:
     agent: str
 
 
-class NginxSite:
-    """nginx serving a published tree, see `nginx_site`."""
+class Nginx:
+    """nginx with a configuration of the role's, a context manager; `.url` is its address without a slash at the end."""
 
-    def __init__(self, site: Path, **variables: object) -> None:
-        self.site = site.resolve()
-        self.variables = variables
+    def __init__(self) -> None:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
-        self._read_from = 0
+
+    def server(self, listen: str) -> str:
+        """The configuration, listening there and writing into `.folder` alone."""
+        raise NotImplementedError
 
     def start(self) -> None:
         if NGINX is None:
             pytest.skip("nginx is not installed here; on Debian: apt-get install nginx")
         self.folder = Path(tempfile.mkdtemp(prefix="nginx-"))
-        self.access_log = self.folder / "wheelfleet-access.log"
-        self.error_log = self.folder / "wheelfleet-error.log"
         try:
             self._start(NGINX)
         except BaseException:
@@ -106,12 +109,8 @@ class NginxSite:
             )
 
     def _configure(self, listen: str) -> Path:
-        """Write the site's configuration, and around it what Debian's nginx.conf has around it."""
-        site = site_configuration(json.dumps(self.variables))
-        for common, own in ((LISTEN, listen), (ROOT, str(self.site)), (LOG_FOLDER, str(self.folder))):
-            assert common in site
-            site = site.replace(common, own)
-        (self.folder / "site.conf").write_text(site)
+        """Write the configuration, and around it what Debian's nginx.conf has around it."""
+        (self.folder / "site.conf").write_text(self.server(listen))
         folders = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         configuration = self.folder / "nginx.conf"
         configuration.write_text(
@@ -139,6 +138,41 @@ class NginxSite:
             self._process.wait()
             self._process = None
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+
+class NginxSite(Nginx):
+    """nginx serving a published tree, see `nginx_site`."""
+
+    def __init__(self, site: Path, **variables: object) -> None:
+        super().__init__()
+        self.site = site.resolve()
+        self.variables = variables
+        self._read_from = 0
+
+    @property
+    def access_log(self) -> Path:
+        return self.folder / "wheelfleet-access.log"
+
+    @property
+    def error_log(self) -> Path:
+        return self.folder / "wheelfleet-error.log"
+
+    def server(self, listen: str) -> str:
+        site = site_configuration(json.dumps(self.variables))
+        for common, own in ((LISTEN, listen), (ROOT, str(self.site)), (LOG_FOLDER, str(self.folder))):
+            assert common in site
+            site = site.replace(common, own)
+        return site
+
     def requests(self) -> list[Request]:
         """What was asked since the last call of this, or of nothing. Whatever was answered is in it."""
         # There is one worker, and it logs a request before it looks at the next one.
@@ -153,16 +187,6 @@ class NginxSite:
             for line in map(json.loads, lines)
             if line["path"] != BARRIER
         ]
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder)
 
 
 def nginx_site(site: Path, **variables: object) -> NginxSite:

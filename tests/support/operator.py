@@ -90,8 +90,13 @@ class Operator:
                     "builder_home": str(self.home),
                     "builder_user": "",
                     "builder_provision": False,
+                    # It would fetch the distribution's contents index.
+                    "builder_apt_lookup": False,
                     "builder_pythons": [sys.executable],
                     "builder_limit_seconds": 120,
+                    # Most tests' wheels need neither, and each build would take seconds longer.
+                    "builder_repair": False,
+                    "builder_check_imports": False,
                     **self.variables,
                 }
             },

@@ -103,6 +103,7 @@ def sample_site(root: Path) -> SampleSite:
         _add_others(state)
         hostile = _add_enemy(state)
         _add_wheels(state)
+        _add_witnesses(state)
         _add_history(state)
         state.publish(url=URL)
         failed = state.one("SELECT log FROM attempt WHERE id LIKE ?", f"{FAILED}-%")
@@ -162,6 +163,18 @@ def _wheel(state: ControllerState, name: str, version: str, target: str, seconds
     file = state.wheel(name, version, _TARGETS[target][0], serves=[target], **more)
     attempt = state.one("SELECT attempt_id FROM wheel WHERE filename = ?", file)
     state.execute("UPDATE attempt SET seconds = ?, target_id = ? WHERE id = ?", seconds, state.target(target), attempt)
+
+
+def _add_witnesses(state: ControllerState) -> None:
+    """The latest wheels of the big project, built again: the same, another and none."""
+    verdicts = {"agrees": None, "differs": "Other bytes in <i>a</i>.so.", "failed": "time-out: It took too long."}
+    for number, (verdict, sentence) in enumerate(verdicts.items()):
+        state.execute(
+            "INSERT INTO witness (wheel_id, id, run, host, claimed_at, finished_at, verdict, sha256, sentence, "
+            "differences) SELECT w.id, ?, 'run', 'pi1', ?, ?, ?, 'ab', ?, '[\"<i>a</i>.so\"]' "
+            "FROM wheel w WHERE w.filename LIKE ? ORDER BY w.id DESC LIMIT 1 OFFSET ?",
+            f"witness--{number}", NOW, NOW, verdict, sentence, f"{BIG}-%", number,
+        )  # fmt: skip
 
 
 def _fail(state: ControllerState, name: str, version: str, target: str, log: str) -> None:
@@ -232,7 +245,8 @@ def _add_builders(state: ControllerState) -> None:
     for number, (board, memory, speed, targets) in enumerate(_BOARDS, start=1):
         facts = {
             "machine": "aarch64", "os": {"id": "debian", "version": "12"}, "cores": 4, "memory": memory << 30,
-            "slots": 2, "board": board, "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
+            "slots": 2, "sandbox": "bubblewrap 0.8.0", "board": board,
+            "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
         }  # fmt: skip
         aside = "It cannot build lxml 6.0.1, which was built before: compile-error." if number == 2 else None
         state.execute(

@@ -1,4 +1,4 @@
-"""Tool environments as a builder has them: a virtual environment with pip and build for each interpreter.
+"""Tool environments as a builder has them: a virtual environment with pip and uv for each interpreter.
 
 Making one takes seconds, so they are kept in pytest's cache folder from one run to the next.
 """
@@ -13,8 +13,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 _CACHE = Path(__file__).resolve().parents[2] / ".pytest_cache" / "d" / "tools"
-_REQUIREMENTS = ("pip>=23.2", "build>=1.2,<2", "packaging>=23")
+_DEFAULTS = Path(__file__).resolve().parents[2] / "roles" / "builder" / "defaults" / "main.yml"
+_REQUIREMENTS = tuple(yaml.safe_load(_DEFAULTS.read_text())["builder_tool_requirements"])
 
 
 @cache

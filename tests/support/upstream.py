@@ -14,6 +14,7 @@ import base64
 import copy
 import gzip
 import hashlib
+import re
 import threading
 import xmlrpc.client
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ class Upstream(Holdings, LoopbackServer):
         self.core_metadata = True
         self.upload_times = True
         self.absolute_urls = True
+        #: Where its pages say that files are, if not here.
+        self.files_url: str | None = None
+        #: Whether files can be had in parts.
+        self.ranges = False
         self.basic_auth: tuple[str, str] | None = None
         self.changelog_limit = 50_000
         self._faults: list[Fault] = []
@@ -133,7 +138,7 @@ class Upstream(Holdings, LoopbackServer):
         if path == "/pypi":
             return Answer(200, self._xmlrpc(body), {"Content-Type": "text/xml"})
         if path.startswith("/files/"):
-            return self._file(path)
+            return self._part(self._file(path), headers.get("Range", ""))
         if path.startswith("/simple"):
             name = path.removeprefix("/simple").strip("/")
             proper = f"/simple/{canonicalize_name(name)}/" if name else "/simple/"
@@ -150,7 +155,7 @@ class Upstream(Holdings, LoopbackServer):
             self.hashes,
             self.core_metadata,
             self.upload_times,
-            self.url if self.absolute_urls else "",
+            (self.files_url or self.url) if self.absolute_urls else "",
         )
         zipped = self.gzip and "gzip" in headers.get("Accept-Encoding", "")
         if not name:
@@ -204,6 +209,17 @@ class Upstream(Holdings, LoopbackServer):
             if filename == f"{artifact.filename}.metadata" and artifact.metadata is not None:
                 return Answer(200, artifact.metadata, {"Content-Type": "text/plain; charset=utf-8"})
         return Answer(404)
+
+    def _part(self, whole: Answer, wanted: str) -> Answer:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted)
+        if not self.ranges or whole.status != 200 or asked is None:
+            return whole
+        size = len(whole.body)
+        first, last = int(asked[1]), min(int(asked[2] or size), size - 1)
+        if first >= size:
+            return Answer(416, headers={"Content-Range": f"bytes */{size}"})
+        said = {**whole.headers, "Content-Range": f"bytes {first}-{last}/{size}"}
+        return Answer(206, whole.body[first : last + 1], said)
 
     def _xmlrpc(self, body: bytes) -> bytes:
         arguments, method = xmlrpc.client.loads(body)

@@ -9,7 +9,7 @@ import io
 import stat
 import warnings
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 from packaging.tags import parse_tag
@@ -104,27 +104,33 @@ def wheel_file(
     )
 
 
-def installed_wheel(name: str) -> Artifact:
+def installed_wheel(
+    name: str, version: str | None = None, changed: Callable[[str, bytes], bytes] = lambda path, data: data
+) -> Artifact:
     """The real wheel of a distribution installed beside the tests, packed again from its files.
 
-    So a test upstream can serve the real setuptools as a build requirement without any network.
+    So a test upstream can serve the real setuptools as a build requirement without any network; as another `version`,
+    and with files `changed`, one that stands for an older one.
     """
     distribution = importlib.metadata.distribution(name)
-    dist_info = f"{file_stem(name, distribution.version)}.dist-info"
-    left_out = {f"{dist_info}/{file}" for file in ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")}
+    known = f"{file_stem(name, distribution.version)}.dist-info"
+    version = version or distribution.version
+    dist_info = f"{file_stem(name, version)}.dist-info"
+    left_out = {f"{known}/{file}" for file in ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")}
     entries = {
-        str(path): path.read_binary()
+        str(path).replace(known, dist_info): changed(str(path), path.read_binary())
         for path in sorted(distribution.files or [])
         if ".." not in path.parts and path.suffix != ".pyc" and str(path) not in left_out
     }
-    metadata = entries[f"{dist_info}/METADATA"]
+    said = f"Version: {distribution.version}\n".encode(), f"Version: {version}\n".encode()
+    metadata = entries[f"{dist_info}/METADATA"] = entries[f"{dist_info}/METADATA"].replace(*said, 1)
     record = f"{dist_info}/RECORD"
     entries[record] = _record(entries, record, ())
     return Artifact(
-        filename=f"{file_stem(name, distribution.version)}-py3-none-any.whl",
+        filename=f"{file_stem(name, version)}-py3-none-any.whl",
         data=_archive(entries, name, (), 0),
         name=name,
-        version=distribution.version,
+        version=version,
         kind="wheel",
         requires_python=distribution.metadata["Requires-Python"],
         metadata=metadata,

@@ -218,3 +218,58 @@ def test_bad_luck_stays_in_the_queue_with_what_was_measured_as_prediction(contro
     controller.send(None, stopped_by="killed", message="The build was killed.")
     assert controller.one("SELECT need FROM wanted") == "now"
     assert controller.one("SELECT predicted_seconds FROM wanted") == 12.5
+
+
+# ------------------------------------------------------------------------------------- what was done with the wheel
+
+REPAIR = {
+    "tool": "auditwheel 6",
+    "outcome": "repaired",
+    "platform": None,
+    "vendored": ["libz.so.1"],
+    "message": None,
+}
+
+
+def test_what_was_done_with_a_wheel_is_kept_with_it(controller: Controller):
+    check = {"verdict": "imported", "modules": ["demo"], "message": None}
+    sent = controller.send(wheel_file("demo", "1.0"), repair=REPAIR, apt=["zlib1g", "libssl3"], check=check)
+    assert sent.outcome == "built"
+    row = controller.catalog.db.execute("SELECT * FROM wheel").fetchone()
+    assert json.loads(row["repaired"]) == REPAIR
+    assert json.loads(row["apt"]) == ["libssl3", "zlib1g"]
+    assert (row["imports"], json.loads(row["import_facts"])) == ("imported", {"modules": ["demo"], "message": None})
+
+
+@pytest.mark.parametrize("fields", [
+    {"repair": 5, "apt": 5, "check": 5},
+    {"repair": [], "apt": {}, "check": ""},
+    {"repair": {"outcome": "splendid"}, "apt": [None, 1, "; rm /", "A", "-o", "x" * 999], "check": {"verdict": "x"}},
+])  # fmt: skip
+def test_what_is_no_answer_at_all_counts_as_none(controller: Controller, fields: dict[str, Any]):
+    assert controller.send(wheel_file("demo", "1.0"), **fields).outcome == "built"
+    row = controller.catalog.db.execute("SELECT repaired, apt, imports, import_facts FROM wheel").fetchone()
+    assert tuple(row) == (None, "[]", None, None)
+
+
+def test_words_of_a_builder_are_bounded_and_plain(controller: Controller):
+    hostile = "\x1b[2J" + "x" * 20_000
+    repair = {**REPAIR, "tool": hostile, "platform": "../x", "vendored": [hostile, "../a.so", *["a.so"] * 999]}
+    check = {"verdict": "unchecked", "modules": ["demo", "no module", hostile], "message": hostile}
+    repair["message"] = hostile
+    controller.send(wheel_file("demo", "1.0"), repair=repair, apt=["a" * 50] * 5_000, check=check)
+    row = controller.catalog.db.execute("SELECT repaired, apt, import_facts FROM wheel").fetchone()
+    assert all("\x1b" not in text and "\\u001b" not in text and len(text) < 5_000 for text in row)
+    kept = json.loads(row["repaired"])
+    assert (kept["platform"], set(kept["vendored"])) == (None, {"a.so"})
+    assert json.loads(row["import_facts"])["modules"] == ["demo"]
+
+
+def test_a_wheel_that_cannot_be_imported_is_withheld(controller: Controller):
+    sentence = "Importing demo fails: the shared library libfoo.so.1 is not there."
+    sent = controller.send(wheel_file("demo", "1.0"), check={"verdict": "failed", "modules": [], "message": sentence})
+    assert sent.outcome == "failed"
+    assert controller.catalog.db.execute("SELECT count(*) FROM wheel").fetchone()[0] == 0
+    assert not list(controller.places.files.rglob("*.whl"))
+    row = controller.catalog.db.execute("SELECT class, sentence FROM attempt WHERE state = 'done'").fetchone()
+    assert tuple(row) == ("import-failed", sentence)

@@ -186,6 +186,9 @@ def test_what_ran_out_of_memory_beside_others_is_tried_alone_before_that_counts(
     (second,) = fleet.claim().assignments
     assert second.alone
     fleet.finish(second.attempt, failure=failure, blocks="target")
+    (third,) = fleet.claim().assignments
+    assert (third.alone, third.change.jobs) == (True, 1)
+    fleet.finish(third.attempt, failure=failure, blocks="target")
     assert fleet.needs(release) == {11: "none"}
 
 

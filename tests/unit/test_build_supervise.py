@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -233,6 +234,41 @@ def test_a_single_large_file_fails_to_be_written_and_the_reason_is_told(supervis
     ending = supervised.python("open('file', 'wb').write(bytes(64 << 20))", disk=16 << 20)
     assert (ending["exit_code"], ending["stopped_by"]) == (1, "disk")
     assert (supervised.folder / "file").stat().st_size == 16 << 20
+
+
+def test_a_folder_with_too_many_files_is_stopped_however_small_they_are(supervised: Supervised) -> None:
+    code = "import time\nfor i in range(1200): open(f'file{i}', 'wb').close()\ntime.sleep(60)"
+    ending = supervised.python(code, disk=16 << 20)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "disk")
+    assert re.fullmatch(r"The build's folder held 1\d\d\d files; it may hold 1024\.", ending["message"])
+
+
+def test_folders_nested_deeper_than_a_look_can_follow_are_stopped(supervised: Supervised) -> None:
+    code = "import os, time\nfor i in range(30):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)\ntime.sleep(60)"
+    ending = supervised.python(code)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "disk")
+    assert "nested deeper than paths may be long" in ending["message"]
+    subprocess.run(["rm", "-rf", str(supervised.folder / ("d" * 200))], check=True)
+
+
+def test_a_file_whose_name_was_removed_counts_as_long_as_it_is_open(supervised: Supervised) -> None:
+    code = (
+        "import os, time\nfor i in range(3):\n    file = os.open('file', os.O_CREAT | os.O_WRONLY)\n"
+        "    os.unlink('file')\n    os.write(file, bytes(8 << 20))\ntime.sleep(60)"
+    )
+    ending = supervised.python(code, disk=16 << 20)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "disk")
+
+
+def test_memory_that_only_a_descriptor_holds_is_counted(supervised: Supervised) -> None:
+    code = "import os, time\nos.write(os.memfd_create('held'), bytes(64 << 20))\ntime.sleep(60)"
+    ending = supervised.python(code, memory=60 << 20)
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "memory")
+
+
+def test_a_kill_that_a_shell_or_the_sandbox_reports_is_told_as_one(supervised: Supervised) -> None:
+    ending = supervised.run("sh", "-c", "sh -c 'kill -KILL $$'; exit $?")
+    assert (ending["exit_code"], ending["stopped_by"]) == (128 + signal.SIGKILL, "killed")
 
 
 def test_a_log_is_cut_at_its_limit_and_the_command_stopped(supervised: Supervised) -> None:

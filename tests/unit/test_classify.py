@@ -44,6 +44,12 @@ CASES = [
     ("nocmake", "missing-tool", "target", "C"),
     ("setuptoolsrust", "missing-tool", "target", "Rust"),
     ("norust", "missing-tool", "target", "Rust"),
+    ("pyaudio", "missing-header", "target", "portaudio.h"),
+    ("cmakenew", "toolchain-too-old", "target", "CMake 3.31"),
+    ("gotooold", "toolchain-too-old", "target", "Go 1.24"),
+    ("rustold", "toolchain-too-old", "target", "newer Rust"),
+    ("orjson", "toolchain-too-old", "target", "nightly"),
+    ("stdnew", "toolchain-too-old", "target", "compiler"),
     # What the project brings along
     ("mysql-python", "python2-syntax", "release", "ConfigParser"),
     ("py2module", "python2-syntax", "release", "ConfigParser"),
@@ -62,6 +68,22 @@ CASES = [
     ("pyheader", "removed-api", "target", "longintrepr.h"),
     ("compileerr", "removed-api", "target", "recursion_depth"),
     ("cmakeold", "removed-api", "target", "CMake"),
+    ("demjson", "removed-api", "target", "use_2to3"),
+    ("markupsafe", "removed-api", "target", "Feature"),
+    ("thinc", "removed-api", "target", "msvccompiler"),
+    ("lap", "removed-api", "target", "pkg_resources"),
+    ("flat", "removed-api", "target", "flat-layout"),
+    ("cchardet", "removed-api", "target", "longintrepr.h"),
+    ("typed-ast", "removed-api", "target", "code.h"),
+    ("pyyaml", "cython-too-new", "target", "cython_sources"),
+    ("hdbscan", "cython-too-new", "target", "dist_metrics.pxd"),
+    ("pymssql", "cython-too-new", "target", "long"),
+    ("numpyc", "numpy-abi", "target", "names"),
+    ("pykdtree", "numpy-abi", "target", "subarray"),
+    ("llvmlite", "python-too-new", "target", "3.11"),
+    ("pycocotools", "undeclared-build-requirement", "release", "Cython"),
+    ("lap-numpy", "undeclared-build-requirement", "release", "numpy"),
+    ("setuprequires", "undeclared-build-requirement", "release", "numpy"),
     ("numpyimport", "undeclared-build-requirement", "release", "numpy"),
     ("cython-undeclared", "undeclared-build-requirement", "release", "Cython"),
     ("backendmissing", "undeclared-build-requirement", "target", "poetry.core.masonry.api"),
@@ -82,6 +104,7 @@ CASES = [
     ("cmakefatal", "configure-error", "target", "CMake"),
     ("mesonerror", "configure-error", "target", "big-endian"),
     ("cxx", "compile-error", "target", "‘byte’"),
+    ("pyicu", "compile-error", "target", "getFirstDecimal"),
     ("cargo", "compile-error", "target", "cargo_demo"),
     ("undefsym", "link-error", "target", "PyModule_Create2"),
     ("assertfail", "build-script-error", "target", "the moon is not full"),
@@ -91,6 +114,21 @@ CASES = [
     ("conflict", "build-requirements", "target", "contradict"),
     ("netbuild", "download-in-build", "target", "download"),
     ("gitclone", "download-in-build", "target", "download"),
+    # What pip says of real sdists that it cannot build
+    ("corpus-adafruit-dht", "wrong-platform", "target", "Raspberry Pi"),
+    ("corpus-chromedriver", "download-in-build", "target", "download"),
+    ("corpus-dockerfile", "missing-tool", "target", "go"),
+    ("corpus-functools32", "python2-syntax", "release", "Python 2 only"),
+    ("corpus-glmnet", "undeclared-build-requirement", "release", "numpy"),
+    ("corpus-numexpr", "removed-api", "target", "numpy.distutils"),
+    ("corpus-picamera", "wrong-platform", "target", "Raspberry Pi"),
+    ("corpus-pyqt5", "missing-tool", "target", "qmake"),
+    ("corpus-pysha3", "removed-api", "target", "pystrhex.h"),
+    ("corpus-rpi-gpio", "link-error", "target", "rpiinfo"),
+    ("corpus-testpath", "removed-api", "target", "tool.flit.metadata"),
+    ("corpus-textract", "sdist-broken", "release", "install_requires"),
+    ("corpus-tweepy", "undeclared-build-requirement", "release", "pip"),
+    ("corpus-unittest2", "sdist-broken", "release", "late_version"),
     # What came from upstream, and the builder
     ("fetch-hash", "hash-mismatch", "release", "SHA-256"),
     ("fetch-404", "sdist-missing", None, "404"),
@@ -136,29 +174,41 @@ def test_every_recorded_log_is_a_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "package"),
+    ("log", "lacks", "subject"),
     [
-        ("pycups", "libcups2-dev"),
-        ("python-ldap", "libldap2-dev"),
-        ("python-prctl", "libcap-dev"),
-        ("psycopg2", "libpq-dev"),
-        ("mysqlclient", "default-libmysqlclient-dev"),
-        ("mysqlconf", "libgphoto2-dev"),
-        ("dbus-python", "libdbus-1-dev"),
-        ("pkgconf", "libgpiod-dev"),
-        ("cmakelists", "libopenblas-dev"),
-        ("library", "libpigpio-dev"),
-        ("mesonnocc", "gcc"),
-        ("nocmake", "gcc"),
-        ("swig", "swig"),
-        ("setuptoolsrust", "rustc cargo"),
+        ("pycups", "header", "cups/http.h"),
+        ("pyaudio", "header", "portaudio.h"),
+        ("library", "library", "pigpio"),
+        ("cmakelists", "library", "BLAS"),
+        ("nogcc", "tool", "gcc"),
+        ("nocmake", "tool", "cc"),
+        ("norust", "tool", "rustc"),
+        ("psycopg2", "tool", "pg_config"),
+        ("mysqlconf", "tool", "gphoto2-config"),
+        ("meson", "pkg-config", "libgpiod"),
+        ("dbus-python", "pkg-config", "dbus-1"),
+        ("pycocotools", "module", "Cython"),
+        ("setuprequires", "module", "numpy"),
+        ("demjson", None, "use_2to3"),
+        ("cmakenew", None, "cmake"),
+        ("gotooold", None, "go"),
+        ("silentfail", None, None),
     ],
 )
-def test_the_remedy_names_the_package_that_would_help(log: str, package: str) -> None:
-    assert classified(log).remedy == f"Install {package} on the builder (apt-get install {package})."
+def test_what_is_missing_is_said_as_data_for_who_looks_for_its_package(
+    log: str, lacks: str | None, subject: str | None
+) -> None:
+    found = classified(log)
+    assert (found.lacks, found.subject) == (lacks, subject)
 
 
-def test_for_a_header_that_no_list_has_the_remedy_says_how_to_find_its_package() -> None:
+def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> None:
+    # As PyO3's build script prints it; building it takes crates, which no test downloads.
+    log = "the configured Python interpreter version (3.14) is newer than PyO3's maximum supported version (3.13)"
+    assert classify(BUILD_FAILED, log, "demo").class_name == "python-too-new"
+
+
+def test_until_the_contents_index_was_asked_the_remedy_says_how_to_find_the_package() -> None:
     assert "apt-file search wiringPi.h" in classified("header").remedy
 
 
@@ -281,8 +331,35 @@ def test_every_class_says_what_it_means_and_what_would_help() -> None:
         assert entry.remedy.endswith(".")
 
 
+def test_the_operators_page_lists_every_class_with_what_it_settles_and_depends_on() -> None:
+    said = {
+        row[0]: (row[1], row[2])
+        for row in re.findall(
+            r"^\| `([a-z0-9-]+)` \| [^|]+ \| (target|release|nothing: tried again) \| ([^|]*?) ?\| [^|]+ \|$",
+            (LOGS.parents[2] / "docs/operating.md").read_text(),
+            re.MULTILINE,
+        )
+    }
+    words = {"toolchain": "compilers", "packages": "packages"}
+    assert said == {
+        entry.name: (
+            entry.blocks or "nothing: tried again",
+            ", ".join(words[each] for each in sorted(entry.lifted_by)),
+        )
+        for entry in FAILURE_CLASSES.values()
+    }
+
+
+def test_every_class_says_whether_and_when_it_is_tried_again() -> None:
+    assert "growing waits" in FAILURE_CLASSES["network"].again
+    assert "the builder's packages" in FAILURE_CLASSES["missing-header"].again
+    assert "compilers or packages" in FAILURE_CLASSES["link-error"].again
+    assert FAILURE_CLASSES["python2-syntax"].again.startswith("Tried again when the project's recipe")
+
+
 def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
     assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
-    # The builder's own word for a restart, the queue's for builders that went down, and the verification's two.
-    shown = {case[1] for case in CASES} | {"interrupted", "host-lost", "metadata-mismatch", "refused"}
+    # The builder's own word for a restart, the queue's for builders that went down, and the verification's three.
+    shown = {case[1] for case in CASES}
+    shown |= {"interrupted", "host-lost", "metadata-mismatch", "refused", "import-failed"}
     assert shown == FAILURE_CLASSES.keys()

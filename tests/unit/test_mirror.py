@@ -203,6 +203,25 @@ def test_check_mode_says_what_would_be_sent_and_sends_nothing(state: ControllerS
     assert mirror(state, node) == would
 
 
+def test_signatures_come_before_pages_change_with_the_key_and_go_with_it(
+    state: ControllerState, node: Folder, tmp_path: Path
+) -> None:
+    for name in ("mine", "other"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
+    state.wheel("demo", "1.0")
+    signers, signature = "provenance/allowed_signers", "provenance/demo/demo-1.0-py3-none-any.whl.json.sig"
+    state.publish(signing_key=tmp_path / "mine")
+    sent = mirror(state, node).sent
+    assert max(sent.index(signers), sent.index(signature)) < sent.index("project/demo/index.html")
+    state.publish(signing_key=tmp_path / "other")
+    done = mirror(state, node)
+    assert (done.compared, set(done.sent) >= {signers, signature}) == ("changes", True)
+    assert served(node.path) == served(state.site)
+    state.publish()
+    assert {signers, signature} <= set(mirror(state, node).removed)
+    assert served(node.path) == served(state.site)
+
+
 # ---------------------------------------------------------------------------------------- when everything is compared
 
 

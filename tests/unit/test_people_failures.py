@@ -76,7 +76,23 @@ def test_where_nothing_failed_the_page_says_so_and_no_class_has_one(state: Contr
     assert list(pages) == ["failures/index.html", "failures/failures.json"]
     assert "No build has failed" in pages["failures/index.html"]
     assert "Nobody has asked for anything that is not here" in pages["failures/index.html"]
-    assert json.loads(pages["failures/failures.json"]) == {"classes": [], "wanted": []}
+    assert json.loads(pages["failures/failures.json"]) == {"classes": [], "proposals": [], "remedies": [], "wanted": []}
+
+
+def test_what_the_fleet_tried_by_itself_stands_with_how_often_it_helped(
+    state: ControllerState, render: Renderer
+) -> None:
+    for name, tried, helped in (("setuptools<58", 5, 4), ("requirement <b>numpy", 9, 7)):
+        state.execute("INSERT INTO remedy_use (name, tried, helped) VALUES (?, ?, ?)", name, tried, helped)
+    pages = made(state, render)
+    assert [each["name"] for each in json.loads(pages["failures/failures.json"])["remedies"]] == [
+        "requirement <b>numpy",
+        "setuptools<58",
+    ]
+    page = pages["failures/index.html"]
+    assert "use_2to3 left setuptools in 58." in page
+    assert "7 times" in page
+    assert "<b>numpy" not in page
 
 
 def test_classes_that_block_more_projects_come_first_and_of_equals_those_asked_for_more(

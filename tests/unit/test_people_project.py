@@ -185,6 +185,20 @@ def test_a_failure_shows_its_class_the_lines_that_show_it_and_what_would_help(st
     assert json_of(state)["releases"]["1.0"]["targets"][TARGET]["remedy"] == "Install libpng-dev."
 
 
+def test_an_attempt_says_what_it_differed_in_and_what_was_tried_after_it(state: ControllerState) -> None:
+    entry = {"name": "setuptools<58", "why": "use_2to3 left setuptools.", "change": {"constraints": ["setuptools<58"]}}
+    dated = {"name": "date-matched", "why": "As of then.", "change": {"date_matched": True}}
+    fail(state, remedies=json.dumps([entry]), try_with=json.dumps([entry, dated]), blocks="target")
+    state.execute("UPDATE wanted SET need = 'now'")
+    state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
+    state.execute("INSERT INTO offer VALUES ('pi1', ?, '', '')", state.target())
+    (attempt,) = json_of(state)["attempts"]
+    assert attempt["tried_with"] == [{**entry, "change": "setuptools<58"}]
+    assert attempt["next_try"] == "It was tried again with date-matched."
+    assert "<b>Tried with setuptools&lt;58:</b> use_2to3 left setuptools." in html_of(state)
+    assert "In the queue again, with date-matched: " in json_of(state)["releases"]["1.0"]["targets"][TARGET]["reason"]
+
+
 def test_a_build_whose_host_was_lost_is_told_as_such(state: ControllerState) -> None:
     state.want("spam", "1.0")
     attempt = state.attempt("spam", "1.0", state="open")
@@ -366,3 +380,23 @@ def test_the_page_has_the_markdown_of_its_badge(state: ControllerState) -> None:
     build(state)
     here = "https://wheels.example/project/spam"
     assert f"[![wheelfleet]({here}/badge.svg)]({here}/index.html)" in html_of(state)
+
+
+def test_a_wheel_s_libraries_and_import_are_told_to_people_and_programs(state: ControllerState) -> None:
+    state.wheel("spam", "1.0", "cp311-cp311-linux_aarch64", serves=[TARGET])
+    repair = {"tool": "auditwheel 6", "outcome": "repaired", "platform": None, "vendored": ["libz.so.1"]}
+    state.execute("UPDATE project SET pages_stale = 0")
+    state.execute(
+        "UPDATE wheel SET repaired = ?, apt = ?, imports = 'failed', import_facts = ?",
+        json.dumps({**repair, "message": HOSTILE}), '["libssl3"]', json.dumps({"modules": [], "message": HOSTILE}),
+    )  # fmt: skip
+    assert state.one("SELECT pages_stale FROM project") == 1, "the page is due"
+    html = html_of(state)
+    assert "carries libz.so.1" in html
+    assert "apt install libssl3" in html
+    assert "<script>alert" not in html
+    assert "\x1b" not in html
+    (file,) = json_of(state)["releases"]["1.0"]["files"]
+    assert (file["repair"]["vendored"], file["apt"], file["check"]["verdict"]) == (["libz.so.1"], ["libssl3"], "failed")
+    state.execute("UPDATE wheel SET imports = 'imported', import_facts = ?", '{"modules": ["spam"], "message": null}')
+    assert "was imported where only its dependencies were installed" in html_of(state)

@@ -76,6 +76,9 @@ def test_the_document_says_what_was_built_from_what_where_how_and_how_long(state
         "builder": {"host": "pi1", **FACTS},
         "interpreter": "CPython 3.11.2",
         "build_requires": [{"name": "setuptools", "version": "80.9.0"}],
+        "repair": None,
+        "apt": [],
+        "check": None,
         "attempt": attempt,
         "log": f"../../logs/spam/{attempt}.log.gz",
         "began": "2023-11-14T22:13:25.000000Z",
@@ -83,6 +86,7 @@ def test_the_document_says_what_was_built_from_what_where_how_and_how_long(state
         "seconds": 61.5,
         "cpu_seconds": 59.0,
         "peak_memory": 123_456_789,
+        "witness": None,
     }
 
 
@@ -161,3 +165,22 @@ def test_the_facts_of_a_host_stay_the_same_while_it_does() -> None:
     facts = probe.host_facts()
     assert facts == probe.host_facts()
     assert facts["toolchain"].keys() <= set(probe.TOOLCHAIN)
+
+
+def test_it_says_what_the_wheel_carries_and_needs_and_that_it_was_imported(state: ControllerState) -> None:
+    build(state)
+    repair = {
+        "tool": "auditwheel 6.8.2",
+        "outcome": "repaired",
+        "platform": "manylinux_2_36_aarch64",
+        "vendored": ["libjpeg.so.62.3.0"],
+        "message": None,
+    }
+    state.execute(
+        "UPDATE wheel SET repaired = ?, apt = ?, imports = 'imported', import_facts = ?",
+        json.dumps(repair), '["libssl3"]', '{"modules": ["spam"], "message": null}',
+    )  # fmt: skip
+    document = read(state)
+    assert document["repair"] == repair
+    assert document["apt"] == ["libssl3"]
+    assert document["check"] == {"verdict": "imported", "modules": ["spam"], "message": None}

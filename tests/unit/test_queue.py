@@ -10,7 +10,7 @@ import pytest
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.plan.queue import done_by, forgive, progress, settle
 
-from tests.support.fleet_catalog import TRIES, Fleet, names
+from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
 
 
 @pytest.fixture
@@ -63,10 +63,11 @@ def test_a_failure_that_tells_of_the_target_lets_the_others_be_tried(fleet: Flee
 def test_bad_luck_is_tried_again_by_the_next_run_and_not_for_ever(fleet: Fleet):
     fleet.builder("pi1", 11)
     release = fleet.release("demo", 11)
-    for run in ("run1", "run2", "run3"):
-        batch = fleet.claim(run=run)
-        fleet.finish(batch.assignments[0].attempt)
-        assert fleet.claim(run=run) is None, "not again in the same run"
+    for day, run in enumerate(("run1", "run2", "run3")):
+        now = NOW + day * 86400
+        batch = fleet.claim(run=run, now=now)
+        fleet.finish(batch.assignments[0].attempt, now=now)
+        assert fleet.claim(run=run, now=now) is None, "not again in the same run"
     assert fleet.needs(release) == {11: "none"}
     assert fleet.claim(run="run4") is None
 

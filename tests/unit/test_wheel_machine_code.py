@@ -12,6 +12,7 @@ import pytest
 from packaging.tags import parse_tag
 from wheelfleet.admit.native import native_code
 
+from tests.support.arm_elf import arm_elf
 from tests.support.raw_wheels import NATIVE, check, contents, entries_of, refusal
 from tests.support.raw_zips import raw_zip
 from tests.support.wheels import wheel_file
@@ -56,7 +57,7 @@ def test_what_a_real_compiler_made_is_recognised(tmp_path: Path) -> None:
         ("musllinux_1_2_aarch64", elf(EM_AARCH64)),
         ("manylinux2014_i686", elf(EM_386, bits=32)),
         ("linux_armv7l", elf(EM_ARM, bits=32)),
-        ("linux_armv6l", elf(EM_ARM, bits=32)),
+        ("linux_armv6l", arm_elf(cpu=6, fp=2)),
         ("linux_ppc64le", elf(EM_PPC64)),
         ("linux_newmachine", elf(9999)),
     ],

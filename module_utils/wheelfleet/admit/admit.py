@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..build.protocol import sync
@@ -21,6 +22,7 @@ from .archive import Refused
 from .classify import Failure, classify, failure
 from .result import BadResult, Result, log_tail, read_result
 from .wheel_check import CheckedWheel, check_wheel
+from .withhold import WITHHELD, withheld
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,21 @@ class Places:
 
 
 def admit(
-    catalog: Catalog, places: Places, staging: Path, attempt_id: str, *, host: str, now: float, tries: int
+    catalog: Catalog,
+    places: Places,
+    staging: Path,
+    attempt_id: str,
+    *,
+    host: str,
+    now: float,
+    tries: int,
+    exclude: Collection[str] = (),
 ) -> Admitted:
     """Judge the result fetched into `staging` as the answer of `host` to an attempt, and take it in.
 
     A result for an attempt that is not this host's or is already done is dropped; one whose lease was lost is
-    taken if its release still needs a build. Raises OSError when the controller's own disk fails.
+    taken if its release still needs a build. `exclude` are the libraries that wheels leave to the system
+    (`builder_repair_exclude`). Raises OSError when the controller's own disk fails.
     """
     attempt = _attempt(catalog.db, attempt_id)
     if attempt is None or attempt["host"] != host:
@@ -66,7 +77,9 @@ def admit(
     try:
         result = read_result(staging, attempt_id)
         if result.outcome == "built":
-            wheel = _checked_wheel(catalog.db, result, staging, attempt)
+            wheel = _checked_wheel(catalog.db, result, staging, attempt, exclude)
+            why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name))
+            wheel = None if why else wheel
         else:
             why = classify(result.document, log_tail(places.logs, log_name), attempt["name"])
     except BadResult as error:
@@ -80,7 +93,7 @@ def admit(
         if db.execute("SELECT state FROM attempt WHERE id = ?", (attempt_id,)).fetchone()["state"] == "done":
             return Admitted(attempt_id, "dropped", sentence="its work was done meanwhile")
         if wheel is not None:
-            _record_wheel(db, attempt, wheel, now)
+            _record_wheel(db, attempt, wheel, result, now)
         outcome = record_outcome(db, attempt_id, _outcome(result, wheel, why, log_name), now=now, tries=tries)
     return Admitted(
         attempt_id,
@@ -96,9 +109,8 @@ def admit(
 
 
 def _outcome(result: Result | None, wheel: CheckedWheel | None, why: Failure | None, log_name: str | None) -> Outcome:
-    outcome = Outcome(
-        "built" if wheel else "failed" if result and result.outcome == "failed" else "refused", log=log_name
-    )
+    withheld_or_failed = result and (result.outcome == "failed" or (why and why.class_name == WITHHELD))
+    outcome = Outcome("built" if wheel else "failed" if withheld_or_failed else "refused", log=log_name)
     if why:
         outcome = replace(
             outcome,
@@ -107,6 +119,8 @@ def _outcome(result: Result | None, wheel: CheckedWheel | None, why: Failure | N
             sentence=why.sentence,
             evidence="\n".join(why.evidence) or None,
             remedy=why.remedy,
+            subject=why.subject,
+            lacks=why.lacks,
         )
         if why.class_name == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
             # Not what it may use, but what its builder had left.
@@ -143,7 +157,9 @@ def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row | None:
     return row
 
 
-def _checked_wheel(db: sqlite3.Connection, result: Result, staging: Path, attempt: sqlite3.Row) -> CheckedWheel:
+def _checked_wheel(
+    db: sqlite3.Connection, result: Result, staging: Path, attempt: sqlite3.Row, exclude: Collection[str]
+) -> CheckedWheel:
     if len(result.wheels) != 1:
         raise Refused(f"The build should have made one wheel and made {len(result.wheels)}.", "no-wheel")
     wheel = check_wheel(
@@ -151,6 +167,7 @@ def _checked_wheel(db: sqlite3.Connection, result: Result, staging: Path, attemp
         name=attempt["name"],
         version=attempt["version"],
         target_tags=json.loads(attempt["target_tags"]),
+        exclude=exclude,
     )
     upstream = db.execute(
         """
@@ -185,14 +202,19 @@ def _move(source: Path, destination: Path) -> None:
     sync(destination.parent)
 
 
-def _record_wheel(db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWheel, now: float) -> None:
+def _record_wheel(
+    db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWheel, result: Result | None, now: float
+) -> None:
+    repaired, imported = (result.repaired, result.imported) if result else (None, None)
     db.execute(
         """
         INSERT INTO wheel
-            (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, tags, added_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, tags, added_at,
+             repaired, apt, imports, import_facts)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
-            attempt_id = excluded.attempt_id WHERE removed_at IS NOT NULL
+            attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt = excluded.apt,
+            imports = excluded.imports, import_facts = excluded.import_facts WHERE removed_at IS NOT NULL
         """,
         (
             attempt["release_id"],
@@ -204,6 +226,10 @@ def _record_wheel(db: sqlite3.Connection, attempt: sqlite3.Row, wheel: CheckedWh
             wheel.requires_python,
             json.dumps(list(wheel.tags)),
             now,
+            json.dumps(asdict(repaired)) if repaired else None,
+            json.dumps(result.apt if result else []),
+            imported.verdict if imported else None,
+            json.dumps({"modules": imported.modules, "message": imported.message}) if imported else None,
         ),
     )
     serve_targets(db, attempt["project_id"], offered_targets(db))

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from .failure_classes import FAILURE_CLASSES, Blocks
 from .plain import plain, without_escapes
-from .rules import RULES, Rule
+from .rules import RULES, Lacks, Rule
 
 #: How much of a log's end is looked at, in characters; and how much of a line.
 LOG_END = 64 << 10
@@ -53,6 +53,11 @@ _FRAME = re.compile(
     r"^[\s|│^~]*$|^[\s|│]*(?:\[end of output\]|note: This (?:error|is an issue)|hint: See above|::wheelfleet )"
 )
 _LINES_BEFORE, _LINES_AFTER = 2, 1
+
+#: The program behind what logs say of a compiler.
+_PROGRAMS = {"C": "cc", "CXX": "c++", "Fortran": "gfortran", "rust": "rustc"}
+#: Libraries of old are asked for by a program of their own: pg_config.
+_CONFIG_PROGRAM = re.compile(r"[-_]config$")
 _LAST_LINES = 5
 
 
@@ -66,6 +71,9 @@ class Failure:
     evidence: list[str]
     remedy: str
     blocks: Blocks | None
+    #: What is missing, too new or too old, as the log calls it, and which kind of thing is missing (rules/rule.py).
+    subject: str | None = None
+    lacks: Lacks | None = None
 
 
 def failure(class_name: str, sentence: str, evidence: Iterable[str] = ()) -> Failure:
@@ -123,10 +131,11 @@ def _find(rule: Rule, lines: Sequence[str], name: str) -> tuple[int, str] | None
 
 def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: bool) -> Failure:
     base = failure(rule.failure, rule.sentence.format(found=found), evidence)
-    package = rule.package(found) if rule.package else None
-    if package:
-        base = replace(base, remedy=f"Install {package} on the builder (apt-get install {package}).")
-    elif rule.remedy:
+    if about := rule.about or found:
+        base = replace(base, subject=_PROGRAMS.get(about, about) if rule.lacks == "tool" else about)
+    if rule.lacks is not None:
+        base = replace(base, lacks="tool" if _CONFIG_PROGRAM.search(found) else rule.lacks)
+    if rule.remedy:
         base = replace(base, remedy=rule.remedy.format(found=found))
     if rule.settles != "as the class says":
         base = replace(base, blocks="target" if rule.settles == "target" else None)

@@ -16,7 +16,23 @@ class FailureClass:
     blocks: Blocks | None
     #: What the operator can do; it stands for itself, without the sentence of the failure.
     remedy: str
+    #: What of a builder it depends on: where that changes, its failures go back to the queue (plan/requeue.py).
+    lifted_by: frozenset[str] = frozenset()
 
+    @property
+    def again(self) -> str:
+        """Whether, and when, such a failure is tried again by itself."""
+        if self.blocks is None:
+            return "Tried again by itself, elsewhere where it can be, with growing waits, until the tries are spent."
+        on = " and ".join(name for name in ("toolchain", "packages") if name in self.lifted_by)
+        changes = {"": "", "toolchain": "the builder's compilers, ", "packages": "the builder's packages, "}
+        what = changes.get(on, "the builder's compilers or packages, ")
+        return f"Tried again when {what}the project's recipe or the fleet's remedies change, or somebody asks for it."
+
+
+#: What of a builder a failure may depend on.
+_PACKAGES, _TOOLS = frozenset({"packages"}), frozenset({"toolchain"})
+_BOTH = _PACKAGES | _TOOLS
 
 _ALL = (
     # What the builder lacks
@@ -25,18 +41,28 @@ _ALL = (
         "The development files of a system library are missing on the builder.",
         "target",
         "Install the -dev package of that library on the builder.",
+        _PACKAGES,
     ),
     FailureClass(
         "missing-library",
         "The linker does not find a system library on the builder.",
         "target",
         "Install the -dev package of that library on the builder.",
+        _PACKAGES,
     ),
     FailureClass(
         "missing-tool",
         "The build calls a program that the builder does not have.",
         "target",
         "Install the program on the builder.",
+        _BOTH,
+    ),
+    FailureClass(
+        "toolchain-too-old",
+        "The build needs a newer compiler, Rust, Go or CMake than the builder has.",
+        "target",
+        "Install a newer one on the builder, or have an older release built.",
+        _BOTH,
     ),
     # What the project brings along
     FailureClass(
@@ -50,6 +76,24 @@ _ALL = (
         "The project uses something that Python, setuptools or CMake no longer have.",
         "target",
         "Use a later release, or a target with an older Python; else report it to the project.",
+    ),
+    FailureClass(
+        "cython-too-new",
+        "The source is for an older Cython than the one its build gets.",
+        "target",
+        "Give the project an older Cython by a recipe (constraints), or use a later release.",
+    ),
+    FailureClass(
+        "numpy-abi",
+        "The project is for an older numpy than the one its build gets.",
+        "target",
+        "Give the project an older numpy by a recipe (constraints), or use a later release.",
+    ),
+    FailureClass(
+        "python-too-new",
+        "Something in the build does not know this Python yet.",
+        "target",
+        "Use a later release, or a target with an older Python.",
     ),
     FailureClass(
         "undeclared-build-requirement",
@@ -74,18 +118,21 @@ _ALL = (
         "The project's configure step (CMake, Meson, autoconf) does not accept the builder.",
         "target",
         "Read the lines of the log; install what they ask for on the builder.",
+        _BOTH,
     ),
     FailureClass(
         "compile-error",
         "The compiler rejects the source code.",
         "target",
         "Use a later release, or a target with an older Python; else report it to the project.",
+        _TOOLS,
     ),
     FailureClass(
         "link-error",
         "The compiled parts cannot be linked.",
         "target",
         "Report it to the project; on the builder, the library may be too old or too new.",
+        _BOTH,
     ),
     FailureClass(
         "build-script-error",
@@ -104,6 +151,7 @@ _ALL = (
         "The build itself wanted to download something and could not.",
         "target",
         "Install on the builder what the build would download; builds get nothing but the index.",
+        _PACKAGES,
     ),
     # What came from upstream
     FailureClass(
@@ -197,6 +245,14 @@ _ALL = (
         "The wheel calls itself by another name or version than the release it was built from.",
         "release",
         "Report it to the project: sdist and build have to agree on name and version.",
+    ),
+    FailureClass(
+        "import-failed",
+        "The wheel was built, but cannot be imported: a module, a shared library or a symbol is missing.",
+        "target",
+        "Install what is missing on the builder or report it to the project; controller_failed_imports: flag publishes "
+        "such wheels.",
+        _PACKAGES,
     ),
     FailureClass(
         "refused",

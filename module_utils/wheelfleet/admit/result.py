@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections import deque
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from ..printable import printable
 from .classify import LOG_END
+from .plain import plain
 
 #: A result document is a few kilobytes; more is an attack or a mistake.
 LARGEST_RESULT_BYTES = 1_000_000
@@ -22,6 +24,35 @@ LARGEST_LOG_BYTES = 1 << 30
 
 class BadResult(Exception):
     """The builder's answer is not what was agreed; the message says what is wrong with it."""
+
+
+_PLATFORM = re.compile(r"[a-z0-9_]{1,64}")
+_LIBRARY = re.compile(r"[A-Za-z0-9_.+-]{1,128}")
+#: A Debian package's name (Debian Policy 5.6.7).
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
+_MODULE = re.compile(r"\w{1,100}(?:\.\w{1,100}){0,20}")
+_MOST_WORDS = 200
+_LONGEST_SENTENCE = 500
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What the builder says of the wheel's libraries (build/protocol.py)."""
+
+    tool: str
+    outcome: str
+    platform: str | None
+    vendored: list[str]
+    message: str | None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What the builder says of importing the wheel: `verdict` is imported, failed or unchecked."""
+
+    verdict: str
+    modules: list[str]
+    message: str | None
 
 
 @dataclass(frozen=True)
@@ -36,6 +67,10 @@ class Result:
     summary: str | None
     build_requires: list[dict[str, str]]
     wheels: tuple[str, ...]
+    repaired: Repaired | None
+    #: Packages of the builder's distribution that the wheel needs where it runs.
+    apt: list[str]
+    imported: Imported | None
     document: Mapping[str, Any]
 
 
@@ -67,6 +102,9 @@ def read_result(staging: Path, attempt_id: str) -> Result:
         summary=_summary(document.get("summary")),
         build_requires=_build_requires(document.get("build_requires")),
         wheels=filenames,
+        repaired=_repaired(document.get("repair")),
+        apt=sorted(set(_words(document.get("apt"), _PACKAGE))),
+        imported=_imported(document.get("check")),
         document=document,
     )
 
@@ -92,6 +130,35 @@ def _number(document: Mapping[str, Any], key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e15:
         raise BadResult(f"The builder's result.json has no sensible {key}.")
     return float(value)
+
+
+def _repaired(value: Any) -> Repaired | None:
+    if not isinstance(value, dict) or value.get("outcome") not in ("repaired", "unneeded", "impossible"):
+        return None
+    platform = value.get("platform")
+    return Repaired(
+        tool=printable(str(value.get("tool")))[:100],
+        outcome=value["outcome"],
+        platform=platform if isinstance(platform, str) and _PLATFORM.fullmatch(platform) else None,
+        vendored=_words(value.get("vendored"), _LIBRARY),
+        message=_sentence(value.get("message")),
+    )
+
+
+def _imported(value: Any) -> Imported | None:
+    if not isinstance(value, dict) or value.get("verdict") not in ("imported", "failed", "unchecked"):
+        return None
+    return Imported(value["verdict"], _words(value.get("modules"), _MODULE), _sentence(value.get("message")))
+
+
+def _words(value: Any, form: re.Pattern[str]) -> list[str]:
+    """Those of a list that have the form, and not too many."""
+    words = value[:_MOST_WORDS] if isinstance(value, list) else []
+    return [word for word in words if isinstance(word, str) and form.fullmatch(word)]
+
+
+def _sentence(value: Any) -> str | None:
+    return plain(value, _LONGEST_SENTENCE) or None if isinstance(value, str) else None
 
 
 def _summary(value: Any) -> str | None:

@@ -13,6 +13,7 @@ import hashlib
 import io
 import math
 import re
+import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from email.message import Message
@@ -24,10 +25,12 @@ from packaging.tags import parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from ..build.elf import Elf, UnreadableElf, read_elf
 from ..names import NotAWheel, WheelName, read_wheel_name
 from .archive import Archive, Entry, Limits, Refused
 from .native import HEADER_SIZE, NativeCode, native_code
 from .plain import plain
+from .promises import check_promises, promises
 
 __all__ = ["CheckedWheel", "Limits", "Refused", "check_wheel"]
 
@@ -46,6 +49,8 @@ _SCHEMES = {"purelib", "platlib", "headers", "scripts", "data"}
 _LARGEST_METADATA = 4 << 20
 _LARGEST_WHEEL_FILE = 64 << 10
 _LARGEST_RECORD = 32 << 20
+#: Of machine code that is looked into, as much is held in memory and no more.
+_IN_MEMORY = 16 << 20
 #: Characters. Readers of the index get it as it is, so it must not be something that only this parser masters.
 _LONGEST_SPECIFIER = 500
 
@@ -76,12 +81,20 @@ class CheckedWheel:
 
 
 def check_wheel(
-    path: Path, *, name: str, version: Version | str, target_tags: Collection[str], limits: Limits | None = None
+    path: Path,
+    *,
+    name: str,
+    version: Version | str,
+    target_tags: Collection[str],
+    exclude: Collection[str] = (),
+    limits: Limits | None = None,
 ) -> CheckedWheel:
     """Check the wheel at `path`, whose file name counts, and say what it is.
 
     `name` and `version` are those of the release that was to be built, `target_tags` all the tags that the target can
-    install. The file is read twice (once for its hash) and unpacked once, never to disk. Raises Refused.
+    install, `exclude` patterns of libraries that manylinux wheels may leave to the system because the operator says so.
+    The file is read twice (once for its hash) and unpacked once, and its machine code again where its tags promise
+    something of that; never to disk, but for large machine code. Raises Refused.
     """
     read = _read_filename(path.name)
     wanted = canonicalize_name(name)
@@ -93,7 +106,7 @@ def check_wheel(
     if not set(tags).intersection(target_tags):
         raise Refused(f"{path.name} cannot be installed on the target it was built for: none of its tags fits.")
     with Archive(path, limits or Limits()) as archive:
-        return _check_contents(archive, read, tags)
+        return _check_contents(archive, read, tags, exclude)
 
 
 def _read_filename(filename: str) -> WheelName:
@@ -108,7 +121,7 @@ def _read_filename(filename: str) -> WheelName:
     return read
 
 
-def _check_contents(archive: Archive, read: WheelName, tags: list[str]) -> CheckedWheel:
+def _check_contents(archive: Archive, read: WheelName, tags: list[str], exclude: Collection[str]) -> CheckedWheel:
     files = {entry.name: entry for entry in archive.entries if not entry.is_directory}
     info = _find_dist_info(archive, read)
     _check_data_directories(archive, read)
@@ -121,6 +134,9 @@ def _check_contents(archive: Archive, read: WheelName, tags: list[str]) -> Check
     requires_python = _check_metadata(archive, metadata, read)
     native = _check_files(archive, files, info)
     _check_platforms(archive, read, native)
+    if native and any(promises(tag) for tag in read.tags):
+        code = {entry.path: _whole(archive, files[entry.path]) for entry in native}
+        check_promises(archive.name, read.tags, code, exclude)
     archive.file.seek(0)
     return CheckedWheel(
         filename=archive.name,
@@ -308,6 +324,17 @@ def _check_platforms(archive: Archive, read: WheelName, native: list[NativeCode]
                 raise Refused(
                     f"{archive.name} is for the platform {platform!r}, but its {code.path} is code for {code.machine}."
                 )
+
+
+def _whole(archive: Archive, entry: Entry) -> Elf:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+        for piece in archive.unpack(entry):
+            file.write(piece)
+        file.seek(0)
+        try:
+            return read_elf(file)
+        except UnreadableElf as error:
+            raise Refused(f"{archive.name} makes promises by its tags, but its {entry.name} {error}.") from error
 
 
 def _is_pure(read: WheelName) -> bool:

@@ -26,6 +26,9 @@ from .protocol import (
 
 LOG = "log.gz"
 
+#: What of the result is written down while a build goes on.
+PROGRESS = ("phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox")
+
 
 class CollectError(Exception):
     """What the build left is no wheel; the message says why."""
@@ -50,27 +53,34 @@ def new_result(attempt: str) -> Result:
         "message": None,
         "wheels": [],
         "log": {"filename": LOG, "size": 0},
+        "sandbox": None,
+        "repair": None,
+        "apt": [],
+        "check": None,
     }
 
 
-def take_report(workshop: Workshop, result: Result) -> None:
-    """Add what the front end wrote down, which ends where the build was killed."""
+def take_progress(workshop: Workshop, result: Result) -> None:
+    """Add what the runner had written down when it was killed."""
     try:
-        report = json.loads(workshop.frontend.read_bytes())
-        result["phase"] = report["phase"]
-        result["interpreter"] = report["interpreter"]
-        result["build_requires"] = report["build_requires"]
-        result["message"] = report["message"]
-        result["summary"] = report["summary"]
+        progress = json.loads(workshop.progress.read_bytes())
+        result.update({key: progress[key] for key in PROGRESS})  # type: ignore[typeddict-item]
     except (OSError, ValueError, KeyError, TypeError):
-        # The front end never began, or the build, which may write there, spoilt it.
+        # It had not begun.
         return
+    if result["phase"] == "requires" and building(workshop):
+        result["phase"] = "build"
+
+
+def building(workshop: Workshop) -> bool:
+    """Whether the hooks have come to the build itself: the build's word, and good enough for a phase's name."""
+    return os.path.lexists(workshop.control / "building")
 
 
 def make_room(workshop: Workshop) -> None:
     """Remove what is large and not needed any more: on a full disk there is no room for the result itself."""
-    for part in (workshop.source, workshop.tmp, workshop.home, workshop.wheels, workshop.sdist):
-        remove(part)
+    for part in ("source", "tmp", "home", "wheels", "sdist", "environment", "room", "control"):
+        remove(workshop.path / part)
 
 
 def clear_result(workshop: Workshop) -> None:

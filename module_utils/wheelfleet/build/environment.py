@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from .protocol import ATTEMPT_MARK, HOME_MARK, Assignment, Home, Workshop
+from .reproducible import overridden, reproducible
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Where a path of the workshop appears to the build.
+Place = Callable[[Path], str]
 
-#: How this machine reaches the network: the only thing that a build takes over from the worker.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#: How this machine reaches the network: all that an installation takes over from the worker, and a build not even that.
 _NETWORK = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
@@ -26,37 +30,45 @@ def worker_environment(present: Mapping[str, str] | None = None) -> dict[str, st
     return _taken(_WORKER, present)
 
 
-def build_environment(
-    home: Home, workshop: Workshop, assignment: Assignment, present: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def network(present: Mapping[str, str] | None = None) -> dict[str, str]:
+    """How this machine reaches the network."""
+    return _taken(_NETWORK, present)
+
+
+def build_environment(home: Home, workshop: Workshop, assignment: Assignment, place: Place = str) -> dict[str, str]:
     """The environment of one build; the assignment's own variables go before all others but the marks.
 
-    `SOURCE_DATE_EPOCH` is the sdist's upload time, so that a rebuild dates its files alike
-    (reproducible-builds.org); wheels are zip files, which cannot hold a time before 1980.
+    `place` says where a folder of the workshop appears to the build. Of the network a build learns nothing.
     """
-    caches = workshop.home / ".cache"
+    own, tmp = place(workshop.home), place(workshop.tmp)
     variables = {
-        "PATH": _PATH,
+        "PATH": PATH,
         "LANG": "C.UTF-8",
-        "HOME": str(workshop.home),
-        "TMPDIR": str(workshop.tmp),
-        "XDG_CACHE_HOME": str(caches),
-        "XDG_CONFIG_HOME": str(workshop.home / ".config"),
-        "XDG_DATA_HOME": str(workshop.home / ".local/share"),
-        "XDG_STATE_HOME": str(workshop.home / ".local/state"),
-        "XDG_RUNTIME_DIR": str(workshop.tmp),
+        "HOME": own,
+        "TMPDIR": tmp,
+        "XDG_CACHE_HOME": f"{own}/.cache",
+        "XDG_CONFIG_HOME": f"{own}/.config",
+        "XDG_DATA_HOME": f"{own}/.local/share",
+        "XDG_STATE_HOME": f"{own}/.local/state",
+        "XDG_RUNTIME_DIR": tmp,
         "PYTHONUNBUFFERED": "1",
-        "PYTHONHASHSEED": "0",
-        **_taken(_NETWORK, present),
         **_parallel(assignment["jobs"]),
-        **_pip(assignment),
+        **reproducible(place(workshop.path), assignment["sdist"]["upload_time"]),
     }
-    uploaded = _epoch(assignment["sdist"]["upload_time"])
-    if uploaded is not None and uploaded >= 315532800:
-        variables["SOURCE_DATE_EPOCH"] = str(uploaded)
-    variables.update(assignment["environment"])
+    variables = overridden(variables, assignment["environment"])
     variables.update({HOME_MARK: str(home.path), ATTEMPT_MARK: workshop.attempt})
     return variables
+
+
+def pip_environment(
+    home: Home,
+    workshop: Workshop,
+    assignment: Assignment,
+    place: Place = str,
+    present: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The environment of a pip that installs what the assignment's build requires, and of what it builds for that."""
+    return {**network(present), **_pip(assignment), **build_environment(home, workshop, assignment, place)}
 
 
 def _parallel(jobs: int) -> dict[str, str]:
@@ -75,7 +87,7 @@ def _pip(assignment: Assignment) -> dict[str, str]:
     The builder's own pip configuration plays no part: the assignment says it all.
     """
     options = dict(assignment["pip_options"])
-    extra = [*_listed(assignment["own_index_url"]), *_listed(options.pop("extra_index_url", None))]
+    extra = [*listed(assignment["own_index_url"]), *listed(options.pop("extra_index_url", None))]
     variables = {
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_INDEX_URL": assignment["index_url"],
@@ -87,28 +99,19 @@ def _pip(assignment: Assignment) -> dict[str, str]:
     }
     if extra:
         variables["PIP_EXTRA_INDEX_URL"] = " ".join(extra)
+    if assignment["adjust"]["uploaded_before"] is not None:
+        variables["PIP_UPLOADED_PRIOR_TO"] = assignment["adjust"]["uploaded_before"]
     for option, value in options.items():
-        variables[f"PIP_{option.upper().replace('-', '_')}"] = " ".join(_listed(value))
+        variables[f"PIP_{option.upper().replace('-', '_')}"] = " ".join(listed(value))
     return variables
 
 
-def _listed(value: object) -> list[str]:
+def listed(value: object) -> list[str]:
     if value is None:
         return []
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [str(item) for item in value]
     return [str(value)]
-
-
-def _epoch(upload_time: str | None) -> int | None:
-    if not upload_time:
-        return None
-    # Python 3.9 and 3.10 read neither "Z" nor fractions of any length.
-    when = upload_time.rstrip("Z").partition(".")[0].partition("+")[0]
-    try:
-        return int(datetime.fromisoformat(when).replace(tzinfo=timezone.utc).timestamp())
-    except ValueError:
-        return None
 
 
 def _taken(names: Iterable[str], present: Mapping[str, str] | None) -> dict[str, str]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 # Imported for what they need in turn: Ansible sends a module exactly the files that it and they import.
-from . import frontend, probe, runner, worker
+from . import check, door, gate, hooks, prepare, probe, repair, runner, sandbox, worker
 from .protocol import Home, write_atomically
 
-_PROGRAMS = (frontend, probe, runner, worker)
+_PROGRAMS = (check, door, gate, hooks, prepare, probe, repair, runner, sandbox, worker)
 
 
 class InstallError(Exception):
@@ -49,7 +49,7 @@ def make_folders(home: Path, check: bool = False) -> list[str]:
 
 
 def tool_environment(home: Path, interpreter: str, requirements: list[str], check: bool = False) -> dict[str, Any]:
-    """Make sure the interpreter has a tool environment with `requirements` (pip and build), made by its own venv.
+    """Make sure the interpreter has a tool environment with `requirements` (pip, uv and more), made by its own venv.
 
     Returns {"tools": its Python, "interpreter": the real path, "changed": bool, "target": what probe.py says of it}.
     In check mode a missing environment is described by the interpreter itself. Raises InstallError.

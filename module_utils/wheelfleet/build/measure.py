@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class DiskUse(NamedTuple):
+    """What lies under a folder: bytes on the disk, and how many files and folders."""
+
+    size: int
+    entries: int
+    #: Whether there is more below, under paths longer than any program can name.
+    too_deep: bool
+
+
+class UnnamedFiles(NamedTuple):
+    """Bytes in files without a name that processes hold open: on the disk, and in memory (memfd_create(2))."""
+
+    on_disk: int
+    in_memory: int
 
 
 def resident_memory(processes: Iterable[int]) -> int:
@@ -35,15 +54,18 @@ def proportional_memory(processes: Iterable[int]) -> int:
     return total
 
 
-def disk_use(folder: Path) -> int:
-    """Bytes on the disk under `folder`; a file with several names there counts once."""
+def disk_use(folder: Path) -> DiskUse:
+    """What lies under `folder`; a file with several names there counts once, each of the names as an entry."""
     total = 0
+    entries_seen = 0
+    too_deep = False
     seen: set[tuple[int, int]] = set()
     ahead = [str(folder)]
     while ahead:
         try:
             with os.scandir(ahead.pop()) as entries:
                 for entry in entries:
+                    entries_seen += 1
                     about = entry.stat(follow_symlinks=False)
                     if about.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
                         if (about.st_dev, about.st_ino) in seen:
@@ -52,10 +74,31 @@ def disk_use(folder: Path) -> int:
                     total += about.st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(entry.path)
+        except OSError as error:
+            # Else the build removes and locks folders while this looks.
+            too_deep |= error.errno == errno.ENAMETOOLONG
+    return DiskUse(total, entries_seen, too_deep)
+
+
+def unnamed_files(processes: Iterable[int], folder: Path) -> UnnamedFiles:
+    """What these processes keep where neither a walk through `folder` nor their own memory shows it."""
+    device = folder.stat().st_dev
+    found: dict[tuple[int, int], int] = {}
+    for process in processes:
+        descriptors = f"/proc/{process}/fd"
+        try:
+            names = os.listdir(descriptors)  # noqa: PTH208 - names only
         except OSError:
-            # The build removes and locks folders while this looks.
             continue
-    return total
+        for name in names:
+            try:
+                about = os.stat(f"{descriptors}/{name}")  # noqa: PTH116 - thousands of them
+            except OSError:
+                continue
+            if not about.st_nlink and stat.S_ISREG(about.st_mode):
+                found[about.st_dev, about.st_ino] = about.st_blocks * 512
+    on_disk = sum(size for (where, _), size in found.items() if where == device)
+    return UnnamedFiles(on_disk, sum(found.values()) - on_disk)
 
 
 def threads_of_user(user: int) -> int:

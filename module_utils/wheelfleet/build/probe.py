@@ -22,6 +22,8 @@ from typing import Any, TypedDict
 
 #: Compilers, linker and build tool that most sdists with native code need; each answers `--version`.
 TOOLCHAIN = ("gcc", "ld", "rustc", "cmake")
+#: Packages that bring builds nothing unless they are development files.
+_NO_USE_TO_BUILDS = re.compile(r"lib|python3?-|fonts-|linux-(?:image|headers)|firmware-|gir1\.2-|task-|locales")
 #: Letters of a fact that comes from outside, at most.
 LONGEST_FACT = 200
 
@@ -127,6 +129,27 @@ def host_facts() -> Facts:
     It runs the tools of `TOOLCHAIN` (they take as long as the slowest), so it is for once a run, not once a target.
     """
     return {**_host(), "board": _board(), "toolchain": _toolchain()}
+
+
+def host_packages(patience: float = 30) -> list[str] | None:
+    """The distribution's packages that builds may use, by name: development files and programs, no plain libraries.
+
+    None where there is no dpkg, or it does not answer within `patience` seconds.
+    """
+    try:
+        asked = subprocess.run(
+            ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\n"],
+            capture_output=True,
+            text=True,
+            timeout=patience,
+            check=True,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    states = (line.partition(" ") for line in asked.stdout.splitlines())
+    installed = {name for state, _, name in states if state == "installed"}
+    return sorted(name for name in installed if name.endswith("-dev") or not _NO_USE_TO_BUILDS.match(name))
 
 
 def _host() -> Host:

@@ -133,6 +133,11 @@ def _carries(process: int, mark: bytes) -> bool:
         return False
 
 
+def boot_id() -> str:
+    """What tells this boot of the machine from every other."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
 def _ancestors() -> set[int]:
     line = {os.getpid()}
     process = os.getppid()

@@ -55,6 +55,39 @@ class Limits(TypedDict):
     log: int
 
 
+class Patch(TypedDict):
+    #: For the log and for messages.
+    name: str
+    #: A unified diff whose paths have one folder in front (`-p1`).
+    text: str
+
+
+class Adjust(TypedDict):
+    """In what a build differs from what its sdist asks for; empty for most."""
+
+    #: Requirements (PEP 508) that everything in the build environment has to meet, without asking for it.
+    constraints: list[str]
+    #: Build requirements besides the declared ones.
+    requires: list[str]
+    #: ISO 8601 in UTC: build requirements are chosen among what had been uploaded by then.
+    uploaded_before: str | None
+    #: Applied in this order to the unpacked sdist.
+    patches: list[Patch]
+    #: For the build backend (PEP 517).
+    config_settings: dict[str, str]
+
+
+class Finish(TypedDict):
+    """What is done with the wheel that the build made."""
+
+    #: Take the libraries it needs into it, where the platform's policy allows that.
+    repair: bool
+    #: Names of libraries (`libssl.so.3`) that never go into a wheel.
+    exclude: list[str]
+    #: Install it into a clean environment and import its modules.
+    check: bool
+
+
 class Assignment(TypedDict):
     schema: int
     attempt: str
@@ -75,6 +108,10 @@ class Assignment(TypedDict):
     jobs: int
     #: Nothing else is built while it is.
     alone: bool
+    #: false only where the operator allowed by name to build without.
+    sandbox: bool
+    adjust: Adjust
+    finish: Finish
 
 
 class BuiltWheel(TypedDict):
@@ -93,6 +130,30 @@ class LogFile(TypedDict):
     size: int
 
 
+class Repair(TypedDict):
+    """What became of the wheel's libraries."""
+
+    #: "auditwheel 6.4.2"
+    tool: str
+    #: "repaired", "unneeded" (it needs nothing that has to be carried) or "impossible". `message` says why, or what
+    #: else was done.
+    outcome: str
+    #: The platform tag that states which libc it needs: "manylinux_2_36_x86_64".
+    platform: str | None
+    #: The libraries that were put into the wheel, by the names of their files: "libjpeg.so.62.3.0".
+    vendored: list[str]
+    message: str | None
+
+
+class Check(TypedDict):
+    """Whether the wheel can be imported where it was not built."""
+
+    #: "imported", "failed" or "unchecked"; the latter two with a `message`.
+    verdict: str
+    modules: list[str]
+    message: str | None
+
+
 class Result(TypedDict):
     schema: int
     attempt: str
@@ -100,7 +161,7 @@ class Result(TypedDict):
     outcome: str
     #: Which limit or kill ended the build, if one did: see `supervise.Ending` and "interrupted".
     stopped_by: str | None
-    #: How far it came: fetch, unpack, environment, requires, build, collect.
+    #: How far it came: fetch, unpack, environment, requires, build, repair, check, collect.
     phase: str
     #: The front end's exit code, negative for a signal; None when it never ran or was stopped by a limit.
     exit_code: int | None
@@ -115,11 +176,17 @@ class Result(TypedDict):
     message: str | None
     wheels: list[BuiltWheel]
     log: LogFile
+    #: What held the package's code: "bubblewrap", or None where nothing did.
+    sandbox: str | None
+    repair: Repair | None
+    #: Packages of the distribution whose libraries the wheel needs where it runs and does not carry.
+    apt: list[str]
+    check: Check | None
 
 
 def folders(home: Path) -> list[Path]:
     """A builder's folders, each after the one it lies in."""
-    return [home, *(home / name for name in ("inbox", "work", "outbox", "lib", "tools"))]
+    return [home, *(home / name for name in ("inbox", "work", "outbox", "lib", "tools", "envs", "cache"))]
 
 
 class Home:
@@ -130,6 +197,9 @@ class Home:
         self.inbox = self.path / "inbox"
         self.work = self.path / "work"
         self.outbox = self.path / "outbox"
+        #: Build environments that builds share and cannot write to, and what they were installed from.
+        self.envs = self.path / "envs"
+        self.cache = self.path / "cache"
         self.lock = self.path / "worker.lock"
         self.status = self.path / "status.json"
         self.log = self.path / "worker.log"
@@ -175,8 +245,16 @@ class Workshop:
         self.wheels = path / "wheels"
         self.home = path / "home"
         self.tmp = path / "tmp"
-        #: Written by the front end: how far it came and what it used.
-        self.frontend = path / "frontend.json"
+        #: What the steps of a build tell one another; what runs inside the sandbox writes there.
+        self.control = path / "control"
+        #: What uv is asked, outside the sandbox.
+        self.asked = path / "asked"
+        #: A build environment that is this build's alone.
+        self.environment = path / "environment"
+        #: The sandbox's own folders.
+        self.room = path / "room"
+        #: How far it came and what it used, for whoever finds it killed.
+        self.progress = path / "progress.json"
         self.result = path / "result"
         #: Here, the assignment says that the result is whole and only has to be delivered.
         self.finished = self.result / ".assignment.json"
@@ -214,6 +292,8 @@ def checked_assignment(data: Any, attempt: str | None = None) -> Assignment:
         (Assignment, data, "the assignment"),
         (Sdist, data.get("sdist"), "the assignment's sdist"),
         (Limits, data.get("limits"), "the assignment's limits"),
+        (Adjust, data.get("adjust"), "the assignment's adjust"),
+        (Finish, data.get("finish"), "the assignment's finish"),
     ):
         missing = sorted(form.__required_keys__ - set(part if isinstance(part, dict) else ()))
         if missing:

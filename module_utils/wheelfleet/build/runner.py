@@ -11,19 +11,18 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from types import FrameType
 from typing import BinaryIO
 
-from .deliver import CollectError, clear_result, collect_wheels, finish, make_room, new_result, take_report
-from .environment import build_environment
+from .attempt import Attempt, Failed
+from .deliver import CollectError, clear_result, collect_wheels, finish, make_room, new_result
 from .fetch import FetchError, fetch, without_password
+from .finishing import check_wheel, repair_wheel
+from .frontend import build_wheel, open_sdist
 from .processes import die_with_parent
-from .protocol import Assignment, Home, ProtocolError, Result, Workshop, read_assignment
-from .supervise import run
-
-#: Where the package `wheelfleet` lies, which the front end is run from.
-LIBRARY = Path(__file__).resolve().parents[2]
+from .protocol import Home, ProtocolError, Result, Workshop, read_assignment
+from .uv import uv_command
 
 
 class _Leave(BaseException):
@@ -50,10 +49,9 @@ def build(home: Home, workshop: Workshop) -> None:
     with workshop.log.open("wb", buffering=0) as log:
         try:
             _attempt(home, workshop, result, log)
-        except (FetchError, CollectError, ProtocolError) as error:
+        except (FetchError, CollectError, ProtocolError, Failed) as error:
             result["message"] = str(error)
         except OSError as error:
-            take_report(workshop, result)
             result["message"] = f"The builder could not do its part: {error}."
             if error.errno == errno.ENOSPC:
                 result["stopped_by"], result["message"] = "disk", "The builder's disk is full."
@@ -69,49 +67,41 @@ def build(home: Home, workshop: Workshop) -> None:
 
 def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> None:
     assignment = read_assignment(workshop.assignment, workshop.attempt)
-    began = time.monotonic()
-    _write_header(log, assignment)
+    attempt = Attempt(home, workshop, assignment, log, result)
+    _write_header(attempt)
     if not os.access(assignment["tools"], os.X_OK):
         raise ProtocolError(f"The tools {assignment['tools']} are not on this builder; provision it again.")
+    if not os.access(uv_command(assignment), os.X_OK):
+        raise ProtocolError(
+            f"The tools {assignment['tools']} have no uv; add it to builder_tool_requirements and provision it again."
+        )
+    attempt.check_sandbox()
     for folder in (workshop.sdist, workshop.source, workshop.wheels, workshop.home, workshop.tmp):
         folder.mkdir()
-    _write(log, "::wheelfleet phase fetch")
-    limits = assignment["limits"]
-    _, result["sdist_sha256"] = fetch(
+    attempt.enter("fetch")
+    archive, digest = fetch(
         assignment["sdist"],
         workshop.sdist,
-        largest=limits["disk"],
-        seconds=limits["seconds"],
+        largest=assignment["limits"]["disk"],
+        seconds=assignment["limits"]["seconds"],
         cert=assignment["pip_options"].get("cert"),
     )
-    result["phase"] = "unpack"
-    ending = run(
-        [assignment["tools"], "-m", "wheelfleet.build.frontend", str(workshop.path)],
-        environment=build_environment(home, workshop, assignment),
-        cwd=LIBRARY,
-        folder=workshop.path,
-        log=log,
-        limits={**limits, "seconds": max(1.0, limits["seconds"] - (time.monotonic() - began))},
-    )
-    take_report(workshop, result)
-    result["exit_code"] = ending.exit_code
-    result["stopped_by"] = ending.stopped_by
-    result["message"] = ending.message or result["message"]
-    result["cpu_seconds"] = round(ending.cpu_seconds, 3)
-    result["peak_memory"] = ending.peak_memory
-    if ending.exit_code == 0:
-        result["phase"] = "collect"
-        clear_result(workshop)
-        result["wheels"] = collect_wheels(workshop)
-        result["outcome"] = "built"
-    elif result["message"] is None:
-        result["message"] = f"The build's front end ended with exit code {ending.exit_code}; its log says more."
+    attempt.note(sdist_sha256=digest)
+    project = open_sdist(attempt, archive)
+    with ExitStack() as stack:
+        build_wheel(attempt, stack, project)
+    repair_wheel(attempt)
+    check_wheel(attempt)
+    attempt.note(phase="collect")
+    clear_result(workshop)
+    result["wheels"] = collect_wheels(workshop)
+    result["outcome"] = "built"
 
 
-def _write_header(log: BinaryIO, assignment: Assignment) -> None:
-    sdist, limits, host = assignment["sdist"], assignment["limits"], os.uname()
-    _write(
-        log,
+def _write_header(attempt: Attempt) -> None:
+    assignment, host = attempt.assignment, os.uname()
+    sdist, limits = assignment["sdist"], assignment["limits"]
+    attempt.say(
         "wheelfleet build log",
         f"attempt: {assignment['attempt']}",
         f"sdist: {sdist['filename']} (SHA-256 {sdist['sha256'] or 'not stated'})",

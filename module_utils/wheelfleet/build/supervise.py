@@ -6,6 +6,7 @@ command, however deep and however detached, is taken for the command's and kille
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import selectors
@@ -17,7 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .measure import disk_use, proportional_memory, resident_memory, threads_of_user
+from .cgroup import Group, bounded_processes
+from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
 from .processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
 from .protocol import Limits
 
@@ -33,6 +35,8 @@ _SHARE_NEAR_LIMIT = 0.2
 _THREADS_PER_PROCESS = 4
 #: When memory runs out, the kernel ends a build before anything else (0 to 1000).
 _OOM_SCORE = 900
+#: Files cost a file system more than their bytes. This is what mke2fs makes room for: one for each 16 KiB of the disk.
+_BYTES_FOR_A_FILE = 16 << 10
 
 
 class Ending(NamedTuple):
@@ -75,9 +79,10 @@ def run(
     adopt_orphans()
     began = time.monotonic()
     spent = _cpu_seconds()
-    with notice_of_children() as notice, selectors.DefaultSelector() as selector:
+    most = limits["processes"] * _THREADS_PER_PROCESS
+    with notice_of_children() as notice, selectors.DefaultSelector() as selector, bounded_processes(most) as group:
         try:
-            process, output = _start(command, environment, cwd, limits)
+            process, output = _start(command, environment, cwd, limits, group)
             watch = _Watch(limits, folder, began)
             listener = _Listener(output, log, limits)
             selector.register(output, selectors.EVENT_READ)
@@ -93,14 +98,18 @@ def run(
             kill_descendants()
         code = None if status is None else os.waitstatus_to_exitcode(status)
         process.returncode = -signal.SIGKILL if code is None else code
+        refused = group is not None and group.refused()
         listener.drain()
         output.close()
-    if code == -signal.SIGKILL:
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        # The second is how bubblewrap, as a shell, tells of the first inside.
         stopped_by = "killed"
         message = "The build was killed from outside, most likely by the kernel because the machine's memory ran out."
     elif code and watch.disk_is_full():
         # A single file at the limit ends with an error of the build's own (RLIMIT_FSIZE).
-        stopped_by, message = "disk", watch.disk_message()
+        stopped_by, message = "disk", watch.disk_message
+    elif code and refused:
+        stopped_by, message = "processes", f"The build wanted more than the {most} processes and threads it may have."
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Ending(
         exit_code=code,
@@ -113,7 +122,7 @@ def run(
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits, group: Group | None
 ) -> tuple[subprocess.Popen[bytes], BinaryIO]:
     supervisor = os.getpid()
     threads = threads_of_user(os.getuid()) + limits["processes"] * _THREADS_PER_PROCESS
@@ -125,21 +134,26 @@ def _start(
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_FSIZE, limits["disk"])
         _lower(resource.RLIMIT_NPROC, threads)
+        if group is not None:
+            group.join()
         with suppress(OSError):
             # Containers may forbid it.
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
 
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment,
-        cwd=cwd,
-        start_new_session=True,
-        preexec_fn=in_the_child,
-        bufsize=0,
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=in_the_child,
+            bufsize=0,
+        )
+    except subprocess.SubprocessError as error:
+        raise OSError(errno.EAGAIN, "the limits of a build cannot be set") from error
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     return process, process.stdout  # type: ignore[return-value]
@@ -218,6 +232,8 @@ class _Watch:
         self._next_disk = began + _LOOK_AT_DISK
         self.next_look = began + _LOOK_NEAR_LIMIT
         self.peak_memory = 0
+        self._unnamed_on_disk = 0
+        self.disk_message = ""
 
     def look(self) -> None:
         """Measure what is due. Raises _Stopped when a limit is reached."""
@@ -233,7 +249,7 @@ class _Watch:
             pause = max(_LOOK_NEAR_LIMIT, (done - now) / _SHARE_NEAR_LIMIT)
         if now >= self._next_disk:
             if self.disk_is_full():
-                raise _Stopped("disk", self.disk_message())
+                raise _Stopped("disk", self.disk_message)
             before_disk, done = done, time.monotonic()
             self._next_disk = done + max(_LOOK_AT_DISK, (done - before_disk) / _SHARE)
         self.next_look = min(done + pause, self._deadline)
@@ -243,10 +259,12 @@ class _Watch:
         if len(family) > self._limits["processes"]:
             allowed = self._limits["processes"]
             raise _Stopped("processes", f"The build had {len(family)} processes at once; it may have {allowed}.")
-        memory = resident_memory(family)
+        unnamed = unnamed_files(family, self._folder)
+        self._unnamed_on_disk = unnamed.on_disk
+        memory = resident_memory(family) + unnamed.in_memory
         # The exact figure is never higher than this one, so it is worth its price only for a new peak.
         if memory > self.peak_memory:
-            memory = proportional_memory(family)
+            memory = proportional_memory(family) + unnamed.in_memory
             self.peak_memory = max(self.peak_memory, memory)
         if memory > self._limits["memory"]:
             raise _Stopped(
@@ -256,10 +274,18 @@ class _Watch:
         return memory
 
     def disk_is_full(self) -> bool:
-        return disk_use(self._folder) > self._limits["disk"]
-
-    def disk_message(self) -> str:
-        return f"The build's folder grew larger than the {self._limits['disk'] >> 20} MiB it may have on the disk."
+        """Whether the folder is larger, or holds more files, than it may; `disk_message` then says which."""
+        use = disk_use(self._folder)
+        room, most = self._limits["disk"], self._limits["disk"] // _BYTES_FOR_A_FILE
+        if use.entries > most:
+            self.disk_message = f"The build's folder held {use.entries} files; it may hold {most}."
+        elif use.too_deep:
+            self.disk_message = "The build's folder held folders nested deeper than paths may be long."
+        elif use.size + self._unnamed_on_disk > room:
+            self.disk_message = f"The build's folder grew larger than the {room >> 20} MiB it may have on the disk."
+        else:
+            return False
+        return True
 
 
 @contextmanager

@@ -20,12 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from .deliver import clear_result, deliver, finish, new_result, take_report
+from .attempt import LIBRARY
+from .deliver import clear_result, deliver, finish, new_result, take_progress
 from .environment import worker_environment
-from .processes import adopt_orphans, kill_descendants, kill_marked, reap
+from .processes import adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .protocol import ATTEMPT_MARK, HOME_MARK, SCHEMA, Home, ProtocolError, Workshop, remove, write_json
-from .runner import LIBRARY
 from .supervise import notice_of_children
+from .warm import clear_untrusted
 
 #: A build that was killed is begun again until it has begun this often.
 MOST_STARTS = 2
@@ -79,6 +80,7 @@ class Worker:
     def _recover(self) -> None:
         """Take over what an earlier worker left, whatever stopped it."""
         kill_marked(self._home.path)
+        clear_untrusted(self._home)
         for name in os.listdir(self._home.outbox):  # noqa: PTH208 - names only
             if name.startswith("."):
                 remove(self._home.outbox / name)
@@ -161,14 +163,14 @@ class Worker:
         if starts >= MOST_STARTS:
             self._give_up(workshop, f"The build was begun {MOST_STARTS} times and each time killed.")
             return False
-        if starts and boot != _boot():
+        if starts and boot != boot_id():
             # It may have been this build that took the machine down: not a second time.
             self._give_up(workshop, "The builder went down while it was being built.")
             return False
         for name in os.listdir(workshop.path):  # noqa: PTH208
             if name not in (workshop.assignment.name, workshop.starts.name):
                 remove(workshop.path / name)
-        write_json(workshop.starts, {"starts": starts + 1, "boot": _boot()})
+        write_json(workshop.starts, {"starts": starts + 1, "boot": boot_id()})
         return True
 
     @staticmethod
@@ -183,7 +185,7 @@ class Worker:
     def _give_up(self, workshop: Workshop, why: str) -> None:
         _note(f"{workshop.attempt} is given up: {why}")
         result = new_result(workshop.attempt)
-        take_report(workshop, result)
+        take_progress(workshop, result)
         result["stopped_by"] = "interrupted"
         result["message"] = why
         clear_result(workshop)
@@ -292,11 +294,6 @@ def _lock(lock: int, patience: float) -> bool:
             if time.monotonic() >= deadline:
                 return False
         time.sleep(0.02)
-
-
-def _boot() -> str:
-    """What tells this boot of the machine from every other."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def _note(line: str) -> None:

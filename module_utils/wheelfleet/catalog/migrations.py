@@ -6,7 +6,12 @@ Times are seconds since the epoch (UTC) by the controller's clock; sizes are byt
 
 from __future__ import annotations
 
+from .apt_owners import APT_OWNERS
+from .failure_subjects import FAILURE_SUBJECTS
+from .remedy_tables import REMEDY_TABLES
 from .site_tables import SITE_TABLES
+from .wheel_facts import WHEEL_FACTS
+from .witness_tables import WITNESS_TABLES
 
 MIGRATIONS: tuple[str, ...] = (
     # 1: the foundation
@@ -261,4 +266,14 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # The site: marks, rows and counters it is made from
     SITE_TABLES,
+    # What failed attempts missed
+    FAILURE_SUBJECTS,
+    # What other builders made of wheels when they built them again
+    WITNESS_TABLES,
+    # What a try differs in, and what follows from a failure
+    REMEDY_TABLES,
+    # Which packages have it
+    APT_OWNERS,
+    # What is known of wheels besides their bytes
+    WHEEL_FACTS,
 )

@@ -6,6 +6,7 @@ leaves no trace when it goes back.
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Collection
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from ..admit.failure_classes import FAILURE_CLASSES
 from ..catalog.database import Catalog
 from . import sizing
+from .change import NOTHING, Change
 from .choice import choose_builds, host_load, known_speed, rest_of_queue
 from .queue import TRIED, settle
+from .tries import as_change, begin_with, uploaded_before
 
 #: Seconds a batch stays with a host that says nothing. Looks at the host renew it.
 LEASE_SECONDS = 15 * 60.0
@@ -47,6 +50,9 @@ class Assignment:
     peak_memory: int
     #: Nothing else may run on the host at the same time.
     alone: bool
+    #: What it differs in from other builds, and until when build requirements count, if that is a part of it.
+    change: Change = NOTHING
+    uploaded_before: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def claim(
             if load.speed != known_speed(db, host):
                 db.execute("UPDATE builder SET speed = ? WHERE host = ?", (load.speed, host))
             if sizing.is_low(load):
-                chosen = choose_builds(db, host, run, load, leave_to_faster=leave_to_faster)
+                chosen = choose_builds(db, host, run, load, now, leave_to_faster=leave_to_faster)
         if chosen:
             _open_batch(db, host, run, chosen, now=now, lease_seconds=lease_seconds, speed=load.speed)
         assignments = _assignments(db, host)
@@ -224,6 +230,7 @@ def _open_batch(
     speed: float,
 ) -> None:
     batch = secrets.token_hex(6)
+    begins = [begin_with(db, row["release_id"], row["target_id"], row["sha256"]) for row in chosen]
     db.execute(
         "INSERT INTO batch (id, host, run, claimed_at, lease_until) VALUES (?, ?, ?, ?, ?)",
         (batch, host, run, now, now + lease_seconds),
@@ -231,38 +238,47 @@ def _open_batch(
     db.executemany(
         """
         INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, sdist_sha256,
-                             predicted_normal, predicted_seconds, claimed_at, alone)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                             predicted_normal, predicted_seconds, claimed_at, alone, remedies)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
             (
                 f"{row['name']}-{row['version']}-{secrets.token_hex(4)}", batch, run, host, row["release_id"],
                 row["target_id"], row["filename"], row["sha256"], row["predicted_seconds"],
-                row["predicted_seconds"] / speed, now, row["alone"],
+                row["predicted_seconds"] / speed, now,
+                row["alone"] or any(entry["change"].get("alone") for entry in begin),
+                json.dumps(begin) if begin else None,
             )
-            for row in chosen
+            for row, begin in zip(chosen, begins)
         ],
     )  # fmt: skip
 
 
-def _assignments(db: sqlite3.Connection, host: str) -> tuple[Assignment, ...]:
+def assignment_again(db: sqlite3.Connection, attempt: str, host: str) -> Assignment | None:
+    """What `host` would be given to build the same that was built in an attempt, wherever that was."""
+    return next(iter(_assignments(db, host, again=attempt)), None)
+
+
+def _assignments(db: sqlite3.Connection, host: str, again: str | None = None) -> tuple[Assignment, ...]:
+    which = "a.host = :host AND a.state = 'open'" if again is None else "a.id = :again"
     rows = db.execute(
-        """
+        f"""
         SELECT a.id, p.name, r.version, t.name AS target, o.tools, a.sdist_filename, f.url, a.sdist_sha256, f.size,
-               f.upload_time, a.predicted_seconds, a.predicted_normal, a.alone,
+               f.upload_time, a.predicted_seconds, a.predicted_normal, a.alone, a.remedies, t.python_version,
                (SELECT max(b.peak_memory) FROM attempt b JOIN release s ON s.id = b.release_id
                 WHERE s.project_id = r.project_id AND b.target_id = a.target_id AND b.state = 'done') AS peak_memory
         FROM attempt a
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
         JOIN target t ON t.id = a.target_id
-        LEFT JOIN offer o ON o.host = a.host AND o.target_id = a.target_id
+        LEFT JOIN offer o ON o.host = :host AND o.target_id = a.target_id
         LEFT JOIN upstream_file f ON f.release_id = a.release_id AND f.filename = a.sdist_filename
-        WHERE a.host = ? AND a.state = 'open'
+        WHERE {which}
         ORDER BY a.predicted_normal DESC, a.id
         """,
-        (host,),
-    )
+        {"host": host, "again": again},
+    ).fetchall()
+    changes = {row["id"]: as_change(row["remedies"]) for row in rows}
     return tuple(
         Assignment(
             attempt=row["id"],
@@ -279,6 +295,8 @@ def _assignments(db: sqlite3.Connection, host: str) -> tuple[Assignment, ...]:
             predicted_seconds=row["predicted_seconds"],
             peak_memory=row["peak_memory"] or 0,
             alone=bool(row["alone"]),
+            change=changes[row["id"]],
+            uploaded_before=uploaded_before(changes[row["id"]], row["upload_time"], row["python_version"]),
         )
         for row in rows
     )

@@ -11,28 +11,35 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from .judge import Target
+from .requeue import News, builder_news
 from .scope import BadScope, digest
 
 
 def record_builders(
     db: sqlite3.Connection, builders: Mapping[str, Mapping[str, Any]], now: float, *, join: bool = False
-) -> None:
+) -> list[News]:
     """Make `builder`, `target` and `offer` say what the builders of this run reported; with `join`, these besides the
     ones that are here already.
 
     `builders` maps a host to {"facts": {...}, "targets": [{"name", "python_version", "implementation", "platform",
     "tags", "tools", "interpreter"}, ...]}. Only the hosts that are here offer anything; a target nobody
-    offers any more stays known, with its wheels. Rows change only where the report did. Raises BadScope.
+    offers any more stays known, with its wheels. Rows change only where the report did. Returns what is new on the
+    builders that failures may have waited for. Raises BadScope.
     """
     offers: dict[tuple[str, int], tuple[str, str]] = {}
+    news: list[News] = []
     for host, report in builders.items():
         facts = json.dumps(report.get("facts", {}), sort_keys=True)
+        packages = report.get("packages")
+        listed = None if packages is None else json.dumps(sorted(packages))
+        news += builder_news(db, host, report.get("facts", {}), packages)
         db.execute(
             """
-            INSERT INTO builder (host, facts, seen_at) VALUES (:host, :facts, :now)
-            ON CONFLICT (host) DO UPDATE SET facts = :facts, seen_at = :now WHERE facts <> :facts
+            INSERT INTO builder (host, facts, packages, seen_at) VALUES (:host, :facts, :packages, :now)
+            ON CONFLICT (host) DO UPDATE SET facts = :facts, packages = coalesce(:packages, packages), seen_at = :now
+            WHERE facts <> :facts OR packages IS NOT coalesce(:packages, packages)
             """,
-            {"host": host, "facts": facts, "now": now},
+            {"host": host, "facts": facts, "packages": listed, "now": now},
         )
         for target in report["targets"]:
             offers[host, _record_target(db, target)] = (target["tools"], target["interpreter"])
@@ -48,6 +55,7 @@ def record_builders(
             db.execute(
                 "INSERT OR REPLACE INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, ?, ?)", key + value
             )
+    return news
 
 
 def offered_targets(db: sqlite3.Connection) -> list[Target]:

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterator
 
 from . import sizing
-from .queue import SPENT_IN_THIS_RUN, TRIED, seconds_left
+from .queue import SPENT_IN_THIS_RUN, TRIED, WAITING, seconds_left
 
 #: Longer than any prediction, in seconds.
 _FOREVER = 1e12
@@ -78,7 +78,7 @@ _CANDIDATES = f"""
     SELECT w.release_id, w.target_id, w.predicted_seconds, p.name, r.version, f.filename, f.sha256,
            EXISTS (
                SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
-                 AND NOT a.forgiven AND a.again IS NOT NULL AND {TRIED}
+                 AND NOT a.forgiven AND (a.again IS NOT NULL AND a.class IS NOT 'network') AND {TRIED}
            ) AS alone
     FROM wanted w
     JOIN release r ON r.id = w.release_id
@@ -87,7 +87,8 @@ _CANDIDATES = f"""
     WHERE w.need = 'now' AND w.target_id = :target AND w.predicted_seconds <= :longest
       AND NOT EXISTS (
           SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
-            AND (a.state = 'open' OR ({SPENT_IN_THIS_RUN})
+            AND (a.state = 'open' OR ({SPENT_IN_THIS_RUN}) OR ({WAITING})
+                 OR (NOT a.forgiven AND a.needs_memory >= :memory)
                  OR (a.run = :run AND NOT a.forgiven AND {TRIED} AND a.again = 'elsewhere' AND a.host = :host
                      AND EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id AND o.host <> :host))))
     ORDER BY w.predicted_seconds DESC, w.release_id
@@ -95,19 +96,23 @@ _CANDIDATES = f"""
 
 
 def choose_builds(
-    db: sqlite3.Connection, host: str, run: str, load: sizing.Load, *, leave_to_faster: bool = True
+    db: sqlite3.Connection, host: str, run: str, load: sizing.Load, now: float, *, leave_to_faster: bool = True
 ) -> list[sqlite3.Row]:
     """What the host is given now: the longest of its targets' builds first, but those that faster hosts do better."""
+    facts = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
+    memory = int(json.loads(facts["facts"]).get("memory", 0)) if facts else 0
     rest = rest_of_queue(db, run)
     targets = db.execute("SELECT target_id FROM offer WHERE host = ?", (host,)).fetchall()
 
     def seconds(row: sqlite3.Row) -> float:
         return float(row["predicted_seconds"])
 
+    asked = {"host": host, "run": run, "now": now, "memory": memory}
+
     def candidates(most: float) -> Iterator[sqlite3.Row]:
         streams = [
             sizing.fit_for(
-                db.execute(_CANDIDATES, {"host": host, "run": run, "target": target, "longest": most}),
+                db.execute(_CANDIDATES, {**asked, "target": target, "longest": most}),
                 seconds,
                 load,
                 rest,

@@ -23,7 +23,9 @@ from .batches import release_expired, release_removed
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .everything import read_everything
 from .queue import Progress, forgive, progress
+from .recipes import Recipe, record_recipes
 from .record import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
+from .requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
 from .requirements import (
     Resolution,
     Resolve,
@@ -51,13 +53,15 @@ class Delta:
     verdicts_changed: int = 0
     resolved: int = 0
     forgiven: int = 0
+    #: Failures that went back to the queue because something changed that they depended on.
+    returned: int = 0
     queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
     would_build: list[str] = field(default_factory=list)
 
     @property
     def anything_changed(self) -> bool:
         """Whether the catalog says anything else than before."""
-        return bool(self.changed or self.verdicts_changed or self.resolved or self.forgiven)
+        return bool(self.changed or self.verdicts_changed or self.resolved or self.forgiven or self.returned)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Options:
     With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects never read are
     asked for. With `join` the builders come in addition to those that are at work. `inventory` are all builders that
     the inventory names, here or not; what others hold goes back to the queue. `show` is told now and then how many
-    projects of how many were asked for.
+    projects of how many were asked for. `recipes` are all there are; None leaves them as they are known.
     """
 
     run: str
@@ -76,6 +80,7 @@ class Options:
     resolutions: Sequence[Mapping[str, Any]] | None = None
     join: bool = False
     inventory: tuple[str, ...] | None = None
+    recipes: Mapping[str, Recipe] | None = None
     show: Callable[[int, int], None] = lambda done, total: None
 
 
@@ -129,7 +134,7 @@ class _Run:
         if self.options.inventory is not None:
             release_removed(self.catalog, self.options.inventory, self.now(), self.policy.tries)
         self.write(self._notice_another_upstream)
-        self.write(lambda db: record_builders(db, self.builders, self.now(), join=self.options.join))
+        self.delta.returned = self.write(self._notice_changes)
         targets = offered_targets(db)
         for resolution in self.options.resolutions or ():
             answer = Resolution.from_data(resolution)
@@ -155,6 +160,15 @@ class _Run:
         self.delta.queue = progress(self.catalog, self.options.run)
         self.delta.would_build = _would_build(db)
         return self.delta
+
+    def _notice_changes(self, db: sqlite3.Connection) -> int:
+        """Builders and recipes as they are now; failures that waited for what is new go back to the queue."""
+        terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "tries": self.policy.tries}
+        news = record_builders(db, self.builders, self.now(), join=self.options.join)
+        returned = requeue_for_news(db, news, **terms)
+        if self.options.recipes is not None:
+            returned += requeue_for_recipes(db, record_recipes(db, self.options.recipes), **terms)
+        return returned + requeue_for_remedies(db, **terms)
 
     # ------------------------------------------------------------------ scope
 

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from . import batches, trust
+from . import batches, lacks, requeue, trust
 from .queue import settle
+from .tries import follow_up
 
 #: What may go better on another builder in the same run, or on the same one with nothing beside it.
-ELSEWHERE = {"builder-fault"}
+ELSEWHERE = {"builder-fault", "network"}
 ALONE = {"killed", "out-of-memory"}
 
 
@@ -26,6 +27,8 @@ class Outcome:
     sentence: str | None = None
     evidence: str | None = None
     remedy: str | None = None
+    subject: str | None = None
+    lacks: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
@@ -56,7 +59,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
     db.execute(
         """
         UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
-            again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, seconds = :seconds,
+            again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, subject = :subject,
+            lacks = :lacks, seconds = :seconds,
             normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
             summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
             built_with = json_object(
@@ -75,6 +79,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "sentence": outcome.sentence,
             "evidence": outcome.evidence,
             "remedy": outcome.remedy,
+            "subject": outcome.subject,
+            "lacks": outcome.lacks,
             "seconds": outcome.seconds,
             "normal": normal,
             "cpu": outcome.cpu_seconds,
@@ -85,9 +91,13 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "log": outcome.log,
         },
     )
+    if outcome.lacks:
+        lacks.name_package(db, attempt_id)
     if outcome.failure == "interrupted" and batches.note_host_down(db, attempt_id, now):
         row = db.execute("SELECT class, blocks, sentence FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
         outcome = replace(outcome, failure=row["class"], blocks=row["blocks"], sentence=row["sentence"])
+    requeue.record_dependencies(db, attempt_id)
+    follow_up(db, attempt_id, now)
     if normal is not None:
         # What was measured replaces what was predicted for the project's other builds.
         db.execute(

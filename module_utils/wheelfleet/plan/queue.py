@@ -7,6 +7,7 @@ lease is `batches`' matter.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,12 @@ from ..catalog.database import Catalog
 TRIED = "(a.state = 'done' OR (a.state = 'lost' AND a.begun_at IS NOT NULL))"
 
 #: Tried in the run :run and not to be tried again in it: whatever failed by bad luck waits for the next run, but
-#: for what may go better `alone` on its host, or `elsewhere`.
-SPENT_IN_THIS_RUN = f"a.run = :run AND NOT a.forgiven AND {TRIED} AND a.again IS NULL"
+#: for what may go better `alone` on its host, `elsewhere` or with a remedy, and for what waited long enough.
+SPENT_IN_THIS_RUN = (
+    f"a.run = :run AND NOT a.forgiven AND {TRIED} AND a.again IS NULL AND a.try_with IS NULL AND a.wait_until IS NULL"
+)
+#: Failed by bad luck, and its wait is not over at :now.
+WAITING = "NOT a.forgiven AND a.wait_until > :now"
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,9 @@ def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
     """Say anew which targets of a release still need a build, after a verdict, a result or a lost lease.
 
     A wheel of ours settles every target it serves; a failure settles what its class says; what failed by bad luck is
-    tried again until `tries` attempts were spent on the same sdist. While nobody has finished an attempt
-    at the release, only its first target is in the queue: one try tells most about all of them.
+    tried again until `tries` attempts were spent on the same sdist. What goes on with a remedy settles nothing and
+    spends nothing: the try with it does. While nobody has finished an attempt at the release, only its first target is
+    in the queue: one try tells most about all of them.
     """
     db.execute(
         f"""
@@ -45,17 +51,19 @@ def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
             ) THEN 'none'
             WHEN EXISTS (
                 SELECT 1 FROM attempt a JOIN upstream_file f ON f.id = wanted.sdist_id
-                WHERE a.release_id = wanted.release_id AND NOT a.forgiven
+                WHERE a.release_id = wanted.release_id AND NOT a.forgiven AND a.try_with IS NULL
                   AND a.sdist_filename = f.filename AND a.sdist_sha256 IS f.sha256
                   AND (a.blocks = 'release' OR (a.blocks = 'target' AND a.target_id = wanted.target_id))
             ) THEN 'none'
             WHEN (
                 SELECT count(*) FROM attempt a JOIN upstream_file f ON f.id = wanted.sdist_id
                 WHERE a.release_id = wanted.release_id AND a.target_id = wanted.target_id AND NOT a.forgiven
-                  AND {TRIED} AND a.outcome IS NOT 'built' AND a.sdist_sha256 IS f.sha256
+                  AND a.try_with IS NULL AND {TRIED} AND a.outcome IS NOT 'built' AND a.sdist_sha256 IS f.sha256
             ) >= :tries THEN 'none'
-            WHEN EXISTS (SELECT 1 FROM attempt a WHERE a.release_id = wanted.release_id AND a.state = 'done')
-                THEN 'now'
+            WHEN EXISTS (
+                SELECT 1 FROM attempt a
+                WHERE a.release_id = wanted.release_id AND a.state = 'done' AND a.try_with IS NULL
+            ) THEN 'now'
             WHEN target_id = (
                 SELECT w.target_id FROM wanted w JOIN target t ON t.id = w.target_id
                 WHERE w.release_id = wanted.release_id AND w.verdict = 'build'
@@ -70,14 +78,17 @@ def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
     )
 
 
-def progress(catalog: Catalog, run: str) -> Progress:
-    """What is left for the hosts that are here. Reads the queue's own index, not the catalog."""
-    return _progress(catalog.db, run)
+def progress(catalog: Catalog, run: str, now: float | None = None) -> Progress:
+    """What is left for the hosts that are here. Reads the queue's own index, not the catalog.
+
+    What waits for its next try, by `now` (this moment, if it is not given), is not left: no run stays for it.
+    """
+    return _progress(catalog.db, run, now)
 
 
-def seconds_left(db: sqlite3.Connection, run: str) -> float:
+def seconds_left(db: sqlite3.Connection, run: str, now: float | None = None) -> float:
     """Predicted seconds of what is left for a run, on a normal host; held by somebody or not."""
-    return _progress(db, run).seconds_left
+    return _progress(db, run, now).seconds_left
 
 
 def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
@@ -112,7 +123,7 @@ def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
     return len(rows)
 
 
-def _progress(db: sqlite3.Connection, run: str) -> Progress:
+def _progress(db: sqlite3.Connection, run: str, now: float | None) -> Progress:
     row = db.execute(
         f"""
         WITH queue AS (
@@ -121,7 +132,8 @@ def _progress(db: sqlite3.Connection, run: str) -> Progress:
         ), tried AS (
             SELECT count(*) AS n, coalesce(sum(w.predicted_seconds), 0) AS s
             FROM (SELECT DISTINCT a.release_id, a.target_id FROM attempt a
-                  WHERE {SPENT_IN_THIS_RUN} AND a.outcome IS NOT 'built') a
+                  WHERE {SPENT_IN_THIS_RUN} AND a.outcome IS NOT 'built'
+                  UNION SELECT a.release_id, a.target_id FROM attempt a WHERE {WAITING}) a
             JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.need = 'now'
             WHERE w.target_id IN (SELECT target_id FROM offer)
         )
@@ -129,6 +141,6 @@ def _progress(db: sqlite3.Connection, run: str) -> Progress:
                (SELECT count(*) FROM attempt WHERE state = 'open') AS held
         FROM queue, tried
         """,
-        {"run": run},
+        {"run": run, "now": time.time() if now is None else now},
     ).fetchone()
     return Progress(row["n"], max(row["s"], 0.0), row["held"])

@@ -64,6 +64,7 @@ class Policy:
     cooldown_hours: float = 0.0
     skip: tuple[Skip, ...] = ()
     tries: int = 5
+    failed_imports: str = "withhold"
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -74,6 +75,9 @@ class Policy:
         build = str(data.get("build", "missing"))
         if build not in ("missing", "always"):
             raise BadScope(f"controller_build is {build!r}; write missing or always.")
+        failed_imports = str(data.get("failed_imports", "withhold"))
+        if failed_imports not in ("withhold", "flag"):
+            raise BadScope(f"controller_failed_imports is {failed_imports!r}; write withhold or flag.")
         try:
             cooldown = float(data.get("cooldown_hours", 0))
             tries = int(data.get("tries", 5))
@@ -88,6 +92,7 @@ class Policy:
             cooldown_hours=cooldown,
             skip=tuple(_skip(entry) for entry in data.get("skip") or ()),
             tries=tries,
+            failed_imports=failed_imports,
         )
 
 

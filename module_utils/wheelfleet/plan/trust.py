@@ -14,6 +14,7 @@ import sqlite3
 from ..catalog.database import Catalog
 from .batches import Assignment
 from .queue import settle
+from .tries import as_change, uploaded_before
 
 #: Failures in a row after which a builder is doubted; doubled by each canary it builds until it gives a wheel.
 DOUBTED_AT = 3
@@ -91,7 +92,7 @@ def canary_for(catalog: Catalog, host: str) -> Assignment | None:
     row = catalog.db.execute(
         """
         SELECT p.name, r.version, t.name AS target, o.tools, f.filename, f.url, f.sha256, f.size, f.upload_time,
-               a.seconds, a.peak_memory
+               a.seconds, a.peak_memory, a.remedies, t.python_version
         FROM attempt a
         JOIN offer o ON o.host = ? AND o.target_id = a.target_id
         JOIN release r ON r.id = a.release_id
@@ -105,6 +106,7 @@ def canary_for(catalog: Catalog, host: str) -> Assignment | None:
     ).fetchone()
     if row is None:
         return None
+    change = as_change(row["remedies"])
     return Assignment(
         attempt=f"{CANARY}{secrets.token_hex(4)}",
         order=0.0,
@@ -120,6 +122,8 @@ def canary_for(catalog: Catalog, host: str) -> Assignment | None:
         predicted_seconds=row["seconds"],
         peak_memory=row["peak_memory"] or 0,
         alone=False,
+        change=change,
+        uploaded_before=uploaded_before(change, row["upload_time"], row["python_version"]),
     )
 
 

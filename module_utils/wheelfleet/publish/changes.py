@@ -1,8 +1,8 @@
-"""Whether anything the report shows has changed.
+"""Whether anything that pages about many projects show has changed.
 
-`project.pages_stale` says the same about the pages pip reads. The report shows far more (verdicts, failures, trouble
-with upstream), from many writers; asking every row each time would cost with the catalog and not with the change. So
-triggers of the catalog count (catalog/migrations.py).
+`project.pages_stale` says the same about one project's own pages. The others show more (trouble with upstream, events,
+downloads), from many writers; asking every row each time would cost with the catalog and not with the change. So
+triggers of the catalog count (catalog/migrations.py, catalog/site_tables.py).
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ import sqlite3
 
 
 def count_changes(db: sqlite3.Connection) -> int:
-    """A number that grows with every change the report could show."""
+    """A number that grows with every change such a page could show."""
     return int(db.execute("SELECT value FROM meta WHERE key = 'report_changes'").fetchone()["value"])

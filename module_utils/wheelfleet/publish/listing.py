@@ -79,7 +79,7 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
         theirs = upstream.get(project_id, []) if mine else []
         listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always)
         if listed and view == "full":
-            listed = _in_order([*listed, *(_theirs(row) for row in theirs if _is_on_the_web(row[6]))])
+            listed = _in_order([*listed, *(_theirs(row) for row in theirs if is_on_the_web(row[6]))])
         yield ProjectFiles(
             project_id,
             name,
@@ -234,11 +234,11 @@ def _theirs(row: _Row) -> ListedFile:
     _, _, version, filename, _, yanked, url, python, sha256, size, metadata, upload_time, provenance = row
     return ListedFile(
         filename, version, sha256, size, metadata, python or None, yanked, upload_time, url,
-        provenance if _is_on_the_web(provenance or "") else None,
+        provenance if is_on_the_web(provenance or "") else None,
     )  # fmt: skip
 
 
-def _is_on_the_web(url: str) -> bool:
+def is_on_the_web(url: str) -> bool:
     """Whether others can fetch it, too: an upstream on the controller's disk has `file:` URLs."""
     return url.startswith(("http://", "https://"))
 

@@ -21,6 +21,7 @@ from .people import log, project, provenance
 from .people.project_facts import read_project
 from .renderer import Renderer
 from .report import ReportRow, project_rows
+from .signing import Signer
 from .tally import Differences, Tally, page_of
 from .tree import Tree
 from .wheels import put_wheel
@@ -45,12 +46,15 @@ class Rendered:
 @dataclass(frozen=True)
 class Sources:
     """Where files come from, and which pages are made of them. `people`: those that people read, too. `afresh`: also
-    what never changes once it is there, pages of logs and provenance, is made again."""
+    what never changes once it is there, pages of logs and provenance, is made again. `signer`: who signs provenance, if
+    anybody does; with `doubt` again, whatever is there."""
 
     files_dir: Path
     logs_dir: Path
     people: bool = True
     afresh: bool = False
+    signer: Signer | None = None
+    doubt: bool = False
 
 
 class ProjectRenderer:
@@ -61,6 +65,10 @@ class ProjectRenderer:
         self.render_page = render
         self.tree = tree
         self.sources = sources
+        #: Documents new or changed, by the paths of their signatures.
+        self._unsigned: dict[str, bytes] = {}
+        #: Wheels whose documents may have become others.
+        self._witnessed: set[int] = set()
 
     def render(self, project_ids: Sequence[int], stale: Collection[int]) -> Rendered:
         """Stage all these projects need, bring it to its places, and say what else has to happen. Of those that are not
@@ -78,7 +86,11 @@ class ProjectRenderer:
                     "SELECT * FROM project WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(project_ids),)
                 )
             }
-            for content in files_of(self.db, project_ids, self.render_page.site.index_view):
+            self._witnessed = provenance.witnessed(self.db, project_ids) if self.sources.people else set()
+            put = files_of(self.db, project_ids, self.render_page.site.index_view)
+            contents = [self._put_files(content, result) for content in put]
+            self._sign()
+            for content in contents:
                 mine = rows.get(content.project_id, []) if content.project_id in asked_for else None
                 self._render_project(content, about[content.project_id], mine, differences, result)
         self.tree.settle()
@@ -93,7 +105,6 @@ class ProjectRenderer:
         differences: Differences,
         result: Rendered,
     ) -> None:
-        content = self._put_files(content, result)
         project_id, name = content.project_id, content.name
         logs = self._put_logs(project_id, name, result) if self.sources.people else set()
         if content.listed:
@@ -139,14 +150,16 @@ class ProjectRenderer:
                     continue
                 result.files += 1
             wanted.add(filename)
-            if self.sources.people and (self.sources.afresh or f"{filename}.json" not in documents):
-                self.tree.write(provenance.path(name, filename), provenance.document(self.db, wheel.wheel_id))
+            if self.sources.people:
+                self._put_provenance(name, wheel, documents)
         result.to_remove += [
             f"files/{name}/{each}" for each in sorted(there) if each.removesuffix(".metadata") not in wanted
         ]
-        kept = wanted if self.sources.people else set()
         result.to_remove += [
-            f"provenance/{name}/{each}" for each in sorted(documents) if each.removesuffix(".json") not in kept
+            f"provenance/{name}/{each}"
+            for each in sorted(documents)
+            if each.removesuffix(".sig").removesuffix(".json") not in wanted
+            or (each.endswith(".sig") and self.sources.signer is None)
         ]
         if not missing:
             return content
@@ -157,6 +170,32 @@ class ProjectRenderer:
         return content._replace(
             listed=there_is(content.listed), kept=there_is(content.kept), withdrawn=there_is(content.withdrawn)
         )
+
+    def _put_provenance(self, name: str, wheel: ListedFile, there: Collection[str]) -> None:
+        """Stage a wheel's document where it is new or another; what has no signature yet, or not its own, is noted."""
+        place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
+        unsigned = self.sources.signer is not None and signature.rpartition("/")[2] not in there
+        known = place.rpartition("/")[2] in there and wheel.wheel_id not in self._witnessed
+        if known and not (self.sources.afresh or unsigned):
+            return
+        document = provenance.document(self.db, wheel.wheel_id)
+        signer = self.sources.signer
+        if signer and (
+            unsigned
+            or self.sources.doubt
+            or self.tree.read(place) != document
+            or not signer.made(self.tree.read(signature))
+        ):
+            self._unsigned[signature] = document
+        self.tree.write(place, document)
+
+    def _sign(self) -> None:
+        """Stage the signatures of all documents noted."""
+        if self.sources.signer and self._unsigned:
+            signatures = self.sources.signer.sign(list(self._unsigned.values()))
+            for path, signature in zip(self._unsigned, signatures, strict=True):
+                self.tree.write(path, signature)
+        self._unsigned.clear()
 
     def _put_logs(self, project_id: int, name: str, result: Rendered) -> set[str]:
         """Stage the logs of a project's attempts, each with the page that shows it; returns those the site has then."""

@@ -28,7 +28,7 @@ def expire(db: sqlite3.Connection, now: float, grace_seconds: float) -> list[tup
     return [(row["name"], row["filename"]) for row in rows]
 
 
-def remove_bytes(files: list[tuple[str, str]], files_dir: Path, dry_run: bool) -> None:
+def remove_bytes(files: list[tuple[str, str]], files_dir: Path) -> None:
     """Remove them from the controller's folder, once nothing on the site is made of them."""
-    for name, filename in () if dry_run else files:
+    for name, filename in files:
         (files_dir / name / filename).unlink(missing_ok=True)

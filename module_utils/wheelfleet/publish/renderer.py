@@ -16,7 +16,7 @@ from ..printable import printable
 from .filters import FILTERS
 
 #: Raise this when the code gives other bytes for the same catalog: the next publication renders every page again.
-FORMAT = 2
+FORMAT = 4
 API_VERSION = "1.4"
 #: Below the templates, and below the site: what pages load. An asset is no template, its bytes go out as they are.
 ASSETS = "assets"
@@ -34,6 +34,8 @@ class SiteFacts:
     title: str = "wheelfleet"
     #: "own": pages list the fleet's wheels; "full": upstream's files of the same projects besides.
     index_view: str = "own"
+    #: The public key that provenance is signed with, as OpenSSH writes it; empty: it is not signed.
+    signing_key: str = ""
 
     @property
     def index_url(self) -> str:

@@ -15,9 +15,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..plan import witness
 from ..plan.events import Event, events
 from ..printable import printable
 from .listing import timestamp
+from .proposals import Proposal, inventory_line, proposals
+from .totals import totals
 
 #: The statuses in the order people look for them, with what they are called.
 STATUSES = {
@@ -33,6 +36,8 @@ STATUSES = {
 
 #: Rows shown of each status, the newest first: a report of everything would be too long to open, and to make.
 MOST_SHOWN = 100
+#: Packages that the end of a run proposes; the failures page has all of them.
+MOST_PROPOSED_AT_THE_END = 10
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class ReportRow:
     failure: str | None = None
     evidence: str | None = None
     remedy: str | None = None
+    #: The apt package that has what the build lacked.
+    package: str | None = None
     tried_again: bool = False
     #: The catalog's ids, for who goes on with the row.
     release_id: int | None = None
@@ -90,6 +97,8 @@ class Report:
     rows: dict[str, list[ReportRow]] = field(default_factory=dict)
     #: What happened to the builders, the latest first.
     events: list[Event] = field(default_factory=list)
+    #: apt packages that would unblock builds, the most useful first.
+    proposals: list[Proposal] = field(default_factory=list)
 
     @property
     def sections(self) -> list[tuple[str, str, int, list[ReportRow]]]:
@@ -110,6 +119,7 @@ class Report:
         return {
             "counts": {status: self.counts[status] for status in STATUSES},
             "failures": dict(self.failure_classes),
+            "proposals": [proposal.as_data() for proposal in self.proposals],
             "most_shown_of_a_status": MOST_SHOWN,
             "events": [{**asdict(event), "at": timestamp(event.at)} for event in self.events],
             "rows": [row.as_data() for _, _, _, rows in self.sections for row in rows],
@@ -146,15 +156,13 @@ def make_report(db: sqlite3.Connection, most: int = MOST_SHOWN) -> Report:
     for kept in report.rows.values():
         kept.sort(key=lambda row: (-(row.finished_at or 0), row.project, row.version or "", row.target or ""))
         del kept[most:]
+    report.proposals = proposals(db)
     report.events = [replace(event, sentence=printable(event.sentence)) for event in reversed(events(db))]
     return report
 
 
 def _totals(db: sqlite3.Connection, kind: str) -> dict[str, int]:
-    return {
-        row["key"]: row["value"]
-        for row in db.execute("SELECT key, value FROM total WHERE kind = ? AND value <> 0", (kind,))
-    }
+    return {key: value for key, value in totals(db, kind).items() if value}
 
 
 def _rows_of(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[ReportRow]:
@@ -166,13 +174,18 @@ def _rows_of(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[Re
 
 
 def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]:
-    """The state of things for the end of a run: the counts, then what happened to the builders, then a line for each
-    failure (those of `run` first) and each name not found or not read, `most` of them."""
+    """The state of things for the end of a run: the counts, the packages that would help, what happened to the
+    builders, then a line for each failure (those of `run` first) and each name not found or not read, `most` of them.
+    """
     report = make_report(db)
     counts = [f"{title.lower()} {report.counts[status]}" for status, title in STATUSES.items() if report.counts[status]]
     lines = [", ".join(counts).capitalize() + "." if counts else "Nothing is in scope."]
     if report.failures:
         lines.append("Failures: " + ", ".join(f"{name} {many}" for name, many in report.failure_classes) + ".")
+    lines += [again] if (again := witness.summary(db, run)) else []
+    if report.proposals:
+        lines += [f"Proposal: {proposal.sentence}." for proposal in report.proposals[:MOST_PROPOSED_AT_THE_END]]
+        lines.append(f"For the inventory: {inventory_line(report.proposals[:MOST_PROPOSED_AT_THE_END])}")
     lines += [f"{event.host}: {printable(event.sentence)}" for event in events(db, run, most)]
     troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows[status]]
     troubled.sort(key=lambda row: row.run != run)
@@ -243,7 +256,7 @@ def _rows_as_a_whole(db: sqlite3.Connection, status: str, most: int) -> list[Rep
 _RELEASE_ROWS = """
     SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
            told.host, told.state, told.finished_at, told.seconds, told.run, told.log, told.class, told.blocks,
-           told.sentence, told.evidence, told.remedy
+           told.sentence, told.evidence, told.remedy, told.remedies, told.try_with, told.package
     FROM (
         SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
             w.verdict, w.reason, w.need,
@@ -302,6 +315,7 @@ def _release_row(row: sqlite3.Row) -> ReportRow:
         failure: dict[str, Any] = {"failure": row["class"] or ("lost" if row["state"] == "lost" else "unknown")}
         for key in ("evidence", "remedy"):
             failure[key] = printable(row[key]) if row[key] else None
+        failure["package"] = row["package"]
         again = row["need"] != "none"
         return ReportRow("failed", reason=printable(sentence), tried_again=again, **known, **failure, **_told(row))
     return ReportRow("waiting", reason=_why_waiting(row), **known)
@@ -323,4 +337,9 @@ def _why_waiting(row: Any) -> str:
         return f"No builder of the last run offers {row['target']}."
     if row["need"] == "later":
         return "Another target is tried first: one try tells most about all of them."
+    if row["try_with"] is not None:
+        had = {entry["name"] for entry in json.loads(row["remedies"] or "[]")}
+        new = [entry["name"] for entry in json.loads(row["try_with"]) if entry["name"] not in had]
+        with_what = f", with {printable(', '.join(new))}" if new else ""
+        return f"In the queue again{with_what}: {printable(row['sentence'] or 'it failed.')}"
     return "In the queue."

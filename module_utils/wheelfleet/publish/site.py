@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ from .changes import count_changes
 from .layout import FILES, LISTS, PAGES, TOP
 from .listing import builds_always
 from .overviews import overview_pages
+from .people import provenance
 from .projects import ProjectRenderer, Rendered, Sources, snapshot
 from .renderer import ASSETS, PublishError, Renderer, SiteFacts, as_json
+from .signing import Signer, allowed_signers
 from .tally import write as write_tally
 from .tree import Tree
 
@@ -43,12 +45,14 @@ WORTH_PROCESSES = 2 * CHUNK
 @dataclass(frozen=True)
 class Settings:
     """How the operator wants the site. `people`: with the pages people read. `grace_seconds`: how long the bytes of
-    what upstream has deleted stay on the disk; None: for ever. `processes`: 0 is one for each core."""
+    what upstream has deleted stay on the disk; None: for ever. `processes`: 0 is one for each core. `signing_key`:
+    what provenance is signed with."""
 
     site: SiteFacts = field(default_factory=SiteFacts)
     people: bool = True
     grace_seconds: float | None = None
     processes: int = 0
+    signing_key: Path | None = None
 
 
 @dataclass
@@ -83,9 +87,11 @@ def publish_site(
     """
     settings = settings or Settings()
     try:
-        render = Renderer(template_dirs, settings.site)
+        signer = Signer(settings.signing_key) if settings.signing_key and settings.people else None
+        render = Renderer(template_dirs, replace(settings.site, signing_key=signer.public if signer else ""))
+        sources = Sources(files_dir, logs_dir, people=settings.people, signer=signer)
         with Tree(site_dir, dry_run=dry_run) as tree:
-            return _Publication(catalog, render, tree, files_dir, logs_dir, settings).run(everything)
+            return _Publication(catalog, render, tree, sources, settings).run(everything)
     except OSError as error:
         raise PublishError(
             f"The site {site_dir} cannot be written ({error}); check that the disk has room and that you own the "
@@ -94,14 +100,12 @@ def publish_site(
 
 
 class _Publication:
-    def __init__(
-        self, catalog: Catalog, render: Renderer, tree: Tree, files_dir: Path, logs_dir: Path, settings: Settings
-    ) -> None:
+    def __init__(self, catalog: Catalog, render: Renderer, tree: Tree, sources: Sources, settings: Settings) -> None:
         self.catalog = catalog
         self.render = render
         self.tree = tree
         self.settings = settings
-        self.sources = Sources(files_dir, logs_dir, people=settings.people)
+        self.sources = sources
         self.result = Published(changed=tree.changed)
         self.to_remove: list[str] = []
         self.incomplete: set[int] = set()
@@ -120,12 +124,11 @@ class _Publication:
         other_pages = marker.get("made_with") != self.made_with
         # A catalog or a site from a backup: what is marked stale there is not all that is.
         other_catalog = marker.get("published") != published
+        self.sources = replace(self.sources, doubt=everything)
         everything = everything or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
         if everything:
             self.tree.distrust = True
-            self.sources = Sources(
-                self.sources.files_dir, self.sources.logs_dir, people=self.settings.people, afresh=True
-            )
+            self.sources = replace(self.sources, afresh=True)
         expired = self._expire()
         stale = self._claim_stale()
         self._write_assets()
@@ -133,14 +136,16 @@ class _Publication:
         with closing(self._render(self._projects() if everything else stale, frozenset(stale))) as rendering:
             for rendered in rendering:
                 self._take(rendered)
-        self._write_root_list(everything)
+        named = self._named_in_news()
+        if everything or named:
+            self._write_root_list()
         changes = count_changes(self.catalog.db)
-        news = bool(stale or self._news() or (marker and changes != marker.get("report_changes")))
+        news = bool(stale or named or (marker and changes != marker.get("report_changes")))
         if news:
             # Not when the same is rendered again: it would come out with another hour in it.
             self._note_queue()
         if news or everything:
-            self._write_overviews(everything)
+            self._write_overviews(None if everything else named)
         if everything and marker:
             self._find_strays()
         # Pages before the files they name; in the order they were found otherwise.
@@ -148,7 +153,8 @@ class _Publication:
             self.tree.remove(path)
         self.tree.sync()
         self._finish(stale, {"made_with": self.made_with, "report_changes": changes, "published": published})
-        removal.remove_bytes(expired, self.sources.files_dir, self.tree.dry_run)
+        if not self.tree.dry_run:
+            removal.remove_bytes(expired, self.sources.files_dir)
         return self.result
 
     def _read_marker(self) -> dict[str, Any]:
@@ -180,6 +186,8 @@ class _Publication:
     def _write_assets(self) -> None:
         for path, data in self.render.assets.items() if self.settings.people else ():
             self.tree.write(path, data, compressed=True)
+        if self.render.site.signing_key:
+            self.tree.write(provenance.SIGNERS, allowed_signers(self.render.site.signing_key))
 
     def _render(self, projects: Sequence[int], stale: frozenset[int]) -> Generator[Rendered, None, None]:
         """Render in chunks, each in its place before the next; many of them on all cores."""
@@ -215,7 +223,7 @@ class _Publication:
         with self.catalog.writing() as db:
             write_tally(db, rendered.tally)
 
-    def _news(self) -> list[str]:
+    def _named_in_news(self) -> list[str]:
         """The projects of which lists say something that is no longer so."""
         return [row["name"] for row in self.catalog.db.execute("SELECT name FROM page_news ORDER BY name")]
 
@@ -231,23 +239,21 @@ class _Publication:
                 (int(time.time() // 3600),),
             )
 
-    def _write_root_list(self, everything: bool) -> None:
+    def _write_root_list(self) -> None:
         """The list of projects that have a page under simple/."""
-        if everything or self._news():
-            rows = self.catalog.db.execute("SELECT name FROM page INDEXED BY page_listed WHERE listed ORDER BY name")
-            names = [row["name"] for row in rows]
-            self.tree.write("simple/index.html", index_pages.root_html(self.render, names), compressed=True)
-            self.tree.write(ROOT_LIST, index_pages.root_json(names), compressed=True)
-            self.tree.settle()
+        rows = self.catalog.db.execute("SELECT name FROM page INDEXED BY page_listed WHERE listed ORDER BY name")
+        names = [row["name"] for row in rows]
+        self.tree.write("simple/index.html", index_pages.root_html(self.render, names), compressed=True)
+        self.tree.write(ROOT_LIST, index_pages.root_json(names), compressed=True)
+        self.tree.settle()
 
-    def _write_overviews(self, everything: bool) -> None:
-        """The pages about many projects; those of a kind that is made no more go."""
+    def _write_overviews(self, changed: Sequence[str] | None) -> None:
+        """The pages about many projects, of which `changed` say something new (None: any may); those of a kind that is
+        made no more go."""
         made: dict[str, set[str]] = {}
         if self.settings.people:
             with snapshot(self.catalog.db) as db:
-                for path, data, compressed, whole_folder in overview_pages(
-                    db, self.render, None if everything else self._news(), self.tree.has
-                ):
+                for path, data, compressed, whole_folder in overview_pages(db, self.render, changed, self.tree.has):
                     if whole_folder:
                         made.setdefault(path.partition("/")[0], set()).add(path)
                     if data is None:
@@ -262,6 +268,8 @@ class _Publication:
         """What nothing in the catalog accounts for. Only ever looked for in a tree that carries our marker."""
         known = {row["name"] for row in self.catalog.db.execute("SELECT name FROM project")}
         top = {"simple": {"index.html", "index.html.gz", "index.json", "index.json.gz"}}
+        if self.render.site.signing_key:
+            top["provenance"] = {provenance.SIGNERS.rpartition("/")[2]}
         for folder in (*FILES, *PAGES):
             expected = known | top.get(folder, set())
             if folder == ASSETS:

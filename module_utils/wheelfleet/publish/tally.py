@@ -17,7 +17,7 @@ from .report import ReportRow, as_a_whole
 #: The statuses of a project's releases by how much they matter to somebody who looks for the project.
 RANK = ("built", "failed", "trouble", "waiting", "upstream", "not-found", "skipped", "passed")
 
-_Shown = tuple[str, str | None, float]
+_Shown = tuple[str, str | None, float, str | None]
 
 
 @dataclass
@@ -39,8 +39,8 @@ class Tally:
 
     pages: list[Page] = field(default_factory=list)
     no_pages: list[int] = field(default_factory=list)
-    #: (release, target, project, status, class, at)
-    shown: list[tuple[int, int, int, str, str | None, float]] = field(default_factory=list)
+    #: (release, target, project, status, class, at, package)
+    shown: list[tuple[int, int, int, str, str | None, float, str | None]] = field(default_factory=list)
     not_shown: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -70,12 +70,12 @@ class Differences:
         self._shown: dict[int, dict[tuple[int, int], _Shown]] = {}
         for row in db.execute(
             """
-            SELECT project_id, release_id, target_id, status, class, at FROM shown
+            SELECT project_id, release_id, target_id, status, class, at, package FROM shown
             WHERE project_id IN (SELECT value FROM json_each(?))
             """,
             (ids,),
         ):
-            self._shown.setdefault(row[0], {})[row[1], row[2]] = (row[3], row[4], row[5])
+            self._shown.setdefault(row[0], {})[row[1], row[2]] = (row[3], row[4], row[5], row[6])
         self._pages = {
             row["project_id"]: Page(**dict(row))
             for row in db.execute(
@@ -98,7 +98,7 @@ class Differences:
         for row in rows:
             assert row.release_id is not None
             assert row.target_id is not None
-            now = (row.status, row.failure, row.finished_at or 0.0)
+            now = (row.status, row.failure, row.finished_at or 0.0, row.package)
             if before.pop((row.release_id, row.target_id), None) != now:
                 self.tally.shown.append((row.release_id, row.target_id, project_id, *now))
         self.tally.not_shown += before
@@ -113,10 +113,10 @@ def write(db: sqlite3.Connection, tally: Tally) -> None:
     db.executemany("DELETE FROM shown WHERE release_id = ? AND target_id = ?", tally.not_shown)
     db.executemany(
         """
-        INSERT INTO shown (release_id, target_id, project_id, status, class, at)
-        SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM release WHERE id = ?)
+        INSERT INTO shown (release_id, target_id, project_id, status, class, at, package)
+        SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM release WHERE id = ?)
         ON CONFLICT (release_id, target_id) DO UPDATE SET status = excluded.status, class = excluded.class,
-            at = excluded.at
+            at = excluded.at, package = excluded.package
         """,
         ((*row, row[0]) for row in tally.shown),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +18,14 @@ from typing import Any, Protocol
 from ..admit.admit import Admitted, Places, admit
 from ..admit.classify import classify
 from ..admit.result import BadResult, log_tail, read_result
+from ..admit.witness import hear
 from ..build.canary import NAME as CANARY_NAME
 from ..build.canary import VERSION as CANARY_VERSION
 from ..catalog.database import Catalog
 from ..plan import batches, events, queue, trust
 from ..plan.batches import Assignment, Held
+from ..plan.change import Change
+from ..plan.witness import WITNESS
 from ..publish.filters import human_duration
 from .board import Building, HostBoard, post
 from .look import Look
@@ -74,8 +77,13 @@ class Terms:
     pip_options: Mapping[str, Any]
     limits: Mapping[str, Any]
     environment: Mapping[str, Any]
+    sandbox: bool
+    repair: bool
+    repair_exclude: Sequence[str]
+    check_imports: bool
     tries: int
     min_free: int
+    witness_percent: float = 0.0
 
 
 class Shift:
@@ -91,6 +99,7 @@ class Shift:
         self.received: list[Admitted] = []
         self.canary: str | None = None
         self.canary_verdict: str | None = None
+        self.witnessing: str | None = None
         self._acknowledge: list[str] = []
         self._begun = batches.begun(catalog, host)
         self._known: dict[str, Assignment] = {}
@@ -135,6 +144,10 @@ class Shift:
             self._released = True
             went = batches.release_waiting(self.catalog, self.host, self.terms.tries)
             self._note(f"It was silent while others were idle; {_builds(went)} it had not begun went to them.")
+
+    def fetches_itself(self, sentence: str) -> None:
+        """The builder does not fetch by way of the cache of upstream; the sentence says what and why."""
+        self._note(sentence)
 
     # ---------------------------------------------------------------- fitness
 
@@ -343,7 +356,7 @@ class Shift:
         self._released = False
         for attempt, files in look.outbox.items():
             self._take_in(attempt, files)
-        orphans = look.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary}
+        orphans = look.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary, self.witnessing}
         if orphans:
             self.link.withdraw(orphans)
         if self.canary is not None and self.canary_verdict is None:
@@ -366,6 +379,8 @@ class Shift:
             if attempt.startswith(trust.CANARY):
                 if attempt == self.canary:
                     self.canary_verdict = _judge_canary(staging, attempt)
+            elif attempt.startswith(WITNESS):
+                self._hear(staging, attempt)
             else:
                 self._tell(
                     admit(
@@ -376,11 +391,24 @@ class Shift:
                         host=self.host,
                         now=time.time(),
                         tries=self.terms.tries,
+                        exclude=self.terms.repair_exclude,
                     )
                 )
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         self._acknowledge.append(attempt)
+
+    def _hear(self, staging: Path, attempt: str) -> None:
+        """A wheel built again: only a disagreement is an event."""
+        heard = hear(self.catalog, self.places.files, staging, attempt, host=self.host, now=time.time())
+        if heard is None:
+            return
+        if heard.verdict == "differs":
+            self._note(f"It built {heard.filename} again, and not as {heard.builder} did. {heard.sentence}")
+        elif heard.verdict == "agrees":
+            self.say(f"built {heard.filename} again, the same as {heard.builder}")
+        else:
+            self.say(f"could not build {heard.filename} again ({heard.sentence})")
 
     def _compare_clocks(self, look: Look) -> None:
         ahead = look.clock - time.time()
@@ -407,11 +435,25 @@ class Shift:
             "tools": a.tools,
             "own_index_url": self.terms.own_index_url,
             "pip_options": dict(self.terms.pip_options),
-            "limits": dict(self.terms.limits),
-            "environment": {key: str(value) for key, value in self.terms.environment.items()},
-            "jobs": 0,
+            "limits": _limits(self.terms.limits, a.change),
+            "environment": a.change.with_flags({key: str(value) for key, value in self.terms.environment.items()}),
+            "jobs": a.change.jobs,
             "alone": a.alone,
-            "peak_memory": a.peak_memory,
+            "sandbox": self.terms.sandbox,
+            "adjust": {
+                "constraints": list(a.change.constraints),
+                "requires": list(a.change.requires),
+                "uploaded_before": a.uploaded_before,
+                "patches": [{"name": patch.name, "text": patch.text} for patch in a.change.patches],
+                "config_settings": dict(a.change.config_settings),
+            },
+            # Our own canary is no wheel to be used: it only shows that the builder builds.
+            "finish": {
+                "repair": self.terms.repair and bool(a.sdist_url),
+                "exclude": list(self.terms.repair_exclude),
+                "check": self.terms.check_imports and bool(a.sdist_url),
+            },
+            "peak_memory": max(a.peak_memory, a.change.memory or 0),
         }
 
     # ------------------------------------------------------------------- talk
@@ -478,6 +520,16 @@ class Shift:
             if a.outcome != "built"
         ]
         return {"changed": bool(self.received), "drained": drained, "built": built, "failures": failures}
+
+
+def _limits(usual: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """The limits of a build, with what a recipe or a remedy says of time and memory."""
+    limits = dict(usual)
+    if change.seconds is not None:
+        limits["seconds"] = change.seconds
+    if change.memory is not None:
+        limits["memory"] = change.memory
+    return limits
 
 
 def _builds(count: int) -> str:

@@ -13,25 +13,24 @@ from typing import Any
 from packaging.utils import is_normalized_name
 
 from ...admit.failure_classes import FAILURE_CLASSES
+from ...plan.remedies import REMEDIES
 from ...printable import printable
+from ..proposals import Proposal, inventory_line, proposals
 from ..renderer import Renderer, as_json
+from ..totals import totals
 
 #: Projects named as examples of a class; of a class's page, told about with their newest log, and named at all.
 EXAMPLES, MOST_TOLD, MOST_NAMED = 5, 30, 200
 #: Of the names asked for most, how many are looked at, and how many of those without a wheel are shown.
 MOST_ASKED, MOST_WANTED = 1000, 50
+#: Remedies shown, those that helped most.
+MOST_REMEDIES = 50
 #: Names come from whoever sent a request.
 _LONGEST_NAME = 80
 
 #: Failures that no rule of the classifier named: how the site calls them (publish/report.py), and what that means.
 _OTHER_CLASSES = {
     "lost": ("The builder did not come back with a result.", "Nothing to do: it is tried again."),
-}
-
-_SETTLES = {
-    "release": "A release that fails so is not tried again, for no target, until somebody asks for it.",
-    "target": "A release that fails so is not tried again for that target until somebody asks for it.",
-    None: "A build that fails so is tried again by itself.",
 }
 
 _WHY_WANTED = {
@@ -119,7 +118,7 @@ class BlockedClass:
     @property
     def settles(self) -> str:
         known = FAILURE_CLASSES.get(self.name)
-        return _SETTLES[known.blocks if known else None]
+        return known.again if known else "Tried again by itself."
 
 
 def pages(
@@ -136,11 +135,21 @@ def pages(
     }
     examples = {name: projects[:EXAMPLES] for name, projects in blocked.items()}
     wanted = _wanted(db)
+    proposed = proposals(db)
     path = "failures/index.html"
     most_projects = max((entry.projects for entry in classes), default=0)
-    values = {"classes": classes, "examples": examples, "most_projects": most_projects, "wanted": wanted}
+    remedies = _remedies(db)
+    values = {
+        "classes": classes,
+        "examples": examples,
+        "most_projects": most_projects,
+        "wanted": wanted,
+        "remedies": remedies,
+        "proposals": proposed,
+        "inventory_line": inventory_line(proposed),
+    }
     yield path, render.page(path, "failures.html.j2", **values)
-    yield "failures/failures.json", as_json(_as_data(classes, examples, wanted))
+    yield "failures/failures.json", as_json(_as_data(classes, examples, wanted, remedies, proposed))
     for entry in classes:
         path = f"failures/{entry.name}/index.html"
         told = [_said(row) for row in db.execute(_NEWEST_FAILURES, {"class": entry.name, "most": MOST_TOLD})]
@@ -152,14 +161,11 @@ def pages(
 
 def _blocked_classes(db: sqlite3.Connection) -> list[BlockedClass]:
     """Those that block most projects first; of equals, those that clients ask for most."""
-    totals: dict[str, dict[str, int]] = {}
-    for kind in ("projects", "builds", "lookups"):
-        for row in db.execute("SELECT key, value FROM total WHERE kind = ?", (f"class-{kind}",)):
-            totals.setdefault(row["key"], {})[kind] = row["value"]
+    builds, lookups = totals(db, "class-builds"), totals(db, "class-lookups")
     classes = [
-        BlockedClass(name, many["projects"], many.get("builds", 0), many.get("lookups", 0))
-        for name, many in totals.items()
-        if many.get("projects", 0) > 0
+        BlockedClass(name, projects, builds.get(name, 0), lookups.get(name, 0))
+        for name, projects in totals(db, "class-projects").items()
+        if projects > 0
     ]
     return sorted(classes, key=lambda entry: (-entry.projects, -entry.lookups, -entry.builds, entry.name))
 
@@ -191,6 +197,22 @@ def _wanted(db: sqlite3.Connection) -> list[dict[str, Any]]:
     return wanted
 
 
+def _remedies(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """What the fleet tried by itself, the most helpful first. Names of remedies come from its own table, but for the
+    module that a requirement is named after."""
+    why = {remedy.name: remedy.why for remedy in REMEDIES if "{" not in remedy.why}
+    rows = db.execute("SELECT * FROM remedy_use top ORDER BY helped DESC, tried DESC, name LIMIT ?", (MOST_REMEDIES,))
+    return [
+        {
+            "name": printable(row["name"]),
+            "why": why.get(row["name"], ""),
+            "tried": row["tried"],
+            "helped": row["helped"],
+        }
+        for row in rows
+    ]
+
+
 def _short(name: str) -> str:
     shown = printable(name[: _LONGEST_NAME + 1])
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
@@ -206,7 +228,11 @@ def _said(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _as_data(
-    classes: list[BlockedClass], examples: dict[str, list[dict[str, Any]]], wanted: list[dict[str, Any]]
+    classes: list[BlockedClass],
+    examples: dict[str, list[dict[str, Any]]],
+    wanted: list[dict[str, Any]],
+    remedies: list[dict[str, Any]],
+    proposed: list[Proposal],
 ) -> dict[str, Any]:
     return {
         "classes": [
@@ -223,5 +249,7 @@ def _as_data(
             }
             for entry in classes
         ],
+        "remedies": remedies,
+        "proposals": [proposal.as_data() for proposal in proposed],
         "wanted": [{key: value for key, value in name.items() if key != "display_name"} for name in wanted],
     }

@@ -17,6 +17,7 @@ from typing import Any
 from ...plan.events import Event, events
 from ...printable import printable
 from ..renderer import Renderer, as_json
+from ..totals import totals
 
 SCHEMA = 1
 #: So many of the newest days on which anything was built are shown day by day.
@@ -185,9 +186,10 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
         replace(event, host=printable(event.host), sentence=printable(event.sentence))
         for event in reversed(events(db, most=MOST_EVENTS))
     ]
-    row = db.execute("SELECT value FROM total WHERE kind = 'status' AND key = 'waiting'").fetchone()
     moments = [builder.seen_at for builder in builders] + [event.at for event in happened]
-    return Fleet(builders, _targets(db), int(row["value"]) if row else 0, happened, max(moments, default=None))
+    return Fleet(
+        builders, _targets(db), int(totals(db, "status").get("waiting", 0)), happened, max(moments, default=None)
+    )
 
 
 def known_facts(text: str) -> dict[str, Any]:
@@ -206,6 +208,7 @@ def known_facts(text: str) -> dict[str, Any]:
         "cores": _number(said.get("cores")),
         "memory": _number(said.get("memory")),
         "slots": _number(said.get("slots")),
+        "sandbox": _words(said.get("sandbox")),
         "toolchain": {
             key: words for tool, line in sorted(tools.items())[:20] if (key := _words(tool)) and (words := _words(line))
         },
@@ -242,10 +245,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
         if row["host"] not in lately:
             lately[row["host"]] = {day: Work() for day in reversed(days)}
         lately[row["host"]][row["day"]].add(row["outcome"], row["builds"], row["seconds"])
-    counted = {
-        kind: {row["key"]: row["value"] for row in db.execute("SELECT key, value FROM total WHERE kind = ?", (kind,))}
-        for kind in ("host-builds", "host-built", "host-seconds")
-    }
+    counted = {kind: totals(db, kind) for kind in ("host-builds", "host-built", "host-seconds")}
     ever = {
         host: Work(counted["host-built"][host], builds - counted["host-built"][host], counted["host-seconds"][host])
         for host, builds in counted["host-builds"].items()

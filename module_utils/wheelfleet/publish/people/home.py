@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..renderer import Renderer
+from ..totals import totals
 from .feed import NewWheel, newest_wheels
 from .guide import EXAMPLE, install_commands
 
@@ -74,14 +75,9 @@ def _by_machine(wheels: list[NewWheel]) -> tuple[str, ...]:
 
 def _counts(db: sqlite3.Connection) -> dict[str, float]:
     """The catalog's own counters (`total`), the ones the page shows."""
-    kinds = {"listed": "", "wheels": "", "bytes": "", "downloads": "", "saved-seconds": ""}
-    values = {kind: _total(db, kind, key) for kind, key in kinds.items()}
-    return {**values, **{status: _total(db, "status", status) for status in ("waiting", "failed")}}
-
-
-def _total(db: sqlite3.Connection, kind: str, key: str) -> float:
-    row = db.execute("SELECT value FROM total WHERE kind = ? AND key = ?", (kind, key)).fetchone()
-    return row["value"] if row else 0
+    values = {kind: totals(db, kind).get("", 0) for kind in ("listed", "wheels", "bytes", "downloads", "saved-seconds")}
+    status = totals(db, "status")
+    return {**values, **{each: status.get(each, 0) for each in ("waiting", "failed")}}
 
 
 def _lately(db: sqlite3.Connection) -> Lately | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ...admit.plain import plain
 from ...printable import printable
 from ..renderer import Renderer
+from ..tried import goes_on_with, tried_with
 from .ansi import Run, Terminal
 from .raw_log import RawLog, looks_like_error, read_log
 
@@ -40,6 +41,9 @@ class LogFacts:
     sentence: str | None = None
     evidence: tuple[str, ...] = ()
     remedy: str | None = None
+    #: What the attempt differed in, and what was tried after it (publish/tried.py).
+    tried_with: tuple[dict[str, str], ...] = ()
+    next_try: str | None = None
     sdist: str | None = None
     interpreter: str | None = None
 
@@ -61,7 +65,7 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
     row = db.execute(
         """
         SELECT p.name, p.display_name, r.version, t.name AS target, a.host, a.outcome, a.finished_at, a.seconds,
-               a.class, a.sentence, a.evidence, a.remedy, a.sdist_filename, a.interpreter
+               a.class, a.sentence, a.evidence, a.remedy, a.remedies, a.try_with, a.sdist_filename, a.interpreter
         FROM attempt a
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
@@ -89,6 +93,8 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
         sentence=said("sentence"),
         evidence=tuple((said("evidence") or "").splitlines()),
         remedy=said("remedy"),
+        tried_with=tried_with(row["remedies"]),
+        next_try=goes_on_with(row["remedies"], row["try_with"]),
         sdist=said("sdist_filename"),
         interpreter=said("interpreter"),
     )

@@ -15,7 +15,7 @@ from ..renderer import Renderer, SiteFacts
 from ..report import ReportRow
 from . import badge, project_json, provenance
 from .guide import Command, install_commands
-from .project_facts import Attempt, ProjectFacts, Release, log_page
+from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Witness, log_page
 from .project_json import address
 
 RELEASES_A_PAGE = 25
@@ -59,9 +59,15 @@ class FileLine(NamedTuple):
     sha256: str
     saved: str
     provenance: str
+    signature: str | None
     yanked: str | None
     requires_python: str | None
     note: str | None
+    #: Of building it again elsewhere: a status and a sentence.
+    witness: tuple[str, str] | None
+    #: What it carries, needs, and whether it could be imported, in sentences; the first is trouble where it is one.
+    trouble: str | None
+    remarks: tuple[str, ...]
 
 
 class BuildLine(NamedTuple):
@@ -77,6 +83,8 @@ class BuildLine(NamedTuple):
     failure: str | None
     sentence: str | None
     remedy: str | None
+    tried_with: tuple[dict[str, str], ...]
+    next_try: str | None
     evidence: str | None
     log_page: str | None
     log: str | None
@@ -87,6 +95,7 @@ def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
     folder = f"project/{facts.name}"
     chunks = [facts.releases[i : i + RELEASES_A_PAGE] for i in range(0, len(facts.releases), RELEASES_A_PAGE)] or [()]
     on_site = {file.file.filename for release in facts.releases for file in release.files}
+    signed = bool(render.site.signing_key)
     common = {
         "project": facts,
         "targets": facts.targets,
@@ -108,12 +117,12 @@ def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
                 older=_page_name(number + 1) if number < len(chunks) else None,
                 span=(releases[0].version, releases[-1].version) if releases else None,
                 rows=[_matrix_row(release, on_site) for release in releases] if facts.targets else [],
-                files=[line for release in releases for line in _file_lines(facts.name, release)],
+                files=[line for release in releases for line in _file_lines(facts.name, release, signed)],
                 builds=[_build_line(attempt) for attempt in attempts[:MOST_ATTEMPTS]],
                 builds_in_all=len(attempts),
             ),
         )
-    yield f"{folder}/json", project_json.document(facts)
+    yield f"{folder}/json", project_json.document(facts, signed=signed)
     yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts)
 
 
@@ -188,7 +197,7 @@ def _cell(row: ReportRow, on_site: set[str]) -> Cell:
     return Cell("built", _WORDS["built"], href, log, None, ", ".join(facts))
 
 
-def _file_lines(name: str, release: Release) -> Iterator[FileLine]:
+def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]:
     for own in release.files:
         file = own.file
         yield FileLine(
@@ -200,10 +209,37 @@ def _file_lines(name: str, release: Release) -> Iterator[FileLine]:
             sha256=file.sha256 or "",
             saved=human_duration(own.seconds) if own.seconds is not None else "",
             provenance=address(provenance.path(name, file.filename)),
+            signature=address(provenance.signature_path(name, file.filename)) if signed else None,
             yanked=file.yanked,
             requires_python=file.requires_python,
             note=own.note,
+            witness=_witness(own.witness) if own.witness else None,
+            trouble=own.imports.message if own.imports and own.imports.verdict == "failed" else None,
+            remarks=tuple(_remarks(own)),
         )
+
+
+def _witness(witness: Witness) -> tuple[str, str]:
+    if witness.verdict == "agrees":
+        return "built", f"Built again by {witness.builder}: the same bytes."
+    if witness.verdict == "differs":
+        return "trouble", f"Built again by {witness.builder}: not the same. {witness.sentence or ''}"
+    return "waiting", f"{witness.builder} could not build it again: {witness.sentence or ''}"
+
+
+def _remarks(own: OwnFile) -> Iterator[str]:
+    """What people should know of a wheel before they install it."""
+    libraries, imports = own.libraries, own.imports
+    if libraries and libraries.vendored:
+        yield f"carries {', '.join(libraries.vendored)}"
+    if libraries and libraries.message:
+        yield libraries.message
+    if own.apt:
+        yield f"needs of the system: apt install {' '.join(own.apt)}"
+    if imports and imports.verdict == "imported":
+        yield "was imported where only its dependencies were installed"
+    if imports and imports.verdict == "unchecked":
+        yield f"was not tried: {imports.message}" if imports.message else "was not tried"
 
 
 def _build_line(attempt: Attempt) -> BuildLine:
@@ -218,6 +254,8 @@ def _build_line(attempt: Attempt) -> BuildLine:
         failure=attempt.failure,
         sentence=attempt.sentence,
         remedy=attempt.remedy,
+        tried_with=attempt.tried_with or (),
+        next_try=attempt.next_try,
         evidence=attempt.evidence,
         log_page=address(attempt.log_page) if attempt.log_page else None,
         log=address(attempt.log) if attempt.log else None,

@@ -13,8 +13,9 @@ from packaging.version import Version
 
 from ...printable import printable
 from ..filters import explain_tag
-from ..listing import ListedFile, ProjectFiles
+from ..listing import ListedFile, ProjectFiles, is_on_the_web
 from ..report import ReportRow, as_a_whole
+from ..tried import goes_on_with, tried_with
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
 _WITHDRAWN = "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it."
@@ -30,10 +31,41 @@ class Target(NamedTuple):
     machine: str
 
 
+class Witness(NamedTuple):
+    """What another builder made of a wheel. `verdict` is agrees, differs or failed; `at` in seconds since the epoch."""
+
+    builder: str
+    verdict: str
+    at: float
+    sha256: str | None
+    sentence: str | None
+    differences: tuple[str, ...]
+
+
+class Libraries(NamedTuple):
+    """What was done about the libraries a wheel needs, as the builder said (build/protocol.py)."""
+
+    tool: str
+    #: repaired, unneeded or impossible.
+    outcome: str
+    platform: str | None
+    vendored: tuple[str, ...]
+    message: str | None
+
+
+class Imports(NamedTuple):
+    """Whether a wheel could be imported: imported, failed or unchecked; which modules were; and what else happened."""
+
+    verdict: str
+    modules: tuple[str, ...]
+    message: str | None
+
+
 class OwnFile(NamedTuple):
     """A wheel of ours on the site. `note` says why it is not `listed` on the index pages, `explained` what it is for.
 
-    `seconds` is what the build took on its builder: what every install with this wheel is spared, more or less.
+    `seconds` is what the build took on its builder: what every install with this wheel is spared, more or less. `apt`
+    are packages of the builder's distribution whose libraries it needs where it runs.
     """
 
     file: ListedFile
@@ -42,6 +74,10 @@ class OwnFile(NamedTuple):
     tags: tuple[str, ...]
     explained: str
     seconds: float | None
+    witness: Witness | None = None
+    libraries: Libraries | None = None
+    apt: tuple[str, ...] = ()
+    imports: Imports | None = None
 
 
 class Attempt(NamedTuple):
@@ -62,6 +98,9 @@ class Attempt(NamedTuple):
     sentence: str | None
     evidence: str | None
     remedy: str | None
+    #: What it differed in from other builds, and what was tried after it (publish/tried.py).
+    tried_with: tuple[dict[str, str], ...] | None
+    next_try: str | None
     #: Paths below the site: the page for people, and the log as it came.
     log_page: str | None
     log: str | None
@@ -237,6 +276,8 @@ def _attempt(row: sqlite3.Row, log: str | None) -> Attempt:
         sentence=_clean(sentence),
         evidence=_clean(row["evidence"]),
         remedy=_clean(row["remedy"]),
+        tried_with=tried_with(row["remedies"]) or None,
+        next_try=goes_on_with(row["remedies"], row["try_with"]),
         log_page=f"logs/{log_page(log)}" if log else None,
         log=f"logs/{log}" if log else None,
     )
@@ -246,13 +287,23 @@ def _files(
     db: sqlite3.Connection, project_id: int, content: ProjectFiles, attempts: Iterable[Attempt]
 ) -> dict[str, list[OwnFile]]:
     """Our wheels on the site's disk, by version."""
-    tags = {
-        row["filename"]: tuple(json.loads(row["tags"]))
-        for row in db.execute(
-            "SELECT w.filename, w.tags FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = ?",
-            (project_id,),
-        )
-    }
+    known: dict[str, sqlite3.Row] = {}
+    witnesses: dict[str, Witness] = {}
+    for row in db.execute(
+        """
+        SELECT w.filename, w.tags, w.repaired, w.apt, w.imports, w.import_facts,
+               x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
+        FROM release r JOIN wheel w ON w.release_id = r.id
+        LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL WHERE r.project_id = ?
+        """,
+        (project_id,),
+    ):
+        known[row["filename"]] = row
+        if row["verdict"]:
+            witnesses[row["filename"]] = Witness(
+                row["host"], row["verdict"], row["finished_at"], row["sha256"], _clean(row["sentence"]),
+                tuple(map(printable, json.loads(row["differences"]))),
+            )  # fmt: skip
     seconds: Mapping[str, float | None] = {attempt.id: attempt.seconds for attempt in attempts}
     listed = {file.filename for file in content.listed if file.url is None}
     withdrawn = {file.filename for file in content.withdrawn}
@@ -260,13 +311,39 @@ def _files(
     for file in content.kept:
         on_index = file.filename in listed
         note = None if on_index else _WITHDRAWN if file.filename in withdrawn else _UNLISTED
-        carried = tags[file.filename]
+        row = known[file.filename]
+        carried = tuple(json.loads(row["tags"]))
         if file.yanked or file.requires_python:
             file = file._replace(yanked=_clean(file.yanked), requires_python=_clean(file.requires_python))
         files.setdefault(file.version, []).append(
-            OwnFile(file, on_index, note, carried, _explained(carried), seconds.get(file.attempt_id))
+            OwnFile(
+                file,
+                on_index,
+                note,
+                carried,
+                _explained(carried),
+                seconds.get(file.attempt_id),
+                witnesses.get(file.filename),
+                _libraries(row["repaired"]),
+                tuple(json.loads(row["apt"])),
+                _imports(row["imports"], row["import_facts"]),
+            )
         )
     return files
+
+
+def _libraries(text: str | None) -> Libraries | None:
+    if text is None:
+        return None
+    said = json.loads(text)
+    return Libraries(**{**said, "vendored": tuple(said["vendored"]), "message": _clean(said["message"])})
+
+
+def _imports(verdict: str | None, text: str | None) -> Imports | None:
+    if verdict is None:
+        return None
+    said = json.loads(text or '{"modules": [], "message": null}')
+    return Imports(verdict, tuple(said["modules"]), _clean(said["message"]))
 
 
 @lru_cache(maxsize=4096)
@@ -284,7 +361,7 @@ def _upstream(db: sqlite3.Connection, project_id: int) -> dict[str, Upstream]:
         """,
         (project_id,),
     ):
-        url = row["url"] if row["url"].startswith(("https://", "http://")) else None
+        url = row["url"] if is_on_the_web(row["url"]) else None
         sdists.setdefault(row["release_id"], []).append((printable(row["filename"]), url))
     counted = db.execute(
         """

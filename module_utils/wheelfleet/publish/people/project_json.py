@@ -10,11 +10,15 @@
         targets         by target: {status, reason, failure, remedy, builder, seconds, finished_at, file, log, log_page,
                         tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
-                        provenance, build_seconds}]; `listed` says whether the index has it
+                        provenance, signature, build_seconds, repair, apt, check, witness}]; `listed` says whether
+                        the index has it,
+                        `signature` is the one on the document of its provenance, `witness` what came of building it
+                        again elsewhere: {builder, verdict, at, sha256, sentence, differences}, of which verdict is
+                        agrees, differs or failed, and differences names files in the wheel
         upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
     attempts            builds that ended, the latest first: [{id, version, target, builder, outcome, began, ended,
-                        seconds, cpu_seconds, peak_memory, interpreter, failure, sentence, evidence, remedy, log,
-                        log_page}]
+                        seconds, cpu_seconds, peak_memory, interpreter, failure, sentence, evidence, remedy,
+                        tried_with: [{name, why, change}], next_try, log, log_page}]
 
 Addresses of this site are relative to the document's own. Times are UTC (`2026-11-22T18:05:00.000000Z`), durations
 seconds, sizes and memory bytes. `status` is one of failed, waiting, built, upstream, skipped and passed.
@@ -30,7 +34,7 @@ from ..listing import timestamp
 from ..renderer import as_json
 from ..report import ReportRow
 from . import provenance
-from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Upstream, log_page
+from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Upstream, Witness, log_page
 
 #: From `project/NAME/` to the top of the site.
 TOP = "../../"
@@ -38,8 +42,8 @@ TOP = "../../"
 _PLAIN = re.compile(r"[\w.~/-]*", re.ASCII).fullmatch
 
 
-def document(facts: ProjectFacts) -> bytes:
-    """The bytes of `project/NAME/json`."""
+def document(facts: ProjectFacts, *, signed: bool = False) -> bytes:
+    """The bytes of `project/NAME/json`. `signed`: whether documents of provenance are."""
     on_site = {file.file.filename for release in facts.releases for file in release.files}
     return as_json(
         _known(
@@ -52,7 +56,7 @@ def document(facts: ProjectFacts) -> bytes:
             downloads=facts.downloads,
             saved_seconds=facts.saved_seconds,
             other_releases=facts.other_releases,
-            releases={release.version: _release(facts, release, on_site) for release in facts.releases},
+            releases={release.version: _release(facts, release, on_site, signed) for release in facts.releases},
             attempts=[_attempt(attempt) for attempt in attempts(facts)],
         )
     )
@@ -70,14 +74,14 @@ def address(path: str) -> str:
     return TOP + (path if _PLAIN(path) else quote(path))
 
 
-def _release(facts: ProjectFacts, release: Release, on_site: set[str]) -> dict[str, Any]:
+def _release(facts: ProjectFacts, release: Release, on_site: set[str], signed: bool) -> dict[str, Any]:
     return {
         "targets": {
             target.name: _cell(cell, on_site)
             for target, cell in zip(facts.targets, release.cells, strict=True)
             if cell is not None
         },
-        "files": [_file(facts.name, file) for file in release.files],
+        "files": [_file(facts.name, file, signed) for file in release.files],
         "upstream": _upstream(release.upstream),
     }
 
@@ -98,7 +102,7 @@ def _cell(cell: ReportRow, on_site: set[str]) -> dict[str, Any]:
     )
 
 
-def _file(name: str, own: OwnFile) -> dict[str, Any]:
+def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
     file = own.file
     return _known(
         filename=file.filename,
@@ -112,7 +116,18 @@ def _file(name: str, own: OwnFile) -> dict[str, Any]:
         listed=own.listed,
         note=own.note,
         provenance=address(provenance.path(name, file.filename)),
+        signature=address(provenance.signature_path(name, file.filename)) if signed else None,
         build_seconds=own.seconds,
+        repair=_known(**own.libraries._asdict()) if own.libraries else None,
+        apt=own.apt or None,
+        check=_known(**own.imports._asdict()) if own.imports else None,
+        witness=_witness(own.witness) if own.witness else None,
+    )
+
+
+def _witness(witness: Witness) -> dict[str, Any]:
+    return _known(
+        **{**witness._asdict(), "at": timestamp(witness.at), "differences": list(witness.differences) or None}
     )
 
 

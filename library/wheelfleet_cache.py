@@ -1,0 +1,100 @@
+#!/usr/bin/python
+"""Work out what a cache of upstream has to fetch from."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_cache
+short_description: Work out what a cache of upstream has to fetch from
+description:
+  - Says from which hosts a cache in front of the upstream has to fetch, the index itself and those its pages and the
+    catalog name for files.
+  - Fails with a sentence where a web server cannot ask the upstream as pip does.
+attributes:
+  check_mode:
+    description: Asks all the same, for it changes nothing.
+    support: full
+  diff_mode:
+    description: There is no text to compare.
+    support: none
+options:
+  index_url:
+    description: The upstream index without credentials, as M(wheelfleet_upstream) gives it.
+    type: str
+    required: true
+  credentials:
+    description: The credentials for it, as in a URL.
+    type: str
+    default: ''
+  pip_options:
+    description: More of pip's options that are needed to reach it, by their long names.
+    type: dict
+    default: {}
+  state_dir:
+    description: The controller's folder with the catalog, which need not be there yet.
+    type: path
+    required: true
+  timeout:
+    description: Seconds one request may take.
+    type: float
+    default: 30.0
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: Work out what the cache fetches from
+  wheelfleet_cache:
+    index_url: "{{ controller_upstream.index_url }}"
+    credentials: "{{ controller_upstream.credentials }}"
+    pip_options: "{{ controller_upstream.pip_options }}"
+    state_dir: /srv/wheelfleet
+  register: webnode_cached
+"""
+
+RETURN = r"""
+index:
+  description: The index, with a slash at its end.
+  returned: success
+  type: str
+origins:
+  description: Scheme, host and port of all that the cache fetches from, the index first.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
+from ansible.module_utils.wheelfleet.upstream.origins import NoCache, check_cacheable, learn_origins
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "index_url": {"type": "str", "required": True},
+            "credentials": {"type": "str", "default": "", "no_log": True},
+            "pip_options": {"type": "dict", "default": {}},
+            "state_dir": {"type": "path", "required": True},
+            "timeout": {"type": "float", "default": 30.0},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    module.no_log_values |= secrets_of(p["credentials"])
+    try:
+        check_cacheable(p["index_url"], p["pip_options"])
+        url = with_credentials(p["index_url"], p["credentials"])
+        with Upstream.from_pip(url, p["pip_options"], timeout=p["timeout"]) as upstream:
+            origins = learn_origins(upstream, Path(p["state_dir"]) / "catalog.sqlite")
+            index = upstream.index_url
+    except (NoCache, UpstreamUnreachable) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, index=index, origins=origins)
+
+
+if __name__ == "__main__":
+    main()

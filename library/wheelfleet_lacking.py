@@ -1,0 +1,145 @@
+#!/usr/bin/python
+"""Keep what builds lacked and who has it, and say what to ask and what to install."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wheelfleet_lacking
+short_description: Keep what builds lacked and who has it, and say what to ask and what to install
+description:
+  - Runs on the controller, on the catalog. First it takes in what builders answered and what was installed there, then
+    it says what is still to be asked of which builder, and what each operator's permission allows to install.
+  - Builds that lacked what was installed go back to the queue.
+attributes:
+  check_mode:
+    description: Says the same and keeps nothing.
+    support: full
+  diff_mode:
+    description: Lists the packages that would be installed.
+    support: full
+options:
+  state_dir:
+    description: The controller's folder with the catalog.
+    type: path
+    required: true
+  run:
+    description: The run's id, as M(wheelfleet_lock) gave it.
+    type: str
+    required: true
+  tries:
+    description: As in M(wheelfleet_batch).
+    type: int
+    default: 5
+  askable:
+    description: The builders whose contents index may be asked.
+    type: list
+    elements: str
+    default: []
+  permissions:
+    description: By builder, what may be installed on it; C(false), C(true), or patterns of package names.
+    type: dict
+    default: {}
+  asked:
+    description: By builder, the subjects that it was asked for, as this module returned them.
+    type: dict
+    default: {}
+  answers:
+    description: By builder, what M(wheelfleet_apt_owners) returned.
+    type: dict
+    default: {}
+  judged:
+    description: By builder, what M(wheelfleet_apt_guard) returned, after its C(install) was installed.
+    type: dict
+    default: {}
+  anew:
+    description: Builders that were set up anew, and no longer have what was installed on them.
+    type: list
+    elements: str
+    default: []
+author:
+  - The wheelfleet authors
+"""
+
+EXAMPLES = r"""
+- name: See what builds lacked
+  wheelfleet_lacking:
+    state_dir: /srv/wheelfleet
+    run: "{{ wheelfleet_run }}"
+    permissions: {pi1: true, pi2: [lib*-dev]}
+  register: builder_lacking
+"""
+
+RETURN = r"""
+ask:
+  description: By builder, the subjects to ask its contents index for; for each a kind and a name.
+  returned: success
+  type: dict
+install:
+  description: By builder, the packages to install if nothing speaks against them.
+  returned: success
+  type: dict
+requeued:
+  description: How many builds went back to the queue.
+  returned: success
+  type: int
+"""
+
+import time
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build.apt_owners import Subject
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from ansible.module_utils.wheelfleet.plan import events, lacks
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
+            "tries": {"type": "int", "default": 5},
+            "askable": {"type": "list", "elements": "str", "default": []},
+            "permissions": {"type": "dict", "default": {}},
+            "asked": {"type": "dict", "default": {}},
+            "answers": {"type": "dict", "default": {}},
+            "judged": {"type": "dict", "default": {}},
+            "anew": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    path = Path(p["state_dir"]) / "catalog.sqlite"
+    now = time.time()
+    named = requeued = 0
+    try:
+        if p["answers"] or p["judged"] or p["anew"]:
+            with rehearsal(path) if module.check_mode else Catalog(path) as catalog, catalog.writing() as db:
+                for host in p["anew"]:
+                    lacks.forget_host(db, host)
+                for host, answer in p["answers"].items():
+                    asked = [Subject(*subject) for subject in p["asked"].get(host, [])]
+                    named += lacks.record_answers(db, host, asked, answer.get("owners", []), now)
+                    if answer.get("problem"):
+                        sentence = f"What builds lacked cannot be looked up: {answer['problem']}"
+                        events.note(db, run=p["run"], host=host, sentence=sentence, now=now)
+                for host, judged in p["judged"].items():
+                    requeued += lacks.record_installed(
+                        db, host, judged["install"], judged["refused"], run=p["run"], now=now, tries=p["tries"]
+                    )
+        with rehearsal(path) if module.check_mode else Catalog(path) as catalog:
+            ask = lacks.to_ask(catalog.db, now, p["askable"])
+            install = lacks.to_install(catalog.db, p["permissions"], now)
+    except CatalogError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=bool(named or requeued),
+        ask={host: [list(subject) for subject in subjects] for host, subjects in ask.items()},
+        install=install,
+        requeued=requeued,
+        diff={"before": "", "after": "".join(f"{h}: {name}\n" for h, names in install.items() for name in names)},
+    )
+
+
+if __name__ == "__main__":
+    main()

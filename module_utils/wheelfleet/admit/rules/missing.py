@@ -1,0 +1,137 @@
+"""What the builder lacks: programs, headers, libraries."""
+
+from __future__ import annotations
+
+import re
+
+from .rule import rule
+
+LOOK_FOR_HEADER = "Look for the package that has {found} (apt-file search {found}) and install it on the builder."
+LOOK_FOR_LIBRARY = "Look for the -dev package of {found} (apt search {found}) and install it on the builder."
+LOOK_FOR_TOOL = "Look for the package that has the program {found} (apt-file search bin/{found}) and install it."
+
+MISSING = (
+    rule(
+        "missing-tool",
+        r"raise PyProjectOptionException\('(qmake)'",
+        "The build needs {found}, which the builder does not have.",
+        lacks="tool",
+        remedy=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-tool",
+        r"^[\s|│]*error: \[Errno 2\] No such file or directory: '([\w+-]{1,60})'",
+        "The build needs {found}, which the builder does not have.",
+        after=re.compile(r"^[\s|│]*\$ (?:\w{1,40}=\S{0,200} ){0,8}\w"),
+        lacks="tool",
+        remedy=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-tool",
+        r"error: command '(\w[\w.+-]{0,60})' failed: No such file or directory"
+        r"|unable to execute '?(\w[\w.+-]{0,60})'?: No such file or directory"
+        r"|Unknown compiler\(s\): \[\['(\w[\w.+-]{0,60})'"
+        r"|ERROR: Program '(\w[\w.+-]{0,60})' not found",
+        "The build needs {found}, which the builder does not have.",
+        lacks="tool",
+        remedy=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-tool",
+        r"No CMAKE_(\w{1,20})_COMPILER could be found|CMAKE_(\w{1,20})_COMPILER not set"
+        r"|no acceptable (C) compiler found",
+        "The build needs a compiler for {found}, which the builder does not have.",
+        lacks="tool",
+    ),
+    rule(
+        "missing-tool",
+        r"can't find Rust compiler|Rust not found|Cargo, the Rust package manager, is not installed",
+        "The build needs a Rust compiler, which the builder does not have.",
+        subject="rust",
+        lacks="tool",
+    ),
+    rule(
+        "missing-tool",
+        r"(?i)CMake (?:\S{1,20} )?(?:must be installed|is required|(?:was )?not found)"
+        r"|problems? with the CMake installation",
+        "The build needs CMake, which the builder does not have.",
+        subject="cmake",
+        lacks="tool",
+    ),
+    rule(
+        "missing-tool",
+        r"FileNotFoundError: \[Errno 2\] No such file or directory: '([\w+-]{1,60})'",
+        "The build needs {found}, which the builder does not have.",
+        after=re.compile(r"child_exception_type|_execute_child"),
+        lacks="tool",
+        remedy=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "sdist-broken",
+        r"cc1(?:plus|obj)?: fatal error: (\S{1,200}): No such file or directory",
+        "The sdist lacks {found}, which its own build compiles.",
+    ),
+    rule(
+        "missing-header",
+        r"fatal error: '?([\w./][\w./+-]{0,200})'?:? (?:No such file or directory|file not found)",
+        "The header {found} is missing on the builder.",
+        lacks="header",
+        remedy=f"{LOOK_FOR_HEADER} If no package has it, the sdist lacks a file of its own.",
+    ),
+    rule(
+        "missing-header",
+        r"configure: error: Package requirements \((\w[\w.+-]{0,80})"
+        r"|ERROR: Dependency [\"'](\w[\w.+-]{0,80})[\"'] not found",
+        "The development files of {found} are missing on the builder.",
+        lacks="pkg-config",
+        remedy=LOOK_FOR_LIBRARY,
+    ),
+    rule(
+        "missing-header",
+        r"^\s+Could NOT find (?!Python)(\w{1,80})",
+        "CMake does not find {found} on the builder.",
+        after=re.compile("CMake Error"),
+        lacks="library",
+        remedy=LOOK_FOR_LIBRARY,
+    ),
+)
+
+#: Alone they explain a failure, but builds also print them about what they can do without.
+HINTS = (
+    rule(
+        "missing-header",
+        r"(?i:need to install (?:the )?(\w[\w.+-]{0,80}) (?:development|dev) (?:headers?|files?|packages?|librar))"
+        r"|(?i:(\w[\w.+-]{0,80}) (?:development headers?|header files?|headers|development files?)"
+        r" (?:(?:is|are) )?(?:not found|missing|required))"
+        r"|\b([a-z][\w.+]{0,40}[-_]config)(?: executable)? (?:is )?(?:not found|missing)",
+        "The development files of {found} are missing on the builder.",
+        lacks="library",
+        remedy=LOOK_FOR_LIBRARY,
+    ),
+    rule(
+        "missing-header",
+        r"(?i:(?:could not|couldn't|cannot|can't|unable to) find (?:the )?(?:header )?(?:file )?)"
+        r"[‘'`\"<]?([\w./+-]{1,200}\.h)\b",
+        "The header {found} is missing on the builder.",
+        lacks="header",
+        remedy=LOOK_FOR_HEADER,
+    ),
+    rule(
+        "missing-header",
+        r"Package '?(\w[\w.+-]{0,80})'?(?:, required by '[^']{1,80}',)? (?:was )?not found"
+        r"|No package '(\w[\w.+-]{0,80})' found|pkg-config --exists (\w[\w.+-]{0,80})' returned non-zero"
+        r"|^\S*sh: (?:line )?(?:\d+: )?([\w.+]{1,60}[-_]config): (?:command )?not found",
+        "The development files of {found} are missing on the builder.",
+        choose="first",
+        lacks="pkg-config",
+        remedy=LOOK_FOR_LIBRARY,
+    ),
+    rule(
+        "missing-tool",
+        r"^[\s|│]*\S*sh: (?:line )?(?:\d+: )?(\w[\w.+-]{0,60}): (?:command )?not found"
+        r"|make(?:\[\d+\])?: (\w[\w.+-]{0,60}): No such file or directory",
+        "The build needs {found}, which the builder does not have.",
+        lacks="tool",
+        remedy=LOOK_FOR_TOOL,
+    ),
+)

@@ -1,0 +1,105 @@
+"""What the project does not bring along, and what the network does not."""
+
+from __future__ import annotations
+
+from .rule import rule
+
+_CONNECTION_TROUBLE = (
+    r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|Max retries exceeded"
+    r"|Could not resolve host|Name or service not known|Temporary failure in name resolution|Network is unreachable"
+    r"|[Cc]onnection (?:refused|reset|timed out|aborted|broken)|No route to host|CERTIFICATE_VERIFY_FAILED"
+    r"|RemoteDisconnected|IncompleteRead|HTTP error 5\d\d|5\d\d Server Error|Failed to connect to"
+)
+
+PROJECT = (
+    rule(
+        "sdist-broken",
+        r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]{1,100})",
+        "The build imports {found}, the project itself, which cannot be imported before it is built.",
+        own=True,
+    ),
+    rule(
+        "undeclared-build-requirement",
+        r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]{1,100})|error: invalid command '(bdist_wheel)'",
+        "The build needs {found}, which the project does not declare as a build requirement.",
+        lacks="module",
+    ),
+    rule(
+        "undeclared-build-requirement",
+        r"(?:Error|Exception|Exit): .{0,120}\bpip3? install (?:-U |--upgrade )?['\"]?([A-Za-z0-9][\w.-]{0,80})",
+        "The build asks for {found}, which the project does not declare as a build requirement.",
+        lacks="module",
+    ),
+    rule(
+        "undeclared-build-requirement",
+        r"'-m', 'pip', .{0,200}'([A-Za-z0-9][\w.-]{0,80})[^']{0,80}'\]' returned non-zero",
+        "setup.py wants to install {found} itself, which the project does not declare as a build requirement.",
+        lacks="module",
+    ),
+    rule(
+        "undeclared-build-requirement",
+        r"(?i:install requires: )'(\w[\w.-]{0,80})'\. use pip",
+        "setup.py asks for {found}, which the project does not declare as a build requirement.",
+        lacks="module",
+    ),
+    rule(
+        "undeclared-build-requirement",
+        r"Backend '([\w.:-]{1,100})' is not available",
+        "The build backend {found} cannot be imported: the project does not declare it, or something that it needs.",
+        lacks="module",
+        settles="target",
+    ),
+    rule(
+        "sdist-broken",
+        r"FileNotFoundError: \[Errno 2\] No such file or directory: '([^'/][^']{0,200})'",
+        "The sdist lacks {found}, which its own build reads.",
+    ),
+    rule(
+        "sdist-broken",
+        r"error in .{1,100} setup command: (.{1,200})|invalid pyproject\.toml config: (.{1,200})"
+        r"|Failed to parse .{0,200}pyproject\.toml: (.{1,200})|TOMLDecodeError: (.{1,200})"
+        r"|(?:InvalidVersion|InvalidSpecifier|InvalidRequirement): (.{1,200})",
+        "The project's metadata is not valid: {found}.",
+    ),
+    rule(
+        "sdist-broken",
+        r"unable to detect version for|does not appear to be a Python project|neither setup\.py nor pyproject\.toml",
+        "The sdist lacks what its build reads its version or metadata from.",
+    ),
+)
+
+NETWORK = (
+    rule(
+        "network",
+        _CONNECTION_TROUBLE,
+        "The index with the build requirements was out of reach.",
+        only="in a requirement",
+    ),
+    rule(
+        "download-in-build",
+        rf"{_CONNECTION_TROUBLE}|urlopen error"
+        r"|(?:Error|Exception|Exit): (?i:failed to|could not|unable to|cannot) download",
+        "The build wanted to download something and could not.",
+        only="in the build",
+    ),
+    rule(
+        "build-requirements",
+        r"No matching distribution found for ([^\s(;]{1,100})|Package '([^']{1,100})' requires a different Python",
+        "pip finds no {found} that this target can use.",
+    ),
+    rule(
+        "build-requirements",
+        r"conflicting dependencies|ResolutionImpossible",
+        "The build requirements contradict each other.",
+        choose="first",
+    ),
+)
+
+#: At last: whatever exception ended the build.
+EXCEPTIONS = (
+    rule(
+        "build-script-error",
+        r"^[\s|│]*((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception|Exit|Interrupt)\b(?:: .{0,200})?)",
+        "The build script stopped with {found}.",
+    ),
+)

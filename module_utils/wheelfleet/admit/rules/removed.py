@@ -1,0 +1,86 @@
+"""What Python, setuptools and CMake no longer have."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from .rule import QUOTE, any_of, rule
+
+_REMOVED_MODULES = any_of(
+    *("_bootlocale", "aifc", "asynchat", "asyncore", "audioop", "binhex", "cgi", "cgitb", "chunk", "crypt"),
+    *("distutils", "formatter", "imghdr", "imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "numpy.distutils"),
+    *("ossaudiodev", "parser", "pipes", "pkg_resources", "setuptools", "smtpd", "sndhdr", "spwd", "sunau", "symbol"),
+    *("telnetlib", "uu", "xdrlib"),
+)
+_CHANGED_MODULES = any_of(
+    *sorted({*sys.stdlib_module_names, "distutils", "imp", "numpy", "pip", "pkg_resources", "setuptools", "wheel"})
+)
+_PYTHON_STRUCTURES = (
+    r"(?:Py(?:Thread|Interpreter)State|Py(?:Type|Frame|Code|Long|Unicode)Object"
+    r"|struct _(?:ts|is|frame|object|typeobject|longobject))"
+)
+
+REMOVED = (
+    rule(
+        "removed-api",
+        rf"(?:ModuleNotFoundError|ImportError): No module named '?((?:{_REMOVED_MODULES})(?:\.[\w.]{{1,80}})?)'?$",
+        "The build imports {found}, which Python or setuptools no longer have.",
+    ),
+    rule(
+        "removed-api",
+        r"ModuleNotFoundError: No module named '(pip\.\w{1,80})'$",
+        "The build imports {found}, which pip never meant for others and has no more.",
+    ),
+    rule(
+        "removed-api",
+        r"ConfigError: The \[(tool\.flit\.metadata)\] table is no longer supported",
+        "pyproject.toml uses {found}, which flit no longer has.",
+    ),
+    rule(
+        "removed-api",
+        r"TypeError: (Compiler\.__init__\(\)) takes",
+        "numpy.distutils uses {found} as it was in older distutils of setuptools.",
+        after=re.compile(r"klass\(None, dry_run, force\)"),
+    ),
+    rule(
+        "removed-api",
+        rf"AttributeError: module '(?:{_CHANGED_MODULES})(?:\.[\w.]{{1,80}})?' has no attribute '(\w{{1,80}})'",
+        "The build uses {found}, which its module no longer has.",
+    ),
+    rule(
+        "removed-api",
+        rf"ImportError: cannot import name '(\w{{1,80}})' from '(?:{_CHANGED_MODULES})[.']",
+        "The build imports {found}, which its module no longer has.",
+    ),
+    rule(
+        "removed-api",
+        r"error in .{1,100} setup command: (\w{1,40}) is invalid",
+        "setup.py uses {found}, which setuptools no longer has.",
+    ),
+    rule(
+        "removed-api",
+        r"InvalidConfigError: (Invalid dash-separated key|License classifiers have been superseded)"
+        r"|error: (Multiple top-level (?:packages|modules) discovered in a flat-layout)",
+        "setuptools no longer accepts what the project does: {found}.",
+    ),
+    rule(
+        "removed-api",
+        r"fatal error: ((?:longintrepr|code|pystrhex|Python-ast|graminit|asdl)\.h): No such file or directory",
+        "The source includes {found}, which Python no longer has; it is for an older Python, or by an old Cython.",
+    ),
+    rule(
+        "removed-api",
+        rf"error: {QUOTE}{_PYTHON_STRUCTURES}{QUOTE} .{{0,80}}has no member named {QUOTE}(\w{{1,80}})"
+        rf"|error: implicit declaration of function {QUOTE}(_?Py\w{{1,80}})"
+        rf"|error: {QUOTE}(_?Py\w{{1,80}}){QUOTE} (?:undeclared|was not declared)",
+        "The source uses {found}, which Python's C API no longer has; it is for an older Python, or by an old Cython.",
+        choose="first",
+    ),
+    rule(
+        "removed-api",
+        r"Compatibility with CMake < [\d.]{1,10} has been removed",
+        "The project is made for a CMake older than the one here.",
+        remedy="Set CMAKE_POLICY_VERSION_MINIMUM=3.5 in the build's environment, or use a later release.",
+    ),
+)

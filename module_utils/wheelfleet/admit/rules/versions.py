@@ -1,0 +1,57 @@
+"""What does not know the newest Cython, numpy or Python yet: older ones of them help."""
+
+from __future__ import annotations
+
+from .rule import QUOTE, rule
+
+TOO_NEW = (
+    rule(
+        "cython-too-new",
+        r"AttributeError: '?build_ext'? object has no attribute '(cython_\w{1,40})'"
+        r"|AttributeError: module 'Cython(?:\.[\w.]{1,80})?' has no attribute '(\w{1,80})'"
+        r"|ImportError: cannot import name '(\w{1,80})' from 'Cython[.']"
+        r"|ModuleNotFoundError: No module named '(Cython\.[\w.]{1,80})'",
+        "The build uses {found}, which Cython no longer has.",
+    ),
+    rule(
+        "cython-too-new",
+        r"^[\s|│]*\S{1,200}\.p(?:yx|xd|xi|y):\d+:\d+: (?:undeclared name not builtin: "
+        r"(long|unicode|basestring|xrange|raw_input|unichr|reduce|buffer|file|cmp)\b"
+        r"|.{0,200}(noexcept).{0,80}"
+        r"|.{0,60}(Exception values are incompatible).{0,80}"
+        r"|'((?!numpy)[\w/.]{1,80}\.pxd)' not found"
+        r"|.{0,60}'(long)' (?:is not a type identifier|redeclared).{0,80})",
+        "Cython 3 does not accept the source, which is for an older one: {found}.",
+        choose="first",
+    ),
+    rule(
+        "numpy-abi",
+        r"AttributeError: (?:module 'numpy(?:\.[\w.]{1,80})?' has no attribute '(\w{1,80})'"
+        r"|[`']?np\.(\w{1,40})[`']? was removed in the NumPy)"
+        r"|No module named '?(numpy\.(?:distutils|oldnumeric|numarray)[\w.]{0,80})"
+        r"|ImportError: cannot import name '(\w{1,80})' from 'numpy[.']",
+        "The build uses {found}, which numpy no longer has.",
+    ),
+    rule(
+        "numpy-abi",
+        r"fatal error: (numpy/(?:noprefix|oldnumeric|old_defines|npy_deprecated_api|ufunc_api_old)\.h)"
+        rf"|error: {QUOTE}(?:struct )?_?PyArray_Descr{QUOTE} .{{0,80}}has no member named {QUOTE}(\w{{1,80}})"
+        rf"|error: {QUOTE}((?:NPY|PyArray|PyUFunc|npy)_\w{{1,80}}){QUOTE} (?:undeclared|was not declared)"
+        rf"|error: implicit declaration of function {QUOTE}((?:PyArray|PyUFunc|PyDataType)_?\w{{1,80}})",
+        "The source uses {found}, which numpy's C API no longer has.",
+        choose="first",
+    ),
+    rule(
+        "numpy-abi",
+        r"module that was compiled using NumPy 1\.x cannot be run in|module compiled against (?:API|ABI) version"
+        r"|numpy\.(?:dtype|ndarray|ufunc) size changed|numpy\.core\.multiarray failed to import",
+        "Something in the build is compiled for another numpy than the one it runs with.",
+        subject="numpy",
+    ),
+    rule(
+        "python-too-new",
+        r"configured Python interpreter version \((\d[\d.]{0,10})\) is newer than PyO3's maximum"
+        r"|Cannot install on Python version (\d[\d.]{0,10});",
+        "The build does not know Python {found} yet.",
+    ),
+)

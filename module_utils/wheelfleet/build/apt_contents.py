@@ -1,0 +1,142 @@
+"""The distribution's contents index: which file lies in which package, as apt itself fetched and verified it.
+
+apt fetches the lists by the host's own sources, keys and proxies, but into a folder of their own. `apt-file` would do
+with the same lists, but has every `apt-get update` of the host fetch them, daily on a Pi: 46 MB for Debian 12. Here
+they are fetched when there is something to ask, and again when they are older than `FRESH_DAYS`, which costs 240 kB
+while the distribution changed nothing. No root is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+#: For so many days apt is not asked whether there are newer lists.
+FRESH_DAYS = 7.0
+#: Seconds that apt may take to fetch them: a Pi's network may be slow.
+PATIENCE = 1800.0
+#: Bytes that have to be free to fetch them.
+NEEDED_DISK = 256 << 20
+#: Letters of a line that are looked at; paths are shorter.
+LONGEST_LINE = 4096
+
+_HELPER = "/usr/lib/apt/apt-helper"
+_STAMP = "fetched"
+#: Nothing but the lists of contents, compressed as they come.
+_CONFIGURATION = """
+Dir::State::Lists "{folder}/lists";
+Dir::Cache "{folder}/cache";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::Packages::DefaultEnabled "false";
+Acquire::IndexTargets::deb::Translations::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb-src::Sources::DefaultEnabled "false";
+Acquire::IndexTargets::deb::Contents-deb {{
+    MetaKey "$(COMPONENT)/Contents-$(ARCHITECTURE)";
+    flatMetaKey "Contents-$(ARCHITECTURE)";
+    ShortDescription "Contents-$(ARCHITECTURE)";
+    Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Contents (deb)";
+    flatDescription "$(RELEASE) Contents (deb)";
+    Identifier "Contents-deb";
+    KeepCompressed "true";
+    KeepCompressedAs "gz";
+    Optional "true";
+    DefaultEnabled "true";
+}};
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+"""
+
+
+class ContentsError(Exception):
+    """The index cannot be had; the message says why, and what would help."""
+
+
+def has_apt() -> bool:
+    """Whether this host's packages are apt's."""
+    return shutil.which("apt-get") is not None and Path(_HELPER).exists()
+
+
+def refresh(folder: Path, fresh_days: float = FRESH_DAYS) -> bool:
+    """Have apt fetch the lists into `folder` where they are missing or older than `fresh_days`; whether it did.
+
+    Raises ContentsError when there are none afterwards; older ones are better than none.
+    """
+    stamp = folder / _STAMP
+    known = bool(_lists(folder))
+    try:
+        if known and 0 <= time.time() - stamp.stat().st_mtime < fresh_days * 86400:
+            return False
+    except FileNotFoundError:
+        pass
+    try:
+        for part in ("lists/partial", "cache/archives/partial"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < NEEDED_DISK:
+            raise ContentsError(
+                f"{folder} has less than {NEEDED_DISK >> 20} MiB free, too little for apt's lists of contents; free "
+                "some space there."
+            )
+        configuration = folder / "apt.conf"
+        configuration.write_text(_CONFIGURATION.format(folder=folder), encoding="utf-8")
+        done = subprocess.run(
+            ["apt-get", "-q", "update"],
+            env={**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+            check=False,
+        )
+        if not _lists(folder):
+            said = done.stdout.decode("utf-8", "replace").strip().splitlines()
+            why = next((line for line in reversed(said) if line.startswith(("E:", "W:"))), "its sources have none")
+            raise ContentsError(f"apt could not fetch the lists of contents ({why[:300]}); try apt-get update by hand.")
+        if done.returncode == 0:
+            stamp.touch()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ContentsError(f"apt could not fetch the lists of contents into {folder} ({error}).") from error
+    return True
+
+
+def matching_lines(folder: Path, needles: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Path (without the first slash) and packages of each file whose line has one of `needles`, plain text.
+
+    One pass over all lists: `grep` looks for all needles at once, and Python sees what it found only.
+    """
+    wanted = sorted({needle for needle in needles if needle and "\n" not in needle})
+    if not wanted:
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="wheelfleet-") as patterns:
+        patterns.write("".join(f"{needle}\n" for needle in wanted))
+        patterns.flush()
+        for file in _lists(folder):
+            yield from _grep(file, patterns.name)
+
+
+def _grep(file: Path, patterns: str) -> Iterator[tuple[str, list[str]]]:
+    environment = {**os.environ, "LC_ALL": "C"}
+    with (
+        subprocess.Popen([_HELPER, "cat-file", str(file)], stdout=subprocess.PIPE, env=environment) as unpacked,
+        subprocess.Popen(
+            ["grep", "-a", "-F", "-f", patterns], stdin=unpacked.stdout, stdout=subprocess.PIPE, env=environment
+        ) as found,
+    ):
+        assert unpacked.stdout is not None
+        assert found.stdout is not None
+        unpacked.stdout.close()
+        for raw in found.stdout:
+            line = raw[:LONGEST_LINE].decode("utf-8", "replace")
+            path, _, owners = line.rstrip().rpartition(" ")
+            if path:
+                yield path.strip(), [owner.rpartition("/")[2] for owner in owners.split(",")]
+
+
+def _lists(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("lists/*Contents-*") if path.is_file())

@@ -1,0 +1,273 @@
+"""Which package has what a build lacks: chosen by where its file lies, from the distribution's contents index.
+
+A subject is what an attempt `lacks` and its name: a header as it is included, a library as it is linked, a module of
+pkg-config, a program as it is called. Many packages ship a file of that name; the one meant has it where a compiler
+looks by itself, or else where its name says so.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from .apt_contents import matching_lines
+from .apt_names import OTHER_NAMES, OTHER_TOOLS, PREFERRED
+
+#: What can be looked for.
+KINDS = ("header", "library", "pkg-config", "tool")
+#: Names longer than that, or of other letters, are no file's.
+LONGEST_SUBJECT = 100
+#: Packages named for a subject, at most.
+MOST_OWNERS = 5
+
+_SUBJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./-]*")
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
+_TRIPLET = r"(?:[a-z0-9_]+-linux-gnu[a-z0-9_]*/)?"
+#: Where their files are of no use to a build on this host: other machines' headers, debugging, documentation.
+_NO_OWNER = re.compile(
+    r"-(?:cross|dbg|dbgsym|doc|docs|examples|source|udeb)$|mingw|^(?:linux-headers-|emscripten|avr-)"
+)
+_DEVELOPMENT = re.compile(r"-dev(?:-[0-9.]+)?$|-dev-bin$|-headers$")
+
+
+class Subject(NamedTuple):
+    """`kind` is one of KINDS."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A file that may be meant, and how well it lies: 0 where tools look by themselves, more the deeper it is."""
+
+    package: str
+    depth: int
+    #: Of several spellings of a subject, the one that led here; the first is its own.
+    spelling: int
+
+
+def is_askable(subject: Subject) -> bool:
+    """Whether a distribution could have it: no path that leads elsewhere, no pattern, not too long."""
+    return (
+        subject.kind in KINDS
+        and len(subject.name) <= LONGEST_SUBJECT
+        and _SUBJECT.fullmatch(subject.name) is not None
+        and ".." not in subject.name
+    )
+
+
+def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[str]]:
+    """The packages that have each subject, the best first, at most MOST_OWNERS; an empty list where nobody has it.
+
+    All are looked for in one pass over the lists in `index` (apt_contents.refresh).
+    """
+    asked = [subject for subject in dict.fromkeys(subjects) if is_askable(subject)]
+    looks = {subject: list(_spellings(subject)) for subject in asked}
+    places: dict[Subject, list[_Place]] = {subject: [] for subject in asked}
+    by_file: dict[str, list[tuple[Subject, int, _Look]]] = {}
+    for subject, spellings in looks.items():
+        for number, look in enumerate(spellings):
+            by_file.setdefault(look.ending.rpartition("/")[2], []).append((subject, number, look))
+    endings = {look.ending for spellings in looks.values() for look in spellings}
+    for path, packages in matching_lines(index, (f"{ending}{gap}" for ending in endings for gap in (" ", "\t"))):
+        for subject, number, look in by_file.get(path.rpartition("/")[2], ()):
+            depth = look.depth(path)
+            if depth is not None:
+                places[subject] += [_Place(p, depth, number) for p in packages if _may_own(p)]
+    ranked = {subject: _ranked(subject, found) for subject, found in places.items()}
+    defaults = default_packages({p for groups in ranked.values() for group in groups[:1] for p in group})
+    return {subject: _choose(groups, defaults) for subject, groups in ranked.items()}
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Files whose path ends in `ending`, and how deep they lie: those of `near` at 0."""
+
+    ending: str
+    near: re.Pattern[str]
+    far: re.Pattern[str]
+
+    def depth(self, path: str) -> int | None:
+        if self.near.fullmatch(path):
+            return 0
+        match = self.far.fullmatch(path)
+        return 1 + next(between for between in match.groups() if between).count("/") if match else None
+
+
+def _header(name: str) -> _Look:
+    quoted = re.escape(name)
+    return _Look(
+        f"/{name}",
+        re.compile(rf"usr/include/{_TRIPLET}{quoted}"),
+        # usr/include/libxml2/NAME, and what pkg-config finds elsewhere: usr/lib/TRIPLET/openmpi/include/NAME.
+        re.compile(
+            rf"usr/(?:include/{_TRIPLET}((?:[^/]+/)*?[^/]+)"
+            rf"|lib/{_TRIPLET}((?:[^/]+/)*?[^/]+)/include)/{quoted}"
+        ),
+    )
+
+
+def _library(name: str) -> _Look:
+    quoted = re.escape(name)
+    return _Look(
+        f"/lib{name}.so",
+        re.compile(rf"usr/lib/{_TRIPLET}lib{quoted}\.so"),
+        re.compile(rf"usr/lib/{_TRIPLET}([^/]+)/lib{quoted}\.so"),
+    )
+
+
+def _module(name: str) -> _Look:
+    quoted = re.escape(name)
+    return _Look(
+        f"/{name}.pc",
+        re.compile(rf"usr/(?:lib/{_TRIPLET}|share/)pkgconfig/{quoted}\.pc"),
+        re.compile(rf"usr/lib/{_TRIPLET}([^/]+(?:/[^/]+)?)/pkgconfig/{quoted}\.pc"),
+    )
+
+
+def _program(name: str) -> _Look:
+    quoted = re.escape(name)
+    return _Look(
+        f"/{name}",
+        re.compile(rf"(?:usr/)?s?bin/{quoted}"),
+        re.compile(rf"usr/lib/((?:[^/]+/)*[^/]+)/bin/{quoted}"),
+    )
+
+
+def _spellings(subject: Subject) -> Iterator[_Look]:
+    """What to look for, the most certain first."""
+    kind, name = subject
+    if kind == "tool":
+        kind, name = OTHER_TOOLS.get(name.lower(), (kind, name))
+    elif kind != "header":
+        kind, name = OTHER_NAMES.get(name.lower(), (kind, name))
+        if name.endswith(("-config", "_config")):
+            kind = "tool"
+    if kind == "header":
+        yield _header(name)
+    elif kind == "tool":
+        yield _program(name)
+    else:
+        # What a build calls a library may be the name of its file or of its module, with or without "lib".
+        plain = name[3:] if name.startswith("lib") and len(name) > 3 else name
+        names = list(dict.fromkeys((name, plain, name.lower(), plain.lower())))
+        for first, second in ((_module, _library),) if kind == "pkg-config" else ((_library, _module),):
+            for each in names:
+                yield first(each)
+                yield second(each)
+            yield _module(f"lib{names[-1]}")
+
+
+def _may_own(package: str) -> bool:
+    return PACKAGE.fullmatch(package) is not None and not _NO_OWNER.search(package)
+
+
+def is_development(package: str) -> bool:
+    """Whether the package is there for who compiles: headers, libraries to link, modules of pkg-config."""
+    return _DEVELOPMENT.search(package) is not None
+
+
+def _ranked(subject: Subject, places: Sequence[_Place]) -> list[list[str]]:
+    """Packages in groups of equals, the best group first, each in its own order."""
+    stem = re.sub(r"[^a-z0-9]", "", subject.name.rpartition("/")[2].partition(".")[0].lower())
+    keys: dict[str, tuple[bool, int, bool, bool, int]] = {}
+    for place in places:
+        package = place.package
+        named = bool(stem) and stem in re.sub(r"[^a-z0-9]", "", package)
+        aside = subject.kind != "tool" and not is_development(package)
+        key = (aside, place.spelling, place.depth > 0, place.depth > 0 and not named, place.depth)
+        keys[package] = min(key, keys.get(package, key))
+    groups: dict[tuple[bool, int, bool, bool, int], list[str]] = {}
+    for package in sorted(keys, key=_shortest_and_newest):
+        groups.setdefault(keys[package], []).append(package)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _shortest_and_newest(package: str) -> tuple[int, list[int], str]:
+    """Sorts names: of a library and its extensions the library, of several versions the newest."""
+    versions = [-int(number) for number in re.findall(r"[0-9]{1,9}", package)]
+    return len(re.sub(r"[0-9.-]", "", package)), versions, package
+
+
+def _choose(groups: Sequence[Sequence[str]], defaults: Mapping[str, str | None]) -> list[str]:
+    """All packages in order. Of equals the distribution's default comes first, by its lasting name if it has one."""
+    chosen: list[str] = []
+    for group in groups:
+        names = [(defaults.get(package) or package, package) for package in group]
+        names.sort(key=lambda pair: (pair[0] not in PREFERRED, pair[1] not in defaults))
+        chosen += [lasting for lasting, _ in names]
+    return list(dict.fromkeys(chosen))[:MOST_OWNERS]
+
+
+def default_packages(packages: Iterable[str]) -> dict[str, str | None]:
+    """Those of `packages` that another one makes the distribution's default, with the name that stays when versions
+    change: `libboost1.74-dev` is what `libboost-dev` stands for.
+
+    Defaults are known by what depends on them: a package of the same name without a version or variant (which is the
+    lasting name), or one called default (`mpi-default-dev`; then None). Empty where apt knows nothing.
+    """
+    names = sorted(packages)
+    if not names:
+        return {}
+    defaults: dict[str, str | None] = {}
+    for package, needed_by in _reverse_depends(names).items():
+        for other in needed_by:
+            if _shortens(other, package):
+                defaults[package] = other
+            elif re.search(r"(?:^|-)default-", other):
+                defaults.setdefault(package, None)
+    lasting = {name for name in defaults.values() if name}
+    gone = lasting & _transitional(lasting)
+    return {package: None if name in gone else name for package, name in defaults.items()}
+
+
+def _shortens(name: str, package: str) -> bool:
+    """Whether `name` is `package` without a version or variant in the middle: libjpeg-dev, libjpeg62-turbo-dev."""
+    if len(name) >= len(package) or not name.endswith("-dev"):
+        return False
+    head = name[: -len("-dev")]
+    rest = package[len(head) : -len("-dev")]
+    return package.endswith("-dev") and package.startswith(head) and bool(re.match(r"[0-9-]", rest))
+
+
+def _reverse_depends(names: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    weak = (f"--no-{each}" for each in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"))
+    current: list[str] = []
+    for line in _ask_apt(["rdepends", *weak, *names]).splitlines():
+        if not line.startswith((" ", "|", "Reverse")):
+            current = found.setdefault(line.strip(), [])
+        elif line.startswith("  "):
+            # An alternative among several ("|") makes nothing a default.
+            current.append(line.strip())
+    return found
+
+
+def _transitional(names: Iterable[str]) -> set[str]:
+    """Those that are there only until nobody asks for their old name any more."""
+    said = _ask_apt(["show", "--no-all-versions", *sorted(names)])
+    return {
+        match[1]
+        for record in said.split("\n\n")
+        if (match := re.search(r"^Package: (\S+)", record, re.MULTILINE))
+        and re.search(r"^(?:Section: (?:\w+/)?oldlibs$|Description.*: transitional)", record, re.MULTILINE)
+    }
+
+
+def _ask_apt(arguments: Sequence[str]) -> str:
+    try:
+        answer = subprocess.run(
+            ["apt-cache", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.decode("utf-8", "replace")

@@ -1,0 +1,95 @@
+"""The fleet's cache of upstream as a builder sees it: does it answer, and what is the way through it to a URL."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+#: Bytes of its answer that are read.
+_LARGEST_ANSWER = 1 << 16
+
+
+class NoCache(Exception):
+    """The cache cannot be used now; the message is one sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A cache that answered: its address, without a slash at the end, and what it fetches from, the index first."""
+
+    url: str
+    origins: tuple[str, ...]
+
+    def through(self, url: str) -> str | None:
+        """The address in the cache of a URL of upstream's; None if the cache does not fetch from there."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+        if origin not in self.origins:
+            return None
+        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        if origin == self.origins[0]:
+            return self.url + path
+        folder = origin.replace("://", "/").translate({ord(":"): "~", ord("["): None, ord("]"): None})
+        return f"{self.url}/-/{folder}{path}"
+
+    def strangers(self, urls: Iterable[str]) -> list[str]:
+        """The hosts among those of `urls` that it does not fetch from."""
+        parts = map(urlsplit, urls)
+        own = urlsplit(self.url).netloc
+        return sorted({each.netloc for each in parts if each.scheme in ("http", "https") and each.netloc != own})
+
+    def pip_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """pip's options for upstream made fit for the cache, which is reached directly and has another certificate."""
+        kept = {key: value for key, value in options.items() if key not in ("cert", "client_cert", "proxy")}
+        parts = urlsplit(self.url)
+        if parts.scheme == "https":
+            return kept
+        trusted = kept.get("trusted_host") or []
+        return {**kept, "trusted_host": [*([trusted] if isinstance(trusted, str) else trusted), parts.netloc]}
+
+
+def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
+    """Ask the cache at `url` whether this host may use it, and whether it is one of the upstream `index_url`.
+
+    Waits `timeout` seconds at most. Raises NoCache.
+    """
+    url = url.rstrip("/")
+    request = Request(f"{url}/-/cache.json", headers={"User-Agent": "wheelfleet"})
+    try:
+        with urlopen(request, timeout=timeout) as answer:
+            said = json.loads(answer.read(_LARGEST_ANSWER))
+        index, origins = said["index"], tuple(map(str, said["origins"]))
+    except HTTPError as error:
+        error.close()
+        if error.code == 403:
+            raise NoCache(
+                f"The cache {url} does not let it in; run playbooks/provision.yml for the web node, "
+                "or name its address in webnode_cache_allow."
+            ) from error
+        raise NoCache(f"The cache {url} answers {error.code}; see its error log on the web node.") from error
+    except URLError as error:
+        raise NoCache(f"The cache {url} does not answer ({error.reason}).") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise NoCache(f"The cache {url} does not answer ({error}).") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise NoCache(f"What answers at {url} is no cache of wheelfleet's; see builder_cache_url.") from error
+    if not origins or str(index).rstrip("/") != index_url.rstrip("/"):
+        raise NoCache(f"The cache {url} is one of another upstream; run playbooks/provision.yml for the web node.")
+    return Cache(url, origins)
+
+
+def led_through(cache: Cache, order: Mapping[str, Any], index_url: str) -> dict[str, Any]:
+    """The assignment `order` with the index and its sdist in the cache; an sdist elsewhere keeps its address."""
+    sdist = order["sdist"]
+    return {
+        **order,
+        "index_url": cache.through(index_url) or index_url,
+        "pip_options": cache.pip_options(order["pip_options"]),
+        "sdist": {**sdist, "url": cache.through(sdist["url"]) or sdist["url"]},
+    }

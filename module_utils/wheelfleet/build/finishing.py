@@ -1,0 +1,196 @@
+"""What happens to a wheel once it is built: it is repaired, installed and imported.
+
+Here is what the runner does for that, outside. What touches the wheel or runs what is in it does so inside the
+sandbox: `repair`, uv when it unpacks the wheel, and `check`. What the wheel says it depends on is a stranger's word,
+and is given to uv outside only where it is no more than names and versions.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from .attempt import Attempt, Failed, read_answer
+from .environment import build_environment
+from .protocol import Check, ProtocolError, Repair, checked_filename, remove, visible
+from .requirements import are_plain
+from .sandbox import Place, interpreter_places
+from .uv import uv_command, uv_environment
+from .warm import cache_in_use
+
+#: Where dpkg knows which package has which file.
+_DPKG = Path("/var/lib/dpkg")
+_MOST = 200
+
+
+def repair_wheel(attempt: Attempt) -> None:
+    """Repair the one wheel of some platform, and pack it anew. Raises Failed when a limit ends that."""
+    wheel = _only_wheel(attempt)
+    if wheel is None or wheel.name.endswith("-any.whl") or not attempt.assignment["finish"]["repair"]:
+        return
+    attempt.enter("repair")
+    # Libraries that the package brings are found by the paths where they were linked.
+    read_only: list[Path | Place] = [attempt.bound(attempt.workshop.source), *_dpkg()]
+    exclude = json.dumps(attempt.assignment["finish"]["exclude"])
+    answer = _run(attempt, "repair", [exclude], read_only, [attempt.workshop.wheels])
+    if not isinstance(answer, dict):
+        attempt.say("The wheel could not be repaired; it is left as it was built.")
+        return
+    attempt.result["repair"] = _repair(answer.get("repair"))
+    attempt.result["apt"] = _words(answer.get("apt"))
+
+
+def check_wheel(attempt: Attempt) -> None:
+    """Install the one wheel with what it depends on, and import its modules. Nothing in it fails the build."""
+    wheel = _only_wheel(attempt)
+    if wheel is None or not attempt.assignment["finish"]["check"]:
+        return
+    attempt.enter("check")
+    try:
+        check = _check_installed(attempt, wheel)
+    except Failed as error:
+        # A limit: the wheel was built within them.
+        check = _unchecked(f"Importing it went beyond what a build may use: {error}")
+        attempt.result["stopped_by"] = None
+    attempt.result["exit_code"] = 0
+    attempt.result["check"] = check
+    attempt.say(f"check: {check['verdict']}. {check['message'] or ''}".rstrip())
+
+
+def _check_installed(attempt: Attempt, wheel: Path) -> Check:
+    installed = attempt.workshop.path / "installed"
+    remove(installed)
+    installed.mkdir()
+    problem = _install(attempt, wheel, installed)
+    if problem:
+        attempt.say(problem)
+        return _unchecked(problem)
+    read_only = [attempt.bound(installed), attempt.bound(attempt.workshop.wheels)]
+    return _check(_run(attempt, "check", [attempt.place(installed)], read_only, []))
+
+
+def _only_wheel(attempt: Attempt) -> Path | None:
+    """The wheel, if there is one under a plain name and it is a file; what else there is, collecting it will tell."""
+    folder = attempt.workshop.wheels
+    wheels = [folder / name for name in visible(folder) if name.endswith(".whl")]
+    if len(wheels) != 1 or not stat.S_ISREG(wheels[0].lstat().st_mode):
+        return None
+    try:
+        checked_filename(wheels[0].name)
+    except ProtocolError:
+        return None
+    return wheels[0]
+
+
+def _run(
+    attempt: Attempt,
+    program: str,
+    arguments: Sequence[str],
+    read_only: Sequence[Path | Place],
+    writable: Sequence[Path],
+) -> object:
+    """Run one of the two programs inside; returns its answer, or None without one."""
+    workshop, tools = attempt.workshop, attempt.assignment["tools"]
+    file = workshop.control / f"{program}.json"
+    # The build may have left one.
+    remove(file)
+    places = [attempt.place(path) for path in (workshop.wheels, workshop.tmp, file)]
+    attempt.inside(
+        [tools, "-E", "-s", "-m", f"wheelfleet.build.{program}", *places, *arguments],
+        build_environment(attempt.home, workshop, attempt.assignment, attempt.place),
+        cwd=str(attempt.library),
+        read_only=[*interpreter_places(tools), *read_only],
+        writable=writable,
+    )
+    return read_answer(file)
+
+
+def _dpkg() -> list[Path]:
+    return [_DPKG] if _DPKG.is_dir() else []
+
+
+# ------------------------------------------------------------------------------------------------------- installing
+
+
+def _install(attempt: Attempt, wheel: Path, folder: Path) -> str | None:
+    """Install the wheel and what it needs into an empty folder; a sentence where that cannot be done.
+
+    What the index has is installed outside, as build requirements are, through the builder's cache. The wheel itself,
+    which may be a bomb or lead elsewhere, is unpacked inside.
+    """
+    assignment, asked = attempt.assignment, attempt.workshop.asked
+    asked.mkdir(exist_ok=True)
+    settings = {**uv_environment(attempt.home, assignment, asked), "UV_LINK_MODE": "copy"}
+    # What is installed with it is what people get who install it today.
+    settings.pop("UV_EXCLUDE_NEWER", None)
+    uv = [uv_command(assignment), "pip"]
+    options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--python", assignment["tools"], "--target"]
+    dependencies = _dependencies(attempt)
+    if dependencies is None or not are_plain(dependencies):
+        return "What it depends on is more than names and versions, so it was not installed with the wheel."
+    if dependencies:
+        wanted, locked = asked / "wheel.in", asked / "wheel.txt"
+        wanted.write_text("\n".join(dependencies) + "\n", encoding="utf-8")
+        compile_options = ["--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:"]
+        compile_options += ["--python", assignment["tools"], "--output-file", str(locked)]
+        with cache_in_use(attempt.home):
+            if attempt.outside([*uv, "compile", *compile_options, str(wanted)], settings):
+                return "What it depends on is not to be had as wheels, so nobody could import it; the log says more."
+            if locked.read_text(encoding="utf-8").strip() and attempt.outside(
+                [*uv, "install", *options, str(folder), "-r", str(locked)], settings
+            ):
+                return "What it depends on cannot be installed; the log says more."
+    command = [*uv, "install", "--no-cache", "--offline", *options, attempt.place(folder), attempt.place(wheel)]
+    code = attempt.inside(
+        command,
+        {**settings, "HOME": attempt.place(attempt.workshop.home), "TMPDIR": attempt.place(attempt.workshop.tmp)},
+        read_only=[*interpreter_places(assignment["tools"]), attempt.bound(attempt.workshop.wheels)],
+        writable=[folder],
+    )
+    return "uv does not install the wheel; the log says why." if code else None
+
+
+def _dependencies(attempt: Attempt) -> list[str] | None:
+    """What its METADATA names, with markers; None where it cannot be read."""
+    answer = _run(attempt, "check", [], [attempt.bound(attempt.workshop.wheels)], [])
+    needs = answer.get("needs") if isinstance(answer, dict) else None
+    return needs if isinstance(needs, list) and all(isinstance(line, str) for line in needs) else None
+
+
+# ---------------------------------------------------------------------------------- answers, in the form agreed upon
+
+
+def _repair(answer: object) -> Repair | None:
+    if not isinstance(answer, dict):
+        return None
+    return {
+        "tool": str(answer.get("tool")),
+        "outcome": str(answer.get("outcome")),
+        "platform": _word(answer.get("platform")),
+        "vendored": _words(answer.get("vendored")),
+        "message": _word(answer.get("message")),
+    }
+
+
+def _check(answer: object) -> Check:
+    if not isinstance(answer, dict):
+        return _unchecked("The check itself came to no end; the log says more.")
+    return {
+        "verdict": str(answer.get("verdict")),
+        "modules": _words(answer.get("modules")),
+        "message": _word(answer.get("message")),
+    }
+
+
+def _unchecked(why: str) -> Check:
+    return {"verdict": "unchecked", "modules": [], "message": why}
+
+
+def _words(answer: object) -> list[str]:
+    return [str(word) for word in answer[:_MOST]] if isinstance(answer, list) else []
+
+
+def _word(answer: object) -> str | None:
+    return str(answer) if answer is not None else None

@@ -1,0 +1,93 @@
+"""Calls a backend's hooks (PEP 517): `python hooks.py PROGRAM CONTROL HOOK...`, by the build environment's Python.
+
+PROGRAM is pyproject_hooks' own, which does the calling; it reads `CONTROL/HOOK/input.json` and writes `output.json`
+there. Each hook gets a process of its own, as PEP 517 asks, but a fork of this one, in which the backend was imported
+already: setuptools takes longer to import than many a package takes to build. What the first hook asks for beyond what
+is installed ends this program before the next.
+
+It runs among the package's code and is not trusted with anything. It imports nothing of this package, so that nothing
+of it is on the build's path.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # The folder of this file is not the build's business.
+    sys.path.pop(0)
+
+import importlib.util
+import json
+import os
+import re
+import signal
+from collections.abc import Sequence
+from types import ModuleType
+
+#: Files in the control folder: what is installed, by name, and that the build itself has begun.
+PRESENT, BUILDING = "present.json", "building"
+REQUIRES, BUILD = "get_requires_for_build_wheel", "build_wheel"
+
+
+def main(program: str, control: str, hooks: Sequence[str]) -> int:
+    caller = load(program)
+    try:
+        caller._build_backend()
+    except BaseException:
+        # Each hook will meet the same, and say it.
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != caller.__name__]
+    for hook in hooks:
+        if hook == BUILD:
+            print("::wheelfleet phase build", flush=True)
+            with open(os.path.join(control, BUILDING), "w"):  # noqa: PTH118, PTH123 - pathlib costs its import
+                pass
+        status = call(caller, program, hook, os.path.join(control, hook))  # noqa: PTH118
+        if status:
+            return status
+        if hook == REQUIRES and not satisfied(control):
+            return 0
+    return 0
+
+
+def load(program: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("_in_process", program)
+    assert spec is not None and spec.loader is not None
+    caller = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(caller)
+    return caller
+
+
+def call(caller: ModuleType, program: str, hook: str, folder: str) -> int:
+    """Call one hook in a fork; returns its exit code, or dies as it died."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        sys.argv[:] = [program, hook, folder]
+        caller.main()
+        # As a program does, through whatever the backend has it do at exit.
+        sys.exit(0)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        died_of = os.WTERMSIG(status)
+        if died_of != signal.SIGKILL:
+            signal.signal(died_of, signal.SIG_DFL)
+        os.kill(os.getpid(), died_of)
+    return os.WEXITSTATUS(status)
+
+
+def satisfied(control: str) -> bool:
+    """Whether all that the hook asks for is there, as far as names alone can tell."""
+    with open(os.path.join(control, REQUIRES, "output.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
+        output = json.load(file)
+    with open(os.path.join(control, PRESENT), encoding="utf-8") as file:  # noqa: PTH118, PTH123
+        present = set(json.load(file))
+    wanted = output.get("return_val")
+    if output.get("no_backend"):
+        return False
+    return isinstance(wanted, list) and all(re.sub(r"[-_.]+", "-", str(name)).lower() in present for name in wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -1,0 +1,49 @@
+"""A build lacks a header: its package is found in Debian's contents index, proposed, and installed where allowed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.lab import Lab
+from tests.support import sdists
+from tests.support.fleet_operator import FleetOperator
+from tests.support.upstream import Upstream
+
+
+def test_what_a_build_lacks_is_proposed_and_with_permission_installed_and_built_in_the_same_run(
+    fleet_operator: FleetOperator, fleet_upstream: Upstream, provisioned: Lab
+):
+    fleet_upstream.add_release(sdists.missing_header_sdist("wants-yaml", "1.0", header="yaml.h"))
+    fleet_operator.variables |= {"controller_packages": ["wants-yaml"], "builder_apt_lookup": True}
+    fleet_operator.builders = ["build1"]
+
+    # Without permission it is found and proposed, and nothing is installed.
+    proposed = fleet_operator.build()
+    (attempt,) = fleet_operator.query("SELECT * FROM attempt")
+    assert attempt["remedy"] == "Install libyaml-dev on the builder (apt-get install libyaml-dev).", proposed.output
+    assert "Proposal: install libyaml-dev (would unblock 1 project)." in proposed.output
+    assert "builder_apt_extra_packages: [libyaml-dev]" in proposed.output
+    failures = json.loads((fleet_operator.site / "failures" / "failures.json").read_text())
+    assert [each["package"] for each in failures["proposals"]] == ["libyaml-dev"]
+    assert fleet_operator.build().changed == 0
+    assert not _has(provisioned, "libyaml-dev")
+
+    # With permission for other names neither; check mode says what the right one would do.
+    fleet_operator.variables["builder_apt_autoinstall"] = ["libusb-*"]
+    assert fleet_operator.build().changed == 0
+    fleet_operator.variables["builder_apt_autoinstall"] = True
+    fleet_operator.build("--check")
+    assert not _has(provisioned, "libyaml-dev")
+
+    run = fleet_operator.build()
+    assert fleet_operator.attempts() == [("wants-yaml", "failed"), ("wants-yaml", "built")], run.output
+    assert fleet_operator.wheels() == ["wants_yaml-1.0-cp311-cp311-linux_x86_64.whl"]
+    assert "Installed libyaml-dev, which builds lacked; 1 build went back to the queue." in run.output
+    assert _has(provisioned, "libyaml-dev")
+    assert provisioned.ssh("build1", "cat /etc/wheelfleet/apt-packages").split() == ["libyaml-dev"]
+    assert fleet_operator.build().changed == 0
+
+
+def _has(lab: Lab, package: str) -> bool:
+    said = lab.ssh("build1", f"dpkg-query -W -f '${{db:Status-Status}}' {package} 2>/dev/null || true")
+    return said.strip() == "installed"

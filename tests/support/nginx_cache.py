@@ -1,0 +1,94 @@
+"""The cache of upstream on loopback: the real nginx, set up by the webnode role's own template."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.support.nginx import Nginx, rendered
+
+#: What the rendered configuration has where each cache of a test has its own.
+_LISTEN, _INDEX, _FILES_PORT, _DNS = "127.0.0.1:9", "127.0.0.1:11111", "22222", "127.0.0.1:33333"
+_FOLDER, _CACHE, _LOGS = "/etc/nginx/wheelfleet", "/var/cache/wheelfleet", "/var/log/nginx"
+#: For so many seconds a page is taken as it is.
+PAGE_SECONDS = 1
+
+
+@cache
+def _configuration(scheme: str) -> str:
+    origins = [f"{scheme}://{_INDEX}", f"{scheme}://127.0.0.1:{_FILES_PORT}"]
+    return rendered(
+        "nginx-cache.conf.j2",
+        webnode_cache_port=_LISTEN,
+        webnode_cache_page_seconds=PAGE_SECONDS,
+        webnode_cache_upstream={"index": f"{origins[0]}/simple/", "origins": origins, "credentials": True},
+        webnode_cache_addresses=["127.0.0.1"],
+        webnode_cache_nameservers=[_DNS],
+        webnode_cache_authorities=f"{_FOLDER}/authorities.pem",
+    )
+
+
+class NginxCache(Nginx):
+    """nginx as the cache of the upstream `index`, whose files are at the origin `files` as well, one of 127.0.0.1's.
+
+    It serves 127.0.0.1 alone. `authorities` are the CA certificates that it believes, `authorization` is what it tells
+    upstream's index and nobody else; `dns` is the address and port of a server that knows the index's name.
+    """
+
+    def __init__(
+        self,
+        index: str,
+        files: str | None = None,
+        *,
+        authorities: Path | None = None,
+        authorization: str = "",
+        dns: str = "127.0.0.1:1",
+    ) -> None:
+        super().__init__()
+        self.index = index
+        # Where there is no other, the rules for it are never met.
+        self.origins = [_origin(index), files or "http://127.0.0.1:1"]
+        self.authorities = authorities
+        self.authorization = authorization
+        self.dns = dns
+
+    @property
+    def index_url(self) -> str:
+        """The upstream's index, through the cache."""
+        return self.through(self.index)
+
+    def through(self, url: str) -> str:
+        """The address here of one at upstream."""
+        origin = _origin(url)
+        if origin == self.origins[0]:
+            return self.url + url.removeprefix(origin)
+        return f"{self.url}/-/{origin.replace('://', '/').replace(':', '~')}{url.removeprefix(origin)}"
+
+    def server(self, listen: str) -> str:
+        said = {"index": self.index, "origins": self.origins}
+        (self.folder / "cache.json").write_text(json.dumps(said))
+        header = f'proxy_set_header Authorization "{self.authorization}";\n'
+        (self.folder / "upstream-credentials.conf").write_text(header)
+        if self.authorities is not None:
+            (self.folder / "authorities.pem").write_bytes(self.authorities.read_bytes())
+        configuration = _configuration(urlsplit(self.index).scheme)
+        for common, own in (
+            (_LISTEN, listen),
+            (_FOLDER, str(self.folder)),
+            (_CACHE, str(self.folder / "cache")),
+            (_LOGS, str(self.folder)),
+            (_INDEX, urlsplit(self.index).netloc),
+            (_FILES_PORT, str(urlsplit(self.origins[1]).port)),
+            (_DNS, self.dns),
+            # As long as a page: a name is looked up again as soon as one is asked for again.
+            ("valid=5m", f"valid={PAGE_SECONDS}s"),
+        ):
+            assert common in configuration
+            configuration = configuration.replace(common, own)
+        return configuration
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/", 3)[:3])

@@ -1,0 +1,128 @@
+"""Recipes: what they say is checked, and becomes what a build differs in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from wheelfleet.plan.change import Patch
+from wheelfleet.plan.recipes import BadRecipe, Recipe, read_recipes, record_recipes
+from wheelfleet.plan.scope import Policy
+
+from tests.support.fleet_catalog import Fleet
+
+CHECKOUT = Path(__file__).parents[2]
+
+WHOLE = """
+reason: It is old.
+environment: {WITH_X: 1, FLAG: "yes"}
+apt: [libfoo-dev, swig]
+constraints: ["setuptools<58"]
+requires: [numpy]
+patches: [fix.patch]
+config_settings: {setup-args: -Dx=1}
+jobs: 1
+memory: 2 GiB
+time: 90 min
+cases:
+  - versions: "<2"
+    constraints: ["Cython<3"]
+  - target: armv6l
+    skip: It needs more memory than a Pi Zero has.
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "fix.patch").write_text("--- a/x\n+++ b/x\n")
+    return tmp_path
+
+
+def test_a_recipe_says_what_differs_for_which_releases_and_targets(folder: Path):
+    (folder / "Demo_Project.yml").write_text(WHOLE)
+    recipe = read_recipes(folder)["demo-project"]
+    change, apt = recipe.for_build("1.9", "cp311-cp311-linux_armv7l") or (None, None)
+    assert change is not None
+    assert change.constraints == ("setuptools<58", "Cython<3")
+    assert (change.requires, change.jobs, change.seconds, change.memory) == (("numpy",), 1, 5400, 2 << 30)
+    assert change.environment == {"WITH_X": "1", "FLAG": "yes"}
+    assert change.patches == (Patch("fix.patch", "--- a/x\n+++ b/x\n"),)
+    assert apt == ("libfoo-dev", "swig")
+    newer = recipe.for_build("2.0", "cp311-cp311-linux_armv7l")
+    assert newer is not None
+    assert newer[0].constraints == ("setuptools<58",)
+    assert Recipe.from_data(json.loads(json.dumps(recipe.as_data()))) == recipe
+
+
+def test_a_recipe_that_skips_is_an_entry_of_the_skip_list(folder: Path):
+    (folder / "demo.yml").write_text(WHOLE)
+    skips = read_recipes(folder)["demo"].skips()
+    (skip,) = Policy.from_data({"skip": skips}).skip
+    assert (skip.name, skip.target, skip.reason) == ("demo", "armv6l", "It needs more memory than a Pi Zero has.")
+
+
+def test_no_folder_is_no_recipe(tmp_path: Path):
+    assert read_recipes(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "must be a mapping"),
+        ("a: [", "cannot be read"),
+        ("environment: {A: b}", "reason is missing"),
+        ("reason: x\nenv: {A: b}", "env is no key of a recipe; there are apt, config_settings"),
+        ("reason: x\nenvironment: [A]", "environment is ['A']; write a mapping"),
+        ("reason: x\nenvironment: {A-B: c}", "names the variable 'A-B'"),
+        ("reason: x\nconstraints: setuptools", "constraints is 'setuptools'; write a list"),
+        ("reason: x\nconstraints: ['setuptools < <']", "which is no requirement"),
+        ("reason: x\nrequires: ['a @ file:///x']", "builds get nothing but what the index has"),
+        ("reason: x\napt: ['Lib Foo']", "no name of a package"),
+        ("reason: x\npatches: [../x.patch]", "a patch is a file beside the recipe"),
+        ("reason: x\npatches: [gone.patch]", "names gone.patch, which cannot be read"),
+        ("reason: x\njobs: 0", "jobs is 0; write how many"),
+        ("reason: x\nmemory: much", "memory is 'much'; write it like '2 GiB'"),
+        ("reason: x\ntime: 3 days", "time is '3 days'; write it like '90 min'"),
+        ("reason: x\nversions: <2", "versions belongs into an entry of cases"),
+        ("reason: x\ncases: [{jobs: 1}]", "cases, entry 1 needs versions"),
+        ("reason: x\ncases: [{versions: two, jobs: 1}]", "cases, entry 1, versions is 'two'"),
+        ("reason: x\nskip: true", "skip is True; write some text"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_the_file_the_key_and_the_cure(folder: Path, text: str, said: str):
+    (folder / "demo.yml").write_text(text)
+    with pytest.raises(BadRecipe) as caught:
+        read_recipes(folder)
+    message = str(caught.value)
+    assert message.startswith("demo.yml")
+    assert said in message
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+def test_two_recipes_for_one_project_are_a_mistake(folder: Path):
+    for name in ("a-b.yml", "A_B.yaml"):
+        (folder / name).write_text("reason: x\njobs: 1\n")
+    with pytest.raises(BadRecipe, match="another recipe for a-b"):
+        read_recipes(folder)
+
+
+def test_a_build_by_a_recipe_differs_as_it_says(tmp_path: Path, folder: Path):
+    fleet = Fleet(tmp_path / "catalog.sqlite")
+    fleet.builder("pi1", 11)
+    (folder / "demo.yml").write_text("reason: It needs X.\nenvironment: {X: '1'}\n")
+    with fleet.catalog.writing() as db:
+        record_recipes(db, read_recipes(folder))
+    fleet.release("demo", 11)
+    (a,) = fleet.claim().assignments
+    assert a.change.environment == {"X": "1"}
+    fleet.finish(a.attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    (b,) = fleet.claim().assignments
+    assert (b.change.environment, b.change.constraints) == ({"X": "1"}, ("setuptools<58",))
+    fleet.catalog.close()
+
+
+def test_the_recipes_that_come_with_wheelfleet_can_be_read():
+    for recipe in read_recipes(CHECKOUT / "recipes").values():
+        assert recipe.reason.endswith(".")

@@ -1,0 +1,283 @@
+"""What the fleet tries by itself against a failure, and what it learns from what helped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelfleet.admit.classify import classify
+from wheelfleet.admit.failure_classes import FAILURE_CLASSES
+from wheelfleet.plan import remedies
+from wheelfleet.plan.batches import Assignment
+from wheelfleet.plan.change import Change, Patch
+from wheelfleet.plan.queue import forgive, progress
+from wheelfleet.plan.remedies import Case, matched_date, propose
+
+from tests.support.fleet_catalog import NOW, TRIES, Fleet
+
+LOGS = Path(__file__).parents[1] / "support" / "logs"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path / "catalog.sqlite")
+    fleet.builder("pi1", 11)
+    yield fleet
+    fleet.catalog.close()
+
+
+def build(fleet: Fleet, **more: Any) -> Assignment:
+    held = fleet.claim(**more)
+    assert held is not None
+    return held.assignments[0]
+
+
+def case_of(log: str, **more: Any) -> Case:
+    head, _, text = (LOGS / f"{log}.log").read_text().partition("\n")
+    failure = classify(json.loads(head), text, log)
+    said = "\n".join([failure.sentence, *failure.evidence])
+    return Case(failure.class_name, failure.subject or "", said, **more)
+
+
+@pytest.mark.parametrize(
+    ("log", "name", "said"),
+    [
+        ("demjson", "setuptools<58", "setuptools<58"),
+        ("use2to3", "setuptools<58", "setuptools<58"),
+        ("markupsafe", "setuptools<46", "setuptools<46"),
+        ("thinc", "setuptools<74", "setuptools<74"),
+        ("lap", "setuptools<81", "setuptools<81; also setuptools"),
+        ("pkgres", "setuptools<81", "setuptools<81; also setuptools"),
+        ("flat", "setuptools<61", "setuptools<61"),
+        ("badrequires", "setuptools<66", "setuptools<66"),
+        ("pyyaml", "Cython<3", "Cython<3"),
+        ("pymssql", "Cython<3", "Cython<3"),
+        ("hdbscan", "Cython<3", "Cython<3"),
+        ("numpyc", "numpy<2", "numpy<2"),
+        ("pykdtree", "numpy<2", "numpy<2"),
+        ("pycocotools", "requirement Cython", "also Cython"),
+        ("setuprequires", "requirement numpy", "also numpy"),
+        ("lap-numpy", "requirement numpy", "also numpy"),
+        ("backendmissing", "requirement poetry-core", "also poetry-core"),
+        ("cmakeold", "CMake policy", "CMAKE_POLICY_VERSION_MINIMUM=3.5"),
+        ("oom", "one job", "one job at a time; alone on its builder"),
+    ],
+)
+def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, name: str, said: str) -> None:
+    proposal = propose(case_of(log), set())
+    assert proposal is not None
+    assert (proposal.name, proposal.change.in_words()) == (name, said)
+    assert proposal.why.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("line", "failure", "variable", "flag"),
+    [
+        ("a.o:(.bss+0x0): multiple definition of `debug'", "link-error", "CFLAGS", "-fcommon"),
+        ("cc1: all warnings being treated as errors", "compile-error", "CFLAGS", "-Wno-error"),
+        (
+            "x.c:1:1: error: initialization of ‘f *’ from incompatible pointer type ‘g *’",
+            "compile-error",
+            "CFLAGS",
+            "-Wno-error=incompatible-pointer-types",
+        ),
+        ("x.c:1:1: error: too many arguments to function ‘f’", "compile-error", "CFLAGS", "-std=gnu17"),
+        (
+            "x.cc:1:1: error: ISO C++17 does not allow ‘register’ storage class specifier",
+            "compile-error",
+            "CXXFLAGS",
+            "-std=gnu++14",
+        ),
+    ],
+)
+def test_what_newer_compilers_refuse_is_built_with_flags(line: str, failure: str, variable: str, flag: str) -> None:
+    proposal = propose(Case(failure, text=line), set())
+    assert proposal is not None
+    assert flag in proposal.change.flags[variable]
+
+
+@pytest.mark.parametrize("log", ["pycups", "py2print", "windows", "nogcc", "needreq", "silentfail", "truncated"])
+def test_what_no_remedy_can_help_gets_none(log: str) -> None:
+    assert propose(case_of(log), set()) is None
+
+
+def test_the_build_environment_of_the_releases_own_time_is_the_last_remedy():
+    case = case_of("pyyaml", uploaded="2021-01-20T02:11:54Z", python=(3, 9))
+    assert propose(case, {"Cython<3"}).name == "date-matched"
+    assert propose(case, {"Cython<3", "date-matched"}) is None
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "python", "before"),
+    [
+        ("2024-06-01T10:00:00Z", (3, 11), "2024-06-15T10:00:00Z"),
+        ("2024-06-01T10:00:00.123456Z", (3, 11), "2024-06-15T10:00:00Z"),
+        ("2016-05-01T00:00:00Z", (3, 11), "2023-04-22T00:00:00Z"),
+        (None, (3, 11), None),
+        ("yesterday", (3, 11), None),
+    ],
+)
+def test_build_requirements_are_never_older_than_their_python_can_use(
+    uploaded: str | None, python: tuple[int, int], before: str | None
+):
+    assert matched_date(uploaded, python) == before
+
+
+@pytest.mark.parametrize(
+    ("said", "built", "more"),
+    [
+        ("[37/40] Building C object", None, True),
+        ("[3/40] Building C object", None, False),
+        ("[ 92%] Building CXX object", None, True),
+        ("compiling", 110.0, True),
+        ("compiling", 900.0, False),
+        ("compiling", None, False),
+    ],
+)
+def test_more_time_is_given_only_near_the_end(said: str, built: float | None, more: bool):
+    proposal = propose(Case("time-out", text=said, seconds=100.0, built_seconds=built), set())
+    assert (proposal is not None) == more
+    if proposal is not None:
+        assert proposal.change.seconds == 201
+
+
+def test_a_failure_with_a_remedy_goes_back_to_the_queue_of_the_same_run(fleet: Fleet):
+    fleet.release("demo", 11)
+    first = build(fleet)
+    assert first.change == Change()
+    fleet.finish(first.attempt, failure="removed-api", blocks="target", sentence="setup.py uses use_2to3, gone.")
+    assert progress(fleet.catalog, "run1", NOW).left == 1
+    second = build(fleet)
+    assert second.attempt != first.attempt
+    assert second.change.constraints == ("setuptools<58",)
+    fleet.finish(second.attempt, outcome="built", serves=(11,))
+    assert fleet.claim() is None
+
+
+def test_remedies_add_up_and_each_is_tried_once(fleet: Fleet):
+    release = fleet.release("demo", 11)
+    for subject in ("Cython", "numpy", "numpy"):
+        a = build(fleet)
+        fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=subject)
+    assert a.change.requires == ("Cython", "numpy")
+    assert fleet.claim() is None
+    assert fleet.needs(release) == {11: "none"}
+
+
+def test_the_number_of_remedied_tries_is_bounded(fleet: Fleet):
+    release = fleet.release("demo", 11)
+    for number in range(remedies.MOST_REMEDIED_TRIES + 1):
+        a = build(fleet)
+        fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=f"module{number}")
+    assert len(a.change.requires) == remedies.MOST_REMEDIED_TRIES
+    assert fleet.claim() is None
+    assert fleet.needs(release) == {11: "none"}
+
+
+def test_other_targets_wait_until_the_remedy_has_told_and_begin_with_it(fleet: Fleet):
+    fleet.builder("pi2", 9, 11)
+    release = fleet.release("demo", 9, 11)
+    first = build(fleet, host="pi2")
+    fleet.finish(first.attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    assert fleet.needs(release) == {9: "now", 11: "later"}
+    second = build(fleet, host="pi2")
+    assert second.target == "cp39"
+    fleet.finish(second.attempt, outcome="built", serves=(9,))
+    other = build(fleet, host="pi2")
+    assert (other.target, other.change.constraints) == ("cp311", ("setuptools<58",))
+
+
+def test_the_next_release_of_a_project_begins_with_what_helped_the_last_one(fleet: Fleet):
+    fleet.release("demo", 11)
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
+    fleet.release("demo", 11, version="2.0")
+    a = build(fleet)
+    assert (a.version, a.change.constraints) == ("2.0", ("setuptools<58",))
+
+
+def test_what_helped_one_release_is_left_out_where_it_stands_in_anothers_way(fleet: Fleet):
+    fleet.release("demo", 11)
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
+    fleet.release("demo", 11, version="2.0")
+    fleet.finish(build(fleet).attempt, failure="build-requirements", blocks="target")
+    a = build(fleet)
+    assert a.change == Change()
+    fleet.finish(a.attempt, outcome="built", serves=(11,))
+    fleet.release("demo", 11, version="3.0")
+    assert build(fleet).change == Change()
+
+
+def test_bad_luck_with_a_remedy_is_tried_again_with_it(fleet: Fleet):
+    fleet.release("demo", 11)
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure="interrupted-once", blocks=None)
+    assert fleet.claim() is None
+    assert build(fleet, run="run2").change.constraints == ("setuptools<58",)
+
+
+def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
+    fleet.release("demo", 11)
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="something else")
+    assert fleet.claim() is None
+    with fleet.catalog.writing() as db:
+        forgive(db, ["demo"], TRIES)
+    assert build(fleet).change == Change()
+
+
+def test_the_date_is_that_of_the_release(fleet: Fleet):
+    release = fleet.release("demo", 11)
+    with fleet.catalog.writing() as db:
+        db.execute("UPDATE upstream_file SET upload_time = '2024-06-01T10:00:00Z' WHERE release_id = ?", (release,))
+        db.execute("UPDATE target SET python_version = '3.11.2' WHERE id = 11")
+    fleet.finish(build(fleet).attempt, failure="compile-error", blocks="target", sentence="no way")
+    assert build(fleet).uploaded_before == "2024-06-15T10:00:00Z"
+
+
+def test_what_ran_out_of_memory_alone_with_one_job_goes_to_a_larger_host(fleet: Fleet):
+    with fleet.catalog.writing() as db:
+        db.execute("UPDATE builder SET facts = ?", (json.dumps({"slots": 1, "memory": 1 << 30}),))
+    fleet.builder("pi2", 11)
+    with fleet.catalog.writing() as db:
+        db.execute("UPDATE builder SET facts = ? WHERE host = 'pi2'", (json.dumps({"slots": 1, "memory": 4 << 30}),))
+    fleet.release("demo", 11)
+    for _ in range(3):
+        a = build(fleet)
+        fleet.finish(a.attempt, failure="out-of-memory", blocks="target")
+    assert (a.alone, a.change.jobs) == (True, 1)
+    assert fleet.claim() is None
+    assert build(fleet, host="pi2").change.jobs == 1
+
+
+def test_how_often_a_remedy_was_tried_and_helped_is_counted(fleet: Fleet):
+    for name in ("a", "b"):
+        fleet.release(name, 11)
+        fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+        a = build(fleet)
+        if name == "a":
+            fleet.finish(a.attempt, outcome="built", serves=(11,))
+        else:
+            fleet.finish(a.attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    row = fleet.catalog.db.execute("SELECT * FROM remedy_use").fetchone()
+    assert tuple(row) == ("setuptools<58", 2, 1)
+
+
+def test_every_remedy_is_for_classes_that_exist_and_has_a_name_of_its_own():
+    for remedy in remedies.REMEDIES:
+        assert remedy.classes <= FAILURE_CLASSES.keys(), remedy.name
+    assert len(remedies.versions()) == len(remedies.REMEDIES)
+
+
+def test_changes_add_up_and_survive_json():
+    one = Change(("a<1",), environment={"X": "1"}, flags={"CFLAGS": ("-fcommon",)}, patches=(Patch("p", "t"),), jobs=2)
+    two = Change(("b<1", "a<1"), environment={"X": "2"}, flags={"CFLAGS": ("-g0",)}, seconds=7, memory=1 << 20)
+    both = one | two
+    assert both.constraints == ("a<1", "b<1")
+    assert both.with_flags({"CFLAGS": "-O1"}) == {"CFLAGS": "-O1 -fcommon -g0", "X": "2"}
+    assert Change.from_data(json.loads(json.dumps(both.as_data()))) == both
+    assert Change().as_data() == {}
