@@ -31,11 +31,17 @@ class ActionModule(ActionBase):
             "state_dir": options["state_dir"],
             "site_dir": options["site_dir"] or str(Path(options["state_dir"]) / "site"),
         }
+        state_dir = Path(options["state_dir"])
+        missing = not state_dir.is_dir()
         if self._task.check_mode:
-            return {"changed": False, "run": "check", **folders}
+            return {"changed": missing, "run": "check", **folders}
         parent = multiprocessing.parent_process()
         try:
-            run = take_run_lock(Path(options["state_dir"]), parent.pid if parent else os.getpid())
+            # For all to read, whatever the umask: the web server may serve the site from here.
+            if missing:
+                state_dir.mkdir(parents=True)
+                state_dir.chmod(0o755)
+            run = take_run_lock(state_dir, parent.pid if parent else os.getpid())
         except RunBusy as error:
             return {"failed": True, "msg": str(error)}
         except OSError as error:
@@ -44,4 +50,4 @@ class ActionModule(ActionBase):
                 "msg": f"The controller's folder {options['state_dir']} cannot be used ({error.strerror}); "
                 "set controller_state_dir to a folder you may write to.",
             }
-        return {"changed": False, "run": run, **folders}
+        return {"changed": missing, "run": run, **folders}

@@ -59,40 +59,13 @@ findings:
       type: str
 """
 
-from dataclasses import asdict
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.publish.audit import Audit
+from ansible.module_utils.wheelfleet.run.controller_options import AUDIT_OPTIONS
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "site_dir": {"type": "path"},
-            "repair": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    state_dir = Path(p["state_dir"])
-    site_dir = Path(p["site_dir"] or state_dir / "site")
-    if not (state_dir / "catalog.sqlite").is_file():
-        module.fail_json(msg=f"There is no catalog in {state_dir}; run build.yml first.")
-    repair = p["repair"] and not module.check_mode
-    try:
-        with Catalog(state_dir / "catalog.sqlite") as catalog:
-            audit = Audit(catalog, state_dir / "files", state_dir / "logs", site_dir, repair=repair)
-            findings = list(audit.run())
-    except (CatalogError, OSError) as error:
-        module.fail_json(msg=str(error))
-    for finding in findings[:20]:
-        module.warn(finding.sentence)
-    if len(findings) > 20:
-        module.warn(f"… and {len(findings) - 20} more.")
-    module.exit_json(changed=bool(findings) and p["repair"], findings=[asdict(finding) for finding in findings])
+    module = AnsibleModule(argument_spec=AUDIT_OPTIONS, supports_check_mode=True)
+    module.fail_json(msg="wheelfleet_audit works by its action plugin; name action_plugins/ in ansible.cfg.")
 
 
 if __name__ == "__main__":

@@ -147,116 +147,13 @@ absent:
   elements: str
 """
 
-import dataclasses
-import time
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.plan import events
-from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
-from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
-from ansible.module_utils.wheelfleet.plan.recipes import BadRecipe, read_recipes
-from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_file
-from ansible.module_utils.wheelfleet.plan.scope import BadScope
-from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, post
-from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
+from ansible.module_utils.wheelfleet.run.controller_options import DELTA_OPTIONS
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "run": {"type": "str", "required": True},
-            "index_url": {"type": "str", "required": True},
-            "credentials": {"type": "str", "default": "", "no_log": True},
-            "pip_options": {"type": "dict", "default": {}},
-            "changelog_url": {"type": "str", "default": ""},
-            "packages": {"type": "list", "elements": "raw", "default": []},
-            "requirements": {"type": "list", "elements": "path", "default": []},
-            "everything": {"type": "bool", "default": False},
-            "newest": {"type": "str", "default": "1"},
-            "policy": {"type": "dict", "default": {}},
-            "builders": {"type": "dict", "required": True},
-            "resolutions": {"type": "list", "elements": "dict"},
-            "recipes_dir": {"type": "str", "default": ""},
-            "retry": {"type": "list", "elements": "str", "default": []},
-            "coming": {"type": "list", "elements": "str", "default": []},
-            "inventory": {"type": "list", "elements": "str"},
-            "left_out": {"type": "dict", "default": {}},
-            "timeout": {"type": "float", "default": 30.0},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    state_dir = Path(p["state_dir"])
-
-    def show(done: int, total: int) -> None:
-        if not module.check_mode:
-            post(state_dir / "run" / "board", HostBoard(CONTROLLER, p["run"], f"read {done} of {total} projects"))
-
-    module.no_log_values |= secrets_of(p["credentials"])
-    try:
-        if not p["index_url"]:
-            module.fail_json(
-                msg="pip on the controller is configured for no index; name the upstream in controller_upstream_url."
-            )
-        upstream = Upstream.from_pip(
-            with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
-        )
-        if not p["builders"] and not p["coming"]:
-            module.fail_json(
-                msg="No builder is ready; the inventory's group builders needs at least one host that can be prepared."
-            )
-        recipes = read_recipes(Path(p["recipes_dir"])) if p["recipes_dir"] else {}
-        skipped = [entry for recipe in recipes.values() for entry in recipe.skips()]
-        inputs = PlanInputs(
-            packages=p["packages"],
-            requirements=[read_requirements_file(Path(path)) for path in p["requirements"]],
-            everything=p["everything"],
-            newest=p["newest"],
-            policy={**p["policy"], "skip": [*(p["policy"].get("skip") or ()), *skipped]},
-        )
-        policy, scope = inputs.as_policy(), inputs.scope()
-        path = state_dir / "catalog.sqlite"
-        with rehearsal(path) if module.check_mode else Catalog(path) as catalog:
-            delta = run_delta(
-                catalog,
-                upstream,
-                scope,
-                policy,
-                p["builders"],
-                Options(
-                    run=p["run"],
-                    changelog_url=p["changelog_url"] or None,
-                    retry=tuple(p["retry"]),
-                    recipes=recipes,
-                    resolutions=p["resolutions"],
-                    inventory=None if p["inventory"] is None else tuple(p["inventory"]),
-                    show=show,
-                ),
-            )
-            with catalog.writing() as db:
-                inputs.remember(db)
-                for host, sentence in p["left_out"].items():
-                    events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time())
-    except (BadRecipe, BadScope, CatalogError, UpstreamUnreachable) as error:
-        module.fail_json(msg=str(error))
-    for name, sentence in sorted(delta.troubles.items())[:20]:
-        module.warn(f"{name}: {sentence}")
-    module.exit_json(
-        changed=delta.anything_changed,
-        returned=delta.returned,
-        tries=policy.tries,
-        asked=delta.asked,
-        queue={"builds": delta.queue.left, "seconds": delta.queue.seconds_left},
-        would_build=delta.would_build,
-        resolve=[dataclasses.asdict(r) for r in delta.resolve],
-        troubles=delta.troubles,
-        absent=delta.absent,
-        diff={"before": "", "after": "".join(f"build {line}\n" for line in delta.would_build)},
-    )
+    module = AnsibleModule(argument_spec=DELTA_OPTIONS, supports_check_mode=True)
+    module.fail_json(msg="wheelfleet_delta works by its action plugin; name action_plugins/ in ansible.cfg.")
 
 
 if __name__ == "__main__":

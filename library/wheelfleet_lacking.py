@@ -84,61 +84,13 @@ requeued:
   type: int
 """
 
-import time
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build.apt_owners import Subject
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.plan import events, lacks
+from ansible.module_utils.wheelfleet.run.controller_options import LACKING_OPTIONS
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "run": {"type": "str", "required": True},
-            "tries": {"type": "int", "default": 5},
-            "askable": {"type": "list", "elements": "str", "default": []},
-            "permissions": {"type": "dict", "default": {}},
-            "asked": {"type": "dict", "default": {}},
-            "answers": {"type": "dict", "default": {}},
-            "judged": {"type": "dict", "default": {}},
-            "anew": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    path = Path(p["state_dir"]) / "catalog.sqlite"
-    now = time.time()
-    named = requeued = 0
-    try:
-        if p["answers"] or p["judged"] or p["anew"]:
-            with rehearsal(path) if module.check_mode else Catalog(path) as catalog, catalog.writing() as db:
-                for host in p["anew"]:
-                    lacks.forget_host(db, host)
-                for host, answer in p["answers"].items():
-                    asked = [Subject(*subject) for subject in p["asked"].get(host, [])]
-                    named += lacks.record_answers(db, host, asked, answer.get("owners", []), now)
-                    if answer.get("problem"):
-                        sentence = f"What builds lacked cannot be looked up: {answer['problem']}"
-                        events.note(db, run=p["run"], host=host, sentence=sentence, now=now)
-                for host, judged in p["judged"].items():
-                    requeued += lacks.record_installed(
-                        db, host, judged["install"], judged["refused"], run=p["run"], now=now, tries=p["tries"]
-                    )
-        with rehearsal(path) if module.check_mode else Catalog(path) as catalog:
-            ask = lacks.to_ask(catalog.db, now, p["askable"])
-            install = lacks.to_install(catalog.db, p["permissions"], now)
-    except CatalogError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(named or requeued),
-        ask={host: [list(subject) for subject in subjects] for host, subjects in ask.items()},
-        install=install,
-        requeued=requeued,
-        diff={"before": "", "after": "".join(f"{h}: {name}\n" for h, names in install.items() for name in names)},
-    )
+    module = AnsibleModule(argument_spec=LACKING_OPTIONS, supports_check_mode=True)
+    module.fail_json(msg="wheelfleet_lacking works by its action plugin; name action_plugins/ in ansible.cfg.")
 
 
 if __name__ == "__main__":

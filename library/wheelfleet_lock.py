@@ -20,7 +20,7 @@ attributes:
     support: none
 options:
   state_dir:
-    description: The controller's folder with the catalog.
+    description: The controller's folder with the catalog; it is made if it is missing.
     type: path
     required: true
   site_dir:

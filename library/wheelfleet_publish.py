@@ -95,72 +95,13 @@ written:
   type: int
 """
 
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.publish.renderer import PublishError, SiteFacts
-from ansible.module_utils.wheelfleet.publish.report import install_line, summary_lines
-from ansible.module_utils.wheelfleet.publish.site import Settings, publish_site
+from ansible.module_utils.wheelfleet.run.controller_options import PUBLISH_OPTIONS
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "run": {"type": "str", "required": True},
-            "site_dir": {"type": "path"},
-            "templates": {"type": "list", "elements": "path", "required": True},
-            "url": {"type": "str", "default": ""},
-            "title": {"type": "str", "default": "wheelfleet"},
-            "index_view": {"type": "str", "choices": ["own", "full"], "default": "own"},
-            "people": {"type": "bool", "default": True},
-            "grace_days": {"type": "float", "default": 30},
-            "signing_key": {"type": "path"},
-            "everything": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    state_dir = Path(p["state_dir"])
-    site_dir = Path(p["site_dir"] or state_dir / "site")
-    site_url = p["url"].rstrip("/") if p["url"] else site_dir.resolve().as_uri()
-    index_url = f"{site_url}/simple"
-    if module.check_mode and not (state_dir / "catalog.sqlite").is_file():
-        module.exit_json(changed=False, index_url=index_url, summary=[], written=0)
-    try:
-        path = state_dir / "catalog.sqlite"
-        with rehearsal(path) if module.check_mode else Catalog(path) as catalog:
-            published = publish_site(
-                catalog,
-                files_dir=state_dir / "files",
-                logs_dir=state_dir / "logs",
-                site_dir=site_dir,
-                template_dirs=[Path(path) for path in p["templates"]],
-                settings=Settings(
-                    SiteFacts(p["url"].rstrip("/"), p["title"], p["index_view"]),
-                    people=p["people"],
-                    grace_seconds=p["grace_days"] * 86400 if p["grace_days"] >= 0 else None,
-                    signing_key=Path(p["signing_key"]) if p["signing_key"] else None,
-                ),
-                everything=p["everything"],
-                dry_run=module.check_mode,
-            )
-            # Check mode shows the plan instead.
-            lines = [] if module.check_mode else summary_lines(catalog.db, p["run"])
-            about = f"What was built, what was not and why, and the logs: {site_url}/index.html" if p["people"] else ""
-            summary = [*lines, about, install_line(catalog.db, index_url)]
-    except (CatalogError, PublishError) as error:
-        module.fail_json(msg=str(error))
-    for problem in published.problems[:20]:
-        module.warn(problem)
-    module.exit_json(
-        changed=bool(published.changed),
-        index_url=index_url,
-        written=len(published.changed),
-        summary=[line for line in summary if line],
-        diff={"before": "", "after": "".join(f"{path}\n" for path in published.changed)},
-    )
+    module = AnsibleModule(argument_spec=PUBLISH_OPTIONS, supports_check_mode=True)
+    module.fail_json(msg="wheelfleet_publish works by its action plugin; name action_plugins/ in ansible.cfg.")
 
 
 if __name__ == "__main__":

@@ -50,28 +50,12 @@ pip_options:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.upstream.pip_config import PipConfigError, pip_settings, split_userinfo
+from ansible.module_utils.wheelfleet.run.controller_options import UPSTREAM_OPTIONS
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"url": {"type": "str", "default": ""}}, supports_check_mode=True)
-    try:
-        settings = pip_settings()
-    except PipConfigError as error:
-        module.fail_json(msg=str(error))
-    index_url, credentials = split_userinfo((module.params["url"] or settings.index_url or "").strip())
-    options = {
-        "cert": settings.cert,
-        "client_cert": settings.client_cert,
-        "proxy": settings.proxy,
-        "trusted_host": list(settings.trusted_hosts),
-    }
-    module.exit_json(
-        changed=False,
-        index_url=index_url,
-        credentials=credentials,
-        pip_options={name: value for name, value in options.items() if value},
-    )
+    module = AnsibleModule(argument_spec=UPSTREAM_OPTIONS, supports_check_mode=True)
+    module.fail_json(msg="wheelfleet_upstream works by its action plugin; name action_plugins/ in ansible.cfg.")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def test_the_report_says_what_became_of_everything_and_why(mixed: Operator):
     assert "cups/cups.h" in failed["evidence"]
     log = gzip.decompress((mixed.site / failed["log"]).read_bytes()).decode()
     assert "fatal error: cups/cups.h" in log
-    assert "libcups2-dev" in (mixed.site / "report/index.html").read_text()
+    assert "cups/cups.h" in (mixed.site / "report/index.html").read_text()
 
 
 def test_each_attempt_keeps_what_it_cost_and_what_it_was_made_with(mixed: Operator):

@@ -14,11 +14,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Imported for what they need in turn: Ansible sends a module exactly the files that it and they import.
-from . import check, door, gate, hooks, prepare, probe, repair, runner, sandbox, worker
+from . import probe
 from .protocol import Home, write_atomically
 
-_PROGRAMS = (check, door, gate, hooks, prepare, probe, repair, runner, sandbox, worker)
+#: What runs on a builder by itself.
+_PROGRAMS = ("check", "door", "gate", "hooks", "prepare", "probe", "repair", "runner", "sandbox", "worker")
+
+
+def _sent_along() -> None:
+    """Never called: Ansible sends a module the files that it imports, these too, wherever an import stands.
+
+    Here they need not be compiled, which takes a Pi seconds.
+    """
+    from . import check, door, gate, hooks, prepare, repair, runner, sandbox, worker  # noqa: F401
 
 
 class InstallError(Exception):
@@ -127,7 +135,7 @@ def _sources() -> dict[str, bytes]:
     """The package's files by their path below lib/, read from wherever it was imported: a folder or an archive."""
     package = sys.modules[__package__ or ""]
     names = {module.name for module in pkgutil.iter_modules(package.__path__)}
-    missing = {program.__name__.rpartition(".")[2] for program in _PROGRAMS} - names
+    missing = {*_PROGRAMS} - names
     if missing:
         raise InstallError(f"The worker's code lacks {', '.join(sorted(missing))}; check out wheelfleet again.")
     sources = {"wheelfleet/__init__.py": b"", "wheelfleet/build/__init__.py": b""}

@@ -1,0 +1,106 @@
+"""What M(wheelfleet_delta) does: ask upstream, and plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import ansible.module_utils
+
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from ansible.module_utils.wheelfleet.plan import events
+from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
+from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
+from ansible.module_utils.wheelfleet.plan.recipes import BadRecipe, read_recipes
+from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_file
+from ansible.module_utils.wheelfleet.plan.scope import BadScope
+from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, post
+from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
+from ansible.module_utils.wheelfleet.run.controller_options import DELTA_OPTIONS
+from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
+
+
+class ActionModule(ControllerAction):
+    """Bring the catalog to what upstream has, and the queue to what is missing."""
+
+    OPTIONS = DELTA_OPTIONS
+    REFUSALS = (BadRecipe, BadScope, CatalogError, UpstreamUnreachable)
+
+    def work(self):
+        p = self.options
+        self.secrets |= secrets_of(p["credentials"])
+        upstream = self._upstream()
+        if not p["builders"] and not p["coming"]:
+            raise Refused(
+                "No builder is ready; the inventory's group builders needs at least one host that can be prepared."
+            )
+        recipes = read_recipes(Path(p["recipes_dir"])) if p["recipes_dir"] else {}
+        inputs = self._inputs(recipes)
+        policy, scope = inputs.as_policy(), inputs.scope()
+        with rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path) as catalog:
+            delta = run_delta(
+                catalog,
+                upstream,
+                scope,
+                policy,
+                p["builders"],
+                Options(
+                    run=p["run"],
+                    changelog_url=p["changelog_url"] or None,
+                    retry=tuple(p["retry"]),
+                    recipes=recipes,
+                    resolutions=p["resolutions"],
+                    inventory=None if p["inventory"] is None else tuple(p["inventory"]),
+                    show=self._show,
+                ),
+            )
+            with catalog.writing() as db:
+                inputs.remember(db)
+                for host, sentence in p["left_out"].items():
+                    events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time())
+        self.warnings += [f"{name}: {sentence}" for name, sentence in sorted(delta.troubles.items())]
+        return {
+            "changed": delta.anything_changed,
+            "returned": delta.returned,
+            "tries": policy.tries,
+            "asked": delta.asked,
+            "queue": {"builds": delta.queue.left, "seconds": delta.queue.seconds_left},
+            "would_build": delta.would_build,
+            "resolve": [dataclasses.asdict(r) for r in delta.resolve],
+            "troubles": delta.troubles,
+            "absent": delta.absent,
+            "diff": {"before": "", "after": "".join(f"build {line}\n" for line in delta.would_build)},
+        }
+
+    def _upstream(self):
+        p = self.options
+        if not p["index_url"]:
+            raise Refused(
+                "pip on the controller is configured for no index; name the upstream in controller_upstream_url."
+            )
+        return Upstream.from_pip(
+            with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
+        )
+
+    def _inputs(self, recipes):
+        p = self.options
+        skipped = [entry for recipe in recipes.values() for entry in recipe.skips()]
+        return PlanInputs(
+            packages=p["packages"],
+            requirements=[read_requirements_file(Path(path)) for path in p["requirements"]],
+            everything=p["everything"],
+            newest=p["newest"],
+            policy={**p["policy"], "skip": [*(p["policy"].get("skip") or ()), *skipped]},
+        )
+
+    def _show(self, done, total):
+        if not self.check_mode:
+            post(
+                self.state_dir / "run" / "board",
+                HostBoard(CONTROLLER, self.options["run"], f"read {done} of {total} projects"),
+            )

@@ -1,0 +1,60 @@
+"""What M(wheelfleet_publish) does: the site from catalog and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ansible.module_utils
+
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from ansible.module_utils.wheelfleet.publish.renderer import PublishError, SiteFacts
+from ansible.module_utils.wheelfleet.publish.report import install_line, summary_lines
+from ansible.module_utils.wheelfleet.publish.site import Settings, publish_site
+from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction
+from ansible.module_utils.wheelfleet.run.controller_options import PUBLISH_OPTIONS
+
+
+class ActionModule(ControllerAction):
+    """Render what changed, and say in the end what a person wants to know."""
+
+    OPTIONS = PUBLISH_OPTIONS
+    REFUSALS = (CatalogError, PublishError)
+
+    def work(self):
+        p = self.options
+        site_dir = Path(p["site_dir"] or self.state_dir / "site")
+        site_url = p["url"].rstrip("/") if p["url"] else site_dir.resolve().as_uri()
+        index_url = f"{site_url}/simple"
+        if self.check_mode and not self.catalog_path.is_file():
+            return {"changed": False, "index_url": index_url, "summary": [], "written": 0}
+        with rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path) as catalog:
+            published = publish_site(
+                catalog,
+                files_dir=self.state_dir / "files",
+                logs_dir=self.state_dir / "logs",
+                site_dir=site_dir,
+                template_dirs=[Path(path) for path in p["templates"]],
+                settings=Settings(
+                    SiteFacts(p["url"].rstrip("/"), p["title"], p["index_view"]),
+                    people=p["people"],
+                    grace_seconds=p["grace_days"] * 86400 if p["grace_days"] >= 0 else None,
+                    signing_key=Path(p["signing_key"]) if p["signing_key"] else None,
+                ),
+                everything=p["everything"],
+                dry_run=self.check_mode,
+            )
+            # Check mode shows the plan instead.
+            lines = [] if self.check_mode else summary_lines(catalog.db, p["run"])
+            about = f"What was built, what was not and why, and the logs: {site_url}/index.html" if p["people"] else ""
+            summary = [*lines, about, install_line(catalog.db, index_url)]
+        self.warnings += published.problems
+        return {
+            "changed": bool(published.changed),
+            "index_url": index_url,
+            "written": len(published.changed),
+            "summary": [line for line in summary if line],
+            "diff": {"before": "", "after": "".join(f"{path}\n" for path in published.changed)},
+        }
