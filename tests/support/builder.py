@@ -68,6 +68,7 @@ UNADJUSTED: Adjust = {
     "uploaded_before": None,
     "patches": [],
     "config_settings": {},
+    "regenerate": False,
 }
 
 

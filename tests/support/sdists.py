@@ -113,17 +113,19 @@ def c_sdist(
     backend: Backend = "intree",
     script: str | None = None,
     filename: str | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Artifact:
     """An sdist of one C extension with a function `answer`; builds to cpXY-cpXY-linux_…, or cp39-abi3-linux_….
 
-    In `source`, `@MODULE@` stands for the extension's name; `libraries` are linked (`["z"]` is `-lz`).
+    In `source`, `@MODULE@` stands for the extension's name; `libraries` are linked (`["z"]` is `-lz`);
+    `files` lie beside it.
     """
     text = (source or _C_SOURCE).replace("@MODULE@", module_name(name))
     return _sdist(
         name,
         version,
         {"kind": "c", "abi3": abi3, "libraries": list(libraries)},
-        {"extension.c": text.encode()},
+        {"extension.c": text.encode(), **{path: content.encode() for path, content in (files or {}).items()}},
         requires_python=requires_python,
         requires_dist=requires_dist,
         build_requires=build_requires,

@@ -113,7 +113,7 @@ def installed_wheel(
     and with files `changed`, one that stands for an older one.
     """
     distribution = importlib.metadata.distribution(name)
-    known = f"{file_stem(name, distribution.version)}.dist-info"
+    known = next(path.parts[0] for path in distribution.files or () if path.parts[0].endswith(".dist-info"))
     version = version or distribution.version
     dist_info = f"{file_stem(name, version)}.dist-info"
     left_out = {f"{known}/{file}" for file in ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")}

@@ -56,6 +56,7 @@ def case_of(log: str, **more: Any) -> Case:
         ("pyyaml", "Cython<3", "Cython<3"),
         ("pymssql", "Cython<3", "Cython<3"),
         ("hdbscan", "Cython<3", "Cython<3"),
+        ("cchardet", "C anew", "Cython<3; also Cython; Cython's C code generated anew"),
         ("numpyc", "numpy<2", "numpy<2"),
         ("pykdtree", "numpy<2", "numpy<2"),
         ("pycocotools", "requirement Cython", "also Cython"),

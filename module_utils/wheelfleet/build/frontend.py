@@ -64,6 +64,8 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project) -> None:
     attempt.enter("environment")
     provider = Provider(attempt, stack)
     environment = provider.provide(project.requires)
+    if attempt.assignment["adjust"]["regenerate"]:
+        _regenerate(attempt, project, environment)
     attempt.enter("requires")
     _call_hooks(attempt, project, environment, hooks.REQUIRES, hooks.BUILD)
     if building(attempt.workshop):
@@ -113,6 +115,20 @@ def _call_hooks(attempt: Attempt, project: Project, environment: Provided, *name
         attempt.say(str(answer.get("traceback") or answer.get("backend_error")))
         attempt.result["exit_code"] = 1
         raise Failed(f"Backend {project.backend!r} is not available.")
+
+
+def _regenerate(attempt: Attempt, project: Project, environment: Provided) -> None:
+    """Generate anew what an old Cython generated. Raises Failed where there is nothing of that kind."""
+    program = attempt.library / "wheelfleet" / "build" / "cythonize.py"
+    code = attempt.inside(
+        [environment.python, str(program), project.source],
+        build_environment(attempt.home, attempt.workshop, attempt.assignment, attempt.place),
+        cwd=project.source,
+        read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
+        writable=[attempt.workshop.source, *environment.writable],
+    )
+    if code:
+        raise Failed(f"Cython could generate none of the project's C code anew ({ended(code)}).")
 
 
 def _more_requires(attempt: Attempt) -> list[str]:

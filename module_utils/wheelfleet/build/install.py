@@ -18,7 +18,7 @@ from . import probe
 from .protocol import Home, write_atomically
 
 #: What runs on a builder by itself.
-_PROGRAMS = ("check", "door", "gate", "hooks", "prepare", "probe", "repair", "runner", "sandbox", "worker")
+_PROGRAMS = ("check", "cythonize", "door", "gate", "hooks", "prepare", "probe", "repair", "runner", "sandbox", "worker")
 
 
 def _sent_along() -> None:
@@ -26,7 +26,7 @@ def _sent_along() -> None:
 
     Here they need not be compiled, which takes a Pi seconds.
     """
-    from . import check, door, gate, hooks, prepare, repair, runner, sandbox, worker  # noqa: F401
+    from . import check, cythonize, door, gate, hooks, prepare, repair, runner, sandbox, worker  # noqa: F401
 
 
 class InstallError(Exception):

@@ -75,6 +75,8 @@ class Adjust(TypedDict):
     patches: list[Patch]
     #: For the build backend (PEP 517).
     config_settings: dict[str, str]
+    #: Let the build environment's Cython generate anew what another one generated.
+    regenerate: bool
 
 
 class Finish(TypedDict):

@@ -78,6 +78,7 @@ def resolve(
                 "uploaded_before": None,
                 "patches": [],
                 "config_settings": {},
+                "regenerate": False,
             },
             "finish": {"repair": False, "exclude": [], "check": False},
         }

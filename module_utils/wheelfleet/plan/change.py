@@ -28,6 +28,8 @@ class Change:
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     patches: tuple[Patch, ...] = ()
     config_settings: Mapping[str, str] = field(default_factory=dict)
+    #: What an old Cython generated is generated anew.
+    regenerate: bool = False
     #: Build requirements as of the time of the release.
     date_matched: bool = False
     #: 0: as many as usual.
@@ -48,6 +50,7 @@ class Change:
             flags={name: _unique(words) for name, words in {**self.flags, **flags}.items()},
             patches=(*self.patches, *other.patches),
             config_settings={**self.config_settings, **other.config_settings},
+            regenerate=self.regenerate or other.regenerate,
             date_matched=self.date_matched or other.date_matched,
             jobs=other.jobs or self.jobs,
             alone=self.alone or other.alone,
@@ -83,6 +86,7 @@ class Change:
             flags={name: tuple(words) for name, words in data.get("flags", {}).items()},
             patches=tuple(Patch(each["name"], each["text"]) for each in data.get("patches", ())),
             config_settings=dict(data.get("config_settings", {})),
+            regenerate=bool(data.get("regenerate", False)),
             date_matched=bool(data.get("date_matched", False)),
             jobs=int(data.get("jobs", 0)),
             alone=bool(data.get("alone", False)),
@@ -97,6 +101,7 @@ class Change:
         said += [f"{name} {' '.join(words)}" for name, words in self.flags.items()]
         said += [patch.name for patch in self.patches]
         said += [f"{key}={value}" for key, value in self.config_settings.items()]
+        said += ["Cython's C code generated anew"] if self.regenerate else []
         said += ["build requirements as of the release"] if self.date_matched else []
         said += ["one job at a time" if self.jobs == 1 else f"{self.jobs} jobs"] if self.jobs else []
         said += ["alone on its builder"] if self.alone else []

@@ -229,6 +229,7 @@ class _Reader:
                 environment=self._mapping(data.get("environment"), f"{where}environment", variables=True),
                 patches=tuple(self._patch(name, f"{where}patches") for name in each("patches")),
                 config_settings=self._mapping(data.get("config_settings"), f"{where}config_settings"),
+                regenerate=self._flag(data.get("regenerate"), f"{where}regenerate"),
                 jobs=self._jobs(data.get("jobs"), f"{where}jobs"),
                 seconds=self._amount(data.get("time"), _SPANS, f"{where}time", "'90 min'"),
                 memory=self._amount(data.get("memory"), _UNITS, f"{where}memory", "'2 GiB'"),
@@ -307,6 +308,11 @@ class _Reader:
             raise self._bad(key, f"is {value!r}; write how many compilers may run at once")
         return value
 
+    def _flag(self, value: Any, key: str) -> bool:
+        if value not in (None, True, False):
+            raise self._bad(key, f"is {value!r}; write true or false")
+        return bool(value)
+
     def _amount(self, value: Any, units: Mapping[str, int], key: str, example: str) -> int | None:
         if value is None:
             return None
@@ -318,5 +324,5 @@ class _Reader:
 
 _KEYS: frozenset[str] = frozenset(
     {"versions", "target", "environment", "apt", "constraints", "requires", "patches", "config_settings", "jobs"}
-    | {"memory", "time", "skip"}
+    | {"regenerate", "memory", "time", "skip"}
 )

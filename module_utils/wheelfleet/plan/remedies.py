@@ -171,6 +171,14 @@ def _stdlib_distutils(case: Case) -> Change | None:
     return Change(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
 
 
+def _c_anew(case: Case) -> Change | None:
+    # Such sources are mostly for a Cython before 3, which knows Python up to 3.12.
+    if not re.search(r"__[Pp]yx|by an old Cython", case.text):
+        return None
+    old = ("Cython<3",) if case.python < (3, 13) else ()
+    return Change(constraints=old, requires=("Cython",), regenerate=True)
+
+
 # ------------------------------------------------------------------------------------------------------------ table
 
 _REMOVED = frozenset({"removed-api", "sdist-broken", "build-script-error"})
@@ -241,6 +249,12 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.",
         _says(r"[Cc]ython|\.pyx", Change(constraints=("Cython<3",))),
+    ),
+    Remedy(
+        "C anew",
+        frozenset({"removed-api", "compile-error"}),
+        "The C code is by a Cython that did not know this Python; the source beside it is for others too.",
+        _c_anew,
     ),
     Remedy(
         "numpy<2",

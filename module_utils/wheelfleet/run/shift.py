@@ -446,6 +446,7 @@ class Shift:
                 "uploaded_before": a.uploaded_before,
                 "patches": [{"name": patch.name, "text": patch.text} for patch in a.change.patches],
                 "config_settings": dict(a.change.config_settings),
+                "regenerate": a.change.regenerate,
             },
             # Our own canary is no wheel to be used: it only shows that the builder builds.
             "finish": {
