@@ -1,31 +1,34 @@
 """Real sdists that plain pip cannot build here, and what wheelfleet makes of them: `python -m benchmarks corpus`.
 
-Needs the index that pip on this machine is configured for. Each sdist of `corpus.yml` is given to `pip wheel --no-deps
---no-binary NAME`, isolated as pip does by default, and then all of them to one fleet of this machine, which runs
-until it has nothing left to try. The page that is printed is docs/corpus.md; lines about what goes on, and what did
-not come as `corpus.yml` expects, go to standard error.
+Both work on one booted host of the lab, which has a compiler and Python's headers, and reaches the index and the
+distribution's archive. Each sdist of `corpus.yml` is given there to `pip wheel --no-deps --no-binary NAME`, isolated as
+pip does by default, and then all of them to a fleet of that one builder, which may install what builds lack
+(`builder_apt_autoinstall`) and runs until it has nothing left to try. The page that is printed is docs/corpus.md;
+lines about what goes on, and what did not come as `corpus.yml` expects, go to standard error.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 from packaging.utils import canonicalize_name
 from wheelfleet.admit.classify import classify
-from wheelfleet.upstream.pip_config import pip_settings
 
+from tests.lab import Lab, missing
+from tests.lab.registries import registry_hosts
+from tests.lab.settings import Settings
+from tests.support.fleet_operator import FleetOperator
 from tests.support.operator import Operator
 
+_HOST = "pi1"
 _LIST = Path(__file__).with_name("corpus.yml")
 #: Seconds that one `pip wheel` may take, and bytes of its output that are read.
 _PATIENCE, _OUTPUT = 600, 4 << 20
@@ -75,29 +78,56 @@ def entries(path: Path = _LIST) -> list[Entry]:
     ]
 
 
+class _Controller(FleetOperator):
+    """In the lab's network, where registries have the gateway's address: its commands see them there."""
+
+    def command(self, *arguments: str, playbook: str = "build.yml") -> list[str]:
+        hosts = self.root / "hosts"
+        self.root.mkdir(parents=True, exist_ok=True)
+        lines = ["127.0.0.1 localhost", *(f"{self.lab.gateway} {name}" for name in registry_hosts())]
+        hosts.write_text("".join(f"{line}\n" for line in lines))
+        seen = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+        return [*seen, *super().command(*arguments, playbook=playbook)]
+
+
 def measure() -> None:
     """Print the page."""
+    reason = missing()
+    if reason is not None:
+        sys.exit(f"The corpus is built on a booted host, which this machine cannot have: {reason}.")
     listed = entries()
+    lab = Lab(replace(Settings.from_environment(), name="corpus", memory="6G"))
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        operator = _operator(root, listed)
-        endings = _fleet(operator, listed)
-        (python,) = (operator.home / "tools").glob("*/bin/python")
-        pip = {entry: _plain_pip(python, root / "pip", entry) for entry in listed}
-    print(*_page(listed, pip, endings), sep="\n")
+        try:
+            lab.up()
+            lab.up(_HOST)
+            operator = _operator(Path(scratch), lab, listed)
+            operator.play("playbooks/provision.yml", timeout=1800)
+            host = lab.ssh(_HOST, ". /etc/os-release; echo $PRETTY_NAME, $(uname -m), $(python3 --version)").strip()
+            pip = {entry: _plain_pip(lab, entry) for entry in listed}
+            endings = _fleet(operator, listed)
+            operator.close()
+        finally:
+            lab.down()
+    print(*_page(host, listed, pip, endings), sep="\n")
     for entry in listed:
         for what in _surprises(entry, pip[entry], endings[entry]):
             _say(f"{entry.release}: {what}")
 
 
-def _operator(root: Path, listed: list[Entry]) -> Operator:
+def _operator(root: Path, lab: Lab, listed: list[Entry]) -> FleetOperator:
     variables = {
         "controller_packages": [f"{entry.name}=={entry.version}" for entry in listed],
         "controller_build": "always",
         "controller_timeout": 30,
         "builder_limit_seconds": _PATIENCE,
+        "builder_repair": True,
+        "builder_check_imports": True,
+        "builder_apt_packages": ["build-essential", "python3-dev", "python3-venv"],
+        "builder_apt_lookup": True,
+        "builder_apt_autoinstall": True,
     }
-    return Operator(root / "fleet", variables)
+    return _Controller(root / "fleet", variables, (_HOST,), lab=lab)
 
 
 def _fleet(operator: Operator, listed: list[Entry]) -> dict[Entry, Ending]:
@@ -131,44 +161,36 @@ def _ending(operator: Operator, entry: Entry) -> Ending:
     )
 
 
-def _plain_pip(python: Path, place: Path, entry: Entry) -> str | None:
+def _plain_pip(lab: Lab, entry: Entry) -> str | None:
     """What plain pip ends with, in the classifier's words; None if it makes the wheel."""
-    settings = pip_settings()
-    place.mkdir(exist_ok=True)
-    environment = {"PATH": os.environ["PATH"], "HOME": str(place), "PIP_CONFIG_FILE": os.devnull}
-    command = [str(python), "-m", "pip", "wheel", "--no-deps", "--no-binary", entry.name, "--wheel-dir", str(place)]
-    where = ["--index-url", str(settings.index_url), *(["--cert", settings.cert] if settings.cert else [])]
-    began = time.monotonic()
+    pip = f"$(ls -d /var/lib/wheelfleet/tools/*/bin/python) -m pip wheel --no-deps --no-binary {entry.name}"
+    wheel = f"timeout {_PATIENCE} {pip} --wheel-dir /tmp/wheels {entry.name}=={entry.version} 2>&1"
     _say(f"pip wheel {entry.release}")
-    try:
-        ended = subprocess.run(
-            [*command, *where, f"{entry.name}=={entry.version}"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"still at it after {_PATIENCE} s"
-    if ended.returncode == 0:
+    began = time.monotonic()
+    log, _, code = (
+        lab.ssh(_HOST, f"{wheel}; code=$?; echo; echo $code", stdin=subprocess.DEVNULL, errors="replace")
+        .rstrip()
+        .rpartition("\n")
+    )
+    if code == "0":
         return None
-    log = ended.stdout[-_OUTPUT:].decode("utf-8", "replace")
-    said = classify({"phase": "build", "exit_code": 1, "message": ""}, log, entry.name)
+    if code == "124":
+        return f"still at it after {_PATIENCE} s"
+    said = classify({"phase": "build", "exit_code": int(code), "message": ""}, log[-_OUTPUT:], entry.name)
     return f"{said.sentence} ({time.monotonic() - began:.0f} s)"
 
 
-def _page(listed: list[Entry], pip: dict[Entry, str | None], endings: dict[Entry, Ending]) -> list[str]:
+def _page(host: str, listed: list[Entry], pip: dict[Entry, str | None], endings: dict[Entry, Ending]) -> list[str]:
     failing = [entry for entry in listed if pip[entry] is not None]
     built = [entry for entry in failing if endings[entry].built]
     lines = [
         "# What pip gives up on",
         "",
-        f"{len(failing)} real sdists on which plain pip fails with Python {platform.python_version()} on"
-        f" {platform.machine()}, each for another reason as far as possible; wheelfleet builds {len(built)} of them.",
-        "Made by `python -m benchmarks corpus`, which tries both in one run; `benchmarks/corpus.yml` lists the sdists,",
-        "and says what is expected of each.",
+        f"{len(failing)} real sdists on which plain pip fails on {host},",
+        "with a compiler and Python's headers, each for another reason as far as possible;",
+        f"wheelfleet builds {len(built)} of them there. It may install what builds lack (`builder_apt_autoinstall`),",
+        "and imports what it built. Made by `python -m benchmarks corpus`, which tries both in one run;",
+        "`benchmarks/corpus.yml` lists the sdists, and says what is expected of each.",
         "",
         "| sdist | why pip fails | wheelfleet | what was done, or what it says |",
         "|---|---|---|---|",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import emulation
+from tests.lab.native import copy_native
 from tests.lab.processes import LabError, die_with_parent, sh
 from tests.lab.registries import debian_mirror
 from tests.lab.settings import USER, Settings
@@ -49,6 +52,16 @@ for u in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.
   ln -sf /dev/null etc/systemd/system/$u
 done"""
 
+# Under emulation unpacking packages takes minutes, for dpkg-deb decompresses them: there it is this machine's own. Run
+# by mmdebstrap in a tree that has the essential packages only.
+_NATIVE = "/usr/local/lib/native-dpkg"
+NATIVE_DPKG = f"""set -e; cd "$1"
+mkdir -p .{_NATIVE}; cp "$NATIVE"/* .{_NATIVE}/
+chroot . dpkg-divert --local --rename --add /usr/bin/dpkg-deb
+mv .{_NATIVE}/start usr/bin/dpkg-deb"""
+#: And apt's lists are left in the tree, since reading them again takes it more than a minute.
+LISTS = "--skip=cleanup/apt/lists"
+
 log = logging.getLogger("lab")
 
 
@@ -60,7 +73,8 @@ class BaseTrees:
 
     def key(self, arch: str) -> str:
         """The name of a tree and, with .tar.zst behind it, of its tarball."""
-        contents = repr((SUITE, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT))
+        more = (NATIVE_DPKG, LISTS) if emulation.emulated(arch) else ()
+        contents = repr((SUITE, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT, *more))
         return f"{SUITE}-{arch}-{hashlib.sha256(contents.encode()).hexdigest()[:8]}"
 
     def tree(self, arch: str) -> Path:
@@ -106,6 +120,18 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _debootstrap(arch: str, root: Path) -> None:
     """Make a tree with mmdebstrap. In namespaces of its own, so that whoever is killed leaves no mount, no process."""
+    more = []
+    with tempfile.TemporaryDirectory() as native:
+        if emulation.emulated(arch):
+            copy_native("dpkg-deb", Path(native), _NATIVE)
+            more = [f"--essential-hook={NATIVE_DPKG}", LISTS]
+        _mmdebstrap(arch, root, more, {**os.environ, "NATIVE": native})
+    init = root / INIT.lstrip("/")
+    init.write_text(INIT_SCRIPT)
+    init.chmod(0o755)
+
+
+def _mmdebstrap(arch: str, root: Path, more: Sequence[str], environment: Mapping[str, str]) -> None:
     mirror = debian_mirror()
     sources = [
         f"deb {mirror} {SUITE} main",
@@ -118,7 +144,7 @@ def _debootstrap(arch: str, root: Path) -> None:
         f"--include={','.join(PACKAGES)}",
         *('--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"', "--dpkgopt=force-unsafe-io"),
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "locale", "doc")),
-        *(f"--customize-hook={CUSTOMIZE}", SUITE, str(root)),
+        *(*more, f"--customize-hook={CUSTOMIZE}", SUITE, str(root)),
     ]
     # A caching mirror may hold a stale security index ("Mirror sync in progress?"). Then do without, in the node's
     # sources.list too, or its every apt-get update would fail.
@@ -129,16 +155,14 @@ def _debootstrap(arch: str, root: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            env=environment,
             preexec_fn=die_with_parent,
             check=False,
         )
         if done.returncode == 0:
-            break
+            return
         if root.exists():
             shutil.rmtree(root)
         if "apt-get update" not in done.stdout or choice is not sources:
             raise LabError(f"{shlex.join(command)} ended with {done.returncode}: {done.stdout[-4000:]}")
         log.info("apt-get update failed for %s; again without %s-security", arch, SUITE)
-    init = root / INIT.lstrip("/")
-    init.write_text(INIT_SCRIPT)
-    init.chmod(0o755)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 from tests.lab import Lab
+from tests.lab.native import copy_native
 from tests.support.node_files import copy_to_node
 
 _FOLDER = "/usr/local/lib/native"
@@ -18,16 +16,9 @@ def install_native_bubblewrap(lab: Lab, node: str, folder: Path) -> None:
 
     `folder` is for what is copied.
     """
-    program = shutil.which("bwrap")
-    assert program is not None, "this machine has no bubblewrap"
-    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    libraries = re.findall(r"(/\S+) \(0x", said)
-    loader = next(Path(library).name for library in libraries if Path(library).name.startswith("ld-"))
-    files = {f"/tmp/native/{Path(path).name}": Path(path).resolve() for path in (program, *libraries)}
-    start = folder / "bwrap"
-    start.write_text(f'#!/bin/sh\nexec {_FOLDER}/{loader} --library-path {_FOLDER} {_FOLDER}/bwrap "$@"\n')
-    start.chmod(0o755)
-    copy_to_node(lab, node, {**files, "/tmp/native/start": start})
+    copied = folder / "native"
+    copy_native("bwrap", copied, _FOLDER)
+    copy_to_node(lab, node, {f"/tmp/native/{path.name}": path for path in copied.iterdir()})
     lab.ssh(
         node,
         f"sudo sh -c 'rm -rf {_FOLDER}; mv /tmp/native {_FOLDER}; mv {_FOLDER}/start /usr/local/bin/bwrap;"

@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 #: `pip config list` shows neither the built-in default nor, with several files, which of them wins, and `--help` blots
-#: out passwords. pip's own option parser has the last word on all of that and has been in this place since pip 19.3.
+#: out passwords. pip's own option parser has the last word on all of that and has been in this place since pip 19.3. To
+#: have the command itself made would import all of pip.
 _ASK_PIP = """
 import json, os
-from pip._internal.commands import create_command
-options = create_command("install").parser.get_default_values()
+from pip._internal.cli import cmdoptions
+from pip._internal.cli.parser import ConfigOptionParser
+parser = ConfigOptionParser(usage="", prog="pip install", name="install", isolated=False, add_help_option=False)
+for group in (cmdoptions.general_group, cmdoptions.index_group):
+    parser.add_option_group(cmdoptions.make_option_group(group, parser))
+options = parser.get_default_values()
 print(json.dumps({
     "index_url": None if options.no_index else options.index_url,
     "extra_index_urls": options.extra_index_urls,
