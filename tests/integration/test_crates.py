@@ -17,13 +17,13 @@ from wheelfleet.build import sandbox
 
 from tests.support.artifacts import Artifact
 from tests.support.builder import Builder
-from tests.support.crates import CrateRegistry, manifest
-from tests.support.rust import USUAL, cargo_version, old_cargo, path_with_cargo
+from tests.support.crates import CrateRegistry, make_certificate, manifest
+from tests.support.rust import USUAL, cargo_here, cargo_version, old_cargo, path_with_cargo
 from tests.support.sdists import pure_sdist, rust_sdist
 
 pytestmark = [
     pytest.mark.skipif(sandbox.probe() is not None, reason=str(sandbox.probe())),
-    pytest.mark.skipif(path_with_cargo() is None, reason="this machine has no cargo; install it"),
+    pytest.mark.skipif(cargo_here() is None, reason="this machine has no cargo; install it"),
 ]
 
 ORDERS = count()
@@ -47,7 +47,7 @@ def registry() -> Iterator[CrateRegistry]:
 
 def build(builder: Builder, index: str | None, *sdists: Artifact, path: str | None = None) -> list[dict[str, Any]]:
     # That cargo tries again what fails is its own, and takes time.
-    environment = {"PATH": path or path_with_cargo() or "", "CARGO_NET_RETRY": "0"}
+    environment = {"PATH": path or path_with_cargo(), "CARGO_NET_RETRY": "0"}
     return builder.build(
         *(
             builder.assignment(sdist, order=next(ORDERS), crates_index=index, sandbox=True, environment=environment)
@@ -115,6 +115,20 @@ fn main() {{ assert!(TcpStream::connect("{hosts[0].removeprefix("http://")}").is
     assert log.count("closed: ") == 4
     assert log.index("phase crates") < log.index("Downloaded tiny v1.0.0") < log.index("phase environment")
     builder.assert_nothing_is_left()
+
+
+def test_an_index_by_https_is_believed_by_the_machines_authorities(
+    builder: Builder, registry: CrateRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not reads_sparse_indexes(builder, registry):
+        return
+    certificate = make_certificate(tmp_path / "certificate.pem")
+    with CrateRegistry(certificate) as secure:
+        secure.add("tiny", "1.0.0", TINY)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        (result,) = build(builder, secure.url, demo())
+        assert secure.crates.requests.count("/crates/tiny/", status=200) == 1
+    assert answer(builder, result) == "ANSWER = 42"
 
 
 def test_a_lock_file_is_heeded_where_it_fits_and_is_no_obstacle_where_not(

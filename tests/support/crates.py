@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import ssl
+import subprocess
 import tarfile
 from email.message import Message
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -24,9 +27,21 @@ _MTIME = 1_700_000_000
 class _Files(LoopbackServer):
     """Serves what is in `files` by path."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None) -> None:
         super().__init__()
         self.files: dict[str, bytes] = {}
+        self._certificate = certificate
+
+    @property
+    def url(self) -> str:
+        return super().url.replace("http:", "https:" if self._certificate else "http:")
+
+    def start(self) -> None:
+        super().start()
+        if self._certificate and self._server:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         data = self.files.get(target)
@@ -34,10 +49,13 @@ class _Files(LoopbackServer):
 
 
 class CrateRegistry:
-    """Use it in a `with` statement. `url` is the sparse index, `index` and `crates` are its servers."""
+    """Use it in a `with` statement. `url` is the sparse index, `index` and `crates` are its servers.
 
-    def __init__(self) -> None:
-        self.index, self.crates = _Files(), _Files()
+    With a certificate (see `make_certificate`) both speak https.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
+        self.index, self.crates = _Files(certificate), _Files(certificate)
 
     @property
     def url(self) -> str:
@@ -74,6 +92,17 @@ class CrateRegistry:
     ) -> None:
         self.crates.__exit__(kind, error, trace)
         self.index.__exit__(kind, error, trace)
+
+
+def make_certificate(path: Path) -> Path:
+    """Make a file with a key and a certificate for 127.0.0.1, which is its own authority."""
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    names = ["-subj", "/CN=crates", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", *curve, *names, "-days", "2", "-keyout", str(path), "-out", "-"]
+    certificate = subprocess.run(command, check=True, capture_output=True).stdout
+    with path.open("ab") as file:
+        file.write(certificate)
+    return path
 
 
 def index_path(name: str) -> str:

@@ -14,12 +14,16 @@ from tests.support.toolenv import tools
 USUAL = "/usr/local/bin:/usr/bin:/bin"
 
 
+def cargo_here() -> str | None:
+    """This machine's cargo."""
+    return shutil.which("cargo", path=USUAL) or shutil.which("cargo")
+
+
 @cache
-def path_with_cargo() -> str | None:
-    """The PATH of builds that are to find cargo; None where this machine has none."""
-    found = shutil.which("cargo")
-    if shutil.which("cargo", path=USUAL) or found is None:
-        return USUAL if found else None
+def path_with_cargo() -> str:
+    """The PATH of builds that are to find the cargo of this machine."""
+    if shutil.which("cargo", path=USUAL):
+        return USUAL
     asked = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True)
     # A folder of the interpreter's prefix is bound into the sandbox, also where it is a link.
     link = tools().parents[1] / "libexec"
@@ -34,7 +38,7 @@ def path_with_cargo() -> str | None:
 @cache
 def cargo_version() -> tuple[int, ...]:
     """Of the cargo there, as in (1, 68)."""
-    cargo = shutil.which("cargo", path=path_with_cargo())
+    cargo = cargo_here()
     assert cargo is not None
     said = subprocess.run([cargo, "--version"], check=True, capture_output=True, text=True).stdout
     match = re.match(r"cargo (\d+)\.(\d+)", said)

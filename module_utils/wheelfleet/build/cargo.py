@@ -30,6 +30,8 @@ _LINES, _LONGEST = 200, 400
 _NOWHERE = "http://127.0.0.1:9"
 _VERSION = re.compile(r"^cargo (\d+\.\d+)")
 _CONFIG = re.compile(r"`(https?://[^`\s]+/)config\.json`")
+#: The default since 1.70.
+SPARSE = {"CARGO_REGISTRIES_CRATES_IO_PROTOCOL": "sparse"}
 _CAUSE = "Caused by:"
 #: Lines after an error that say where, and not what.
 _WHERE = re.compile(r"location searched|required by|help:|perhaps|As a reminder|-->|\|")
@@ -90,7 +92,7 @@ def _index(folder: Path) -> str | None:
     (folder / "src").mkdir(parents=True)
     (folder / "src" / "lib.rs").touch()
     (folder / "Cargo.toml").write_text('[package]\nname = "ask"\nversion = "0.0.0"\n[dependencies]\nany = "*"\n')
-    variables = {"CARGO_HOME": str(folder / "home"), "CARGO_HTTP_PROXY": _NOWHERE, "CARGO_NET_RETRY": "0"}
+    variables = {"CARGO_HOME": str(folder / "home"), "CARGO_HTTP_PROXY": _NOWHERE, "CARGO_NET_RETRY": "0", **SPARSE}
     return own_index("\n".join(_run(folder, ["fetch"], variables, quiet=True)))
 
 

@@ -37,7 +37,7 @@ _OPERATORS = ("CARGO_HOME", "CARGO_NET_OFFLINE")
 _LARGEST_CONFIG = 1 << 16
 _PAUSES = (1.0, 3.0)
 _PATIENCE = 30.0
-_BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_BUNDLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 
 
 class Crates(NamedTuple):
@@ -54,7 +54,7 @@ class _Index(NamedTuple):
     downloads: str
 
 
-class _NoIndex(Exception):
+class NoIndex(Exception):
     """The index cannot be used; the message is one sentence."""
 
 
@@ -85,14 +85,13 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
         return _lacks(
             attempt,
             f"The crates of {shown} cannot be fetched, because Cargo {version} on this builder is older than 1.68; "
-            "install a newer one (cargo-web on Debian 12, else by rustup into /usr/local or /opt).",
+            "install a newer one (cargo-web on Debian 12; else by rustup, as docs/operating.md says).",
         )
     index = _find_index(attempt, asked, version)
     workshop.cargo.mkdir()
     variables = {"CARGO_HOME": attempt.place(workshop.cargo)}
     if asked == AUTO:
-        # The default since 1.70.
-        variables["CARGO_REGISTRIES_CRATES_IO_PROTOCOL"] = "sparse"
+        variables.update(cargo.SPARSE)
     else:
         (workshop.cargo / "config.toml").write_text(replacing(index.url), encoding="utf-8")
     answer = _ask(attempt, "fetch", lacking, variables, writable=[workshop.source, workshop.cargo], reach=index)
@@ -128,13 +127,13 @@ def replacing(index: str) -> str:
 
 
 def checked_index(url: str) -> str:
-    """`url` as the address of a sparse index, without cargo's prefix and with a slash at its end. Raises _NoIndex."""
+    """`url` as the address of a sparse index, without cargo's prefix and with a slash at its end. Raises NoIndex."""
     url = f"{url[len('sparse+') :] if url.startswith('sparse+') else url}".rstrip("/") + "/"
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _NoIndex(f"{without_password(url)} is no address of a sparse crate index; see builder_crates_index.")
+        raise NoIndex(f"{without_password(url)} is no address of a sparse crate index; see builder_crates_index.")
     if "@" in parts.netloc:
-        raise _NoIndex(
+        raise NoIndex(
             f"The crate index {without_password(url)} has a password, which every build could read; "
             "see builder_crates_index."
         )
@@ -177,7 +176,7 @@ def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
     try:
         url = checked_index(asked) if asked != AUTO else _own_index(attempt)
         index = _Index(url, _downloads(url, network()))
-    except _NoIndex as error:
+    except NoIndex as error:
         raise Failed(str(error)) from error
     remember(attempt.home, name, json.dumps(index))
     return index
@@ -187,12 +186,12 @@ def _own_index(attempt: Attempt) -> str:
     """The index that this builder's cargo asks by itself, which knows it and need not be told by us."""
     url = _ask(attempt, "index", [], {}).get("index")
     if not isinstance(url, str):
-        raise _NoIndex("This builder's Cargo does not say which crate index it asks; name it in builder_crates_index.")
+        raise NoIndex("This builder's Cargo does not say which crate index it asks; name it in builder_crates_index.")
     return checked_index(url)
 
 
 def _downloads(url: str, ways: Mapping[str, str]) -> str:
-    """Ask the index, as the builder itself. Raises _NoIndex; Failed when it is out of reach."""
+    """Ask the index, as the builder itself. Raises NoIndex; Failed when it is out of reach."""
     for pause in (*_PAUSES, None):
         try:
             return downloads_of(_read(f"{url}config.json", _authorities(ways)))
@@ -202,7 +201,7 @@ def _downloads(url: str, ways: Mapping[str, str]) -> str:
             time.sleep(pause)
         except ValueError as error:
             why = kept_sentence(error)
-            raise _NoIndex(f"{url}config.json is no crate index's ({why}); see builder_crates_index.") from error
+            raise NoIndex(f"{url}config.json is no crate index's ({why}); see builder_crates_index.") from error
     raise AssertionError
 
 
