@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import socket
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -18,8 +19,11 @@ from wheelfleet.build import sandbox
 from tests.support.artifacts import Artifact
 from tests.support.builder import Builder
 from tests.support.crates import CrateRegistry, make_certificate, manifest
+from tests.support.nginx_cache import NginxCache
+from tests.support.operator import Operator
 from tests.support.rust import USUAL, cargo_here, cargo_version, old_cargo, path_with_cargo
 from tests.support.sdists import pure_sdist, rust_sdist
+from tests.support.upstream import Upstream
 
 pytestmark = [
     pytest.mark.skipif(sandbox.probe() is not None, reason=str(sandbox.probe())),
@@ -129,6 +133,32 @@ def test_an_index_by_https_is_believed_by_the_machines_authorities(
         (result,) = build(builder, secure.url, demo())
         assert secure.crates.requests.count("/crates/tiny/", status=200) == 1
     assert answer(builder, result) == "ANSWER = 42"
+
+
+def test_what_builds_of_a_fleet_ask_for_comes_from_the_registry_once(
+    operators: Callable[..., Operator], upstream: Upstream, registry: CrateRegistry
+) -> None:
+    """The whole way: the inventory's variable, the batch, the builder, the cache on the web node."""
+    packages = [demo(), demo("other")]
+    upstream.add_release(*packages)
+    with NginxCache(upstream.index_url, crates=(registry.url, registry.crates.url)) as cache:
+        operator = operators(
+            upstream.index_url,
+            [package.name for package in packages],
+            builder_parallel=1,
+            builder_cache_url=cache.url,
+            builder_crates_index=f"sparse+{registry.url}",
+        )
+        (prefix,) = (operator.home / "tools").glob(f"{sys.implementation.cache_tag}-*")
+        operator.variables["builder_environment"] = {"PATH": path_with_cargo(prefix)}
+        run = operator.build()
+    if cargo_version() < (1, 68):
+        assert {name for (name,) in operator.query("SELECT class FROM attempt")} == {"toolchain-too-old"}
+        return
+    assert sorted(operator.attempts()) == [("demo", "built"), ("other", "built")], run.output
+    assert [request.path for request in registry.crates.requests] == ["/crates/tiny/1.0.0/download"]
+    # Pages of the index the cache takes as they are for a second here.
+    assert {request.path for request in registry.index.requests} == {"/config.json", "/ti/ny/tiny"}
 
 
 def test_a_lock_file_is_heeded_where_it_fits_and_is_no_obstacle_where_not(

@@ -20,13 +20,13 @@ def cargo_here() -> str | None:
 
 
 @cache
-def path_with_cargo() -> str:
-    """The PATH of builds that are to find the cargo of this machine."""
+def path_with_cargo(prefix: Path | None = None) -> str:
+    """The PATH of builds that are to find the cargo of this machine; `prefix` is that of their interpreter."""
     if shutil.which("cargo", path=USUAL):
         return USUAL
     asked = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True)
     # A folder of the interpreter's prefix is bound into the sandbox, also where it is a link.
-    link = tools().parents[1] / "libexec"
+    link = (prefix or tools().parents[1]) / "libexec"
     with suppress(FileNotFoundError):
         if link.resolve() != Path(asked.stdout.strip()).resolve():
             link.unlink()

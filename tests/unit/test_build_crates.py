@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.admit.classify import classify
-from wheelfleet.build import cargo, crates, prepare
+from wheelfleet.build import cargo, crate_index, crates, prepare
 
 from tests.support.rust import cargo_here, cargo_version
 
@@ -64,21 +64,21 @@ def test_manifests_that_pyproject_names_go_before_others(tmp_path: Path, pyproje
 
 @pytest.mark.parametrize("url", ["https://crates.example/index", "sparse+https://crates.example/index/"])
 def test_an_index_is_named_with_or_without_cargos_prefix(url: str) -> None:
-    assert crates.checked_index(url) == "https://crates.example/index/"
+    assert crate_index.checked_index(url) == "https://crates.example/index/"
 
 
 @pytest.mark.parametrize(
     "url", ["ftp://crates.example/", "crates.example", "file:///srv/crates", "https://u:secret@x/"]
 )
 def test_what_is_no_index_that_builds_may_ask_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(crates.NoIndex, match="see builder_crates_index") as error:
-        crates.checked_index(url)
+    with pytest.raises(crate_index.NoIndex, match="see builder_crates_index") as error:
+        crate_index.checked_index(url)
     assert "secret" not in str(error.value)
 
 
 def test_the_server_for_downloads_is_the_one_that_the_index_names() -> None:
     for path in ("/crates", "", "/api/{crate}/{prefix}?x={sha256-checksum}"):
-        assert crates.downloads_of(json.dumps({"dl": f"https://dl.example:8443{path}"}).encode()) == (
+        assert crate_index.downloads_of(json.dumps({"dl": f"https://dl.example:8443{path}"}).encode()) == (
             "https://dl.example:8443/"
         )
 
@@ -92,7 +92,7 @@ def test_the_server_for_downloads_is_the_one_that_the_index_names() -> None:
 )
 def test_what_is_no_configuration_of_an_index_is_refused(config: bytes) -> None:
     with pytest.raises(ValueError):
-        crates.downloads_of(config)
+        crate_index.downloads_of(config)
 
 
 @pytest.mark.parametrize(("version", "old"), [("0.66", True), ("1.67", True), ("1.68", False), ("1.100", False)])
@@ -111,7 +111,7 @@ def test_cargos_own_index_is_learned_from_cargo_without_reaching_it(
         # Its own is a git repository.
         assert url is None
     else:
-        assert crates.checked_index(url) == url
+        assert crate_index.checked_index(url) == url
 
 
 # -------------------------------------------------------------------------------------------------- cargo's words

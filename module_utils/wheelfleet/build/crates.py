@@ -7,24 +7,17 @@ the package runs while there is any (see `cargo`). What was fetched lies in the 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
-import os
 import re
-import ssl
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, Request, build_opener
 
 from . import cargo
 from .attempt import Attempt, Failed, ended, kept_sentence, read_answer
+from .crate_index import NoIndex, OutOfReach, ask_index, authorities, checked_index, replacing
 from .environment import build_environment, network
-from .fetch import PASSING, without_password
 from .sandbox import DOOR_PORT, certificate_places, interpreter_places
 from .warm import remember, remembered
 
@@ -34,10 +27,6 @@ AUTO = "auto"
 _SPARSE_SINCE = (1, 68)
 #: With one of these in its environment the operator sees to crates otherwise.
 _OPERATORS = ("CARGO_HOME", "CARGO_NET_OFFLINE")
-_LARGEST_CONFIG = 1 << 16
-_PAUSES = (1.0, 3.0)
-_PATIENCE = 30.0
-_BUNDLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 
 
 class Crates(NamedTuple):
@@ -52,14 +41,6 @@ class Crates(NamedTuple):
 class _Index(NamedTuple):
     url: str
     downloads: str
-
-
-class NoIndex(Exception):
-    """The index cannot be used; the message is one sentence."""
-
-
-class _OutOfReach(Exception):
-    """It may be better next time."""
 
 
 def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Crates:
@@ -118,40 +99,6 @@ def blamed(attempt: Attempt, crates: Crates) -> Iterator[None]:
         raise Failed(crates.lack) from error
 
 
-def replacing(index: str) -> str:
-    """Cargo's configuration that has it ask a sparse index instead of its own."""
-    return (
-        '[source.crates-io]\nreplace-with = "wheelfleet"\n\n'
-        f"[source.wheelfleet]\nregistry = {json.dumps(f'sparse+{index}')}\n"
-    )
-
-
-def checked_index(url: str) -> str:
-    """`url` as the address of a sparse index, without cargo's prefix and with a slash at its end. Raises NoIndex."""
-    url = f"{url[len('sparse+') :] if url.startswith('sparse+') else url}".rstrip("/") + "/"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise NoIndex(f"{without_password(url)} is no address of a sparse crate index; see builder_crates_index.")
-    if "@" in parts.netloc:
-        raise NoIndex(
-            f"The crate index {without_password(url)} has a password, which every build could read; "
-            "see builder_crates_index."
-        )
-    return url
-
-
-def downloads_of(config: bytes) -> str:
-    """The server's address that an index's config.json names for downloads. Raises ValueError."""
-    said = json.loads(config)
-    url = said.get("dl") if isinstance(said, dict) else None
-    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-    # The rest may hold markers, which say nothing about the server.
-    if parts.scheme not in ("http", "https") or not parts.hostname or "{" in parts.netloc or "@" in parts.netloc:
-        raise ValueError("it names no server for downloads")
-    _ = parts.port
-    return f"{parts.scheme}://{parts.netloc}/"
-
-
 def numbers(version: str) -> tuple[int, ...]:
     """`version` as numbers, as far as it has some at its beginning."""
     return tuple(int(part) for part in re.findall(r"\d{1,9}", version)[:2])
@@ -175,8 +122,8 @@ def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
         return _Index(*json.loads(known))
     try:
         url = checked_index(asked) if asked != AUTO else _own_index(attempt)
-        index = _Index(url, _downloads(url, network()))
-    except NoIndex as error:
+        index = _Index(url, ask_index(url, network()))
+    except (NoIndex, OutOfReach) as error:
         raise Failed(str(error)) from error
     remember(attempt.home, name, json.dumps(index))
     return index
@@ -188,43 +135,6 @@ def _own_index(attempt: Attempt) -> str:
     if not isinstance(url, str):
         raise NoIndex("This builder's Cargo does not say which crate index it asks; name it in builder_crates_index.")
     return checked_index(url)
-
-
-def _downloads(url: str, ways: Mapping[str, str]) -> str:
-    """Ask the index, as the builder itself. Raises NoIndex; Failed when it is out of reach."""
-    for pause in (*_PAUSES, None):
-        try:
-            return downloads_of(_read(f"{url}config.json", _authorities(ways)))
-        except _OutOfReach as trouble:
-            if pause is None:
-                raise Failed(f"The crate index {url} could not be reached: {kept_sentence(trouble)}.") from trouble
-            time.sleep(pause)
-        except ValueError as error:
-            why = kept_sentence(error)
-            raise NoIndex(f"{url}config.json is no crate index's ({why}); see builder_crates_index.") from error
-    raise AssertionError
-
-
-def _read(url: str, authorities: str | None) -> bytes:
-    opener = build_opener(HTTPSHandler(context=ssl.create_default_context(cafile=authorities)))
-    try:
-        with opener.open(Request(url, headers={"User-Agent": "wheelfleet"}), timeout=_PATIENCE) as answer:
-            data: bytes = answer.read(_LARGEST_CONFIG)
-    except HTTPError as error:
-        error.close()
-        if error.code in PASSING:
-            raise _OutOfReach(f"the server answers {error.code} {error.reason}") from error
-        raise ValueError(f"the server answers {error.code} {error.reason}") from error
-    except URLError as error:
-        raise _OutOfReach(str(error.reason)) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _OutOfReach(f"the connection broke ({error})") from error
-    return data
-
-
-def _authorities(ways: Mapping[str, str]) -> str | None:
-    """The CA certificates by which this machine reaches the network, where the system's do not do."""
-    return next((ways[name] for name in _BUNDLES if name in ways and os.path.isfile(ways[name])), None)  # noqa: PTH113
 
 
 def _ask(
@@ -245,11 +155,11 @@ def _ask(
     settings.update({"CARGO_HOME": f"{control}/home", **variables})
     if reach:
         ways = network()
-        authorities = _authorities(ways)
+        bundle = authorities(ways)
         settings.update(ways)
         settings["CARGO_HTTP_PROXY"] = f"http://127.0.0.1:{DOOR_PORT}"
-        if authorities is not None:
-            settings.setdefault("CARGO_HTTP_CAINFO", authorities)
+        if bundle is not None:
+            settings.setdefault("CARGO_HTTP_CAINFO", bundle)
     tools = assignment["tools"]
     code = attempt.inside(
         [tools, "-E", "-s", "-m", "wheelfleet.build.cargo", step, control, *manifests],
