@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import sys
 import zipfile
@@ -207,6 +208,20 @@ def test_without_the_index_or_the_server_for_downloads_it_is_tried_again_later(
         assert result["message"].startswith(sentence)
         failure = classify(result, builder.log(result["attempt"]), "demo")
         assert (failure.class_name, failure.blocks) == ("network", None)
+
+
+def test_which_index_cargo_asks_by_itself_is_learned_from_it(
+    builder: Builder, registry: CrateRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not reads_sparse_indexes(builder, registry):
+        return
+    # By way of a proxy where nobody listens, so that it is not asked.
+    for name, value in (("https_proxy", f"http://127.0.0.1:{free_port()}"), ("no_proxy", "")):
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.upper(), value)
+    (result,) = build(builder, "auto", demo())
+    assert (result["outcome"], result["phase"]) == ("failed", "crates")
+    assert re.fullmatch(r"The crate index https://\S+/ could not be reached: .*refused.*", result["message"])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from urllib.request import HTTPSHandler, Request, build_opener
 from .fetch import PASSING, without_password
 
 _LARGEST_CONFIG = 1 << 16
-_PAUSES = (1.0, 3.0)
+_PAUSES = (0.5, 2.0)
 _PATIENCE = 30.0
 _BUNDLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 
