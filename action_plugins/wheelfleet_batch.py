@@ -61,6 +61,7 @@ class ActionModule(ActionBase):
             # What would be built is what the plan said; nothing of it is in the catalog yet.
             return {"changed": False, "drained": True}
         keys = ("run", "hosts", "own_index_url", "pip_options", "limits", "environment", "tries", "min_free")
+        keys += ("crates_index",)
         keys += ("witness_percent",)
         keys += ("sandbox", "repair", "repair_exclude", "check_imports")
         terms = Terms(state_dir=Path(self.options["state_dir"]), **{key: self.options[key] for key in keys})

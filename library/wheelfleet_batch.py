@@ -52,6 +52,12 @@ options:
   own_index_url:
     description: The fleet's own index, whose wheels are preferred as build requirements.
     type: str
+  crates_index:
+    description:
+      - The sparse index from which cargo gets the crates that builds ask for. V(auto) is the one that the builder's
+        cargo asks by itself; empty means that builds get none.
+    type: str
+    default: auto
   cache_url:
     description:
       - A cache of the upstream index, through which builds and sdists go while it answers. Then the module on the

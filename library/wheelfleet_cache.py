@@ -34,6 +34,10 @@ options:
     description: The controller's folder with the catalog, which need not be there yet.
     type: path
     required: true
+  crates_index:
+    description: A sparse crate index that it has to fetch from besides; empty means none.
+    type: str
+    default: ''
   timeout:
     description: Seconds one request may take.
     type: float
@@ -62,14 +66,20 @@ origins:
   returned: success
   type: list
   elements: str
+crates:
+  description: C(index), the crate index with a slash at its end, and C(origins), those that only crates come from.
+  returned: success
+  type: dict
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.build.environment import network
 from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
-from ansible.module_utils.wheelfleet.upstream.origins import NoCache, check_cacheable, learn_origins
+from ansible.module_utils.wheelfleet.upstream.origins import NoCache, check_cacheable, learn_crates, learn_origins
 
 
 def main() -> None:
@@ -79,6 +89,7 @@ def main() -> None:
             "credentials": {"type": "str", "default": "", "no_log": True},
             "pip_options": {"type": "dict", "default": {}},
             "state_dir": {"type": "path", "required": True},
+            "crates_index": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 30.0},
         },
         supports_check_mode=True,
@@ -91,9 +102,12 @@ def main() -> None:
         with Upstream.from_pip(url, p["pip_options"], timeout=p["timeout"]) as upstream:
             origins = learn_origins(upstream, Path(p["state_dir"]) / "catalog.sqlite")
             index = upstream.index_url
+        crates: dict[str, Any] = {"index": "", "origins": []}
+        if p["crates_index"]:
+            crates = learn_crates(p["crates_index"], origins, network())
     except (NoCache, UpstreamUnreachable) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, index=index, origins=origins)
+    module.exit_json(changed=False, index=index, origins=[*origins, *crates["origins"]], crates=crates)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from tests.support import sdists, wheels
 from tests.support.artifacts import Artifact
 from tests.support.asking import serving
 from tests.support.clients import PIPS, UV, Client
+from tests.support.crates import CrateRegistry
 from tests.support.loopback import Answer as HttpAnswer
 from tests.support.loopback import LoopbackServer
 from tests.support.nginx_cache import PAGE_SECONDS, NginxCache
@@ -378,6 +379,33 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):  # fmt: skip
         subprocess.run(["openssl", *command], cwd=folder, check=True, capture_output=True)
     return folder
+
+
+def test_a_crate_index_and_its_crates_are_led_through_it_and_kept():
+    with Upstream() as index, CrateRegistry() as registry:
+        registry.add("tiny", "1.0.0", "")
+        with NginxCache(index.index_url, crates=(registry.url, registry.crates.url)) as cache:
+            config = json.loads(ask(cache.through(f"{registry.url}config.json")).body)
+            # A whole URL, for cargo takes no other.
+            assert config["dl"] == cache.through(f"{registry.crates.url}/crates")
+            for _ in range(2):
+                assert b'"tiny"' in ask(cache.through(f"{registry.url}ti/ny/tiny")).body
+                crate = ask(f"{config['dl']}/tiny/1.0.0/download")
+                assert hashlib.sha256(crate.body).hexdigest() == registry.checksum("tiny", "1.0.0")
+            assert ask(cache.through(f"{registry.url}mi/ss/missing")).status == 404
+            assert ask(cache.through(f"{registry.url}ti/ny/tiny"), "POST").status == 405
+            assert ask(cache.through(f"{registry.url}ti/ny/tiny"), source="127.0.0.2").status == 403
+            registry.index.requests.clear()
+            time.sleep(PAGE_SECONDS + 1)
+            # A new version is seen when the page is no longer fresh.
+            registry.add("tiny", "1.0.1", "")
+            assert b'"1.0.1"' in ask(cache.through(f"{registry.url}ti/ny/tiny")).body
+            assert registry.crates.requests.count("/crates/tiny/1.0.0/") == 1
+            registry.index.stop()
+            registry.crates.stop()
+            time.sleep(PAGE_SECONDS + 1)
+            assert b'"1.0.1"' in ask(cache.through(f"{registry.url}ti/ny/tiny")).body
+            assert ask(f"{config['dl']}/tiny/1.0.0/download").status == 200
 
 
 @pytest.mark.parametrize(("authority", "status"), [("good", 200), ("other", 502)])

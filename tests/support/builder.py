@@ -111,6 +111,7 @@ class Builder:
             "tools": str(tools(interpreter)),
             "index_url": NO_INDEX,
             "own_index_url": None,
+            "crates_index": None,
             "pip_options": {},
             "limits": {**GENEROUS, **(limits or {})},
             "environment": {"PIWHEELS_BUILD": "1", **(environment or {})},

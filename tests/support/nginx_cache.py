@@ -11,19 +11,26 @@ from tests.support.nginx import Nginx, rendered
 
 #: What the rendered configuration has where each cache of a test has its own.
 _LISTEN, _INDEX, _FILES_PORT, _DNS = "127.0.0.1:9", "127.0.0.1:11111", "22222", "127.0.0.1:33333"
+_CRATES_PORTS = ("44444", "55555")
 _FOLDER, _CACHE, _LOGS = "/etc/nginx/wheelfleet", "/var/cache/wheelfleet", "/var/log/nginx"
 #: For so many seconds a page is taken as it is.
 PAGE_SECONDS = 1
 
 
 @cache
-def _configuration(scheme: str) -> str:
+def _configuration(scheme: str, crates: bool) -> str:
     origins = [f"{scheme}://{_INDEX}", f"{scheme}://127.0.0.1:{_FILES_PORT}"]
+    of_crates = [f"http://127.0.0.1:{port}" for port in _CRATES_PORTS] if crates else []
     return rendered(
         "nginx-cache.conf.j2",
         webnode_cache_port=_LISTEN,
         webnode_cache_page_seconds=PAGE_SECONDS,
-        webnode_cache_upstream={"index": f"{origins[0]}/simple/", "origins": origins, "credentials": True},
+        webnode_cache_upstream={
+            "index": f"{origins[0]}/simple/",
+            "origins": [*origins, *of_crates],
+            "credentials": True,
+            "crates": {"index": f"{of_crates[0]}/" if crates else "", "origins": of_crates},
+        },
         webnode_cache_addresses=["127.0.0.1"],
         webnode_cache_nameservers=[_DNS],
         webnode_cache_authorities=f"{_FOLDER}/authorities.pem",
@@ -34,7 +41,8 @@ class NginxCache(Nginx):
     """nginx as the cache of the upstream `index`, whose files are at the origin `files` as well, one of 127.0.0.1's.
 
     It serves 127.0.0.1 alone. `authorities` are the CA certificates that it believes, `authorization` is what it tells
-    upstream's index and nobody else; `dns` is the address and port of a server that knows the index's name.
+    upstream's index and nobody else; `dns` is the address and port of a server that knows the index's name. `crates`
+    are the addresses of a crate index, at the root of one of 127.0.0.1's servers, and of its downloads.
     """
 
     def __init__(
@@ -45,6 +53,7 @@ class NginxCache(Nginx):
         authorities: Path | None = None,
         authorization: str = "",
         dns: str = "127.0.0.1:1",
+        crates: tuple[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.index = index
@@ -53,6 +62,8 @@ class NginxCache(Nginx):
         self.authorities = authorities
         self.authorization = authorization
         self.dns = dns
+        self._crates = crates
+        self.origins += map(_origin, crates or ())
 
     @property
     def index_url(self) -> str:
@@ -73,8 +84,9 @@ class NginxCache(Nginx):
         (self.folder / "upstream-credentials.conf").write_text(header)
         if self.authorities is not None:
             (self.folder / "authorities.pem").write_bytes(self.authorities.read_bytes())
-        configuration = _configuration(urlsplit(self.index).scheme)
+        configuration = _configuration(urlsplit(self.index).scheme, self._crates is not None)
         for common, own in (
+            *zip(_CRATES_PORTS, (str(urlsplit(url).port) for url in self._crates or ()), strict=False),
             (_LISTEN, listen),
             (_FOLDER, str(self.folder)),
             (_CACHE, str(self.folder / "cache")),

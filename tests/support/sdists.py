@@ -77,11 +77,13 @@ def pure_sdist(
     script: str | None = None,
     filename: str | None = None,
     source: str | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Artifact:
     """An sdist of one Python module with a function `answer`; builds to py3-none-any.
 
     `filename` spells the archive as legacy tools did (`RPi.Fake-0.7.1.tar.gz`, `my-pkg-1.0-1.tar.gz`, `….zip`);
-    `build_requires` are pyproject's requirements, `dynamic_requires` those the backend asks for when it runs.
+    `build_requires` are pyproject's requirements, `dynamic_requires` those the backend asks for when it runs,
+    `files` lie beside.
     """
     module = module_name(name)
     text = source or f"__version__ = {version!r}\n\n\ndef answer():\n    return 42\n"
@@ -89,7 +91,7 @@ def pure_sdist(
         name,
         version,
         {"kind": "pure", "files": [f"{module}.py"], "dynamic_requires": list(dynamic_requires)},
-        {f"{module}.py": text.encode()},
+        {f"{module}.py": text.encode(), **(files or {})},
         requires_python=requires_python,
         requires_dist=requires_dist,
         extras=extras,
@@ -133,6 +135,39 @@ def c_sdist(
         script=script,
         filename=filename,
     )
+
+
+def rust_sdist(
+    name: str,
+    version: str,
+    *,
+    dependencies: str,
+    main: str,
+    before: str = "",
+    after: str = "",
+    files: Mapping[str, bytes] | None = None,
+    programs: Mapping[str, bytes] | None = None,
+) -> Artifact:
+    """An sdist whose build has cargo build and run the program `main`, whose output is what the wheel's answer is.
+
+    `dependencies` are lines of Cargo.toml; `before` and `after` are Python around the build; `files` lie beside, and
+    `programs`, which can be run.
+    """
+    module = module_name(name)
+    cargo = f'[package]\nname = "{module}"\nversion = "0.1.0"\nedition = "2018"\n\n[dependencies]\n{dependencies}\n'
+    script = (
+        f"{before}\nimport pathlib, subprocess\n"
+        "said = subprocess.run(['cargo', 'run', '--release'], cwd=source, stdout=subprocess.PIPE, check=True).stdout\n"
+        f"pathlib.Path(source, '{module}.py').write_bytes(b'ANSWER = ' + said)\n{after}"
+    )
+    tree = {f"{module}.py": b"", "Cargo.toml": cargo.encode(), "src/main.rs": main.encode(), **(files or {})}
+    sdist = _sdist(name, version, {"kind": "pure", "files": [f"{module}.py"]}, tree, script=script)
+    members = []
+    for path, data in (programs or {}).items():
+        member = _member(f"{file_stem(name, version)}/{path}", len(data))
+        member.mode = 0o755
+        members.append((member, data))
+    return _with_data(sdist, _tar_gz(tuple(_entries_of(sdist).items()), tuple(members))) if members else sdist
 
 
 def cli_tagged_sdist(

@@ -43,12 +43,14 @@ def test_an_assignment_names_the_cache_in_place_of_upstream_and_no_password():
         "attempt": "a",
         "sdist": {"url": "https://index.example.org/a.zip", "size": 1},
         "pip_options": {"cert": "/ca.pem", "proxy": "http://proxy", "trusted_host": ["own"], "retries": 1},
+        "crates_index": "sparse+https://files.example.org:8443/crates/",
     }
     assert led_through(CACHE, order, INDEX) == {
         "attempt": "a",
         "index_url": "http://web1:8686/root/simple",
         "sdist": {"url": "http://web1:8686/a.zip", "size": 1},
         "pip_options": {"trusted_host": ["own", "web1:8686"], "retries": 1},
+        "crates_index": "http://web1:8686/-/https/files.example.org~8443/crates/",
     }
 
 
@@ -60,8 +62,9 @@ def test_pip_is_told_to_trust_it_only_over_plain_http():
 
 def test_an_sdist_elsewhere_keeps_its_address_and_its_host_is_named():
     url = "https://elsewhere.example.org/a.zip"
-    order = {"sdist": {"url": url}, "pip_options": {}}
-    assert led_through(CACHE, order, INDEX)["sdist"] == {"url": url}
+    for index in ("https://elsewhere.example.org/crates/", "auto", None):
+        led = led_through(CACHE, {"sdist": {"url": url}, "pip_options": {}, "crates_index": index}, INDEX)
+        assert (led["sdist"], led["crates_index"]) == ({"url": url}, index)
     assert CACHE.strangers([url, url, "http://web1:8686/b.zip", "file:///c.zip"]) == ["elsewhere.example.org"]
 
 

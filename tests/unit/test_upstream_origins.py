@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.upstream.client import Upstream as Client
-from wheelfleet.upstream.origins import NoCache, check_cacheable, learn_origins, origin_of
+from wheelfleet.upstream.origins import NoCache, check_cacheable, learn_crates, learn_origins, origin_of
 
 from tests.support import wheels
+from tests.support.crates import CrateRegistry
 from tests.support.upstream import Upstream
 
 INDEX = "https://index.example.org/simple/"
@@ -96,3 +97,27 @@ def test_an_upstream_that_a_web_server_cannot_ask_is_a_sentence(index_url: str, 
 def test_others_are_cacheable():
     check_cacheable(INDEX, {"cert": "/ca.pem", "trusted_host": ["other.example.org"]})
     check_cacheable("http://index.example.org/simple/", {"trusted_host": ["index.example.org"]})
+
+
+def test_a_crate_index_is_cached_with_the_server_that_it_names_for_downloads():
+    with CrateRegistry() as registry:
+        index, crates = registry.index.url, registry.crates.url
+        assert learn_crates(f"sparse+{index}", ["https://index.example.org"], {}) == {
+            "index": f"{index}/",
+            "origins": [index, crates],
+        }
+        # Where upstream has its files as well, nothing has to be added for it.
+        assert learn_crates(registry.url, ["https://index.example.org", crates], {})["origins"] == [index]
+        registry.index.files["/config.json"] = f'{{"dl": "{index}/crates"}}'.encode()
+        assert learn_crates(registry.url, ["https://index.example.org"], {})["origins"] == [index]
+
+
+def test_a_crate_index_that_cannot_be_cached_is_a_sentence():
+    with CrateRegistry() as registry:
+        with pytest.raises(NoCache, match="cannot be told from the upstream's own pages"):
+            learn_crates(registry.url, [registry.index.url], {})
+        registry.index.files["/config.json"] = b"<html>"
+        with pytest.raises(NoCache, match=r"config.json is no crate index's"):
+            learn_crates(registry.url, ["https://index.example.org"], {})
+    with pytest.raises(NoCache, match="has a password"):
+        learn_crates("https://me:word@crates.example.org/", ["https://index.example.org"], {})

@@ -38,6 +38,13 @@ _MESSAGES = {
         (r"", "network"),
     ),
     "unpack": ((r"No space left|builder could not do its part", "builder-fault"), (r"", "sdist-broken")),
+    "crates": (
+        (r"builder could not do its part|builder_crates_index", "builder-fault"),
+        (r"older than 1\.68|lock ?file version|`edition20\d\d`|requires rustc", "toolchain-too-old"),
+        (r"^The crate.{1,300} could not be (?:reached|downloaded): ", "network"),
+        (r"cannot be had, a server refuses", "download-in-build"),
+        (r"", "build-requirements"),
+    ),
     "collect": ((r"builder could not do its part", "builder-fault"), (r"", "no-wheel")),
 }
 

@@ -142,7 +142,7 @@ _ALL = (
     ),
     FailureClass(
         "build-requirements",
-        "pip cannot find or install what the project needs for its build.",
+        "pip or Cargo cannot find or install what the project needs for its build.",
         "target",
         "See whether upstream serves the requirement for this Python and machine; else use a later release.",
     ),
@@ -168,7 +168,7 @@ _ALL = (
     ),
     FailureClass(
         "network",
-        "The upstream index could not be reached, or broke off.",
+        "The upstream index or the crate index could not be reached, or broke off.",
         None,
         "It is tried again; if it stays, check the builder's network, DNS, proxy and certificates.",
     ),

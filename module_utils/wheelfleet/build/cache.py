@@ -44,6 +44,10 @@ class Cache:
         own = urlsplit(self.url).netloc
         return sorted({each.netloc for each in parts if each.scheme in ("http", "https") and each.netloc != own})
 
+    def crates_index(self, index: str | None) -> str | None:
+        """The crate index of an assignment, in the cache if it is a URL that the cache fetches from."""
+        return self.through(index.removeprefix("sparse+")) or index if index else None
+
     def pip_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """pip's options for upstream made fit for the cache, which is reached directly and has another certificate."""
         kept = {key: value for key, value in options.items() if key not in ("cert", "client_cert", "proxy")}
@@ -85,11 +89,12 @@ def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
 
 
 def led_through(cache: Cache, order: Mapping[str, Any], index_url: str) -> dict[str, Any]:
-    """The assignment `order` with the index and its sdist in the cache; an sdist elsewhere keeps its address."""
+    """The assignment `order` with the indexes and its sdist in the cache; what is elsewhere keeps its address."""
     sdist = order["sdist"]
     return {
         **order,
         "index_url": cache.through(index_url) or index_url,
+        "crates_index": cache.crates_index(order["crates_index"]),
         "pip_options": cache.pip_options(order["pip_options"]),
         "sdist": {**sdist, "url": cache.through(sdist["url"]) or sdist["url"]},
     }

@@ -18,7 +18,7 @@ from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
 from .protocol import Sdist
 
 #: Answers that may be better next time.
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
+PASSING = {408, 425, 429, 500, 502, 503, 504}
 _CHUNK = 1 << 18
 
 
@@ -125,7 +125,7 @@ def _download(
             _check_whole(answer, size)
     except HTTPError as error:
         error.close()
-        if error.code in _PASSING:
+        if error.code in PASSING:
             raise _Passing(f"the server answers {error.code} {error.reason}") from error
         raise FetchError(f"could not be downloaded: the server answers {error.code} {error.reason}") from error
     except URLError as error:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from . import hooks, prepare
 from .attempt import Attempt, Failed, ended, read_answer
+from .crates import Crates
 from .deliver import building
 from .environment import build_environment
 from .provide import Provided, Provider
@@ -26,6 +27,8 @@ class Project(NamedTuple):
     backend_path: list[str]
     #: pyproject_hooks' program; the tools' own.
     program: str
+    #: Paths of Cargo.toml files below `source`.
+    manifests: list[str]
 
 
 def open_sdist(attempt: Attempt, archive: Path) -> Project:
@@ -56,10 +59,11 @@ def open_sdist(attempt: Attempt, archive: Path) -> Project:
         backend=facts["backend"],
         backend_path=facts["backend_path"],
         program=facts["hooks"],
+        manifests=facts["manifests"],
     )
 
 
-def build_wheel(attempt: Attempt, stack: ExitStack, project: Project) -> None:
+def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Crates) -> None:
     """Have the project's backend build a wheel into the workshop's folder for wheels. Raises Failed."""
     attempt.enter("environment")
     provider = Provider(attempt, stack)
@@ -67,15 +71,15 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project) -> None:
     if attempt.assignment["adjust"]["regenerate"]:
         _regenerate(attempt, project, environment)
     attempt.enter("requires")
-    _call_hooks(attempt, project, environment, hooks.REQUIRES, hooks.BUILD)
+    _call_hooks(attempt, project, crates, environment, hooks.REQUIRES, hooks.BUILD)
     if building(attempt.workshop):
         return
     more = _more_requires(attempt)
     environment = provider.provide([*project.requires, *more])
-    _call_hooks(attempt, project, environment, hooks.BUILD)
+    _call_hooks(attempt, project, crates, environment, hooks.BUILD)
 
 
-def _call_hooks(attempt: Attempt, project: Project, environment: Provided, *names: str) -> None:
+def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment: Provided, *names: str) -> None:
     workshop = attempt.workshop
     attempt.clear_control()
     settings: dict[str, Any] = {"config_settings": attempt.assignment["adjust"]["config_settings"] or None}
@@ -93,6 +97,7 @@ def _call_hooks(attempt: Attempt, project: Project, environment: Provided, *name
         [environment.python, str(program), project.program, attempt.place(workshop.control), *names],
         {
             **variables,
+            **crates.variables,
             "_PYPROJECT_HOOKS_BUILD_BACKEND": project.backend,
             "_PYPROJECT_HOOKS_BACKEND_PATH_JSON": json.dumps(
                 [str(Path(project.source, part)) for part in project.backend_path]
@@ -100,7 +105,7 @@ def _call_hooks(attempt: Attempt, project: Project, environment: Provided, *name
         },
         cwd=project.source,
         read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
-        writable=[workshop.source, workshop.wheels, *environment.writable],
+        writable=[workshop.source, workshop.wheels, *environment.writable, *crates.writable],
     )
     begun = building(workshop)
     if begun:

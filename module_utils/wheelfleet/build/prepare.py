@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -29,6 +30,13 @@ PREPARED = "prepared.json"
 #: Bytes of PKG-INFO that are read for the headers, and characters of a summary that are kept.
 _LONGEST_PKG_INFO = 100_000
 _LONGEST_SUMMARY = 512
+
+MANIFEST = "Cargo.toml"
+#: Of Rust in a package: where it may lie, how deep, and how much of it is looked at.
+_NOT_BUILT = {"test", "tests", "testing", "fixtures", "examples", "benches", "benchmarks", "docs", "fuzz", "target"} | {
+    *("vendor", "vendored", "third_party", "third-party", "extern", "external", "node_modules")
+}
+_DEEPEST_MANIFEST, _MOST_MANIFESTS = 3, 8
 
 #: For an sdist that says nothing about how it is built (PEP 517), as the `build` library has it.
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
@@ -56,6 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         for patch in json.loads((control / PATCHES).read_bytes()):
             _apply(patch, source)
         facts |= {"source": source.name, "hooks": _hook_program(), **build_system(source)}
+        facts["manifests"] = cargo_manifests(source)
     except PrepareError as error:
         facts["problem"] = {"phase": error.phase, "message": str(error)}
     (control / PREPARED).write_text(json.dumps(facts), encoding="utf-8")
@@ -89,6 +98,56 @@ def build_system(source: Path) -> dict[str, Any]:
         if PurePosixPath(part).is_absolute() or ".." in PurePosixPath(part).parts:
             raise PrepareError("environment", f"pyproject.toml has its backend outside of the project: {part!r}.")
     return {"requires": requires, "backend": backend, "backend_path": path}
+
+
+def cargo_manifests(source: Path) -> list[str]:
+    """The Cargo.toml files, as paths below `source`, that a build would give to cargo; a guess, and few.
+
+    Those that pyproject.toml names for maturin or setuptools-rust; else the one at the root; else those that lie not
+    deep below, and not in folders of tests or of other people's crates.
+    """
+    named = [path for path in _named_manifests(source) if _is_manifest(source, path)]
+    if named:
+        return named[:_MOST_MANIFESTS]
+    if _is_manifest(source, MANIFEST):
+        return [MANIFEST]
+    found = []
+    for folder, folders, files in os.walk(source):
+        below = Path(folder).relative_to(source)
+        if MANIFEST in files:
+            found.append(str(below / MANIFEST))
+        # What lies below a manifest belongs to it.
+        deep = MANIFEST in files or len(below.parts) >= _DEEPEST_MANIFEST
+        folders[:] = [] if deep else [name for name in folders if not name.startswith(".") and name not in _NOT_BUILT]
+    return sorted(path for path in found if _is_manifest(source, path))[:_MOST_MANIFESTS]
+
+
+def _named_manifests(source: Path) -> list[str]:
+    try:
+        text = (source / "pyproject.toml").read_bytes().decode("utf-8")
+    except (OSError, ValueError):
+        return []
+    if "manifest-path" not in text and "setuptools-rust" not in text:
+        return []
+    tool = _table(_toml(text), "tool")
+    rust = _table(tool, "setuptools-rust")
+    modules = [each for key in ("ext-modules", "bins") for each in _listed(rust.get(key)) if isinstance(each, dict)]
+    named = [_table(tool, "maturin").get("manifest-path"), *(each.get("path", MANIFEST) for each in modules)]
+    return list(dict.fromkeys(str(PurePosixPath(path)) for path in named if isinstance(path, str)))
+
+
+def _is_manifest(source: Path, path: str) -> bool:
+    parts = PurePosixPath(path)
+    return not parts.is_absolute() and ".." not in parts.parts and parts.name == MANIFEST and (source / path).is_file()
+
+
+def _table(tables: dict[str, Any], key: str) -> dict[str, Any]:
+    table = tables.get(key)
+    return table if isinstance(table, dict) else {}
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _toml(text: str) -> dict[str, Any]:

@@ -103,6 +103,9 @@ class Assignment(TypedDict):
     tools: str
     index_url: str
     own_index_url: str | None
+    #: The sparse index from which crates are fetched, or "auto" for the one that the builder's cargo asks by itself;
+    #: None: builds get no crates.
+    crates_index: str | None
     #: More options for pip by their long names (`{"cert": "…"}`), as pip reads them from its environment.
     pip_options: dict[str, Any]
     limits: Limits
@@ -163,7 +166,7 @@ class Result(TypedDict):
     outcome: str
     #: Which limit or kill ended the build, if one did: see `supervise.Ending` and "interrupted".
     stopped_by: str | None
-    #: How far it came: fetch, unpack, environment, requires, build, repair, check, collect.
+    #: How far it came: fetch, unpack, crates, environment, requires, build, repair, check, collect.
     phase: str
     #: The front end's exit code, negative for a signal; None when it never ran or was stopped by a limit.
     exit_code: int | None
@@ -247,6 +250,8 @@ class Workshop:
         self.wheels = path / "wheels"
         self.home = path / "home"
         self.tmp = path / "tmp"
+        #: CARGO_HOME of a build whose crates were fetched.
+        self.cargo = path / "cargo"
         #: What the steps of a build tell one another; what runs inside the sandbox writes there.
         self.control = path / "control"
         #: What uv is asked, outside the sandbox.

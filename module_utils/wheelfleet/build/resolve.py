@@ -66,6 +66,7 @@ def resolve(
             "tools": tools,
             "index_url": index_url,
             "own_index_url": own_index_url,
+            "crates_index": None,
             "pip_options": dict(pip_options),
             "limits": limits,
             "alone": False,

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from .attempt import Attempt, Failed
+from .crates import blamed, fetch_crates
 from .deliver import CollectError, clear_result, collect_wheels, finish, make_room, new_result
 from .fetch import FetchError, fetch, without_password
 from .finishing import check_wheel, repair_wheel
@@ -88,8 +89,9 @@ def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> N
     )
     attempt.note(sdist_sha256=digest)
     project = open_sdist(attempt, archive)
-    with ExitStack() as stack:
-        build_wheel(attempt, stack, project)
+    crates = fetch_crates(attempt, project.source, project.manifests)
+    with blamed(attempt, crates), ExitStack() as stack:
+        build_wheel(attempt, stack, project, crates)
     repair_wheel(attempt)
     check_wheel(attempt)
     attempt.note(phase="collect")

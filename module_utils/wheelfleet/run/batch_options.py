@@ -13,6 +13,7 @@ BATCH_OPTIONS: dict[str, dict[str, Any]] = {
     "index_url": {"type": "str", "required": True},
     "credentials": {"type": "str", "default": "", "no_log": True},
     "own_index_url": {"type": "str"},
+    "crates_index": {"type": "str", "default": "auto"},
     "cache_url": {"type": "str", "default": ""},
     "pip_options": {"type": "dict", "default": {}},
     "limits": {"type": "dict", "required": True},

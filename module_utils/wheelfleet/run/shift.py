@@ -74,6 +74,7 @@ class Terms:
     run: str
     hosts: int
     own_index_url: str | None
+    crates_index: str
     pip_options: Mapping[str, Any]
     limits: Mapping[str, Any]
     environment: Mapping[str, Any]
@@ -434,6 +435,7 @@ class Shift:
             "target": a.target,
             "tools": a.tools,
             "own_index_url": self.terms.own_index_url,
+            "crates_index": self.terms.crates_index or None,
             "pip_options": dict(self.terms.pip_options),
             "limits": _limits(self.terms.limits, a.change),
             "environment": a.change.with_flags({key: str(value) for key, value in self.terms.environment.items()}),

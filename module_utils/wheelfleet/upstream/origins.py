@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..build.crate_index import NoIndex, OutOfReach, ask_index, checked_index
 from .answers import Page, ProjectRequest
 from .client import Upstream, UpstreamUnreachable
 
@@ -72,6 +73,24 @@ def learn_origins(upstream: Upstream, catalog: Path) -> list[str]:
         if origin != index and (origin.startswith("https:") or index.startswith("http:"))
     ]
     return [index, *sorted(others[: _MOST_ORIGINS - 1])]
+
+
+def learn_crates(url: str, origins: Sequence[str], ways: Mapping[str, str]) -> dict[str, Any]:
+    """The sparse crate index at `url` as the cache has it, beside the upstream's `origins`, the index first.
+
+    `index` is its address, `origins` are those of its own that come besides. `ways` are environment variables by which
+    this machine reaches the network. Raises NoCache.
+    """
+    try:
+        index = checked_index(url)
+        own = [origin_of(index), origin_of(ask_index(index, ways))]
+    except (NoIndex, OutOfReach) as error:
+        raise NoCache(str(error)) from error
+    if None in own or (index.startswith("https:") and not str(own[1]).startswith("https:")):
+        raise NoCache(f"The crate index {index} names a server for downloads that is not cached; see webnode_cache.")
+    if index == f"{origins[0]}/":
+        raise NoCache(f"The crate index {index} cannot be told from the upstream's own pages there.")
+    return {"index": index, "origins": [each for each in dict.fromkeys(own) if each not in origins]}
 
 
 def origin_of(url: str) -> str | None:
