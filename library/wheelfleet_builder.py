@@ -7,8 +7,9 @@ DOCUMENTATION = r"""
 module: wheelfleet_builder
 short_description: Make a host a builder and read the targets it offers
 description:
-  - Makes the builder's folders, installs the worker's code from this very module, and makes one virtual environment
-    with pip, uv and what else builds need, for each interpreter.
+  - Makes the builder's folders, installs the worker's code, and makes one virtual environment with pip, uv and what
+    else builds need, for each interpreter.
+  - Its action plugin says which code that is, and sends it to a host that has another one.
   - Reads the full tag set of each interpreter by C(packaging.tags), run by that interpreter.
   - Needs nothing on the host but Python 3.9 with its venv module, and bubblewrap.
 attributes:
@@ -41,6 +42,13 @@ options:
     description: Bytes of memory of each build, as in M(wheelfleet_batch).
     type: int
     default: 0
+  code_digest:
+    description: Names the worker's code. Given by the action plugin.
+    type: str
+    default: ''
+  code:
+    description: The worker's code, for a host that has another one. Given by the action plugin.
+    type: str
   sandbox:
     description:
       - Whether packages' code is to run in a sandbox (bubblewrap). If so, a host that cannot have one is no builder,
@@ -61,6 +69,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lacks_code:
+  description: The host has other code than that; nothing more was done. Seen by the action plugin only.
+  returned: where it is so
+  type: bool
 targets:
   description: What the host offers, one entry for each interpreter.
   returned: success
@@ -91,16 +103,23 @@ packages:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.build import code
 from ansible.module_utils.wheelfleet.build.capacity import capacity
-from ansible.module_utils.wheelfleet.build.install import (
-    InstallError,
-    install_code,
-    make_folders,
-    tool_environment,
-)
+from ansible.module_utils.wheelfleet.build.install import InstallError, make_folders, tool_environment
 from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
 from ansible.module_utils.wheelfleet.build.sandbox import probe, version
+
+
+def install_code(module: AnsibleModule, home: Path) -> list[str]:
+    """What changed; asks the action plugin for the code where there is another one."""
+    if module.params["code"] is not None:
+        return code.install(home, module.params["code"])
+    if code.digest(code.installed(home)) == module.params["code_digest"]:
+        return []
+    if not module.check_mode:
+        module.exit_json(changed=False, lacks_code=True)
+    return [str(home / "lib")]
 
 
 def main() -> None:
@@ -110,6 +129,8 @@ def main() -> None:
             "pythons": {"type": "list", "elements": "str", "required": True},
             "tool_requirements": {"type": "list", "elements": "str", "required": True},
             "parallel": {"type": "int", "default": 0},
+            "code_digest": {"type": "str", "default": ""},
+            "code": {"type": "str"},
             "sandbox": {"type": "bool", "default": True},
             "memory": {"type": "int", "default": 0},
         },
@@ -123,7 +144,7 @@ def main() -> None:
     targets = []
     try:
         made += make_folders(home, check=module.check_mode)
-        made += install_code(home, check=module.check_mode)
+        made += install_code(module, home)
         for python in module.params["pythons"]:
             environment = tool_environment(home, python, module.params["tool_requirements"], check=module.check_mode)
             if environment["changed"]:

@@ -1,50 +1,19 @@
-"""Making a host a builder: folders, the worker's code, and one tool environment for each interpreter.
-
-The code is taken from this very package, wherever it was imported from (a checkout, or the archive in which Ansible
-sends a module), so a builder always runs what the controller that visits it was written with.
-"""
+"""Making a host a builder: folders, and one tool environment for each interpreter. The worker's code: `code`."""
 
 from __future__ import annotations
 
 import json
 import os
-import pkgutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from . import probe
 from .protocol import Home, write_atomically
 
-#: What runs on a builder by itself.
-_PROGRAMS = ("check", "cythonize", "door", "gate", "hooks", "prepare", "probe", "repair", "runner", "sandbox", "worker")
-
-
-def _sent_along() -> None:
-    """Never called: Ansible sends a module the files that it imports, these too, wherever an import stands.
-
-    Here they need not be compiled, which takes a Pi seconds.
-    """
-    from . import check, cythonize, door, gate, hooks, prepare, repair, runner, sandbox, worker  # noqa: F401
-
 
 class InstallError(Exception):
     """The host cannot become a builder as asked; the message says why and what to do."""
-
-
-def install_code(home: Path, check: bool = False) -> list[str]:
-    """Put the worker's code below `home`/lib; returns the files that differ from what was there."""
-    changed = []
-    for relative, source in _sources().items():
-        path = home / "lib" / relative
-        if path.is_file() and path.read_bytes() == source:
-            continue
-        changed.append(relative)
-        if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, source)
-    return changed
 
 
 def make_folders(home: Path, check: bool = False) -> list[str]:
@@ -129,19 +98,6 @@ def _identify(interpreter: str) -> dict[str, str]:
             "install it or correct the name."
         ) from error
     return identity
-
-
-def _sources() -> dict[str, bytes]:
-    """The package's files by their path below lib/, read from wherever it was imported: a folder or an archive."""
-    package = sys.modules[__package__ or ""]
-    names = {module.name for module in pkgutil.iter_modules(package.__path__)}
-    missing = {*_PROGRAMS} - names
-    if missing:
-        raise InstallError(f"The worker's code lacks {', '.join(sorted(missing))}; check out wheelfleet again.")
-    sources = {"wheelfleet/__init__.py": b"", "wheelfleet/build/__init__.py": b""}
-    for name in sorted(names):
-        sources[f"wheelfleet/build/{name}.py"] = pkgutil.get_data(package.__name__, f"{name}.py") or b""
-    return sources
 
 
 def _last_line(run: subprocess.CompletedProcess[str]) -> str:
