@@ -32,7 +32,19 @@ def test_what_was_changed_or_added_or_removed_there_is_other_code_and_is_put_rig
 
 def test_it_runs_there_without_anything_else_of_ours(tmp_path: Path) -> None:
     code.install(tmp_path, code.pack(code.worker_code()))
-    programs = "check cythonize door gate hooks prepare probe repair runner sandbox worker".split()
+    programs = [
+        "check",
+        "cythonize",
+        "door",
+        "gate",
+        "hooks",
+        "prepare",
+        "probe",
+        "repair",
+        "runner",
+        "sandbox",
+        "worker",
+    ]
     imports = "; ".join(f"import wheelfleet.build.{program}" for program in programs)
     subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.append({str(tmp_path / 'lib')!r}); {imports}"], check=True
