@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
+
+import pytest
 
 from tests.lab import Lab
 from tests.support import sdists
@@ -68,14 +71,29 @@ def test_a_new_builder_is_provisioned_on_the_way_while_the_others_build(
     assert operator.build().changed == 0
 
 
-def test_an_armv7l_builder_makes_wheels_for_armv7l(
+@pytest.mark.emulated
+def test_an_armv7l_builder_makes_wheels_for_armv7l_and_takes_their_libraries_along(
     fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, arm_node: str, provisioned: Lab
 ):
     fleet_upstream.add_release(sdists.c_sdist("armed", "1.0"))
-    operator = fleet_operators(fleet_upstream.index_url, ["armed"], builders=(arm_node,))
-    run = operator.build()
-    assert operator.wheels() == ["armed-1.0-cp311-cp311-linux_armv7l.whl"], run.output
-    assert operator.machines("armed-1.0-cp311-cp311-linux_armv7l.whl") == {"ARM"}
+    fleet_upstream.add_release(sdists.c_sdist("yamled", "1.0", libraries=["yaml"]))
+    operator = fleet_operators(
+        fleet_upstream.index_url,
+        ["armed", "yamled"],
+        builders=(arm_node,),
+        builder_apt_extra_packages=["libyaml-dev"],
+        builder_limit_seconds=900,
+        builder_repair=True,
+        builder_check_imports=True,
+    )
+    run = operator.play("build.yml", timeout=1800)
+    armed, yamled = operator.wheels()
+    assert re.fullmatch(r"armed-1.0-cp311-cp311-manylinux_2_\d+_armv7l\.whl", armed), run.output
+    assert re.fullmatch(r"yamled-1.0-cp311-cp311-manylinux_2_\d+_armv7l\.whl", yamled), run.output
+    assert operator.machines(armed) == operator.machines(yamled) == {"ARM"}
+    (file,) = json.loads((operator.site / "project/yamled/json").read_text())["releases"]["1.0"]["files"]
+    assert file["check"]["verdict"] == "imported"
+    assert any(name.startswith("libyaml") for name in file["repair"]["vendored"])
     assert provisioned.ssh(arm_node, "cc -dumpmachine; sudo -u wheelfleet uname -m").split() == [
         "arm-linux-gnueabihf",
         "armv7l",

@@ -133,7 +133,8 @@ def retired(builder: Site) -> dict[str, Run]:
     """Retiring it while its worker is in the middle of a build, and once more."""
     with builder.lab.call(socket.create_server, (builder.lab.gateway, 0)) as silent_server:
         silent_server.settimeout(60)
-        assignment = Builder(builder.folder).assignment(pure_sdist("x", "1"), tools="/usr/bin/python3")
+        tools = builder.ask(f"ls -d {HOME}/tools/*/bin/python").strip()
+        assignment = Builder(builder.folder).assignment(pure_sdist("x", "1"), tools=tools)
         assignment["sdist"]["url"] = f"http://{builder.lab.gateway}:{silent_server.getsockname()[1]}/x-1.tar.gz"
         file = builder.folder / "assignment.json"
         file.write_text(json.dumps(assignment))

@@ -44,12 +44,13 @@ def open_gate(tmp_path: Path) -> None:
     (tmp_path / "gate").touch()
 
 
-def assert_whole(operator: Operator, expect: int = 4) -> None:
-    """Each build was finished exactly once, is published, and nothing is left over."""
+def assert_whole(operator: Operator, expect: int = 4, *, again: bool = False) -> None:
+    """Each build was finished exactly once, is published, and nothing is left over, to be done `again` either."""
     assert Counter(operator.attempts()).most_common(1)[0][1] == 1, operator.attempts()
     assert len(operator.attempts()) == expect
     assert len(operator.wheels()) == expect
-    assert operator.build().changed == 0
+    if again:
+        assert operator.build().changed == 0
     until(lambda: not operator.processes(), "the worker to leave")
     assert not list((operator.home / "work").iterdir())
     assert not list((operator.home / "inbox").iterdir())
@@ -80,7 +81,7 @@ def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_what_goes_on(
     open_gate(tmp_path)
     gated.build()
     assert ids <= {row["id"] for row in gated.query("SELECT id FROM attempt WHERE outcome = 'built'")}
-    assert_whole(gated)
+    assert_whole(gated, again=True)
 
 
 def test_a_run_of_which_one_process_is_killed_ends_with_a_reason_and_the_next_one_carries_on(
@@ -139,7 +140,7 @@ def test_a_worker_and_its_controller_killed_together_leave_no_process_once_build
     process.communicate()
     open_gate(tmp_path)
     gated.build()
-    assert_whole(gated)
+    assert_whole(gated, again=True)
 
 
 def test_a_killed_build_is_tried_again(gated: Operator, tmp_path: Path):
@@ -152,7 +153,7 @@ def test_a_killed_build_is_tried_again(gated: Operator, tmp_path: Path):
     assert len(gated.wheels()) == 4
 
 
-@pytest.mark.parametrize("seconds", [1.2, 1.8, 2.4, 3.0, 3.6, 4.2, 5.0])
+@pytest.mark.parametrize("seconds", [1.5, 2.5, 3.5, 5.0])
 def test_a_run_killed_after_any_time_is_carried_on_by_the_next(
     operator: Operator, upstream: Upstream, seconds: float, tmp_path: Path
 ):
@@ -168,7 +169,7 @@ def test_a_run_killed_after_any_time_is_carried_on_by_the_next(
         kill(*family(process.pid))
         process.communicate()
     operator.build()
-    assert_whole(operator, 6)
+    assert_whole(operator, 6, again=True)
     with serve(operator.site) as site:
         assert site.url
 
