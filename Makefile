@@ -5,18 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: build test test-emulated lint bench clean sandbox
+.PHONY: build test test-long lint bench clean sandbox
 
 build: $(VENV)/.controller sandbox
 	ansible-playbook build.yml
 
 # On all cores, the quick tests first; PYTEST_ARGS chooses some of them.
 test: $(VENV)/.dev sandbox
-	pytest -n auto --dist loadscope --no-loadscope-reorder -m "not emulated" $(PYTEST_ARGS)
+	pytest -n auto --dist loadscope --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
 
-# An armv7l builder under emulation: a quarter of an hour by itself, so not among the others.
-test-emulated: $(VENV)/.dev sandbox
-	pytest -m emulated
+# An armv7l builder under emulation, and numpy: each takes a quarter of an hour, so they are not among the others.
+test-long: $(VENV)/.dev sandbox
+	pytest -m long
 
 lint: $(VENV)/.dev
 	pytest tests/checks

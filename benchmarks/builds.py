@@ -1,7 +1,7 @@
 """Wheels per minute of real sdists, beside a plain loop of `pip wheel` over the same ones.
 
 The loop is what one would write by hand: `pip wheel --no-deps --no-binary NAME` for one after another, isolated as pip
-does by default. Both sides have the same machine, Python, pip and files, all from loopback (`holdings`), and begin
+does by default. Both sides have the same machine, Python, pip and files, all from loopback (`real_packages`), and begin
 without caches; wheelfleet's are warm only by what the same run put there. What each further build costs is told apart
 from what a run costs once: a fleet's run has hundreds of builds. The builds' own CPU is not the controller's: the
 worker has detached from it.
@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from benchmarks import holdings
 from benchmarks.timing import Cost, cost
+from tests.support import real_packages
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
 
@@ -50,9 +50,9 @@ def measure() -> None:
     small: list[Release] = [tuple(row) for row in listed["small"]]
     everything = small + [tuple(row) for row in listed["medium"]]
     with tempfile.TemporaryDirectory() as scratch, Upstream() as upstream:
-        upstream.add_release(*(holdings.sdist(*release) for release in everything))
-        upstream.add_release(*holdings.wheels(listed["requirements"]))
-        upstream.add_release(*holdings.wheels(listed["requirements_besides"]))
+        upstream.add_release(*(real_packages.sdist(*release) for release in everything))
+        upstream.add_release(*real_packages.wheels(listed["requirements"]))
+        upstream.add_release(*real_packages.wheels(listed["requirements_besides"]))
         root = Path(scratch)
         tools = _warm_up(root, upstream, small[:1])
         place = _Place(root, upstream, tools, _with_rust(tools))

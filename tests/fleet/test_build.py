@@ -71,7 +71,7 @@ def test_a_new_builder_is_provisioned_on_the_way_while_the_others_build(
     assert operator.build().changed == 0
 
 
-@pytest.mark.emulated
+@pytest.mark.long
 def test_an_armv7l_builder_makes_wheels_for_armv7l_and_takes_their_libraries_along(
     fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, arm_node: str, provisioned: Lab
 ):

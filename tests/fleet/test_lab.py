@@ -168,7 +168,7 @@ def test_a_server_of_the_test_is_reached_by_nodes_and_by_the_lab_alone(nodes: La
         urllib.request.urlopen(page, timeout=1)
 
 
-@pytest.mark.emulated
+@pytest.mark.long
 def test_an_emulated_node_says_it_is_a_32_bit_pi(lab: Lab, arm_node: str):
     assert lab.ssh(arm_node, "uname -m; dpkg --print-architecture; sudo id -un") == "armv7l\narmhf\nroot\n"
 

@@ -39,6 +39,8 @@ def sdist(name: str, version: str) -> Artifact:
 def wheels(requirements: Iterable[str]) -> list[Artifact]:
     """The wheels that pip takes for these requirements and all that they need in turn."""
     wanted = sorted(requirements)
+    if not wanted:
+        return []
     folder = _CACHE / f"wheels-{hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]}"
     complete = folder / "complete"
     if not complete.exists():
