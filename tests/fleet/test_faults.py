@@ -220,8 +220,8 @@ def test_a_build_that_exhausts_the_memory_is_tried_alone_and_the_others_do_not_s
 
 def test_what_a_slow_builder_has_not_begun_goes_to_the_others(trouble: Trouble):
     burn = "import time\nend = time.process_time() + 3\nwhile time.process_time() < end: pass\n"
-    trouble.wants(12, "slow", script=burn)
-    trouble.lab.cpu("build1", 10)
+    trouble.wants(9, "slow", script=burn)
+    trouble.lab.cpu("build1", 20)
     run = trouble.operator.build()
     trouble.assert_whole()
     shares = Counter(row["host"] for row in trouble.ask("SELECT host FROM attempt WHERE outcome = 'built'"))

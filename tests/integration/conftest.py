@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -12,46 +11,44 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from wheelfleet.build.install import InstallError, tool_environment
+from wheelfleet.build.install import InstallError
 
+from tests.support import toolenv
 from tests.support.interpreters import interpreters
-from tests.support.operator import REPOSITORY, Operator
+from tests.support.operator import Operator
 from tests.support.upstream import Upstream
 
 
 @pytest.fixture(scope="session")
-def tools() -> Path:
-    """A builder's folder tools/, kept from one test run to the next; new interpreters are added when first used."""
-    home = REPOSITORY / ".pytest_cache" / "d" / "builder"
-    home.mkdir(parents=True, exist_ok=True)
-    provision(home, sys.executable)
-    return home / "tools"
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A builder's folder tools/ with an environment for the Python that runs the tests."""
+    folder = tmp_path_factory.mktemp("builder") / "tools"
+    folder.mkdir()
+    provide(folder, Path(sys.executable))
+    return folder
 
 
-def provision(home: Path, python: str) -> None:
-    """Make a tool environment as the builder role does; needs the index pip is configured for."""
-    requirements = yaml.safe_load((REPOSITORY / "roles/builder/defaults/main.yml").read_text())[
-        "builder_tool_requirements"
-    ]
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            tool_environment(home, python, requirements)
-        except InstallError as error:
-            pytest.skip(f"no tool environment can be made here: {error}")
+def provide(folder: Path, python: Path) -> None:
+    """Let a folder tools/ have the environment of one more interpreter; needs the index pip is configured for."""
+    try:
+        environment = toolenv.tools(python).parents[1]
+    except InstallError as error:
+        pytest.skip(f"no tool environment can be made here: {error}")
+    place = folder / environment.name
+    if not place.exists():
+        place.symlink_to(environment)
 
 
 @pytest.fixture
 def two_pythons(tools: Path) -> list[str]:
     """Two interpreters of different versions, the older first."""
-    found = [str(python) for python in interpreters()]
+    found = interpreters()
     if len(found) < 2:
         pytest.skip("this machine has one Python only; install another, such as pypy3 with pypy3-dev and pypy3-venv")
     chosen = [found[0], found[-1]]
     for python in chosen:
-        provision(tools.parent, python)
-    return chosen
+        provide(tools, python)
+    return list(map(str, chosen))
 
 
 @pytest.fixture

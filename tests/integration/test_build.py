@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import provision
+from tests.integration.conftest import provide
 from tests.support import sdists, wheels
 from tests.support.interpreters import interpreters
 from tests.support.operator import Operator
@@ -195,7 +195,7 @@ def test_an_abi3_wheel_is_built_once_for_all_cpythons(operator: Operator, upstre
     # One on a bare Debian; tests/unit/test_verdicts.py has the targets for sure.
     chosen = [str(python) for python in interpreters() if "pypy" not in python.name][:2]
     for python in chosen:
-        provision(tools.parent, python)
+        provide(tools, python)
     upstream.add_release(sdists.c_sdist("limited", "1.0", abi3=True))
     operator.variables |= {"controller_packages": ["limited"], "builder_pythons": chosen}
     operator.build()

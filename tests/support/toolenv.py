@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
+from wheelfleet.build.install import tool_environment
 
 _CACHE = Path(__file__).resolve().parents[2] / ".pytest_cache" / "d" / "tools"
 _DEFAULTS = Path(__file__).resolve().parents[2] / "roles" / "builder" / "defaults" / "main.yml"
@@ -22,20 +21,16 @@ _REQUIREMENTS = tuple(yaml.safe_load(_DEFAULTS.read_text())["builder_tool_requir
 
 @cache
 def tools(interpreter: Path | None = None) -> Path:
-    """The Python of a tool environment made by `interpreter` (default: the one that runs the tests)."""
+    """The Python of a tool environment made by `interpreter` (default: the one that runs the tests).
+
+    Raises InstallError.
+    """
     base: str = getattr(sys, "_base_executable", sys.executable)
     python = Path(interpreter or base).resolve()
     key = hashlib.sha256(f"{python} {python.stat().st_mtime} {_REQUIREMENTS}".encode()).hexdigest()[:12]
-    folder = _CACHE / f"{python.name}-{key}"
-    complete = folder / "complete"
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    with (_CACHE / "lock").open("w") as lock:
-        # Other test runs may be making the same one.
+    home = _CACHE / f"{python.name}-{key}"
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        # Other processes may be making the same one.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not complete.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            subprocess.run([python, "-m", "venv", folder], check=True)
-            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "--upgrade", *_REQUIREMENTS], check=True)
-            complete.touch()
-    return folder / "bin" / "python"
+        return Path(tool_environment(home, str(python), list(_REQUIREMENTS))["tools"])
