@@ -14,7 +14,8 @@ build: $(VENV)/.controller sandbox
 test: $(VENV)/.dev sandbox
 	pytest -n auto --dist loadscope --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
 
-# An armv7l builder under emulation, and numpy: each takes a quarter of an hour, so they are not among the others.
+# What takes minutes each, up to a quarter of an hour: an armv7l builder under emulation, numpy, and the slowest of the
+# booted hosts. Not among the others, which CI has an hour for.
 test-long: $(VENV)/.dev sandbox
 	pytest -m long
 

@@ -14,7 +14,7 @@ from tests.support.sample_site import BIG, FAILED, SampleSite
 
 COMPLETE = {
     "/index.html": ["New wheels", "python-snappy 0.7.3", "The last build ended on"],
-    f"/project/{FAILED}/index.html": ["missing-header", "Install libldap2-dev", "waiting"],
+    f"/project/{FAILED}/index.html": ["missing-header", "The header lber.h is missing on the builder.", "waiting"],
     f"/project/{BIG}/index.html": ["2.3.6", "pip install", "Older releases"],
     "/failures/index.html": ["missing-header", "4 projects", "opencv-python"],
     "/fleet/index.html": ["pi1", "Raspberry Pi 5", "set aside", "cp311-cp311-linux_aarch64-glibc2.36"],

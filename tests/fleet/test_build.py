@@ -49,6 +49,7 @@ def test_builds_run_as_a_user_of_their_own_without_rights(
     assert provisioned.ssh("build1", "sudo -u wheelfleet sudo -n true; echo $?").strip() != "0"
 
 
+@pytest.mark.long
 def test_a_new_builder_is_provisioned_on_the_way_while_the_others_build(
     fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, provisioned: Lab
 ):

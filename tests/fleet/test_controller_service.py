@@ -138,6 +138,7 @@ def controller(fleet: Lab, fleet_upstream: Upstream) -> Iterator[BootedControlle
     fleet.ssh(BUILDER, "touch service/go")
 
 
+@pytest.mark.long
 def test_the_service_repeats_builds_bounds_what_it_keeps_and_may_be_stopped_at_any_time(
     controller: BootedController, fleet_upstream: Upstream
 ):

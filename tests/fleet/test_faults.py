@@ -218,6 +218,7 @@ def test_a_build_that_exhausts_the_memory_is_tried_alone_and_the_others_do_not_s
     assert len([name for name in trouble.operator.wheels() if name.startswith("modest")]) == 4
 
 
+@pytest.mark.long
 def test_what_a_slow_builder_has_not_begun_goes_to_the_others(trouble: Trouble):
     burn = "import time\nend = time.process_time() + 3\nwhile time.process_time() < end: pass\n"
     trouble.wants(9, "slow", script=burn)
@@ -251,6 +252,7 @@ def test_a_web_node_that_is_down_catches_up_with_the_next_run(trouble: Trouble):
     assert "web0-1.0" in served
 
 
+@pytest.mark.long
 def test_a_builder_that_fails_everything_fast_is_set_aside_until_it_builds_a_canary(trouble: Trouble):
     trouble.wants(12, "sound", seconds=2)
     trouble.lab.ssh("build1", "sudo chmod -x $(readlink -f /usr/bin/cc)")
@@ -270,6 +272,7 @@ def test_a_builder_that_fails_everything_fast_is_set_aside_until_it_builds_a_can
     assert "build1" in {row["host"] for row in trouble.ask("SELECT host FROM attempt WHERE outcome = 'built'")}
 
 
+@pytest.mark.long
 def test_what_takes_its_builder_down_is_tried_on_one_other_and_then_left_alone(trouble: Trouble):
     trouble.wants(1, "bomb", seconds=60)
     went_down: list[str] = []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.lab import Lab
 from tests.support import sdists
 from tests.support.fleet_operator import FleetOperator
 from tests.support.upstream import Upstream
 
 
+@pytest.mark.long
 def test_what_a_build_lacks_is_proposed_and_with_permission_installed_and_built_in_the_same_run(
     fleet_operator: FleetOperator, fleet_upstream: Upstream, provisioned: Lab
 ):

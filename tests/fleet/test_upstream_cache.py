@@ -49,6 +49,7 @@ def provision(operator: FleetOperator, *arguments: str) -> Run:
     return operator.play("playbooks/provision.yml", "--limit", "web1", *arguments)
 
 
+@pytest.mark.long
 def test_two_builders_have_upstream_send_each_file_once_and_know_no_password(cached: Cached, provisioned: Lab):
     operator, upstream = cached.operator, cached.upstream
     assert cached.first.recap["web1"]["changed"] > 0
