@@ -88,8 +88,12 @@ def test_the_view_shows_who_builds_what_and_leaves_no_trace(operator: Operator, 
         "builder_sandbox": False,
     }
     with terminal(operator) as seen:
-        lines = seen.until(lambda lines: any("-- 3 built, 0 failed, 1 left, expected end " in line for line in lines))
-        assert any(line.startswith("  localhost: slow 1.0 for cp") for line in lines)
+        lines = seen.until(
+            lambda lines: (
+                any("-- 3 built, 0 failed, 1 left, expected end " in line for line in lines)
+                and any(line.startswith("  localhost: slow 1.0 for cp") for line in lines)
+            )
+        )
         assert sum("-- " in line for line in lines) == 1, "one block, drawn in place"
         (tmp_path / "gate").touch()
         everything = seen.finish()
