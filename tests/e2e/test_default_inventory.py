@@ -90,4 +90,4 @@ def test_a_second_run_has_nothing_to_do(state: Path):
     again = build(state)
     assert again.returncode == 0, again.stdout
     assert "changed=0" in again.stdout
-    assert " builds " not in again.stdout
+    assert " localhost builds " not in again.stdout
