@@ -14,6 +14,7 @@ import pytest
 from wheelfleet.build.install import InstallError
 
 from tests.support import toolenv
+from tests.support.builder import Builder
 from tests.support.interpreters import interpreters
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
@@ -49,6 +50,12 @@ def two_pythons(tools: Path) -> list[str]:
     for python in chosen:
         provide(tools, python)
     return list(map(str, chosen))
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Iterator[Builder]:
+    with Builder(tmp_path) as builder:
+        yield builder
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ from tests.support.wheels import installed_wheel, wheel_file
 
 #: The Pythons that build, and that run the worker: the oldest and the newest here.
 EXTREMES = sorted({cpythons()[0], cpythons()[-1]})
-
-
-@pytest.fixture
-def builder(tmp_path: Path) -> Iterator[Builder]:
-    with Builder(tmp_path) as builder:
-        yield builder
 
 
 # ------------------------------------------------------------------------------------------------ building

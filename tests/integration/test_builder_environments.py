@@ -9,7 +9,6 @@ import os
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,18 +25,6 @@ from tests.support.upstream import Upstream
 from tests.support.wheels import installed_wheel, wheel_file
 
 pytestmark = pytest.mark.skipif(sandbox.probe() is not None, reason=str(sandbox.probe()))
-
-
-@pytest.fixture
-def builder(tmp_path: Path) -> Iterator[Builder]:
-    with Builder(tmp_path) as builder:
-        yield builder
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as server:
-        yield server
 
 
 def environments(builder: Builder) -> list[Path]:

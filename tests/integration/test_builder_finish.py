@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +51,6 @@ except OSError:
 else:
     raise ImportError("there is a network")
 """
-
-
-@pytest.fixture
-def builder(tmp_path: Path) -> Iterator[Builder]:
-    with Builder(tmp_path) as builder:
-        yield builder
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as server:
-        yield server
 
 
 def build(builder: Builder, upstream: Upstream, *sdists: Artifact, **changes: Any) -> list[dict[str, Any]]:

@@ -23,12 +23,6 @@ from tests.support.sdists import c_sdist, pure_sdist
 
 
 @pytest.fixture
-def builder(tmp_path: Path) -> Iterator[Builder]:
-    with Builder(tmp_path) as builder:
-        yield builder
-
-
-@pytest.fixture
 def lookout() -> Iterator[Lookout]:
     with Lookout() as lookout:
         yield lookout

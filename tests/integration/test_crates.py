@@ -38,12 +38,6 @@ TINY = "pub fn answer() -> i32 { 42 }\n"
 
 
 @pytest.fixture
-def builder(tmp_path: Path) -> Iterator[Builder]:
-    with Builder(tmp_path) as builder:
-        yield builder
-
-
-@pytest.fixture
 def registry() -> Iterator[CrateRegistry]:
     with CrateRegistry() as registry:
         registry.add("tiny", "1.0.0", TINY)

@@ -89,18 +89,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     scene.close()
 
 
-@pytest.fixture
-def builder(tmp_path: Path) -> Iterator[Builder]:
-    with Builder(tmp_path) as builder:
-        yield builder
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as server:
-        yield server
-
-
 def fingerprint(*roots: Path) -> Mapping[str, tuple[int, int]]:
     """What is below these folders, bytecode aside."""
     found = {}
