@@ -7,47 +7,39 @@ import os
 from pathlib import Path
 
 import ansible.module_utils
-from ansible.plugins.action import ActionBase
 
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
 from ansible.module_utils.wheelfleet.run.lock import RunBusy, take_run_lock
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Let the ansible-playbook process hold the run lock for as long as it lives."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    OPTIONS = {"state_dir": {"type": "path", "required": True}, "site_dir": {"type": "str", "default": ""}}
+    REFUSALS = (RunBusy,)
 
-    def run(self, tmp=None, task_vars=None):
+    def work(self):
         """Take the lock; in check mode, which writes nothing, only name the run."""
-        super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
-            {"state_dir": {"type": "path", "required": True}, "site_dir": {"type": "str", "default": ""}}
-        )
         folders = {
-            "state_dir": options["state_dir"],
-            "site_dir": options["site_dir"] or str(Path(options["state_dir"]) / "site"),
+            "state_dir": self.options["state_dir"],
+            "site_dir": self.options["site_dir"] or str(self.state_dir / "site"),
         }
-        state_dir = Path(options["state_dir"])
-        missing = not state_dir.is_dir()
-        if self._task.check_mode:
+        missing = not self.state_dir.is_dir()
+        if self.check_mode:
             return {"changed": missing, "run": "check", **folders}
         parent = multiprocessing.parent_process()
         try:
             # For all to read, whatever the umask: the web server may serve the site from here.
             if missing:
-                state_dir.mkdir(parents=True)
-                state_dir.chmod(0o755)
-            run = take_run_lock(state_dir, parent.pid if parent else os.getpid())
-        except RunBusy as error:
-            return {"failed": True, "msg": str(error)}
+                self.state_dir.mkdir(parents=True)
+                self.state_dir.chmod(0o755)
+            run = take_run_lock(self.state_dir, parent.pid if parent else os.getpid())
         except OSError as error:
-            return {
-                "failed": True,
-                "msg": f"The controller's folder {options['state_dir']} cannot be used ({error.strerror}); "
-                "set controller_state_dir to a folder you may write to.",
-            }
+            raise Refused(
+                f"The controller's folder {self.state_dir} cannot be used ({error.strerror}); "
+                "set controller_state_dir to a folder you may write to."
+            ) from error
         return {"changed": missing, "run": run, **folders}
