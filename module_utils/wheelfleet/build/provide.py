@@ -14,14 +14,13 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from .attempt import Attempt, Failed, ended
 from .environment import listed, pip_environment
 from .fetch import without_password
 from .protocol import Requirement, remove
 from .requirements import are_plain, normalized
-from .sandbox import Place, certificate_places, interpreter_places
+from .sandbox import Place, certificate_places, interpreter_places, local_places
 from .uv import uv_command, uv_environment
 from .warm import cache_in_use, environment, remember, remembered
 
@@ -180,7 +179,7 @@ def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
         read_only=[
             *interpreter_places(assignment["tools"]),
             *certificate_places(settings, assignment["pip_options"].get("cert")),
-            *_local_indexes(urls),
+            *local_places(*urls),
         ],
         writable=[workshop.environment],
         # Where an index keeps its files is where the sdist lay.
@@ -194,11 +193,6 @@ def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
 def _private(attempt: Attempt, installed: list[Requirement]) -> Provided:
     folder = attempt.workshop.environment
     return Provided(f"{attempt.place(folder)}/bin/python", installed, [], [folder])
-
-
-def _local_indexes(urls: list[str | None]) -> list[Path]:
-    paths = (Path(unquote(urlsplit(url).path)) for url in urls if url and urlsplit(url).scheme == "file")
-    return [path for path in paths if path.exists()]
 
 
 def _installed(folder: Path) -> list[Requirement]:

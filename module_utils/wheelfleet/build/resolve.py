@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import sandbox
-from .environment import pip_environment
+from .environment import listed, pip_environment
 from .gate import gated, reach
 from .protocol import SCHEMA, Assignment, Home, Limits, Workshop, remove
 from .supervise import run
@@ -124,7 +124,7 @@ def _inside(
 ) -> list[str]:
     """`command` in the sandbox, with a gate to the indexes; both run from `library`, for a module has no files."""
     tools, options = assignment["tools"], assignment["pip_options"]
-    more = [str(word) for name in ("extra_index_url", "find_links") for word in _words(options.get(name))]
+    more = [word for name in ("extra_index_url", "find_links") for word in listed(options.get(name))]
     urls = [assignment["index_url"], assignment["own_index_url"], *more]
     shown: list[Path | sandbox.Place] = [*sandbox.interpreter_places(tools), *sandbox.local_places(*urls), *files]
     shown += sandbox.certificate_places(environment, options.get("cert"))
@@ -138,10 +138,6 @@ def _inside(
         library=library,
     )
     return gated(inside, reach(urls), library=library)
-
-
-def _words(value: object) -> list[object]:
-    return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
 
 
 def _pins(report: Path) -> list[list[str]]:
