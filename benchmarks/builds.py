@@ -10,7 +10,6 @@ worker has detached from it.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from itertools import chain
@@ -22,6 +21,7 @@ import yaml
 from benchmarks.timing import Cost, cost
 from tests.support import real_packages
 from tests.support.operator import Operator
+from tests.support.rust import USUAL, cargo_here, path_with_cargo
 from tests.support.upstream import Upstream
 
 _SDISTS = Path(__file__).with_name("sdists.yml")
@@ -83,19 +83,9 @@ def _warm_up(root: Path, upstream: Upstream, releases: list[Release]) -> Path:
 
 
 def _with_rust(tools: Path) -> str:
-    """Where builds find programs: their usual places, and the Rust of whoever measures, if it is not installed there.
-
-    Builds see nothing of anybody's home, so rustup's toolchain is put beside their interpreter, which they do see.
-    """
-    usual = "/usr/local/bin:/usr/bin:/bin"
-    rustc = shutil.which("rustc")
-    if shutil.which("cargo", path=usual) or rustc is None:
-        return usual
-    asked = subprocess.run([rustc, "--print", "sysroot"], check=True, capture_output=True, text=True)
+    """Where builds find programs: their usual places, and the Rust of whoever measures, if there is one."""
     (prefix,) = tools.iterdir()
-    for part in ("bin", "lib"):
-        shutil.copytree(Path(asked.stdout.strip()) / part, prefix / "lib" / "rust" / part, symlinks=True)
-    return f"{prefix}/lib/rust/bin:{usual}"
+    return path_with_cargo(prefix) if cargo_here() else USUAL
 
 
 def _operator(root: Path, upstream: Upstream, releases: list[Release], **variables: Any) -> Operator:
