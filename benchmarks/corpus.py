@@ -29,6 +29,8 @@ from tests.support.fleet_operator import FleetOperator
 from tests.support.operator import Operator
 
 _HOST = "pi1"
+#: Where plain pip is there.
+_VENV = "/tmp/pip"
 _LIST = Path(__file__).with_name("corpus.yml")
 #: Seconds that one `pip wheel` may take, and bytes of its output that are read.
 _PATIENCE, _OUTPUT = 600, 4 << 20
@@ -104,6 +106,7 @@ def measure() -> None:
             operator = _operator(Path(scratch), lab, listed)
             operator.play("playbooks/provision.yml", timeout=1800)
             host = lab.ssh(_HOST, ". /etc/os-release; echo $PRETTY_NAME, $(uname -m), $(python3 --version)").strip()
+            lab.ssh(_HOST, f"python3 -m venv {_VENV} && {_VENV}/bin/pip install --quiet --upgrade pip")
             pip = {entry: _plain_pip(lab, entry) for entry in listed}
             endings = _fleet(operator, listed)
             operator.close()
@@ -162,9 +165,9 @@ def _ending(operator: Operator, entry: Entry) -> Ending:
 
 
 def _plain_pip(lab: Lab, entry: Entry) -> str | None:
-    """What plain pip ends with, in the classifier's words; None if it makes the wheel."""
-    pip = f"$(ls -d /var/lib/wheelfleet/tools/*/bin/python) -m pip wheel --no-deps --no-binary {entry.name}"
-    wheel = f"timeout {_PATIENCE} {pip} --wheel-dir /tmp/wheels {entry.name}=={entry.version} 2>&1"
+    """What plain pip ends with, by class and in the classifier's words; None if it makes the wheel."""
+    pip = f"{_VENV}/bin/pip wheel --no-deps --no-binary {entry.name} --wheel-dir /tmp/wheels"
+    wheel = f"timeout {_PATIENCE} {pip} {entry.name}=={entry.version} 2>&1"
     _say(f"pip wheel {entry.release}")
     began = time.monotonic()
     log, _, code = (
@@ -177,7 +180,7 @@ def _plain_pip(lab: Lab, entry: Entry) -> str | None:
     if code == "124":
         return f"still at it after {_PATIENCE} s"
     said = classify({"phase": "build", "exit_code": int(code), "message": ""}, log[-_OUTPUT:], entry.name)
-    return f"{said.sentence} ({time.monotonic() - began:.0f} s)"
+    return f"{said.class_name}: {said.sentence} ({time.monotonic() - began:.0f} s)"
 
 
 def _page(host: str, listed: list[Entry], pip: dict[Entry, str | None], endings: dict[Entry, Ending]) -> list[str]:
@@ -209,6 +212,8 @@ def _surprises(entry: Entry, pip: str | None, ending: Ending) -> list[str]:
         found.append("plain pip builds it; it does not belong into this list any more")
     else:
         _say(f"{entry.release}: pip: {pip}")
+        if not pip.startswith(f"{entry.failure}:"):
+            found.append(f"expected pip to fail by {entry.failure}")
     if ending.built != entry.built:
         found.append(f"expected {'a wheel' if entry.built else 'no wheel'}: {ending.failure} {ending.sentence}")
     if ending.failure not in (entry.failure, ""):
