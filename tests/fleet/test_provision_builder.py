@@ -32,12 +32,14 @@ VARIABLES = {
 }
 
 #: What a Pi's kernel says while its memory controller is off.
+CONTROLLERS_ON = "cpuset cpu io pids\n"
 MEMORY_OFF = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t1\t1\nmemory\t0\t1\t0\n"
 
 #: What provisioning makes, beside packages.
 TRACES = (
     f"getent passwd wheelfleet; getent group wheelfleet; cat {CMDLINE}; "
-    f"ls -d {HOME} /etc/wheelfleet /etc/systemd/journald.conf.d/* /var/swap.wheelfleet 2>/dev/null; true"
+    f"ls -d {HOME} /etc/wheelfleet /etc/systemd/journald.conf.d/* /var/swap.wheelfleet 2>/dev/null; "
+    "ls /var/lib/systemd/linger"
 )
 
 #: Starts a real worker on one assignment, as a visit does.
@@ -102,6 +104,8 @@ def fresh(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.ask(f"sudo mkdir -p {CMDLINE.rpartition('/')[0]}")
     lab.ssh(NODE, f"sudo tee {CMDLINE}", input="console=tty1 root=PARTUUID=1-02 rootwait\n")
     lab.ssh(NODE, "tee cgroups; sudo mount --bind cgroups /proc/cgroups", input=MEMORY_OFF)
+    groups = "/sys/fs/cgroup"
+    lab.ssh(NODE, f"sudo mount -o remount,rw {groups} && sudo tee {groups}/cgroup.controllers", input=CONTROLLERS_ON)
     yield site
     operator.close()
 
@@ -213,6 +217,11 @@ def test_a_pis_kernel_is_asked_to_limit_memory_and_the_operator_told_to_reboot(b
     assert builder.ask(f"cat {CMDLINE}") == "console=tty1 root=PARTUUID=1-02 rootwait cgroup_enable=memory\n"
     assert runs["first"].lines("A reboot is due")
     assert runs["second"].lines("A reboot is due")
+
+
+def test_the_user_of_the_builds_has_a_systemd_that_stays(builder: Site):
+    shown = builder.ask("loginctl show-user wheelfleet --property=Linger --property=State")
+    assert shown.split() == ["State=lingering", "Linger=yes"]
 
 
 def test_a_container_is_left_the_clock_and_the_swap_of_its_host(runs: dict[str, Run]):

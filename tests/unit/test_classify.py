@@ -242,7 +242,7 @@ def test_the_limit_that_stopped_a_build_counts_more_than_what_its_log_says() -> 
     result = {
         **BUILD_FAILED,
         "stopped_by": "memory",
-        "message": "The build used 900 MiB of memory; it may use 800 MiB.",
+        "message": "The build wanted more than the 800 MiB of memory it may use.",
     }
     found = classify(result, "foo.c:1:10: fatal error: foo.h: No such file or directory\n", "demo")
     assert found.class_name == "out-of-memory"

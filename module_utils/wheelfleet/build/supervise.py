@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .cgroup import Group, bounded_processes
+from .cgroup import Group, bounded
 from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
 from .processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
 from .protocol import Limits
@@ -80,10 +80,11 @@ def run(
     began = time.monotonic()
     spent = _cpu_seconds()
     most = limits["processes"] * _THREADS_PER_PROCESS
-    with notice_of_children() as notice, selectors.DefaultSelector() as selector, bounded_processes(most) as group:
+    room = bounded(most, limits["memory"])
+    with notice_of_children() as notice, selectors.DefaultSelector() as selector, room as group:
         try:
             process, output = _start(command, environment, cwd, limits, group)
-            watch = _Watch(limits, folder, began)
+            watch = _Watch(limits, folder, began, group)
             listener = _Listener(output, log, limits)
             selector.register(output, selectors.EVENT_READ)
             selector.register(notice, selectors.EVENT_READ)
@@ -98,10 +99,12 @@ def run(
             kill_descendants()
         code = None if status is None else os.waitstatus_to_exitcode(status)
         process.returncode = -signal.SIGKILL if code is None else code
-        refused = group is not None and group.refused()
+        out_of_memory, refused = group.ran_out_of_memory(), group.refused_process()
         listener.drain()
         output.close()
-    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+    if code and out_of_memory:
+        code, stopped_by, message = None, "memory", watch.memory_message
+    elif code in (-signal.SIGKILL, 128 + signal.SIGKILL):
         # The second is how bubblewrap, as a shell, tells of the first inside.
         stopped_by = "killed"
         message = "The build was killed from outside, most likely by the kernel because the machine's memory ran out."
@@ -111,18 +114,20 @@ def run(
     elif code and refused:
         stopped_by, message = "processes", f"The build wanted more than the {most} processes and threads it may have."
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # What the kernel refuses was never seen in use.
+    wanted = limits["memory"] if stopped_by == "memory" else 0
     return Ending(
         exit_code=code,
         stopped_by=stopped_by,
         message=message,
         seconds=time.monotonic() - began,
         cpu_seconds=_cpu_seconds() - spent,
-        peak_memory=max(watch.peak_memory, used.ru_maxrss * 1024),
+        peak_memory=max(watch.peak_memory, used.ru_maxrss * 1024, wanted),
     )
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits, group: Group | None
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits, group: Group
 ) -> tuple[subprocess.Popen[bytes], BinaryIO]:
     supervisor = os.getpid()
     threads = threads_of_user(os.getuid()) + limits["processes"] * _THREADS_PER_PROCESS
@@ -134,8 +139,7 @@ def _start(
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_FSIZE, limits["disk"])
         _lower(resource.RLIMIT_NPROC, threads)
-        if group is not None:
-            group.join()
+        group.join()
         with suppress(OSError):
             # Containers may forbid it.
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
@@ -225,15 +229,17 @@ class _Listener:
 class _Watch:
     """Compares what the build uses with what it may."""
 
-    def __init__(self, limits: Limits, folder: Path, began: float) -> None:
+    def __init__(self, limits: Limits, folder: Path, began: float, group: Group) -> None:
         self._limits = limits
         self._folder = folder
+        self._group = group
         self._deadline = began + limits["seconds"]
         self._next_disk = began + _LOOK_AT_DISK
         self.next_look = began + _LOOK_NEAR_LIMIT
         self.peak_memory = 0
         self._unnamed_on_disk = 0
         self.disk_message = ""
+        self.memory_message = f"The build wanted more than the {limits['memory'] >> 20} MiB of memory it may use."
 
     def look(self) -> None:
         """Measure what is due. Raises _Stopped when a limit is reached."""
@@ -255,6 +261,8 @@ class _Watch:
         self.next_look = min(done + pause, self._deadline)
 
     def _look_at_processes(self) -> int:
+        if self._group.ran_out_of_memory():
+            raise _Stopped("memory", self.memory_message)
         family = descendants()
         if len(family) > self._limits["processes"]:
             allowed = self._limits["processes"]
@@ -267,10 +275,7 @@ class _Watch:
             memory = proportional_memory(family) + unnamed.in_memory
             self.peak_memory = max(self.peak_memory, memory)
         if memory > self._limits["memory"]:
-            raise _Stopped(
-                "memory",
-                f"The build used {memory >> 20} MiB of memory; it may use {self._limits['memory'] >> 20} MiB.",
-            )
+            raise _Stopped("memory", self.memory_message)
         return memory
 
     def disk_is_full(self) -> bool:

@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from .attempt import LIBRARY
+from .cgroup import delegated_scope, divide
 from .deliver import clear_result, deliver, finish, new_result, take_progress
 from .environment import worker_environment
 from .processes import adopt_orphans, boot_id, kill_descendants, kill_marked, reap
@@ -233,16 +234,25 @@ def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, para
     """
     here = Home(home)
     here.create()
-    options = ["--detach", f"--parallel={parallel}"]
-    command = [str(python), "-S", "-m", "wheelfleet.build.worker", str(here.path), *options]
-    with here.log.open("ab") as log:
+    command = [str(python), "-S", "-m", "wheelfleet.build.worker", str(here.path), "--detach", f"--parallel={parallel}"]
+    scope, variables = delegated_scope()
+    if scope and _started(here, [*scope, *command, "--delegated"], lib_dir, variables):
+        return
+    if not _started(here, command, lib_dir, {}):
+        said = here.log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        raise ProtocolError(f"The worker did not start ({said}); its log is {here.log}. Provision the builder again.")
+
+
+def _started(home: Home, command: Sequence[str], lib_dir: Path | str, variables: Mapping[str, str]) -> bool:
+    """Run a command that leaves a worker in the background. Raises ProtocolError where there is no such program."""
+    with home.log.open("ab") as log:
         if log.tell() > _LARGEST_LOG:
             log.truncate(0)
         try:
             started = subprocess.run(
                 command,
                 cwd=lib_dir,
-                env=worker_environment(),
+                env={**worker_environment(), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -250,12 +260,9 @@ def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, para
                 check=False,
             )
         except OSError as error:
-            raise ProtocolError(
-                f"The worker cannot be started with {python} from {lib_dir}: {error.strerror}; provision the builder."
-            ) from error
-    if started.returncode:
-        said = here.log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-        raise ProtocolError(f"The worker did not start ({said}); its log is {here.log}. Provision the builder again.")
+            why = f"The worker cannot be started with {command[0]} from {lib_dir}: {error.strerror}"
+            raise ProtocolError(f"{why}; provision the builder.") from error
+    return started.returncode == 0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -263,9 +270,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("home", help="the builder's folder (builder_home)")
     parser.add_argument("--parallel", type=int, default=1, help="builds at once")
     parser.add_argument("--detach", action="store_true", help="go on in the background")
+    parser.add_argument("--delegated", action="store_true", help="this process's control group is its own to divide")
     options = parser.parse_args(arguments)
     home = Home(options.home)
     home.create()
+    if options.delegated:
+        try:
+            divide()
+        except OSError as error:
+            _note(f"builds are watched and not bounded by the kernel: their control groups cannot be made ({error})")
     # Before the fork, so that whoever waits for this process to go to the background finds the lock held.
     lock = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
     locked = _lock(lock, patience=0)
