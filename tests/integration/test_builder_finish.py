@@ -92,6 +92,19 @@ def test_a_pure_wheel_is_imported_with_what_it_depends_on_and_its_bytes_stay(
     assert builder.wheel(builder.build(plain)[0]) == builder.wheel(checked)
 
 
+def test_what_it_was_built_with_and_imports_without_declaring_it_is_named_and_no_failure(
+    builder: Builder, upstream: Upstream
+) -> None:
+    upstream.add_release(wheel_file("a.helper", "1.0", files={"a_helper.py": "there = True\n"}))
+    source = "import a_helper\nassert a_helper.there\n"
+    forgetful = pure_sdist("forgetful", "1.0", source=source, build_requires=["A_Helper"])
+    broken = pure_sdist("broken", "1.0", source=f"{source}import elsewhere\n", build_requires=["a-helper"])
+    good, bad = (result["check"] for result in build(builder, upstream, forgetful, broken))
+    said = "It needs a-helper as well, which it does not declare."
+    assert good == {"verdict": "imported", "modules": ["forgetful"], "message": said}
+    assert (bad["verdict"], bad["message"]) == ("failed", "Importing broken fails: No module named 'elsewhere'.")
+
+
 def test_what_cannot_be_imported_is_told_apart_from_what_nobody_could_try(builder: Builder, upstream: Upstream) -> None:
     results = build(
         builder,

@@ -42,6 +42,9 @@ def test_modules_for_people_are_tried_and_every_extension(paths: list[str], modu
         (IMPORT_ERROR, "/x/demo.so: undefined symbol: cblas_sdot", "demo", "failed", "cblas_sdot"),
         (IMPORT_ERROR, "cannot import name 'Mapping' from 'collections'", "collections", "failed", "Mapping"),
         (NOT_FOUND, "No module named 'six'", "six", "failed", "six"),
+        (NOT_FOUND, "No module named 'demo.part'", "demo.part", "failed", "demo.part"),
+        # It is there, and says by itself that it is not for this machine.
+        (NOT_FOUND, "No module named 'demo'", None, "", ""),
         (["SyntaxError", "Exception"], "Missing parentheses in call to 'print'", None, "failed", "SyntaxError"),
         (NOT_FOUND, "No module named 'tkinter'", "tkinter", "unchecked", "python3-tk"),
         (IMPORT_ERROR, "dynamic module does not define module export function (PyInit_libx)", "libx", "", ""),
@@ -64,7 +67,7 @@ def test_a_module_that_ends_python_does_not_hide_those_after_it(tmp_path: Path) 
     (tmp_path / "b_crashes.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     (tmp_path / "c_works.py").write_text("print('hello from c')\n")
     verdict = check(["a_quits", "c_works"], tmp_path, tmp_path)
-    assert verdict == {"verdict": "imported", "modules": ["c_works"], "message": None}
+    assert verdict == {"verdict": "imported", "modules": ["c_works"], "message": None, "missing": None}
     verdict = check(["a_quits", "b_crashes", "c_works"], tmp_path, tmp_path)
     assert (verdict["verdict"], verdict["modules"]) == ("failed", ["c_works"])
     assert verdict["message"] == "Importing b_crashes ends Python with signal 11."
@@ -74,6 +77,7 @@ def test_what_is_installed_beside_the_tools_does_not_help(tmp_path: Path) -> Non
     (tmp_path / "needs.py").write_text("import pytest\n")
     verdict = check(["needs"], tmp_path, tmp_path)
     assert verdict["message"] == "Importing needs fails: No module named 'pytest'."
+    assert verdict["missing"] == "pytest"
 
 
 def test_a_module_cannot_talk_its_way_through(tmp_path: Path) -> None:

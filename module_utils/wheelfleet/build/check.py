@@ -77,6 +77,8 @@ class Tried(NamedTuple):
     module: str
     verdict: str
     sentence: str
+    #: The top-level module for want of which it failed.
+    missing: str | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -99,17 +101,27 @@ def needs(wheel: zipfile.ZipFile) -> list[str]:
     return [" ".join(str(line).split()) for line in metadata.get_all("Requires-Dist", [])]
 
 
-def check(modules: Sequence[str], installed: Path, scratch: Path) -> Check:
+class Verdict(Check):
+    """A check, with the top-level module, not one of the wheel's, for want of which it failed, if it did for that."""
+
+    missing: str | None
+
+
+def check(modules: Sequence[str], installed: Path, scratch: Path) -> Verdict:
     """Import the modules from the folder, and say what that means for the wheel."""
     tried = [attempt for attempt in _import(modules, installed, scratch) if attempt.verdict]
     imported = [attempt.module for attempt in tried if attempt.verdict == "imported"]
     for verdict in ("failed", "unchecked"):
-        sentences = [attempt.sentence for attempt in tried if attempt.verdict == verdict]
-        if sentences and (verdict == "failed" or not imported):
-            return {"verdict": verdict, "modules": imported, "message": sentences[0][:_LONGEST]}
+        ended = [attempt for attempt in tried if attempt.verdict == verdict]
+        if ended and (verdict == "failed" or not imported):
+            return _verdict(verdict, imported, ended[0].sentence[:_LONGEST], ended[0].missing)
     if not tried:
-        return {"verdict": "unchecked", "modules": [], "message": "The wheel has no module that could be imported."}
-    return {"verdict": "imported", "modules": imported, "message": None}
+        return _verdict("unchecked", [], "The wheel has no module that could be imported.")
+    return _verdict("imported", imported)
+
+
+def _verdict(verdict: str, modules: list[str], message: str | None = None, missing: str | None = None) -> Verdict:
+    return {"verdict": verdict, "modules": modules, "message": message, "missing": missing}
 
 
 def judge(module: str, kinds: Sequence[str], text: str, missing: str | None) -> Tried:
@@ -121,6 +133,9 @@ def judge(module: str, kinds: Sequence[str], text: str, missing: str | None) -> 
         if _NO_MODULE.search(said):
             return Tried(module, "", "")
         root = (missing or "").partition(".")[0]
+        if said == f"No module named '{module}'":
+            # It is there, or it would not be tried: so it says by itself that here it is of no use (PyYAML's _yaml).
+            return Tried(module, "", "")
         if "ModuleNotFoundError" in kinds and _is_pythons_own(root):
             package = _SEPARATE.get(root)
             where = f", which the distribution has in {package}" if package else ""
@@ -128,7 +143,8 @@ def judge(module: str, kinds: Sequence[str], text: str, missing: str | None) -> 
         library = _MISSING_LIBRARY.match(said)
         if library:
             return Tried(module, "failed", f"Importing {module} fails: the shared library {library[1]} is not there.")
-        return Tried(module, "failed", f"Importing {module} fails: {said}.")
+        foreign = root if "ModuleNotFoundError" in kinds and root != module.partition(".")[0] else None
+        return Tried(module, "failed", f"Importing {module} fails: {said}.", foreign)
     if "SyntaxError" in kinds:
         return Tried(module, "failed", f"Importing {module} fails: {kinds[0]}: {said}.")
     return Tried(module, "unchecked", f"Importing {module} ended with {kinds[0]}{f': {said}' if said else ''}.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from .attempt import Attempt, Failed, read_answer
 from .environment import build_environment
 from .protocol import Check, ProtocolError, Repair, checked_filename, remove, visible
-from .requirements import are_plain
+from .requirements import are_plain, normalized
 from .sandbox import Place, interpreter_places
 from .uv import uv_command, uv_environment
 from .warm import cache_in_use
@@ -60,15 +60,38 @@ def check_wheel(attempt: Attempt) -> None:
 
 
 def _check_installed(attempt: Attempt, wheel: Path) -> Check:
+    """Import it where nothing is but what it depends on, and then also what it was built with and does not declare.
+
+    That its metadata are wrong is nothing that building it anew would change, for whoever installs it.
+    """
     installed = attempt.workshop.path / "installed"
-    remove(installed)
-    installed.mkdir()
-    problem = _install(attempt, wheel, installed)
-    if problem:
-        attempt.say(problem)
-        return _unchecked(problem)
-    read_only = [attempt.bound(installed), attempt.bound(attempt.workshop.wheels)]
-    return _check(_run(attempt, "check", [attempt.place(installed)], read_only, []))
+    undeclared: list[str] = []
+    answer: object = None
+    while True:
+        remove(installed)
+        installed.mkdir()
+        problem = _install(attempt, wheel, installed, undeclared)
+        if problem:
+            attempt.say(problem)
+            return _unchecked(problem) if answer is None else _check(answer)
+        read_only = [attempt.bound(installed), attempt.bound(attempt.workshop.wheels)]
+        answer = _run(attempt, "check", [attempt.place(installed)], read_only, [])
+        missing = _built_with(attempt, answer)
+        if missing is None or missing in undeclared:
+            break
+        attempt.say(f"It was built with {missing}, which it imports and does not declare: once more with that.")
+        undeclared.append(missing)
+    check = _check(answer)
+    if check["verdict"] == "imported" and undeclared:
+        check["message"] = f"It needs {' and '.join(undeclared)} as well, which it does not declare."
+    return check
+
+
+def _built_with(attempt: Attempt, answer: object) -> str | None:
+    """The distribution of the build environment for want of which a module could not be imported."""
+    missing = answer.get("missing") if isinstance(answer, dict) else None
+    names = [requirement["name"] for requirement in attempt.result["build_requires"]]
+    return next((name for name in names if isinstance(missing, str) and normalized(name) == normalized(missing)), None)
 
 
 def _only_wheel(attempt: Attempt) -> Path | None:
@@ -114,8 +137,8 @@ def _dpkg() -> list[Path]:
 # ------------------------------------------------------------------------------------------------------- installing
 
 
-def _install(attempt: Attempt, wheel: Path, folder: Path) -> str | None:
-    """Install the wheel and what it needs into an empty folder; a sentence where that cannot be done.
+def _install(attempt: Attempt, wheel: Path, folder: Path, more: Sequence[str]) -> str | None:
+    """Install the wheel, what it needs and `more` into an empty folder; a sentence where that cannot be done.
 
     What the index has is installed outside, as build requirements are, through the builder's cache. The wheel itself,
     which may be a bomb or lead elsewhere, is unpacked inside.
@@ -130,6 +153,7 @@ def _install(attempt: Attempt, wheel: Path, folder: Path) -> str | None:
     dependencies = _dependencies(attempt)
     if dependencies is None or not are_plain(dependencies):
         return "What it depends on is more than names and versions, so it was not installed with the wheel."
+    dependencies = [*dependencies, *more]
     if dependencies:
         wanted, locked = asked / "wheel.in", asked / "wheel.txt"
         wanted.write_text("\n".join(dependencies) + "\n", encoding="utf-8")

@@ -153,7 +153,8 @@ class Repair(TypedDict):
 class Check(TypedDict):
     """Whether the wheel can be imported where it was not built."""
 
-    #: "imported", "failed" or "unchecked"; the latter two with a `message`.
+    #: "imported", "failed" or "unchecked"; the latter two with a `message`, the first if more than what it declares is
+    #: needed for that.
     verdict: str
     modules: list[str]
     message: str | None

@@ -237,7 +237,8 @@ def _remarks(own: OwnFile) -> Iterator[str]:
     if own.apt:
         yield f"needs of the system: apt install {' '.join(own.apt)}"
     if imports and imports.verdict == "imported":
-        yield "was imported where only its dependencies were installed"
+        tried = "was imported where only its dependencies were installed"
+        yield f"{tried}. {imports.message}" if imports.message else tried
     if imports and imports.verdict == "unchecked":
         yield f"was not tried: {imports.message}" if imports.message else "was not tried"
 
