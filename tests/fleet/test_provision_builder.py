@@ -242,6 +242,15 @@ def test_what_cannot_be_provisioned_is_said_in_a_sentence(builder: Site, variabl
     run = builder.provision(expect=2, **variables)
     assert sentence in " ".join(run.output.split())
     assert builder.ask("stat -c %U /home/pi").strip() == "pi"
+    assert builder.ask("getent passwd wheelfleet | cut -d: -f6").strip() == HOME
+
+
+def test_the_builders_folder_can_be_moved(builder: Site):
+    question = "getent passwd wheelfleet | cut -d: -f6; loginctl show-user wheelfleet --property=Linger"
+    for home in ("/srv/elsewhere", HOME):
+        builder.provision(builder_home=home)
+        assert builder.ask(question).split() == [home, "Linger=yes"]
+    builder.ask("sudo rm -r /srv/elsewhere")
 
 
 def test_nothing_is_retired_without_a_limit(builder: Site):
