@@ -20,7 +20,7 @@ from .apt_contents import matching_lines
 from .apt_owners import PACKAGE, is_development
 
 #: Packages that one may bring along, and bytes that it may take with them.
-MOST_PACKAGES, MOST_BYTES = 60, 600 << 20
+MOST_PACKAGES, MOST_BYTES = 150, 600 << 20
 #: Bytes that must stay free on the system's disk.
 FREE_AFTERWARDS = 1 << 30
 

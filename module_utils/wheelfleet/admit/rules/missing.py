@@ -31,7 +31,9 @@ MISSING = (
         r"error: command '(\w[\w.+-]{0,60})' failed: No such file or directory"
         r"|unable to execute '?(\w[\w.+-]{0,60})'?: No such file or directory"
         r"|Unknown compiler\(s\): \[\['(\w[\w.+-]{0,60})'"
-        r"|ERROR: Program '(\w[\w.+-]{0,60})' not found",
+        r"|ERROR: Program '(\w[\w.+-]{0,60})' not found"
+        # Perl, in which autoconf is written.
+        r"|Can't exec \"(\w[\w.+-]{0,60})\": No such file or directory",
         "The build needs {found}, which the builder does not have.",
         lacks="tool",
         remedy=LOOK_FOR_TOOL,
@@ -41,6 +43,13 @@ MISSING = (
         r"No CMAKE_(\w{1,20})_COMPILER could be found|CMAKE_(\w{1,20})_COMPILER not set"
         r"|no acceptable (C) compiler found",
         "The build needs a compiler for {found}, which the builder does not have.",
+        lacks="tool",
+    ),
+    rule(
+        "missing-tool",
+        r"has Fortran sources but no Fortran compiler found",
+        "The build needs a compiler for Fortran, which the builder does not have.",
+        subject="gfortran",
         lacks="tool",
     ),
     rule(

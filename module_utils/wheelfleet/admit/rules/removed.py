@@ -18,7 +18,7 @@ _CHANGED_MODULES = any_of(
 )
 _PYTHON_STRUCTURES = (
     r"(?:Py(?:Thread|Interpreter)State|Py(?:Type|Frame|Code|Long|Unicode)Object"
-    r"|struct _(?:ts|is|frame|object|typeobject|longobject))"
+    r"|_PyErr_StackItem|struct _(?:ts|is|frame|object|typeobject|longobject|err_stackitem))"
 )
 
 REMOVED = (
@@ -72,10 +72,24 @@ REMOVED = (
     rule(
         "removed-api",
         rf"error: {QUOTE}{_PYTHON_STRUCTURES}{QUOTE} .{{0,80}}has no member named {QUOTE}(\w{{1,80}})"
+        rf"|error: too many initializers for {QUOTE}(PyTypeObject){QUOTE}"
+        rf"|error: invalid use of incomplete type(?:def)? {QUOTE}(Py(?:Frame|Thread)\w{{1,20}}){QUOTE}"
         rf"|error: implicit declaration of function {QUOTE}(_?Py\w{{1,80}})"
         rf"|error: {QUOTE}(_?Py\w{{1,80}}){QUOTE} (?:undeclared|was not declared)",
-        "The source uses {found}, which Python's C API no longer has; it is for an older Python, or by an old Cython.",
+        "The source uses {found} as Python's C API no longer has it; it is for an older Python, or by an old Cython.",
         choose="first",
+    ),
+    rule(
+        "removed-api",
+        r"^ *\d+ \|.{0,200}\b(Py_(?:REFCNT|SIZE|TYPE)) ?\(.{1,100}\) ?=[^=]",
+        "The source assigns to {found}, which Python's C API no longer allows; it is for an older Python.",
+        after=re.compile("error: lvalue required as left operand of assignment"),
+        choose="first",
+    ),
+    rule(
+        "removed-api",
+        r"^re\.(?:error|PatternError): (global flags not at the start of the expression)",
+        "The build has a regular expression that Python no longer accepts: {found}.",
     ),
     rule(
         "removed-api",
