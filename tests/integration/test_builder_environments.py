@@ -11,6 +11,7 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -214,20 +215,56 @@ def test_c_code_of_an_old_cython_is_generated_anew(builder: Builder, upstream: U
     assert (after["outcome"], after["message"]) == ("built", None)
     log = builder.log(after["attempt"])
     assert "Generating extension.c anew, which was by Cython 0.27.3" in log
-    compiled = zipfile.ZipFile(io.BytesIO(builder.wheel(after)))
-    (name,) = [name for name in compiled.namelist() if name.endswith(".so")]
-    loader = importlib.machinery.ExtensionFileLoader("extension", compiled.extract(name, builder.home))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("extension", loader))
-    loader.exec_module(module)
-    assert module.answer() == 42
+    assert extension_of(builder, after).answer() == 42
 
 
-def test_where_no_c_code_is_generated_the_build_ends_before_it_begins(builder: Builder, upstream: Upstream) -> None:
+#: For a Python before 3.10, where Py_TYPE was a place that could be assigned to.
+OLD_API = """
+#include <Python.h>
+#include "pystrhex.h"
+static PyTypeObject type = {PyVarObject_HEAD_INIT(NULL, 0) .tp_name = "extension.T", .tp_basicsize = sizeof(PyObject)};
+static PyObject *hex(PyObject *self, PyObject *arguments) { return _Py_strhex("\\x2a", 1); }
+static PyMethodDef methods[] = {{"hex", hex, METH_NOARGS, ""}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "extension", NULL, -1, methods};
+PyMODINIT_FUNC PyInit_extension(void) {
+    Py_TYPE(&type) = &PyType_Type;
+    if (Py_TYPE(&type) == NULL || PyType_Ready(&type) < 0) return NULL;
+    return PyModule_Create(&module);
+}
+"""
+
+
+def test_c_code_for_older_pythons_is_rewritten(builder: Builder, upstream: Upstream) -> None:
+    upstream.add_release(installed_wheel("setuptools"))
+    sdist = c_sdist("extension", "1", source=OLD_API, backend="setuptools")
+    (before,) = build(builder, upstream, sdist)
+    assert (before["outcome"], before["phase"]) == ("failed", "build")
+    (after,) = build(builder, upstream, sdist, order=1, adjust={"modernize": True})
+    assert (after["outcome"], after["message"]) == ("built", None)
+    assert "Rewriting extension.c for the C API of newer Pythons" in builder.log(after["attempt"])
+    assert extension_of(builder, after).hex() == "2a"
+
+
+def test_where_no_c_code_is_changed_the_build_ends_before_it_begins(builder: Builder, upstream: Upstream) -> None:
     upstream.add_release(*map(installed_wheel, ("setuptools", "Cython")))
     adjust = {"requires": ["Cython"], "regenerate": True}
     (result,) = build(builder, upstream, c_sdist("plain", "1", backend="setuptools"), adjust=adjust)
     assert (result["outcome"], result["phase"]) == ("failed", "environment")
     assert result["message"].startswith("Cython could generate none of the project's C code anew")
+    (result,) = build(
+        builder, upstream, c_sdist("plain", "2", backend="setuptools"), order=1, adjust={"modernize": True}
+    )
+    assert result["message"].startswith("No C code of the project could be rewritten for newer Pythons")
+
+
+def extension_of(builder: Builder, result: dict[str, Any]) -> ModuleType:
+    """The extension module of that name in a wheel that was built."""
+    compiled = zipfile.ZipFile(io.BytesIO(builder.wheel(result)))
+    (name,) = [name for name in compiled.namelist() if name.endswith(".so")]
+    loader = importlib.machinery.ExtensionFileLoader("extension", compiled.extract(name, builder.home))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("extension", loader))
+    loader.exec_module(module)
+    return module
 
 
 def wheel_member(wheel: bytes, name: str) -> bytes:

@@ -69,6 +69,7 @@ UNADJUSTED: Adjust = {
     "patches": [],
     "config_settings": {},
     "regenerate": False,
+    "modernize": False,
 }
 
 

@@ -68,8 +68,14 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
     attempt.enter("environment")
     provider = Provider(attempt, stack)
     environment = provider.provide(project.requires)
+    if attempt.assignment["adjust"]["modernize"]:
+        code = _change_source(attempt, project, environment, "modernize")
+        if code:
+            raise Failed(f"No C code of the project could be rewritten for newer Pythons ({ended(code)}).")
     if attempt.assignment["adjust"]["regenerate"]:
-        _regenerate(attempt, project, environment)
+        code = _change_source(attempt, project, environment, "cythonize")
+        if code:
+            raise Failed(f"Cython could generate none of the project's C code anew ({ended(code)}).")
     attempt.enter("requires")
     _call_hooks(attempt, project, crates, environment, hooks.REQUIRES, hooks.BUILD)
     if building(attempt.workshop):
@@ -122,18 +128,16 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         raise Failed(f"Backend {project.backend!r} is not available.")
 
 
-def _regenerate(attempt: Attempt, project: Project, environment: Provided) -> None:
-    """Generate anew what an old Cython generated. Raises Failed where there is nothing of that kind."""
-    program = attempt.library / "wheelfleet" / "build" / "cythonize.py"
-    code = attempt.inside(
-        [environment.python, str(program), project.source],
+def _change_source(attempt: Attempt, project: Project, environment: Provided, program: str) -> int:
+    """Run a program of ours on the source, inside, by the build environment's Python. Returns its exit code."""
+    path = attempt.library / "wheelfleet" / "build" / f"{program}.py"
+    return attempt.inside(
+        [environment.python, str(path), project.source],
         build_environment(attempt.home, attempt.workshop, attempt.assignment, attempt.place),
         cwd=project.source,
         read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
         writable=[attempt.workshop.source, *environment.writable],
     )
-    if code:
-        raise Failed(f"Cython could generate none of the project's C code anew ({ended(code)}).")
 
 
 def _more_requires(attempt: Attempt) -> list[str]:

@@ -77,6 +77,7 @@ class Adjust(TypedDict):
     config_settings: dict[str, str]
     #: Let the build environment's Cython generate anew what another one generated.
     regenerate: bool
+    modernize: bool
 
 
 class Finish(TypedDict):

@@ -80,6 +80,7 @@ def resolve(
                 "patches": [],
                 "config_settings": {},
                 "regenerate": False,
+                "modernize": False,
             },
             "finish": {"repair": False, "exclude": [], "check": False},
         }

@@ -30,6 +30,8 @@ class Change:
     config_settings: Mapping[str, str] = field(default_factory=dict)
     #: What an old Cython generated is generated anew.
     regenerate: bool = False
+    #: C code is rewritten for the C API of newer Pythons.
+    modernize: bool = False
     #: Build requirements as of the time of the release.
     date_matched: bool = False
     #: 0: as many as usual.
@@ -51,6 +53,7 @@ class Change:
             patches=(*self.patches, *other.patches),
             config_settings={**self.config_settings, **other.config_settings},
             regenerate=self.regenerate or other.regenerate,
+            modernize=self.modernize or other.modernize,
             date_matched=self.date_matched or other.date_matched,
             jobs=other.jobs or self.jobs,
             alone=self.alone or other.alone,
@@ -87,6 +90,7 @@ class Change:
             patches=tuple(Patch(each["name"], each["text"]) for each in data.get("patches", ())),
             config_settings=dict(data.get("config_settings", {})),
             regenerate=bool(data.get("regenerate", False)),
+            modernize=bool(data.get("modernize", False)),
             date_matched=bool(data.get("date_matched", False)),
             jobs=int(data.get("jobs", 0)),
             alone=bool(data.get("alone", False)),
@@ -102,6 +106,7 @@ class Change:
         said += [patch.name for patch in self.patches]
         said += [f"{key}={value}" for key, value in self.config_settings.items()]
         said += ["Cython's C code generated anew"] if self.regenerate else []
+        said += ["C code rewritten for newer Pythons"] if self.modernize else []
         said += ["build requirements as of the release"] if self.date_matched else []
         said += ["one job at a time" if self.jobs == 1 else f"{self.jobs} jobs"] if self.jobs else []
         said += ["alone on its builder"] if self.alone else []

@@ -230,6 +230,7 @@ class _Reader:
                 patches=tuple(self._patch(name, f"{where}patches") for name in each("patches")),
                 config_settings=self._mapping(data.get("config_settings"), f"{where}config_settings"),
                 regenerate=self._flag(data.get("regenerate"), f"{where}regenerate"),
+                modernize=self._flag(data.get("modernize"), f"{where}modernize"),
                 jobs=self._jobs(data.get("jobs"), f"{where}jobs"),
                 seconds=self._amount(data.get("time"), _SPANS, f"{where}time", "'90 min'"),
                 memory=self._amount(data.get("memory"), _UNITS, f"{where}memory", "'2 GiB'"),
@@ -324,5 +325,5 @@ class _Reader:
 
 _KEYS: frozenset[str] = frozenset(
     {"versions", "target", "environment", "apt", "constraints", "requires", "patches", "config_settings", "jobs"}
-    | {"regenerate", "memory", "time", "skip"}
+    | {"regenerate", "modernize", "memory", "time", "skip"}
 )

@@ -251,6 +251,12 @@ REMEDIES: tuple[Remedy, ...] = (
         _says(r"[Cc]ython|\.pyx", Change(constraints=("Cython<3",))),
     ),
     Remedy(
+        "newer C API",
+        frozenset({"removed-api"}),
+        "The C code uses what Python's C API has under other names since.",
+        _says(r"The source assigns to Py_|pystrhex\.h", Change(modernize=True)),
+    ),
+    Remedy(
         "C anew",
         frozenset({"removed-api", "compile-error"}),
         "The C code is by a Cython that did not know this Python; the source beside it is for others too.",

@@ -449,6 +449,7 @@ class Shift:
                 "patches": [{"name": patch.name, "text": patch.text} for patch in a.change.patches],
                 "config_settings": dict(a.change.config_settings),
                 "regenerate": a.change.regenerate,
+                "modernize": a.change.modernize,
             },
             # Our own canary is no wheel to be used: it only shows that the builder builds.
             "finish": {
