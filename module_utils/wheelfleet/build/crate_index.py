@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import ssl
 import time
 from collections.abc import Mapping
@@ -12,12 +11,12 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, Request, build_opener
 
+from .environment import authorities
 from .fetch import PASSING, without_password
 
 _LARGEST_CONFIG = 1 << 16
 _PAUSES = (0.5, 2.0)
 _PATIENCE = 30.0
-_BUNDLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 
 
 class NoIndex(Exception):
@@ -62,11 +61,6 @@ def downloads_of(config: bytes) -> str:
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def authorities(ways: Mapping[str, str]) -> str | None:
-    """The CA certificates by which this machine reaches the network, where the system's do not do."""
-    return next((ways[name] for name in _BUNDLES if name in ways and os.path.isfile(ways[name])), None)  # noqa: PTH113
-
-
 def ask_index(url: str, ways: Mapping[str, str]) -> str:
     """The server for downloads that the index `url` (see `checked_index`) names, its address with a slash at the end.
 
@@ -85,9 +79,9 @@ def ask_index(url: str, ways: Mapping[str, str]) -> str:
     raise AssertionError
 
 
-def _read(url: str, authorities: str | None) -> bytes:
-    opener = build_opener(HTTPSHandler(context=ssl.create_default_context(cafile=authorities)))
+def _read(url: str, bundle: str | None) -> bytes:
     try:
+        opener = build_opener(HTTPSHandler(context=ssl.create_default_context(cafile=bundle)))
         with opener.open(Request(url, headers={"User-Agent": "wheelfleet"}), timeout=_PATIENCE) as answer:
             data: bytes = answer.read(_LARGEST_CONFIG)
     except HTTPError as error:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from . import cargo
 from .attempt import Attempt, Failed, ended, kept_sentence, read_answer
-from .crate_index import NoIndex, OutOfReach, ask_index, authorities, checked_index, replacing
-from .environment import build_environment, network
+from .crate_index import NoIndex, OutOfReach, ask_index, checked_index, replacing
+from .environment import authorities, build_environment, network
 from .sandbox import DOOR_PORT, certificate_places, interpreter_places
 from .warm import remember, remembered
 

@@ -21,6 +21,9 @@ _NETWORK = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"),
 )
 
+#: The file of CA certificates for everybody's, pip's, requests' and curl's; pip is what people set up first.
+_BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
 #: What the worker itself takes over from whoever starts it.
 _WORKER = (*_NETWORK, "PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
@@ -33,6 +36,11 @@ def worker_environment(present: Mapping[str, str] | None = None) -> dict[str, st
 def network(present: Mapping[str, str] | None = None) -> dict[str, str]:
     """How this machine reaches the network."""
     return _taken(_NETWORK, present)
+
+
+def authorities(ways: Mapping[str, str]) -> str | None:
+    """The file of CA certificates by which this machine reaches the network, where variables of `network` name one."""
+    return next((ways[name] for name in _BUNDLES if name in ways), None)
 
 
 def build_environment(home: Home, workshop: Workshop, assignment: Assignment, place: Place = str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .environment import PATH, listed, network
+from .environment import PATH, authorities, listed, network
 from .protocol import Assignment, Home
 
 #: pip's options that uv knows under another name; lists are joined by the character.
@@ -53,9 +53,9 @@ def uv_environment(
         "UV_SYSTEM_CERTS": "1",
         **ways,
     }
-    bundle = next((ways[name] for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if name in ways), None)
+    bundle = authorities(ways)
     if bundle is not None:
-        variables.setdefault("SSL_CERT_FILE", bundle)
+        variables["SSL_CERT_FILE"] = bundle
     more = [*listed(assignment["own_index_url"]), *listed(options.get("extra-index-url"))]
     if more:
         variables["UV_INDEX"] = " ".join(more)
