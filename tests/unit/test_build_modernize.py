@@ -20,6 +20,8 @@ from wheelfleet.build.modernize import main, modernized
             "#define NEW(x) do { Py_SET_TYPE(x, &T); } while (0)",
         ),
         ('  # include  "pystrhex.h"\n', None),
+        ("if (_PyObject_GC_IS_TRACKED(f(a))) return;", "if (PyObject_GC_IsTracked((PyObject *)(f(a)))) return;"),
+        ("_PyObject_GC_TRACK(a); _PyObject_GC_UNTRACK (b);", "PyObject_GC_Track(a); PyObject_GC_UnTrack(b);"),
         # Nothing of it is an assignment to the macro.
         ("if (Py_TYPE(a) == Py_TYPE(b)) c = Py_SIZE(a);", ""),
         ("for (i = Py_SIZE(a); i >= Py_SIZE(b); i = 0) ;", ""),

@@ -23,7 +23,7 @@ _SOURCES = (".pyx", ".py")
 
 
 def main(folder: str) -> int:
-    """1 where nothing could be generated anew: the build would only fail as before."""
+    """1 where nothing could be generated anew."""
     done = 0
     for generated, source, version in found(Path(folder)):
         done += _generate(Path(folder), generated, source, version)

@@ -68,14 +68,10 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
     attempt.enter("environment")
     provider = Provider(attempt, stack)
     environment = provider.provide(project.requires)
-    if attempt.assignment["adjust"]["modernize"]:
-        code = _change_source(attempt, project, environment, "modernize")
-        if code:
-            raise Failed(f"No C code of the project could be rewritten for newer Pythons ({ended(code)}).")
-    if attempt.assignment["adjust"]["regenerate"]:
-        code = _change_source(attempt, project, environment, "cythonize")
-        if code:
-            raise Failed(f"Cython could generate none of the project's C code anew ({ended(code)}).")
+    adjust = attempt.assignment["adjust"]
+    for wanted, program in ((adjust["modernize"], "modernize"), (adjust["regenerate"], "cythonize")):
+        if wanted:
+            _change_source(attempt, project, environment, program)
     attempt.enter("requires")
     _call_hooks(attempt, project, crates, environment, hooks.REQUIRES, hooks.BUILD)
     if building(attempt.workshop):
@@ -128,16 +124,21 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         raise Failed(f"Backend {project.backend!r} is not available.")
 
 
-def _change_source(attempt: Attempt, project: Project, environment: Provided, program: str) -> int:
-    """Run a program of ours on the source, inside, by the build environment's Python. Returns its exit code."""
+def _change_source(attempt: Attempt, project: Project, environment: Provided, program: str) -> None:
+    """Run a program of ours on the source, inside, by the build environment's Python.
+
+    Where it finds nothing to change the build goes on all the same: what it then says is what people have to know.
+    """
     path = attempt.library / "wheelfleet" / "build" / f"{program}.py"
-    return attempt.inside(
+    code = attempt.inside(
         [environment.python, str(path), project.source],
         build_environment(attempt.home, attempt.workshop, attempt.assignment, attempt.place),
         cwd=project.source,
         read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
         writable=[attempt.workshop.source, *environment.writable],
     )
+    if code:
+        attempt.say("The source stays as it is.")
 
 
 def _more_requires(attempt: Attempt) -> list[str]:

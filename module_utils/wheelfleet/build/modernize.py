@@ -2,7 +2,8 @@
 
 What is rewritten means the same in every Python since 3.9, so nothing depends on which one is built for: assignments
 to `Py_TYPE(x)`, `Py_SIZE(x)` and `Py_REFCNT(x)`, which Python's own porting notes give `Py_SET_TYPE` and its like
-for (What's New in Python 3.10 and 3.11), and headers that are gone whose functions are still there.
+for (What's New in Python 3.10 and 3.11), macros of the garbage collector that have a public function, and headers that
+are gone whose functions are still there.
 
 Runs in the sandbox, among the package's code, and is not trusted with anything. It imports nothing of this package, so
 that nothing of it is on the build's path.
@@ -16,11 +17,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-_SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx")
+_SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inc")
 _LARGEST = 32 << 20
 
-_MACRO = re.compile(r"\bPy_(TYPE|SIZE|REFCNT)\s*\(")
+_MACRO = re.compile(r"\bPy_(TYPE|SIZE|REFCNT)\s*\(|\b(_PyObject_GC_(?:IS_TRACKED|TRACK|UNTRACK))\s*\(")
 _ASSIGNMENT = re.compile(r"\s*([-+]?)=(?!=)\s*")
+#: Macros that became functions of Python's own, with what was made public for others at the same time.
+_PUBLIC = {
+    "_PyObject_GC_IS_TRACKED": "PyObject_GC_IsTracked((PyObject *)({argument}))",
+    "_PyObject_GC_TRACK": "PyObject_GC_Track({argument})",
+    "_PyObject_GC_UNTRACK": "PyObject_GC_UnTrack({argument})",
+}
 #: Each header with what is to stand in its place.
 _HEADERS = {
     re.compile(r'^([ \t]*)#[ \t]*include[ \t]*["<]pystrhex\.h[">]', re.MULTILINE): (
@@ -31,7 +38,7 @@ _HEADERS = {
 
 
 def main(folder: str) -> int:
-    """1 where there was nothing to rewrite: the build would only fail as before."""
+    """1 where there was nothing to rewrite."""
     done = 0
     for path in sources(Path(folder)):
         # Every byte is a character, and stays one.
@@ -68,15 +75,16 @@ def modernized(code: str) -> str:
     done, rest = "", code
     while macro := _MACRO.search(rest):
         done += rest[: macro.start()]
-        rewritten, rest = _rewritten(macro[1], rest[macro.start() :], macro.end() - macro.start())
+        used, inside = rest[macro.start() :], macro.end() - macro.start()
+        rewritten, rest = _public(macro[2], used, inside) if macro[2] else _assigned(macro[1], used, inside)
         done += rewritten
     return done + rest
 
 
-def _rewritten(name: str, code: str, inside: int) -> tuple[str, str]:
+def _assigned(name: str, code: str, inside: int) -> tuple[str, str]:
     """An assignment to the macro at the beginning of `code`, rewritten, and what comes after it.
 
-    Anything else is given back as it is, up to the macro's arguments.
+    Anything else is given back as it is, up to the macro's arguments, which begin at `inside`.
     """
     closed = _end(code, inside, ")")
     assignment = _ASSIGNMENT.match(code, closed + 1)
@@ -87,6 +95,14 @@ def _rewritten(name: str, code: str, inside: int) -> tuple[str, str]:
     if assignment[1]:
         value = f"{code[: closed + 1]} {assignment[1]} ({value})"
     return f"Py_SET_{name}({argument}, {value})", code[end:]
+
+
+def _public(name: str, code: str, inside: int) -> tuple[str, str]:
+    """The public function in the place of the macro at the beginning of `code`, and what comes after it."""
+    closed = _end(code, inside, ")")
+    if closed < 0:
+        return code[:inside], code[inside:]
+    return _PUBLIC[name].format(argument=code[inside:closed]), code[closed + 1 :]
 
 
 def _end(code: str, begin: int, closing: str) -> int:
