@@ -99,10 +99,14 @@ def test_what_it_was_built_with_and_imports_without_declaring_it_is_named_and_no
     source = "import a_helper\nassert a_helper.there\n"
     forgetful = pure_sdist("forgetful", "1.0", source=source, build_requires=["A_Helper"])
     broken = pure_sdist("broken", "1.0", source=f"{source}import elsewhere\n", build_requires=["a-helper"])
-    good, bad = (result["check"] for result in build(builder, upstream, forgetful, broken))
+    older = wheel_file("setuptools", "80.9.0", files={"pkg_resources.py": "", "setuptools/__init__.py": ""})
+    upstream.add_release(older, wheel_file("setuptools", "82.0", files={"setuptools/__init__.py": ""}))
+    plugged = pure_sdist("plugged", "1.0", source="import pkg_resources\n", build_requires=["setuptools"])
+    good, bad, old = (result["check"] for result in build(builder, upstream, forgetful, broken, plugged))
     said = "It needs a-helper as well, which it does not declare."
     assert good == {"verdict": "imported", "modules": ["forgetful"], "message": said}
     assert (bad["verdict"], bad["message"]) == ("failed", "Importing broken fails: No module named 'elsewhere'.")
+    assert (old["verdict"], old["message"]) == ("imported", said.replace("a-helper", "setuptools<81"))
 
 
 def test_what_cannot_be_imported_is_told_apart_from_what_nobody_could_try(builder: Builder, upstream: Upstream) -> None:

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.skipif(not has_apt(), reason="needs apt, which reads th
 CONTENTS = """\
 etc/init.d/docker                                       admin/docker.io
 usr/aarch64-linux-gnu/include/linux/fuse.h              devel/linux-libc-dev-arm64-cross
+usr/bin/aclocal-1.11                                    devel/automake1.11
+usr/bin/aclocal-1.16                                    devel/automake
 usr/bin/cargo                                           rust/cargo,devel/cargo-web
 usr/bin/mysql_config                                    libdevel/libmariadb-dev-compat
 usr/bin/pg_config                                       libdevel/libpq-dev
@@ -103,6 +105,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param("tool", "pg_config", "libpq-dev", id="a program"),
         pytest.param("library", "mysql_config", "libmariadb-dev-compat", id="a config program named as a library"),
         pytest.param("tool", "rust", "cargo", id="a language"),
+        pytest.param("tool", "aclocal", "automake", id="a program whose plain name is an alternative's"),
         pytest.param("tool", "clang", "clang-14", id="a program outside the path, where there is no other"),
     ],
 )

@@ -36,6 +36,8 @@ OTHER_TOOLS: dict[str, tuple[str, str]] = {
     "f95": ("tool", "gfortran"),
     "java": ("tool", "javac"),
     "libtool": ("tool", "libtoolize"),
+    # What has its name chooses between several of them, and is none.
+    "qmake": ("library", "Qt5Core"),
     "pkgconf": ("tool", "pkg-config"),
     # cargo brings rustc along, not the other way round.
     "rust": ("tool", "cargo"),

@@ -73,9 +73,10 @@ def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[
     for subject, spellings in looks.items():
         for number, look in enumerate(spellings):
             by_file.setdefault(look.ending.rpartition("/")[2], []).append((subject, number, look))
-    endings = {look.ending for spellings in looks.values() for look in spellings}
-    for path, packages in matching_lines(index, (f"{ending}{gap}" for ending in endings for gap in (" ", "\t"))):
-        for subject, number, look in by_file.get(path.rpartition("/")[2], ()):
+    needles = {needle for spellings in looks.values() for look in spellings for needle in look.needles()}
+    for path, packages in matching_lines(index, needles):
+        file = path.rpartition("/")[2]
+        for subject, number, look in (*by_file.get(file, ()), *by_file.get(file.rstrip("0123456789."), ())):
             depth = look.depth(path)
             if depth is not None:
                 places[subject] += [_Place(p, depth, number) for p in packages if _may_own(p)]
@@ -86,11 +87,16 @@ def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[
 
 @dataclass(frozen=True)
 class _Look:
-    """Files whose path ends in `ending`, and how deep they lie: those of `near` at 0."""
+    """Files whose path ends in `ending`, or in it and a version, and how deep they lie: those of `near` at 0."""
 
     ending: str
     near: re.Pattern[str]
     far: re.Pattern[str]
+    versioned: bool = False
+
+    def needles(self) -> list[str]:
+        """What the lines of such files have."""
+        return [self.ending] if self.versioned else [f"{self.ending}{gap}" for gap in " \t"]
 
     def depth(self, path: str) -> int | None:
         if self.near.fullmatch(path):
@@ -139,6 +145,17 @@ def _program(name: str) -> _Look:
     )
 
 
+def _alternative(name: str) -> _Look:
+    """What a program may be called in its package, where its plain name is an alternative's that no package has."""
+    quoted = re.escape(name)
+    return _Look(
+        f"bin/{name}-",
+        re.compile(rf"(?:usr/)?s?bin/{quoted}-[0-9.]+"),
+        re.compile(rf"usr/lib/((?:[^/]+/)*[^/]+)/bin/{quoted}-[0-9.]+"),
+        versioned=True,
+    )
+
+
 def _spellings(subject: Subject) -> Iterator[_Look]:
     """What to look for, the most certain first."""
     kind, name = subject
@@ -152,6 +169,7 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
         yield _header(name)
     elif kind == "tool":
         yield _program(name)
+        yield _alternative(name)
     else:
         # What a build calls a library may be the name of its file or of its module, with or without "lib".
         plain = name[3:] if name.startswith("lib") and len(name) > 3 else name

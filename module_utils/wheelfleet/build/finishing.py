@@ -23,6 +23,8 @@ from .warm import cache_in_use
 #: Where dpkg knows which package has which file.
 _DPKG = Path("/var/lib/dpkg")
 _MOST = 200
+#: Modules that a distribution of another name brings, or brought: its name, and the requirement by which it does.
+_BROUGHT = {"pkg_resources": ("setuptools", "setuptools<81")}
 
 
 def repair_wheel(attempt: Attempt) -> None:
@@ -88,10 +90,15 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
 
 
 def _built_with(attempt: Attempt, answer: object) -> str | None:
-    """The distribution of the build environment for want of which a module could not be imported."""
+    """What of the build environment, as a requirement, a module could not be imported for want of."""
     missing = answer.get("missing") if isinstance(answer, dict) else None
-    names = [requirement["name"] for requirement in attempt.result["build_requires"]]
-    return next((name for name in names if isinstance(missing, str) and normalized(name) == normalized(missing)), None)
+    if not isinstance(missing, str):
+        return None
+    project, requirement = _BROUGHT.get(missing, (missing, ""))
+    for known in attempt.result["build_requires"]:
+        if normalized(known["name"]) == normalized(project):
+            return requirement or known["name"]
+    return None
 
 
 def _only_wheel(attempt: Attempt) -> Path | None:
