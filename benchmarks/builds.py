@@ -102,12 +102,12 @@ def _operator(root: Path, upstream: Upstream, releases: list[Release], **variabl
 
 
 def _fleet(place: _Place, releases: list[Release], parallel: int) -> _Fleet:
-    environment = {"PATH": place.path}
-    operator = _operator(
-        place.root / "fleet", place.upstream, releases, builder_parallel=parallel, builder_environment=environment
-    )
+    operator = _operator(place.root / "fleet", place.upstream, releases, builder_parallel=parallel)
     operator.home.mkdir(parents=True)
-    (operator.home / "tools").symlink_to(place.tools)
+    tools = operator.home / "tools"
+    tools.symlink_to(place.tools)
+    # By the path that the sandbox binds.
+    operator.variables["builder_environment"] = {"PATH": _with_rust(tools)}
     with cost() as spent:
         operator.play("build.yml", timeout=7200)
     outcomes = operator.attempts()
