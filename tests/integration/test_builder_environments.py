@@ -82,6 +82,23 @@ print("refused", len(failed))
 """
 
 
+def test_a_wheel_is_compiled_once_for_all_environments_it_is_in(builder: Builder, upstream: Upstream) -> None:
+    upstream.add_release(installed_wheel("setuptools"), wheel_file("helper", "1.0", files={"helper.py": "x = 1\n"}))
+    sdists = [
+        pure_sdist("demo", "1", backend="setuptools"),
+        pure_sdist(
+            "demo", "2", build_requires=["setuptools", "helper"], script="import helper\n", backend="setuptools"
+        ),
+    ]
+    assert outcomes(build(builder, upstream, *sdists)) == [("built", None)] * 2
+    first, second = sorted(environments(builder), key=lambda path: path.stat().st_mtime)
+    compiled = [path for path in first.rglob("*.pyc") if "setuptools" in path.parts]
+    assert len(compiled) > 50
+    for path in compiled:
+        assert path.samefile(second / path.relative_to(first))
+    assert list(second.rglob("helper.*.pyc"))
+
+
 def test_a_build_cannot_change_the_environment_of_the_next(builder: Builder, upstream: Upstream) -> None:
     upstream.add_release(wheel_file("helper", "1.0"))
     results = build(

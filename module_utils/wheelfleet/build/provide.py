@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from . import bytecode
 from .attempt import Attempt, Failed, ended
 from .environment import listed, pip_environment
 from .fetch import without_password
@@ -136,9 +137,14 @@ def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link:
 
 def _compile(attempt: Attempt, folder: Path) -> None:
     """Compile to bytecode what builds could not write there; by the tools' Python, which runs nothing of it."""
+    interpreter = hashlib.sha256(json.dumps(_interpreter(attempt)).encode()).hexdigest()[:32]
+    store = attempt.home.cache / bytecode.FOLDER / interpreter
+    if bytecode.link(store, _packages(folder)):
+        return
     command = [attempt.assignment["tools"], "-I", "-S", "-m", "compileall", "-q", "-q", *map(str, _packages(folder))]
     # What is not for this Python's version is none of our business.
     attempt.outside(command, uv_environment(attempt.home, attempt.assignment, attempt.workshop.asked), folder)
+    bytecode.keep(store, _packages(folder))
 
 
 def _make_empty(attempt: Attempt, folder: Path) -> None:

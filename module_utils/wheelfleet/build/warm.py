@@ -5,6 +5,7 @@
     envs/KEY.lock      held while it is made (exclusively) and while builds use it (shared); its time is the last use
     envs/locked/HASH   what the index answered for a set of requirements, for some minutes
     cache/uv/          uv's cache, which shares its files with the environments
+    cache/bytecode/    what these files were compiled to, likewise
 
 KEY stands for everything an environment is made of. uv writes nothing durably, so what another boot of the machine left
 is not trusted and thrown away. What is used least goes when there are too many.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from . import bytecode
 from .measure import disk_use
 from .processes import boot_id
 from .protocol import Home, remove, visible, write_atomically
@@ -115,7 +117,8 @@ def cache_in_use(home: Home) -> Iterator[None]:
 def _empty_cache(home: Home) -> None:
     with (home.cache / "lock").open("a") as lock, suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        remove(home.cache / "uv")
+        for name in ("uv", bytecode.FOLDER):
+            remove(home.cache / name)
 
 
 def _remove_unused(lock_file: Path, folder: Path) -> bool:
