@@ -2,9 +2,13 @@
 
 The loop is what one would write by hand: `pip wheel --no-deps --no-binary NAME` for one after another, isolated as pip
 does by default. Both sides have the same machine, Python, pip and files, all from loopback (`real_packages`), and begin
-without caches; wheelfleet's are warm only by what the same run put there. What each further build costs is told apart
-from what a run costs once: a fleet's run has hundreds of builds. The builds' own CPU is not the controller's: the
-worker has detached from it.
+without caches; wheelfleet's are warm only by what the same run put there. Its builder is known already, by one build
+that needs nothing: a new one is first given a single build. What each further build costs is told apart from what a run
+costs once: a fleet's run has hundreds of builds. The builds' own CPU is not the controller's: the worker has detached
+from it.
+
+No loop can be faster than the backends themselves. What they take is told by `pip wheel --no-build-isolation`, where
+all build requirements are installed already: the small sdists are those for which that is less than half of the loop.
 """
 
 from __future__ import annotations
@@ -20,8 +24,10 @@ import yaml
 
 from benchmarks.timing import Cost, cost
 from tests.support import real_packages
+from tests.support.artifacts import Artifact
 from tests.support.operator import Operator
 from tests.support.rust import USUAL, cargo_here, path_with_cargo
+from tests.support.sdists import pure_sdist
 from tests.support.upstream import Upstream
 
 _SDISTS = Path(__file__).with_name("sdists.yml")
@@ -56,7 +62,10 @@ def measure() -> None:
         root = Path(scratch)
         tools = _warm_up(root, upstream, small[:1])
         place = _Place(root, upstream, tools, _with_rust(tools))
-        rows = [_compare("small", place, small, 1), _compare("all", place, everything, 0)]
+        rows = [
+            [*_compare("small", place, small, 1), _bare(place, small, real_packages.wheels(listed["requirements"]))],
+            _compare("all", place, everything, 0),
+        ]
     print(f"\nBuilding real sdists, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end:")
     print(f"{'':38}{'sdists':>7}{'pip':>9}{'wheelfleet':>12}{'ratio':>7}")
     print(*chain.from_iterable(rows), sep="\n")
@@ -64,7 +73,8 @@ def measure() -> None:
 
 def _compare(title: str, place: _Place, releases: list[Release], parallel: int) -> list[str]:
     place = place._replace(root=place.root / title)
-    loop, fleet = _pip_loop(place, releases), _fleet(place, releases, parallel)
+    (python,) = place.tools.glob("*/bin/python")
+    loop, fleet = _pip_loop(place, releases, python), _fleet(place, releases, parallel)
     how = "one build at a time" if parallel else "as many at once as it chooses"
     count = len(releases)
     seconds = ((loop.wall, fleet.run.wall, "the whole run"), (loop.wall, fleet.building, "the builds alone"))
@@ -73,6 +83,23 @@ def _compare(title: str, place: _Place, releases: list[Release], parallel: int) 
         rates = f"{60 * count / pip:9.1f}{60 * count / ours:12.1f}{pip / ours:7.2f}"
         lines.append(f"{f'  wheels per minute, {what}':38}{count:7}{rates}")
     return [*lines, f"{'  CPU seconds of the controller a build':38}{count:7}{'-':>9}{fleet.run.cpu / count:12.3f}"]
+
+
+def _bare(place: _Place, releases: list[Release], requirements: list[Artifact]) -> str:
+    """The loop without isolation, where it needs none."""
+    (tools,) = place.tools.glob("*/bin/python")
+    environment = place.root / "bare"
+    subprocess.run([str(tools), "-m", "venv", str(environment)], check=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip"]
+    files = place.root / "requirements"
+    files.mkdir()
+    for wheel in requirements:
+        (files / wheel.filename).write_bytes(wheel.data)
+    names = [wheel.filename.partition("-")[0] for wheel in requirements]
+    subprocess.run([*pip, "install", "--quiet", "--no-index", "--find-links", str(files), *names], check=True)
+    spent = _pip_loop(place._replace(root=place.root / "without"), releases, Path(pip[0]), "--no-build-isolation")
+    title = "  the same loop without isolation"
+    return f"{title:38}{len(releases):7}{60 * len(releases) / spent.wall:9.1f}"
 
 
 def _warm_up(root: Path, upstream: Upstream, releases: list[Release]) -> Path:
@@ -108,22 +135,30 @@ def _fleet(place: _Place, releases: list[Release], parallel: int) -> _Fleet:
     tools.symlink_to(place.tools)
     # By the path that the sandbox binds.
     operator.variables["builder_environment"] = {"PATH": _with_rust(tools)}
+    first = pure_sdist("first-of-this-builder", "1")
+    place.upstream.add_release(first)
+    wanted = operator.variables["controller_packages"]
+    operator.variables["controller_packages"] = [first.name]
+    operator.build()
+    ((proven,),) = operator.query("SELECT max(finished_at) FROM attempt WHERE outcome = 'built'")
+    operator.variables["controller_packages"] = wanted
     with cost() as spent:
         operator.play("build.yml", timeout=7200)
     outcomes = operator.attempts()
-    assert [outcome for _, outcome in outcomes] == ["built"] * len(releases), outcomes
-    ((begun, ended),) = operator.query("SELECT min(claimed_at), max(finished_at) FROM attempt")
+    assert [outcome for _, outcome in outcomes] == ["built"] * (len(releases) + 1), outcomes
+    ((begun, ended),) = operator.query(
+        "SELECT min(claimed_at), max(finished_at) FROM attempt WHERE finished_at > ?", proven
+    )
     return _Fleet(spent, ended - begun)
 
 
-def _pip_loop(place: _Place, releases: list[Release]) -> Cost:
-    (python,) = place.tools.glob("*/bin/python")
+def _pip_loop(place: _Place, releases: list[Release], python: Path, *more: str) -> Cost:
     home, wheels = place.root / "pip", place.root / "wheels"
     home.mkdir(parents=True)
     environment = {"PATH": place.path, "HOME": str(home), "PIP_CONFIG_FILE": os.devnull}
     with cost() as spent:
         for name, version in releases:
-            pip = [str(python), "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-binary", name]
+            pip = [str(python), "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-binary", name, *more]
             where = ["--index-url", place.upstream.index_url, "--wheel-dir", str(wheels), f"{name}=={version}"]
             subprocess.run([*pip, *where], env=environment, check=True)
     assert len(list(wheels.glob("*.whl"))) == len(releases)

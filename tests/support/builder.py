@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from wheelfleet.build.inbox import hand_over
 from wheelfleet.build.processes import all_processes, kill_marked, marked_processes
-from wheelfleet.build.protocol import Adjust, Assignment, Home, Limits, visible
+from wheelfleet.build.protocol import Assignment, Home, Limits, unadjusted, visible
 from wheelfleet.build.worker import start_worker
 from wheelfleet.run.look import Look, look_command, parse_look, withdraw_command
 
@@ -60,16 +60,6 @@ GENEROUS: Limits = {
     "processes": 64,
     "disk": 1 << 30,
     "log": 1 << 20,
-}
-
-UNADJUSTED: Adjust = {
-    "constraints": [],
-    "requires": [],
-    "uploaded_before": None,
-    "patches": [],
-    "config_settings": {},
-    "regenerate": False,
-    "modernize": False,
 }
 
 
@@ -120,7 +110,7 @@ class Builder:
             "alone": False,
             # Most of these builds talk to the test, and some write where it says.
             "sandbox": False,
-            "adjust": {**UNADJUSTED, **(adjust or {})},
+            "adjust": {**unadjusted(), **(adjust or {})},
             "finish": {"repair": False, "exclude": [], "check": False},
             **changes,
         }

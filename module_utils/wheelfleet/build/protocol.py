@@ -77,7 +77,21 @@ class Adjust(TypedDict):
     config_settings: dict[str, str]
     #: Let the build environment's Cython generate anew what another one generated.
     regenerate: bool
+    #: Rewrite C code for the C API of newer Pythons.
     modernize: bool
+
+
+def unadjusted() -> Adjust:
+    """A build as its sdist asks for it."""
+    return {
+        "constraints": [],
+        "requires": [],
+        "uploaded_before": None,
+        "patches": [],
+        "config_settings": {},
+        "regenerate": False,
+        "modernize": False,
+    }
 
 
 class Finish(TypedDict):

@@ -17,7 +17,7 @@ from typing import Any
 from . import sandbox
 from .environment import listed, pip_environment
 from .gate import gated, reach
-from .protocol import SCHEMA, Assignment, Home, Limits, Workshop, remove
+from .protocol import SCHEMA, Assignment, Home, Limits, Workshop, remove, unadjusted
 from .supervise import run
 
 #: How much of pip's last words goes into the sentence.
@@ -73,15 +73,7 @@ def resolve(
             "environment": {},
             "jobs": 1,
             "sandbox": sandboxed,
-            "adjust": {
-                "constraints": [],
-                "requires": [],
-                "uploaded_before": None,
-                "patches": [],
-                "config_settings": {},
-                "regenerate": False,
-                "modernize": False,
-            },
+            "adjust": unadjusted(),
             "finish": {"repair": False, "exclude": [], "check": False},
         }
         environment = pip_environment(place, workshop, assignment)
