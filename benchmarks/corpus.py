@@ -201,7 +201,7 @@ def _page(host: str, listed: list[Entry], pip: dict[Entry, str | None], endings:
     for entry in failing:
         ending = endings[entry]
         what = "built" if ending.built else f"`{ending.failure}`"
-        said = ", ".join(ending.remedies) if ending.built else ending.sentence
+        said = ", ".join(ending.remedies) or "what it lacked, by apt" if ending.built else ending.sentence
         lines.append(f"| {entry.release} | {_cell(entry.why)} | {what} | {_cell(said)} |")
     return lines
 
