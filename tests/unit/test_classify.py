@@ -119,6 +119,7 @@ CASES = [
     ("corpus-blist", "removed-api", "target", "Py_TYPE"),
     ("corpus-chromedriver", "download-in-build", "target", "download"),
     ("corpus-coincurve", "missing-tool", "target", "aclocal"),
+    ("corpus-coincurve-libtool", "missing-tool", "target", "libtool"),
     ("corpus-dockerfile", "missing-tool", "target", "go"),
     ("corpus-functools32", "python2-syntax", "release", "Python 2 only"),
     ("corpus-glmnet", "undeclared-build-requirement", "release", "numpy"),

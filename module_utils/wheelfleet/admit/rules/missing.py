@@ -54,6 +54,13 @@ MISSING = (
     ),
     rule(
         "missing-tool",
+        r"Libtool library used but 'LIBTOOL' is undefined|possibly undefined macro: (?:AC_PROG_LIBTOOL|LT_INIT)",
+        "The build needs libtool, which the builder does not have.",
+        subject="libtool",
+        lacks="tool",
+    ),
+    rule(
+        "missing-tool",
         r"can't find Rust compiler|Rust not found|Cargo, the Rust package manager, is not installed",
         "The build needs a Rust compiler, which the builder does not have.",
         subject="rust",
