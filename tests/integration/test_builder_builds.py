@@ -229,7 +229,7 @@ def test_limits_hold_for_everything_that_a_build_starts(builder: Builder) -> Non
         ("failed", "memory", "build", None),
         ("failed", "silence", "build", None),
     ]
-    assert "it may use 200 MiB" in builder.log("hungry-1-0000")
+    assert "more than the 200 MiB of memory it may use" in builder.log("hungry-1-0000")
     builder.assert_nothing_is_left()
 
 
