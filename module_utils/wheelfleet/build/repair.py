@@ -28,8 +28,9 @@ from .libraries import foreign_libraries, packages_of
 from .limited_api import broken_claim, claimed_minor
 from .protocol import Repair, visible, write_json
 
-#: auditwheel names a copy after its original and a part of its hash: libjpeg-0a1b2c3d.so.62.3.0.
-_COPY = re.compile(r"-[0-9a-f]{8}(?=\.so)")
+#: auditwheel names a copy after its original and a part of its hash, before the first dot: libjpeg-0a1b2c3d.so.62.3.0,
+#: libopenblasp-r0-0a1b2c3d.3.21.so.
+_COPY = re.compile(r"([^/.]+)-[0-9a-f]{8}(\.(?:[^/]+\.)?so(?:\.[^/]*)?)")
 #: A line of /proc/self/maps: libc.so.6, libc-2.31.so, libpython3.11.so.1.0.
 _OWN_LIBRARY = re.compile(r"(/\S*/(?:libc|libpython[\d.]*)(?:-[\d.]+)?\.so[\d.]*)$", re.MULTILINE)
 _LIBPYTHON = re.compile(r"libpython\d")
@@ -165,10 +166,14 @@ def _repaired(
         # An excluded library promises nothing of older systems; this system's libc stands for this system.
         repaired = _tagged(repaired, scratch / "platform", f"--platform-tag={here}")
         said.append(f"{', '.join(left_out)} stays the system's, as the fleet's settings say.")
-    vendored = sorted(
-        _COPY.sub("", path.rpartition("/")[2]) for path in after.keys() - code.keys() if _COPY.search(path)
-    )
+    vendored = sorted(filter(None, map(original_of_copy, after.keys() - code.keys())))
     return repaired, "repaired" if vendored else "unneeded", vendored
+
+
+def original_of_copy(path: str) -> str | None:
+    """What the file was called that auditwheel copied into a wheel under this path; None where it is no such copy."""
+    match = _COPY.fullmatch(path.rpartition("/")[2])
+    return f"{match[1]}{match[2]}" if match else None
 
 
 def _platform_here(wheel: Path) -> str | None:
