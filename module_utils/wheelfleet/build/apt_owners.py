@@ -76,10 +76,11 @@ def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[
     needles = {needle for spellings in looks.values() for look in spellings for needle in look.needles()}
     for path, packages in matching_lines(index, needles):
         file = path.rpartition("/")[2]
-        for subject, number, look in (*by_file.get(file, ()), *by_file.get(file.rstrip("0123456789."), ())):
-            depth = look.depth(path)
-            if depth is not None:
-                places[subject] += [_Place(p, depth, number) for p in packages if _may_own(p)]
+        for known in {file, file.rstrip("0123456789.")}:
+            for subject, number, look in by_file.get(known, ()):
+                depth = look.depth(path)
+                if depth is not None:
+                    places[subject] += [_Place(p, depth, number) for p in packages if _may_own(p)]
     ranked = {subject: _ranked(subject, found) for subject, found in places.items()}
     defaults = default_packages({p for groups in ranked.values() for group in groups[:1] for p in group})
     return {subject: _choose(groups, defaults) for subject, groups in ranked.items()}
@@ -136,23 +137,14 @@ def _module(name: str) -> _Look:
     )
 
 
-def _program(name: str) -> _Look:
-    quoted = re.escape(name)
+def _program(name: str, versioned: bool = False) -> _Look:
+    """With a version it is called so in its package where its plain name is an alternative's, which no package has."""
+    quoted = re.escape(name) + (r"-[0-9.]+" if versioned else "")
     return _Look(
-        f"/{name}",
+        f"bin/{name}-" if versioned else f"/{name}",
         re.compile(rf"(?:usr/)?s?bin/{quoted}"),
         re.compile(rf"usr/lib/((?:[^/]+/)*[^/]+)/bin/{quoted}"),
-    )
-
-
-def _alternative(name: str) -> _Look:
-    """What a program may be called in its package, where its plain name is an alternative's that no package has."""
-    quoted = re.escape(name)
-    return _Look(
-        f"bin/{name}-",
-        re.compile(rf"(?:usr/)?s?bin/{quoted}-[0-9.]+"),
-        re.compile(rf"usr/lib/((?:[^/]+/)*[^/]+)/bin/{quoted}-[0-9.]+"),
-        versioned=True,
+        versioned,
     )
 
 
@@ -169,7 +161,7 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
         yield _header(name)
     elif kind == "tool":
         yield _program(name)
-        yield _alternative(name)
+        yield _program(name, versioned=True)
     else:
         # What a build calls a library may be the name of its file or of its module, with or without "lib".
         plain = name[3:] if name.startswith("lib") and len(name) > 3 else name
