@@ -38,8 +38,6 @@ print(forked)
 #: Fills a file of 64 MiB, which stays in the page cache, and then as much memory as it is told.
 FILL = """
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 with open(sys.argv[2], "wb") as file:
     for _ in range(64):
         file.write(bytes(1 << 20))
