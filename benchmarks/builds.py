@@ -7,8 +7,7 @@ that needs nothing: a new one is first given a single build. What each further b
 costs once: a fleet's run has hundreds of builds. The builds' own CPU is not the controller's: the worker has detached
 from it.
 
-No loop can be faster than the backends themselves. What they take is told by `pip wheel --no-build-isolation`, where
-all build requirements are installed already: the small sdists are those for which that is less than half of the loop.
+What isolation costs pip is told by the same loop with `--no-build-isolation`, where all build requirements are there.
 """
 
 from __future__ import annotations
@@ -42,6 +41,12 @@ class _Place(NamedTuple):
     tools: Path
     path: str
 
+    @property
+    def python(self) -> Path:
+        """The Python of the tools, which has pip."""
+        (python,) = self.tools.glob("*/bin/python")
+        return python
+
 
 class _Fleet(NamedTuple):
     """A run's whole cost, and the seconds from handing over the first build to the end of the last."""
@@ -73,8 +78,7 @@ def measure() -> None:
 
 def _compare(title: str, place: _Place, releases: list[Release], parallel: int) -> list[str]:
     place = place._replace(root=place.root / title)
-    (python,) = place.tools.glob("*/bin/python")
-    loop, fleet = _pip_loop(place, releases, python), _fleet(place, releases, parallel)
+    loop, fleet = _pip_loop(place, releases, place.python), _fleet(place, releases, parallel)
     how = "one build at a time" if parallel else "as many at once as it chooses"
     count = len(releases)
     seconds = ((loop.wall, fleet.run.wall, "the whole run"), (loop.wall, fleet.building, "the builds alone"))
@@ -87,9 +91,8 @@ def _compare(title: str, place: _Place, releases: list[Release], parallel: int) 
 
 def _bare(place: _Place, releases: list[Release], requirements: list[Artifact]) -> str:
     """The loop without isolation, where it needs none."""
-    (tools,) = place.tools.glob("*/bin/python")
     environment = place.root / "bare"
-    subprocess.run([str(tools), "-m", "venv", str(environment)], check=True)
+    subprocess.run([str(place.python), "-m", "venv", str(environment)], check=True)
     pip = [str(environment / "bin" / "python"), "-m", "pip"]
     files = place.root / "requirements"
     files.mkdir()
