@@ -143,14 +143,25 @@ def test_lists_of_the_last_days_are_not_fetched_again(index: Path) -> None:
     assert refresh(index) is False
 
 
-def test_when_no_list_can_be_had_the_error_says_what_apt_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_no_list_can_be_had_the_error_says_what_apt_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last error is the same whatever happened."""
     program = tmp_path / "bin" / "apt-get"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 'E: The mirror is gone.'\nexit 100\n")
+    program.write_text(
+        "#!/bin/sh\necho 'W: Something else.'\n"
+        "echo 'E: Failed to fetch main/Contents-amd64.gz  File has unexpected size. Mirror sync in progress?'\n"
+        "echo 'E: Some index files failed to download. They have been ignored, or old ones used instead.'\nexit 100\n"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-    with pytest.raises(ContentsError, match=r"could not fetch .*E: The mirror is gone\."):
+    with pytest.raises(ContentsError) as raised:
         refresh(tmp_path / "index")
+    assert "Mirror sync in progress?" in str(raised.value)
+    assert "Some index files" not in str(raised.value)
+    assert "the next run asks again" in str(raised.value)
+    assert "by hand" not in str(raised.value)
 
 
 def test_old_lists_are_used_when_newer_ones_cannot_be_had(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

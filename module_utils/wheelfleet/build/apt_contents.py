@@ -95,14 +95,26 @@ def refresh(folder: Path, fresh_days: float = FRESH_DAYS) -> bool:
             check=False,
         )
         if not _lists(folder):
-            said = done.stdout.decode("utf-8", "replace").strip().splitlines()
-            why = next((line for line in reversed(said) if line.startswith(("E:", "W:"))), "its sources have none")
-            raise ContentsError(f"apt could not fetch the lists of contents ({why[:300]}); try apt-get update by hand.")
+            why = _first_complaint(done.stdout.decode("utf-8", "replace"))
+            raise ContentsError(
+                f"apt could not fetch the lists of contents ({why[:300]}). The mirror is at fault, or the way to it; "
+                "the next run asks again."
+            )
         if done.returncode == 0:
             stamp.touch()
     except (OSError, subprocess.SubprocessError) as error:
         raise ContentsError(f"apt could not fetch the lists of contents into {folder} ({error}).") from error
     return True
+
+
+def _first_complaint(said: str) -> str:
+    """What apt says first tells the cause; at the end it always says that some files failed."""
+    lines = said.splitlines()
+    for mark in ("E:", "W:"):
+        complaints = [line.strip() for line in lines if line.startswith(mark)]
+        if complaints:
+            return complaints[0]
+    return "its sources have none"
 
 
 def matching_lines(folder: Path, needles: Iterable[str]) -> Iterator[tuple[str, list[str]]]:

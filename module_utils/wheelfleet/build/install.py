@@ -66,7 +66,7 @@ def _make_environment(folder: Path, interpreter: str, requirements: list[str]) -
     )
     if made.returncode:
         raise InstallError(
-            f"{interpreter} cannot make a virtual environment in {folder} ({_last_line(made)}); "
+            f"{interpreter} cannot make a virtual environment in {folder} ({_complaint(made)}); "
             "install its venv module (on Debian: apt-get install python3-venv) or remove it from builder_pythons."
         )
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
@@ -75,7 +75,7 @@ def _make_environment(folder: Path, interpreter: str, requirements: list[str]) -
     )
     if installed.returncode:
         raise InstallError(
-            f"pip could not install {', '.join(requirements)} for {interpreter} ({_last_line(installed)}); "
+            f"pip could not install {', '.join(requirements)} for {interpreter} ({_complaint(installed)}); "
             "check that this host reaches the index its pip is configured for."
         )
 
@@ -100,9 +100,11 @@ def _identify(interpreter: str) -> dict[str, str]:
     return identity
 
 
-def _last_line(run: subprocess.CompletedProcess[str]) -> str:
+def _complaint(run: subprocess.CompletedProcess[str]) -> str:
+    """What pip and venv say first tells the cause; of a Python that breaks, the last line does."""
     lines = [line.strip() for line in (run.stdout + run.stderr).splitlines() if line.strip()]
-    return lines[-1] if lines else f"exit status {run.returncode}"
+    first = [line for line in lines if line.startswith(("ERROR:", "The virtual environment was not created"))]
+    return [*first[:1], *lines[-1:], f"exit status {run.returncode}"][0]
 
 
 def _read(path: Path) -> Any:
