@@ -94,8 +94,9 @@ facts:
   type: dict
 packages:
   description:
-    - The distribution's packages that builds may use, development files and programs, by name.
-  returned: where the host has dpkg
+    - The distribution's packages that builds may use, development files and programs, by name; none where the host has
+      no dpkg.
+  returned: success
   type: list
   elements: str
 """
@@ -108,6 +109,7 @@ from ansible.module_utils.wheelfleet.build.capacity import capacity
 from ansible.module_utils.wheelfleet.build.install import InstallError, make_folders, tool_environment
 from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
+from ansible.module_utils.wheelfleet.build.report import Report
 from ansible.module_utils.wheelfleet.build.sandbox import probe, version
 
 
@@ -158,15 +160,18 @@ def main() -> None:
             targets.append(target)
     except (InstallError, ProbeError, ProtocolError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(made),
-        targets=targets,
-        **({} if (packages := host_packages()) is None else {"packages": packages}),
+    report = Report(
         facts={
             **host_facts(),
             "slots": capacity(module.params["parallel"], module.params["memory"]).parallel,
             "sandbox": version() if module.params["sandbox"] else None,
         },
+        targets=targets,
+        packages=host_packages(),
+    )
+    module.exit_json(
+        changed=bool(made),
+        **report.as_data(),
         diff={"before": "", "after": "".join(f"{line}\n" for line in made)},
     )
 

@@ -15,6 +15,7 @@ from wheelfleet.plan.queue import progress
 from wheelfleet.plan.recipes import read_recipes, record_recipes
 from wheelfleet.plan.requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
 from wheelfleet.plan.tries import WAITS
+from wheelfleet.run.roll_call import roll_call
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet
 from tests.support.query_cost import steps
@@ -37,7 +38,10 @@ def arrive(
     packages: Sequence[str] | None = ("gcc",),
     join: bool = True,
 ) -> int:
-    """The host says in a run what it is; returns how many failures go back to the queue for it."""
+    """The host says in a run what it is; returns how many failures go back to the queue for it.
+
+    With `join` it was provisioned on the way; without, it was ready when the run began, after provision.yml or apt.
+    """
     target = {
         "name": "cp311",
         "python_version": "3.11",
@@ -50,8 +54,9 @@ def arrive(
     report: dict[str, Any] = {"facts": {"slots": 1, "toolchain": dict(toolchain or {})}, "targets": [target]}
     if packages is not None:
         report["packages"] = list(packages)
+    ready = {host: report} if join else roll_call([host], {host: {"builder_report": report}})["ready"]
     with fleet.catalog.writing() as db:
-        news = record_builders(db, {host: report}, NOW, join=join)
+        news = record_builders(db, ready, NOW, join=join)
         return requeue_for_news(db, news, **TERMS)
 
 
@@ -65,10 +70,11 @@ def fail(fleet: Fleet, name: str, failure: str, host: str = "arm1", **more: Any)
     return release
 
 
-def test_a_new_package_brings_back_what_lacked_one_and_says_so(fleet: Fleet):
+@pytest.mark.parametrize("join", [True, False], ids=["provisioned on the way", "installed between two runs"])
+def test_a_new_package_brings_back_what_lacked_one_and_says_so(fleet: Fleet, join: bool):
     lacking = fail(fleet, "demo", "missing-header")
     other = fail(fleet, "other", "python2-syntax")
-    assert arrive(fleet, "arm1", packages=["gcc", "libfoo-dev"]) == 1
+    assert arrive(fleet, "arm1", packages=["gcc", "libfoo-dev"], join=join) == 1
     assert (fleet.needs(lacking), fleet.needs(other)) == ({11: "now"}, {11: "none"})
     (event,) = events(fleet.catalog.db)
     assert (event.host, event.sentence) == ("arm1", "1 failure goes back to the queue: the builder now has libfoo-dev.")

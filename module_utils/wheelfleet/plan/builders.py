@@ -10,6 +10,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from ..build.report import Report
 from .judge import Target
 from .requeue import News, builder_news
 from .scope import BadScope, digest
@@ -21,18 +22,17 @@ def record_builders(
     """Make `builder`, `target` and `offer` say what the builders of this run reported; with `join`, these besides the
     ones that are here already.
 
-    `builders` maps a host to {"facts": {...}, "targets": [{"name", "python_version", "implementation", "platform",
-    "tags", "tools", "interpreter"}, ...]}. Only the hosts that are here offer anything; a target nobody
+    `builders` maps a host to its report (build/report.py). Only the hosts that are here offer anything; a target nobody
     offers any more stays known, with its wheels. Rows change only where the report did. Returns what is new on the
     builders that failures may have waited for. Raises BadScope.
     """
     offers: dict[tuple[str, int], tuple[str, str]] = {}
     news: list[News] = []
-    for host, report in builders.items():
-        facts = json.dumps(report.get("facts", {}), sort_keys=True)
-        packages = report.get("packages")
-        listed = None if packages is None else json.dumps(sorted(packages))
-        news += builder_news(db, host, report.get("facts", {}), packages)
+    for host, data in builders.items():
+        report = Report.from_data(data)
+        facts = json.dumps(report.facts, sort_keys=True)
+        listed = None if report.packages is None else json.dumps(sorted(report.packages))
+        news += builder_news(db, host, report.facts, report.packages)
         db.execute(
             """
             INSERT INTO builder (host, facts, packages, seen_at) VALUES (:host, :facts, :packages, :now)
@@ -41,7 +41,7 @@ def record_builders(
             """,
             {"host": host, "facts": facts, "packages": listed, "now": now},
         )
-        for target in report["targets"]:
+        for target in report.targets:
             offers[host, _record_target(db, target)] = (target["tools"], target["interpreter"])
     known = {
         (row["host"], row["target_id"]): (row["tools"], row["interpreter"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..build.report import Report
+
 SILENT = "It did not answer when the run began and gets no work in it."
 
 
@@ -16,7 +18,7 @@ def roll_call(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -
         known = hostvars[host]
         seen, fit, report = (_result(known, f"builder_{name}") for name in ("seen", "fit", "report"))
         if report.get("targets"):
-            called["ready"][host] = {"facts": report["facts"], "targets": report["targets"]}
+            called["ready"][host] = Report.from_data(report).as_data()
         elif any(result.get("unreachable") for result in (seen, fit, report)):
             called["left_out"][host] = SILENT
         elif failed := next((result for result in (seen, fit, report) if result.get("failed")), None):
