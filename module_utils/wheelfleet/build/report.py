@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -17,8 +17,8 @@ class Report:
     packages: list[str] | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """As Ansible carries it."""
-        return asdict(self)
+        """As Ansible carries it. What is inside is not copied: Ansible's own containers refuse that in a filter."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Report:
