@@ -74,6 +74,7 @@ class ActionModule(ControllerAction):
             "resolve": [dataclasses.asdict(r) for r in delta.resolve],
             "troubles": delta.troubles,
             "absent": delta.absent,
+            "unconsidered": [each.as_data() for each in delta.unconsidered],
             "diff": {"before": "", "after": "".join(f"build {line}\n" for line in delta.would_build)},
         }
 

@@ -10,6 +10,7 @@ import ansible.module_utils
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from ansible.module_utils.wheelfleet.plan.unconsidered import read_unconsidered
 from ansible.module_utils.wheelfleet.publish.renderer import PublishError, SiteFacts
 from ansible.module_utils.wheelfleet.publish.report import install_line, summary_lines
 from ansible.module_utils.wheelfleet.publish.site import Settings, publish_site
@@ -29,7 +30,7 @@ class ActionModule(ControllerAction):
         site_url = p["url"].rstrip("/") if p["url"] else site_dir.resolve().as_uri()
         index_url = f"{site_url}/simple"
         if self.check_mode and not self.catalog_path.is_file():
-            return {"changed": False, "index_url": index_url, "summary": [], "written": 0}
+            return {"changed": False, "index_url": index_url, "summary": [], "unconsidered": [], "written": 0}
         with rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path) as catalog:
             published = publish_site(
                 catalog,
@@ -50,11 +51,13 @@ class ActionModule(ControllerAction):
             lines = [] if self.check_mode else summary_lines(catalog.db, p["run"])
             about = f"What was built, what was not and why, and the logs: {site_url}/index.html" if p["people"] else ""
             summary = [*lines, about, install_line(catalog.db, index_url)]
+            unconsidered = [each.as_data() for each in read_unconsidered(catalog.db)]
         self.warnings += published.problems
         return {
             "changed": bool(published.changed),
             "index_url": index_url,
             "written": len(published.changed),
             "summary": [line for line in summary if line],
+            "unconsidered": unconsidered,
             "diff": {"before": "", "after": "".join(f"{path}\n" for path in published.changed)},
         }

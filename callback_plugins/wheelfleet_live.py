@@ -15,8 +15,9 @@ description:
   - Keeps C(status.json) on the site true while builds run, and marks builders that failed as done with.
   - Ends the run when one of its processes was killed, most likely by the kernel when memory ran out, for Ansible's
     strategy C(free) would wait for it for ever.
-requirements:
-  - Enable in C(callbacks_enabled).
+  - Gives C(build.yml) its exit status. 0 is done, also where a builder was off while others worked; 2 is not done; 3 is
+    done, but something that was asked for could not be considered, as the summary and the report page say.
+  - It is loaded with the playbooks, whatever C(callbacks_enabled) says.
 """
 
 import contextlib
@@ -37,6 +38,7 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 
 from ansible.module_utils.wheelfleet.publish.filters import human_duration
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
+from ansible.module_utils.wheelfleet.run.exit_status import exit_status
 from ansible.module_utils.wheelfleet.run.status import ask_catalog, is_news, status_document, write_status
 from ansible.module_utils.wheelfleet.run.workers import killed_children
 
@@ -50,13 +52,19 @@ WATCH = 2.0
 MOST_HOSTS = 12
 
 
+def _is_the_builders(task):
+    """Whether a task is a builder's part of a run; a host may be controller, builder and web node in one."""
+    role = getattr(task, "_role", None)
+    return role is not None and role.get_name() == "builder"
+
+
 class CallbackModule(CallbackBase):
     """Draws the board below Ansible's own output; everything else is left to the stdout callback."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "wheelfleet_live"
-    CALLBACK_NEEDS_ENABLED = True
+    CALLBACK_NEEDS_ENABLED = False
 
     def __init__(self):
         super().__init__()
@@ -66,6 +74,10 @@ class CallbackModule(CallbackBase):
         self.drawn = 0
         self.run = None
         self.summary = []
+        self.unconsidered = []
+        self.planned = self.finished = False
+        # Hosts by name: asked for a builder's part in the run, failed or silent in it, the same in any other part.
+        self.builders, self.lost, self.failed_elsewhere = set(), set(), set()
         self.stopping = threading.Event()
         self.threads = []
         self.shown = None
@@ -99,26 +111,71 @@ class CallbackModule(CallbackBase):
             self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "board")
             self.site = Path(answer["site_dir"])
         elif result.task.action == "wheelfleet_publish" and not result.task.check_mode:
-            self.summary = answer["summary"]
-        elif result.task.action == "wheelfleet_delta" and result.task.check_mode:
-            self.summary = [f"would build {line}" for line in answer["would_build"]] or ["Nothing would be built."]
+            self.summary, self.unconsidered, self.finished = answer["summary"], answer["unconsidered"], True
+        elif result.task.action == "wheelfleet_delta":
+            self.planned = True
+            if result.task.check_mode:
+                self.summary = [f"would build {line}" for line in answer["would_build"]] or ["Nothing would be built."]
+                self.summary += [
+                    f"Not considered: {each['what']} ({each['where']}): {each['sentence']} {each['cure']}"
+                    for each in answer["unconsidered"]
+                ]
+                self.unconsidered, self.finished = answer["unconsidered"], True
+        if _is_the_builders(result.task):
+            self.builders.add(result.host.get_name())
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         """A host that fails does nothing more in this run."""
         if not ignore_errors:
             self._mark_final(result, "failed")
+            self._note_loss(result)
 
     def v2_runner_on_unreachable(self, result):
         """The same for one that does not answer."""
         self._mark_final(result, "unreachable")
+        self._note_loss(result)
 
     def v2_playbook_on_stats(self, stats):
-        """The last word is the run's own summary, and for those who look at the site that it has ended."""
+        """The last word is the run's own summary, and for those who look at the site that it has ended; then the
+        process ends with the run's exit status."""
+        if not self._is_last_to_hear():
+            return
         self._stop()
         if self.watched:
             self._write_status(ended=True)
         for line in self.summary:
             self._display.display(line)
+        if self.planned or self.lost:
+            status = exit_status(
+                finished=self.finished,
+                # What failed and was rescued is not among these.
+                failed_elsewhere=bool(self.failed_elsewhere & {*stats.failures, *stats.dark}),
+                builders=self.builders,
+                lost=self.lost & {*stats.failures, *stats.dark},
+                unconsidered=len(self.unconsidered),
+            )
+            if status is not None:
+                # Ansible has no other way for a plugin to say so; no Exception, it passes through the dispatch, and
+                # Ansible cleans up.
+                raise SystemExit(status)
+
+    def _is_last_to_hear(self):
+        """Whether other callbacks were told of the end; if not, Ansible calls again after them.
+
+        The exit ends the dispatch, so a callback that comes later (timers, JUnit) would never write what it has.
+        """
+        line = getattr(sys._getframe(2).f_locals.get("self"), "_callback_plugins", None)
+        if not isinstance(line, list) or line[-1] is self:
+            return True
+        line.append(self)
+        return False
+
+    def _note_loss(self, result):
+        if _is_the_builders(result.task):
+            self.builders.add(result.host.get_name())
+            self.lost.add(result.host.get_name())
+        else:
+            self.failed_elsewhere.add(result.host.get_name())
 
     # ------------------------------------------------------------------- view
 

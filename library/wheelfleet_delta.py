@@ -114,6 +114,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+unconsidered:
+  description:
+    - What was asked for and could not be considered, with the keys C(what), C(where), C(code), C(sentence) and C(cure).
+  returned: success
+  type: list
+  elements: dict
 tries:
   description: The policy's C(tries), for M(wheelfleet_batch).
   returned: success

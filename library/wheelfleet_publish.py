@@ -80,6 +80,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+unconsidered:
+  description:
+    - What was asked for and could not be considered, with the keys C(what), C(where), C(code), C(sentence) and C(cure).
+  returned: success
+  type: list
+  elements: dict
 index_url:
   description: What pip's --index-url must be.
   returned: success

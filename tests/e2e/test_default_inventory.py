@@ -68,10 +68,6 @@ def test_a_missing_library_is_a_named_failure_that_says_which_package_would_help
     assert "libcups2-dev" in row["remedy"]
 
 
-def test_a_name_that_does_not_exist_is_reported(state: Path):
-    assert rows(state)["wheelfleet-no-such-project"]["status"] == "not-found"
-
-
 def test_the_wheels_install_and_import(state: Path, tmp_path: Path):
     with serve(state / "site") as site:
         subprocess.run(

@@ -124,7 +124,7 @@ def test_a_builder_that_loses_power_loses_what_it_was_building_and_the_others_do
         until(lambda: trouble.under_way("build2"), "build2 to build", 120)
         trouble.lab.kill("build2")
         output, _ = run.communicate(timeout=300)
-    assert run.returncode == 4, f"Ansible says that a host was unreachable\n{output}"
+    assert run.returncode == 0, f"a builder that is off while others work fails no run\n{output}"
     trouble.assert_whole(lost=1)
     assert "build2: It did not answer any more" in trouble.events()
     assert "build2: It did not answer any more" in output
@@ -166,7 +166,7 @@ def test_a_builder_that_refuses_ssh_is_named_and_the_others_do_its_work(trouble:
     trouble.wants(4, "refused", seconds=1)
     trouble.lab.ssh("build3", "sudo systemctl stop ssh.socket ssh.service; true", check=False)
     try:
-        run = trouble.operator.build(expect=4)
+        run = trouble.operator.build(expect=0)
     finally:
         trouble.lab.reboot("build3")
     assert run.recap["build3"]["unreachable"] == 1

@@ -10,6 +10,7 @@ from .apt_owners import APT_OWNERS
 from .failure_subjects import FAILURE_SUBJECTS
 from .remedy_tables import REMEDY_TABLES
 from .site_tables import SITE_TABLES
+from .unconsidered_table import UNCONSIDERED_TABLE
 from .wheel_facts import WHEEL_FACTS
 from .witness_tables import WITNESS_TABLES
 
@@ -276,4 +277,6 @@ MIGRATIONS: tuple[str, ...] = (
     APT_OWNERS,
     # What is known of wheels besides their bytes
     WHEEL_FACTS,
+    # What was asked for and could not be considered
+    UNCONSIDERED_TABLE,
 )

@@ -36,6 +36,8 @@ from .requirements import (
     to_resolve,
 )
 from .scope import Policy, Scope, Wish, digest
+from .unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
+from .unknown_projects import unknown_projects
 from .verdicts import CHUNK, judge_project, unjudged, wishes_by_name
 
 T = TypeVar("T")
@@ -57,6 +59,8 @@ class Delta:
     returned: int = 0
     queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
     would_build: list[str] = field(default_factory=list)
+    #: What was asked for and could not be considered.
+    unconsidered: list[Unconsidered] = field(default_factory=list)
 
     @property
     def anything_changed(self) -> bool:
@@ -159,6 +163,8 @@ class _Run:
             self.delta.troubles[f"(requirements for {target})"] = sentence
         self.delta.queue = progress(self.catalog, self.options.run)
         self.delta.would_build = _would_build(db)
+        self.write(lambda db: replace_unconsidered(db, "packages", unknown_projects(db, self.scope.wishes)))
+        self.delta.unconsidered = read_unconsidered(db)
         return self.delta
 
     def _notice_changes(self, db: sqlite3.Connection) -> int:

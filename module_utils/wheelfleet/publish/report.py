@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..plan import witness
 from ..plan.events import Event, events
+from ..plan.unconsidered import Unconsidered, read_unconsidered
 from ..printable import printable
 from .listing import timestamp
 from .proposals import Proposal, inventory_line, proposals
@@ -99,6 +100,8 @@ class Report:
     events: list[Event] = field(default_factory=list)
     #: apt packages that would unblock builds, the most useful first.
     proposals: list[Proposal] = field(default_factory=list)
+    #: What was asked for and could not be considered.
+    unconsidered: list[Unconsidered] = field(default_factory=list)
 
     @property
     def sections(self) -> list[tuple[str, str, int, list[ReportRow]]]:
@@ -120,6 +123,7 @@ class Report:
             "counts": {status: self.counts[status] for status in STATUSES},
             "failures": dict(self.failure_classes),
             "proposals": [proposal.as_data() for proposal in self.proposals],
+            "not_considered": [each.as_data() for each in self.unconsidered],
             "most_shown_of_a_status": MOST_SHOWN,
             "events": [{**asdict(event), "at": timestamp(event.at)} for event in self.events],
             "rows": [row.as_data() for _, _, _, rows in self.sections for row in rows],
@@ -157,8 +161,13 @@ def make_report(db: sqlite3.Connection, most: int = MOST_SHOWN) -> Report:
         kept.sort(key=lambda row: (-(row.finished_at or 0), row.project, row.version or "", row.target or ""))
         del kept[most:]
     report.proposals = proposals(db)
+    report.unconsidered = [_printable(each) for each in read_unconsidered(db)]
     report.events = [replace(event, sentence=printable(event.sentence)) for event in reversed(events(db))]
     return report
+
+
+def _printable(each: Unconsidered) -> Unconsidered:
+    return Unconsidered(**{key: printable(value) for key, value in each.as_data().items()})
 
 
 def _totals(db: sqlite3.Connection, kind: str) -> dict[str, int]:
@@ -175,7 +184,8 @@ def _rows_of(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[Re
 
 def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]:
     """The state of things for the end of a run: the counts, the packages that would help, what happened to the
-    builders, then a line for each failure (those of `run` first) and each name not found or not read, `most` of them.
+    builders, what was asked for and could not be considered, then a line for each failure (those of `run` first) and
+    each name not found or not read, `most` of them.
     """
     report = make_report(db)
     counts = [f"{title.lower()} {report.counts[status]}" for status, title in STATUSES.items() if report.counts[status]]
@@ -187,12 +197,19 @@ def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]
         lines += [f"Proposal: {proposal.sentence}." for proposal in report.proposals[:MOST_PROPOSED_AT_THE_END]]
         lines.append(f"For the inventory: {inventory_line(report.proposals[:MOST_PROPOSED_AT_THE_END])}")
     lines += [f"{event.host}: {printable(event.sentence)}" for event in events(db, run, most)]
+    lines += [
+        " ".join(f"Not considered: {each.what} ({each.where}): {each.sentence} {each.cure}".split())
+        for each in report.unconsidered
+    ]
+    told = {each.project for each in report.unconsidered}
     troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows[status]]
+    troubled = [row for row in troubled if row.status != "not-found" or row.project not in told]
     troubled.sort(key=lambda row: row.run != run)
     for row in troubled[:most]:
         label = row.failure or STATUSES[row.status].lower()
         lines.append(" ".join(f"{row.subject}: {label}: {row.reason} {row.remedy or ''}".split()))
     unsaid = sum(report.counts[status] for status in ("failed", "not-found", "trouble")) - len(troubled[:most])
+    unsaid -= sum(row.project in told for row in report.rows["not-found"])
     if unsaid:
         lines.append(f"… and {unsaid} more; the failures page has them.")
     return lines

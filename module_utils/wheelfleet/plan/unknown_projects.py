@@ -1,0 +1,70 @@
+"""Projects that the inventory names and upstream has not got, or not in the versions asked for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from ..nearest import nearest
+from .scope import Wish
+from .unconsidered import Unconsidered
+
+#: How many characters more or less a name may have to be what was meant.
+_LENGTHS = 3
+
+
+def unknown_projects(db: sqlite3.Connection, wishes: Iterable[Wish]) -> list[Unconsidered]:
+    """What `controller_packages` asks for in vain. What upstream could not be asked about is not in it."""
+    found = []
+    for wish in wishes:
+        project = db.execute("SELECT id, name, state FROM project WHERE name = ?", (wish.name,)).fetchone()
+        if project is None:
+            continue
+        what = f"{wish.spelled or wish.name}{wish.specifier}"
+        if project["state"] == "absent":
+            near = nearest(wish.name, _known_names(db, wish.name))
+            meant = f"; do you mean {near}?" if near else "."
+            sentence = f"Upstream knows no project of this name{meant}"
+            cure = "Correct the name in controller_packages, or remove it."
+            found.append(Unconsidered(what, "controller_packages", "unknown-project", sentence, cure))
+        elif project["state"] == "deleted":
+            cure = "Remove it from controller_packages."
+            sentence = "Upstream has removed the project."
+            found.append(Unconsidered(what, "controller_packages", "unknown-project", sentence, cure))
+        elif project["state"] == "present" and (sentence := _no_release(db, project["id"], wish)):
+            cure = "Correct the versions in controller_packages, or remove the entry."
+            found.append(Unconsidered(what, "controller_packages", "no-release", sentence, cure))
+    return found
+
+
+def _no_release(db: sqlite3.Connection, project_id: int, wish: Wish) -> str:
+    """Why no release of a project matches what was asked for; empty if one does."""
+    rows = db.execute(
+        """
+        SELECT DISTINCT r.version FROM release r JOIN upstream_file f ON f.release_id = r.id WHERE r.project_id = ?
+        """,
+        (project_id,),
+    )
+    versions = [Version(row["version"]) for row in rows]
+    if not versions:
+        return "Upstream has no file of this project that can be installed or built from."
+    asked = SpecifierSet(wish.specifier)
+    if any(asked.contains(version, prereleases=True) for version in versions):
+        return ""
+    return f"Upstream has no release that matches {asked}; its newest is {max(versions)}."
+
+
+def _known_names(db: sqlite3.Connection, name: str) -> list[str]:
+    """Projects of upstream that may be meant. In everything mode hundreds of thousands are known, which would take
+    seconds to compare; a slip of the pen leaves the length, and the beginning or the end."""
+    rows = db.execute(
+        """
+        SELECT name FROM project WHERE state = 'present' AND length(name) BETWEEN :least AND :most
+          AND (substr(name, 1, 2) = substr(:name, 1, 2) OR substr(name, -2) = substr(:name, -2))
+        """,
+        {"name": name, "least": len(name) - _LENGTHS, "most": len(name) + _LENGTHS},
+    )
+    return [row["name"] for row in rows]

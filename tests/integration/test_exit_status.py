@@ -1,0 +1,60 @@
+"""The exit status of build.yml, whoever starts it and whatever else listens to the run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import sdists
+from tests.support.operator import REPOSITORY, Operator
+from tests.support.upstream import Upstream
+
+ANSIBLE_RUNNER = Path(sys.executable).with_name("ansible-runner")
+
+
+def run(operator: Operator, command: list[str], **environment: str) -> tuple[int, str]:
+    """Run a command as the operator does; its exit status and what it printed."""
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**operator.environment, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_the_summary_and_status_3_come_whatever_callbacks_an_environment_enables_and_those_hear_of_the_end(
+    operator: Operator, upstream: Upstream, tmp_path: Path
+):
+    upstream.add_release(sdists.pure_sdist("purely", "1.0"))
+    operator.variables["controller_packages"] = ["purely", "purley"]
+    command = operator.command("--check")
+    status, output = run(
+        operator, command, ANSIBLE_CALLBACKS_ENABLED="ansible.builtin.junit", JUNIT_OUTPUT_DIR=str(tmp_path / "junit")
+    )
+    assert status == 3, output
+    assert "would build purely 1.0 " in output
+    assert "Not considered: purley (controller_packages): Upstream knows no project of this name" in output
+    assert len(list((tmp_path / "junit").iterdir())) == 1, "a callback that is called after ours hears of the end"
+
+
+def test_ansible_runner_hands_the_status_on(operator: Operator, upstream: Upstream, tmp_path: Path):
+    upstream.add_release(sdists.pure_sdist("purely", "1.0"))
+    operator.variables["controller_packages"] = ["purely", "purley"]
+    operator.command()
+    command = [
+        *(str(ANSIBLE_RUNNER), "run", str(tmp_path / "runner"), "--project-dir", str(REPOSITORY)),
+        *("--inventory", str(operator.root / "hosts.yml"), "--playbook", "build.yml", "--cmdline=--check"),
+    ]
+    programs = f"{ANSIBLE_RUNNER.parent}:/usr/bin:/bin"
+    status, output = run(operator, command, PATH=programs)
+    assert status == 3, output
+    assert "Not considered: purley" in output
+    del operator.variables["controller_packages"][1]
+    operator.command()
+    assert run(operator, command, PATH=programs)[0] == 0
