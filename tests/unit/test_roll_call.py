@@ -20,6 +20,16 @@ def test_the_whole_report_of_a_builder_arrives():
     assert Report.from_data(arrived) == REPORT
 
 
+def test_what_ansible_carries_lazily_is_not_copied():
+    class Lazy(dict[str, Any]):
+        def __init__(self, *_: object) -> None:
+            raise NotImplementedError
+
+    report = {**REPORT.as_data(), "facts": Lazy.__new__(Lazy)}
+    (arrived,) = roll_call(["pi1"], {"pi1": {"builder_report": report}})["ready"].values()
+    assert arrived["facts"] is report["facts"]
+
+
 def test_the_module_documents_what_a_report_has():
     text = (REPOSITORY / "library" / "wheelfleet_builder.py").read_text()
     documented = yaml.safe_load(text.partition('RETURN = r"""')[2].partition('"""')[0])
