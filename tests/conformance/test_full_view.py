@@ -1,4 +1,4 @@
-"""The index alone: in full view its pages list upstream's files of the same projects too (`webnode_index_view`)."""
+"""The index alone: in full view its pages list upstream's files of the same projects too (`site_index_view`)."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def test_our_own_wheels_serve_as_build_requirements(operator: Operator, upstream
 def test_an_operator_may_replace_a_template(mixed: Operator, tmp_path: Path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "report.html.j2").write_text("<p>Pages of my own</p>\n")
-    mixed.variables["webnode_templates_dir"] = str(tmp_path / "mine")
+    mixed.variables["site_templates_dir"] = str(tmp_path / "mine")
     mixed.build()
     assert (mixed.site / "report/index.html").read_text() == "<p>Pages of my own</p>\n"
 

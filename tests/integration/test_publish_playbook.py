@@ -82,7 +82,7 @@ def test_check_mode_says_what_does_not_agree_and_what_would_be_written_and_chang
     assert publish(published, "--check").changed == 0
     damage(published)
     before = state_of(published)
-    for arguments in ((), ("-e", "webnode_repair=true")):
+    for arguments in ((), ("-e", "site_repair=true")):
         run = publish(published, "--check", "--diff", *arguments, expect=None)
         assert (run.returncode == 0) == bool(arguments)
         assert f"files/{WHEEL} on the site has other bytes" in said(run)
@@ -104,7 +104,7 @@ def test_what_does_not_agree_is_named_until_a_repair_is_asked_for_and_pages_are_
         assert not (published.site / "project/dropped").exists()
     assert broken_links(published.site) != [], "the wheel has not the hash that pages promise"
 
-    assert f"files/{WHEEL} on the site has other bytes" in said(publish(published, "-e", "webnode_repair=true"))
+    assert f"files/{WHEEL} on the site has other bytes" in said(publish(published, "-e", "site_repair=true"))
     assert publish(published).changed == 0
     after = state_of(published)
     assert {path for path in before if before[path] != after[path]} <= {path for path in before if is_news(path)}
@@ -122,7 +122,7 @@ def test_a_wheel_lost_on_the_site_too_is_given_up_and_the_next_build_makes_it_ag
     # In place: on one file system a wheel on the site is a second name of the controller's.
     (published.site / "files" / WHEEL).write_bytes(b"damaged")
     assert "it is given up, and built again if wanted" in said(publish(published, expect=2))
-    publish(published, "-e", "webnode_repair=true")
+    publish(published, "-e", "site_repair=true")
     assert published.wheels() == []
     assert publish(published).changed == 0
     upstream.start()
@@ -154,7 +154,7 @@ def test_files_of_a_deleted_release_go_after_the_days_of_grace_and_never_with_mi
 ):
     for version in ("1.0", "1.1"):
         upstream.add_release(sdists.pure_sdist("demo", version))
-    operator.variables |= {"controller_packages": [{"name": "demo", "newest": 2}], "webnode_grace_days": -1}
+    operator.variables |= {"controller_packages": [{"name": "demo", "newest": 2}], "site_grace_days": -1}
     operator.build()
     upstream.delete_release("demo", "1.0")
     operator.build()
@@ -163,7 +163,7 @@ def test_files_of_a_deleted_release_go_after_the_days_of_grace_and_never_with_mi
     publish(operator)
     assert [place.is_file() for place in places] == [True, True]
     assert listed(operator.site, "demo") == ["demo-1.1-py3-none-any.whl"]
-    operator.variables["webnode_grace_days"] = 0
+    operator.variables["site_grace_days"] = 0
     publish(operator)
     assert [place.is_file() for place in places] == [False, False]
     assert listed(operator.site, "demo") == ["demo-1.1-py3-none-any.whl"]

@@ -17,7 +17,7 @@ ADDRESSES = {
     "web3": ({"ansible_host": "10.0.0.5", **TLS}, "https://10.0.0.5/simple/"),
     "web4": ({"webnode_server_name": "wheels.example.com", **TLS}, "https://wheels.example.com/simple/"),
     "web5": ({"webnode_tls_port": 8443, "webnode_port": 8080, **TLS}, "https://web5:8443/simple/"),
-    "web6": ({"webnode_url": "https://wheels.example.com/pi/"}, "https://wheels.example.com/pi/simple/"),
+    "web6": ({"site_url": "https://wheels.example.com/pi/"}, "https://wheels.example.com/pi/simple/"),
 }
 
 

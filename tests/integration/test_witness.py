@@ -24,7 +24,7 @@ def pair(operators: Callable[..., Operator], upstream: Upstream, tools: Path, tm
         upstream.index_url,
         ["cext", "clocked"],
         controller_witness_percent=100,
-        webnode_signing_key=str(tmp_path / "key"),
+        site_signing_key=str(tmp_path / "key"),
     )
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     operator.builders = ("one", "another-one")

@@ -57,13 +57,13 @@ class Signer:
     def _read_public(self) -> str:
         if not self._key.is_file():
             raise PublishError(
-                f"webnode_signing_key names {self._key}, which is not there; "
+                f"site_signing_key names {self._key}, which is not there; "
                 f"make it: ssh-keygen -t ed25519 -N '' -f {self._key}"
             )
         kind, _, rest = self._run("-y", "-P", "", "-f", str(self._key)).partition(" ")
         if kind != "ssh-ed25519":
             raise PublishError(
-                f"The key {self._key}, which webnode_signing_key names, is of the type {kind[:40]}; it has to be an "
+                f"The key {self._key}, which site_signing_key names, is of the type {kind[:40]}; it has to be an "
                 "Ed25519 key, whose signatures are always the same (ssh-keygen -t ed25519)."
             )
         return f"{kind} {rest.split()[0]}"
@@ -96,7 +96,7 @@ class Signer:
         else:
             why = " ".join(done.stderr.split())[:200] or f"exit status {done.returncode}"
         raise PublishError(
-            f"The key {self._key}, which webnode_signing_key names, cannot sign: {why}. It has to be an Ed25519 key "
+            f"The key {self._key}, which site_signing_key names, cannot sign: {why}. It has to be an Ed25519 key "
             "without a passphrase (ssh-keygen -p) that only the user who runs build.yml may read (chmod 600)."
         )
 
