@@ -227,6 +227,7 @@ def test_everything_takes_the_changelog_as_a_hint_before_the_root_list_knows(ope
 def test_a_requirements_file_brings_its_closure_as_pip_on_the_target_resolves_it(
     operator: Operator, upstream: Upstream, tmp_path: Path
 ):
+    upstream.files_elsewhere = False  # until pip is let through to other hosts there too
     upstream.add_release(sdists.pure_sdist("app", "1.0", requires_dist=["middle>=1", "other; python_version < '3'"]))
     upstream.add_release(wheels.wheel_file("middle", "1.0", requires_dist=["leaf<2"]))
     upstream.add_release(sdists.pure_sdist("leaf", "1.5"))

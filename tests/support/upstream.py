@@ -4,6 +4,10 @@
         upstream.add_release(sdists.pure_sdist("spam", "1.0"))
         …  # pip install --index-url upstream.index_url spam
 
+It is as unkind as the public index, unless a test asks it to be kind: its files lie on another host, which knows no
+passwords and answers 403 for what it does not have; pages also list files that nobody can use, and HTML has links
+around them; and when the list of all projects has told of a change, a cache gives the page as it was once more.
+
 Stand-alone, with a small demonstration set: `python -m tests.support.upstream --port 8080`.
 """
 
@@ -22,7 +26,7 @@ from datetime import timedelta
 from email.message import Message
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
@@ -59,13 +63,24 @@ class Upstream(Holdings, LoopbackServer):
         self.core_metadata = True
         self.upload_times = True
         self.absolute_urls = True
-        #: Where its pages say that files are, if not here.
+        #: Whether its pages say that files are on the other host, and not on the index's own.
+        self.files_elsewhere = True
+        #: Where its pages say that files are, if neither here nor on the other host.
         self.files_url: str | None = None
+        #: What a host answers for what it does not have: 404, or 403 as object stores do.
+        self.missing_page, self.missing_file = 404, 403
+        #: Whether pages hold links to other things than sdists and wheels.
+        self.odd_links = True
+        #: Whether a cache gives the page of a changed project as it was once more, after the list told of the change.
+        self.cached = True
         #: Whether files can be had in parts.
         self.ranges = False
         self.basic_auth: tuple[str, str] | None = None
         self.changelog_limit = 50_000
         self._faults: list[Fault] = []
+        self._files = _Files(self, **place)
+        self._announced = 0
+        self._in_cache: dict[str, int] = {}
         self._root_page = lru_cache(maxsize=8)(self._make_root_page)
 
     @property
@@ -82,8 +97,23 @@ class Upstream(Holdings, LoopbackServer):
     def xmlrpc_url(self) -> str:
         return f"{self.url}/pypi"
 
+    @property
+    def files_base(self) -> str:
+        """The address of the host where the files are, as pages have it; empty where their links are relative."""
+        if not self.absolute_urls:
+            return ""
+        return self.files_url or (self._files.url if self.files_elsewhere else self.url)
+
     def file_url(self, artifact: Artifact) -> str:
-        return self.url + upstream_pages.file_path(artifact)
+        return (self.files_base or self.url) + upstream_pages.file_path(artifact)
+
+    def start(self) -> None:
+        super().start()
+        self._files.start()
+
+    def stop(self) -> None:
+        self._files.stop()
+        super().stop()
 
     def fault(
         self,
@@ -108,19 +138,26 @@ class Upstream(Holdings, LoopbackServer):
             self._faults = [each for each in self._faults if fault is not None and each is not fault]
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
-        parts = urlsplit(target)
-        path = unquote(parts.path)
         if self.basic_auth is not None:
             expected = base64.b64encode(":".join(self.basic_auth).encode()).decode()
             if headers.get("Authorization") != f"Basic {expected}":
                 return Answer(401, b"Who are you?\n", {"WWW-Authenticate": 'Basic realm="upstream"'})
+        return self.answer_as("index", target, headers, body)
+
+    def answer_as(self, host: Literal["index", "files"], target: str, headers: Message, body: bytes) -> Answer:
+        """What one of the two hosts answers, once it is known who asks."""
+        parts = urlsplit(target)
+        path = unquote(parts.path)
         fault = self._fault_at(path, parts.query)
         at = None
         if fault is not None and fault.kind == "stale":
             at = fault.serial if fault.serial is not None else self._serial_before(path)
         if fault is not None and fault.spoils_the_body:
             headers = _unconditional(headers)
-        good = self._good_answer(path, headers, body, at)
+        if path.startswith("/files/"):
+            good = self._part(self._file(path), headers.get("Range", ""))
+        else:
+            good = self._good_answer(path, headers, body, at) if host == "index" else Answer(self.missing_file)
         return good if fault is None else fault.applied_to(good, path)
 
     def _fault_at(self, path: str, query: str) -> Fault | None:
@@ -137,8 +174,6 @@ class Upstream(Holdings, LoopbackServer):
     def _good_answer(self, path: str, headers: Message, body: bytes, at: int | None) -> Answer:
         if path == "/pypi":
             return Answer(200, self._xmlrpc(body), {"Content-Type": "text/xml"})
-        if path.startswith("/files/"):
-            return self._part(self._file(path), headers.get("Range", ""))
         if path.startswith("/simple"):
             name = path.removeprefix("/simple").strip("/")
             proper = f"/simple/{canonicalize_name(name)}/" if name else "/simple/"
@@ -155,19 +190,33 @@ class Upstream(Holdings, LoopbackServer):
             self.hashes,
             self.core_metadata,
             self.upload_times,
-            (self.files_url or self.url) if self.absolute_urls else "",
+            self.odd_links,
+            self.files_base,
         )
         zipped = self.gzip and "gzip" in headers.get("Accept-Encoding", "")
         if not name:
             with self._lock:
+                self._announced = self.serial
                 page = self._root_page(kind, options, self.serial if at is None else at, zipped)
         else:
-            project = self.project(name, at)
+            project = self.project(name, self._serial_in_cache(name, headers) if at is None else at)
             if project is None:
-                return Answer(404, b"404 Not Found\n", {"Content-Type": "text/plain"})
+                return Answer(self.missing_page, b"There is nothing.\n", {"Content-Type": "text/plain"})
             render = upstream_pages.project_json if kind == JSON_TYPE else upstream_pages.project_html
             page = _Page(_packed(render(project, options), zipped), kind, project.serial)
         return self._conditional(page, headers, zipped)
+
+    def _serial_in_cache(self, name: str, headers: Message) -> int | None:
+        """The serial that a cache before the index has a project's page of, once more; None for the page as it is."""
+        with self._lock:
+            if self.project(name) is None and name not in self._in_cache:
+                return None
+            now = self.serial_of(name)
+            held = self._in_cache.get(name, now)
+            self._in_cache[name] = now
+            if self.cached and held < now <= self._announced and "no-cache" not in headers.get("Cache-Control", ""):
+                return held
+            return None
 
     def _make_root_page(self, kind: str, options: PageOptions, serial: int, zipped: bool) -> _Page:
         render = upstream_pages.root_json if kind == JSON_TYPE else upstream_pages.root_html
@@ -208,7 +257,7 @@ class Upstream(Holdings, LoopbackServer):
                 return Answer(200, artifact.data, {"Content-Type": "application/octet-stream"})
             if filename == f"{artifact.filename}.metadata" and artifact.metadata is not None:
                 return Answer(200, artifact.metadata, {"Content-Type": "text/plain; charset=utf-8"})
-        return Answer(404)
+        return Answer(self.missing_file)
 
     def _part(self, whole: Answer, wanted: str) -> Answer:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted)
@@ -225,6 +274,7 @@ class Upstream(Holdings, LoopbackServer):
         arguments, method = xmlrpc.client.loads(body)
         with self._lock:
             rows, serial = list(self.changelog), self.serial
+            self._announced = serial
         if method == "changelog_last_serial":
             return _xmlrpc_answer(serial)
         if method != "changelog_since_serial" or len(arguments) != 1 or not isinstance(arguments[0], int):
@@ -233,6 +283,18 @@ class Upstream(Holdings, LoopbackServer):
         if len(later) > self.changelog_limit:
             return _xmlrpc_answer(xmlrpc.client.Fault(-32500, f"ValueError: more than {self.changelog_limit} rows"))
         return _xmlrpc_answer(later)
+
+
+class _Files(LoopbackServer):
+    """The other host, where an upstream's files are: requests of both are in one log."""
+
+    def __init__(self, upstream: Upstream, **place: Any) -> None:
+        super().__init__(**{"address": "127.0.0.2", **place})
+        self._upstream = upstream
+        self.requests, self.errors = upstream.requests, upstream.errors
+
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
+        return self._upstream.answer_as("files", target, headers, body)
 
 
 def _unconditional(headers: Message) -> Message:

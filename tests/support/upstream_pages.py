@@ -18,6 +18,15 @@ HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML_TYPE = "text/html"
 
 
+#: What servers' own templates put around the links that matter.
+_NAVIGATION = (
+    '<nav><a href="/">Home</a> <a href="../">All projects</a> <a href="https://docs.example.org/">Help</a></nav>'
+)
+_FOOT = (
+    '<footer><a href="https://example.org/server-2.0">Served by server 2.0</a> <a href="?C=M;O=A">sorted</a></footer>'
+)
+
+
 @dataclass(frozen=True)
 class PublishedFile:
     """A file on a project's page. Its bytes are made when they are first needed."""
@@ -56,6 +65,7 @@ class PageOptions:
     hashes: bool
     core_metadata: bool
     upload_times: bool
+    odd_links: bool
     base: str
 
 
@@ -74,7 +84,8 @@ def root_html(projects: Iterable[Project], serial: int, options: PageOptions) ->
         f'<a href="/simple/{canonicalize_name(project.name)}/">{html.escape(project.name)}</a><br/>'
         for project in projects
     )
-    return _document("Simple index", anchors, serial, options)
+    around = (_NAVIGATION, _FOOT) if options.odd_links else ("", "")
+    return _document("Simple index", [around[0], *anchors, around[1]], serial, options)
 
 
 def project_json(project: Project, options: PageOptions) -> bytes:
@@ -84,9 +95,20 @@ def project_json(project: Project, options: PageOptions) -> bytes:
         "name": canonicalize_name(project.name),
         "project-status": status,
         "versions": sorted({file.artifact.version for file in project.listed}),
-        "files": [_file_row(file, options) for file in project.listed],
+        "files": [*(_file_row(file, options) for file in project.listed), *_odd_rows(project, options)],
     }
     return json.dumps(page).encode()
+
+
+def _odd_rows(project: Project, options: PageOptions) -> list[dict[str, Any]]:
+    """What old projects have on their pages beside sdists and wheels, and no installer takes."""
+    name = canonicalize_name(project.name).replace("-", "_")
+    odd = (f"{name}-0.0.1-py2.7.egg", f"{name}-0.0.1.win32-py2.7.exe", f"{name}-0.0.1-1.noarch.rpm")
+    return [
+        {"filename": each, "url": f"{options.base}/files/{each}", "hashes": {}, "yanked": False}
+        for each in odd
+        if options.odd_links and project.listed
+    ]
 
 
 def _file_row(file: PublishedFile, options: PageOptions) -> dict[str, Any]:
@@ -110,7 +132,10 @@ def project_html(project: Project, options: PageOptions) -> bytes:
     metas = [f'<meta name="pypi:project-status" content="{project.status}">']
     if project.reason:
         metas.append(f'<meta name="pypi:project-status-reason" content="{html.escape(project.reason)}">')
-    anchors = (_anchor(file, options) for file in project.listed)
+    anchors = [_anchor(file, options) for file in project.listed]
+    if options.odd_links:
+        odd = (f'<a href="{row["url"]}">{row["filename"]}</a>' for row in _odd_rows(project, options))
+        anchors = [_NAVIGATION, *anchors, *odd, _FOOT]
     return _document(f"Links for {canonicalize_name(project.name)}", anchors, project.serial, options, metas)
 
 

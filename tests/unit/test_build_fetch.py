@@ -114,7 +114,7 @@ def test_no_more_is_taken_than_was_stated_or_than_the_build_may_have(upstream: U
 
 
 def test_user_and_password_in_the_url_are_sent_and_shown_to_nobody(upstream: Upstream, tmp_path: Path) -> None:
-    upstream.basic_auth = ("pi@home", "söcret/:")
+    upstream.basic_auth, upstream.files_elsewhere = ("pi@home", "söcret/:"), False
     quoted = upstream.file_url(DEMO).replace("://", "://pi%40home:s%C3%B6cret%2F%3A@")
     file, _ = get(stated(quoted), tmp_path)
     assert file.read_bytes() == DEMO.data

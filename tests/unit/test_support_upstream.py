@@ -13,6 +13,7 @@ import sysconfig
 import threading
 import typing
 import urllib.error
+import urllib.parse
 import urllib.request
 import xmlrpc.client
 import zipfile
@@ -283,6 +284,43 @@ def test_a_stale_page_is_the_page_as_it_was(upstream: Upstream) -> None:
     pages = [get(f"{upstream.index_url}spam/", Accept=JSON) for _ in range(2)]
     assert [page.json["versions"] for page in pages] == [["1.0"], ["1.0", "2.0"]]
     assert [page.json["meta"]["_last-serial"] for page in pages] == [old, new]
+
+
+def test_files_are_on_another_host_which_knows_no_passwords_and_is_like_an_object_store(upstream: Upstream) -> None:
+    upstream.basic_auth = ("user", "secret")
+    sdist = sdists.pure_sdist("spam", "1.0")
+    upstream.add_file(sdist)
+    page = get(f"{upstream.index_url}spam/", Accept=JSON, Authorization="Basic dXNlcjpzZWNyZXQ=").json
+    url = page["files"][0]["url"]
+    assert url == upstream.file_url(sdist)
+    assert urllib.parse.urlsplit(url).netloc != urllib.parse.urlsplit(upstream.url).netloc
+    assert get(url).body == sdist.data
+    assert get(f"{url}.missing").status == 403
+    upstream.basic_auth, upstream.files_elsewhere = None, False
+    assert get(upstream.file_url(sdist)).body == sdist.data
+    assert upstream.file_url(sdist).startswith(upstream.url)
+
+
+def test_pages_have_links_to_what_no_installer_takes(upstream: Upstream) -> None:
+    upstream.add_file(sdists.pure_sdist("spam", "1.0"))
+    listed = [file["filename"] for file in get(f"{upstream.index_url}spam/", Accept=JSON).json["files"]]
+    assert (listed[0], len(listed)) == ("spam-1.0.tar.gz", 4)
+    assert b"All projects</a>" in get(f"{upstream.index_url}spam/").body
+    upstream.odd_links = False
+    assert len(get(f"{upstream.index_url}spam/", Accept=JSON).json["files"]) == 1
+    assert b"All projects</a>" not in get(f"{upstream.index_url}spam/").body
+
+
+def test_a_cache_is_a_page_behind_the_list_once_and_can_be_asked_around(upstream: Upstream) -> None:
+    upstream.add_release(sdists.pure_sdist("spam", "1.0"))
+    url = f"{upstream.index_url}spam/"
+    assert get(url, Accept=JSON).json["versions"] == ["1.0"]
+    upstream.add_release(sdists.pure_sdist("spam", "2.0"))
+    get(upstream.index_url)
+    assert [get(url, Accept=JSON).json["versions"] for _ in range(2)] == [["1.0"], ["1.0", "2.0"]]
+    upstream.add_release(sdists.pure_sdist("spam", "3.0"))
+    get(upstream.index_url)
+    assert get(url, Accept=JSON, Cache_Control="no-cache").json["versions"] == ["1.0", "2.0", "3.0"]
 
 
 def test_faults_strike_as_often_as_told(upstream: Upstream) -> None:
