@@ -14,8 +14,10 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-#: The source archives that pip unpacks with the standard library alone, spelled in lower case as pip wants them.
-SDIST_EXTENSIONS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar", ".zip")
+from .build.unpack import SDIST_ENDINGS
+
+#: The endings of sdists are those that builders unpack.
+SDIST_EXTENSIONS = SDIST_ENDINGS
 
 #: A file name longer than this cannot be stored (NAME_MAX); it also keeps absurd versions out.
 LONGEST_FILE_NAME = 255

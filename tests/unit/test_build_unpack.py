@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import os
 import subprocess
 import tarfile
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wheelfleet.build.unpack import SDIST_ENDINGS
+from wheelfleet.names import SDIST_EXTENSIONS
 
 from tests.support.builder import LIBRARY
 from tests.support.interpreters import interpreters
@@ -76,13 +79,60 @@ def test_every_common_format_unpacks_to_its_one_top_level_directory(python: Path
         "c.tar.bz2": tar("w:bz2", setup),
         "d.tar.xz": tar("w:xz", setup),
         "e.tar": tar("w", setup),
+        "h.tbz": tar("w:bz2", setup),
+        "i.txz": tar("w:xz", setup),
+        "j.tar.lzma": lzma.compress(tar("w", setup), lzma.FORMAT_ALONE),
         "f.zip": pure_sdist("demo", "1.0", filename="demo-1.0.zip").data,
         "g.tar.gz": pure_sdist("demo", "1.0").data,
     }
     assert unpack_all(python, archives, tmp_path) == dict.fromkeys(archives, "demo-1.0")
-    for name in "abcde":
+    for name in "abcdehij":
         (file,) = (tmp_path / "unpacked").glob(f"{name}.*/into/demo-1.0/setup.py")
         assert file.read_bytes() == setup[1]
+
+
+def zipped(*names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    return buffer.getvalue()
+
+
+def test_what_pip_unpacks_is_unpacked_however_its_paths_are_written(python: Path, tmp_path: Path) -> None:
+    archives = {
+        "flat-1.0.tar.gz": tar("w:gz", ("setup.py", b""), ("pkg/mod.py", b"")),
+        "one-folder-1.0.zip": zipped("pkg/mod.py", "pyproject.toml"),
+        "same-name-1.0.zip": zipped("same-name-1.0/mod.py", "setup.py"),
+        "windows-1.0.zip": zipped("windows-1.0\\", "windows-1.0\\pkg\\mod.py", "windows-1.0\\setup.py"),
+        "windows-1.0.tar": tar("w", ("windows-1.0\\setup.py", b""), ("windows-1.0\\pkg\\mod.py", b"")),
+        "dots-1.0.tar": tar("w", ("./dots-1.0/a/../setup.py", b""), ("dots-1.0/pkg/../pkg/mod.py", b"")),
+        "dots-1.0.zip": zipped("dots-1.0/a/../setup.py", "./dots-1.0/pkg/mod.py"),
+        "hard-1.0.tar": tar(
+            "w", ("d/setup.py", b""), ("d/mod.py", {"type": tarfile.LNKTYPE, "linkname": "d/x/../setup.py"})
+        ),
+    }
+    assert unpack_all(python, archives, tmp_path) == {
+        "flat-1.0.tar.gz": "flat-1.0",
+        "one-folder-1.0.zip": "one-folder-1.0",
+        "same-name-1.0.zip": "same-name-1.0",
+        "windows-1.0.zip": "windows-1.0",
+        "windows-1.0.tar": "windows-1.0",
+        "dots-1.0.tar": "dots-1.0",
+        "dots-1.0.zip": "dots-1.0",
+        "hard-1.0.tar": "d",
+    }
+    for name in archives:
+        (project,) = (tmp_path / "unpacked" / name / "into").iterdir()
+        found = {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
+        assert {"setup.py", "pyproject.toml"} & found, name
+        assert any(path.endswith("mod.py") for path in found), name
+        assert not any("\\" in path for path in found), name
+    assert_nothing_escaped(tmp_path, archives)
+
+
+def test_whatever_is_taken_from_a_page_is_unpacked() -> None:
+    assert SDIST_EXTENSIONS is SDIST_ENDINGS
 
 
 def test_hostile_and_broken_archives_are_refused_and_write_nothing_outside(python: Path, tmp_path: Path) -> None:

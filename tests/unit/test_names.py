@@ -77,7 +77,7 @@ def test_every_archive_that_pip_unpacks_is_an_sdist() -> None:
         ("foo-1.0", "foo"),
         ("foo-1.0.tar.gz.asc", "foo"),
         ("foo-1.0.TAR.GZ", "foo"),
-        ("foo-1.0.tar.lzma", "foo"),
+        ("foo-1.0.tar.lz", "foo"),
         ("foo-1.0-py3.11.egg", "foo"),
         ("foo-1.0.win32.exe", "foo"),
         ("foo-1.0.linux-x86_64.tar.gz", "foo"),

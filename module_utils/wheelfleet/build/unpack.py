@@ -1,22 +1,32 @@
 """Unpack an sdist without trusting it: nothing is written outside its folder, and no link leads out of it.
 
-The rules are those of PEP 706 (tarfile's `data` filter), applied here as well because the Python of Debian 12 lacks
-that filter, and stricter in two points: no path says `..`, and no member is written through a link.
+What pip unpacks is unpacked, also an archive without a folder at its top, one whose paths have Windows' backslashes,
+and one with `a/../b` in it. The rules are those of PEP 706 (tarfile's `data` filter), applied here as well because the
+Python of Debian 12 lacks that filter, and stricter in one point: no member is written through a link.
 """
 
 from __future__ import annotations
 
 import lzma
 import os
+import posixpath
 import stat
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-_TAR_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+#: The archives that pip unpacks with the standard library alone, spelled in lower case as pip wants them.
+TAR_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
+ZIP_ENDINGS = (".zip",)
+SDIST_ENDINGS = (*TAR_ENDINGS, *ZIP_ENDINGS)
+
+#: What makes a folder a project (PEP 517).
+_OF_A_PROJECT = ("setup.py", "pyproject.toml")
 
 
 class UnpackError(Exception):
@@ -24,23 +34,32 @@ class UnpackError(Exception):
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack `archive` into the empty `folder`; returns the one top-level directory. Raises UnpackError."""
+    """Unpack `archive` into the empty `folder`; returns the project's folder in it. Raises UnpackError."""
+    ending = next((each for each in SDIST_ENDINGS if archive.name.endswith(each)), None)
+    if ending is None:
+        raise UnpackError(f"{archive.name} is no sdist: its name ends neither in .zip nor in .tar.gz or the like.")
+    # A name that no member has, for its folder at the top comes to lie beside it.
+    whole = Path(tempfile.mkdtemp(dir=folder))
     try:
-        if archive.name.endswith(".zip"):
-            _unpack_zip(archive, folder)
-        elif archive.name.endswith(_TAR_ENDINGS):
-            _unpack_tar(archive, folder)
+        if ending in ZIP_ENDINGS:
+            _unpack_zip(archive, whole)
         else:
-            raise UnpackError(f"{archive.name} is no sdist: its name ends neither in .zip nor in .tar.gz or the like.")
+            _unpack_tar(archive, whole)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise UnpackError(f"{archive.name} cannot be unpacked: {error}.") from error
     except (NotImplementedError, RuntimeError, ValueError) as error:
         # How zipfile says "encrypted" and "compressed in an unknown way".
         raise UnpackError(f"{archive.name} cannot be unpacked: {error}.") from error
-    top = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    top = [path for path in whole.iterdir() if path.is_dir() and not path.is_symlink()]
+    if any((whole / name).is_file() for name in _OF_A_PROJECT):
+        return whole.rename(folder / archive.name[: -len(ending)])
     if len(top) != 1:
         raise UnpackError(f"{archive.name} is no sdist: it has {len(top)} top-level directories and not one.")
-    return top[0]
+    project = top[0].rename(folder / top[0].name)
+    with suppress(OSError):
+        # What lay beside it is nobody's, and stays.
+        whole.rmdir()
+    return project
 
 
 def _unpack_tar(archive: Path, folder: Path) -> None:
@@ -57,13 +76,13 @@ def _checked_members(
     archive: Path, tar: Iterable[tarfile.TarInfo], folder: Path, links: list[str]
 ) -> Iterator[tarfile.TarInfo]:
     for member in tar:
-        _check_path(archive, member.name, folder)
+        member.name = _checked_path(archive, member.name, folder)
         if member.issym():
             _check_target(archive, member.name, str(PurePosixPath(member.name).parent / member.linkname))
             links.append(member.name)
         elif member.islnk():
             _check_target(archive, member.name, member.linkname)
-            _check_path(archive, member.linkname, folder)
+            member.linkname = _checked_path(archive, member.linkname, folder)
         elif not member.isfile() and not member.isdir():
             raise UnpackError(f"{archive.name} is refused: {member.name!r} is a device or another special file.")
         # Ours, writable, and without set-user-id, as everything else that the build makes.
@@ -75,7 +94,7 @@ def _checked_members(
 def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
-            _check_path(archive, member.filename, folder)
+            member.filename = _checked_path(archive, member.filename, folder)
             file = Path(packed.extract(member, folder))
             # zipfile forgets what a configure script needs.
             mode = member.external_attr >> 16
@@ -83,13 +102,18 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
                 file.chmod(0o755)
 
 
-def _check_path(archive: Path, name: str, folder: Path) -> None:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\0" in name:
+def _checked_path(archive: Path, name: str, folder: Path) -> str:
+    """Where a member is written, without `..`; a folder's keeps the slash at its end."""
+    if "\\" in name and "/" not in name:
+        name = name.replace("\\", "/")
+    plain = posixpath.normpath(name)
+    path = PurePosixPath(plain)
+    if path.is_absolute() or path.parts[:1] == ("..",) or "\0" in name:
         raise UnpackError(f"{archive.name} is refused: the path {name!r} leads out of it.")
     for place in (path, *path.parents):
         if place.name and (folder / place).is_symlink():
             raise UnpackError(f"{archive.name} is refused: {name!r} would be written through the link {str(place)!r}.")
+    return f"{plain}/" if name.endswith("/") else plain
 
 
 def _check_target(archive: Path, name: str, target: str) -> None:
