@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import urllib3
 
-from tests.support.nginx import NginxSite, nginx_site
+from tests.support.nginx import Nginx, NginxSite, nginx_site
 
 V1_JSON = "application/vnd.pypi.simple.v1+json"
 CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -84,6 +86,17 @@ def ask(nginx: NginxSite, path: str, **headers: str) -> urllib3.BaseHTTPResponse
     return urllib3.request("GET", nginx.url + path, headers=sent, redirect=False, decode_content=False, retries=False)
 
 
+def ask_as_written(nginx: NginxSite, path: str) -> http.client.HTTPResponse:
+    """One request for a path that a careful client would not write so."""
+    connection = http.client.HTTPConnection(urlsplit(nginx.url).netloc, timeout=20)
+    connection.putrequest("GET", path)
+    connection.endheaders()
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response
+
+
 @pytest.mark.parametrize("address", SERVED)
 def test_everything_has_its_type_its_age_and_its_policy(nginx: NginxSite, address: str) -> None:
     answer = ask(nginx, address)
@@ -150,11 +163,47 @@ def test_programs_are_given_a_word(nginx: NginxSite, address: str) -> None:
     assert answer.headers["Cache-Control"] == PAGE
 
 
-@pytest.mark.parametrize("address", ["/simple/demo", "/project/demo", "/search", "/simple", "/project/demo?x=1"])
-def test_a_folder_without_its_slash_is_redirected_by_path_alone(nginx: NginxSite, address: str) -> None:
-    path, mark, query = address.partition("?")
-    answer = ask(nginx, address)
-    assert (answer.status, answer.headers["Location"]) == (301, f"{path}/{mark}{query}")
+class Proxy(Nginx):
+    """Another server of nginx, which has the site below a path of its own."""
+
+    def __init__(self, behind: str) -> None:
+        super().__init__()
+        self.behind = behind
+
+    def server(self, listen: str) -> str:
+        return f"server {{ listen {listen}; location /below/here/ {{ proxy_pass {self.behind}/; }} }}"
+
+
+@pytest.fixture(scope="module")
+def proxy(nginx: NginxSite) -> Iterator[Proxy]:
+    with Proxy(nginx.url) as proxy:
+        yield proxy
+
+
+FOLDERS = ["/simple", "/simple/demo", "/project", "/project/demo", "/search", "/search/names", "/logs/demo"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("query", ["", "?format=text%2Fhtml&x=/a/b"])
+def test_a_folder_without_its_slash_is_redirected_to_itself_also_below_a_path(
+    nginx: NginxSite, proxy: Proxy, folder: str, query: str
+) -> None:
+    for server, prefix in ((nginx, ""), (proxy, "/below/here")):
+        answer = ask(server, prefix + folder + query)
+        led = urljoin(server.url + prefix + folder + query, answer.headers["Location"])
+        assert (answer.status, led) == (301, f"{server.url}{prefix}{folder}/{query}")
+        assert answer.headers["Location"] == f"{folder.rpartition('/')[2]}/{query}"
+        assert answer.headers["Cache-Control"] == PAGE
+
+
+@pytest.mark.parametrize("name", ["https:example.org", "\\\\example.org", "%0d%0aX-Strange:1", "a%2f..%2fb"])
+def test_no_address_redirects_to_another_host_or_adds_a_header(nginx: NginxSite, name: str) -> None:
+    answer = ask_as_written(nginx, f"/simple/{name}")
+    assert answer.status in (301, 404)
+    assert answer.headers["X-Strange"] is None
+    led = answer.headers["Location"]
+    assert led in (None, f"./{name}/", f"{name}/")
+    assert led is None or led.startswith("./") or re.fullmatch("[a-z0-9%./-]+", led, re.IGNORECASE)
 
 
 def test_what_is_not_there_is_no_news_to_the_operator(nginx: NginxSite) -> None:
