@@ -1,37 +1,44 @@
-# Two commands for a fresh machine: `make build` and `make test`. Each sets up what it needs.
+# Two commands for a fresh machine: `make build` and `make test`. Each sets up what it needs; ./bootstrap has the list.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Ansible refuses to start where the locale of the environment was never generated. C.UTF-8 is part of every Debian.
+export LC_ALL := C.UTF-8
 
-.PHONY: build test test-long lint bench clean sandbox
+.PHONY: build test test-long lint bench clean machine-build machine-test
+# So that the packages are there before what needs them.
+.NOTPARALLEL:
 
-build: $(VENV)/.controller sandbox
+# Named here, because Ansible reads no ansible.cfg of a folder that others may write to.
+build: export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+build: $(VENV)/.controller
 	ansible-playbook build.yml
 
 # On all cores, the quick tests first; PYTEST_ARGS chooses some of them.
-test: $(VENV)/.dev sandbox
-	pytest -n auto --dist loadscope --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
+test: machine-test $(VENV)/.dev
+	@python -m tests -n auto --dist loadscope --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
 
 # What takes minutes each, up to a quarter of an hour: an armv7l builder under emulation, numpy, and the slowest of the
 # booted hosts. Not among the others, which CI has an hour for.
-test-long: $(VENV)/.dev sandbox
-	pytest -m long
+test-long: machine-test $(VENV)/.dev
+	@python -m tests -m long
 
 lint: $(VENV)/.dev
 	pytest tests/checks
 
-bench: $(VENV)/.dev
+bench: machine-test $(VENV)/.dev
 	python -m benchmarks
 
-# What builds on this machine are kept apart by. Builds elsewhere go on without it; a run says where it is missing.
-sandbox:
-	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	  && apt-get -qq update && apt-get -qq install --no-install-recommends -y bubblewrap >/dev/null; } \
-	  || echo "Builds on this machine need bubblewrap, their sandbox; on Debian: apt-get install bubblewrap" >&2
+# What is missing is said there, and whatever can do without it goes on.
+machine-build:
+	@./bootstrap build || :
 
-$(VENV)/.controller: requirements.txt
+machine-test:
+	@./bootstrap test || :
+
+$(VENV)/.controller: requirements.txt | machine-build
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "wheelfleet needs Python 3.11 or newer on the controller, %s is %d.%d; name another: make PYTHON=/path/to/python3" % (sys.executable, v[0], v[1]))'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.machine import missing
+
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
 #: The folders from the quickest to the slowest.
 ORDER = ("unit", "checks", "integration", "conformance", "browser", "fleet", "e2e")
-
+#: The same for several processes: the booted hosts, which are waited for more than worked with, follow the quick ones,
+#: so that the other processes have the rest done meanwhile.
+TOGETHER = ("unit", "fleet", "checks", "integration", "conformance", "browser", "e2e")
 
 #: What one process has to run, since its tests share what is dear to make; the other folders go by file.
 WHOLE = ("conformance", "browser", "fleet", "e2e")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the folders in that order, each as it is written.
-
-    Where several processes run them, one begins with the booted hosts, which are waited for more than worked with, and
-    the others have the quick ones done meanwhile.
-    """
-    order = ("fleet", *ORDER) if hasattr(config, "workerinput") else ORDER
+    """Run the folders in their order, each as it is written."""
+    order = TOGETHER if hasattr(config, "workerinput") else ORDER
     here = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
@@ -35,6 +35,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return order.index(folder) if folder in order else len(order)
 
     items.sort(key=rank)
+
+
+def pytest_report_header() -> str | None:
+    """Say before the tests begin what will be skipped, and why; what else is missing, ./bootstrap has said."""
+    reason = missing()
+    return f"tests/fleet will be skipped: {reason}" if reason else None
 
 
 @pytest.hookimpl(optionalhook=True)

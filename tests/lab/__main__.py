@@ -22,10 +22,10 @@ from tests.lab.switch import Switch
 
 #: Command: its arguments and what it does.
 COMMANDS = {
-    "up": ("NAME[:ARCH[:ADDRESS]] ...", "boot nodes and wait for SSH"),
+    "up": ("NAME[:ARCH[@SUITE][:ADDRESS]] ...", "boot nodes and wait for SSH"),
     "down": ("", "remove everything but the base trees"),
     "status": ("", "one line of JSON per node"),
-    "base": ("ARCH ...", "make base trees"),
+    "base": ("ARCH[@SUITE] ...", "make base trees"),
     "exec": ("COMMAND ...", "run a command in the lab's network, with the lab as Ansible's inventory"),
     "ssh": ("NODE [COMMAND ...]", "log in"),
     "console": ("NODE", "what it printed while booting"),
@@ -49,7 +49,7 @@ def by_hand(lab: Lab, command: str, words: list[str]) -> None:
     """Do one of COMMANDS."""
     special: dict[str, Callable[..., Any]] = {
         "status": lambda: print(*map(json.dumps, lab.status()), sep="\n"),
-        "base": lambda *archs: [print(BaseTrees(lab.settings).tree(arch)) for arch in archs],
+        "base": lambda *archs: [print(BaseTrees(lab.settings).tree(*arch.split("@"))) for arch in archs],
         "exec": lambda *line: _become(lab.enter(line), ANSIBLE_INVENTORY=str(lab.inventory)),
         "ssh": lambda node, *line: _become(lab.enter(lab.ssh_command(node, *line))),
         "console": lambda node: print(lab.console(node), end=""),

@@ -20,6 +20,7 @@ from tests.lab.processes import LabError, die_with_parent, sh
 from tests.lab.registries import debian_mirror
 from tests.lab.settings import USER, Settings
 
+#: Debian's release, unless a node names another.
 SUITE = "bookworm"
 PACKAGES = (
     *("systemd-sysv", "dbus", "libpam-systemd", "udev", "kmod", "procps", "less"),
@@ -31,12 +32,13 @@ PACKAGES = (
 INIT = "/usr/lib/fleet-init"
 
 # nspawn mounts the cgroup-v1 controllers read-only; then MemoryMax= and its like are silently ignored inside. They are
-# confined to the node's own subtree by the cgroup namespace, so making them writable is safe.
+# confined to the node's own subtree by the cgroup namespace, so making them writable is safe. Debian 13's systemd wants
+# to be told that it may use version 1.
 INIT_SCRIPT = """#!/bin/sh
 for c in memory pids cpu cpuacct blkio; do
     [ -d /sys/fs/cgroup/$c ] && mount -o remount,bind,rw /sys/fs/cgroup/$c
 done
-exec /lib/systemd/systemd systemd.show_status=1
+exec /lib/systemd/systemd systemd.show_status=1 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
 """
 
 # Run by mmdebstrap in the finished tree: the user, and nothing that must differ between nodes. The masked units mean
@@ -71,18 +73,18 @@ class BaseTrees:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def key(self, arch: str) -> str:
+    def key(self, arch: str, suite: str = SUITE) -> str:
         """The name of a tree and, with .tar.zst behind it, of its tarball."""
         more = (NATIVE_DPKG, LISTS) if emulation.emulated(arch) else ()
-        contents = repr((SUITE, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT, *more))
-        return f"{SUITE}-{arch}-{hashlib.sha256(contents.encode()).hexdigest()[:8]}"
+        contents = repr((suite, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT, *more))
+        return f"{suite}-{arch}-{hashlib.sha256(contents.encode()).hexdigest()[:8]}"
 
-    def tree(self, arch: str) -> Path:
+    def tree(self, arch: str, suite: str = SUITE) -> Path:
         """The unpacked tree, made now where it is missing: from its tarball in a second or two, else in minutes.
 
         Waits while another process makes the same one.
         """
-        cache, key = self._settings.cache, self.key(arch)
+        cache, key = self._settings.cache, self.key(arch, suite)
         tree, tarball, part = cache / key, cache / f"{key}.tar.zst", cache / f".{key}.part"
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(cache / f".{key}.lock"):
@@ -98,7 +100,7 @@ class BaseTrees:
                 # Its own entry: no lab that goes down meanwhile takes it away.
                 emulation.register(key, arch)
                 try:
-                    _debootstrap(arch, part)
+                    _debootstrap(arch, suite, part)
                 finally:
                     emulation.unregister(key)
                 unfinished = tarball.with_suffix(".part")
@@ -118,25 +120,25 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _debootstrap(arch: str, root: Path) -> None:
+def _debootstrap(arch: str, suite: str, root: Path) -> None:
     """Make a tree with mmdebstrap. In namespaces of its own, so that whoever is killed leaves no mount, no process."""
     more = []
     with tempfile.TemporaryDirectory() as native:
         if emulation.emulated(arch):
             copy_native("dpkg-deb", Path(native), _NATIVE)
             more = [f"--essential-hook={NATIVE_DPKG}", LISTS]
-        _mmdebstrap(arch, root, more, {**os.environ, "NATIVE": native})
+        _mmdebstrap(arch, suite, root, more, {**os.environ, "NATIVE": native})
     init = root / INIT.lstrip("/")
     init.write_text(INIT_SCRIPT)
     init.chmod(0o755)
 
 
-def _mmdebstrap(arch: str, root: Path, more: Sequence[str], environment: Mapping[str, str]) -> None:
+def _mmdebstrap(arch: str, suite: str, root: Path, more: Sequence[str], environment: Mapping[str, str]) -> None:
     mirror = debian_mirror()
     sources = [
-        f"deb {mirror} {SUITE} main",
-        f"deb {mirror} {SUITE}-updates main",
-        f"deb {mirror}-security {SUITE}-security main",
+        f"deb {mirror} {suite} main",
+        f"deb {mirror} {suite}-updates main",
+        f"deb {mirror}-security {suite}-security main",
     ]
     command = [
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
@@ -144,11 +146,11 @@ def _mmdebstrap(arch: str, root: Path, more: Sequence[str], environment: Mapping
         f"--include={','.join(PACKAGES)}",
         *('--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"', "--dpkgopt=force-unsafe-io"),
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "locale", "doc")),
-        *(*more, f"--customize-hook={CUSTOMIZE}", SUITE, str(root)),
+        *(*more, f"--customize-hook={CUSTOMIZE}", suite, str(root)),
     ]
-    # A caching mirror may hold a stale security index ("Mirror sync in progress?"). Then do without, in the node's
-    # sources.list too, or its every apt-get update would fail.
-    for choice in (sources, sources[:2]):
+    # A caching mirror may hold a stale index ("Mirror sync in progress?"). Then do without it, in the node's list of
+    # sources too, or its every apt-get update would fail.
+    for choice in (sources, sources[:2], sources[:1]):
         done = subprocess.run(
             [*command, *choice],
             text=True,
@@ -163,6 +165,6 @@ def _mmdebstrap(arch: str, root: Path, more: Sequence[str], environment: Mapping
             return
         if root.exists():
             shutil.rmtree(root)
-        if "apt-get update" not in done.stdout or choice is not sources:
+        if "apt-get update" not in done.stdout or len(choice) == 1:
             raise LabError(f"{shlex.join(command)} ended with {done.returncode}: {done.stdout[-4000:]}")
-        log.info("apt-get update failed for %s; again without %s-security", arch, SUITE)
+        log.info("apt-get update failed for %s of %s; again without %s", suite, arch, choice[-1].split()[2])

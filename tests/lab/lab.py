@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.lab import emulation
-from tests.lab.base import BaseTrees
+from tests.lab.base import SUITE, BaseTrees
 from tests.lab.namespaces import in_network
 from tests.lab.node import Hardware, Node
 from tests.lab.processes import Helpers, LabError, sh
@@ -51,7 +51,7 @@ class Lab:
 
     def up(self, *specs: str) -> None:
         """Boot nodes, new or known, and wait until each takes an SSH login. A spec is NAME, NAME:ARCH (Debian's word;
-        amd64 unless given) or NAME:ARCH:ADDRESS.
+        amd64 unless given) or NAME:ARCH:ADDRESS; behind ARCH may stand Debian's release, as in NAME:amd64@trixie.
         """
         self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o700)
@@ -59,8 +59,8 @@ class Lab:
         if not key.exists():
             sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab-{self.settings.name}", "-f", key)
         nodes = [self._known_or_bought(spec) for spec in specs]
-        for arch in {node.hardware.arch for node in nodes}:
-            BaseTrees(self.settings).tree(arch)
+        for arch, suite in {(node.hardware.arch, node.hardware.suite) for node in nodes}:
+            BaseTrees(self.settings).tree(arch, suite)
             emulation.register(self.settings.name, arch)
         self._write_lists()
         self._switch.up()
@@ -201,6 +201,7 @@ class Lab:
             {
                 "name": node.name,
                 "arch": node.hardware.arch,
+                "suite": node.hardware.suite,
                 "address": node.hardware.address,
                 "on": node.supervisor is not None,
                 "processes": len(node.groups.pids()),
@@ -254,7 +255,8 @@ class Lab:
             return self._node(name)
         taken = {node.hardware.address for node in self._nodes()}
         free = next(ip for ip in (f"{self.settings.net}.{last}" for last in range(11, 250)) if ip not in taken)
-        hardware = Hardware(arch or "amd64", address or free, self.settings.disk, self.settings.memory)
+        arch, _, suite = arch.partition("@")
+        hardware = Hardware(arch or "amd64", address or free, self.settings.disk, self.settings.memory, suite or SUITE)
         return Node.buy(self.settings, self._helpers, name, hardware)
 
     def _boot(self, nodes: Sequence[Node]) -> None:

@@ -7,32 +7,32 @@ import shutil
 from pathlib import Path
 
 from tests.lab import cgroups, emulation
+from tests.lab.settings import REPOSITORY
 
-#: The Debian package and the program that shows that it is there.
-PROGRAMS = {
-    "arch-test": "arch-test",
-    "dnsmasq-base": "dnsmasq",
-    "e2fsprogs": "mkfs.ext4",
-    "iproute2": "ip",
-    "mmdebstrap": "mmdebstrap",
-    "openssh-client": "ssh",
-    "qemu-user-static": "qemu-arm-static",
-    "systemd-container": "systemd-nspawn",
-    "zstd": "zstd",
-}
+#: Users have no /usr/sbin in theirs.
+PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
-def missing() -> str | None:
-    """One sentence about what this machine lacks for a lab; None when it lacks nothing."""
-    if os.geteuid() != 0:
-        return "the lab boots hosts, for which it must be root"
-    packages = [package for package, program in PROGRAMS.items() if shutil.which(program) is None]
+def _programs() -> dict[str, str]:
+    """The Debian packages and the programs that show that they are there, from the repository's one list."""
+    lines = [line.split() for line in (REPOSITORY / "bootstrap").read_text().splitlines()]
+    return {line[1]: line[2] for line in lines if line[:1] == ["lab"]}
+
+
+def missing(*, root: bool | None = None) -> str | None:
+    """One sentence about what this machine lacks for a lab; None when it lacks nothing.
+
+    `root` says whether the lab would run as root, for who may become that; as it is now unless said.
+    """
+    packages = [package for package, program in _programs().items() if shutil.which(program, path=PATH) is None]
     if packages:
-        return f"the lab needs programs of Debian packages: apt-get install {' '.join(packages)}"
+        return f"the lab needs the Debian packages {', '.join(packages)}; install them by: sudo ./bootstrap test"
     if not cgroups.supported():
         return "the lab limits hosts by control groups of version 1, which this machine does not have"
     if not Path("/dev/loop-control").exists():
         return "the lab gives each host a disk of its own by loop devices, which this machine does not have"
     if not emulation.BINFMT.is_dir():
         return "the lab runs ARM programs through binfmt_misc, which this machine's kernel does not have"
+    if not (os.geteuid() == 0 if root is None else root):
+        return "the lab boots hosts, for which it must be root"
     return None

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.lab.base import INIT, BaseTrees
+from tests.lab.base import INIT, SUITE, BaseTrees
 from tests.lab.cgroups import ControlGroups
 from tests.lab.disk import Disk
 from tests.lab.emulation import emulated
@@ -32,6 +32,7 @@ class Hardware:
     address: str
     disk: str
     memory: str
+    suite: str = SUITE
 
 
 class Node:
@@ -96,7 +97,7 @@ class Node:
 
     def supervise(self) -> None:
         """The supervisor: mount the disk where nobody else sees it, and run the container, again after a reboot."""
-        base = BaseTrees(self._settings).tree(self.hardware.arch)
+        base = BaseTrees(self._settings).tree(self.hardware.arch, self.hardware.suite)
         private_mounts(self._settings.home, self.link.namespace)
         self.disk.up(base, self.hardware.disk)
         prepare(
