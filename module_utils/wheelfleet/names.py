@@ -69,6 +69,11 @@ def is_project_name(name: str) -> bool:
     return len(name) <= LONGEST_FILE_NAME and _PROJECT_NAME.fullmatch(name) is not None
 
 
+def is_archive_name(filename: str) -> bool:
+    """Whether a name ends like an sdist or a wheel, of whatever project."""
+    return filename.endswith((*SDIST_EXTENSIONS, ".whl"))
+
+
 def read_sdist_name(filename: str, project: str) -> SdistName:
     """Read an sdist's file name against the name of its project, as pip does.
 

@@ -81,6 +81,39 @@ def test_a_page_without_any_head_is_believed_when_all_its_links_are_files_of_the
     assert len(read_html('<a href="foo-1.0.tar.gz">foo-1.0.tar.gz</a><a href="foo-1.0.exe">foo-1.0.exe</a>').files) == 1
 
 
+def test_links_around_those_to_files_are_not_files_and_hide_none() -> None:
+    """As pip takes a page: what does not end like an archive is no file of it, with a head or without one."""
+    page = read_html(
+        """<nav><a href="/">Home</a> <a href="/foo/">foo</a> <a href="../">All projects</a></nav>
+        <a href="foo-1.0.tar.gz">foo-1.0.tar.gz</a> <a href="foo-1.0.exe">foo-1.0.exe</a>
+        <footer><a href="https://docs.example.org/server-2.0">Served by server 2.0</a></footer>"""
+    )
+    assert [file.version for file in page.files] == ["1.0"]
+    assert [name for name, _ in page.unusable] == ["foo", "foo-1.0.exe"]
+
+
+def test_a_project_without_files_is_believed_though_the_index_has_links_around_them() -> None:
+    assert read_html(f'{MARK}<h1>Links for foo</h1><a href="/help">Help</a>').files == ()
+
+
+@pytest.mark.parametrize(
+    ("charset", "content_type", "head"),
+    [
+        ("utf-8", "text/html", ""),
+        ("iso-8859-1", "text/html; charset=ISO-8859-1", ""),
+        ("iso-8859-1", "text/html", '<meta charset="iso-8859-1">'),
+        ("iso-8859-1", "text/html", '<meta http-equiv="Content-Type" content="text/html; charset=latin-1">'),
+        ("utf-16", 'text/html; charset="UTF-16"', ""),
+        ("utf-8", "text/html; charset=no-such-charset", ""),
+        ("utf-8", "text/html; charset=base64", ""),
+    ],
+)
+def test_html_is_read_in_the_characters_that_it_says_it_is_in(charset: str, content_type: str, head: str) -> None:
+    text = f'<head>{head}<title>Links for foo</title></head><a href="foo-1.0.zip" data-yanked="zerstört">x</a>'
+    page = read_project_page(text.encode(charset), content_type, project="foo", url=URL)
+    assert page.files[0].yanked == "zerstört"
+
+
 def test_a_project_without_files_is_believed_when_the_page_says_that_it_is_an_index() -> None:
     assert read_html(f"<html><head>{MARK}</head></html>").files == ()
     assert read_html("<html><h1>Links for foo</h1></html>").files == ()
@@ -92,7 +125,7 @@ def test_a_project_without_files_is_believed_when_the_page_says_that_it_is_an_in
         ("", "does not look like an index"),
         ("<html><body>Please log in</body></html>", "does not look like an index"),
         ("<title>Links for foo</title><a href='/login'>Log in</a>", "none of them to a file of foo"),
-        ("<a href='foo-1.0.tar.gz'>x</a><a href='/login'>Log in</a>", "does not look like an index"),
+        ("<a href='/foo/'>foo</a><a href='/login'>Log in</a>", "none of them to a file of foo"),
         ('<meta name="pypi:repository-version" content="2.0">', "version 2.0"),
         (f'{MARK}<a href="foo-1.0.tar.gz">foo-1.0', "breaks off"),
         (f'{MARK}<a href="foo-1.0.tar.gz">foo-1.0.tar.gz</a><a href="foo-2', "breaks off"),

@@ -55,6 +55,13 @@ def test_a_folder_listing_is_a_root_list_though_it_cuts_long_names_short() -> No
     assert set(read_root_list(listing, "text/html").projects) == {"a-very-long-name-of-a-project", "b"}
 
 
+def test_a_list_whose_links_name_the_page_in_each_folder_is_a_list_too() -> None:
+    """dumb-pypi's and static mirrors' links; the text of a link is the name (PEP 503)."""
+    listing = b"""<title>Simple Index</title><h1>Simple Index</h1><a href="../index.html">Home</a>
+        <a href="rpi-gpio/index.html">RPi.GPIO</a><br><a href="/pi/simple/spidev/index.html">spidev</a>"""
+    assert set(read_root_list(listing, "text/html").projects) == {"rpi-gpio", "spidev"}
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "why"),
     [

@@ -20,13 +20,13 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from ..build.elf import Elf, UnreadableElf, read_elf
 from ..names import NotAWheel, WheelName, read_wheel_name
+from ..requires_python import constraint, is_installable
 from .archive import Archive, Entry, Limits, Refused
 from .native import HEADER_SIZE, NativeCode, native_code
 from .plain import plain
@@ -51,8 +51,6 @@ _LARGEST_WHEEL_FILE = 64 << 10
 _LARGEST_RECORD = 32 << 20
 #: Of machine code that is looked into, as much is held in memory and no more.
 _IN_MEMORY = 16 << 20
-#: Characters. Readers of the index get it as it is, so it must not be something that only this parser masters.
-_LONGEST_SPECIFIER = 500
 
 
 @dataclass(frozen=True)
@@ -236,22 +234,10 @@ def _check_metadata(archive: Archive, content: bytes, read: WheelName) -> str | 
         raise Refused(f"{archive.name} is called {plain(name, 100)!r} in its METADATA.", _OTHER)
     if not _is_version(version, read):
         raise Refused(f"{archive.name} has the version {plain(version, 100)!r} in its METADATA.", _OTHER)
-    if header["Requires-Python"] is None:
-        return None
-    requires_python = _field(header, "Requires-Python")
-    if not _is_specifier(requires_python):
-        raise Refused(f"{archive.name} has the invalid Requires-Python {plain(requires_python, 100)!r}.")
-    return requires_python
-
-
-def _is_specifier(text: str) -> bool:
-    if not 0 < len(text) <= _LONGEST_SPECIFIER:
-        return False
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier:
-        return False
-    return True
+    stated = [str(value) for value in header.get_all("Requires-Python", [])]
+    if len(stated) > 1 or not all(map(is_installable, stated)):
+        raise Refused(f"{archive.name} has the invalid Requires-Python {plain(', '.join(stated), 100)!r}.")
+    return constraint(stated[0]) if stated else None
 
 
 def _check_files(archive: Archive, files: dict[str, Entry], info: str) -> list[NativeCode]:

@@ -11,10 +11,11 @@ import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
+from .. import requires_python
 from .scope import Policy, Wish
 
 
@@ -196,7 +197,7 @@ def _usable(
         elif file.yanked is not None and not (policy.yanked or pinned):
             reason = f"yanked: {file.yanked}" if file.yanked else "yanked"
             reasons = {**reasons, "yanked": f"{reason} (controller_yanked is false)"}
-        elif not allows_python(file.requires_python, target.python_version):
+        elif not requires_python.allows(file.requires_python, target.python_version):
             needs = f"needs Python {file.requires_python}, the target has {target.python_version}"
             reasons = {**reasons, "python": needs}
         elif file.uploaded is not None and file.uploaded + policy.cooldown_hours * 3600 > now:
@@ -213,16 +214,6 @@ def _usable(
         if kind in reasons:
             return usable, reasons[kind], ripe_at
     return usable, "upstream lists no file that pip can use", ripe_at
-
-
-def allows_python(requires_python: str | None, version: Version) -> bool:
-    """Whether Requires-Python admits the version; as pip does, an unreadable one admits every Python."""
-    if not requires_python:
-        return True
-    try:
-        return SpecifierSet(requires_python).contains(version, prereleases=True)
-    except InvalidSpecifier:
-        return True
 
 
 def _sdist_order(file: File) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from packaging.version import Version
 
+from .. import requires_python
 from . import judge
 from .predict import predict_seconds
 from .queue import settle
@@ -87,7 +88,7 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
     for wheel in wheels:
         tags = set(json.loads(wheel["tags"]))
         for target in targets:
-            serves = not tags.isdisjoint(target.tags) and judge.allows_python(
+            serves = not tags.isdisjoint(target.tags) and requires_python.allows(
                 wheel["requires_python"], target.python_version
             )
             key = (wheel["release_id"], target.id, wheel["id"])

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
+from .. import requires_python
 from ..plan.inputs import PlanInputs
-from ..plan.judge import allows_python
 
 #: What upstream says of these projects leaves nothing to list (PEP 792: quarantined files are not for installing).
 GONE_STATES = ("absent", "deleted", "quarantined")
@@ -254,7 +254,7 @@ def _upstream_serves(db: sqlite3.Connection, release: int, wheel: int, others: _
     return bool(targets) and all(
         any(
             not _target_tags(target["tags"]).isdisjoint(_tags(filename))
-            and allows_python(python, _version(target["python_version"]))
+            and requires_python.allows(python, _version(target["python_version"]))
             for filename, python in others.wheels
         )
         for target in targets

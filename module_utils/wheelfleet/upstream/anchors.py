@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 #: Titles and headings that the common index servers and the web servers' folder listings give to such pages.
 _INDEX_TITLE = re.compile(r"links for|simple index|index of|directory listing for", re.IGNORECASE)
@@ -26,9 +27,22 @@ class Anchor:
 
     @property
     def last_segment(self) -> str:
-        """The last segment of the link's path, still percent-encoded: a file's name, or a project's."""
+        """The last segment of the link's path, decoded: a file's name. Empty for a link that leads up or stays."""
         path = re.split("[?#]", self.attributes.get("href", ""), maxsplit=1)[0]
-        return path.rstrip("/").rpartition("/")[2]
+        segment = unquote(path.rstrip("/").rpartition("/")[2])
+        return "" if segment in (".", "..") else segment
+
+    @property
+    def folder(self) -> str:
+        """The same for a link to a folder, which may name the page in it: a project's name."""
+        path = re.split("[?#]", self.attributes.get("href", ""), maxsplit=1)[0]
+        segment = unquote(re.sub(r"/(index\.\w+)?$", "", path).rpartition("/")[2])
+        return "" if segment in (".", "..") else segment
+
+    @property
+    def leads_below(self) -> bool:
+        """Whether it leads to a folder beside the page, as each link of a web server's folder listing does."""
+        return re.fullmatch(r"(\./)?[^/?#:]+/(index\.\w+)?", self.attributes.get("href", "")) is not None
 
 
 @dataclass
@@ -43,7 +57,12 @@ class HtmlHead:
     @property
     def looks_like_an_index(self) -> bool:
         """Whether the page says that it is one: a login page that came instead must not read as "no files"."""
-        return self.titled_as_index or "pypi:repository-version" in self.metas
+        return self.titled_as_index or self.is_an_index
+
+    @property
+    def is_an_index(self) -> bool:
+        """Whether it says so in words that only an index has (PEP 629)."""
+        return "pypi:repository-version" in self.metas
 
 
 def read_html(text: str, take: Callable[[Anchor], None]) -> HtmlHead:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, urljoin, urlsplit
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from ..names import BadFileName, WheelName, read_file_name
+from ..requires_python import constraint
 
 #: The catalog keeps numbers in SQLite's 64 bits.
 _LARGEST_NUMBER = 2**63 - 1
@@ -81,7 +79,7 @@ class FileList:
             sha256=_sha256(filename, row.get("hashes")),
             size=size if is_number(size) else None,
             upload_time=_utc(row.get("upload-time")),
-            requires_python=_specifiers(row.get("requires-python")),
+            requires_python=constraint(row.get("requires-python")),
             yanked=_yank(filename, row.get("yanked")),
             metadata_sha256=_metadata(row.get("core-metadata", row.get("dist-info-metadata"))),
             provenance=self._optional_url(row.get("provenance")),
@@ -148,21 +146,6 @@ def _utc(stated: Any) -> str | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=None).isoformat() + "Z"
-
-
-def _specifiers(stated: Any) -> str | None:
-    """Requires-Python as stated; one that cannot be read is no constraint, which is how pip takes it."""
-    if isinstance(stated, str) and len(stated) <= _LONGEST_TEXT and _is_specifier_set(stated.strip()):
-        return stated.strip()
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _is_specifier_set(text: str) -> bool:
-    try:
-        return text.isascii() and text.isprintable() and len(SpecifierSet(text)) > 0
-    except InvalidSpecifier:
-        return False
 
 
 def is_number(value: Any) -> bool:

@@ -13,15 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
-from urllib.parse import unquote, urljoin
+from urllib.parse import urljoin
 
-from ..names import is_project_name, normalize
+from ..names import BadFileName, is_archive_name, is_project_name, normalize, read_file_name
 from .anchors import Anchor, BadHtml, HtmlHead, read_html
 from .files import FileList, UpstreamFile, is_number, shown
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML_TYPE = "text/html"
+
+#: As browsers, which look for a page's own charset in its beginning only.
+_LONGEST_HEAD = 1024
 
 Status = Literal["active", "archived", "quarantined", "deprecated"]
 
@@ -70,14 +73,14 @@ def read_project_page(
     """Read the page of `project` that came from `url`; `serial` is the header X-PyPI-Last-Serial. Raises BadPage."""
     if _is_json(content_type):
         return _project_from_json(_json(body), project, url, serial)
-    return _project_from_html(body, project, url, serial)
+    return _project_from_html(body, content_type, project, url, serial)
 
 
 def read_root_list(body: bytes, content_type: str, *, serial: str | None = None) -> RootList:
     """Read the list of all projects; `serial` is the header X-PyPI-Last-Serial. Raises BadPage."""
     if _is_json(content_type):
         return _root_from_json(body, serial)
-    return _root_from_html(body, serial)
+    return _root_from_html(body, content_type, serial)
 
 
 def _is_json(content_type: str) -> bool:
@@ -113,12 +116,22 @@ def _project_from_json(page: Any, project: str, url: str, serial: str | None) ->
     )
 
 
-def _project_from_html(body: bytes, project: str, url: str, serial: str | None) -> ProjectPage:
+def _project_from_html(body: bytes, content_type: str, project: str, url: str, serial: str | None) -> ProjectPage:
     rows: list[dict[str, Any]] = []
-    head = _read_html(body, lambda anchor: rows.append(_row_of_anchor(anchor)))
-    rows = [row for row in rows if row["filename"] not in ("", ".", "..")]
-    own = sum(normalize(row["filename"]).startswith(normalize(project)) for row in rows)
-    _check_links(head, len(rows), own, f"a file of {project}")
+    links = own = 0
+
+    def take(anchor: Anchor) -> None:
+        nonlocal links, own
+        row = _row_of_anchor(anchor)
+        links += bool(row["filename"])
+        # Servers' templates have links around those to files: what has another name is none of them, as pip takes it.
+        if is_archive_name(row["filename"]) or normalize(row["filename"]).startswith(normalize(project)):
+            own += _is_file_of(project, row["filename"])
+            rows.append(row)
+
+    head = _read_html(body, content_type, take)
+    # A file's name is no accident, whatever else is on the page.
+    _check_links(head, min(links, own) or links, own, f"a file of {project}")
     try:
         base = urljoin(url, (head.base or "").strip())
     except ValueError:
@@ -135,13 +148,21 @@ def _project_from_html(body: bytes, project: str, url: str, serial: str | None) 
     )
 
 
+def _is_file_of(project: str, filename: str) -> bool:
+    try:
+        read_file_name(filename, project)
+    except BadFileName:
+        return False
+    return True
+
+
 def _row_of_anchor(anchor: Anchor) -> dict[str, Any]:
     """A link of a project's page in the words of the JSON form, so that both are judged by the same rules."""
     said = anchor.attributes
     href = said.get("href", "")
     row: dict[str, Any] = {
         # Not the link's text, which folder listings cut short; pip goes by the URL as well.
-        "filename": unquote(anchor.last_segment),
+        "filename": anchor.last_segment,
         "url": href,
         "hashes": dict(re.findall(r"(?:^|&)(\w+)=([^&]*)", href.partition("#")[2])),
         "requires-python": said.get("data-requires-python"),
@@ -199,25 +220,22 @@ def _root_from_json(body: bytes, serial: str | None) -> RootList:
     return RootList(read_serial(meta.get("_last-serial"), serial), projects)
 
 
-def _root_from_html(body: bytes, serial: str | None) -> RootList:
+def _root_from_html(body: bytes, content_type: str, serial: str | None) -> RootList:
     projects: dict[str, int | None] = {}
     links = own = 0
 
     def take(anchor: Anchor) -> None:
         nonlocal links, own
-        name = unquote(anchor.last_segment)
-        if name in ("", ".", ".."):
-            return
-        links += 1
+        name = anchor.folder
+        links += bool(name)
+        # The text is the name (PEP 503), or it is a folder listing, which cuts long ones short.
         if is_project_name(name) and (
-            # The text is the name (PEP 503), or it is a folder listing, which cuts long ones short.
-            normalize(anchor.text.strip().rstrip("/")) == normalize(name)
-            or re.fullmatch(r"(\./)?[^/?#:]+/", anchor.attributes.get("href", ""))
+            normalize(anchor.text.strip().rstrip("/")) == normalize(name) or anchor.leads_below
         ):
             own += 1
             _add(projects, normalize(name), None)
 
-    head = _read_html(body, take)
+    head = _read_html(body, content_type, take)
     _check_links(head, links, own, "a project")
     return RootList(read_serial(serial, head.serial), projects)
 
@@ -248,13 +266,27 @@ def _meta(page: Any) -> dict[str, Any]:
     return meta
 
 
-def _read_html(body: bytes, take: Callable[[Anchor], None]) -> HtmlHead:
+def _read_html(body: bytes, content_type: str, take: Callable[[Anchor], None]) -> HtmlHead:
     try:
-        head = read_html(body.decode("utf-8", "replace"), take)
+        head = read_html(body.decode(_charset(body, content_type), "replace"), take)
     except BadHtml as error:
         raise BadPage(f"HTML that {error}") from None
     _check_version(head.metas.get("pypi:repository-version", "1.0"))
     return head
+
+
+def _charset(body: bytes, content_type: str) -> str:
+    """As the server says, else as the page itself says; UTF-8 where neither names one that exists."""
+    said = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", content_type, re.ASCII | re.IGNORECASE)
+    meta = re.search(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([\w.:-]+)", body[:_LONGEST_HEAD], re.IGNORECASE)
+    for name in (said[1] if said else "", meta[1].decode("ascii", "replace") if meta else ""):
+        try:
+            # Of the codecs, those alone that make text of bytes.
+            "a".encode(name).decode(name)
+        except (LookupError, UnicodeError, TypeError):
+            continue
+        return name
+    return "utf-8"
 
 
 def _check_version(version: str) -> None:
@@ -264,7 +296,7 @@ def _check_version(version: str) -> None:
 
 def _check_links(head: HtmlHead, links: int, own: int, what: str) -> None:
     """Tell an index from the other pages a web server may answer with: taken for one they would mean "all is gone"."""
-    if links and not own:
+    if links and not own and not head.is_an_index:
         raise BadPage(f"HTML with {links} links, none of them to {what}")
     if not head.looks_like_an_index and own < max(links, 1):
         raise BadPage(f"HTML that does not look like an index: {own} of its {links} links lead to {what}")
