@@ -16,6 +16,7 @@ from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogErr
 from ansible.module_utils.wheelfleet.plan import events
 from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
 from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
+from ansible.module_utils.wheelfleet.plan.preview import MOST_PREVIEWED
 from ansible.module_utils.wheelfleet.plan.recipes import BadRecipe, read_recipes
 from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_file
 from ansible.module_utils.wheelfleet.plan.scope import BadScope
@@ -57,6 +58,7 @@ class ActionModule(ControllerAction):
                     resolutions=p["resolutions"],
                     inventory=None if p["inventory"] is None else tuple(p["inventory"]),
                     show=self._show,
+                    most_previewed=None if self._task.diff else MOST_PREVIEWED,
                 ),
             )
             with catalog.writing() as db:
@@ -70,12 +72,12 @@ class ActionModule(ControllerAction):
             "tries": policy.tries,
             "asked": delta.asked,
             "queue": {"builds": delta.queue.left, "seconds": delta.queue.seconds_left},
-            "would_build": delta.would_build,
+            "would_build": delta.preview.lines,
             "resolve": [dataclasses.asdict(r) for r in delta.resolve],
             "troubles": delta.troubles,
             "absent": delta.absent,
             "unconsidered": [each.as_data() for each in delta.unconsidered],
-            "diff": {"before": "", "after": "".join(f"build {line}\n" for line in delta.would_build)},
+            "diff": {"before": "", "after": "".join(f"build {line}\n" for line in delta.preview.builds)},
         }
 
     def _upstream(self):

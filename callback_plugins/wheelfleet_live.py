@@ -115,12 +115,16 @@ class CallbackModule(CallbackBase):
         elif result.task.action == "wheelfleet_delta":
             self.planned = True
             if result.task.check_mode:
-                self.summary = [f"would build {line}" for line in answer["would_build"]] or ["Nothing would be built."]
-                self.summary += [
+                self.summary = answer["would_build"] + [
                     f"Not considered: {each['what']} ({each['where']}): {each['sentence']} {each['cure']}"
                     for each in answer["unconsidered"]
                 ]
                 self.unconsidered, self.finished = answer["unconsidered"], True
+            else:
+                # The last word of a run that is told to go no further (--tags delta).
+                self.summary = answer["would_build"][-1:]
+        elif result.task.action == "wheelfleet_batch" and not self.finished:
+            self.summary = ["What was built is not on the site yet; --tags publish brings it there."]
         if _is_the_builders(result.task):
             self.builders.add(result.host.get_name())
 

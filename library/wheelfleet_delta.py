@@ -133,7 +133,8 @@ queue:
   returned: success
   type: dict
 would_build:
-  description: The builds in the queue, at most 200, in words.
+  description:
+    - The builds in the queue in words, at most 50 or with C(--diff) all, and a line that says how many there are.
   returned: success
   type: list
   elements: str

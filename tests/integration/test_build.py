@@ -7,12 +7,14 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import provide
 from tests.support import sdists, wheels
+from tests.support.artifacts import Artifact
 from tests.support.interpreters import interpreters
 from tests.support.operator import Operator
 from tests.support.servers import serve
@@ -83,17 +85,27 @@ def test_what_did_not_exist_before_is_installed_over_http_and_works(mixed: Opera
     assert run.failed == 0
 
 
-def test_the_run_ends_with_a_line_that_installs_when_pasted(mixed: Operator, tmp_path: Path):
+@pytest.mark.parametrize("made", [sdists.c_sdist, sdists.pure_sdist])
+def test_the_run_ends_with_a_line_that_installs_what_needs_a_wheel_of_upstreams(
+    mixed: Operator, upstream: Upstream, tmp_path: Path, made: Callable[..., Artifact]
+):
+    installed = "newest"
+    upstream.add_release(made(installed, "1.0", requires_dist=["served"]))
+    mixed.variables["controller_packages"] = [installed]
     run = mixed.build()
     assert run.lines(f"{mixed.site.resolve().as_uri()}/index.html$")
-    (line,) = run.lines(r"^pip install --index-url ")
-    done = subprocess.run(
-        [sys.executable, "-m", *line.split(), "--target", str(tmp_path / "env")],
+    (line,) = run.lines(r"^python3\S* -m venv ")
+    # As a person's shell on this system, whose own Python may refuse to be installed into (PEP 668).
+    shell = {"PATH": f"/usr/bin:/bin:{sys.base_prefix}/bin", "HOME": str(tmp_path), "PIP_INDEX_URL": upstream.index_url}
+    done = subprocess.run(["sh", "-c", line], env=shell, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = subprocess.run(
+        [tmp_path / "env/bin/python", "-c", f"import {installed}; print({installed}.answer())"],
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert answer.stdout.strip() == "42"
 
 
 def test_the_report_says_what_became_of_everything_and_why(mixed: Operator):

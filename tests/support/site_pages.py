@@ -75,9 +75,10 @@ def broken_links(site: Path) -> list[str]:
     for page in (site / "report" / "index.html", site / "index.html"):
         if page.exists():
             for _, attributes, text in elements(page.read_text(), "a"):
-                url = unquote(attributes["href"] or "")
-                if not url.startswith("#") and not (page.parent / url).exists():
-                    broken.append(f"{page.relative_to(site)} links to {url} ({text})")
+                url, fragment = urldefrag(unquote(attributes["href"] or ""))
+                aim = page.parent / url if url else page
+                if not aim.exists() or (fragment and f'id="{fragment}"' not in aim.read_text()):
+                    broken.append(f"{page.relative_to(site)} links to {url}#{fragment} ({text})")
     return broken
 
 

@@ -54,7 +54,9 @@ def test_beside_upstream_uv_is_told_to_compare_as_pip_does(state: ControllerStat
     state.wheel("RPi.GPIO", "0.7.1")
     with_page(state, "RPi.GPIO")
     assert commands(page(state)) == [
-        "pip install --extra-index-url https://wheels.example.org/simple/ rpi-gpio",
+        "python3 -m venv ~/env",
+        "~/env/bin/pip install --extra-index-url https://wheels.example.org/simple/ rpi-gpio",
+        "uv venv",
         "uv pip install --index https://wheels.example.org/simple/ --index-strategy unsafe-best-match rpi-gpio",
         "poetry source add --priority=explicit wheelfleet https://wheels.example.org/simple/",
         "poetry add --source wheelfleet rpi-gpio",
@@ -71,13 +73,15 @@ def test_pages_that_list_upstreams_files_too_need_no_strategy(state: ControllerS
 
 def test_over_plain_http_the_host_has_to_be_trusted(state: ControllerState) -> None:
     lines = commands(page(state, SiteFacts("http://pi.lan:8080")))
-    assert "pip install --extra-index-url http://pi.lan:8080/simple/ --trusted-host pi.lan:8080 numpy" in lines
+    assert (
+        "~/env/bin/pip install --extra-index-url http://pi.lan:8080/simple/ --trusted-host pi.lan:8080 numpy" in lines
+    )
     assert "pdm config --local pypi.wheelfleet.verify_ssl false" in lines
 
 
 def test_a_site_that_does_not_know_its_address_says_what_to_replace(state: ControllerState) -> None:
     html = page(state, SiteFacts())
-    assert "pip install --extra-index-url https://WHEELS.EXAMPLE/simple/ numpy" in commands(html)
+    assert "~/env/bin/pip install --extra-index-url https://WHEELS.EXAMPLE/simple/ numpy" in commands(html)
     assert "Write the address of this site where it says" in html
 
 
@@ -132,7 +136,7 @@ def test_an_empty_catalog_has_a_page_too(state: ControllerState) -> None:
     html = page(state)
     assert "No wheel has been built yet." in html
     assert "Nothing has been built yet." in html
-    assert commands(html)[0].endswith(" numpy")
+    assert commands(html)[1].endswith(" numpy")
 
 
 def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState) -> None:

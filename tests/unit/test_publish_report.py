@@ -319,16 +319,41 @@ def test_a_summary_of_very_many_failures_stays_readable(state: ControllerState) 
         ("https://wheels.example.org/simple", ""),
         ("http://127.0.0.1:8000/simple", ""),
         ("file:///srv/wheels/simple", ""),
-        ("http://pi.local:8080/simple", " --trusted-host pi.local"),
+        ("http://pi.local:8080/simple", " --trusted-host pi.local:8080"),
         ("file:///srv/my%20wheels/simple", ""),
     ],
 )
 def test_the_run_ends_with_a_command_to_paste(state: ControllerState, index_url: str, options: str) -> None:
     state.wheel("spidev", "3.8")
-    state.wheel("RPi.GPIO", "0.7.1")
+    state.wheel("RPi.GPIO", "0.7.1", "cp311-cp311-linux_aarch64")
     state.wheel("withdrawn", "1.0")
     state.upstream_removes("withdrawn", "1.0")
-    assert install_line(state.catalog.db, index_url) == f"pip install --index-url {index_url}{options} RPi.GPIO"
+    environment = "python3.11 -m venv ~/env"
+    install = f"~/env/bin/pip install --extra-index-url {index_url}{options} RPi.GPIO==0.7.1"
+    assert install_line(state.catalog.db, index_url) == f"{environment} && {install}"
+
+
+@pytest.mark.parametrize(
+    ("tag", "python"),
+    [
+        ("py3-none-any", "python3"),
+        ("cp39-abi3-linux_armv7l", "python3"),
+        ("cp313-cp313-manylinux_2_36_aarch64", "python3.13"),
+        ("pp311-pypy311_pp73-linux_aarch64", "pypy3"),
+    ],
+)
+def test_the_command_makes_an_environment_that_takes_the_wheel(state: ControllerState, tag: str, python: str) -> None:
+    state.wheel("spidev", "3.8", tag)
+    assert install_line(state.catalog.db, "file:///srv/simple").startswith(f"{python} -m venv ~/env && ")
+
+
+def test_a_yanked_release_is_not_what_the_run_offers_to_install(state: ControllerState) -> None:
+    state.wheel("spidev", "3.8")
+    state.wheel("yanked", "1.0")
+    state.execute(
+        "UPDATE upstream_file SET yanked = '' WHERE release_id = ?", state.release("yanked", "1.0")
+    )  # fmt: skip
+    assert install_line(state.catalog.db, "file:///srv/simple").endswith(" spidev==3.8")
 
 
 def test_there_is_no_command_while_there_is_nothing_to_install(state: ControllerState) -> None:

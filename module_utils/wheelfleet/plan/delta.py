@@ -22,6 +22,7 @@ from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Up
 from .batches import release_expired, release_removed
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .everything import read_everything
+from .preview import MOST_PREVIEWED, Preview, preview
 from .queue import Progress, forgive, progress
 from .recipes import Recipe, record_recipes
 from .record import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
@@ -58,7 +59,7 @@ class Delta:
     #: Failures that went back to the queue because something changed that they depended on.
     returned: int = 0
     queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
-    would_build: list[str] = field(default_factory=list)
+    preview: Preview = field(default_factory=Preview)
     #: What was asked for and could not be considered.
     unconsidered: list[Unconsidered] = field(default_factory=list)
 
@@ -75,7 +76,8 @@ class Options:
     With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects never read are
     asked for. With `join` the builders come in addition to those that are at work. `inventory` are all builders that
     the inventory names, here or not; what others hold goes back to the queue. `show` is told now and then how many
-    projects of how many were asked for. `recipes` are all there are; None leaves them as they are known.
+    projects of how many were asked for. `recipes` are all there are; None leaves them as they are known. Of the queue
+    `most_previewed` builds are listed, or all with None.
     """
 
     run: str
@@ -86,6 +88,7 @@ class Options:
     inventory: tuple[str, ...] | None = None
     recipes: Mapping[str, Recipe] | None = None
     show: Callable[[int, int], None] = lambda done, total: None
+    most_previewed: int | None = MOST_PREVIEWED
 
 
 def run_delta(
@@ -162,7 +165,7 @@ class _Run:
         for target, sentence in resolution_problems(db, self.scope.requirements):
             self.delta.troubles[f"(requirements for {target})"] = sentence
         self.delta.queue = progress(self.catalog, self.options.run)
-        self.delta.would_build = _would_build(db)
+        self.delta.preview = preview(db, self.options.most_previewed)
         self.write(lambda db: replace_unconsidered(db, "packages", unknown_projects(db, self.scope.wishes)))
         self.delta.unconsidered = read_unconsidered(db)
         return self.delta
@@ -318,20 +321,6 @@ class _Run:
 
         for chunk in _chunks(iter(unjudged(self.catalog.db, self.now())), CHUNK):
             self.write(partial(judge_chunk, chunk=chunk))
-
-
-def _would_build(db: sqlite3.Connection, most: int = 200) -> list[str]:
-    """The queue in people's words, for check mode and the terminal."""
-    rows = db.execute(
-        """
-        SELECT p.name, r.version, t.name AS target FROM wanted w
-        JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id JOIN target t ON t.id = w.target_id
-        WHERE w.need = 'now' AND w.target_id IN (SELECT target_id FROM offer)
-        ORDER BY w.predicted_seconds DESC, p.name LIMIT ?
-        """,
-        (most,),
-    )
-    return [f"{row['name']} {row['version']} for {row['target']}" for row in rows]
 
 
 def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:

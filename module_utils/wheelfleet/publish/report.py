@@ -7,18 +7,17 @@ a terminal they could rewrite lines or do worse. Escaping for HTML is the templa
 from __future__ import annotations
 
 import json
-import shlex
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..plan import witness
 from ..plan.events import Event, events
 from ..plan.unconsidered import Unconsidered, read_unconsidered
 from ..printable import printable
+from .commands import interpreter_for, pip_commands
 from .listing import timestamp
 from .proposals import Proposal, inventory_line, proposals
 from .totals import totals
@@ -216,23 +215,23 @@ def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]
 
 
 def install_line(db: sqlite3.Connection, index_url: str) -> str:
-    """The command that installs the wheel admitted last, ready to paste; empty while there is nothing to install."""
+    """The command that installs the wheel admitted last, ready to paste; empty while there is nothing to install.
+
+    It names the version, because upstream may have a newer one without a wheel.
+    """
     newest = db.execute(
         """
-        SELECT p.display_name FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+        SELECT p.display_name, r.version, w.tags
+        FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
         WHERE p.state = 'present' AND w.removed_at IS NULL
-          AND EXISTS (SELECT 1 FROM upstream_file f WHERE f.release_id = r.id)
+          AND EXISTS (SELECT 1 FROM upstream_file f WHERE f.release_id = r.id AND f.yanked IS NULL)
         ORDER BY w.id DESC LIMIT 1
         """
     ).fetchone()
     if newest is None:
         return ""
-    words = ["pip", "install", "--index-url", index_url]
-    address = urlsplit(index_url)
-    if address.scheme == "http" and address.hostname not in ("localhost", "127.0.0.1", "::1"):
-        # Else pip leaves out an index that anybody on the way could have changed.
-        words += ["--trusted-host", str(address.hostname)]
-    return shlex.join([*words, printable(newest["display_name"])])
+    requirement = f"{printable(newest['display_name'])}=={newest['version']}"
+    return " && ".join(pip_commands(index_url, requirement, interpreter_for(json.loads(newest["tags"]))))
 
 
 #: What is said of a project by the state upstream has it in.

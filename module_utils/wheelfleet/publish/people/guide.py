@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ...client_config import UV_INDEX_NAME, Index
+from ..commands import ENVIRONMENT, pip_commands
 from ..filters import explain_tag
 from ..renderer import Renderer, SiteFacts
 
@@ -48,8 +49,8 @@ def install_commands(site: SiteFacts, project: str) -> list[Command]:
     compare = [] if site.index_view == "full" else ["--index-strategy", "unsafe-best-match"]
     pdm = f"pypi.{UV_INDEX_NAME}"
     return [
-        _command("pip", ["pip", "install", "--extra-index-url", url, *_trust(host), project]),
-        _command("uv", ["uv", "pip", "install", "--index", url, *compare, project]),
+        Command("pip", pip_commands(url, project)),
+        _command("uv", ["uv", "venv"], ["uv", "pip", "install", "--index", url, *compare, project]),
         _command(
             "poetry",
             ["poetry", "source", "add", "--priority=explicit", UV_INDEX_NAME, url],
@@ -81,6 +82,7 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
             example=EXAMPLE,
             index_name=UV_INDEX_NAME,
             untrusted_host=untrusted_host(site),
+            environment=ENVIRONMENT,
             address=site.index_url.removesuffix("/simple/"),
             tags=[(tag, explain_tag(tag)) for tag in _TAGS],
         ),
@@ -102,7 +104,3 @@ def _robots(site: SiteFacts, base: str) -> bytes:
 
 def _command(installer: str, *lines: list[str]) -> Command:
     return Command(installer, tuple(shlex.join(line) for line in lines))
-
-
-def _trust(host: str | None) -> list[str]:
-    return ["--trusted-host", host] if host else []

@@ -1,0 +1,73 @@
+"""Refuses what a playbook cannot do before it does anything: tags it does not have, a beginning in its middle."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: wheelfleet_arguments
+type: notification
+short_description: Refuses unknown tags and --start-at-task
+description:
+  - Ansible runs nothing for a tag that no task has, and ends well. Here such a tag is refused, with the nearest known
+    one.
+  - A playbook here cannot begin in its middle, because later tasks need what earlier ones found. Tags choose parts of
+    it.
+"""
+
+import sys
+from pathlib import Path
+
+import ansible.module_utils
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.module_utils.wheelfleet.nearest import do_you_mean
+
+#: Words for tags that Ansible itself gives a meaning, in `--tags` and `--skip-tags`.
+ANSIBLES_OWN = {"all", "always", "never", "tagged", "untagged"}
+#: The exit status of a run that could not begin.
+REFUSED = 2
+
+
+class CallbackModule(CallbackBase):
+    """Looks at the command line when a playbook begins, and at nothing later."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "wheelfleet_arguments"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def v2_playbook_on_start(self, playbook):
+        """Say in one sentence what cannot be done, and end."""
+        if sentence := self._refusal(playbook):
+            self._display.error(sentence, wrap_text=False)
+            # Past Ansible's handling of callbacks, which goes on after any other exception.
+            sys.exit(REFUSED)
+
+    def _refusal(self, playbook):
+        name = Path(playbook._file_name).name
+        known = {tag for play in playbook.get_plays() for tag in _tags(play)} - ANSIBLES_OWN
+        if context.CLIARGS.get("start_at_task"):
+            instead = f"; --tags chooses a part of it: {', '.join(sorted(known))}" if known else ""
+            return f"{name} cannot begin at a task, because later tasks need what earlier ones found{instead}."
+        for option in ("tags", "skip_tags"):
+            for tag in context.CLIARGS.get(option) or ():
+                if tag in known | ANSIBLES_OWN:
+                    continue
+                asked = f"--{option.replace('_', '-')} {tag}"
+                if not known:
+                    return f"{asked} is refused, because {name} has no tags; leave it out."
+                return f"{asked} is refused, because no task has that tag{do_you_mean(tag, known)}"
+        return None
+
+
+def _tags(play):
+    """The tags of a play and of its tasks, as far as they are known before it runs."""
+    yield from play.tags
+    blocks = list(play.tasks)
+    while blocks:
+        each = blocks.pop()
+        yield from each.tags
+        blocks += getattr(each, "block", [])

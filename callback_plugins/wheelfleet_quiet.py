@@ -1,0 +1,145 @@
+"""What a run prints: what changed, failed or takes long; a run with nothing to do fits on one screen."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: wheelfleet_quiet
+type: stdout
+short_description: Ansible's default output without what changed nothing
+description:
+  - The default callback, which leaves out hosts that were ok or skipped, and the titles of plays and tasks in which
+    nothing else happened. Warnings are shown in any case.
+  - A task that goes on for more than a few seconds is named while it runs.
+  - The recap of a large fleet names the hosts to which something happened, and counts the others.
+  - With C(-v), or with C(display_ok_hosts) and C(display_skipped_hosts) on, it is the default callback.
+requirements:
+  - Set as C(stdout_callback).
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+options:
+  display_ok_hosts:
+    default: false
+  display_skipped_hosts:
+    default: false
+"""
+
+import copy
+import threading
+
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+#: Seconds after which a task that still runs is named.
+LONG = 5.0
+#: A fleet of more hosts has those counted to which nothing happened.
+MOST_HOSTS = 12
+
+
+class CallbackModule(DefaultCallback):
+    """Titles wait until there is something below them to show."""
+
+    CALLBACK_NAME = "wheelfleet_quiet"
+
+    def __init__(self):
+        super().__init__()
+        self._untitled_play = None
+        # Titles are printed by the timer's thread, too.
+        self._titles = threading.RLock()
+        self._timer = None
+
+    def get_option(self, option, hostvars=None):
+        """The option as configured; the operator who asks for more words gets all of them."""
+        if option in ("display_ok_hosts", "display_skipped_hosts") and self._display.verbosity:
+            return True
+        return super().get_option(option, hostvars)
+
+    @property
+    def _quiet(self):
+        return not (self.get_option("display_ok_hosts") and self.get_option("display_skipped_hosts"))
+
+    # ----------------------------------------------------------------- titles
+
+    def v2_playbook_on_play_start(self, play):
+        """Remember the play; its title stands above the first of its tasks that has something to show."""
+        self._stop_timer()
+        with self._titles:
+            self._play = play
+            self._untitled_play = play
+            if not self._quiet:
+                self._print_play_title()
+
+    def _print_play_title(self):
+        if self._untitled_play is not None:
+            play, self._untitled_play = self._untitled_play, None
+            super().v2_playbook_on_play_start(play)
+
+    def _print_task_banner(self, task):
+        with self._titles:
+            self._print_play_title()
+            super()._print_task_banner(task)
+
+    def _task_start(self, task, prefix=None):
+        self._stop_timer()
+        super()._task_start(task, prefix)
+        if self._quiet:
+            self._timer = threading.Timer(LONG, self._name_what_takes_long, [task])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _name_what_takes_long(self, task):
+        with self._titles:
+            if self._last_task_banner != task._uuid:
+                self._print_task_banner(task)
+
+    def _stop_timer(self):
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ---------------------------------------------------------------- results
+
+    def v2_runner_on_ok(self, result):
+        """As the default callback, which titles each include, and drops the warnings of hosts that it leaves out."""
+        if self._quiet and isinstance(result.task, TaskInclude):
+            return
+        self._show_warnings(result, self.get_option("display_ok_hosts") or result.result.get("changed", False))
+        super().v2_runner_on_ok(result)
+
+    def v2_runner_item_on_ok(self, result):
+        """The same for one item of a loop."""
+        self._show_warnings(result, self.get_option("display_ok_hosts") or result.result.get("changed", False))
+        super().v2_runner_item_on_ok(result)
+
+    def v2_runner_on_skipped(self, result):
+        """The same for a host that was skipped."""
+        self._show_warnings(result, self.get_option("display_skipped_hosts"))
+        super().v2_runner_on_skipped(result)
+
+    def _show_warnings(self, result, shown_anyway):
+        if not shown_anyway:
+            self._handle_warnings_and_exception(result)
+
+    def v2_playbook_on_include(self, included_file):
+        """Which file was included is of use to those who follow every task."""
+        if not self._quiet:
+            super().v2_playbook_on_include(included_file)
+
+    # ------------------------------------------------------------------ recap
+
+    def v2_playbook_on_stats(self, stats):
+        """The recap; of a large fleet, only the hosts to which something happened."""
+        self._stop_timer()
+        quiet = [] if self._display.verbosity else [host for host in stats.processed if self._was_quiet(stats, host)]
+        if len(stats.processed) <= MOST_HOSTS or not quiet:
+            super().v2_playbook_on_stats(stats)
+            return
+        told = copy.copy(stats)
+        told.processed = {host: 1 for host in stats.processed if host not in quiet}
+        super().v2_playbook_on_stats(told)
+        self._display.display(f"{len(quiet)} other hosts: ok, nothing changed\n")
+
+    @staticmethod
+    def _was_quiet(stats, host):
+        counts = stats.summarize(host)
+        return not any(counts[key] for key in ("changed", "unreachable", "failures", "rescued", "ignored"))

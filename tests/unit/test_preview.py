@@ -1,0 +1,49 @@
+"""What check mode lists: the longest builds, and always how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from wheelfleet.plan.preview import preview
+
+from tests.support.catalogs import ControllerState
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[ControllerState]:
+    with ControllerState(tmp_path / "var") as state:
+        yield state
+
+
+def queued(state: ControllerState, many: int) -> None:
+    for number in range(many):
+        state.want(f"p{number}", "1.0")
+    state.execute("UPDATE wanted SET need = 'now', predicted_seconds = release_id")
+    state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
+    state.execute("INSERT INTO offer SELECT 'pi1', id, '/tools/python', 'python3' FROM target")
+
+
+def test_a_long_queue_is_cut_and_says_how_many_and_how_to_see_all(state: ControllerState) -> None:
+    queued(state, 5)
+    *builds, total = preview(state.catalog.db, most=2).lines
+    assert [line.split()[:4] for line in builds] == [["would", "build", f"p{n}", "1.0"] for n in (4, 3)]
+    assert total == "5 builds would begin; the 2 longest are listed, --check --diff lists all."
+
+
+def test_all_are_listed_where_the_operator_asks_for_all(state: ControllerState) -> None:
+    queued(state, 60)
+    assert len(preview(state.catalog.db, most=None).builds) == 60
+
+
+def test_what_waits_for_another_target_is_counted(state: ControllerState) -> None:
+    queued(state, 3)
+    state.execute("UPDATE wanted SET need = 'later' WHERE release_id > 1")
+    assert preview(state.catalog.db, most=9).lines[1:] == [
+        "1 build would begin; 2 for other targets wait for what those tell."
+    ]
+
+
+def test_an_empty_queue_is_said(state: ControllerState) -> None:
+    assert preview(state.catalog.db, most=9).lines == ["Nothing would be built."]
