@@ -20,7 +20,7 @@ def test_what_is_offered_imports_and_what_does_not_is_withheld_until_the_operato
     operator: Operator, upstream: Upstream
 ):
     upstream.add_release(sdists.c_sdist("native", "1.0"))
-    upstream.add_release(sdists.pure_sdist("forgetful", "1.0", source="import something_undeclared\n"))
+    upstream.add_release(sdists.pure_sdist("forgetful", "1.0", source="import _uncompiled\n"))
     operator.variables |= {
         "controller_packages": ["native", "forgetful"],
         "builder_repair": True,
@@ -35,7 +35,7 @@ def test_what_is_offered_imports_and_what_does_not_is_withheld_until_the_operato
     assert file["check"] == {"verdict": "imported", "modules": ["native"]}
     (failed,) = operator.query("SELECT class, sentence, evidence FROM attempt WHERE outcome = 'failed'")
     assert failed["class"] == "import-failed"
-    assert "something_undeclared" in failed["sentence"] + failed["evidence"]
+    assert "_uncompiled" in failed["sentence"] + failed["evidence"]
     pip = [sys.executable, "-m", "pip", "--isolated", "install", "--quiet", "--no-index", "--find-links"]
     folder = operator.root / "installed"
     subprocess.run([*pip, str(operator.site / "files" / "native"), "--target", str(folder), "native"], check=True)
@@ -47,6 +47,6 @@ def test_what_is_offered_imports_and_what_does_not_is_withheld_until_the_operato
     operator.variables |= {"controller_failed_imports": "flag", "controller_retry": ["import-failed"]}
     operator.build()
     assert len(operator.wheels()) == 2
-    assert "something_undeclared" in (operator.site / "project" / "forgetful" / "index.html").read_text()
+    assert "_uncompiled" in (operator.site / "project" / "forgetful" / "index.html").read_text()
     page = json.loads((operator.site / "project" / "forgetful" / "json").read_text())
     assert page["releases"]["1.0"]["files"][0]["check"]["verdict"] == "failed"

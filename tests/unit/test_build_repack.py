@@ -36,9 +36,9 @@ def _wheel(
             with archive.open(entry, "w", force_zip64=streamed) as file:
                 file.write(data)
     folder.mkdir(exist_ok=True)
-    path = folder / "demo-1.0-py3-none-any.whl"
-    path.write_bytes(buffer.getvalue())
-    return path
+    wheel = folder / "demo-1.0-py3-none-any.whl"
+    wheel.write_bytes(buffer.getvalue())
+    return wheel
 
 
 def test_equal_contents_become_equal_bytes_whatever_order_time_and_kind_of_zip_they_had(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 Without INSTALLED it says what the wheel needs, for that to be installed. INSTALLED is a folder into which nothing was
 installed but that and the wheel. Its modules are imported there one after another by the tools' Python, which sees
-nothing else, in the sandbox and without network, and the verdict is written to ANSWER:
+nothing else, in the sandbox and without network, and the verdict is written to ANSWER. It is one on the project's own
+modules (importable.py); what lies beside them is named where it cannot be imported, and decides nothing:
 
-imported    all that could be judged was imported
-failed      a module, a shared library or a symbol is missing, or the Python in it is not this Python's: it cannot be
-            imported anywhere
-unchecked   what is missing is the machine's (a display, GPIO, a database) or takes too long: nothing is known
+imported    they were imported, as far as that could be judged
+failed      a part of their own is missing: a compiled module, a symbol, a shared library; Python dies; or the Python in
+            them is not this Python's. They can be imported nowhere
+unchecked   what is missing is the machine's (a display, GPIO, a database) or another project's, which the wheel does
+            not declare, or takes too long: nothing is known
 
 What runs here is a stranger's, so the verdict is no more than its own word; a package that lies harms itself.
 """
@@ -22,14 +24,15 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.parser import HeaderParser
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .importable import importable
+from .importable import Modules, importable
 from .protocol import Check, visible, write_json
+from .removed_modules import REMOVED_MODULES
 
 #: Seconds for one module, and for all of them.
 ONE, ALL = 90.0, 300.0
@@ -40,7 +43,7 @@ _LARGEST_ANSWER = 1 << 20
 
 #: Says in lines of JSON which module it begins with and how that ended.
 _IMPORT = """
-import importlib, json, os, site, sys, traceback
+import importlib, importlib.util, json, os, site, sys, traceback
 folder, words = sys.argv[1], os.fdopen(int(sys.argv[2]), "w")
 site.addsitedir(folder)
 sys.path.remove(folder)
@@ -48,14 +51,33 @@ sys.path.insert(0, folder)
 def say(**facts):
     words.write(json.dumps(facts) + "\\n")
     words.flush()
+def told(error):
+    # Python itself names the module. An ImportError without a name is the project's own, made of what came before it.
+    cause, seen = error, []
+    while isinstance(error, ImportError) and cause is not None and cause not in seen:
+        if isinstance(cause, ImportError) and cause.name:
+            return cause
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return error
+def elsewhere(name):
+    try:
+        found = importlib.util.find_spec(name.partition(".")[0])
+        places = [found.origin, *(found.submodule_search_locations or [])] if found else []
+    except Exception:
+        places = []
+    return any(str(place).startswith(folder + "/") for place in places)
 for name in sys.argv[3:]:
     say(begins=name)
     try:
         importlib.import_module(name)
     except BaseException as error:
         traceback.print_exc()
-        kinds = [kind.__name__ for kind in type(error).__mro__]
-        say(ends=name, kinds=kinds, text=str(error)[:2000], missing=getattr(error, "name", None))
+        cause = told(error)
+        missing = getattr(cause, "name", None)
+        missing = missing if isinstance(cause, ImportError) and isinstance(missing, str) else None
+        say(ends=name, kinds=[kind.__name__ for kind in type(cause).__mro__], text=str(cause)[:2000], missing=missing,
+            said=str(error)[:2000], there=missing is not None and elsewhere(missing))
     else:
         say(ends=name, kinds=[])
 sys.stdout.flush()
@@ -77,8 +99,10 @@ class Tried(NamedTuple):
     module: str
     verdict: str
     sentence: str
-    #: The top-level module for want of which it failed.
+    #: The top-level module of another project for want of which it could not be imported.
     missing: str | None = None
+    #: Whether what is missing is compiled, or Python died of it: then the wheel has failed whatever else was imported.
+    compiled: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +110,7 @@ def main(arguments: Sequence[str]) -> int:
     (name,) = (name for name in visible(wheels) if name.endswith(".whl"))
     with zipfile.ZipFile(wheels / name) as archive:
         if installed:
-            modules = importable(archive.namelist(), EXTENSION_SUFFIXES)
+            modules = importable(archive.namelist(), EXTENSION_SUFFIXES, name.partition("-")[0])
             write_json(answer, check(modules, installed[0], scratch), durable=False)
         else:
             write_json(answer, {"needs": needs(archive)}, durable=False)
@@ -102,52 +126,96 @@ def needs(wheel: zipfile.ZipFile) -> list[str]:
 
 
 class Verdict(Check):
-    """A check, with the top-level module, not one of the wheel's, for want of which it failed, if it did for that."""
+    """A check, with the top-level module of another project for want of which nothing is known, if it is for that."""
 
     missing: str | None
 
 
-def check(modules: Sequence[str], installed: Path, scratch: Path) -> Verdict:
+def check(modules: Modules, installed: Path, scratch: Path) -> Verdict:
     """Import the modules from the folder, and say what that means for the wheel."""
-    tried = [attempt for attempt in _import(modules, installed, scratch) if attempt.verdict]
-    imported = [attempt.module for attempt in tried if attempt.verdict == "imported"]
-    for verdict in ("failed", "unchecked"):
-        ended = [attempt for attempt in tried if attempt.verdict == verdict]
-        if ended and (verdict == "failed" or not imported):
-            return _verdict(verdict, imported, ended[0].sentence[:_LONGEST], ended[0].missing)
-    if not tried:
+    names = list(dict.fromkeys([*modules.own, *modules.compiled, *modules.beside]))
+    tried = [attempt for attempt in _import(names, installed, scratch) if attempt.verdict]
+    beside = [attempt for attempt in tried if attempt.module in modules.beside]
+    own = [attempt for attempt in tried if attempt not in beside]
+    imported = [attempt.module for attempt in own if attempt.verdict == "imported"]
+    failed = [attempt for attempt in own if attempt.verdict == "failed"]
+    if not (modules.named or modules.compiled) and imported:
+        # Nothing says which of several is the project's, and some of them work.
+        beside += [attempt for attempt in failed if not attempt.compiled]
+        failed = [attempt for attempt in failed if attempt.compiled]
+    unknown = [attempt for attempt in own if attempt.verdict == "unchecked"]
+    missing = next((attempt.missing for attempt in [*failed, *unknown] if attempt.missing), None)
+    if failed:
+        return _verdict("failed", imported, failed[0].sentence, missing)
+    if not imported and unknown:
+        return _verdict("unchecked", [], unknown[0].sentence, missing)
+    if not imported:
         return _verdict("unchecked", [], "The wheel has no module that could be imported.")
-    return _verdict("imported", imported)
+    notes = [attempt.sentence for attempt in unknown if attempt.missing]
+    aside = [attempt for attempt in beside if attempt.verdict != "imported"]
+    if aside:
+        others = f" and {len(aside) - 1} more" if aside[1:] else ""
+        notes.append(f"Beside it lies {aside[0].module}{others}, which cannot be imported: {aside[0].sentence}")
+    return _verdict("imported", imported, " ".join(notes) or None, missing)
 
 
 def _verdict(verdict: str, modules: list[str], message: str | None = None, missing: str | None = None) -> Verdict:
-    return {"verdict": verdict, "modules": modules, "message": message, "missing": missing}
+    return {"verdict": verdict, "modules": modules, "message": message and message[:_LONGEST], "missing": missing}
 
 
-def judge(module: str, kinds: Sequence[str], text: str, missing: str | None) -> Tried:
-    """What the end of an import means: `kinds` are the names of the exception's classes, none if there was none."""
+def judge(
+    module: str, kinds: Sequence[str], text: str, missing: str | None, *, said: str | None = None, there: bool = False
+) -> Tried:
+    """What the end of an import means.
+
+    `kinds` are the names of the exception's classes, none if there was none, and `missing` the module that Python says
+    it is about. Where the exception is the cause of another one, `said` is what that one says. `there`: the module, or
+    the package it should be in, is installed with the wheel.
+    """
     if not kinds:
         return Tried(module, "imported", "")
-    said = " ".join(text.split()).rstrip(".")
-    if "ImportError" in kinds:
-        if _NO_MODULE.search(said):
-            return Tried(module, "", "")
-        root = (missing or "").partition(".")[0]
-        if said == f"No module named '{module}'":
-            # It is there, or it would not be tried: so it says by itself that here it is of no use (PyYAML's _yaml).
-            return Tried(module, "", "")
-        if "ModuleNotFoundError" in kinds and _is_pythons_own(root):
-            package = _SEPARATE.get(root)
-            where = f", which the distribution has in {package}" if package else ""
-            return Tried(module, "unchecked", f"Importing {module} needs Python's own module {root}{where}.")
-        library = _MISSING_LIBRARY.match(said)
-        if library:
-            return Tried(module, "failed", f"Importing {module} fails: the shared library {library[1]} is not there.")
-        foreign = root if "ModuleNotFoundError" in kinds and root != module.partition(".")[0] else None
-        return Tried(module, "failed", f"Importing {module} fails: {said}.", foreign)
+    why = " ".join(text.split()).rstrip(".")
+    spoken = " ".join((said or text).split()).rstrip(".")
+    ended = Tried(module, "unchecked", f"Importing {module} ended with {kinds[0]}{f': {spoken}' if spoken else ''}.")
+    fails = Tried(module, "failed", f"Importing {module} fails: {why}.")
     if "SyntaxError" in kinds:
-        return Tried(module, "failed", f"Importing {module} fails: {kinds[0]}: {said}.")
-    return Tried(module, "unchecked", f"Importing {module} ended with {kinds[0]}{f': {said}' if said else ''}.")
+        return fails._replace(sentence=f"Importing {module} fails: {kinds[0]}: {why}.")
+    if "ImportError" not in kinds:
+        return ended
+    if _NO_MODULE.search(why) or why == f"No module named '{module}'":
+        # No module at all. Or it is there, for else it would not be tried: then it says by itself that here it is of
+        # no use (PyYAML's _yaml).
+        return Tried(module, "", "")
+    if missing is None:
+        # Python names the module: so the project itself says that something is not as it wants it.
+        return ended
+    root = missing.partition(".")[0]
+    own = root == module.partition(".")[0]
+    if "ModuleNotFoundError" not in kinds:
+        library = _MISSING_LIBRARY.match(why)
+        if library:
+            sentence = f"Importing {module} fails: the shared library {library[1]} is not there."
+            return fails._replace(sentence=sentence, compiled=True)
+        if why.startswith("cannot import name"):
+            # Python's own, or the project's; one that another project does not have today it may have had once.
+            return ended if there and not own else fails
+        return fails._replace(compiled=True)
+    if own or (root.startswith("_") and not _is_pythons_own(root)):
+        # A part of its own: underscores are for what nobody else imports.
+        return fails._replace(missing=None if own else root)
+    if root in REMOVED_MODULES and not _is_pythons_own(root):
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        sentence = f"Importing {module} fails: it imports {root}, which Python {version} does not have any more."
+        return fails._replace(sentence=sentence, missing=root)
+    if _is_pythons_own(root):
+        if missing != root and root not in _SEPARATE:
+            return fails
+        package = _SEPARATE.get(root)
+        where = f", which the distribution has in {package}" if package else ""
+        return Tried(module, "unchecked", f"Importing {module} needs Python's own module {root}{where}.")
+    if there:
+        return ended
+    return Tried(module, "unchecked", f"Importing {module} needs {root}, which it does not declare.", root)
 
 
 def _is_pythons_own(root: str) -> bool:
@@ -203,8 +271,7 @@ def _import_some(
                 if "begins" in fact:
                     begun = time.monotonic()
                 elif len(done) < len(modules) and fact.get("ends") == modules[len(done)]:
-                    kinds, missing = [str(kind) for kind in fact.get("kinds", [])], fact.get("missing")
-                    done.append(judge(modules[len(done)], kinds, str(fact.get("text", "")), missing and str(missing)))
+                    done.append(_judged(modules[len(done)], fact))
     if late:
         child.kill()
     status = child.wait()
@@ -214,8 +281,15 @@ def _import_some(
     if late:
         return done, Tried(culprit, "unchecked", f"Importing {culprit} takes more than {ONE:.0f} s.")
     if status < 0:
-        return done, Tried(culprit, "failed", f"Importing {culprit} ends Python with signal {-status}.")
+        sentence = f"Importing {culprit} ends Python with signal {-status}."
+        return done, Tried(culprit, "failed", sentence, compiled=True)
     return done, Tried(culprit, "unchecked", f"Importing {culprit} ends Python with exit code {status}.")
+
+
+def _judged(module: str, fact: Mapping[str, Any]) -> Tried:
+    kinds, missing = [str(kind) for kind in fact.get("kinds", [])], fact.get("missing")
+    said, there = str(fact.get("said", "")), fact.get("there") is True
+    return judge(module, kinds, str(fact.get("text", "")), missing and str(missing), said=said, there=there)
 
 
 def _fact(line: bytes) -> dict[str, Any]:

@@ -24,7 +24,11 @@ from .warm import cache_in_use
 _DPKG = Path("/var/lib/dpkg")
 _MOST = 200
 #: Modules that a distribution of another name brings, or brought: its name, and the requirement by which it does.
-_BROUGHT = {"pkg_resources": ("setuptools", "setuptools<81")}
+_BROUGHT = {
+    "pkg_resources": ("setuptools", "setuptools<81"),
+    "distutils": ("setuptools", "setuptools"),
+    "_cffi_backend": ("cffi", "cffi"),
+}
 
 
 def repair_wheel(attempt: Attempt) -> None:
@@ -85,7 +89,8 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
         undeclared.append(missing)
     check = _check(answer)
     if check["verdict"] == "imported" and undeclared:
-        check["message"] = f"It needs {' and '.join(undeclared)} as well, which it does not declare."
+        needs = f"It needs {' and '.join(undeclared)} as well, which it does not declare."
+        check["message"] = " ".join(filter(None, [needs, check["message"]]))
     return check
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 import sys
 
+from ...build.removed_modules import REMOVED_MODULES
 from .rule import QUOTE, any_of, rule
 
-_REMOVED_MODULES = any_of(
-    *("_bootlocale", "aifc", "asynchat", "asyncore", "audioop", "binhex", "cgi", "cgitb", "chunk", "crypt"),
-    *("distutils", "formatter", "imghdr", "imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "numpy.distutils"),
-    *("ossaudiodev", "parser", "pipes", "pkg_resources", "setuptools", "smtpd", "sndhdr", "spwd", "sunau", "symbol"),
-    *("telnetlib", "uu", "xdrlib"),
-)
+_REMOVED_MODULES = any_of(*sorted({*REMOVED_MODULES, "numpy.distutils", "pkg_resources", "setuptools"}))
 _CHANGED_MODULES = any_of(
     *sorted({*sys.stdlib_module_names, "distutils", "imp", "numpy", "pip", "pkg_resources", "setuptools", "wheel"})
 )

@@ -240,7 +240,8 @@ def _remarks(own: OwnFile) -> Iterator[str]:
         tried = "was imported where only its dependencies were installed"
         yield f"{tried}. {imports.message}" if imports.message else tried
     if imports and imports.verdict == "unchecked":
-        yield f"was not tried: {imports.message}" if imports.message else "was not tried"
+        unknown = "whether it can be imported is not known"
+        yield f"{unknown}. {imports.message}" if imports.message else unknown
 
 
 def _build_line(attempt: Attempt) -> BuildLine:

@@ -1,0 +1,9 @@
+"""Modules that left Python's standard library: in some Python a builder may have, and not in a newer one."""
+
+REMOVED_MODULES = frozenset(
+    {
+        "_bootlocale", "aifc", "asynchat", "asyncore", "audioop", "binhex", "cgi", "cgitb", "chunk", "crypt",
+        "distutils", "formatter", "imghdr", "imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev",
+        "parser", "pipes", "smtpd", "sndhdr", "spwd", "sunau", "symbol", "telnetlib", "uu", "xdrlib",
+    }
+)  # fmt: skip
