@@ -95,7 +95,7 @@ def running() -> Iterator[Place]:
             upstream.add_release(DEMO, SDIST)
             upstream.add_release(HELPER, wheels.wheel_file("helper", "1.0"))
             upstream.add_release(large_wheel())
-        index.files_url, files.ranges = files.url, True
+        index.files_url, files.files_elsewhere, files.ranges = files.url, False, True
         index.basic_auth = ("builder", "se cret")
         proof = "Basic YnVpbGRlcjpzZSBjcmV0"
         with NginxCache(index.index_url, files.url, authorization=proof) as cache:
@@ -120,7 +120,8 @@ def test_installers_install_through_it_and_for_a_second_builder_no_file_comes_fr
         for upstream in (index, files):
             upstream.add_release(DEMO)
             upstream.add_release(HELPER)
-        index.files_url, index.json, files.ranges = files.url, json_offered, True
+        index.files_url, files.files_elsewhere, files.ranges = files.url, False, True
+        index.json = json_offered
         with NginxCache(index.index_url, files.url) as cache:
             first = client.install(cache.index_url, tmp_path / "first", "demo")
             asked = [request.path for request in (*index.requests, *files.requests)]

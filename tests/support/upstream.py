@@ -21,7 +21,7 @@ import hashlib
 import re
 import threading
 import xmlrpc.client
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.message import Message
 from email.utils import format_datetime, parsedate_to_datetime
@@ -55,6 +55,8 @@ class Upstream(Holdings, LoopbackServer):
         self.json = True
         self.html = True
         self.serials = True
+        #: A serial that is stated for everything, as Pulp's 1000000000; and one ETag for all pages, which goes with it.
+        self.one_serial: int | None = None
         self.serial_as_string = False
         self.etags = True
         self.last_modified = False
@@ -156,8 +158,14 @@ class Upstream(Holdings, LoopbackServer):
             headers = _unconditional(headers)
         if path.startswith("/files/"):
             good = self._part(self._file(path), headers.get("Range", ""))
+        elif host == "index":
+            good = self._good_answer(path, headers, body, at)
         else:
-            good = self._good_answer(path, headers, body, at) if host == "index" else Answer(self.missing_file)
+            good = None
+        if good is None:
+            good = Answer(self.missing_page if host == "index" else self.missing_file, b"There is nothing.\n")
+        if at is not None:
+            good = replace(good, headers={**good.headers, "Age": "120"})  # as a cache has to say (RFC 9111, 5.1)
         return good if fault is None else fault.applied_to(good, path)
 
     def _fault_at(self, path: str, query: str) -> Fault | None:
@@ -171,16 +179,16 @@ class Upstream(Holdings, LoopbackServer):
         name = path.removeprefix("/simple/").strip("/")
         return self.serial_before_last_change(name) if name else self.serial - 1
 
-    def _good_answer(self, path: str, headers: Message, body: bytes, at: int | None) -> Answer:
+    def _good_answer(self, path: str, headers: Message, body: bytes, at: int | None) -> Answer | None:
         if path == "/pypi":
             return Answer(200, self._xmlrpc(body), {"Content-Type": "text/xml"})
         if path.startswith("/simple"):
             name = path.removeprefix("/simple").strip("/")
             proper = f"/simple/{canonicalize_name(name)}/" if name else "/simple/"
             return self._page(name, headers, at) if path == proper else Answer(301, headers={"Location": proper})
-        return Answer(404)
+        return None
 
-    def _page(self, name: str, headers: Message, at: int | None) -> Answer:
+    def _page(self, name: str, headers: Message, at: int | None) -> Answer | None:
         kind = upstream_pages.negotiate(headers.get("Accept", ""), json_offered=self.json, html_offered=self.html)
         if kind is None:
             return Answer(406)
@@ -192,6 +200,7 @@ class Upstream(Holdings, LoopbackServer):
             self.upload_times,
             self.odd_links,
             self.files_base,
+            self.one_serial,
         )
         zipped = self.gzip and "gzip" in headers.get("Accept-Encoding", "")
         if not name:
@@ -201,7 +210,7 @@ class Upstream(Holdings, LoopbackServer):
         else:
             project = self.project(name, self._serial_in_cache(name, headers) if at is None else at)
             if project is None:
-                return Answer(self.missing_page, b"There is nothing.\n", {"Content-Type": "text/plain"})
+                return None
             render = upstream_pages.project_json if kind == JSON_TYPE else upstream_pages.project_html
             page = _Page(_packed(render(project, options), zipped), kind, project.serial)
         return self._conditional(page, headers, zipped)
@@ -226,13 +235,15 @@ class Upstream(Holdings, LoopbackServer):
     def _conditional(self, page: _Page, headers: Message, zipped: bool) -> Answer:
         modified = EPOCH + timedelta(seconds=page.serial)
         etag = f'"{hashlib.sha256(page.body).hexdigest()[:32]}"'
+        if self.one_serial is not None:
+            etag = f'"{self.serial}"'
         said = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "max-age=600, public"}
         if self.etags:
             said["ETag"] = etag
         if self.last_modified:
             said["Last-Modified"] = format_datetime(modified, usegmt=True)
         if self.serials:
-            said["X-PyPI-Last-Serial"] = str(page.serial)
+            said["X-PyPI-Last-Serial"] = str(page.serial if self.one_serial is None else self.one_serial)
         known_tags = headers.get("If-None-Match")
         known_since = headers.get("If-Modified-Since")
         if self.etags and known_tags is not None:
@@ -248,7 +259,7 @@ class Upstream(Holdings, LoopbackServer):
             said["Content-Encoding"] = "gzip"
         return Answer(200, page.body, said)
 
-    def _file(self, path: str) -> Answer:
+    def _file(self, path: str) -> Answer | None:
         name, _, filename = path.removeprefix("/files/").partition("/")
         project = self.project(name)
         for file in project.files if project is not None else ():
@@ -257,11 +268,11 @@ class Upstream(Holdings, LoopbackServer):
                 return Answer(200, artifact.data, {"Content-Type": "application/octet-stream"})
             if filename == f"{artifact.filename}.metadata" and artifact.metadata is not None:
                 return Answer(200, artifact.metadata, {"Content-Type": "text/plain; charset=utf-8"})
-        return Answer(self.missing_file)
+        return None
 
-    def _part(self, whole: Answer, wanted: str) -> Answer:
+    def _part(self, whole: Answer | None, wanted: str) -> Answer | None:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted)
-        if not self.ranges or whole.status != 200 or asked is None:
+        if not self.ranges or whole is None or whole.status != 200 or asked is None:
             return whole
         size = len(whole.body)
         first, last = int(asked[1]), min(int(asked[2] or size), size - 1)

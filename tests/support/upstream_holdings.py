@@ -124,6 +124,15 @@ class Holdings:
                 file = PublishedFile(partial(sdists.pure_sdist, name, "1.0"), _iso(EPOCH))
                 self._history.setdefault(name, []).append(Project(name, self.serial, (file,)))
 
+    def restore(self, at: int) -> int:
+        """Be as it was when its serial was `at`, as a mirror that is restored. Later serials count from there."""
+        with self._lock:
+            self.serial = at
+            self.changelog = [row for row in self.changelog if row[4] <= at]
+            past = {name: [each for each in states if each.serial <= at] for name, states in self._history.items()}
+            self._history = {name: states for name, states in past.items() if states}
+        return at
+
     def project(self, name: str, at: int | None = None) -> Project | None:
         """A project as it is, or as it was when the index had the serial `at`; None if it did not exist."""
         with self._lock:

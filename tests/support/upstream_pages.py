@@ -67,6 +67,7 @@ class PageOptions:
     upload_times: bool
     odd_links: bool
     base: str
+    one_serial: int | None = None
 
 
 def file_path(artifact: Artifact) -> str:
@@ -160,7 +161,7 @@ def _document(
     title: str, anchors: Iterable[str], serial: int, options: PageOptions, metas: Iterable[str] = ()
 ) -> bytes:
     head = ['<meta name="pypi:repository-version" content="1.4">', *metas, f"<title>{title}</title>"]
-    end = f"<!--SERIAL {serial}-->\n" if options.serials else ""
+    end = "".join(f"<!--SERIAL {stated}-->\n" for stated in _serial(serial, options).values())
     lines = ["<!DOCTYPE html>", "<html><head>", *head, "</head><body>", f"<h1>{title}</h1>", *anchors]
     return ("\n".join(lines) + f"\n</body></html>\n{end}").encode()
 
@@ -168,6 +169,7 @@ def _document(
 def _serial(serial: int, options: PageOptions) -> dict[str, int | str]:
     if not options.serials:
         return {}
+    serial = serial if options.one_serial is None else options.one_serial
     return {"_last-serial": str(serial) if options.serial_as_string else serial}
 
 
