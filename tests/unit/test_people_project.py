@@ -400,3 +400,28 @@ def test_a_wheel_s_libraries_and_import_are_told_to_people_and_programs(state: C
     assert (file["repair"]["vendored"], file["apt"], file["check"]["verdict"]) == (["libz.so.1"], ["libssl3"], "failed")
     state.execute("UPDATE wheel SET imports = 'imported', import_facts = ?", '{"modules": ["spam"], "message": null}')
     assert "was imported where only its dependencies were installed" in html_of(state)
+
+
+def test_that_a_wheel_is_of_an_earlier_sdist_is_said_until_there_is_one_of_the_new(state: ControllerState) -> None:
+    old = state.wheel("spam", "1.0")
+    state.want("spam", "1.0")
+    state.execute("UPDATE wheel SET sdist_filename = 'spam-1.0.tar.gz', sdist_sha256 = 'aa'")
+    state.execute("UPDATE upstream_file SET sha256 = 'aa'")
+    assert "earlier" not in html_of(state)
+    state.execute("UPDATE project SET pages_stale = 0")
+    state.execute("UPDATE upstream_file SET sha256 = 'bb'")
+    assert state.one("SELECT pages_stale FROM project") == 1
+    sentence = "The wheels of 1.0 were built from an earlier spam-1.0.tar.gz, which upstream has replaced since."
+    said = json_of(state)
+    assert said["notice"]["sentence"] == sentence
+    assert [file["earlier_sdist"] for file in said["releases"]["1.0"]["files"]] == ["spam-1.0.tar.gz"]
+    assert sentence in html_of(state)
+
+    new = state.wheel("spam", "1.0", build="1")
+    state.execute("UPDATE wheel SET sdist_filename = 'spam-1.0.tar.gz', sdist_sha256 = 'bb' WHERE filename = ?", new)
+    said = json_of(state)
+    assert "notice" not in said
+    assert {file["filename"]: file.get("earlier_sdist") for file in said["releases"]["1.0"]["files"]} == {
+        old: "spam-1.0.tar.gz", new: None,
+    }  # fmt: skip
+    assert "was built from an earlier spam-1.0.tar.gz, which upstream has replaced since" in html_of(state)

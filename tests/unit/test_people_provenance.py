@@ -72,6 +72,7 @@ def test_the_document_says_what_was_built_from_what_where_how_and_how_long(state
             "tags": ["cp311-cp311-linux_aarch64"],
             "url": f"../../files/spam/{filename}",
         },
+        "built_as": None,
         "sdist": {"filename": "sdist.tar.gz", "sha256": "aa", "url": "https://files.example/spam.tar.gz"},
         "builder": {"host": "pi1", **FACTS},
         "interpreter": "CPython 3.11.2",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.catalogs import ControllerState
+from tests.support.catalogs import TARGET, ControllerState
 from tests.support.site_pages import broken_links, elements, links, listed
 
 
@@ -202,6 +202,19 @@ def test_a_pure_wheel_of_upstreams_is_not_shadowed_by_ours_whatever_its_build_ta
     state.wheel("spidev", "3.8", "py3-none-any", build="2")
     ours = state.wheel("spidev", "3.8", "cp311-cp311-linux_aarch64")
     state.upstream_file(state.release("spidev", "3.8"), "spidev-3.8-py2.py3-none-any.whl")
+    state.publish()
+    assert listed(state.site, "spidev") == [ours]
+
+
+@pytest.mark.parametrize(
+    "said", [{"yanked": "broken"}, {"requires_python": ">=3.13"}], ids=lambda said: next(iter(said))
+)
+def test_a_pure_wheel_of_upstreams_that_the_target_cannot_have_hides_nothing_of_ours(
+    state: ControllerState, said: dict[str, str]
+) -> None:
+    state.target(tags=["py3-none-any"])
+    ours = state.wheel("spidev", "3.8", "py3-none-any", build="1", serves=[TARGET])
+    state.upstream_file(state.release("spidev", "3.8"), "spidev-3.8-py3-none-any.whl", **said)
     state.publish()
     assert listed(state.site, "spidev") == [ours]
 

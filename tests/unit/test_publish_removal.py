@@ -95,9 +95,10 @@ def test_the_catalog_keeps_its_name_so_that_other_bytes_never_get_it(state: Cont
     assert state.one("SELECT removed_at IS NOT NULL FROM wheel WHERE filename = ?", DELETED) == 1
     assert state.one("SELECT count(*) FROM serves") == 2
     state.upstream_file(state.release("spidev", "3.7"), "spidev-3.7.tar.gz")
-    refused = built_again(state, wheel_file("spidev", "3.7", files={"spidev.py": "other = 'code'\n"}))
-    assert refused.outcome == "refused"
-    assert "a file name never changes its bytes" in refused.sentence
+    other = built_again(state, wheel_file("spidev", "3.7", files={"spidev.py": "other = 'code'\n"}))
+    assert other.wheel == "spidev-3.7-1-py3-none-any.whl"
+    state.publish(grace_seconds=GRACE)
+    assert listed(state.site, "spidev") == [other.wheel, KEPT]
 
 
 def test_a_release_that_comes_back_within_the_grace_period_is_listed_again(state: ControllerState) -> None:

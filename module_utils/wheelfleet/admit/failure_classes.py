@@ -247,6 +247,12 @@ _ALL = (
         "Report it to the project: sdist and build have to agree on name and version.",
     ),
     FailureClass(
+        "other-python",
+        "What was built says that it is for other Pythons than the target has, which upstream did not say.",
+        "target",
+        "Nothing to do: the newest release that is for the target's Python is built instead.",
+    ),
+    FailureClass(
         "import-failed",
         "The wheel was built, but cannot be imported: a module, a shared library or a symbol is missing.",
         "target",

@@ -31,6 +31,7 @@ _LIBRARY = re.compile(r"[A-Za-z0-9_.+-]{1,128}")
 #: A Debian package's name (Debian Policy 5.6.7).
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
 _MODULE = re.compile(r"\w{1,100}(?:\.\w{1,100}){0,20}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_WORDS = 200
 _LONGEST_SENTENCE = 500
 
@@ -71,6 +72,8 @@ class Result:
     #: Packages of the builder's distribution that the wheel needs where it runs.
     apt: list[str]
     imported: Imported | None
+    #: Of the sdist that the builder fetched; None if it does not say.
+    sdist_sha256: str | None
     document: Mapping[str, Any]
 
 
@@ -105,6 +108,7 @@ def read_result(staging: Path, attempt_id: str) -> Result:
         repaired=_repaired(document.get("repair")),
         apt=sorted(set(_words(document.get("apt"), _PACKAGE))),
         imported=_imported(document.get("check")),
+        sdist_sha256=_sha256(document.get("sdist_sha256")),
         document=document,
     )
 
@@ -149,6 +153,10 @@ def _imported(value: Any) -> Imported | None:
     if not isinstance(value, dict) or value.get("verdict") not in ("imported", "failed", "unchecked"):
         return None
     return Imported(value["verdict"], _words(value.get("modules"), _MODULE), _sentence(value.get("message")))
+
+
+def _sha256(value: Any) -> str | None:
+    return value if isinstance(value, str) and _SHA256.fullmatch(value) else None
 
 
 def _words(value: Any, form: re.Pattern[str]) -> list[str]:

@@ -36,7 +36,7 @@ def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str,
     if nobody waits for it."""
     row = catalog.db.execute(
         """
-        SELECT w.filename, w.sha256, p.name, a.host FROM witness x
+        SELECT w.filename, w.sha256, w.built, p.name, a.host FROM witness x
         JOIN wheel w ON w.id = x.wheel_id JOIN attempt a ON a.id = w.attempt_id
         JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
         WHERE x.id = ? AND x.host = ? AND x.verdict IS NULL
@@ -45,7 +45,8 @@ def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str,
     ).fetchone()
     if row is None:
         return None
-    heard = _judge(staging, ident, row["name"], row["filename"], row["sha256"], row["host"], files)
+    sent = json.loads(row["built"]) if row["built"] else {"filename": row["filename"], "sha256": row["sha256"]}
+    heard = _judge(staging, ident, row["name"], Sent(**sent, published=row["filename"]), row["host"], files)
     with catalog.writing() as db:
         db.execute(
             """
@@ -57,7 +58,17 @@ def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str,
     return heard
 
 
-def _judge(staging: Path, ident: str, name: str, filename: str, sha256: str, builder: str, files: Path) -> Account:
+@dataclass(frozen=True)
+class Sent:
+    """The wheel that was there before, as its builder sent it, and the name it is published by."""
+
+    filename: str
+    sha256: str
+    published: str
+
+
+def _judge(staging: Path, ident: str, name: str, first: Sent, builder: str, files: Path) -> Account:
+    filename = first.published
     try:
         result = read_result(staging, ident)
     except BadResult as error:
@@ -70,15 +81,18 @@ def _judge(staging: Path, ident: str, name: str, filename: str, sha256: str, bui
     theirs = staging / result.wheels[0]
     with theirs.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if theirs.name != filename:
+    if theirs.name != first.filename:
         other = printable(theirs.name)[:LONGEST_NAME]
         return Account("differs", filename, builder, f"Its wheel is named {other}.", sha256=found)
-    if found == sha256:
+    if found == first.sha256:
         return Account("agrees", filename, builder, sha256=found)
     try:
         names = differing_files(files / name / filename, theirs)
     except Refused as error:
         return Account("differs", filename, builder, str(error), sha256=found)
+    if filename != first.filename:
+        # It was given another build tag, which WHEEL says.
+        names = [each for each in names if not each.endswith((".dist-info/WHEEL", ".dist-info/RECORD"))]
     return Account("differs", filename, builder, _sentence(names), tuple(names[:MOST_NAMES]), found)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .apt_owners import APT_OWNERS
 from .failure_subjects import FAILURE_SUBJECTS
+from .given_names import GIVEN_NAMES
 from .remedy_tables import REMEDY_TABLES
 from .site_tables import SITE_TABLES
 from .unconsidered_table import UNCONSIDERED_TABLE
@@ -279,4 +280,6 @@ MIGRATIONS: tuple[str, ...] = (
     WHEEL_FACTS,
     # What was asked for and could not be considered
     UNCONSIDERED_TABLE,
+    # Which names stand for which bytes
+    GIVEN_NAMES,
 )

@@ -17,7 +17,7 @@ from ..catalog.database import Catalog
 from . import sizing
 from .change import NOTHING, Change
 from .choice import choose_builds, host_load, known_speed, rest_of_queue
-from .queue import TRIED, settle
+from .queue import SETTLED_BY_A_WHEEL, TRIED, settle
 from .tries import as_change, begin_with, uploaded_before
 
 #: Seconds a batch stays with a host that says nothing. Looks at the host renew it.
@@ -203,6 +203,18 @@ def asked_back(catalog: Catalog, host: str, run: str, now: float) -> list[str]:
     idle = any(row["asked"] for row in waiting)
     kept = sizing.keep(host_load(db, host, now), rest_of_queue(db, run), others_idle=idle)
     return [row["id"] for row in waiting[kept:] if row["asked"] or not idle]
+
+
+def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:
+    """What of this host's work not yet begun is needed no more: another build gave a wheel that serves its target."""
+    rows = catalog.db.execute(
+        f"""
+        SELECT a.id FROM attempt a JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id
+        WHERE a.host = ? AND a.state = 'open' AND a.begun_at IS NULL AND {SETTLED_BY_A_WHEEL.format(row="w")}
+        """,
+        (host,),
+    )
+    return [row["id"] for row in rows]
 
 
 def begun(catalog: Catalog, host: str) -> dict[str, float]:

@@ -311,7 +311,7 @@ class _Run:
         if get_meta(self.catalog.db, "judged_under") != judged_under:
             self.write(lambda db: db.execute("UPDATE project SET judged = 0 WHERE judged"))
             self.write(lambda db: set_meta(db, "judged_under", judged_under))
-        everything = [Wish(canonicalize_name("everything"), "", self.scope.newest)] if self.scope.everything else []
+        everything = self.scope.everything_wishes
 
         def judge_chunk(db: sqlite3.Connection, chunk: list[int]) -> None:
             for project_id in chunk:

@@ -32,7 +32,10 @@ class Target:
 
 @dataclass(frozen=True)
 class File:
-    """A file upstream offers; `yanked` is None or the reason; `uploaded` is in epoch seconds, None if unknown."""
+    """A file upstream offers; `yanked` is None or the reason; `uploaded` is in epoch seconds, None if unknown.
+
+    `learned` is what builds from it told of Requires-Python, by target: upstream may not say it, or not all of it.
+    """
 
     id: int
     filename: str
@@ -41,6 +44,7 @@ class File:
     uploaded: float | None = None
     requires_python: str | None = None
     yanked: str | None = None
+    learned: Mapping[int, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -197,8 +201,8 @@ def _usable(
         elif file.yanked is not None and not (policy.yanked or pinned):
             reason = f"yanked: {file.yanked}" if file.yanked else "yanked"
             reasons = {**reasons, "yanked": f"{reason} (controller_yanked is false)"}
-        elif not requires_python.allows(file.requires_python, target.python_version):
-            needs = f"needs Python {file.requires_python}, the target has {target.python_version}"
+        elif excludes := _excluding(file, target):
+            needs = f"needs Python {excludes}, the target has {target.python_version}"
             reasons = {**reasons, "python": needs}
         elif file.uploaded is not None and file.uploaded + policy.cooldown_hours * 3600 > now:
             ripe = file.uploaded + policy.cooldown_hours * 3600
@@ -214,6 +218,12 @@ def _usable(
         if kind in reasons:
             return usable, reasons[kind], ripe_at
     return usable, "upstream lists no file that pip can use", ripe_at
+
+
+def _excluding(file: File, target: Target) -> str | None:
+    """The Requires-Python that leaves the target's Python out, as upstream or a build tells it."""
+    told = (file.requires_python, file.learned.get(target.id))
+    return next((python for python in told if not requires_python.allows(python, target.python_version)), None)
 
 
 def _sdist_order(file: File) -> tuple[int, str]:

@@ -29,6 +29,8 @@ class Outcome:
     remedy: str | None = None
     subject: str | None = None
     lacks: str | None = None
+    #: Requires-Python of sdist or wheel, where it leaves the target's Python out.
+    requires_python: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
@@ -60,7 +62,7 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
         """
         UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
             again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, subject = :subject,
-            lacks = :lacks, seconds = :seconds,
+            lacks = :lacks, requires_python = :requires_python, seconds = :seconds,
             normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
             summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
             built_with = json_object(
@@ -81,6 +83,7 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "remedy": outcome.remedy,
             "subject": outcome.subject,
             "lacks": outcome.lacks,
+            "requires_python": outcome.requires_python,
             "seconds": outcome.seconds,
             "normal": normal,
             "cpu": outcome.cpu_seconds,
@@ -107,7 +110,7 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             """,
             (max(normal, 0.1), attempt["project_id"]),
         )
-    if outcome.blocks != "release":
+    if outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
         trust.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
     settle(db, attempt["release_id"], tries)
     return outcome

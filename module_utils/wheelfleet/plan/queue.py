@@ -24,6 +24,15 @@ SPENT_IN_THIS_RUN = (
 #: Failed by bad luck, and its wait is not over at :now.
 WAITING = "NOT a.forgiven AND a.wait_until > :now"
 
+#: A wheel of ours serves the row of `wanted` that is called {row}, nobody asked for it to be built again, and upstream
+#: has not replaced the sdist it was built from under its name.
+SETTLED_BY_A_WHEEL = """EXISTS (
+                SELECT 1 FROM serves s JOIN wheel v ON v.id = s.wheel_id
+                LEFT JOIN upstream_file f ON f.id = {row}.sdist_id
+                WHERE s.release_id = {row}.release_id AND s.target_id = {row}.target_id AND NOT v.rebuild
+                  AND (v.sdist_filename = f.filename AND v.sdist_sha256 <> f.sha256) IS NOT TRUE
+            )"""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -46,9 +55,7 @@ def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
         f"""
         UPDATE wanted SET need = CASE
             WHEN verdict <> 'build' THEN 'none'
-            WHEN EXISTS (
-                SELECT 1 FROM serves s WHERE s.release_id = wanted.release_id AND s.target_id = wanted.target_id
-            ) THEN 'none'
+            WHEN {SETTLED_BY_A_WHEEL.format(row="wanted")} THEN 'none'
             WHEN EXISTS (
                 SELECT 1 FROM attempt a JOIN upstream_file f ON f.id = wanted.sdist_id
                 WHERE a.release_id = wanted.release_id AND NOT a.forgiven AND a.try_with IS NULL
@@ -104,13 +111,15 @@ def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
 
 
 def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
-    """Let failures be tried again: by class, by project, or `all`. Returns how many attempts were forgiven."""
+    """Let failures be tried again: by class, by project, or `all`; of a named project without failures what is built is
+    built again. Returns how many attempts, or builds, these are.
+    """
     if not wanted:
         return 0
     marks = ",".join("?" * len(wanted))
     rows = db.execute(
         f"""
-        SELECT a.id, a.release_id FROM attempt a
+        SELECT a.id, a.release_id, p.name FROM attempt a
         JOIN release r ON r.id = a.release_id JOIN project p ON p.id = r.project_id
         WHERE a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
           AND ('all' IN ({marks}) OR a.class IN ({marks}) OR p.name IN ({marks}))
@@ -118,6 +127,26 @@ def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
         [*wanted, *wanted, *wanted],
     ).fetchall()
     db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
+    for release in {row["release_id"] for row in rows}:
+        settle(db, release, tries)
+    failed = {row["name"] for row in rows}
+    return len(rows) + sum(_rebuild(db, word, tries) for word in dict.fromkeys(wanted) if word not in failed)
+
+
+def _rebuild(db: sqlite3.Connection, project: str, tries: int) -> int:
+    """Have what is built of a project built again, as far as it is in scope; returns how many builds that are.
+
+    The wheels stay listed. Where the new ones have other bytes, they get the next build tag (admit/naming.py).
+    """
+    rows = db.execute(
+        """
+        SELECT DISTINCT s.wheel_id, w.release_id FROM project p JOIN release r ON r.project_id = p.id
+        JOIN wanted w ON w.release_id = r.id AND w.verdict = 'build'
+        JOIN serves s ON s.release_id = w.release_id AND s.target_id = w.target_id WHERE p.name = ?
+        """,
+        (project,),
+    ).fetchall()
+    db.executemany("UPDATE wheel SET rebuild = 1 WHERE id = ?", [(row["wheel_id"],) for row in rows])
     for release in {row["release_id"] for row in rows}:
         settle(db, release, tries)
     return len(rows)

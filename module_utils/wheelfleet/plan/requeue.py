@@ -104,7 +104,8 @@ def requeue_for_recipes(db: sqlite3.Connection, names: Collection[str], *, run: 
             """
             SELECT a.id, a.release_id FROM project p JOIN release r ON r.project_id = p.id
             JOIN attempt a ON a.release_id = r.id
-            WHERE p.name = ? AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
+            WHERE p.name = ? AND a.state IN ('done', 'lost') AND NOT a.forgiven
+              AND (a.outcome IS NOT 'built' OR a.requires_python IS NOT NULL)
             """,
             (name,),
         ).fetchall()
@@ -148,10 +149,18 @@ def _lift(
         db.execute(
             """
             UPDATE attempt SET forgiven = 1 WHERE release_id = :release AND NOT forgiven
-              AND state = 'done' AND outcome <> 'built' AND target_id IN (
+              AND state = 'done' AND (outcome <> 'built' OR requires_python IS NOT NULL) AND target_id IN (
                 SELECT target_id FROM attempt WHERE id IN (SELECT value FROM json_each(:ids)))
             """,
             {"release": release, "ids": json.dumps([row["id"] for row in rows if row["release_id"] == release])},
+        )
+        # A recipe may change which Pythons it is for.
+        db.execute(
+            """
+            UPDATE project SET judged = 0 WHERE id = (SELECT project_id FROM release WHERE id = :release)
+              AND EXISTS (SELECT 1 FROM attempt WHERE release_id = :release AND requires_python IS NOT NULL)
+            """,
+            {"release": release},
         )
         settle(db, release, tries)
     what = "1 failure goes" if len(rows) == 1 else f"{len(rows)} failures go"

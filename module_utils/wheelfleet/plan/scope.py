@@ -118,6 +118,11 @@ class Scope:
         wishes = tuple(_wish(entry, default) for entry in packages or ())
         return cls(wishes, tuple(requirements or ()), bool(everything), default)
 
+    @property
+    def everything_wishes(self) -> list[Wish]:
+        """What everything mode asks for of each project, whatever its name."""
+        return [Wish(canonicalize_name("everything"), "", self.newest)] if self.everything else []
+
     def fingerprint(self, policy: Policy) -> str:
         """Changes whenever scope or policy could make another verdict."""
         return digest(asdict(self), asdict(policy))

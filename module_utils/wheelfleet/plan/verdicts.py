@@ -77,10 +77,13 @@ def judge_project(
 
 def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[judge.Target]) -> None:
     """Say which targets our wheels of a project can be installed on: every one whose tag set has a tag of the wheel
-    and whose Python its Requires-Python admits."""
+    and whose Python its Requires-Python admits. None where upstream has a file of the same name, for then ours is not
+    listed (publish/listing.py)."""
     wheels = db.execute(
         """
-        SELECT w.id, w.release_id, w.tags, w.requires_python FROM release r JOIN wheel w ON w.release_id = r.id
+        SELECT w.id, w.release_id, w.tags, w.requires_python, EXISTS (
+            SELECT 1 FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.filename) AS hidden
+        FROM release r JOIN wheel w ON w.release_id = r.id
         WHERE r.project_id = ? AND w.removed_at IS NULL
         """,
         (project_id,),
@@ -88,8 +91,10 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
     for wheel in wheels:
         tags = set(json.loads(wheel["tags"]))
         for target in targets:
-            serves = not tags.isdisjoint(target.tags) and requires_python.allows(
-                wheel["requires_python"], target.python_version
+            serves = (
+                not wheel["hidden"]
+                and not tags.isdisjoint(target.tags)
+                and requires_python.allows(wheel["requires_python"], target.python_version)
             )
             key = (wheel["release_id"], target.id, wheel["id"])
             if serves:
@@ -118,6 +123,7 @@ def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:
         """,
         (project_id,),
     )
+    learned = _learned_pythons(db, project_id)
     for row in rows:
         release_id = row["release_id"]
         versions.setdefault(release_id, Version(row["version"]))
@@ -130,6 +136,23 @@ def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:
                 uploaded=judge.epoch_seconds(row["upload_time"]),
                 requires_python=row["requires_python"],
                 yanked=row["yanked"],
+                learned=learned.get((release_id, row["filename"], row["sha256"]), {}),
             )
         )
     return [judge.Release(release_id, version, tuple(files[release_id])) for release_id, version in versions.items()]
+
+
+def _learned_pythons(db: sqlite3.Connection, project_id: int) -> dict[tuple[int, str, str | None], dict[int, str]]:
+    """What builds from sdists told of the Pythons they are for, by release, file name and hash, then by target."""
+    learned: dict[tuple[int, str, str | None], dict[int, str]] = {}
+    for row in db.execute(
+        """
+        SELECT a.release_id, a.sdist_filename, a.sdist_sha256, a.target_id, a.requires_python
+        FROM release r JOIN attempt a ON a.release_id = r.id
+        WHERE r.project_id = ? AND a.requires_python IS NOT NULL AND NOT a.forgiven ORDER BY a.finished_at, a.id
+        """,
+        (project_id,),
+    ):
+        key = (row["release_id"], row["sdist_filename"], row["sdist_sha256"])
+        learned.setdefault(key, {})[row["target_id"]] = row["requires_python"]
+    return learned

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog.database import Catalog
+from ..catalog.given_names import give_name
+from ..names import BadFileName, read_wheel_name
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,19 @@ class Audit:
             if place.is_file() and path not in wanted:
                 yield Finding(kind, path, f"{path} is {what}; it is removed.")
                 if self.repair:
+                    if kind == "stray-file":
+                        self._keep_name(place)
                     place.unlink()
+
+    def _keep_name(self, wheel: Path) -> None:
+        """Other bytes must not get it: a catalog put back from a backup does not know what was published since."""
+        try:
+            read = read_wheel_name(wheel.name)
+        except BadFileName:
+            return
+        with wheel.open("rb") as file, self.catalog.writing() as db:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            give_name(db, wheel.name, read.name, str(read.version), sha256)
 
     def _counters(self) -> Iterator[Finding]:
         """The counters that triggers keep, counted afresh."""

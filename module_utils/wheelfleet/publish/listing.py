@@ -164,9 +164,14 @@ def _sorted_out(
                 wheel,
             )
         )
-        if others is None or state in GONE_STATES or others.has(filename, tags):
+        # Of two files of one name pip takes either.
+        if others is None or state in GONE_STATES or filename in others.filenames:
             continue
-        if others.wheels and not always and _upstream_serves(db, release, wheel, others):
+        shadows = others.has_pure(tags)
+        targets = _served(db, release, wheel) if others.wheels and (shadows or not always) else []
+        if shadows and not targets:
+            continue
+        if targets and all(_upstream_serves(target, others) for target in targets):
             withdrawn.add(filename)
         else:
             listed.add(filename)
@@ -219,14 +224,11 @@ class _Beside(NamedTuple):
             tuple((row[3], row[7]) for row in rows if row[4] == "wheel" and row[5] is None),
         )
 
-    def has(self, filename: str, tags: str) -> bool:
-        """Whether upstream lists this very file name, of which pip would take either, or a pure wheel ours would
-        shadow."""
-        if filename in self.filenames:
-            return True
+    def has_pure(self, tags: str) -> bool:
+        """Whether upstream lists a pure wheel that ours would shadow for those who can install it."""
         ours = _pure_tags(tags)
         return bool(ours) and any(
-            not ours.isdisjoint(_tags(name)) for name in self.filenames if name.endswith("-none-any.whl")
+            not ours.isdisjoint(_tags(name)) for name, _ in self.wheels if name.endswith("-none-any.whl")
         )
 
 
@@ -243,21 +245,21 @@ def is_on_the_web(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
-def _upstream_serves(db: sqlite3.Connection, release: int, wheel: int, others: _Beside) -> bool:
-    """Whether upstream has a wheel for every target that this one of ours serves; the judge then leaves it to upstream
-    too (plan/judge.py)."""
-    targets = db.execute(
+def _served(db: sqlite3.Connection, release: int, wheel: int) -> list[sqlite3.Row]:
+    """The targets that this wheel of ours serves."""
+    return db.execute(
         "SELECT t.tags, t.python_version FROM serves s JOIN target t ON t.id = s.target_id "
         "WHERE s.release_id = ? AND s.wheel_id = ?",
         (release, wheel),
     ).fetchall()
-    return bool(targets) and all(
-        any(
-            not _target_tags(target["tags"]).isdisjoint(_tags(filename))
-            and requires_python.allows(python, _version(target["python_version"]))
-            for filename, python in others.wheels
-        )
-        for target in targets
+
+
+def _upstream_serves(target: sqlite3.Row, others: _Beside) -> bool:
+    """Whether upstream has a wheel for a target; the judge then leaves it to upstream too (plan/judge.py)."""
+    return any(
+        not _target_tags(target["tags"]).isdisjoint(_tags(filename))
+        and requires_python.allows(python, _version(target["python_version"]))
+        for filename, python in others.wheels
     )
 
 

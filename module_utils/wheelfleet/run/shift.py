@@ -327,6 +327,8 @@ class Shift:
 
     def _share(self) -> None:
         """Let idle hosts have a part of what is not begun here."""
+        if settled := batches.settled_meanwhile(self.catalog, self.host):
+            self._withdraw(settled)
         asked = batches.asked_back(self.catalog, self.host, self.terms.run, time.time())
         if asked and (went := self._withdraw(asked)):
             self._note(f"{_builds(went)} it had not begun went to idle builders.")

@@ -230,6 +230,8 @@ def _witness(witness: Witness) -> tuple[str, str]:
 def _remarks(own: OwnFile) -> Iterator[str]:
     """What people should know of a wheel before they install it."""
     libraries, imports = own.libraries, own.imports
+    if own.earlier_sdist:
+        yield f"was built from an earlier {own.earlier_sdist}, which upstream has replaced since"
     if libraries and libraries.vendored:
         yield f"carries {', '.join(libraries.vendored)}"
     if libraries and libraries.message:

@@ -19,6 +19,7 @@ from ..tried import goes_on_with, tried_with
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
 _WITHDRAWN = "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it."
+_REPLACED = "The wheels of {version} were built from an earlier {sdist}, which upstream has replaced since."
 _UNLISTED = "No longer on the index; kept for those who pinned it."
 
 
@@ -78,6 +79,8 @@ class OwnFile(NamedTuple):
     libraries: Libraries | None = None
     apt: tuple[str, ...] = ()
     imports: Imports | None = None
+    #: The sdist it was built from, where upstream has replaced that under its name since.
+    earlier_sdist: str | None = None
 
 
 class Attempt(NamedTuple):
@@ -185,7 +188,7 @@ def read_project(
         summary=printable(summary),
         status=_status(project),
         status_reason=printable(project["status_reason"]) if project["status_reason"] else None,
-        notice=_notice(project, bool(rows)),
+        notice=_notice(project, bool(rows)) or _replaced(files),
         targets=targets,
         releases=tuple(
             Release(
@@ -224,6 +227,15 @@ def _notice(project: sqlite3.Row, has_releases: bool) -> tuple[str, str] | None:
         return "skipped", _NOT_IN_SCOPE
     whole = as_a_whole(project, has_releases)
     return (whole.status, whole.reason) if whole else None
+
+
+def _replaced(files: Mapping[str, Sequence[OwnFile]]) -> tuple[str, str] | None:
+    """Where the index has nothing of a release that was built from what upstream has by now."""
+    for version in sorted(files, key=_version, reverse=True):
+        listed = [file for file in files[version] if file.listed]
+        if listed and all(file.earlier_sdist for file in listed):
+            return "waiting", _REPLACED.format(version=version, sdist=listed[0].earlier_sdist)
+    return None
 
 
 def _targets(db: sqlite3.Connection, rows: Iterable[ReportRow]) -> tuple[Target, ...]:
@@ -292,6 +304,8 @@ def _files(
     for row in db.execute(
         """
         SELECT w.filename, w.tags, w.repaired, w.apt, w.imports, w.import_facts,
+               (SELECT f.filename FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.sdist_filename
+                AND f.sha256 <> w.sdist_sha256) AS earlier_sdist,
                x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
         FROM release r JOIN wheel w ON w.release_id = r.id
         LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL WHERE r.project_id = ?
@@ -327,6 +341,7 @@ def _files(
                 _libraries(row["repaired"]),
                 tuple(json.loads(row["apt"])),
                 _imports(row["imports"], row["import_facts"]),
+                _clean(row["earlier_sdist"]),
             )
         )
     return files

@@ -10,8 +10,9 @@
         targets         by target: {status, reason, failure, remedy, builder, seconds, finished_at, file, log, log_page,
                         tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
-                        provenance, signature, build_seconds, repair, apt, check, witness}]; `listed` says whether
-                        the index has it,
+                        provenance, signature, build_seconds, repair, apt, check, witness, earlier_sdist}]; `listed`
+                        says whether the index has it, `earlier_sdist` is the sdist it was built from, where upstream
+                        has replaced that under its name since,
                         `signature` is the one on the document of its provenance, `witness` what came of building it
                         again elsewhere: {builder, verdict, at, sha256, sentence, differences}, of which verdict is
                         agrees, differs or failed, and differences names files in the wheel
@@ -122,6 +123,7 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
         apt=own.apt or None,
         check=_known(**own.imports._asdict()) if own.imports else None,
         witness=_witness(own.witness) if own.witness else None,
+        earlier_sdist=own.earlier_sdist,
     )
 
 

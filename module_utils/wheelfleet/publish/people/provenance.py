@@ -43,7 +43,8 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
         """
         SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
                a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
-               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.repaired, w.apt, w.imports, w.import_facts,
+               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.built, w.repaired, w.apt, w.imports,
+               w.import_facts,
                x.host AS witness, x.verdict, x.finished_at AS witnessed_at, x.sha256 AS witness_sha256, x.sentence,
                x.differences
         FROM wheel w
@@ -70,6 +71,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
                 "tags": json.loads(row["tags"]),
                 "url": f"../../files/{row['name']}/{row['filename']}",
             },
+            "built_as": _known(row["built"], None),
             "sdist": {
                 "filename": row["sdist_filename"],
                 "sha256": row["sdist_sha256"],

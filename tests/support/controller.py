@@ -1,0 +1,88 @@
+"""A controller that has given one build away, and what arrives for it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from wheelfleet.admit.admit import Admitted, Places, admit
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.plan import batches
+from wheelfleet.plan.queue import settle
+
+from tests.support.artifacts import Artifact
+
+NOW = 1_800_000_000.0
+TAGS = ["cp311-cp311-linux_x86_64", "cp311-none-any", "py3-none-any"]
+
+
+class Controller:
+    """A catalog in which pi1 has been given demo 1.0, and a place for what it sends."""
+
+    def __init__(self, root: Path) -> None:
+        self.catalog = Catalog(root / "catalog.sqlite")
+        self.places = Places(root / "files", root / "logs")
+        self.staging = root / "incoming"
+        with self.catalog.writing() as db:
+            db.execute(
+                "INSERT INTO target (id, name, python_version, implementation, platform, preference, tags) "
+                "VALUES (1, 'cp311', '3.11.2', 'cpython', 'linux', 1, ?)",
+                (json.dumps(TAGS),),
+            )
+            for host in ("pi1", "pi2"):
+                db.execute("INSERT INTO builder (host, facts, seen_at) VALUES (?, '{}', 0)", (host,))
+                db.execute("INSERT INTO offer VALUES (?, 1, '/tools/python', '/usr/bin/python3')", (host,))
+            db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
+            db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
+            db.execute(
+                "INSERT INTO upstream_file (id, release_id, filename, kind, url, sha256) "
+                "VALUES (1, 1, 'demo-1.0.tar.gz', 'sdist', '/', 'aa')"
+            )
+            db.execute(
+                "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id) VALUES (1, 1, 'build', '', 1)"
+            )
+            settle(db, 1, 5)
+        self.attempt = self.claim("pi1")
+
+    def claim(self, host: str, run: str = "run1") -> str:
+        held = batches.claim(self.catalog, host=host, run=run, now=NOW)
+        assert held is not None
+        return held.assignments[0].attempt
+
+    def lose(self) -> None:
+        """The lease of what is being built ends."""
+        batches.release_expired(self.catalog, NOW + 24 * 3600, 5)
+
+    def send(
+        self, wheel: Artifact | None = None, *, host: str = "pi1", answering: str = "", **changes: Any
+    ) -> Admitted:
+        """What arrives from a builder: the files of a result, of which a test changes something."""
+        attempt = answering or self.attempt
+        self.staging.mkdir(exist_ok=True)
+        result = {
+            "schema": 1,
+            "attempt": attempt,
+            "outcome": "built" if wheel else "failed",
+            "stopped_by": None,
+            "phase": "collect" if wheel else "build",
+            "exit_code": 0 if wheel else 1,
+            "seconds": 12.5,
+            "cpu_seconds": 10.0,
+            "peak_memory": 1000,
+            "interpreter": "CPython 3.11.2",
+            "build_requires": [{"name": "setuptools", "version": "80.0"}],
+            "sdist_sha256": "aa",
+            "message": None,
+            "wheels": [{"filename": wheel.filename, "size": wheel.size, "sha256": "lies"}] if wheel else [],
+            "log": {"filename": "log.gz", "size": 1},
+        }
+        (self.staging / "result.json").write_text(json.dumps({**result, **changes}))
+        (self.staging / "log.gz").write_bytes(gzip.compress(b"the log\n"))
+        if wheel:
+            (self.staging / wheel.filename).write_bytes(wheel.data)
+        return admit(self.catalog, self.places, self.staging, attempt, host=host, now=NOW, tries=5)
+
+    def one(self, sql: str) -> Any:
+        return self.catalog.db.execute(sql).fetchone()[0]
