@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from pathlib import Path
 
 import ansible.module_utils
@@ -11,8 +12,12 @@ import ansible.module_utils
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from ansible.module_utils.wheelfleet.run import lock
 from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
 from ansible.module_utils.wheelfleet.run.lock import RunBusy, take_run_lock
+from ansible.utils.display import Display
+
+display = Display()
 
 
 class ActionModule(ControllerAction):
@@ -31,15 +36,25 @@ class ActionModule(ControllerAction):
         if self.check_mode:
             return {"changed": missing, "run": "check", **folders}
         parent = multiprocessing.parent_process()
+        if lock.handover is None:
+            raise Refused(
+                "The callback plugin wheelfleet_live, which holds the run's lock, is not loaded; name the checkout's "
+                "callback_plugins in ansible.cfg, or run a playbook of the checkout."
+            )
         try:
             # For all to read, whatever the umask: the web server may serve the site from here.
             if missing:
                 self.state_dir.mkdir(parents=True)
                 self.state_dir.chmod(0o755)
-            run = take_run_lock(self.state_dir, parent.pid if parent else os.getpid())
+            run, held = take_run_lock(self.state_dir, parent.pid if parent else os.getpid(), self._say)
+            if held is not None:
+                lock.handover.give(held)
         except OSError as error:
             raise Refused(
                 f"The controller's folder {self.state_dir} cannot be used ({error.strerror}); "
                 "set controller_state_dir to a folder you may write to."
             ) from error
         return {"changed": missing, "run": run, **folders}
+
+    def _say(self, sentence):
+        display.display(f"{time.strftime('%H:%M:%S')} {sentence}")

@@ -12,6 +12,7 @@ description:
   - Prints the summary of the run at its end, with the command to install from the index, ready to paste.
   - Elsewhere a line now and then while upstream is read, and the summary; the lines on single builds come from
     M(wheelfleet_batch) itself.
+  - Holds the lock that M(wheelfleet_lock) took, for as long as the process lives.
   - Keeps C(status.json) on the site true while builds run, and marks builders that failed as done with.
   - Ends the run when one of its processes was killed, most likely by the kernel when memory ran out, for Ansible's
     strategy C(free) would wait for it for ever.
@@ -37,6 +38,7 @@ from ansible.plugins.callback import CallbackBase
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.publish.filters import human_duration
+from ansible.module_utils.wheelfleet.run import lock
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
 from ansible.module_utils.wheelfleet.run.exit_status import exit_status
 from ansible.module_utils.wheelfleet.run.status import ask_catalog, is_news, status_document, write_status
@@ -69,6 +71,9 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self.main_pid = os.getpid()
+        # This is the main process, and it has forked nothing yet.
+        lock.handover = lock.handover or lock.Handover()
+        self.held = []
         self.live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self.lock = threading.RLock()
         self.drawn = 0
@@ -108,6 +113,8 @@ class CallbackModule(CallbackBase):
         """Remember where the board is, and what the publishing task sums up."""
         answer = result.result
         if result.task.action == "wheelfleet_lock":
+            # Nothing reads these: they are the run's lock while they are open.
+            self.held += lock.handover.take()
             self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "board")
             self.site = Path(answer["site_dir"])
         elif result.task.action == "wheelfleet_publish" and not result.task.check_mode:

@@ -7,10 +7,12 @@ DOCUMENTATION = r"""
 module: wheelfleet_lock
 short_description: Let one run at a time work on a catalog
 description:
-  - Lets the ansible-playbook process that runs this task hold the run lock of a state folder for as long as it lives.
-    Nothing has to be released, and a killed run leaves nothing to clean up.
-  - Fails with the other run's process and start when one is at work.
-  - Runs on the controller; it is an action plugin, for only there it is known which process is the run.
+  - Takes a kernel lock on a file of the state folder and hands it to the ansible-playbook process, which holds it for
+    as long as it lives (by the callback plugin C(wheelfleet_live)). Nothing has to be released, and a killed run leaves
+    nothing to clean up. It holds between containers and pid namespaces that share the folder, too.
+  - Fails with the other run's process and start when one is at work, and for a folder on a network file system.
+  - What a killed run had started, and is not gone yet, is waited for half a minute.
+  - Runs on the controller; it is an action plugin, because only there it is known which process is the run.
 attributes:
   check_mode:
     description: Takes no lock, because check mode writes nothing.
