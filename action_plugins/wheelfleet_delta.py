@@ -24,6 +24,9 @@ from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, pos
 from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
 from ansible.module_utils.wheelfleet.run.controller_options import DELTA_OPTIONS
 from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
+from ansible.utils.display import Display
+
+display = Display()
 
 
 class ActionModule(ControllerAction):
@@ -57,14 +60,22 @@ class ActionModule(ControllerAction):
                     recipes=recipes,
                     resolutions=p["resolutions"],
                     inventory=None if p["inventory"] is None else tuple(p["inventory"]),
+                    coming=tuple(p["coming"]),
+                    silent=tuple(p["left_out"]),
                     show=self._show,
                     most_previewed=None if self._task.diff else MOST_PREVIEWED,
                 ),
             )
             with catalog.writing() as db:
                 inputs.remember(db)
-                for host, sentence in p["left_out"].items():
-                    events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time())
+                told = dict(p["left_out"])
+                for host, builds in delta.taken_back.items():
+                    why = told.get(host, "It takes no part in this run.")
+                    went = "1 build that it had" if builds == 1 else f"{builds} builds that it had"
+                    told[host] = f"{why} {went} went back to the queue."
+                for host, sentence in told.items():
+                    if events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time()):
+                        display.display(f"{time.strftime('%H:%M:%S')} {host} {sentence}")
         self.warnings += [f"{name}: {sentence}" for name, sentence in sorted(delta.troubles.items())]
         return {
             "changed": delta.anything_changed,

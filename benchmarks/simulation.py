@@ -136,7 +136,7 @@ class Planner:
         batches.hunger(self.catalog, host, now)
 
     def asked_back(self, host: str, now: float) -> list[str]:
-        return batches.asked_back(self.catalog, host, RUN, now)
+        return list(batches.asked_back(self.catalog, host, RUN, now).attempts)
 
     def give_back(self, attempts: Sequence[str]) -> None:
         batches.give_back(self.catalog, attempts, TRIES)

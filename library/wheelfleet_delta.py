@@ -88,7 +88,9 @@ options:
     elements: str
     default: []
   inventory:
-    description: All builders of the inventory, here or not. What others still hold goes back to the queue.
+    description:
+      - All builders of the inventory, here or not. What builders hold that take no part in the run, being of these or
+        not, goes back to the queue.
     type: list
     elements: str
   left_out:

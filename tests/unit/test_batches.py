@@ -192,14 +192,50 @@ def test_what_ran_out_of_memory_beside_others_is_tried_alone_before_that_counts(
     assert fleet.needs(release) == {11: "none"}
 
 
-def test_what_a_host_that_left_the_inventory_held_goes_to_the_others(fleet: Fleet):
-    fleet.builder("pi1", 11)
+def release_absent(fleet: Fleet, *here: str, silent: tuple[str, ...] = ()) -> dict[str, int]:
+    inventory = ("pi1", "pi2", "pi3")
+    return batches.release_absent(fleet.catalog, inventory=inventory, here=here, silent=silent, now=NOW, tries=TRIES)
+
+
+@pytest.mark.parametrize("where", ["limited", "silent", "gone"])
+def test_what_a_host_holds_that_takes_no_part_in_the_run_goes_to_the_others_at_once(fleet: Fleet, where: str):
+    host = "pi9" if where == "gone" else "pi1"
+    fleet.builder(host, 11)
     fleet.builder("pi2", 11)
     fleet.release("demo", 11)
-    fleet.claim("pi1")
-    assert batches.release_removed(fleet.catalog, ["pi1", "pi2"], NOW, TRIES) == 0
-    assert batches.release_removed(fleet.catalog, ["pi2"], NOW, TRIES) == 1
-    assert names(fleet.claim("pi2")) == ["demo"]
+    fleet.claim(host)
+    silent = ("pi1",) if where == "silent" else ()
+    assert release_absent(fleet, host, "pi2") == {}
+    assert release_absent(fleet, "pi2", silent=silent) == {host: 1}
+    assert names(fleet.claim("pi2", run="run2")) == ["demo"]
+
+
+@pytest.mark.parametrize(("silent", "counts"), [((), False), (("pi1",), True)])
+def test_a_host_that_was_only_not_asked_to_take_part_spends_no_try_and_one_that_is_silent_does(
+    fleet: Fleet, silent: tuple[str, ...], counts: bool
+):
+    fleet.builder("pi1", 11)
+    release = fleet.release("demo", 11)
+    for _ in range(TRIES):
+        held = fleet.claim("pi1")
+        if held is None:
+            break
+        fleet.begin(held.assignments[0].attempt)
+        release_absent(fleet, "pi2", silent=silent)
+        fleet.catalog.db.execute("UPDATE attempt SET run = 'earlier'")
+    assert fleet.needs(release) == {11: "none" if counts else "now"}
+
+
+def test_what_such_a_host_delivers_later_is_taken_as_long_as_it_is_wanted(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    release = fleet.release("demo", 11)
+    (attempt,) = fleet.claim("pi1").assignments
+    fleet.begin(attempt.attempt)
+    release_absent(fleet, "pi2")
+    (row,) = fleet.catalog.db.execute("SELECT state, sentence FROM attempt").fetchall()
+    assert tuple(row) == ("lost", "pi1 had it, and took no part in the next run.")
+    fleet.finish(attempt.attempt, outcome="built", serves=(11,))
+    assert fleet.needs(release) == {11: "none"}
 
 
 def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet):
@@ -212,12 +248,27 @@ def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet
     while (more := fleet.claim("pi1")).new:
         held.append(more)
     waiting = [a.attempt for a in held[-1].assignments[1:]]
-    assert waiting and batches.asked_back(fleet.catalog, "pi1", "run1", NOW) == []
+    assert waiting and not batches.asked_back(fleet.catalog, "pi1", "run1", NOW).attempts
     batches.hunger(fleet.catalog, "pi2", NOW)
     asked = batches.asked_back(fleet.catalog, "pi1", "run1", NOW)
-    assert asked and set(asked) <= set(waiting), "what is being built stays where it is"
-    assert batches.give_back(fleet.catalog, asked, TRIES) == len(asked)
+    assert asked.idle
+    assert asked.attempts and set(asked.attempts) <= set(waiting), "what is being built stays where it is"
+    assert batches.give_back(fleet.catalog, asked.attempts, TRIES) == len(asked.attempts)
     assert fleet.claim("pi2") is not None
+
+
+@pytest.mark.parametrize("others", [[], ["pi2"]])
+def test_a_host_slower_than_predicted_gives_back_only_what_others_could_build(fleet: Fleet, others: list[str]):
+    for host in ["pi1", *others]:
+        fleet.builder(host, 11)
+    for number in range(8):
+        fleet.release(f"p{number}", 11, seconds=6.0)
+    held = fleet.claim("pi1")
+    while (more := fleet.claim("pi1")).new:
+        held = more
+    fleet.begin(held.assignments[0].attempt, now=NOW)
+    asked = batches.asked_back(fleet.catalog, "pi1", "run1", NOW + 3600.0)
+    assert (bool(asked.attempts), asked.idle) == (bool(others), False)
 
 
 def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):

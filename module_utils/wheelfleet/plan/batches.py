@@ -144,11 +144,35 @@ def release_expired(catalog: Catalog, now: float, tries: int) -> int:
         return _release(db, "lease_until < ?", now, now, tries)
 
 
-def release_removed(catalog: Catalog, hosts: Collection[str], now: float, tries: int) -> int:
-    """Take back what hosts hold that the inventory does not name any more; returns how many builds."""
+def release_absent(
+    catalog: Catalog,
+    *,
+    inventory: Collection[str],
+    here: Collection[str],
+    silent: Collection[str],
+    now: float,
+    tries: int,
+) -> dict[str, int]:
+    """Take back what hosts hold that take no part in this run; how many builds of which host.
+
+    A host may have gone down over what it was building, if it is silent or was taken out of the inventory; one that
+    the run was only not asked to visit (`--limit`) goes on with it. Should it deliver after all, its results are
+    welcome while nobody else has one.
+    """
     with catalog.writing() as db:
-        held = {row["host"] for row in db.execute("SELECT DISTINCT host FROM batch WHERE state = 'open'")}
-        return sum(_release(db, "host = ?", host, now, tries) for host in held - set(hosts))
+        rows = db.execute(
+            "SELECT host, count(*) AS builds FROM attempt WHERE state = 'open' GROUP BY host ORDER BY host"
+        ).fetchall()
+        returned = {row["host"]: row["builds"] for row in rows if row["host"] not in here}
+        for host in returned:
+            if host in inventory and host not in silent:
+                sentence = f"{host} had it, and took no part in the next run."
+                db.execute(
+                    "UPDATE attempt SET begun_at = NULL, sentence = ? WHERE host = ? AND state = 'open'",
+                    (sentence, host),
+                )
+            _release(db, "host = ?", host, now, tries)
+        return returned
 
 
 def release_waiting(catalog: Catalog, host: str, tries: int) -> int:
@@ -185,24 +209,37 @@ def hunger(catalog: Catalog, host: str, now: float) -> None:
         db.execute("UPDATE builder SET hungry_at = ? WHERE host = ?", (now, host))
 
 
-def asked_back(catalog: Catalog, host: str, run: str, now: float) -> list[str]:
+@dataclass(frozen=True)
+class AskedBack:
+    """What a host should give back of its work, by attempt; `idle`: because others have nothing to do, else because the
+    host will begin it much later than was meant when it was given."""
+
+    attempts: tuple[str, ...] = ()
+    idle: bool = False
+
+
+def asked_back(catalog: Catalog, host: str, run: str, now: float) -> AskedBack:
     """What of this host's work not yet begun should go back to the queue: what idle hosts could begin at once, and
-    what it will begin much later than was meant when it was given, for it is slower than was predicted."""
+    what it will begin much later than was meant, because it is slower than was predicted. Nothing that no other host
+    here builds for."""
     db = catalog.db
     waiting = db.execute(
         """
-        SELECT id, EXISTS (SELECT 1 FROM offer o JOIN builder b ON b.host = o.host
-                           WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.hungry_at > :since) AS asked
+        SELECT id,
+               EXISTS (SELECT 1 FROM offer o JOIN builder b ON b.host = o.host
+                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.hungry_at > :since) AS asked,
+               EXISTS (SELECT 1 FROM offer o JOIN builder b ON b.host = o.host
+                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.set_aside IS NULL) AS shared
         FROM attempt WHERE host = :host AND state = 'open' AND begun_at IS NULL
         ORDER BY predicted_normal DESC, id
         """,
         {"host": host, "since": now - HUNGER_SECONDS},
     ).fetchall()
     if not waiting:
-        return []
+        return AskedBack()
     idle = any(row["asked"] for row in waiting)
     kept = sizing.keep(host_load(db, host, now), rest_of_queue(db, run), others_idle=idle)
-    return [row["id"] for row in waiting[kept:] if row["asked"] or not idle]
+    return AskedBack(tuple(row["id"] for row in waiting[kept:] if row["asked" if idle else "shared"]), idle)
 
 
 def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
-from .batches import release_expired, release_removed
+from .batches import release_absent, release_expired
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .everything import read_everything
 from .preview import MOST_PREVIEWED, Preview, preview
@@ -60,6 +60,8 @@ class Delta:
     returned: int = 0
     queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
     preview: Preview = field(default_factory=Preview)
+    #: How many builds went back to the queue from which builders, because they take no part in the run.
+    taken_back: dict[str, int] = field(default_factory=dict)
     #: What was asked for and could not be considered.
     unconsidered: list[Unconsidered] = field(default_factory=list)
 
@@ -75,9 +77,10 @@ class Options:
 
     With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects never read are
     asked for. With `join` the builders come in addition to those that are at work. `inventory` are all builders that
-    the inventory names, here or not; what others hold goes back to the queue. `show` is told now and then how many
-    projects of how many were asked for. `recipes` are all there are; None leaves them as they are known. Of the queue
-    `most_previewed` builds are listed, or all with None.
+    the inventory names, of which `coming` join later and `silent` are those that failed or did not answer when they
+    were asked for their part; what builders that take no part hold goes back to the queue. `show` is told now and then
+    how many projects of how many were asked for. `recipes` are all there are; None leaves them as they are known. Of
+    the queue `most_previewed` builds are listed, or all with None.
     """
 
     run: str
@@ -86,6 +89,8 @@ class Options:
     resolutions: Sequence[Mapping[str, Any]] | None = None
     join: bool = False
     inventory: tuple[str, ...] | None = None
+    coming: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     recipes: Mapping[str, Recipe] | None = None
     show: Callable[[int, int], None] = lambda done, total: None
     most_previewed: int | None = MOST_PREVIEWED
@@ -139,7 +144,14 @@ class _Run:
         db = self.catalog.db
         release_expired(self.catalog, self.now(), self.policy.tries)
         if self.options.inventory is not None:
-            release_removed(self.catalog, self.options.inventory, self.now(), self.policy.tries)
+            self.delta.taken_back = release_absent(
+                self.catalog,
+                inventory=self.options.inventory,
+                here={*self.builders, *self.options.coming},
+                silent=self.options.silent,
+                now=self.now(),
+                tries=self.policy.tries,
+            )
         self.write(self._notice_another_upstream)
         self.delta.returned = self.write(self._notice_changes)
         targets = offered_targets(db)

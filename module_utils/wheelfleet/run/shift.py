@@ -140,7 +140,7 @@ class Shift:
         if (
             seconds > SILENCE
             and not self._released
-            and batches.asked_back(self.catalog, self.host, self.terms.run, time.time())
+            and batches.asked_back(self.catalog, self.host, self.terms.run, time.time()).idle
         ):
             self._released = True
             went = batches.release_waiting(self.catalog, self.host, self.terms.tries)
@@ -330,8 +330,9 @@ class Shift:
         if settled := batches.settled_meanwhile(self.catalog, self.host):
             self._withdraw(settled)
         asked = batches.asked_back(self.catalog, self.host, self.terms.run, time.time())
-        if asked and (went := self._withdraw(asked)):
-            self._note(f"{_builds(went)} it had not begun went to idle builders.")
+        if asked.attempts and (went := self._withdraw(asked.attempts)):
+            where = "went to idle builders" if asked.idle else "went back to the queue; it is slower than was predicted"
+            self._note(f"{_builds(went)} it had not begun {where}.")
 
     def _top_up(self) -> bool:
         """Claim and hand over more before it runs dry; whether there was any."""
