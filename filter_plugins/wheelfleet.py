@@ -1,5 +1,5 @@
-"""Filters for playbooks: those of the site's templates, who is in a run (wheelfleet_roll_call), and what hosts said
-(wheelfleet_said)."""
+"""Filters for playbooks: those of the site's templates, who is in a run (wheelfleet_roll_call), what hosts said
+(wheelfleet_said), and lists that may be given as text (wheelfleet_list)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import ansible.module_utils
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.publish.filters import FILTERS
+from ansible.module_utils.wheelfleet.run.given import as_list
 from ansible.module_utils.wheelfleet.run.roll_call import roll_call
 from ansible.module_utils.wheelfleet.run.unblocking import apt_askable, apt_permissions, said
 
@@ -27,4 +28,5 @@ class FilterModule:
             "wheelfleet_apt_askable": apt_askable,
             "wheelfleet_apt_permissions": apt_permissions,
             "wheelfleet_said": said,
+            "wheelfleet_list": as_list,
         }

@@ -22,8 +22,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     by_form: dict[str, str] = {}
     for one in sorted(known):
         by_form.setdefault(_form(one), one)
-    found = difflib.get_close_matches(_form(word), list(by_form), n=1, cutoff=_ALIKE)
-    return by_form[found[0]] if found else None
+    asked = _form(word)
+    found = difflib.get_close_matches(asked, list(by_form), n=5, cutoff=_ALIKE)
+    # Two letters changed over are the commonest slip: prot is port, and not root, which is as much like it.
+    return by_form[max(found, key=lambda form: (_ratio(form, asked), sorted(form) == sorted(asked)))] if found else None
 
 
 def do_you_mean(word: str, known: Iterable[str]) -> str:
@@ -36,6 +38,10 @@ def do_you_mean(word: str, known: Iterable[str]) -> str:
     if near := nearest(word, words):
         return f"; do you mean {near}?"
     return f"; known are {', '.join(words)}" if 0 < len(words) <= _FEW else ""
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, one).ratio()
 
 
 def _form(word: str) -> str:

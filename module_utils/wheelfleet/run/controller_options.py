@@ -59,3 +59,8 @@ AUDIT_OPTIONS: dict[str, dict[str, Any]] = {
     "site_dir": {"type": "path"},
     "repair": {"type": "bool", "default": False},
 }
+
+INVENTORY_OPTIONS: dict[str, dict[str, Any]] = {
+    "needs": {"type": "list", "elements": "str", "default": []},
+    "names": {"type": "bool", "default": True},
+}

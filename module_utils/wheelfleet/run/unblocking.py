@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .given import as_bool, as_list
+
 
 def apt_askable(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The builders that may fetch their distribution's contents index (`builder_apt_lookup`)."""
-    return [host for host in hosts if _is_true(hostvars[host].get("builder_apt_lookup", True))]
+    return [host for host in hosts if as_bool(hostvars[host].get("builder_apt_lookup", True))]
 
 
 def apt_permissions(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, bool | list[str]]:
@@ -18,8 +20,9 @@ def apt_permissions(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
     for host in hosts:
         variables = hostvars[host]
         allowed = variables.get("builder_apt_autoinstall", False)
-        if _is_true(variables.get("builder_provision", True)):
-            permissions[host] = [str(name) for name in allowed] if isinstance(allowed, list) else _is_true(allowed)
+        if as_bool(variables.get("builder_provision", True)):
+            yes = None if isinstance(allowed, list) else as_bool(allowed)
+            permissions[host] = [str(name) for name in as_list(allowed)] if yes is None else yes
     return permissions
 
 
@@ -31,8 +34,3 @@ def said(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], name: 
         if isinstance(result, Mapping) and key in result:
             results[host] = result
     return results
-
-
-def _is_true(value: object) -> bool:
-    """As Ansible reads a bool, which the command line gives as text."""
-    return value is True or str(value).lower() in ("true", "yes", "on", "1", "y", "t")

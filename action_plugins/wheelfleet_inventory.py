@@ -1,0 +1,84 @@
+"""What M(wheelfleet_inventory) does: only the controller sees what is set for every host."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import ansible.module_utils
+import yaml
+from ansible import constants, context
+
+# Controller-side plugins do not get the configured module_utils by themselves; modules do.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
+from ansible.module_utils.wheelfleet.run.controller_options import INVENTORY_OPTIONS
+from ansible.module_utils.wheelfleet.run.inventory import READERS, Inventory, check_groups_for, check_names
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ROLES = CHECKOUT / "roles"
+
+
+class ActionModule(ControllerAction):
+    """Refuse what nobody would read, before anything is done."""
+
+    OPTIONS = INVENTORY_OPTIONS
+
+    def run(self, tmp=None, task_vars=None):
+        self.task_vars = task_vars
+        return super().run(tmp, task_vars)
+
+    def work(self):
+        names = self.options["names"]
+        groups = self.task_vars["groups"]
+        inventory = Inventory(
+            # Untemplated: a name costs nothing, and a value may not be known yet.
+            {host: list(self.task_vars["hostvars"].raw_get(host)) if names else [] for host in groups["all"]},
+            {group: list(hosts) for group, hosts in groups.items() if group not in ("all", "ungrouped")},
+            group_files=self._files("group_vars") - {"all", "ungrouped"},
+            host_files=self._files("host_vars"),
+        )
+        taking_part = self.task_vars["ansible_play_hosts_all"]
+        refusals = check_groups_for(inventory, self.options["needs"], taking_part, why_no_inventory())
+        if names:
+            found = check_names(inventory, known_variables())
+            refusals = found.refusals + refusals
+            self.warnings += found.warnings
+        if (forks := context.CLIARGS["forks"]) < len(taking_part):
+            self.warnings.append(
+                f"{len(taking_part)} hosts take part, and Ansible works on {forks} at once, so that builders wait for "
+                f"each other; ansible.cfg of the checkout says forks = 100, or add --forks {len(taking_part)}."
+            )
+        if refusals:
+            raise Refused("\n".join(refusals))
+        return {"changed": False}
+
+    def _files(self, folder):
+        """What the files and folders beside the inventory that set variables for a group or a host are called."""
+        sources = [Path(source) for source in self.task_vars.get("ansible_inventory_sources", []) if "," not in source]
+        bases = {source if source.is_dir() else source.parent for source in sources}
+        paths = [path for base in bases if (base / folder).is_dir() for path in (base / folder).iterdir()]
+        return {
+            path.name.removesuffix(path.suffix) if path.suffix in (".yml", ".yaml", ".json") else path.name
+            for path in paths
+            if not path.name.startswith(".") and not path.name.endswith("~")
+        }
+
+
+def known_variables():
+    """The variables of each role, as its defaults have them."""
+    return {role: list(yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())) for role in READERS}
+
+
+def why_no_inventory():
+    """What a person does who started Ansible where it did not read our ansible.cfg, which names the inventory."""
+    config = constants.CONFIG_FILE
+    if config and Path(config).resolve() == CHECKOUT / "ansible.cfg":
+        return f"{config} names one that is not there or empty; correct it, or give yours with -i."
+    if Path.cwd() == CHECKOUT and CHECKOUT.stat().st_mode & stat.S_IWOTH:
+        return (
+            f"Ansible does not read ansible.cfg here, because anybody may write to this folder; "
+            f"chmod o-w {CHECKOUT}, or give your inventory with -i."
+        )
+    return f"start ansible-playbook in {CHECKOUT}, where ansible.cfg names one, or give yours with -i."

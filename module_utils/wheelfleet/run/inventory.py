@@ -1,0 +1,192 @@
+"""What an inventory sets that nobody reads: misspelt variables and groups, and variables set for the wrong hosts.
+
+Ansible takes every name, so a misspelt one would do nothing and say nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..nearest import do_you_mean, nearest
+
+#: The group whose hosts read a role's variables.
+READERS = {
+    "controller": "controller",
+    "site": "controller",
+    "builder": "builders",
+    "webnode": "webnodes",
+    "client": "clients",
+}
+
+#: What the role site's variables were called. They work for one version; then these lines and the defaults of
+#: roles/site go.
+RENAMED = {
+    "webnode_site_dir": "site_dir",
+    "webnode_url": "site_url",
+    "webnode_title": "site_title",
+    "webnode_index_view": "site_index_view",
+    "webnode_people_pages": "site_people_pages",
+    "webnode_grace_days": "site_grace_days",
+    "webnode_signing_key": "site_signing_key",
+    "webnode_render_everything": "site_render_everything",
+    "webnode_repair": "site_repair",
+    "webnode_templates_dir": "site_templates_dir",
+}
+
+# So much (difflib's ratio) of a group's name, or of the beginning of a variable's, equals one of ours where ours is
+# meant. build_user and my_builder_user are somebody's own variables, builders_user is not.
+_MEANT_GROUP, _MEANT_BEGINNING = 0.85, 0.9
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Names alone: `variables` set for each host, hosts of each group, and what files of group_vars/ and host_vars/
+    are called."""
+
+    variables: Mapping[str, Collection[str]]
+    groups: Mapping[str, Sequence[str]]
+    group_files: Collection[str] = ()
+    host_files: Collection[str] = ()
+
+
+@dataclass
+class Found:
+    """Sentences: what must be corrected first, and what only should be."""
+
+    refusals: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_names(inventory: Inventory, known: Mapping[str, Collection[str]]) -> Found:
+    """Look at every name; ``known`` has the variables of each role of READERS."""
+    found = Found()
+    set_for: dict[str, list[str]] = {}
+    for host, names in inventory.variables.items():
+        for name in names:
+            set_for.setdefault(name, []).append(host)
+    for name, hosts in sorted(set_for.items()):
+        _check_variable(name, hosts, inventory, known, found)
+    _check_groups(inventory, found)
+    return found
+
+
+def _check_variable(
+    name: str, hosts: Sequence[str], inventory: Inventory, known: Mapping[str, Collection[str]], found: Found
+) -> None:
+    where = "set for all hosts" if len(hosts) == len(inventory.variables) else f"set for {_some(hosts)}"
+    role = name.partition("_")[0]
+    if name in RENAMED:
+        role = "site"
+    elif role not in known:
+        if meant := _other_beginning(name, known):
+            found.refusals.append(f"{name} ({where}) is no variable of wheelfleet; do you mean {meant}?")
+        return
+    elif name not in known[role]:
+        meant = _other_ending(name, role, known)
+        found.refusals.append(
+            f"{name} ({where}) is no variable of wheelfleet; do you mean {meant}?"
+            if meant
+            else f"{name} ({where}) is no variable of wheelfleet, whose names begin with {role}_; correct it, or give "
+            "a variable of your own another name."
+        )
+        return
+    group = READERS[role]
+    readers = inventory.groups.get(group, [])
+    now = RENAMED.get(name, name)
+    if readers and not set(readers) & set(hosts):
+        which = f"; it is called {now} now" if now != name else ""
+        found.refusals.append(
+            f"{name} ({where}) has no effect there, because only hosts of the group {group} read it{which}. "
+            f"Set {now} for the group {group} or for all hosts (group_vars/{group}.yml, group_vars/all.yml)."
+        )
+    elif now != name:
+        found.warnings.append(f"{name} ({where}) is called {now} now; the old name works in this version only.")
+
+
+def _other_ending(name: str, role: str, known: Mapping[str, Collection[str]]) -> str | None:
+    """The role's variable that is nearest behind the role's name, or another role's of that very ending."""
+    if near := nearest(_ending(name), map(_ending, known[role])):
+        return f"{role}_{near}"
+    return next((ours for names in known.values() for ours in names if _ending(ours) == _ending(name)), None)
+
+
+def _ending(name: str) -> str:
+    return name.partition("_")[2]
+
+
+def _other_beginning(name: str, known: Mapping[str, Collection[str]]) -> str | None:
+    """The variable of ours that differs in its first part alone: web_node_port, contoller_packages."""
+    for role, names in known.items():
+        # sites_dir may well be somebody's own.
+        if role == "site" or name.startswith("ansible_"):
+            continue
+        for ours in names:
+            rest = ours[len(role) :]
+            if name.endswith(rest) and _alike(name[: -len(rest)].replace("_", ""), role) >= _MEANT_BEGINNING:
+                return ours
+    return None
+
+
+def _check_groups(inventory: Inventory, found: Found) -> None:
+    ours = set(READERS.values())
+    for group, hosts in sorted(inventory.groups.items()):
+        near = _near_group(group, ours)
+        # A group of one's own, such as builders64, whose hosts are in ours too.
+        if near and not set(hosts) <= set(inventory.groups.get(near, [])):
+            found.refusals.append(
+                f"The inventory has a group {group}, which wheelfleet does not know; do you mean {near}? "
+                "Its groups are controller, builders, webnodes and clients."
+            )
+    for group in sorted(set(inventory.group_files) - set(inventory.groups)):
+        if near := _near_group(group, ours):
+            found.refusals.append(
+                f"group_vars has a file for {group}, and the inventory no such group; do you mean {near}?"
+            )
+    for host in sorted(set(inventory.host_files) - set(inventory.variables)):
+        found.warnings.append(
+            f"host_vars has a file for {host}, and the inventory no such host{do_you_mean(host, inventory.variables)}"
+        )
+
+
+def _near_group(group: str, ours: Collection[str]) -> str | None:
+    near = None if group in ours else nearest(group, ours)
+    return near if near and _alike(group.casefold().replace("_", ""), near) >= _MEANT_GROUP else None
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+def check_groups_for(
+    inventory: Inventory, needed: Iterable[str], taking_part: Collection[str], why_none: str
+) -> list[str]:
+    """What is missing for a playbook that needs hosts in these groups; ``taking_part`` are the run's hosts.
+
+    ``why_none`` is what to say where there is no host at all.
+    """
+    if not inventory.variables:
+        return [f"No inventory was found: {why_none}"]
+    sentences = []
+    for group in needed:
+        hosts = inventory.groups.get(group, [])
+        if not hosts:
+            sentences.append(
+                f"The inventory has no host in the group {group}; name one there, as inventory/example/hosts.yml does."
+            )
+        elif group == "controller" and len(hosts) > 1:
+            sentences.append(
+                f"The group controller has {len(hosts)} hosts ({_some(hosts)}); a fleet has one controller."
+            )
+        elif group == "controller" and hosts[0] not in taking_part:
+            sentences.append(
+                "The controller is not in this run; name it with the others: --limit "
+                + ",".join([hosts[0], *sorted(taking_part)])
+            )
+    return sentences
+
+
+def _some(hosts: Sequence[str]) -> str:
+    left = len(hosts) - 3
+    return ", ".join(hosts) if left <= 0 else f"{', '.join(hosts[:3])} and {left} more"
