@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,47 @@ def test_every_variable_is_documented_for_operators(role: str):
     defaults = yaml.safe_load((REPOSITORY / "roles" / role / "defaults/main.yml").read_text())
     text = (REPOSITORY / "docs/operating.md").read_text()
     assert not [name for name in defaults if f"`{name}`" not in text]
+
+
+def jinja_of(path: Path) -> Iterator[str]:
+    """Every expression of a template, a playbook or a file of tasks or variables."""
+    if path.suffix == ".j2":
+        yield from re.findall(r"{[{%](.*?)[}%]}", path.read_text(), re.DOTALL)
+        return
+
+    def walk(value: object, bare: bool) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield from walk(inner, key in ("when", "that", "until", "failed_when", "changed_when", "break_when"))
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner, bare)
+        elif isinstance(value, str):
+            # A condition is never handed on as it is.
+            yield from [f"({value})"] if bare else re.findall(r"{{(.*?)}}", value, re.DOTALL)
+
+    yield from walk(yaml.safe_load(path.read_text()), bare=False)
+
+
+def test_what_is_computed_with_variables_takes_the_text_that_e_gives_for_booleans_and_lists():
+    """A module converts what it is given, Jinja does not: "false" is true there, and text for a list is letters."""
+    filters = {"bool": "bool", "list": "wheelfleet_list"}
+    options: dict[str, str] = {}
+    for spec in REPOSITORY.glob("roles/*/meta/argument_specs.yml"):
+        for entry in yaml.safe_load(spec.read_text())["argument_specs"].values():
+            options |= {name: option["type"] for name, option in entry["options"].items() if option["type"] in filters}
+    wrong = []
+    folders = ("tasks", "vars", "handlers", "templates")
+    paths = [path for folder in folders for path in REPOSITORY.glob(f"roles/*/{folder}/*.*")]
+    for path in [*paths, *REPOSITORY.glob("playbooks/*.yml")]:
+        for expression in jinja_of(path):
+            # Text in quotes may name a variable; one handed on as it is goes to a module, or to another expression.
+            code = re.sub(r"'[^']*'|\"[^\"]*\"", "''", expression).strip()
+            for match in re.finditer(r"(?<![.\w])\w+\b", code):
+                kind = filters.get(options.get(match[0], ""))
+                if kind and code != match[0] and not re.match(rf"\s*\|\s*{kind}\b", code[match.end() :]):
+                    wrong.append(f"{path.relative_to(REPOSITORY)}: {match[0]} needs | {kind}")
+    assert wrong == []
 
 
 def test_no_file_names_a_registry_or_a_path_of_a_developers_machine():

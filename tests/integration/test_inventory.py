@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support import sdists
 from tests.support.operator import ANSIBLE_PLAYBOOK, REPOSITORY, Operator
+from tests.support.upstream import Upstream
 
 FLEET = {
     "controller": {"hosts": {"localhost": None}},
     "builders": {"hosts": {"pi1": None, "pi2": None}},
     "webnodes": {"hosts": {"web1": None}},
-    "all": {"vars": {"ansible_connection": "local"}},
+    "all": {"vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}},
 }
 
 
@@ -138,3 +141,21 @@ def test_two_playbooks_in_one_command_do_not_take_each_others_facts_for_variable
     assert "is no variable of wheelfleet" not in said
     assert (status, "There is no catalog" in said) == (2, True), said
     assert (tmp_path / "state").is_dir()
+
+
+def test_booleans_numbers_and_lists_may_be_text_as_e_gives_them(operator: Operator, upstream: Upstream):
+    upstream.add_release(sdists.pure_sdist("demo", "1.0"))
+    told = {
+        "webnode_cache": "true",
+        "webnode_count_downloads": "no",
+        "builder_provision": "false",
+        "builder_sandbox": "yes",
+        "builder_pythons": sys.executable,
+        "builder_parallel": "2",
+        "controller_packages": "demo",
+        "controller_everything": "False",
+        "site_people_pages": "off",
+    }
+    run = operator.build("--check", *(word for pair in told.items() for word in ("-e", "=".join(pair))))
+    assert run.failed == 0
+    assert run.lines(r"demo 1\.0")
