@@ -164,6 +164,8 @@ class Upstream(Holdings, LoopbackServer):
             good = None
         if good is None:
             good = Answer(self.missing_page if host == "index" else self.missing_file, b"There is nothing.\n")
+        if fault is None and path in ("/simple/", "/pypi"):
+            self._announced = self.serial
         if at is not None:
             good = replace(good, headers={**good.headers, "Age": "120"})  # as a cache has to say (RFC 9111, 5.1)
         return good if fault is None else fault.applied_to(good, path)
@@ -205,7 +207,6 @@ class Upstream(Holdings, LoopbackServer):
         zipped = self.gzip and "gzip" in headers.get("Accept-Encoding", "")
         if not name:
             with self._lock:
-                self._announced = self.serial
                 page = self._root_page(kind, options, self.serial if at is None else at, zipped)
         else:
             project = self.project(name, self._serial_in_cache(name, headers) if at is None else at)
@@ -218,7 +219,7 @@ class Upstream(Holdings, LoopbackServer):
     def _serial_in_cache(self, name: str, headers: Message) -> int | None:
         """The serial that a cache before the index has a project's page of, once more; None for the page as it is."""
         with self._lock:
-            if self.project(name) is None and name not in self._in_cache:
+            if not self.knew(name):
                 return None
             now = self.serial_of(name)
             held = self._in_cache.get(name, now)
@@ -285,7 +286,6 @@ class Upstream(Holdings, LoopbackServer):
         arguments, method = xmlrpc.client.loads(body)
         with self._lock:
             rows, serial = list(self.changelog), self.serial
-            self._announced = serial
         if method == "changelog_last_serial":
             return _xmlrpc_answer(serial)
         if method != "changelog_since_serial" or len(arguments) != 1 or not isinstance(arguments[0], int):

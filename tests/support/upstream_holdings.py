@@ -146,6 +146,10 @@ class Holdings:
             names = sorted(self._history)
             return [found for name in names if (found := self.project(name, at)) is not None]
 
+    def knew(self, name: str) -> bool:
+        """Whether it has, or ever had, a project."""
+        return canonicalize_name(name) in self._history
+
     def serial_of(self, name: str) -> int:
         """The serial of the last change of a project, deleted or not."""
         return self._history[canonicalize_name(name)][-1].serial

@@ -153,8 +153,16 @@ def test_a_fresh_release_cools_down_and_the_judgement_says_when_to_look_again():
     assert later.again_at is None
 
 
-def test_a_release_of_unknown_age_does_not_wait():
-    assert verdicts(release("1.0", "demo-1.0.tar.gz"), cooldown_hours=24)["1.0", 11][0] == "build"
+def test_a_release_of_unknown_age_waits_from_when_it_was_first_seen_and_the_reason_says_so():
+    waiting = verdicts(release("1.0", "demo-1.0.tar.gz", first_seen=NOW - 3600), cooldown_hours=24)["1.0", 11]
+    assert waiting[0] == "passed"
+    assert "no upload time" in waiting[1]
+    seen_long_ago = release("1.0", "demo-1.0.tar.gz", first_seen=NOW - 25 * 3600)
+    assert verdicts(seen_long_ago, cooldown_hours=24)["1.0", 11][0] == "build"
+
+
+def test_without_a_cool_down_nothing_waits_not_even_what_is_dated_in_the_future():
+    assert verdicts(release("1.0", "demo-1.0.tar.gz", uploaded=NOW + 3600), cooldown_hours=0)["1.0", 11][0] == "build"
 
 
 def test_a_skipped_release_carries_the_operators_reason():

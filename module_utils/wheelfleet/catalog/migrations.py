@@ -12,6 +12,7 @@ from .given_names import GIVEN_NAMES
 from .remedy_tables import REMEDY_TABLES
 from .site_tables import SITE_TABLES
 from .unconsidered_table import UNCONSIDERED_TABLE
+from .upstream_facts import UPSTREAM_FACTS
 from .wheel_facts import WHEEL_FACTS
 from .witness_tables import WITNESS_TABLES
 
@@ -282,4 +283,6 @@ MIGRATIONS: tuple[str, ...] = (
     UNCONSIDERED_TABLE,
     # Which names stand for which bytes
     GIVEN_NAMES,
+    # What upstream does not say itself
+    UPSTREAM_FACTS,
 )

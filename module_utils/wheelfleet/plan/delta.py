@@ -6,6 +6,7 @@ that a kill loses at most one chunk of answers, which the next run asks for agai
 
 from __future__ import annotations
 
+import datetime
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from ..catalog.meta import get_meta, set_meta
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
 from .batches import release_absent, release_expired
 from .builders import offered_targets, record_builders, targets_fingerprint
-from .everything import read_everything
+from .everything import LIST, forget_serials, read_everything
 from .preview import MOST_PREVIEWED, Preview, preview
 from .queue import Progress, forgive, progress
 from .recipes import Recipe, record_recipes
@@ -38,10 +39,13 @@ from .requirements import (
 )
 from .scope import Policy, Scope, Wish, digest
 from .unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
-from .unknown_projects import unknown_projects
-from .verdicts import CHUNK, judge_project, unjudged, wishes_by_name
+from .unknown_projects import unknown_projects, unread_projects
+from .verdicts import CHUNK, cooling_since_seen, judge_project, unjudged, wishes_by_name
 
 T = TypeVar("T")
+
+#: Names in one sentence.
+_MOST_NAMED = 5
 
 
 @dataclass
@@ -134,6 +138,14 @@ class _Run:
         self.now = now
         self.delta = Delta()
         self.root_has_serials = True
+        #: Whether upstream gave its list of all projects; None where it was not asked for.
+        self.list_is_readable: bool | None = None
+        #: Projects that the list has no longer.
+        self.left: frozenset[str] = frozenset()
+        #: Projects that are not believed to be gone, with the sentence that says so.
+        self.doubted: dict[str, str] = {}
+        #: Projects for which upstream said 403, and not for others.
+        self.forbidden: list[str] = []
 
     def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Do a change in a short transaction of its own."""
@@ -165,9 +177,12 @@ class _Run:
                 self.upstream, self.write, {w.name for w in wishes}, self.options.changelog_url
             )
             self.root_has_serials = everything.has_serials
+            self.list_is_readable = everything.readable
+            self.left = everything.left
             self.delta.troubles |= everything.troubles
         self._ask()
         self._judge(wishes, targets)
+        self._tell_of_unstated_times()
         # Classes are spelled like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
         self.delta.forgiven = self.write(lambda db: forgive(db, retry, self.policy.tries))
@@ -179,8 +194,21 @@ class _Run:
         self.delta.queue = progress(self.catalog, self.options.run)
         self.delta.preview = preview(db, self.options.most_previewed)
         self.write(lambda db: replace_unconsidered(db, "packages", unknown_projects(db, self.scope.wishes)))
+        if self.options.resolutions is None:
+            self.write(lambda db: replace_unconsidered(db, "upstream", self._unread(db)))
         self.delta.unconsidered = read_unconsidered(db)
         return self.delta
+
+    def _unread(self, db: sqlite3.Connection) -> list[Unconsidered]:
+        """What was asked for, and upstream was asked in vain about."""
+        found = unread_projects(db, self.scope.wishes, self.doubted)
+        if self.scope.everything and LIST in self.delta.troubles:
+            variable, cure = (
+                "controller_everything",
+                "Check controller_upstream_url: it has to be the folder of the list.",
+            )
+            found.append(Unconsidered("everything", variable, "unread", self.delta.troubles[LIST], cure))
+        return found
 
     def _notice_changes(self, db: sqlite3.Connection) -> int:
         """Builders and recipes as they are now; failures that waited for what is new go back to the queue."""
@@ -197,14 +225,7 @@ class _Run:
         """Serials and tags mean something to the index that gave them only; pages are compared by content then."""
         if get_meta(db, "index_url") == self.upstream.index_url:
             return
-        db.execute(
-            """
-            UPDATE project
-            SET have_serial = NULL, want_serial = NULL, etag = NULL, last_modified = NULL, retry_at = NULL
-            """
-        )
-        set_meta(db, "root", None)
-        set_meta(db, "changelog_serial", None)
+        forget_serials(db)
         set_meta(db, "index_url", self.upstream.index_url)
 
     def _put_in_scope(self, db: sqlite3.Connection, names: Mapping[str, str]) -> None:
@@ -238,21 +259,26 @@ class _Run:
                 name=row["name"],
                 etag=row["etag"],
                 last_modified=row["last_modified"],
-                want_serial=row["want_serial"],
+                # Without the list nobody has announced anything: what is in the catalog may be of another past.
+                want_serial=row["want_serial"] if self.list_is_readable else None,
                 have_serial=row["have_serial"],
                 have_digest=row["page_digest"],
                 known=row["state"] in ("present", "quarantined"),
+                left=row["name"] in self.left,
             )
             for row in rows
         )
         self.delta.asked += len(rows)
         done = 0
-        for answers in _chunks(self.upstream.projects(requests), CHUNK):
+        (known,) = self.catalog.db.execute(
+            "SELECT count(*) FROM project WHERE in_scope AND state = 'present'"
+        ).fetchone()
+        for answers in _chunks(self.upstream.projects(requests, readable=bool(self.list_is_readable)), CHUNK):
             self.write(partial(self._record_answers, answers=answers, ids=ids))
             done += len(answers)
             self.options.show(done, len(rows))
         present = {row["name"] for row in rows if row["state"] == "present"}
-        self.write(partial(self._record_absences, ids=ids, present=present))
+        self.write(partial(self._record_absences, ids=ids, present=present, known=max(known, len(present))))
 
     def _to_ask(self) -> Iterator[sqlite3.Row]:
         db = self.catalog.db
@@ -263,7 +289,9 @@ class _Run:
         elif self.scope.everything and self.root_has_serials:
             query = f"""
                 SELECT {columns} FROM project
-                WHERE in_scope AND (have_serial IS NULL OR have_serial < want_serial OR problem IS NOT NULL) ORDER BY id
+                WHERE in_scope AND (have_serial IS NULL OR want_serial IS NULL OR have_serial < want_serial
+                    OR problem IS NOT NULL)
+                ORDER BY id
             """
         else:
             # What left the scope while wheels of it are published: yanks and deletions must still arrive.
@@ -296,6 +324,7 @@ class _Run:
                 )
             elif isinstance(answer, Absent):
                 self.delta.absent.append(name)
+                self.forbidden += [name] if answer.forbidden else []
             elif isinstance(answer, Stale):
                 self.delta.troubles[name] = answer.sentence
                 record_trouble(db, project_id, answer.sentence, None)
@@ -304,16 +333,33 @@ class _Run:
                 wait = answer.retry_after
                 record_trouble(db, project_id, answer.sentence, self.now() + wait if wait else None)
 
-    def _record_absences(self, db: sqlite3.Connection, ids: Mapping[str, int], present: set[str]) -> None:
-        doubt = doubt_absences(db, self.delta.absent, present, self.now())
+    def _record_absences(self, db: sqlite3.Connection, ids: Mapping[str, int], present: set[str], known: int) -> None:
+        gone = sum(name in present for name in self.delta.absent)
+        doubt = doubt_absences(db, gone, known, self.now(), no_list=self.list_is_readable is False)
+        if self.forbidden:
+            names = ", ".join(sorted(self.forbidden)[:_MOST_NAMED])
+            more = "" if len(self.forbidden) <= _MOST_NAMED else f" and {len(self.forbidden) - _MOST_NAMED} more"
+            self.delta.troubles["(403)"] = (
+                f"Upstream answers 403 for {names}{more}, and gives the pages of others: those count as not there."
+            )
         for name in self.delta.absent:
             if doubt and name in present:
-                self.delta.troubles[name] = doubt
+                self.delta.troubles[name] = self.doubted[name] = doubt
                 record_trouble(db, ids[name], doubt, None)
             elif record_absence(db, ids[name]):
                 self.delta.changed.append(name)
 
     # ------------------------------------------------------------------ judge
+
+    def _tell_of_unstated_times(self) -> None:
+        waiting, until = cooling_since_seen(self.catalog.db, self.policy, self.now())
+        if waiting:
+            moment = datetime.datetime.fromtimestamp(until, datetime.timezone.utc)
+            self.delta.troubles["(cool-down)"] = (
+                f"Upstream states no upload time for {waiting} releases in scope, so controller_cooldown_hours counts "
+                f"from when this fleet first saw them: the last of them waits until {moment:%Y-%m-%d %H:%M} UTC. "
+                "If you trust this upstream at once, set controller_cooldown_hours to 0."
+            )
 
     def _judge(self, wishes: list[Wish], targets: list[Any]) -> None:
         by_name = wishes_by_name(wishes)

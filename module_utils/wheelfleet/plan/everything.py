@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from ..catalog.meta import get_meta, set_meta
 from ..upstream import changelog
-from ..upstream.client import RootUnchanged, Trouble, Upstream, UpstreamUnreachable
+from ..upstream.client import Root, RootAnswer, Trouble, Upstream, UpstreamUnreachable
 from ..upstream.pages import RootList
+
+#: What troubles with the list are told under.
+LIST = "(list of all projects)"
 
 #: Does a change in a transaction of its own and hands on what it returns.
 Write = Callable[[Callable[[sqlite3.Connection], Any]], Any]
@@ -21,9 +23,14 @@ Write = Callable[[Callable[[sqlite3.Connection], Any]], Any]
 
 @dataclass
 class Everything:
-    """What reading the list told: without serials in it, every project has to be asked whether it changed."""
+    """What reading the list told: without serials in it, every project has to be asked whether it changed.
+
+    `readable` says whether upstream gave a list at all, `left` who is on it no longer.
+    """
 
     has_serials: bool = False
+    readable: bool = False
+    left: frozenset[str] = frozenset()
     troubles: dict[str, str] = field(default_factory=dict)
 
 
@@ -36,19 +43,40 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
     known = write(lambda db: get_meta(db, "root"))
     conditions: Mapping[str, Any] = json.loads(known) if known else {}
     answer = upstream.root(conditions.get("etag"), conditions.get("last_modified"))
+    behind = _serial_behind(answer, conditions)
+    if behind is not None:
+        # A cache, or an index that went back: a mirror was restored, or another server took over the URL.
+        answer = upstream.root(around_caches=True)
+        behind = _serial_behind(answer, conditions)
     if isinstance(answer, Trouble):
         if not answer.answered:
             raise UpstreamUnreachable(answer.sentence)
-        told.troubles["(list of all projects)"] = answer.sentence
-    elif not isinstance(answer, RootUnchanged):
-        write(partial(_record_root, root=answer.root, named=named))
+        told.troubles[LIST] = answer.sentence
+    elif isinstance(answer, Root) and behind is not None and answer.from_cache:
+        told.readable = True
+        told.troubles[LIST] = (
+            f"{upstream.index_url} is still at serial {behind}, behind {conditions['serial']}; what is known stands. "
+            "If upstream was restored from an older state, that is believed once no cache before it answers."
+        )
+    elif isinstance(answer, Root):
+        told.readable = True
+        root = answer.root
+        if not root.projects:
+            told.troubles[LIST] = f"{upstream.index_url} lists no project at all."
+        # An index that states one number for everything, such as Pulp's 1000000000, tells by it of no change at all.
+        has_serials = len(set(root.projects.values()) - {None}) > 1
+        if not has_serials:
+            root = replace(root, projects=dict.fromkeys(root.projects))
+        told.left = frozenset(write(partial(_record_root, root=root, named=named, fell=behind is not None)))
         conditions = {
             "etag": answer.etag,
             "last_modified": answer.last_modified,
-            "serials": any(serial is not None for serial in islice(answer.root.projects.values(), 100)),
-            "serial": answer.root.serial,
+            "serials": has_serials,
+            "serial": _serial(answer.root),
         }
         write(partial(set_meta, key="root", value=json.dumps(conditions)))
+    else:
+        told.readable = True
     if changelog_url:
         problem = _read_changelog(upstream, write, changelog_url, conditions.get("serial"))
         if problem:
@@ -57,7 +85,23 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
     return told
 
 
-def _record_root(db: sqlite3.Connection, root: RootList, named: set[str]) -> None:
+def _serial(root: RootList) -> int | None:
+    return root.serial or max((serial for serial in root.projects.values() if serial is not None), default=None)
+
+
+def _serial_behind(answer: RootAnswer, known: Mapping[str, Any]) -> int | None:
+    """The serial of a list that is older than the one read last."""
+    serial = _serial(answer.root) if isinstance(answer, Root) else None
+    return serial if serial is not None and serial < (known.get("serial") or 0) else None
+
+
+def _record_root(db: sqlite3.Connection, root: RootList, named: set[str], fell: bool) -> list[str]:
+    """Returns whom upstream lists no longer.
+
+    `fell`: the list's own serial is smaller than it was, so what is known of serials and tags is of another past.
+    """
+    if fell:
+        forget_serials(db)
     db.execute("CREATE TEMP TABLE listed (name TEXT PRIMARY KEY, serial INTEGER) WITHOUT ROWID")
     try:
         db.executemany("INSERT INTO listed VALUES (?, ?)", root.projects.items())
@@ -68,23 +112,42 @@ def _record_root(db: sqlite3.Connection, root: RootList, named: set[str]) -> Non
             SELECT name, name, 1, serial FROM listed WHERE true
             ON CONFLICT (name) DO UPDATE SET
                 judged = judged AND in_scope, in_scope = 1,
-                want_serial = max(coalesce(want_serial, excluded.want_serial), excluded.want_serial)
-            WHERE NOT in_scope OR want_serial < excluded.want_serial OR want_serial IS NULL
-            """
+                -- The changelog may know of more than the list; of nothing that the list has the whole past of.
+                want_serial = CASE WHEN want_serial > excluded.want_serial AND want_serial > :serial
+                    THEN want_serial ELSE excluded.want_serial END,
+                -- A page newer than its project's last change by a newer list: it was of another past.
+                have_serial = CASE WHEN have_serial > excluded.want_serial AND have_serial <= :serial
+                    THEN NULL ELSE have_serial END
+            WHERE NOT in_scope OR want_serial IS NOT excluded.want_serial OR have_serial > excluded.want_serial
+            """,
+            {"serial": _serial(root)},
         )
         # Not listed any more: most likely deleted, but only the project's own page says so.
-        db.execute(
+        left = db.execute(
             """
             UPDATE project SET problem = 'left upstream''s list of all projects', retry_at = NULL
-            WHERE in_scope AND state <> 'deleted' AND name NOT IN (SELECT name FROM listed)
+            WHERE in_scope AND state <> 'deleted' AND name NOT IN (SELECT name FROM listed) RETURNING name
             """
-        )
+        ).fetchall()
         db.execute(
             "UPDATE project SET in_scope = 0, judged = 0 "
             "WHERE in_scope AND state IN ('deleted', 'absent') AND name NOT IN (SELECT name FROM listed)"
         )
+        return [row["name"] for row in left]
     finally:
         db.execute("DROP TABLE listed")
+
+
+def forget_serials(db: sqlite3.Connection) -> None:
+    """Serials and tags mean something to the index that gave them only; pages are compared by content then."""
+    db.execute(
+        """
+        UPDATE project
+        SET have_serial = NULL, want_serial = NULL, etag = NULL, last_modified = NULL, retry_at = NULL
+        """
+    )
+    set_meta(db, "root", None)
+    set_meta(db, "changelog_serial", None)
 
 
 def _read_changelog(upstream: Upstream, write: Write, url: str, since: int | None) -> str | None:

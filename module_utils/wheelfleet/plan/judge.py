@@ -34,7 +34,8 @@ class Target:
 class File:
     """A file upstream offers; `yanked` is None or the reason; `uploaded` is in epoch seconds, None if unknown.
 
-    `learned` is what builds from it told of Requires-Python, by target: upstream may not say it, or not all of it.
+    `first_seen`, when the fleet first saw it, is what is known of its age then. `learned` is what builds from it told
+    of Requires-Python, by target: upstream may not say it, or not all of it.
     """
 
     id: int
@@ -45,6 +46,7 @@ class File:
     requires_python: str | None = None
     yanked: str | None = None
     learned: Mapping[int, str] = field(default_factory=dict, hash=False)
+    first_seen: float | None = None
 
 
 @dataclass(frozen=True)
@@ -204,11 +206,11 @@ def _usable(
         elif excludes := _excluding(file, target):
             needs = f"needs Python {excludes}, the target has {target.python_version}"
             reasons = {**reasons, "python": needs}
-        elif file.uploaded is not None and file.uploaded + policy.cooldown_hours * 3600 > now:
-            ripe = file.uploaded + policy.cooldown_hours * 3600
+        elif (ripe := _ripe_at(file, policy)) > now:
             ripe_at = min(ripe, ripe_at or ripe)
             until = datetime.datetime.fromtimestamp(ripe, datetime.timezone.utc)
-            cooling = f"cooling down until {until:%Y-%m-%d %H:%M} UTC (controller_cooldown_hours)"
+            since = "" if file.uploaded is not None else "; upstream states no upload time: since it was first seen"
+            cooling = f"cooling down until {until:%Y-%m-%d %H:%M} UTC (controller_cooldown_hours{since})"
             reasons = {**reasons, "cooling": cooling}
         else:
             usable.append(file)
@@ -224,6 +226,12 @@ def _excluding(file: File, target: Target) -> str | None:
     """The Requires-Python that leaves the target's Python out, as upstream or a build tells it."""
     told = (file.requires_python, file.learned.get(target.id))
     return next((python for python in told if not requires_python.allows(python, target.python_version)), None)
+
+
+def _ripe_at(file: File, policy: Policy) -> float:
+    """When its cool-down ends, in epoch seconds. Without one nothing waits, not even what is dated in the future."""
+    since = file.uploaded if file.uploaded is not None else file.first_seen
+    return (since or 0.0) + policy.cooldown_hours * 3600 if policy.cooldown_hours else 0.0
 
 
 def _sdist_order(file: File) -> tuple[int, str]:

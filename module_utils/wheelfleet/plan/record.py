@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
 from ..catalog.meta import get_meta, set_meta
 from ..upstream.pages import ProjectPage
 
-#: So many known projects gone in one run, and more than half of those asked for, are doubted for so many seconds.
+#: So many known projects gone in one run, and more than half of all, or all there are, are doubted for so many seconds.
 MASS_ABSENCE = 10
 MASS_ABSENCE_SECONDS = 24 * 3600.0
 
@@ -24,7 +23,7 @@ def record_page(
 ) -> bool:
     """Make the rows of a project say what its page says; returns whether anything a verdict or page shows changed.
 
-    A serial never goes backwards: the client hands on only pages at least as new as the ones known.
+    Its serial may be smaller than the known one: the client hands on only pages that can be believed.
     """
     before = db.execute("SELECT state, page_digest FROM project WHERE id = ?", (project_id,)).fetchone()
     state = "quarantined" if page.status == "quarantined" else "present"
@@ -32,7 +31,7 @@ def record_page(
         """
         UPDATE project SET state = :state, display_name = coalesce(:display, display_name), page_digest = :digest,
             status = :status, status_reason = :reason,
-            have_serial = coalesce(:serial, have_serial), want_serial = max(coalesce(want_serial, :serial), :serial),
+            have_serial = :serial, want_serial = max(want_serial, coalesce(:serial, want_serial)),
             etag = :etag, last_modified = :last_modified, read_at = :now, problem = NULL, retry_at = NULL
         WHERE id = :id
         """,
@@ -51,7 +50,7 @@ def record_page(
     )
     if before["page_digest"] == page.digest and before["state"] == state:
         return False
-    _record_files(db, project_id, page if state == "present" else None)
+    _record_files(db, project_id, page if state == "present" else None, now)
     mark_changed(db, project_id)
     return True
 
@@ -70,26 +69,28 @@ def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
     )
     if state == new_state:
         return False
-    _record_files(db, project_id, None)
+    _record_files(db, project_id, None, 0.0)
     mark_changed(db, project_id)
     return True
 
 
-def doubt_absences(db: sqlite3.Connection, absent: Sequence[str], present: set[str], now: float) -> str | None:
-    """Whether to doubt that the projects of `absent` which were present are gone, as a sentence; None to believe it.
+def doubt_absences(db: sqlite3.Connection, gone: int, known: int, now: float, *, no_list: bool = False) -> str | None:
+    """Whether to doubt that `gone` of `known` projects are gone, as a sentence; None to believe it.
 
-    A mirror that lost its data answers like one whose projects were all deleted: so much at once is believed
-    only when upstream still says so after a day.
+    A mirror that lost its data, or is not mounted, answers like one whose projects were all deleted: so much at once,
+    or anything while the list of all projects is gone too (`no_list`), is believed only when upstream still says so
+    after a day.
     """
-    gone = sum(name in present for name in absent)
-    if gone < MASS_ABSENCE or gone <= len(present) / 2:
+    many = gone >= MASS_ABSENCE and gone > known / 2
+    if not gone or not (many or gone >= known or no_list):
         set_meta(db, "mass_absence_since", None)
         return None
     since = float(get_meta(db, "mass_absence_since") or now)
     if now >= since + MASS_ABSENCE_SECONDS:
         return None
     set_meta(db, "mass_absence_since", str(since))
-    return f"Upstream says that {gone} of {len(present)} projects are gone; it is believed if it says so for a day."
+    how_many = f"{gone} of {known} projects are" if known > 1 else "the only known project is"
+    return f"Upstream says that {how_many} gone; it is believed if it says so for a day."
 
 
 def record_unchanged(
@@ -99,7 +100,7 @@ def record_unchanged(
     row = db.execute("SELECT * FROM project WHERE id = ?", (project_id,)).fetchone()
     known = {column: row[column] for column in ("have_serial", "etag", "last_modified", "problem", "retry_at")}
     now = {
-        "have_serial": max((s for s in (known["have_serial"], serial) if s is not None), default=None),
+        "have_serial": known["have_serial"] if serial is None else serial,
         "etag": etag or known["etag"],
         "last_modified": last_modified or known["last_modified"],
         "problem": None,
@@ -129,7 +130,7 @@ def mark_changed(db: sqlite3.Connection, project_id: int) -> None:
     db.execute("UPDATE project SET judged = 0 WHERE id = ?", (project_id,))
 
 
-def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | None) -> None:
+def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | None, now: float) -> None:
     known = {
         (row["version"], row["filename"]): row
         for row in db.execute(
@@ -167,22 +168,22 @@ def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | N
                 """
                 INSERT INTO upstream_file
                     (release_id, filename, kind, url, sha256, size, upload_time, requires_python, yanked,
-                     metadata_sha256, provenance)
+                     metadata_sha256, provenance, first_seen)
                 VALUES
                     (:release_id, :filename, :kind, :url, :sha256, :size, :upload_time, :requires_python, :yanked,
-                     :metadata_sha256, :provenance)
+                     :metadata_sha256, :provenance, :now)
                 """,
-                row,
+                {**row, "now": now},
             )
         elif any(old[column] != value for column, value in row.items()):
             db.execute(
                 """
                 UPDATE upstream_file SET url = :url, sha256 = :sha256, size = :size, upload_time = :upload_time,
                     requires_python = :requires_python, yanked = :yanked, metadata_sha256 = :metadata_sha256,
-                    provenance = :provenance
+                    provenance = :provenance, first_seen = CASE WHEN sha256 <> :sha256 THEN :now ELSE first_seen END
                 WHERE release_id = :release_id AND filename = :filename
                 """,
-                row,
+                {**row, "now": now},
             )
     db.executemany(
         "DELETE FROM upstream_file WHERE id = ?", [(row["id"],) for key, row in known.items() if key not in listed]

@@ -28,6 +28,7 @@ CODES = frozenset(
         "unknown-project",  # upstream does not know the project, or has it no longer
         "no-release",  # upstream knows the project, and no release of it is what was asked for
         "requirement",  # a requirements file, or a line of it, cannot be read or resolved
+        "unread",  # upstream did not say: its page could not be read, or what it says is not believed
     }
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -37,6 +37,18 @@ def unknown_projects(db: sqlite3.Connection, wishes: Iterable[Wish]) -> list[Unc
         elif project["state"] == "present" and (sentence := _no_release(db, project["id"], wish)):
             cure = "Correct the versions in controller_packages, or remove the entry."
             found.append(Unconsidered(what, "controller_packages", "no-release", sentence, cure))
+    return found
+
+
+def unread_projects(db: sqlite3.Connection, wishes: Iterable[Wish], doubted: Container[str]) -> list[Unconsidered]:
+    """What `controller_packages` asks for and upstream did not tell of: never yet, or so that it is `doubted`."""
+    found = []
+    for wish in wishes:
+        project = db.execute("SELECT state, problem FROM project WHERE name = ?", (wish.name,)).fetchone()
+        if project and project["problem"] and (project["state"] == "new" or wish.name in doubted):
+            what = f"{wish.spelled or wish.name}{wish.specifier}"
+            cure = "See that the upstream is what it should be; it is asked again by the next run."
+            found.append(Unconsidered(what, "controller_packages", "unread", project["problem"], cure))
     return found
 
 

@@ -105,6 +105,21 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
                 db.execute("DELETE FROM serves WHERE release_id = ? AND target_id = ? AND wheel_id = ?", key)
 
 
+def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tuple[int, float]:
+    """How many releases wait for their cool-down by the time the fleet first saw them, and until when the last does."""
+    seconds = policy.cooldown_hours * 3600
+    waiting, last = db.execute(
+        """
+        SELECT count(DISTINCT r.id), max(f.first_seen) FROM project p
+        JOIN release r ON r.project_id = p.id JOIN upstream_file f ON f.release_id = r.id
+        WHERE p.in_scope AND p.judge_at IS NOT NULL AND f.upload_time IS NULL AND f.first_seen > ?
+          AND EXISTS (SELECT 1 FROM wanted w WHERE w.release_id = r.id AND w.verdict = 'passed')
+        """,
+        (now - seconds,),
+    ).fetchone()
+    return waiting, (last or 0.0) + seconds
+
+
 def wishes_by_name(wishes: Iterable[Wish]) -> dict[str, list[Wish]]:
     """Several entries may speak of one project; all of them count."""
     by_name: dict[str, list[Wish]] = {}
@@ -137,6 +152,7 @@ def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:
                 requires_python=row["requires_python"],
                 yanked=row["yanked"],
                 learned=learned.get((release_id, row["filename"], row["sha256"]), {}),
+                first_seen=row["first_seen"],
             )
         )
     return [judge.Release(release_id, version, tuple(files[release_id])) for release_id, version in versions.items()]

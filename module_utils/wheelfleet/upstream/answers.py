@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,8 @@ class ProjectRequest:
     """What is known of a project, so that nothing is sent twice and nothing older is taken for news.
 
     `want_serial` is what upstream announced, `have_serial` and `have_digest` belong to the page read last. `known` says
-    that upstream had the project. The absence of one known or announced is believed only when confirmed around caches.
+    that upstream had the project. The absence of one known or announced is believed only when confirmed around caches,
+    and the page of one that the list of all projects has no longer (`left`) only when it was had around them.
     """
 
     name: str
@@ -28,6 +30,7 @@ class ProjectRequest:
     have_serial: int | None = None
     have_digest: str | None = None
     known: bool = False
+    left: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Absent:
-    """Upstream has no such project."""
+    """Upstream has no such project. `forbidden`: it said 403, as object stores do, while it gave other pages."""
+
+    forbidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,22 +71,24 @@ class Trouble:
     """No page could be read this time.
 
     `retry_after` is how many seconds upstream wants to be left alone, if it says so. `answered`: it did answer in HTTP.
-    `helps` is what may help at once: asking again, asking less, or asking around caches.
+    `helps` is what may help at once: asking again, asking less, or asking around caches. `forbidden`: it was a 403.
     """
 
     sentence: str
     retry_after: float | None = None
     answered: bool = True
     helps: Literal["again", "less", "around caches"] | None = None
+    forbidden: bool = False
 
 
 @dataclass(frozen=True)
 class Root:
-    """The list of all projects."""
+    """The list of all projects; `from_cache`: a cache gave it, by what it says itself."""
 
     root: RootList
     etag: str | None
     last_modified: str | None
+    from_cache: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,14 @@ Answer = Union[Unchanged, Page, Absent, Stale, Trouble]
 RootAnswer = Union[Root, RootUnchanged, Trouble]
 
 
-def read_project_answer(request: ProjectRequest, url: str, response: Response) -> Answer:
-    """What an answer to a request for a project means. Raises BadPage."""
+def read_project_answer(
+    request: ProjectRequest, url: str, response: Response, *, around_caches: bool = False
+) -> Answer:
+    """What an answer to a request for a project means; `around_caches` is how it was asked for. Raises BadPage.
+
+    An index may go back: a mirror is restored, another server takes over the URL. So a page older than the one known is
+    believed when it comes from the index itself, but never one older than what the index announced.
+    """
     etag, last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
     header_serial = response.headers.get("X-PyPI-Last-Serial")
     if response.status in (404, 410):
@@ -104,12 +117,17 @@ def read_project_answer(request: ProjectRequest, url: str, response: Response) -
         # "Not modified" may come from a cache that has not heard the news either.
         if serial is not None and serial < (request.want_serial or 0):
             return _stale(url, serial, request)
+        if serial is not None:
+            serial = max(serial, request.have_serial or 0)
         return Unchanged(serial, etag or request.etag, last_modified or request.last_modified)
     if response.status != 200:
         return _trouble(url, response)
     content_type = response.headers.get("Content-Type", "")
     page = read_project_page(response.body, content_type, project=request.name, url=response.url, serial=header_serial)
-    if page.serial is not None and page.serial < max(request.want_serial or 0, request.have_serial or 0):
+    if page.serial is not None and (
+        page.serial < (request.want_serial or 0)
+        or (page.serial < (request.have_serial or 0) and not (around_caches and not _from_cache(response)))
+    ):
         return _stale(url, page.serial, request)
     if page.digest == request.have_digest:
         return Unchanged(page.serial, etag, last_modified)
@@ -126,12 +144,24 @@ def read_root_answer(url: str, response: Response) -> RootAnswer:
         return _trouble(url, response)
     headers = response.headers
     root = read_root_list(response.body, headers.get("Content-Type", ""), serial=headers.get("X-PyPI-Last-Serial"))
-    return Root(root, headers.get("ETag"), headers.get("Last-Modified"))
+    return Root(root, headers.get("ETag"), headers.get("Last-Modified"), _from_cache(response))
+
+
+def _from_cache(response: Response) -> bool:
+    """Whether a cache says that the answer was its own: by Age (RFC 9111, 5.1) or by one of the usual headers."""
+    if response.headers.get("Age", "0").strip() not in ("", "0"):
+        return True
+    said = (value for name, value in response.headers.items() if name.lower().endswith(("cache", "cache-status")))
+    return re.search(r"\b(hit|stale|updating)\b", " ".join(said), re.IGNORECASE) is not None
 
 
 def _stale(url: str, serial: int, request: ProjectRequest) -> Stale:
     wanted = max(request.want_serial or 0, request.have_serial or 0)
-    return Stale(serial, f"{url} is still at serial {serial}, behind {wanted}; it is asked for again next time.")
+    return Stale(
+        serial,
+        f"{url} is still at serial {serial}, behind {wanted}; it is asked for again next time. "
+        "If upstream was restored from an older state, that is believed once no cache before it answers.",
+    )
 
 
 def _trouble(url: str, response: Response) -> Trouble:
@@ -139,7 +169,8 @@ def _trouble(url: str, response: Response) -> Trouble:
     wait = _retry_after(response)
     if status in (401, 403):
         return Trouble(
-            f"{url} is not for us ({status}): check the credentials in the index URL and what they may read."
+            f"{url} is not for us ({status}): check the credentials in the index URL and what they may read.",
+            forbidden=status == 403,
         )
     if status == 429:
         asks = f" for {wait:g} seconds" if wait else ""

@@ -7,6 +7,8 @@ import time
 
 #: After the first, second, … refusal (429) in a row nobody asks anything for this many seconds; then no more at all.
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
+#: So much of a failure is a 403: a list of names may have many in a row that an object store does not hold.
+_OF_A_FORBIDDEN = 1 / 32
 
 
 class Brake:
@@ -16,7 +18,7 @@ class Brake:
         self.gave_up: str | None = None
         self.ever_answered = False
         self._workers = workers
-        self._failures = 0
+        self._failures = 0.0
         self._refusals = 0
         self._pause_until = 0.0
         self._changed = threading.Condition()
@@ -42,16 +44,16 @@ class Brake:
         """Upstream gave an answer that is of use."""
         with self._changed:
             self.ever_answered = True
-            self._failures = self._refusals = 0
+            self._failures, self._refusals = 0.0, 0
 
-    def went_wrong(self, *, answered: bool) -> None:
-        """A project could not be read, after all its tries."""
+    def went_wrong(self, *, answered: bool, forbidden: bool = False) -> None:
+        """A project could not be read, after all its tries; `forbidden`: what an object store says of what it lacks."""
         with self._changed:
             self.ever_answered = self.ever_answered or answered
-            self._failures += 1
+            self._failures += _OF_A_FORBIDDEN if forbidden else 1
             # One round of the threads proves that a host is not there; a few that its answers are of no use.
             if self._failures >= self._workers * (4 if self.ever_answered else 1):
-                self._give_up(f"the last {self._failures} projects could not be read")
+                self._give_up("too many projects in a row could not be read")
 
     def refused(self, started: float) -> None:
         """Upstream asks for fewer requests (429); `started` is when the refused one began."""

@@ -102,11 +102,28 @@ class Upstream:
         """Ask for one project."""
         return self._project(request, Brake(self.workers))
 
-    def projects(self, requests: Iterable[ProjectRequest]) -> Generator[tuple[str, Answer], None, None]:
+    def projects(
+        self, requests: Iterable[ProjectRequest], *, readable: bool = False
+    ) -> Generator[tuple[str, Answer], None, None]:
         """Ask for many at once; answers come as they arrive, as (name as requested, answer), and few are ever held.
 
+        A static index in an object store answers 403 for what it does not have: that is Absent, and for all others
+        Trouble, when another page could be read. `readable` says that one could already.
         Raises UpstreamUnreachable when nothing answered at all: at the end, or as soon as that is clear.
         """
+        forbidden: list[tuple[str, Answer]] = []
+        for name, answer in self._projects(requests):
+            readable = readable or isinstance(answer, (Page, Unchanged, Stale))
+            if isinstance(answer, Trouble) and answer.forbidden:
+                forbidden.append((name, answer))
+            else:
+                yield name, answer
+            if readable:
+                yield from ((name, Absent(forbidden=True)) for name, _ in forbidden)
+                forbidden.clear()
+        yield from forbidden
+
+    def _projects(self, requests: Iterable[ProjectRequest]) -> Generator[tuple[str, Answer], None, None]:
         brake = Brake(self.workers)
         remaining = iter(requests)
         under_way = 0
@@ -135,9 +152,11 @@ class Upstream:
                 "the index URL that pip is configured for (pip config list) or that the inventory names."
             )
 
-    def root(self, etag: str | None = None, last_modified: str | None = None) -> RootAnswer:
+    def root(
+        self, etag: str | None = None, last_modified: str | None = None, *, around_caches: bool = False
+    ) -> RootAnswer:
         """Ask for the list of all projects."""
-        headers = {**_USUAL, **_conditions(etag, last_modified)}
+        headers = _AROUND_CACHES if around_caches else {**_USUAL, **_conditions(etag, last_modified)}
 
         def ask() -> RootAnswer:
             return self._ask(self.index_url, headers, _LARGEST_ROOT, lambda got: read_root_answer(self.index_url, got))
@@ -173,21 +192,23 @@ class Upstream:
         """Ask conditionally; what a cache may have got wrong is asked again around caches, and then believed."""
         url = f"{self.index_url}{quote(normalize(request.name), safe='')}/"
 
-        def ask_with(headers: Mapping[str, str]) -> Answer:
-            def ask() -> Answer:
-                return self._ask(url, headers, _LARGEST_PAGE, lambda got: read_project_answer(request, url, got))
+        def ask_with(headers: Mapping[str, str], *, around_caches: bool = False) -> Answer:
+            def read(got: Response) -> Answer:
+                return read_project_answer(request, url, got, around_caches=around_caches)
 
-            return self._patiently(ask, brake)
+            return self._patiently(lambda: self._ask(url, headers, _LARGEST_PAGE, read), brake)
 
         answer = ask_with({**_USUAL, **_conditions(request.etag, request.last_modified)})
+        gone = isinstance(answer, Absent) or (isinstance(answer, Trouble) and answer.forbidden)
         if (
             isinstance(answer, Stale)
-            or (isinstance(answer, Absent) and (request.known or request.want_serial is not None))
+            or (request.left and not gone)
+            or (gone and (request.known or request.want_serial is not None))
             or (isinstance(answer, Trouble) and answer.helps == "around caches")
         ):
-            answer = ask_with(_AROUND_CACHES)
+            answer = ask_with(_AROUND_CACHES, around_caches=True)
         if isinstance(answer, Trouble):
-            brake.went_wrong(answered=answer.answered)
+            brake.went_wrong(answered=answer.answered, forbidden=answer.forbidden)
         else:
             brake.went_well()
         return answer

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from wheelfleet.upstream.client import Absent, ProjectRequest, Stale, Trouble, Unchanged
 from wheelfleet.upstream.client import Upstream as Client
+from wheelfleet.upstream.pages import JSON_TYPE
 
-from tests.support.asking import as_known, page_of, versions
+from tests.support.asking import Canned, as_known, page_of, versions
+from tests.support.loopback import Answer as HttpAnswer
 from tests.support.sdists import pure_sdist
 from tests.support.upstream import Upstream
 from tests.support.wheels import wheel_file
@@ -115,7 +119,7 @@ def test_a_new_project_that_was_announced_is_not_absent_because_a_cache_has_not_
 
 def test_an_absence_that_cannot_be_confirmed_is_not_believed(upstream: Upstream, asking: Client) -> None:
     known = as_known(asking.project(ProjectRequest("spam")))
-    upstream.fault("spam", "403")
+    upstream.fault("spam", "500")
     upstream.fault("spam", "404", times=1)
     assert isinstance(asking.project(known), Trouble)
 
@@ -143,6 +147,32 @@ def test_a_page_older_than_the_one_we_have_is_stale_though_nobody_announced_news
     known = as_known(asking.project(ProjectRequest("spam")))
     upstream.fault("spam", "stale")
     assert isinstance(asking.project(known), Stale)
+
+
+def test_an_index_that_went_back_is_believed_when_no_cache_answers_for_it(upstream: Upstream, asking: Client) -> None:
+    """A mirror that was restored, or another server behind the same URL."""
+    known = as_known(asking.project(ProjectRequest("spam")))
+    upstream.restore(1)
+    upstream.add_release(pure_sdist("spam", "1.5"))
+    upstream.requests.clear()
+    answer = page_of(asking.project(known))
+    assert answer.page.serial is not None and answer.page.serial < (known.have_serial or 0)
+    assert "2.0" not in versions(answer)
+    assert [request.headers["accept-encoding"] for request in upstream.requests] == ["gzip", "identity"]
+    announced = replace(known, want_serial=known.have_serial)
+    assert isinstance(asking.project(announced), Stale), "what the list of all projects has announced is newer"
+
+
+@pytest.mark.parametrize("header", ["Age: 7", "X-Cache: HIT", "CF-Cache-Status: HIT", "Cache-Status: ours; hit"])
+def test_what_a_cache_gives_is_never_believed_to_be_an_index_that_went_back(
+    upstream: Upstream, asking: Client, header: str
+) -> None:
+    known = as_known(asking.project(ProjectRequest("spam")))
+    page = asking.transport.request("GET", f"{upstream.index_url}spam/", {"Accept": JSON_TYPE}, 1 << 20)
+    name, _, value = header.partition(": ")
+    answer = HttpAnswer(200, page.body, {"Content-Type": JSON_TYPE, name: value})
+    with Canned(answer) as cache, Client(f"{cache.url}/simple/") as behind_it:
+        assert isinstance(behind_it.project(replace(known, have_serial=10_000)), Stale)
 
 
 def test_not_modified_from_a_cache_that_has_not_heard_the_news_is_not_believed(

@@ -29,9 +29,9 @@ def test_one_projects_trouble_never_stops_the_others(upstream: Upstream) -> None
     assert set(answers) == set(names)
     kinds = {name: type(answer).__name__ for name, answer in answers.items()}
     assert {kinds[name] for name in names[len(faulty) :]} == {"Page"}
-    assert kinds["bad-404"] == "Absent"
+    assert kinds["bad-404"] == kinds["bad-403"] == "Absent"
     assert kinds["bad-stale"] == "Stale"
-    assert {kinds[f"bad-{kind}"] for kind in faulty if kind not in ("404", "stale")} == {"Trouble"}
+    assert {kinds[f"bad-{kind}"] for kind in faulty if kind not in ("404", "403", "stale")} == {"Trouble"}
 
 
 def test_few_requests_are_ahead_of_the_answers_taken(upstream: Upstream) -> None:
@@ -91,6 +91,31 @@ def test_an_upstream_that_breaks_down_in_the_middle_is_not_asked_100_000_times(u
     assert len(rest) == 2999
     assert "was not asked any more" in trouble_of(rest[-1]).sentence
     assert len(upstream.requests) < 100
+
+
+def test_403_means_not_there_where_other_pages_can_be_read_however_many_come_first(upstream: Upstream) -> None:
+    """A static index in an object store says so of whatever it does not have."""
+    upstream.missing_page = 403
+    upstream.add_release(pure_sdist("there", "1.0"))
+    names = [f"missing-{number}" for number in range(200)]
+    with Client(upstream.index_url, workers=2) as asking:
+        answers = dict(asking.projects(ProjectRequest(name) for name in [*names, "there"]))
+        assert isinstance(answers.pop("there"), Page)
+        assert set(answers.values()) == {Absent(forbidden=True)}
+        upstream.requests.clear()
+        known = ProjectRequest("missing-1", known=True)
+        assert dict(asking.projects([known], readable=True)) == {"missing-1": Absent(forbidden=True)}
+        assert len(upstream.requests) == 2, "that a known one is gone is asked for around caches"
+        (alone,) = asking.projects([known])
+        assert "credentials" in trouble_of(alone[1]).sentence
+
+
+def test_an_index_that_forbids_everything_is_left_alone_in_the_end(upstream: Upstream) -> None:
+    upstream.missing_page = 403
+    with Client(upstream.index_url, workers=2) as asking:
+        answers = dict(asking.projects(ProjectRequest(f"missing-{number}") for number in range(1000)))
+    assert all(isinstance(answer, Trouble) for answer in answers.values())
+    assert len(upstream.requests) < 500
 
 
 def test_refusals_that_pass_cost_no_project(upstream: Upstream) -> None:
