@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,10 @@ def test_make_build_works_from_elsewhere_where_all_may_write_and_without_the_loc
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PLAY [Build]" in done.stdout
     assert "world writable" not in done.stderr
+
+
+def test_the_test_command_ends_as_pytest_does():
+    run = partial(subprocess.run, cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    # As pytest says that there is no such file, with its own status for that.
+    done = run([sys.executable, "-m", "tests", "-p", "no:cacheprovider", "tests/unit/no_such_test.py"])
+    assert (done.returncode, "file or directory not found" in done.stderr) == (4, True), done.stdout + done.stderr

@@ -128,8 +128,13 @@ Caused by:
   [7] Could not connect to server (Failed to connect to 127.0.0.1 port 9 after 0 ms: Could not connect to server)"""
 
 
+#: What cargo 1.96 notes before an error that does not name the address.
+UNREACHED_1_96 = '   0.0493s DEBUG main:exec:resolve: network::fetch: url="https://crates.example/index/config.json"'
+
+
 def test_what_cargo_did_not_reach_tells_its_index() -> None:
     assert cargo.own_index(UNREACHED) == "https://crates.example/index/"
+    assert cargo.own_index(UNREACHED_1_96) == "https://crates.example/index/"
     assert cargo.own_index("error: no matching package named `any` found") is None
 
 

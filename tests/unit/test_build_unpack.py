@@ -48,7 +48,8 @@ def unpack_all(python: Path, archives: dict[str, bytes], folder: Path) -> dict[s
     for name, data in archives.items():
         (folder / "archives" / name).write_bytes(data)
     command = [str(python), "-c", UNPACK_ALL, str(folder / "archives"), str(folder / "unpacked")]
-    done = subprocess.run(command, cwd=LIBRARY, capture_output=True, text=True, check=True)
+    # Builds have that umask, whatever their user's is (build/runner.py).
+    done = subprocess.run(command, cwd=LIBRARY, umask=0o022, capture_output=True, text=True, check=True)
     outcomes: dict[str, str] = json.loads(done.stdout)
     return outcomes
 
@@ -172,7 +173,12 @@ def test_links_are_no_way_out_however_they_are_combined(python: Path, tmp_path: 
         "fifo.tar": tar("w", ("d/pipe", {"type": tarfile.FIFOTYPE})),
     }
     outcomes = unpack_all(python, archives, tmp_path)
-    assert [outcome for outcome in outcomes.values() if not outcome.startswith("refused: ")] == []
+    unpacked = {name for name, outcome in outcomes.items() if not outcome.startswith("refused: ")}
+    # Since 3.13.4 Python itself shortens the target of the link that climbs by another, so that it stays inside.
+    assert unpacked <= {"by-another.tar"}
+    for name in unpacked:
+        top = tmp_path / "unpacked" / name / "into"
+        assert [path for path in top.rglob("*") if not path.resolve().is_relative_to(top)] == []
     assert_nothing_escaped(tmp_path, archives)
 
 

@@ -130,7 +130,8 @@ def test_a_project_without_files_is_believed_when_the_page_says_that_it_is_an_in
         (f'{MARK}<a href="foo-1.0.tar.gz">foo-1.0', "breaks off"),
         (f'{MARK}<a href="foo-1.0.tar.gz">foo-1.0.tar.gz</a><a href="foo-2', "breaks off"),
         (f"{MARK}<!-- ", "breaks off"),
-        (f"{MARK}<![spam[", "not HTML"),
+        # Python's parser has changed its mind about it.
+        (f"{MARK}<![spam[", "not HTML|breaks off"),
         (f'{MARK}<base href="http://[">', "base URL"),
     ],
 )

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ _LINES, _LONGEST = 200, 400
 #: Nobody listens there, so cargo says at once what it did not reach.
 _NOWHERE = "http://127.0.0.1:9"
 _VERSION = re.compile(r"^cargo (\d+\.\d+)")
-_CONFIG = re.compile(r"`(https?://[^`\s]+/)config\.json`")
+_CONFIG = re.compile(r"[`\"](https?://[^`\"\s]+/)config\.json[`\"]")
+#: Since 1.96 its error does not name what it did not reach; what it notes of its connections does.
+_NOTES = {"CARGO_LOG": "network=debug"}
 #: The default since 1.70.
 SPARSE = {"CARGO_REGISTRIES_CRATES_IO_PROTOCOL": "sparse"}
 _CAUSE = "Caused by:"
@@ -92,8 +94,19 @@ def _index(folder: Path) -> str | None:
     (folder / "src").mkdir(parents=True)
     (folder / "src" / "lib.rs").touch()
     (folder / "Cargo.toml").write_text('[package]\nname = "ask"\nversion = "0.0.0"\n[dependencies]\nany = "*"\n')
-    variables = {"CARGO_HOME": str(folder / "home"), "CARGO_HTTP_PROXY": _NOWHERE, "CARGO_NET_RETRY": "0", **SPARSE}
-    return own_index("\n".join(_run(folder, ["fetch"], variables, quiet=True)))
+    variables = {"CARGO_HOME": str(folder / "home"), "CARGO_HTTP_PROXY": _NOWHERE, "CARGO_NET_RETRY": "0"}
+    said = subprocess.run(
+        ["cargo", "fetch"],
+        cwd=folder,
+        env={**os.environ, **variables, **SPARSE, **_NOTES},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    ).stdout
+    return own_index(said)
 
 
 def _fetch(folder: Path, manifests: Sequence[str]) -> dict[str, Any]:
@@ -111,21 +124,20 @@ def _cargo(folder: Path, manifest: str, *options: str, quiet: bool = False) -> l
     """
     command = ["fetch", "--manifest-path", manifest, *options]
     locked = any((parent / "Cargo.lock").is_file() for parent in Path(manifest).parents)
-    lines = _run(folder, [*command, "--locked"] if locked else command, {}, quiet)
+    lines = _run(folder, [*command, "--locked"] if locked else command, quiet)
     if locked and any("--locked" in line for line in lines):
-        lines = _run(folder, command, {}, quiet)
+        lines = _run(folder, command, quiet)
     if lines and not quiet:
         print(*lines, sep="\n", flush=True)
     return lines
 
 
-def _run(folder: Path, arguments: Sequence[str], variables: Mapping[str, str], quiet: bool) -> list[str]:
+def _run(folder: Path, arguments: Sequence[str], quiet: bool) -> list[str]:
     """Run cargo; returns its error, which is not printed as the rest is, or nothing if there was none."""
     last: deque[str] = deque(maxlen=_LINES)
     with subprocess.Popen(
         ["cargo", *arguments],
         cwd=folder,
-        env={**os.environ, **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
