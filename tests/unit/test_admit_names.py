@@ -155,16 +155,30 @@ def test_what_has_the_name_of_upstreams_wheel_gets_a_build_tag_of_the_fleets_own
     assert controller.one("SELECT need FROM wanted") == "none"
 
 
+def test_a_pure_wheel_of_upstreams_for_other_pythons_is_not_shadowed_for_them(
+    controller: Controller, tmp_path: Path
+) -> None:
+    upstream_has(controller, "demo-1.0-py2.py3-none-any.whl", yanked=None, requires_python=">=3.13")
+    assert controller.send(wheel(1)).wheel == "demo-1.0-1-cp311-none-any.whl"
+    ((name, data),) = published(controller).items()
+    assert check(tmp_path, data, name, target_tags=["cp311-none-any"]).tags == ["cp311-none-any"]
+    lose(controller)
+    assert rebuild(controller, wheel(2), "run2") == "demo-1.0-2-cp311-none-any.whl"
+
+
 def test_other_tags_are_no_names_to_keep_clear_of(controller: Controller) -> None:
     upstream_has(controller, "demo-1.0-cp39-cp39-win_amd64.whl")
     assert controller.send(wheel(1)).wheel == wheel(1).filename
 
 
-def upstream_has(controller: Controller, filename: str) -> None:
+def upstream_has(
+    controller: Controller, filename: str, *, yanked: str | None = "broken", requires_python: str | None = None
+) -> None:
     with controller.catalog.writing() as db:
         db.execute(
-            "INSERT INTO upstream_file (release_id, filename, kind, url, yanked) VALUES (1, ?, 'wheel', '/', 'broken')",
-            (filename,),
+            "INSERT INTO upstream_file (release_id, filename, kind, url, yanked, requires_python) "
+            "VALUES (1, ?, 'wheel', '/', ?, ?)",
+            (filename, yanked, requires_python),
         )
 
 

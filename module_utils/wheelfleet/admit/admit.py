@@ -224,10 +224,10 @@ def _named(
     exclude: Collection[str],
 ) -> Named:
     """The wheel under the name it is published by, which from then on stands for its bytes."""
-    path = staging / wheel.filename
+    path, tags = staging / wheel.filename, json.loads(attempt["target_tags"])
     while True:
         try:
-            chosen = publishable(catalog.db, path, wheel, places.files / attempt["name"])
+            chosen = publishable(catalog.db, path, wheel, places.files / attempt["name"], tags)
         except ValueError as error:
             raise Refused(f"{wheel.filename} cannot be given another build tag: {error}") from error
         named = Named(wheel, path, None)
@@ -238,7 +238,7 @@ def _named(
                 chosen,
                 name=attempt["name"],
                 version=attempt["version"],
-                target_tags=json.loads(attempt["target_tags"]),
+                target_tags=tags,
                 exclude=exclude,
             )
             named = Named(again, chosen, wheel)

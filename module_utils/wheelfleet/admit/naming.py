@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from packaging.tags import parse_tag
 
 from ..build.repack import with_build_tag
 from ..catalog.database import Catalog
@@ -39,23 +41,32 @@ class Taken:
     sha256: str | None
 
 
-def publishable(db: sqlite3.Connection, path: Path, wheel: CheckedWheel, files: Path) -> Path:
+def publishable(
+    db: sqlite3.Connection, path: Path, wheel: CheckedWheel, files: Path, target_tags: Sequence[str]
+) -> Path:
     """The file to publish: `path` itself where its name is free for its bytes, else a copy with another build tag.
 
     `files` is where admitted wheels of the project lie. A name is also taken by other bytes there which the catalog
     does not know, as after a catalog was put back from a backup. Raises ValueError for a wheel that cannot be packed
     again.
+
+    A pure wheel of upstream's that the target cannot have may be good for others, who would be offered ours instead,
+    having the higher build number. So ours gets the target's own tag then: the first pure one of `target_tags`, which
+    are in the order of preference.
     """
     own = read_wheel_name(wheel.filename)
+    tag = _narrower(db, wheel, own, target_tags)
+    if tag is not None:
+        own = replace(own, tags=parse_tag(tag), build=own.build or (1, ""))
     taken = _taken(db, wheel, own)
     listed = [_number(read) for read in _alike(_listed(db, wheel), own).values()]
     number = max([_number(own), *listed])
     folder = path.parent / "renamed"
     while True:
         candidate = path
-        if number != _number(own):
+        if number != _number(own) or tag is not None:
             folder.mkdir(exist_ok=True)
-            candidate = with_build_tag(path, folder, str(number))
+            candidate = with_build_tag(path, folder, str(number), tag)
         given, there = Taken(candidate.name, _sha256(candidate)), files / candidate.name
         unknown = not taken[number] and there.is_file() and _sha256(there) != given.sha256
         if not unknown and all(other == given for other in taken[number]):
@@ -67,6 +78,19 @@ def reserve(catalog: Catalog, wheel: CheckedWheel) -> bool:
     """Write down that the name stands for these bytes; False if it has come to stand for others meanwhile."""
     with catalog.writing() as db:
         return give_name(db, wheel.filename, wheel.name, wheel.version, wheel.sha256)
+
+
+def _narrower(db: sqlite3.Connection, wheel: CheckedWheel, own: WheelName, target_tags: Sequence[str]) -> str | None:
+    """The tag for the target alone, where ours would else stand before a pure wheel that upstream offers."""
+    for row in db.execute(_UPSTREAMS, (wheel.name, wheel.version)):
+        if row["yanked"] is None and row["filename"].endswith("-none-any.whl") and wheel.pure:
+            try:
+                shadowed = own.tags & read_wheel_name(row["filename"]).tags
+            except BadFileName:
+                continue
+            if shadowed:
+                return next((tag for tag in target_tags if tag.endswith("-none-any")), None)
+    return None
 
 
 def _taken(db: sqlite3.Connection, wheel: CheckedWheel, own: WheelName) -> defaultdict[int, list[Taken]]:
@@ -93,7 +117,8 @@ _OURS = """
     WHERE p.name = ? AND r.version = ? AND w.removed_at IS NULL
     """
 _UPSTREAMS = """
-    SELECT f.filename FROM project p JOIN release r ON r.project_id = p.id JOIN upstream_file f ON f.release_id = r.id
+    SELECT f.filename, f.yanked FROM project p JOIN release r ON r.project_id = p.id
+    JOIN upstream_file f ON f.release_id = r.id
     WHERE p.name = ? AND r.version = ? AND f.kind = 'wheel'
     """
 

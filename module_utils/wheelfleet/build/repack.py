@@ -66,9 +66,16 @@ def repack(
     return destination
 
 
-def with_build_tag(wheel: Path, folder: Path, build: str) -> Path:
-    """The same wheel with the build tag `build`, in its name and in its WHEEL file, in `folder`. Raises ValueError."""
+def with_build_tag(wheel: Path, folder: Path, build: str, tag: str | None = None) -> Path:
+    """The same wheel with the build tag `build`, in its name and in its WHEEL file, in `folder`. Raises ValueError.
+
+    `tag` is another tag (PEP 425) instead of those it has.
+    """
     name, version, *_, python, abi, platform = wheel.name[: -len(".whl")].split("-")
+    fields = {"Build": [build]}
+    if tag is not None:
+        python, abi, platform = tag.split("-")
+        fields["Tag"] = [tag]
     info = dist_info(wheel)
     with zipfile.ZipFile(wheel) as archive:
         content = archive.read(f"{info}/WHEEL")
@@ -76,7 +83,7 @@ def with_build_tag(wheel: Path, folder: Path, build: str) -> Path:
         wheel,
         folder / f"{'-'.join((name, version, build, python, abi, platform))}.whl",
         info,
-        replaced={f"{info}/WHEEL": with_fields(content, {"Build": [build]})},
+        replaced={f"{info}/WHEEL": with_fields(content, fields)},
     )
 
 
