@@ -337,3 +337,55 @@ def test_an_operator_who_builds_always_keeps_wheels_beside_upstreams_and_may_cha
     builds(served, "missing")
     served.publish()
     assert site_bytes(served.site) == withdrawn
+
+
+# ---------------------------------------------------------------------- withdrawn because the operator skips it
+
+
+def skips(state: ControllerState, *entries: dict[str, str]) -> None:
+    """The next run has this `controller_skip`."""
+    with state.catalog.writing() as db:
+        PlanInputs([], [], False, "1", {"skip": list(entries)}).remember(db)
+    state.publish()
+
+
+def test_a_wheel_that_is_skipped_after_it_was_published_leaves_the_index_and_comes_back(
+    served: ControllerState,
+) -> None:
+    before = site_bytes(served.site)
+    file = served.site / f"files/spidev/spidev-3.8-{OURS}.whl"
+    skips(served, {"name": "SpiDev", "versions": "==3.8", "reason": "crashes on a <Pi 1>"})
+    assert listed(served.site, "spidev") == []
+    assert file.is_file(), "a lock file may name it"
+    page = (served.site / "project/spidev/index.html").read_text()
+    assert "Off the index, because the operator skips it (crashes on a &lt;Pi 1&gt;)" in page
+    skips(served)
+    assert {path: data for path, data in site_bytes(served.site).items() if not path.startswith(".")} == {
+        path: data for path, data in before.items() if not path.startswith(".")
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "stays"),
+    [
+        ({"versions": "<3.8"}, True),
+        ({"target": "armv6l"}, True),
+        ({"target": "aarch64"}, False),
+        ({"name": "other"}, True),
+    ],
+    ids=str,
+)
+def test_skipping_other_versions_targets_or_projects_leaves_a_wheel_where_it_is(
+    served: ControllerState, entry: dict[str, str], stays: bool
+) -> None:
+    skips(served, {"name": "spidev", "reason": "so", **entry})
+    assert bool(listed(served.site, "spidev")) == stays
+
+
+def test_a_wheel_that_also_serves_a_target_that_is_not_skipped_stays(state: ControllerState) -> None:
+    for target in (TARGET, OTHER_TARGET):
+        state.target(target, tags=[OURS])
+    state.wheel("spidev", "3.8", OURS, serves=[TARGET, OTHER_TARGET])
+    state.publish()
+    skips(state, {"name": "spidev", "target": "cp311", "reason": "so"})
+    assert listed(state.site, "spidev") == [f"spidev-3.8-{OURS}.whl"]

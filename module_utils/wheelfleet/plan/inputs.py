@@ -34,8 +34,14 @@ class PlanInputs:
     def remember(self, db: sqlite3.Connection) -> None:
         """Keep them in the catalog."""
         data = json.dumps(asdict(self))
-        if get_meta(db, "plan") != data:
-            set_meta(db, "plan", data)
+        if get_meta(db, "plan") == data:
+            return
+        before = PlanInputs.remembered(db)
+        set_meta(db, "plan", data)
+        # Skipping takes off the index what was published (publish/listing.py), also of releases nobody asks for now.
+        was = set(before.as_policy().skip) if before else set()
+        for name in {skip.name for skip in was ^ set(self.as_policy().skip)}:
+            db.execute("UPDATE project SET pages_stale = 1 WHERE name = ?", (name,))
 
     @classmethod
     def remembered(cls, db: sqlite3.Connection) -> PlanInputs | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
 from itertools import groupby
@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from .. import requires_python
 from ..plan.inputs import PlanInputs
+from ..plan.scope import Skip
 
 #: What upstream says of these projects leaves nothing to list (PEP 792: quarantined files are not for installing).
 GONE_STATES = ("absent", "deleted", "quarantined")
@@ -47,8 +48,9 @@ class ProjectFiles(NamedTuple):
     """The files of one project: `listed` on its index pages, by version, the highest build first; `kept` are ours on
     the site's disk, listed or not: an old page, or a lock file, may still name them.
 
-    `withdrawn` are those kept because upstream has since shipped a wheel that serves the same targets. `versions` are
-    all that the index knows, listed or not (PEP 700). `status` and `status_reason` are PEP 792's.
+    `withdrawn` are those kept because upstream has since shipped a wheel that serves the same targets; `skipped` those
+    kept because the operator has since put them on the skip list, by file name, with the reason. `versions` are all
+    that the index knows, listed or not (PEP 700). `status` and `status_reason` are PEP 792's.
     """
 
     project_id: int
@@ -60,6 +62,7 @@ class ProjectFiles(NamedTuple):
     versions: tuple[str, ...]
     status: str | None = None
     status_reason: str | None = None
+    skipped: Mapping[str, str] = {}
 
 
 def project_files(db: sqlite3.Connection, project_id: int, view: str = "own") -> ProjectFiles:
@@ -72,12 +75,14 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
     then lists all that upstream offers."""
     chosen = {"ids": json.dumps(sorted(project_ids))}
     always = builds_always(db)
+    skips = _skips(db)
     wheels = _by_project(_rows(db, _WHEELS, chosen))
     upstream = _by_project(_rows(db, _UPSTREAM if view == "full" else _BESIDE_OURS, chosen))
     for project_id, name, state, status, status_reason in _rows(db, _PROJECTS, chosen):
         mine = wheels.get(project_id, [])
         theirs = upstream.get(project_id, []) if mine else []
-        listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always)
+        skipped = _skipped(db, name, mine, skips.get(name, ()))
+        listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always, skipped)
         if listed and view == "full":
             listed = _in_order([*listed, *(_theirs(row) for row in theirs if is_on_the_web(row[6]))])
         yield ProjectFiles(
@@ -90,6 +95,7 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
             tuple(dict.fromkeys(file.version for file in listed)),
             status,
             status_reason,
+            skipped,
         )
 
 
@@ -139,7 +145,12 @@ def _by_project(rows: Iterable[_Row]) -> dict[int, list[_Row]]:
 
 
 def _sorted_out(
-    db: sqlite3.Connection, wheels: list[_Row], upstream: list[_Row], state: str, always: bool
+    db: sqlite3.Connection,
+    wheels: list[_Row],
+    upstream: list[_Row],
+    state: str,
+    always: bool,
+    skipped: Mapping[str, str],
 ) -> tuple[list[ListedFile], list[ListedFile], list[ListedFile]]:
     """Our wheels of a project that are listed, kept, and withdrawn."""
     beside = {release: _Beside.of([*rows]) for release, rows in groupby(upstream, key=itemgetter(1))}
@@ -165,7 +176,7 @@ def _sorted_out(
             )
         )
         # Of two files of one name pip takes either.
-        if others is None or state in GONE_STATES or filename in others.filenames:
+        if others is None or state in GONE_STATES or filename in others.filenames or filename in skipped:
             continue
         shadows = others.has_pure(tags)
         targets = _served(db, release, wheel) if others.wheels and (shadows or not always) else []
@@ -245,10 +256,33 @@ def is_on_the_web(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
+def _skips(db: sqlite3.Connection) -> dict[str, list[Skip]]:
+    """The operator's skip list and that of the recipes, by project."""
+    inputs = PlanInputs.remembered(db)
+    skips: dict[str, list[Skip]] = {}
+    for skip in inputs.as_policy().skip if inputs else ():
+        skips.setdefault(skip.name, []).append(skip)
+    return skips
+
+
+def _skipped(db: sqlite3.Connection, name: str, wheels: list[_Row], skips: Sequence[Skip]) -> dict[str, str]:
+    """Our wheels of a project that serve only targets for which their release is skipped, with the reason."""
+    skipped: dict[str, str] = {}
+    for _, release, version, filename, *_, wheel in wheels if skips else ():
+        # One that serves no target any more is skipped by entries for all targets alone.
+        targets = [row["name"] for row in _served(db, release, wheel)] or [""]
+        entries = [
+            next((skip for skip in skips if skip.matches(name, _version(version), target)), None) for target in targets
+        ]
+        if entries[0] and all(entries):
+            skipped[filename] = entries[0].reason
+    return skipped
+
+
 def _served(db: sqlite3.Connection, release: int, wheel: int) -> list[sqlite3.Row]:
     """The targets that this wheel of ours serves."""
     return db.execute(
-        "SELECT t.tags, t.python_version FROM serves s JOIN target t ON t.id = s.target_id "
+        "SELECT t.name, t.tags, t.python_version FROM serves s JOIN target t ON t.id = s.target_id "
         "WHERE s.release_id = ? AND s.wheel_id = ?",
         (release, wheel),
     ).fetchall()

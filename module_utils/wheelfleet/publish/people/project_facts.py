@@ -20,6 +20,7 @@ from ..tried import goes_on_with, tried_with
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
 _WITHDRAWN = "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it."
 _REPLACED = "The wheels of {version} were built from an earlier {sdist}, which upstream has replaced since."
+_SKIPPED = "Off the index, because the operator skips it ({reason}); kept for those who pinned it."
 _UNLISTED = "No longer on the index; kept for those who pinned it."
 
 
@@ -325,6 +326,8 @@ def _files(
     for file in content.kept:
         on_index = file.filename in listed
         note = None if on_index else _WITHDRAWN if file.filename in withdrawn else _UNLISTED
+        if file.filename in content.skipped:
+            note = _SKIPPED.format(reason=printable(content.skipped[file.filename]))
         row = known[file.filename]
         carried = tuple(json.loads(row["tags"]))
         if file.yanked or file.requires_python:
