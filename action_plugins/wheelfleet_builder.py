@@ -5,23 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 import ansible.module_utils
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleError
 
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.build import code
+from ansible.module_utils.wheelfleet.run.host_action import HostAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Run the module, and once more with the code if the host lacks it."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
     def run(self, tmp=None, task_vars=None):
-        """The module's result."""
+        """The module's result; where it fails because the host's Python is too old, one sentence says so."""
         result = super().run(tmp, task_vars)
+        try:
+            result = self._installed(result, task_vars)
+        except AnsibleError:
+            problem = self.python_problem(task_vars)
+            if problem is None:
+                raise
+            return {**result, "failed": True, "msg": problem}
+        if result.get("failed") and (problem := self.python_problem(task_vars)):
+            result = {"changed": False, "failed": True, "msg": problem}
+        return result
+
+    def _installed(self, result, task_vars):
         files = code.worker_code()
         arguments = {**self._task.args, "code_digest": code.digest(files)}
         result |= self._execute_module("wheelfleet_builder", arguments, task_vars=task_vars)

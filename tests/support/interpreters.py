@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 _NAMES = ("python3", *(f"python3.{minor}" for minor in range(9, 15)), "pypy3")
+_OLDER_NAMES = ("python2.7", "python3.6", "python3.7", "python3.8")
 _QUESTION = """
 import ctypes, ensurepip, json, os, platform, sys, venv
 executable = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
@@ -21,11 +23,7 @@ print(json.dumps([sys.version_info >= (3, 9), platform.python_implementation(), 
 @lru_cache(maxsize=1)
 def interpreters() -> list[Path]:
     """Every Python 3.9 or newer here that can make virtual environments, the oldest first, each version once."""
-    folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if part]
-    # Behind pyenv's commands there is one version at a time; the others lie in their folders.
-    folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
-    candidates = [Path(getattr(sys, "_base_executable", sys.executable))]
-    candidates += [Path(found) for folder in folders for name in _NAMES if (found := shutil.which(name, path=folder))]
+    candidates = [Path(getattr(sys, "_base_executable", sys.executable)), *_called(_NAMES)]
     found_by_version: dict[tuple[str, tuple[int, ...]], Path] = {}
     for candidate in dict.fromkeys(candidates):
         answer = _ask(candidate)
@@ -33,6 +31,18 @@ def interpreters() -> list[Path]:
             implementation, version, executable = answer
             found_by_version.setdefault((implementation, version), executable)
     return [found_by_version[key] for key in sorted(found_by_version)]
+
+
+def older_interpreters() -> list[Path]:
+    """Pythons here that are older than that; most machines have none."""
+    return [python for python in _called(_OLDER_NAMES) if "shims" not in python.parts]
+
+
+def _called(names: Iterable[str]) -> list[Path]:
+    folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if part]
+    # Behind pyenv's commands there is one version at a time; the others lie in their folders.
+    folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    return [Path(found) for folder in folders for name in names if (found := shutil.which(name, path=folder))]
 
 
 def cpythons() -> list[Path]:
