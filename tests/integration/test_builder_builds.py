@@ -182,7 +182,7 @@ def test_a_build_requirement_that_cannot_be_had_is_named(builder: Builder, requi
 def test_a_build_that_fails_says_in_which_step_and_keeps_its_log(builder: Builder) -> None:
     (result,) = builder.build(builder.assignment(broken_sdist("demo", "1.0")))
     assert (result["outcome"], result["phase"], result["exit_code"], result["wheels"]) == ("failed", "build", 1, [])
-    assert result["message"] == "Backend subprocess exited when trying to invoke build_wheel (exit code 1)."
+    assert result["message"] == "The backend's build_wheel failed (exit code 1)."
     assert "RuntimeError: this never builds" in builder.log("demo-1.0-0000")
     builder.assert_nothing_is_left()
 
@@ -194,14 +194,17 @@ def test_each_step_before_the_build_can_fail_with_its_own_phase(builder: Builder
     climbing = builder.assignment(hostile_sdist("climbing", "1", "path-traversal"))
     no_project = builder.assignment(hostile_sdist("no-project", "1", "no-pyproject-or-setup"))
     results = builder.build(wrong_hash, no_tools, climbing, no_project)
-    assert [(result["outcome"], result["phase"]) for result in results] == [
-        *(("failed", "fetch"), ("failed", "fetch"), ("failed", "unpack"), ("failed", "environment"))
+    assert [(result["outcome"], result["phase"], result["reason"]) for result in results] == [
+        ("failed", "fetch", "sdist-differs"),
+        ("failed", "fetch", "not-provisioned"),
+        ("failed", "unpack", "sdist-broken"),
+        ("failed", "unpack", "sdist-broken"),
     ]
     messages = [result["message"] for result in results]
     assert "upstream states 0000" in messages[0]
     assert messages[1] == "The tools /nowhere/bin/python are not on this builder; provision it again."
     assert "leads out of it" in messages[2]
-    assert "does not appear to be a Python project" in messages[3]
+    assert "is no Python project" in messages[3]
 
 
 def test_an_assignment_that_this_builder_cannot_read_becomes_a_failure_and_stops_nobody(builder: Builder) -> None:
@@ -212,8 +215,10 @@ def test_an_assignment_that_this_builder_cannot_read_becomes_a_failure_and_stops
     (home.inbox / "Not An Attempt.json").write_text("{}")
     (result,) = builder.build(builder.assignment(pure_sdist("demo", "1.0")))
     assert result["outcome"] == "built"
-    assert "schema 1, not 2; provision the builder again" in builder.result("from-the-future-1")["message"]
-    assert "is not JSON" in builder.result("garbage-1")["message"]
+    future, garbage = builder.result("from-the-future-1"), builder.result("garbage-1")
+    assert "schema 1, not 2; provision the builder again" in future["message"]
+    assert "is not JSON" in garbage["message"]
+    assert [future["reason"], garbage["reason"]] == ["not-provisioned", "not-provisioned"]
     assert [path.name for path in home.inbox.iterdir()] == ["Not An Attempt.json"]
 
 

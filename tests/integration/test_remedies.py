@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 
 from tests.support import sdists, wheels
+from tests.support.artifacts import Artifact
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
 
@@ -29,7 +32,7 @@ def test_what_uses_a_removed_feature_or_declares_too_little_is_built_in_the_same
     upstream.add_release(wheels.installed_wheel("setuptools", "57.5.0", permits_2to3))
     upstream.add_release(wheels.wheel_file("helping", "1.0"))
     upstream.add_release(sdists.pure_sdist("old", "1.0", backend="legacy", script=USES_2TO3))
-    upstream.add_release(sdists.pure_sdist("needy", "1.0", script="import helping"))
+    upstream.add_release(sdists.pure_sdist("needy", "1.0", script="import helping", requires_dist=["helping"]))
     operator.variables["controller_packages"] = ["old", "needy"]
     operator.build()
     assert [name.split("-")[0] for name in operator.wheels()] == ["needy", "old"]
@@ -42,3 +45,50 @@ def test_what_uses_a_removed_feature_or_declares_too_little_is_built_in_the_same
         assert first["next_try"] == f"It was tried again with {last['tried_with'][0]['name']}."
         tried[name] = [each["change"] for each in last["tried_with"]]
     assert tried == {"old": ["setuptools<58"], "needy": ["also helping"]}
+
+
+def test_a_name_in_an_error_message_is_never_asked_for_upstream(operator: Operator, upstream: Upstream):
+    """Somebody registered each of these names; what they have there would run in the build and end in the wheel."""
+    upstream.add_release(wheels.installed_wheel("setuptools"))
+    for stranger in ("its_own", "unheard_of", "the_backend"):
+        upstream.add_release(wheels.wheel_file(stranger, "6.6.6", files={f"{stranger}.py": "print('A STRANGER')\n"}))
+    beside = {"its_own.py": b"version = '1.0'\n"}
+    upstream.add_release(
+        sdists.pure_sdist("owner", "1.0", backend="setuptools", script="from its_own import version", files=beside)
+    )
+    upstream.add_release(sdists.pure_sdist("naive", "1.0", script="import unheard_of"))
+    upstream.add_release(
+        archive_of(
+            "headless",
+            "[build-system]\nrequires = []\nbuild-backend = 'the_backend'\nbackend-path = ['gone']\n",
+        )
+    )
+    operator.variables["controller_packages"] = ["owner", "naive", "headless"]
+    operator.build()
+    assert [name.split("-")[0] for name in operator.wheels()] == ["owner"]
+    rows = operator.query(
+        "SELECT p.name, a.class, a.remedies FROM attempt a JOIN release r ON r.id = a.release_id "
+        "JOIN project p ON p.id = r.project_id ORDER BY p.name, a.finished_at"
+    )
+    tried = [
+        (row["name"], row["class"], [each["name"] for each in json.loads(row["remedies"] or "[]")]) for row in rows
+    ]
+    assert tried == [
+        ("headless", "sdist-broken", []),
+        ("naive", "undeclared-build-requirement", []),
+        ("owner", "own-module-missing", []),
+        ("owner", None, ["source on path"]),
+    ]
+    asked = {request.path for request in upstream.requests}
+    assert not [path for path in asked if any(name in path for name in ("its-own", "unheard-of", "the-backend"))]
+
+
+def archive_of(name: str, pyproject: str) -> Artifact:
+    """An sdist that is its pyproject.toml, and a module."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, text in (("pyproject.toml", pyproject), (f"{name}.py", "")):
+            member = tarfile.TarInfo(f"{name}-1.0/{path}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return Artifact(f"{name}-1.0.tar.gz", buffer.getvalue(), name, "1.0", "sdist")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.plan import batches
@@ -75,10 +77,12 @@ class Fleet:
         failure: str | None = "test-class",
         blocks: str | None = None,
         sentence: str | None = None,
+        evidence: str | None = None,
         subject: str | None = None,
         serves: tuple[int, ...] = (),
         seconds: float = 1.0,
         now: float = NOW,
+        **more: Any,
     ) -> None:
         """A result, recorded as the admission does; its batch ends with the last one."""
         with self.catalog.writing() as db:
@@ -91,7 +95,8 @@ class Fleet:
                 ).lastrowid
                 db.execute("INSERT INTO serves VALUES (?, ?, ?)", (row["release_id"], target, wheel))
             failure = None if outcome == "built" else failure
-            said = Outcome(outcome, failure, blocks, sentence=sentence, subject=subject, seconds=seconds, peak_memory=1)
+            said = Outcome(outcome, failure, blocks, sentence=sentence, evidence=evidence, subject=subject)
+            said = replace(said, seconds=seconds, peak_memory=1, **more)
             record_outcome(db, attempt, said, now=now, tries=TRIES)
         batches.close_finished(self.catalog, row["host"])
 

@@ -184,21 +184,18 @@ def test_cargos_error_is_one_line_and_of_a_kind(text: str, kind: str, said: str)
 
 
 @pytest.mark.parametrize(
-    ("message", "name"),
+    ("reason", "about", "name"),
     [
-        ("The crates of Cargo.toml cannot be fetched, because Cargo 1.65 on this builder is older than 1.68; install a "
-         "newer one (…).", "toolchain-too-old"),
-        ("The crate index https://x/ could not be reached: timed out.", "network"),
-        ("The crates of a/Cargo.toml could not be downloaded: failed to get `x` ([7] no).", "network"),
-        ("The crates of Cargo.toml cannot be had, Cargo stops: no matching package named `x` found.",
-         "build-requirements"),
-        ("The crates of Cargo.toml cannot be had, Cargo stops: failed to parse lock file at: /x (lock file version 4 "
-         "requires `-Znext-lockfile-bump`).", "toolchain-too-old"),
-        ("The crates of Cargo.toml cannot be had, a server refuses them, or they are not in the index: 403.",
-         "download-in-build"),
-        ("https://x/config.json is no crate index's (…); see builder_crates_index.", "builder-fault"),
-        ("The builder could not do its part: what Cargo was asked ended with exit code 1.", "builder-fault"),
+        ("cargo-too-old", None, "toolchain-too-old"),
+        ("crates-unreachable", None, "network"),
+        ("crates-unusable", "no matching package named `x` found", "build-requirements"),
+        ("crates-unusable", "lock file version 4 requires `-Znext-lockfile-bump`", "toolchain-too-old"),
+        ("crates-refused", "failed to get `x` (403)", "download-in-build"),
+        ("crates-misconfigured", None, "builder-fault"),
+        ("builder-failed", None, "builder-fault"),
     ],
-)  # fmt: skip
-def test_failures_of_the_phase_have_their_class(message: str, name: str) -> None:
-    assert classify({"phase": "crates", "message": message}, "", "demo").class_name == name
+)
+def test_failures_of_the_phase_have_their_class(reason: str, about: str | None, name: str) -> None:
+    result = {"phase": "crates", "message": "The crates are not there.", "reason": reason, "about": about}
+    found = classify(result, "", "demo")
+    assert (found.class_name, found.sentence) == (name, "The crates are not there.")

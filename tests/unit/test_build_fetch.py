@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.build.fetch import FetchError, fetch, without_password
+from wheelfleet.build.fetch import fetch, without_password
 from wheelfleet.build.protocol import Sdist
+from wheelfleet.build.reasons import Failed
 
 from tests.support.artifacts import Artifact
 from tests.support.sdists import pure_sdist
@@ -68,48 +69,48 @@ def test_passing_trouble_is_tried_again(upstream: Upstream, tmp_path: Path, kind
 )
 def test_trouble_that_stays_is_told_in_one_sentence(upstream: Upstream, tmp_path: Path, kind: Any, reason: str) -> None:
     upstream.fault(DEMO.filename, kind)
-    with pytest.raises(
-        FetchError, match=rf"^The sdist demo-1.0.tar.gz from http://.* could not be downloaded: {reason}"
-    ):
+    with pytest.raises(Failed, match=rf"^The sdist demo-1.0.tar.gz from http://.* could not be downloaded: {reason}"):
         get(stated(upstream.file_url(DEMO)), tmp_path)
     assert upstream.requests.count("/files/") == 3
 
 
 def test_a_server_that_falls_silent_is_not_waited_for_for_ever(upstream: Upstream, tmp_path: Path) -> None:
     upstream.fault(DEMO.filename, "hang", sent=10)
-    with pytest.raises(FetchError, match="could not be downloaded: the connection broke"):
+    with pytest.raises(Failed, match="could not be downloaded: the connection broke"):
         get(stated(upstream.file_url(DEMO)), tmp_path, pauses=(), silence=0.2)
 
 
 def test_a_host_that_is_not_there_is_tried_again_and_named(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"from http://127.0.0.1:9/demo.tar.gz could not be downloaded: .*refused"):
+    with pytest.raises(Failed, match=r"from http://127.0.0.1:9/demo.tar.gz could not be downloaded: .*refused"):
         get(stated("http://127.0.0.1:9/demo.tar.gz"), tmp_path)
 
 
-@pytest.mark.parametrize("status", ["404", "403"])
+@pytest.mark.parametrize(("status", "reason"), [("404", "sdist-missing"), ("403", "index-unreachable")])
 def test_an_answer_that_will_stay_the_same_is_not_asked_for_again(
-    upstream: Upstream, tmp_path: Path, status: Any
+    upstream: Upstream, tmp_path: Path, status: Any, reason: str
 ) -> None:
     upstream.fault(DEMO.filename, status)
-    with pytest.raises(FetchError, match=f"the server answers {status}"):
+    with pytest.raises(Failed, match=f"the server answers {status}") as refused:
         get(stated(upstream.file_url(DEMO)), tmp_path)
+    assert refused.value.reason == reason
     assert upstream.requests.count("/files/") == 1
 
 
 def test_other_bytes_than_upstream_states_are_refused(upstream: Upstream, tmp_path: Path) -> None:
     url = upstream.file_url(DEMO)
-    with pytest.raises(FetchError, match=f"has the SHA-256 {DEMO.sha256}; upstream states 00ff"):
+    with pytest.raises(Failed, match=f"has the SHA-256 {DEMO.sha256}; upstream states 00ff"):
         get(stated(url, sha256="00ff"), tmp_path)
-    with pytest.raises(FetchError, match=f"has {DEMO.size} bytes; upstream states {DEMO.size + 1}"):
+    with pytest.raises(Failed, match=f"has {DEMO.size} bytes; upstream states {DEMO.size + 1}"):
         get(stated(url, size=DEMO.size + 1), tmp_path)
 
 
 def test_no_more_is_taken_than_was_stated_or_than_the_build_may_have(upstream: Upstream, tmp_path: Path) -> None:
     url = upstream.file_url(DEMO)
-    with pytest.raises(FetchError, match="is larger than the 100 bytes that upstream states"):
+    with pytest.raises(Failed, match="is larger than the 100 bytes that upstream states") as other:
         get(stated(url, size=100), tmp_path)
-    with pytest.raises(FetchError, match="is larger than the 50 bytes that it may have here"):
+    with pytest.raises(Failed, match="is larger than the 50 bytes that it may have here") as large:
         get(stated(url, size=None), tmp_path, largest=50)
+    assert (other.value.reason, large.value.reason) == ("sdist-differs", "sdist-too-large")
     assert (tmp_path / DEMO.filename).stat().st_size <= 100
 
 
@@ -118,7 +119,7 @@ def test_user_and_password_in_the_url_are_sent_and_shown_to_nobody(upstream: Ups
     quoted = upstream.file_url(DEMO).replace("://", "://pi%40home:s%C3%B6cret%2F%3A@")
     file, _ = get(stated(quoted), tmp_path)
     assert file.read_bytes() == DEMO.data
-    with pytest.raises(FetchError) as refused:
+    with pytest.raises(Failed) as refused:
         get(stated(upstream.file_url(DEMO).replace("://", "://pi:wrong@")), tmp_path)
     assert "answers 401" in str(refused.value)
     assert "wrong" not in str(refused.value)
@@ -140,7 +141,7 @@ def test_a_proxy_of_the_environment_is_used(
 ) -> None:
     monkeypatch.setenv("http_proxy", upstream.url)
     monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(FetchError, match=r"from http://pypi.invalid/demo.tar.gz could not be .* 404"):
+    with pytest.raises(Failed, match=r"from http://pypi.invalid/demo.tar.gz could not be .* 404"):
         get(stated("http://pypi.invalid/demo.tar.gz"), tmp_path)
     assert [request.path for request in upstream.requests] == ["http://pypi.invalid/demo.tar.gz"]
 
@@ -151,13 +152,13 @@ def test_a_file_of_this_machine_can_be_the_source(tmp_path: Path) -> None:
     origin.write_bytes(DEMO.data)
     file, digest = get(stated(origin.as_uri()), tmp_path)
     assert (file.read_bytes(), digest) == (DEMO.data, DEMO.sha256)
-    with pytest.raises(FetchError, match=r"not-there.tar.gz cannot be read"):
+    with pytest.raises(Failed, match=r"not-there.tar.gz cannot be read"):
         get(stated((tmp_path / "not-there.tar.gz").as_uri()), tmp_path)
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/demo.tar.gz", "data:,demo", "demo.tar.gz"])
 def test_other_kinds_of_urls_are_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(FetchError, match="is neither http, https nor file"):
+    with pytest.raises(Failed, match="is neither http, https nor file"):
         get(stated(url), tmp_path)
 
 
@@ -169,9 +170,9 @@ def test_an_own_certificate_authority_is_trusted_when_it_is_named(tmp_path: Path
         url = f"https://127.0.0.1:{server.server_address[1]}/{DEMO.filename}"
         file, _ = get(stated(url), tmp_path, cert=str(cert))
         assert file.read_bytes() == DEMO.data
-        with pytest.raises(FetchError, match="certificate verify failed"):
+        with pytest.raises(Failed, match="certificate verify failed"):
             get(stated(url), tmp_path, pauses=())
-    with pytest.raises(FetchError, match=r"The CA certificates in .*/missing.pem cannot be read: No such file"):
+    with pytest.raises(Failed, match=r"The CA certificates in .*/missing.pem cannot be read: No such file"):
         get(stated(url), tmp_path, cert=str(tmp_path / "missing.pem"))
 
 

@@ -97,6 +97,8 @@ CASES = [
     ("missingfile", "sdist-broken", "release", "README.md"),
     ("missingsource", "sdist-broken", "release", "src/gone.c"),
     ("ownmodule", "sdist-broken", "release", "ownmodule"),
+    ("ownhelper", "own-module-missing", "release", "cf_setup_helpers"),
+    ("patchrefused", "patch-refused", "target", "x.patch"),
     ("badrequires", "sdist-broken", "release", "'>=3.6.*'"),
     ("badtoml", "sdist-broken", "release", "']'"),
     ("badversion", "sdist-broken", "release", "'1.0-final-really'"),
@@ -111,6 +113,7 @@ CASES = [
     ("needreq", "build-requirements", "target", "wheelfleet-no-such-project-at-all>=3"),
     ("pinreq", "build-requirements", "target", "setuptools==1.0.99"),
     ("otherpy", "build-requirements", "target", "onlynew"),
+    ("selfneeding", "build-requirements", "target", "needs itself"),
     ("conflict", "build-requirements", "target", "contradict"),
     ("netbuild", "download-in-build", "target", "download"),
     ("gitclone", "download-in-build", "target", "download"),
@@ -229,10 +232,10 @@ def test_the_evidence_of_a_stopped_build_is_the_last_thing_it_said() -> None:
 
 
 def test_what_fails_while_pip_installs_a_requirement_never_settles_the_whole_release() -> None:
-    message = "The build requirements (old) cannot be installed (pip: exit code 1)."
+    in_requirement = {"phase": "environment", "message": "", "reason": "requirements-failed"}
     log = "SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"
     own = classify(BUILD_FAILED, log, "demo")
-    requirement = classify({**BUILD_FAILED, "phase": "environment", "message": message}, log, "demo")
+    requirement = classify({**BUILD_FAILED, **in_requirement}, log, "demo")
     assert (own.class_name, own.blocks) == ("python2-syntax", "release")
     assert (requirement.class_name, requirement.blocks) == ("python2-syntax", "target")
     assert requirement.sentence.startswith("While the build requirements were installed: ")
@@ -242,6 +245,52 @@ def test_a_module_that_is_missing_is_the_project_itself_however_it_is_spelled() 
     log = "ModuleNotFoundError: No module named 'RPi_lgpio._version'\n"
     assert classify(BUILD_FAILED, log, "rpi-lgpio").class_name == "sdist-broken"
     assert classify(BUILD_FAILED, log, "gpiozero").class_name == "undeclared-build-requirement"
+
+
+def of_project(backend: str = "setuptools.build_meta", **names: list[str]) -> dict[str, Any]:
+    return {**BUILD_FAILED, "project": {"backend": backend, "modules": [], "declared": [], **names}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ModuleNotFoundError: No module named 'versioneer'",
+        "ModuleNotFoundError: No module named 'versioneer.sub'",
+        "ImportError: cannot import name 'get_cmdclass' from 'versioneer' (/env/site-packages/versioneer.py)",
+        "AttributeError: module 'versioneer' has no attribute 'get_cmdclass'",
+    ],
+)
+def test_of_two_modules_of_one_name_the_sdists_own_is_meant(line: str) -> None:
+    found = classify(of_project(modules=["versioneer"]), f"{line}\n", "demo")
+    assert (found.class_name, found.blocks, found.lacks) == ("own-module-missing", "release", None)
+    assert classify(of_project(), f"{line}\n", "demo").class_name != "own-module-missing"
+
+
+def test_a_module_of_the_sdist_that_has_the_name_of_one_of_old_is_no_sign_of_python_2() -> None:
+    line = "ModuleNotFoundError: No module named 'commands'\n"
+    assert classify(of_project(), line, "demo").class_name == "python2-syntax"
+    assert classify(of_project(modules=["commands"]), line, "demo").class_name == "own-module-missing"
+
+
+def test_where_the_source_is_on_the_path_already_the_sdist_lacks_a_part_of_itself() -> None:
+    result = of_project("setuptools.build_meta:__legacy__", modules=["demo"])
+    found = classify(result, "ModuleNotFoundError: No module named 'demo._native'\n", "demo")
+    assert found.class_name == "sdist-broken"
+
+
+@pytest.mark.parametrize(
+    ("module", "declared"), [("helping", "helping"), ("Help_Ing.sub", "help-ing"), ("other", None)]
+)
+def test_a_missing_module_is_known_by_what_the_sdist_declares(module: str, declared: str | None) -> None:
+    result = of_project(declared=["help-ing", "helping"])
+    found = classify(result, f"ModuleNotFoundError: No module named '{module}'\n", "demo")
+    assert (found.class_name, found.declared) == ("undeclared-build-requirement", declared)
+
+
+def test_a_module_that_left_python_is_an_api_that_is_gone_and_nobodys_project() -> None:
+    for module in ("sre_constants", "asynchat", "imp", "distutils.core"):
+        found = classify(BUILD_FAILED, f"ModuleNotFoundError: No module named '{module}'\n", "demo")
+        assert found.class_name == "removed-api", module
 
 
 def test_the_limit_that_stopped_a_build_counts_more_than_what_its_log_says() -> None:
@@ -308,6 +357,8 @@ def test_a_hostile_log_is_classified_like_any_other(log: str) -> None:
         {},
         {"phase": 3, "stopped_by": ["memory"], "exit_code": "x", "message": {"a": 1}},
         {"phase": "fetch"},
+        {"phase": "build", "project": {"backend": 3, "modules": "os", "declared": [1, {}, "../x", "a" * 900]}},
+        {"phase": "build", "project": [], "reason": {}, "about": []},
         {"phase": "nowhere", "stopped_by": "boredom", "exit_code": 1e99, "message": None},
     ],
 )
@@ -367,5 +418,5 @@ def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
     assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
     # The builder's own word for a restart, the queue's for builders that went down, and the verification's three.
     shown = {case[1] for case in CASES}
-    shown |= {"interrupted", "host-lost", "metadata-mismatch", "refused", "import-failed"}
+    shown |= {"interrupted", "host-lost", "metadata-mismatch", "refused", "import-failed", "other-python"}
     assert shown == FAILURE_CLASSES.keys()

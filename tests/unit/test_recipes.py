@@ -117,7 +117,7 @@ def test_a_build_by_a_recipe_differs_as_it_says(tmp_path: Path, folder: Path):
     fleet.release("demo", 11)
     (a,) = fleet.claim().assignments
     assert a.change.environment == {"X": "1"}
-    fleet.finish(a.attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(a.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     (b,) = fleet.claim().assignments
     assert (b.change.environment, b.change.constraints) == ({"X": "1"}, ("setuptools<58",))
     fleet.catalog.close()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 from wheelfleet.admit.classify import classify
 from wheelfleet.admit.failure_classes import FAILURE_CLASSES
-from wheelfleet.plan import remedies
+from wheelfleet.plan import projects_of_modules, remedies
 from wheelfleet.plan.batches import Assignment
 from wheelfleet.plan.change import Change, Patch
 from wheelfleet.plan.queue import forgive, progress
@@ -38,8 +40,7 @@ def build(fleet: Fleet, **more: Any) -> Assignment:
 def case_of(log: str, **more: Any) -> Case:
     head, _, text = (LOGS / f"{log}.log").read_text().partition("\n")
     failure = classify(json.loads(head), text, log)
-    said = "\n".join([failure.sentence, *failure.evidence])
-    return Case(failure.class_name, failure.subject or "", said, **more)
+    return Case(failure.class_name, failure.subject or "", "\n".join(failure.evidence), **more)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,7 @@ def case_of(log: str, **more: Any) -> Case:
         ("backendmissing", "requirement poetry-core", "also poetry-core"),
         ("cmakeold", "CMake policy", "CMAKE_POLICY_VERSION_MINIMUM=3.5"),
         ("oom", "one job", "one job at a time; alone on its builder"),
+        ("ownhelper", "source on path", "source on path"),
     ],
 )
 def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, name: str, said: str) -> None:
@@ -103,7 +105,71 @@ def test_what_newer_compilers_refuse_is_built_with_flags(line: str, failure: str
     assert flag in proposal.change.flags[variable]
 
 
-@pytest.mark.parametrize("log", ["pycups", "py2print", "windows", "nogcc", "needreq", "silentfail", "truncated"])
+@pytest.mark.parametrize(
+    ("subject", "declared", "name"),
+    [
+        ("numpy", None, "requirement numpy"),
+        ("bdist_wheel", None, "requirement wheel"),
+        ("setuptools_scm", None, "requirement setuptools-scm"),
+        ("PIL.Image", None, "requirement Pillow"),
+        ("pkg_resources", None, "requirement setuptools<81"),
+        ("mesonpy", None, "requirement meson-python"),
+        ("cf_setup_helpers", None, None),
+        ("helping", "helping", "declared requirement helping"),
+        ("asynchat", "asynchat", None),
+        ("tkinter", "tkinter", None),
+        ("sre_constants", None, None),
+    ],
+)
+def test_only_reviewed_and_declared_projects_are_asked_for(subject: str, declared: str | None, name: str | None):
+    case = Case("undeclared-build-requirement", subject, phase="build", declared=declared)
+    proposal = propose(case, set())
+    assert (proposal and proposal.name) == name
+
+
+@pytest.mark.parametrize(
+    ("phase", "backend", "installed", "name"),
+    [
+        ("build", "setuptools.build_meta", {"setuptools"}, "setuptools<66"),
+        ("requires", "own_backend", {"setuptools"}, "setuptools<66"),
+        ("environment", "hatchling.build", set(), "setuptools<66"),
+        (None, None, None, "setuptools<66"),
+        ("build", "hatchling.build", {"hatchling", "setuptools"}, "date-matched"),
+        ("build", "flit_core.buildapi", {"flit-core"}, "date-matched"),
+        ("build", "own_backend", set(), None),
+        ("unpack", None, None, None),
+        ("fetch", None, None, None),
+    ],
+)
+def test_a_remedy_is_tried_only_where_it_can_matter(
+    phase: str | None, backend: str | None, installed: set[str] | None, name: str | None
+):
+    has = None if installed is None else frozenset(installed)
+    case = Case("sdist-broken", text="InvalidRequirement: >=3.6.*", phase=phase, backend=backend, installed=has)
+    proposal = propose(replace(case, uploaded="2021-01-20T02:11:54Z"), set())
+    assert (proposal and proposal.name) == name
+
+
+def test_what_was_learned_of_a_name_in_an_error_message_is_not_taken_over(fleet: Fleet):
+    fleet.release("demo", 11)
+    entries = [
+        {"name": f"requirement {name}", "why": "It is imported.", "change": {"requires": [name]}}
+        for name in ("numpy", "cf-setup-helpers")
+    ]
+    with fleet.catalog.writing() as db:
+        db.execute("UPDATE project SET remedies = ? WHERE name = 'demo'", (json.dumps(entries),))
+    assert build(fleet).change.requires == ("numpy",)
+
+
+def test_every_reviewed_name_is_one_that_can_be_looked_up():
+    for name in (*projects_of_modules._ELSEWHERE, *projects_of_modules._OF_THAT_NAME):
+        assert canonicalize_name(name) == name
+        assert projects_of_modules.is_reviewed(projects_of_modules.reviewed(name) or "")
+
+
+@pytest.mark.parametrize(
+    "log", ["pycups", "py2print", "windows", "nogcc", "needreq", "silentfail", "truncated", "selfneeding"]
+)
 def test_what_no_remedy_can_help_gets_none(log: str) -> None:
     assert propose(case_of(log), set()) is None
 
@@ -152,12 +218,19 @@ def test_a_failure_with_a_remedy_goes_back_to_the_queue_of_the_same_run(fleet: F
     fleet.release("demo", 11)
     first = build(fleet)
     assert first.change == Change()
-    fleet.finish(first.attempt, failure="removed-api", blocks="target", sentence="setup.py uses use_2to3, gone.")
+    fleet.finish(first.attempt, failure="removed-api", blocks="target", evidence="setup.py uses use_2to3, gone.")
     assert progress(fleet.catalog, "run1", NOW).left == 1
     second = build(fleet)
     assert second.attempt != first.attempt
     assert second.change.constraints == ("setuptools<58",)
     fleet.finish(second.attempt, outcome="built", serves=(11,))
+    assert fleet.claim() is None
+
+
+def test_a_remedy_goes_by_the_lines_of_the_log_and_not_by_our_sentence(fleet: Fleet):
+    fleet.release("demo", 11)
+    a = build(fleet)
+    fleet.finish(a.attempt, failure="removed-api", blocks="target", sentence="setup.py uses use_2to3, gone.")
     assert fleet.claim() is None
 
 
@@ -173,9 +246,9 @@ def test_remedies_add_up_and_each_is_tried_once(fleet: Fleet):
 
 def test_the_number_of_remedied_tries_is_bounded(fleet: Fleet):
     release = fleet.release("demo", 11)
-    for number in range(remedies.MOST_REMEDIED_TRIES + 1):
+    for subject in ("numpy", "scipy", "six", "cffi", "pybind11"):
         a = build(fleet)
-        fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=f"module{number}")
+        fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=subject)
     assert len(a.change.requires) == remedies.MOST_REMEDIED_TRIES
     assert fleet.claim() is None
     assert fleet.needs(release) == {11: "none"}
@@ -185,7 +258,7 @@ def test_other_targets_wait_until_the_remedy_has_told_and_begin_with_it(fleet: F
     fleet.builder("pi2", 9, 11)
     release = fleet.release("demo", 9, 11)
     first = build(fleet, host="pi2")
-    fleet.finish(first.attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(first.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     assert fleet.needs(release) == {9: "now", 11: "later"}
     second = build(fleet, host="pi2")
     assert second.target == "cp39"
@@ -196,7 +269,7 @@ def test_other_targets_wait_until_the_remedy_has_told_and_begin_with_it(fleet: F
 
 def test_the_next_release_of_a_project_begins_with_what_helped_the_last_one(fleet: Fleet):
     fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
     fleet.release("demo", 11, version="2.0")
     a = build(fleet)
@@ -205,7 +278,7 @@ def test_the_next_release_of_a_project_begins_with_what_helped_the_last_one(flee
 
 def test_what_helped_one_release_is_left_out_where_it_stands_in_anothers_way(fleet: Fleet):
     fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
     fleet.release("demo", 11, version="2.0")
     fleet.finish(build(fleet).attempt, failure="build-requirements", blocks="target")
@@ -218,7 +291,7 @@ def test_what_helped_one_release_is_left_out_where_it_stands_in_anothers_way(fle
 
 def test_bad_luck_with_a_remedy_is_tried_again_with_it(fleet: Fleet):
     fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, failure="interrupted-once", blocks=None)
     assert fleet.claim() is None
     assert build(fleet, run="run2").change.constraints == ("setuptools<58",)
@@ -226,8 +299,8 @@ def test_bad_luck_with_a_remedy_is_tried_again_with_it(fleet: Fleet):
 
 def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
     fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="something else")
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="something else")
     assert fleet.claim() is None
     with fleet.catalog.writing() as db:
         forgive(db, ["demo"], TRIES)
@@ -239,7 +312,7 @@ def test_the_date_is_that_of_the_release(fleet: Fleet):
     with fleet.catalog.writing() as db:
         db.execute("UPDATE upstream_file SET upload_time = '2024-06-01T10:00:00Z' WHERE release_id = ?", (release,))
         db.execute("UPDATE target SET python_version = '3.11.2' WHERE id = 11")
-    fleet.finish(build(fleet).attempt, failure="compile-error", blocks="target", sentence="no way")
+    fleet.finish(build(fleet).attempt, failure="compile-error", blocks="target", evidence="no way")
     assert build(fleet).uploaded_before == "2024-06-15T10:00:00Z"
 
 
@@ -261,12 +334,12 @@ def test_what_ran_out_of_memory_alone_with_one_job_goes_to_a_larger_host(fleet: 
 def test_how_often_a_remedy_was_tried_and_helped_is_counted(fleet: Fleet):
     for name in ("a", "b"):
         fleet.release(name, 11)
-        fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+        fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
         a = build(fleet)
         if name == "a":
             fleet.finish(a.attempt, outcome="built", serves=(11,))
         else:
-            fleet.finish(a.attempt, failure="removed-api", blocks="target", sentence="use_2to3")
+            fleet.finish(a.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     row = fleet.catalog.db.execute("SELECT * FROM remedy_use").fetchone()
     assert tuple(row) == ("setuptools<58", 2, 1)
 

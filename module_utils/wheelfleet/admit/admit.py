@@ -156,6 +156,7 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
             remedy=why.remedy,
             subject=why.subject,
             lacks=why.lacks,
+            declared=why.declared,
         )
         if why.class_name == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
             # Not what it may use, but what its builder had left.
@@ -169,6 +170,8 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
             interpreter=result.interpreter,
             summary=result.summary,
             build_requires=result.build_requires,
+            phase=result.phase,
+            backend=result.backend,
         )
     return outcome
 

@@ -10,7 +10,10 @@ from packaging.utils import canonicalize_name
 
 from .failure_classes import FAILURE_CLASSES, Blocks
 from .plain import plain, without_escapes
+from .project_of import Project
 from .rules import RULES, Lacks, Rule
+from .rules.project import NO_BACKEND
+from .rules.toolchain import TOOLCHAIN
 
 #: How much of a log's end is looked at, in characters; and how much of a line.
 LOG_END = 64 << 10
@@ -28,28 +31,46 @@ _STOPPED = {
     "interrupted": "interrupted",
 }
 
-#: For the phases whose failures the builder explains in its message: what to look for in it, in order.
-_MESSAGES = {
-    "fetch": (
-        (r"server answers (?:404|410)\b", "sdist-missing"),
-        (r"upstream states", "hash-mismatch"),
-        (r"is larger than", "out-of-disk"),
-        (r"builder could not do its part|provision it again", "builder-fault"),
-        (r"", "network"),
-    ),
-    "unpack": ((r"No space left|builder could not do its part", "builder-fault"), (r"", "sdist-broken")),
-    "crates": (
-        (r"builder could not do its part|builder_crates_index", "builder-fault"),
-        (r"older than 1\.68|lock ?file version|`edition20\d\d`|requires rustc", "toolchain-too-old"),
-        (r"^The crate.{1,300} could not be (?:reached|downloaded): ", "network"),
-        (r"cannot be had, a server refuses", "download-in-build"),
-        (r"", "build-requirements"),
-    ),
-    "collect": ((r"builder could not do its part", "builder-fault"), (r"", "no-wheel")),
+#: The class of a builder's reason (build/reasons.py). Of what is not here the log tells.
+_CLASSES: dict[str, str] = {
+    "sdist-missing": "sdist-missing",
+    "sdist-differs": "hash-mismatch",
+    "sdist-too-large": "out-of-disk",
+    "index-unreachable": "network",
+    "sdist-broken": "sdist-broken",
+    "patch-refused": "patch-refused",
+    "no-patch-command": "missing-tool",
+    "cargo-too-old": "toolchain-too-old",
+    "crates-misconfigured": "builder-fault",
+    "crates-unreachable": "network",
+    "crates-refused": "download-in-build",
+    "no-wheel": "no-wheel",
+    "not-provisioned": "builder-fault",
+    "builder-failed": "builder-fault",
+}
+#: The class where the log says nothing that is known.
+_REST: dict[str, str] = {
+    "crates-unusable": "build-requirements",
+    "requirements-failed": "build-requirements",
+    "backend-failed": "unknown",
+    "backend-missing": "undeclared-build-requirement",
+}
+#: For a result without a reason, as builders gave it before there were any: by how far it came.
+_BY_PHASE = {
+    "fetch": "index-unreachable",
+    "unpack": "sdist-broken",
+    "crates": "crates-unusable",
+    "environment": "requirements-failed",
+    "collect": "no-wheel",
 }
 
-#: How the front end says that pip failed, and not the project's own build.
-_REQUIREMENTS_FAILED = re.compile(r"^The build requirements \(.*cannot be installed")
+#: What Python says of a module that is not there, or is another one than is meant.
+_OF_A_MODULE = re.compile(
+    r"No module named '?([\w.]{1,100})|cannot import name '\w{1,100}' from '([\w.]{1,100})'"
+    r"|module '([\w.]{1,100})' has no attribute '"
+)
+#: For setup.py of old (PEP 517, build-backend left out), the source is on the path.
+_LEGACY = "setuptools.build_meta:__legacy__"
 
 #: How the lines begin that the builder itself adds to a log, and those with which a phase begins.
 _OURS = "::wheelfleet "
@@ -81,6 +102,8 @@ class Failure:
     #: What is missing, too new or too old, as the log calls it, and which kind of thing is missing (rules/rule.py).
     subject: str | None = None
     lacks: Lacks | None = None
+    #: The project of the missing module, where the sdist itself declares it somewhere.
+    declared: str | None = None
 
 
 def failure(class_name: str, sentence: str, evidence: Iterable[str] = ()) -> Failure:
@@ -95,32 +118,81 @@ def classify(result: Mapping[str, object], log_end: str, name: str) -> Failure:
     `result` is the builder's result document (docs/architecture.md) and `log_end` the end of the log, of which up to
     `LOG_END` characters are looked at. Neither is trusted: any content is classified, in bounded time.
     """
-    message, phase = _text(result, "message"), _text(result, "phase")
+    message, about = _text(result, "message"), _text(result, "about")
     lines = _lines(log_end)
     stopped = _STOPPED.get(_text(result, "stopped_by"))
     if stopped is not None:
         return failure(stopped, message or FAILURE_CLASSES[stopped].meaning, _last(lines))
-    for pattern, class_name in _MESSAGES.get(phase, ()):
-        if re.search(pattern, message):
-            return failure(class_name, message or FAILURE_CLASSES[class_name].meaning)
-    in_requirement = _REQUIREMENTS_FAILED.search(message) is not None
+    reason = _reason(result)
+    if reason in _CLASSES:
+        class_name = _CLASSES[reason]
+        found = failure(class_name, message or FAILURE_CLASSES[class_name].meaning)
+        return replace(found, subject=about, lacks="tool") if class_name == "missing-tool" and about else found
+    rest = _REST[reason]
+    if reason == "crates-unusable":
+        # Of all that Cargo says, what it wants newer is known by rules.
+        old = _by_rules(TOOLCHAIN, [about], name, in_requirement=False)
+        return replace(old, sentence=message or old.sentence) if old else failure(rest, message)
     said = [line for line in lines if not line.startswith(_OURS)]
-    found = _by_log(said, name, in_requirement) or _by_log([message], name, in_requirement)
-    if found is not None:
-        return found
-    rest = "build-requirements" if in_requirement else "builder-fault" if phase == "environment" else "unknown"
+    in_requirement = reason == "requirements-failed"
+    project = Project() if in_requirement else Project.of(result)
+    found_by_log = _by_rules(RULES, said, name, in_requirement, project)
+    if found_by_log is not None:
+        return found_by_log
+    if reason == "backend-missing" and about:
+        found = failure(rest, NO_BACKEND.format(found=about), _last(lines))
+        return _with_project(replace(found, subject=plain(about, 200), lacks="module", blocks="target"), project)
     return failure(rest, message or FAILURE_CLASSES[rest].meaning, _last(lines))
 
 
-def _by_log(lines: Sequence[str], name: str, in_requirement: bool) -> Failure | None:
-    for rule in RULES:
+def _reason(result: Mapping[str, object]) -> str:
+    """The builder's reason; where it gives none that is known, the one for how far it came."""
+    reason = _text(result, "reason")
+    if reason in _CLASSES or reason in _REST:
+        return reason
+    return _BY_PHASE.get(_text(result, "phase"), "backend-failed")
+
+
+def _by_rules(
+    rules: Sequence[Rule], lines: Sequence[str], name: str, in_requirement: bool, project: Project | None = None
+) -> Failure | None:
+    for rule in rules:
         if rule.only not in ("", "in a requirement" if in_requirement else "in the build"):
             continue
         hit = _find(rule, lines, name)
         if hit is not None:
             index, found = hit
-            return _explained(rule, found, _around(lines, index), in_requirement)
+            evidence = _around(lines, index)
+            project = project or Project()
+            own = _own_module(lines[index], project)
+            if own is not None:
+                return own_module_failure(own, project, evidence)
+            return _with_project(_explained(rule, found, evidence, in_requirement), project)
     return None
+
+
+def _own_module(line: str, project: Project) -> str | None:
+    """The module that a line is about, if it lies in the sdist beside setup.py."""
+    match = _OF_A_MODULE.search(line)
+    module = match[match.lastindex] if match and match.lastindex else ""
+    return module if module.partition(".")[0] in project.modules else None
+
+
+def own_module_failure(module: str, project: Project, evidence: Iterable[str]) -> Failure:
+    """The build does not find a module of its own sdist: because of build isolation, or because it is not whole."""
+    if project.backend == _LEGACY:
+        sentence = f"The build imports {module}, which lies in the sdist and is not whole there."
+        return replace(failure("sdist-broken", sentence, evidence), subject=module)
+    sentence = f"The build imports {module}, which lies in the sdist, where build isolation does not look for it."
+    return replace(failure("own-module-missing", sentence, evidence), subject=module)
+
+
+def _with_project(found: Failure, project: Project) -> Failure:
+    """With the project that the sdist declares, if it is the one whose module is missing."""
+    if found.lacks != "module" or found.subject is None:
+        return found
+    top = canonicalize_name(found.subject.partition(":")[0].partition(".")[0])
+    return replace(found, declared=top if top in project.declared else None)
 
 
 def _find(rule: Rule, lines: Sequence[str], name: str) -> tuple[int, str] | None:

@@ -102,6 +102,12 @@ _ALL = (
         "The project has to declare it under build-system.requires in pyproject.toml; report it there.",
     ),
     FailureClass(
+        "own-module-missing",
+        "The build imports a module that lies in its own sdist, where build isolation does not look for it.",
+        "release",
+        "Report it to the project: its pyproject.toml lacks a backend-path. source_on_path in a recipe helps.",
+    ),
+    FailureClass(
         "wrong-platform",
         "The project is made for another operating system, processor or accelerator.",
         "release",
@@ -152,6 +158,12 @@ _ALL = (
         "target",
         "Install on the builder what the build would download; builds get nothing but the index.",
         _PACKAGES,
+    ),
+    FailureClass(
+        "patch-refused",
+        "A patch of the project's recipe does not fit the sdist.",
+        "target",
+        "Correct the patch, or limit it to the versions that it was made for (cases in the recipe).",
     ),
     # What came from upstream
     FailureClass(

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..build.protocol import PHASES
 from ..printable import printable
 from .classify import LOG_END
 from .plain import plain
+from .project_of import Project
 
 #: A result document is a few kilobytes; more is an attack or a mistake.
 LARGEST_RESULT_BYTES = 1_000_000
@@ -71,6 +73,9 @@ class Result:
     repaired: Repaired | None
     #: Packages of the builder's distribution that the wheel needs where it runs.
     apt: list[str]
+    #: How far it came, and the build backend (PEP 517); None of a builder that does not tell.
+    phase: str | None
+    backend: str | None
     imported: Imported | None
     #: Of the sdist that the builder fetched; None if it does not say.
     sdist_sha256: str | None
@@ -109,6 +114,8 @@ def read_result(staging: Path, attempt_id: str) -> Result:
         apt=sorted(set(_words(document.get("apt"), _PACKAGE))),
         imported=_imported(document.get("check")),
         sdist_sha256=_sha256(document.get("sdist_sha256")),
+        phase=phase if isinstance(phase := document.get("phase"), str) and phase in PHASES else None,
+        backend=Project.of(document).backend,
         document=document,
     )
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from . import gate, sandbox
 from .deliver import PROGRESS, building
 from .protocol import Assignment, Home, ProtocolError, Result, Workshop, remove, write_json
+from .reasons import Failed
 from .supervise import run
 
 #: Where the package `wheelfleet` lies, which our own programs are run from.
@@ -28,10 +29,6 @@ LIBRARY = Path(__file__).resolve().parents[2]
 _DEADLY = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGKILL, signal.SIGSEGV}
 #: Bytes of a file that a build hands to us.
 _LARGEST_ANSWER = 1 << 20
-
-
-class Failed(Exception):
-    """The attempt has failed; the message is one sentence, for the result."""
 
 
 class Attempt:
@@ -178,7 +175,7 @@ class Attempt:
             result["stopped_by"] = stopped_by
             if result["phase"] == "requires" and building(self.workshop):
                 self.note(phase="build")
-            raise Failed(message or "The build was stopped.")
+            raise Failed(message or "The build was stopped.", None)
         return code or 0
 
     def _log_size(self) -> int:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import cargo
-from .attempt import Attempt, Failed, ended, kept_sentence, read_answer
+from .attempt import Attempt, ended, kept_sentence, read_answer
 from .crate_index import NoIndex, OutOfReach, ask_index, checked_index, replacing
 from .environment import authorities, build_environment, network
+from .reasons import Failed, Reason
 from .sandbox import DOOR_PORT, certificate_places, interpreter_places
 from .warm import remember, remembered
 
@@ -34,8 +35,8 @@ class Crates(NamedTuple):
 
     variables: dict[str, str] = {}
     writable: tuple[Path, ...] = ()
-    #: Why crates are missing that the build may need, in one sentence.
-    lack: str | None = None
+    #: Why crates are missing that the build may need.
+    lack: Failed | None = None
 
 
 class _Index(NamedTuple):
@@ -67,6 +68,7 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
             attempt,
             f"The crates of {shown} cannot be fetched, because Cargo {version} on this builder is older than 1.68; "
             "install a newer one (cargo-web on Debian 12; else by rustup, as docs/operating.md says).",
+            "cargo-too-old",
         )
     index = _find_index(attempt, asked, version)
     workshop.cargo.mkdir()
@@ -81,9 +83,12 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
         return crates
     failed, said = str(answer.get("manifest"))[len(source) + 1 :], kept_sentence(answer.get("said"))
     if answer.get("kind") == "passing":
-        raise Failed(f"The crates of {failed} could not be downloaded: {said}.")
-    why = "a server refuses them, or they are not in the index" if answer.get("kind") == "refused" else "Cargo stops"
-    return crates._replace(lack=_lacks(attempt, f"The crates of {failed} cannot be had, {why}: {said}.").lack)
+        raise Failed(f"The crates of {failed} could not be downloaded: {said}.", "crates-unreachable")
+    refused = answer.get("kind") == "refused"
+    why = "a server refuses them, or they are not in the index" if refused else "Cargo stops"
+    reason: Reason = "crates-refused" if refused else "crates-unusable"
+    lacks = _lacks(attempt, f"The crates of {failed} cannot be had, {why}: {said}.", reason, said)
+    return crates._replace(lack=lacks.lack)
 
 
 @contextmanager
@@ -96,7 +101,7 @@ def blamed(attempt: Attempt, crates: Crates) -> Iterator[None]:
         if crates.lack is None or result["stopped_by"] or result["phase"] not in ("requires", "build"):
             raise
         attempt.note(phase="crates")
-        raise Failed(crates.lack) from error
+        raise crates.lack from error
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -108,9 +113,9 @@ def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _lacks(attempt: Attempt, sentence: str) -> Crates:
+def _lacks(attempt: Attempt, sentence: str, reason: Reason, about: str | None = None) -> Crates:
     attempt.say(f"{sentence} The build goes on without them.")
-    return Crates(lack=sentence)
+    return Crates(lack=Failed(sentence, reason, about))
 
 
 def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
@@ -123,8 +128,10 @@ def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
     try:
         url = checked_index(asked) if asked != AUTO else _own_index(attempt)
         index = _Index(url, ask_index(url, network()))
-    except (NoIndex, OutOfReach) as error:
-        raise Failed(str(error)) from error
+    except NoIndex as error:
+        raise Failed(str(error), "crates-misconfigured") from error
+    except OutOfReach as error:
+        raise Failed(str(error), "crates-unreachable") from error
     remember(attempt.home, name, json.dumps(index))
     return index
 
@@ -171,5 +178,6 @@ def _ask(
     )
     answer = read_answer(workshop.control / cargo.ANSWER)
     if not isinstance(answer, dict):
-        raise Failed(f"The builder could not do its part: what Cargo was asked ended with {ended(code)}.")
+        why = f"The builder could not do its part: what Cargo was asked ended with {ended(code)}."
+        raise Failed(why, "builder-failed")
     return answer

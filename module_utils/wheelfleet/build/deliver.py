@@ -23,15 +23,12 @@ from .protocol import (
     visible,
     write_json,
 )
+from .reasons import Failed
 
 LOG = "log.gz"
 
 #: What of the result is written down while a build goes on.
-PROGRESS = ("phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox")
-
-
-class CollectError(Exception):
-    """What the build left is no wheel; the message says why."""
+PROGRESS = ("phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox", "project")
 
 
 def new_result(attempt: str) -> Result:
@@ -51,6 +48,9 @@ def new_result(attempt: str) -> Result:
         "sdist_sha256": None,
         "summary": None,
         "message": None,
+        "reason": None,
+        "about": None,
+        "project": None,
         "wheels": [],
         "log": {"filename": LOG, "size": 0},
         "sandbox": None,
@@ -90,15 +90,15 @@ def clear_result(workshop: Workshop) -> None:
 
 
 def collect_wheels(workshop: Workshop) -> list[BuiltWheel]:
-    """Move the wheels that the build made into the empty result folder. Raises CollectError, also if there is none."""
+    """Move the wheels that the build made into the empty result folder. Raises Failed, also if there is none."""
     if workshop.wheels.is_symlink():
-        raise CollectError("The build put a link in the place of the folder for its wheels.")
+        raise Failed("The build put a link in the place of the folder for its wheels.", "no-wheel")
     wheels = []
     for name in visible(workshop.wheels):
         if name.endswith(".whl"):
             wheels.append(_collect(workshop.wheels / name, workshop.result))
     if not wheels:
-        raise CollectError("The build ended without an error, but left no wheel.")
+        raise Failed("The build ended without an error, but left no wheel.", "no-wheel")
     return wheels
 
 
@@ -122,10 +122,10 @@ def _collect(built: Path, folder: Path) -> BuiltWheel:
     try:
         checked_filename(built.name)
     except ProtocolError as error:
-        raise CollectError(f"The build's wheel is refused: {error}") from error
+        raise Failed(f"The build's wheel is refused: {error}", "no-wheel") from error
     # A link would hand out whatever file of this machine it names.
     if not stat.S_ISREG(built.lstat().st_mode):
-        raise CollectError(f"The build's wheel {built.name} is refused: it is not a regular file.")
+        raise Failed(f"The build's wheel {built.name} is refused: it is not a regular file.", "no-wheel")
     wheel = folder / built.name
     built.rename(wheel)
     wheel.chmod(0o644)

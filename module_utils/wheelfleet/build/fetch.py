@@ -16,14 +16,13 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
 
 from .protocol import Sdist
+from .reasons import Failed
 
 #: Answers that may be better next time.
 PASSING = {408, 425, 429, 500, 502, 503, 504}
+#: Answers that say that the file is not there.
+_GONE = {404, 410}
 _CHUNK = 1 << 18
-
-
-class FetchError(Exception):
-    """The sdist cannot be had, or is not what upstream states; the message says which."""
 
 
 class _TooLarge(Exception):
@@ -49,7 +48,7 @@ def fetch(
     Size and hash must be the stated ones; without a stated size, `largest` bytes are taken. A user and password in the
     URL are sent as Basic authentication, to that host only. `cert` is a file of CA certificates. When the network or
     the server fails, or says nothing for `silence` seconds, it tries again after each of `pauses`, while `seconds` are
-    not over. Raises FetchError.
+    not over. Raises Failed.
     """
     deadline = time.monotonic() + seconds
     opener = _opener(cert)
@@ -62,17 +61,20 @@ def fetch(
             break
         except _Passing as trouble:
             if pause is None or time.monotonic() + pause > deadline:
-                raise FetchError(f"{_shown(sdist)} could not be downloaded: {trouble}.") from trouble
+                raise Failed(f"{_shown(sdist)} could not be downloaded: {trouble}.", "index-unreachable") from trouble
             time.sleep(pause)
         except _TooLarge as error:
-            whose = "it may have here" if stated is None else "upstream states"
-            raise FetchError(f"{_shown(sdist)} is larger than the {error} bytes that {whose}.") from error
-        except FetchError as error:
-            raise FetchError(f"{_shown(sdist)} {error}.") from error
+            larger = f"{_shown(sdist)} is larger than the {error} bytes that"
+            if stated is None:
+                raise Failed(f"{larger} it may have here.", "sdist-too-large") from error
+            raise Failed(f"{larger} upstream states.", "sdist-differs") from error
+        except Failed as error:
+            raise Failed(f"{_shown(sdist)} {error}.", error.reason) from error
     if stated not in (None, target.stat().st_size):
-        raise FetchError(f"{_shown(sdist)} has {target.stat().st_size} bytes; upstream states {stated}.")
+        raise Failed(f"{_shown(sdist)} has {target.stat().st_size} bytes; upstream states {stated}.", "sdist-differs")
     if sdist["sha256"] not in (None, digest):
-        raise FetchError(f"{_shown(sdist)} has the SHA-256 {digest}; upstream states {sdist['sha256']}.")
+        said = f"{_shown(sdist)} has the SHA-256 {digest}; upstream states {sdist['sha256']}."
+        raise Failed(said, "sdist-differs")
     return target, digest
 
 
@@ -92,13 +94,15 @@ def _opener(cert: str | None) -> OpenerDirector:
     try:
         return build_opener(HTTPSHandler(context=ssl.create_default_context(cafile=cert)))
     except OSError as error:
-        raise FetchError(f"The CA certificates in {cert} cannot be read: {error.strerror}.") from error
+        why = f"The CA certificates in {cert} cannot be read: {error.strerror}."
+        raise Failed(why, "index-unreachable") from error
 
 
 def _request(url: str) -> Request:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "file"):
-        raise FetchError(f"The sdist's URL {without_password(url)} is neither http, https nor file.")
+        why = f"The sdist's URL {without_password(url)} is neither http, https nor file."
+        raise Failed(why, "sdist-missing")
     request = Request(without_password(url), headers={"User-Agent": "wheelfleet", "Accept-Encoding": "identity"})
     if parts.username is not None:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
@@ -119,7 +123,7 @@ def _download(
                 if size > largest:
                     raise _TooLarge(largest)
                 if time.monotonic() > deadline:
-                    raise FetchError("did not arrive within the time that the build may take")
+                    raise Failed("did not arrive within the time that the build may take", "index-unreachable")
                 digest.update(data)
                 file.write(data)
             _check_whole(answer, size)
@@ -127,10 +131,13 @@ def _download(
         error.close()
         if error.code in PASSING:
             raise _Passing(f"the server answers {error.code} {error.reason}") from error
-        raise FetchError(f"could not be downloaded: the server answers {error.code} {error.reason}") from error
+        why = f"could not be downloaded: the server answers {error.code} {error.reason}"
+        raise Failed(why, "sdist-missing" if error.code in _GONE else "index-unreachable") from error
     except URLError as error:
         if request.type == "file":
-            raise FetchError(f"cannot be read ({error.reason})") from error
+            gone = isinstance(error.reason, FileNotFoundError)
+            why = f"cannot be read ({error.reason})"
+            raise Failed(why, "sdist-missing" if gone else "index-unreachable") from error
         raise _Passing(f"{error.reason}") from error
     except http.client.HTTPException as error:
         raise _Passing(f"the connection broke ({error!r})") from error

@@ -12,9 +12,10 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from .attempt import Attempt, Failed, read_answer
+from .attempt import Attempt, read_answer
 from .environment import build_environment
 from .protocol import Check, ProtocolError, Repair, checked_filename, remove, visible
+from .reasons import Failed
 from .requirements import are_plain, normalized
 from .sandbox import Place, interpreter_places
 from .uv import uv_command, uv_environment

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import hooks, prepare
-from .attempt import Attempt, Failed, ended, read_answer
+from .attempt import Attempt, ended, read_answer
 from .crates import Crates
 from .deliver import building
 from .environment import build_environment
 from .provide import Provided, Provider
+from .reasons import Failed
 from .requirements import normalized
 from .sandbox import interpreter_places
 
@@ -48,11 +49,10 @@ def open_sdist(attempt: Attempt, archive: Path) -> Project:
     )
     facts = read_answer(workshop.control / prepare.PREPARED)
     if not isinstance(facts, dict):
-        raise Failed(f"The build's front end ended with {ended(code)}; its log says more.")
-    attempt.note(interpreter=facts["interpreter"], summary=facts["summary"])
+        raise Failed(f"What reads the sdist ended with {ended(code)}; its log says more.", "sdist-broken")
+    attempt.note(interpreter=facts["interpreter"], summary=facts["summary"], project=facts.get("names"))
     if facts["problem"]:
-        attempt.note(phase=facts["problem"]["phase"])
-        raise Failed(facts["problem"]["message"])
+        raise Failed(facts["problem"]["message"], facts["problem"]["reason"], facts["problem"]["about"])
     return Project(
         source=attempt.place(workshop.source / facts["source"]),
         requires=facts["requires"],
@@ -92,11 +92,12 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         _write(folder / "input.json", {"kwargs": {**settings, **arguments[name]}})
     _write(workshop.control / hooks.PRESENT, [normalized(known["name"]) for known in environment.installed])
     program = attempt.library / "wheelfleet" / "build" / "hooks.py"
+    on_path = project.source if attempt.assignment["adjust"]["source_on_path"] else ""
     variables = build_environment(attempt.home, workshop, attempt.assignment, attempt.place)
     # Programs among the build requirements (meson, ninja, cmake) go before the system's.
     variables["PATH"] = f"{Path(environment.python).parent}:{variables['PATH']}"
     code = attempt.inside(
-        [environment.python, str(program), project.program, attempt.place(workshop.control), *names],
+        [environment.python, str(program), project.program, attempt.place(workshop.control), on_path, *names],
         {
             **variables,
             **crates.variables,
@@ -114,14 +115,14 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         attempt.note(phase="build")
     hook = hooks.BUILD if begun else hooks.REQUIRES
     if code:
-        raise Failed(f"Backend subprocess exited when trying to invoke {hook} ({ended(code)}).")
+        raise Failed(f"The backend's {hook} failed ({ended(code)}).", "backend-failed")
     answer = read_answer(workshop.control / hook / "output.json")
     if not isinstance(answer, dict):
-        raise Failed(f"Backend subprocess did not answer when trying to invoke {hook}.")
+        raise Failed(f"The backend's {hook} ended without an answer.", "backend-failed")
     if answer.get("no_backend"):
         attempt.say(str(answer.get("traceback") or answer.get("backend_error")))
         attempt.result["exit_code"] = 1
-        raise Failed(f"Backend {project.backend!r} is not available.")
+        raise Failed(f"The build backend {project.backend!r} cannot be imported.", "backend-missing", project.backend)
 
 
 def _change_source(attempt: Attempt, project: Project, environment: Provided, program: str) -> None:
@@ -146,7 +147,7 @@ def _more_requires(attempt: Attempt) -> list[str]:
     wanted = answer.get("return_val") if isinstance(answer, dict) else None
     if not isinstance(wanted, list) or not all(isinstance(item, str) for item in wanted):
         attempt.result["exit_code"] = 1
-        raise Failed(f"{hooks.REQUIRES} gave no list of requirements.")
+        raise Failed(f"The backend's {hooks.REQUIRES} gave no list of requirements.", "backend-failed")
     return wanted
 
 

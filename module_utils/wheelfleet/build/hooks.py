@@ -1,9 +1,10 @@
-"""Calls a backend's hooks (PEP 517): `python hooks.py PROGRAM CONTROL HOOK...`, by the build environment's Python.
+"""Calls a backend's hooks (PEP 517): `hooks.py PROGRAM CONTROL SOURCE HOOK...`, by the build environment's Python.
 
 PROGRAM is pyproject_hooks' own, which does the calling; it reads `CONTROL/HOOK/input.json` and writes `output.json`
 there. Each hook gets a process of its own, as PEP 517 asks, but a fork of this one, in which the backend was imported
 already: setuptools takes longer to import than many a package takes to build. What the first hook asks for beyond what
-is installed ends this program before the next.
+is installed ends this program before the next. SOURCE is a folder in which the backend looks for modules too, as
+setup.py did before PEP 517; empty for none, which is the rule.
 
 It runs among the package's code and is not trusted with anything. It imports nothing of this package, so that nothing
 of it is on the build's path.
@@ -30,13 +31,20 @@ PRESENT, BUILDING = "present.json", "building"
 REQUIRES, BUILD = "get_requires_for_build_wheel", "build_wheel"
 
 
-def main(program: str, control: str, hooks: Sequence[str]) -> int:
+def main(program: str, control: str, source: str, hooks: Sequence[str]) -> int:
     caller = load(program)
+    if source:
+        # At the end, where it hides nothing of what the backend itself needs.
+        sys.path.append(source)
     try:
         caller._build_backend()
     except BaseException:
         # Each hook will meet the same, and say it.
         sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != caller.__name__]
+    if source:
+        # Of two modules of one name the project means its own.
+        sys.path.remove(source)
+        sys.path.insert(0, source)
     for hook in hooks:
         if hook == BUILD:
             print("::wheelfleet phase build", flush=True)
@@ -90,4 +98,4 @@ def satisfied(control: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))

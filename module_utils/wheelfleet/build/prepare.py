@@ -7,6 +7,7 @@ it opens strangers' archives; of the package's own code it runs nothing. What it
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
@@ -17,11 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from .reasons import Failed
+from .requirements import are_plain
+from .sdist_names import declared, own_modules
 from .unpack import UnpackError, unpack
 
 if TYPE_CHECKING:
     # Every import costs, a hundred thousand times.
-    from .protocol import Patch
+    from .protocol import Patch, SdistNames
 
 #: What is to be done, and what came of it: files in the control folder.
 PATCHES = "patches.json"
@@ -43,61 +47,110 @@ _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 _LEGACY_REQUIRES = ["setuptools >= 40.8.0"]
 
 
-class PrepareError(Exception):
-    """This sdist cannot be built; the message says why, `phase` to which step of a build that belongs."""
-
-    def __init__(self, phase: str, message: str) -> None:
-        super().__init__(message)
-        self.phase = phase
+#: What a system says of itself and not of the archive that is being unpacked.
+_OF_THE_BUILDER = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 def main(arguments: Sequence[str]) -> int:
     archive, folder, control = map(Path, arguments)
     print(f"Python {sys.version}", flush=True)
-    facts: dict[str, Any] = {"interpreter": _interpreter(), "summary": None, "problem": None}
+    facts: dict[str, Any] = {"interpreter": _interpreter(), "summary": None, "problem": None, "names": None}
     try:
-        try:
-            source = unpack(archive, folder)
-        except UnpackError as error:
-            raise PrepareError("unpack", str(error)) from error
+        source = _unpacked(archive, folder)
         facts["summary"] = _summary(source)
         for patch in json.loads((control / PATCHES).read_bytes()):
             _apply(patch, source)
         facts |= {"source": source.name, "hooks": _hook_program(), **build_system(source)}
+        facts["names"] = _names(source, facts["backend"])
         facts["manifests"] = cargo_manifests(source)
-    except PrepareError as error:
-        facts["problem"] = {"phase": error.phase, "message": str(error)}
+    except Failed as error:
+        facts["problem"] = {"message": str(error), "reason": error.reason, "about": error.about}
     (control / PREPARED).write_text(json.dumps(facts), encoding="utf-8")
     return 1 if facts["problem"] else 0
+
+
+def _unpacked(archive: Path, folder: Path) -> Path:
+    """Unpack the sdist. Raises Failed, which says whose fault it is."""
+    try:
+        return unpack(archive, folder)
+    except UnpackError as error:
+        ours = isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_THE_BUILDER
+        raise Failed(str(error), "builder-failed" if ours else "sdist-broken") from error
 
 
 def build_system(source: Path) -> dict[str, Any]:
     """How the project is built (PEP 517, 518): requirements, backend, and folders of its own that the backend lies in.
 
-    Raises PrepareError.
+    What pip refuses is refused, in one sentence that says what is wrong. Raises Failed.
     """
-    try:
-        text = (source / "pyproject.toml").read_bytes().decode("utf-8")
-    except FileNotFoundError:
+    if not (source / "pyproject.toml").is_file():
         if not (source / "setup.py").is_file():
-            raise PrepareError(
-                "environment",
-                f"{source.name} does not appear to be a Python project: it has neither pyproject.toml nor setup.py.",
-            ) from None
+            raise _broken(f"{source.name} is no Python project, because it has neither pyproject.toml nor setup.py.")
         return {"requires": _LEGACY_REQUIRES, "backend": _LEGACY_BACKEND, "backend_path": []}
-    except (OSError, ValueError) as error:
-        raise PrepareError("environment", f"pyproject.toml cannot be read: {error}.") from error
-    table = _toml(text).get("build-system", {"requires": _LEGACY_REQUIRES})
+    table = _pyproject(source).get("build-system", {"requires": _LEGACY_REQUIRES})
     if not isinstance(table, dict) or "requires" not in table:
-        raise PrepareError("environment", "pyproject.toml has a build-system without requires (PEP 518).")
+        raise _broken("pyproject.toml has a build-system without requires (PEP 518).")
     requires, backend = table["requires"], table.get("build-backend", _LEGACY_BACKEND)
     path = table.get("backend-path", [])
     if not _strings(requires) or not _strings(path) or not isinstance(backend, str):
-        raise PrepareError("environment", "pyproject.toml has a build-system of the wrong form (PEP 518).")
-    for part in path:
-        if PurePosixPath(part).is_absolute() or ".." in PurePosixPath(part).parts:
-            raise PrepareError("environment", f"pyproject.toml has its backend outside of the project: {part!r}.")
-    return {"requires": requires, "backend": backend, "backend_path": path}
+        raise _broken(
+            "pyproject.toml has a build-system of the wrong form (PEP 518): requires and backend-path are lists of "
+            "strings, and build-backend is a string."
+        )
+    wrong = next((each for each in requires if not _is_requirement(each)), None)
+    if wrong is not None:
+        raise _broken(f"pyproject.toml asks for {wrong!r}, which is no requirement (PEP 508).")
+    inside = [os.path.normpath(part) for part in path]
+    for part in inside:
+        if PurePosixPath(part).is_absolute() or PurePosixPath(part).parts[:1] == ("..",):
+            raise _broken(f"pyproject.toml has its backend outside of the project, in {part!r} (PEP 517).")
+    module = backend.partition(":")[0].partition(".")[0]
+    if not module:
+        raise _broken("pyproject.toml names no module as its build-backend (PEP 517).")
+    if inside and not any(_has_module(source / part, module) for part in inside):
+        # pip looks nowhere else. A project of that name upstream would be somebody else's.
+        shown = " and ".join(repr(part) for part in inside)
+        raise _broken(f"The sdist lacks its own build backend {module!r}, which pyproject.toml has in {shown}.")
+    return {"requires": requires, "backend": backend, "backend_path": inside}
+
+
+def _broken(message: str) -> Failed:
+    return Failed(message, "sdist-broken")
+
+
+def _pyproject(source: Path) -> dict[str, Any]:
+    """The tables of pyproject.toml; read as pip reads it, which takes no byte order mark. Raises Failed."""
+    try:
+        text = (source / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _broken(f"pyproject.toml is not UTF-8, as TOML has to be: {error}.") from error
+    if text.startswith("\ufeff"):
+        raise _broken("pyproject.toml begins with a byte order mark, which TOML does not allow and pip refuses.")
+    return _toml(text)
+
+
+def _is_requirement(line: str) -> bool:
+    if are_plain([line]):
+        return True
+    # Of the tool environment; a marker or a URL needs a parser.
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(line)
+    except InvalidRequirement:
+        return False
+    return True
+
+
+def _has_module(folder: Path, module: str) -> bool:
+    """Whether Python finds the module in the folder: a package, a file, or compiled."""
+    return (folder / module).is_dir() or any(path.is_file() for path in folder.glob(f"{module}.*"))
+
+
+def _names(source: Path, backend: str) -> SdistNames:
+    """Raises Failed."""
+    tables = _pyproject(source) if (source / "pyproject.toml").is_file() else {}
+    return {"backend": backend, "modules": own_modules(source), "declared": declared(source, tables)}
 
 
 def cargo_manifests(source: Path) -> list[str]:
@@ -124,7 +177,7 @@ def cargo_manifests(source: Path) -> list[str]:
 
 def _named_manifests(source: Path) -> list[str]:
     try:
-        text = (source / "pyproject.toml").read_bytes().decode("utf-8")
+        text = (source / "pyproject.toml").read_text(encoding="utf-8")
     except (OSError, ValueError):
         return []
     if "manifest-path" not in text and "setuptools-rust" not in text:
@@ -159,7 +212,7 @@ def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PrepareError("environment", f"pyproject.toml cannot be parsed: {error}.") from error
+        raise _broken(f"pyproject.toml is not valid TOML: {error}.") from error
 
 
 def _strings(value: object) -> bool:
@@ -181,13 +234,13 @@ def _apply(patch: Patch, source: Path) -> None:
         )
     except OSError as error:
         message = f"The patch {patch['name']} needs the command patch ({error.strerror}); install it on the builder."
-        raise PrepareError("unpack", message) from error
+        raise Failed(message, "no-patch-command", "patch") from error
     said = done.stdout.decode("utf-8", "replace")
     print(said, end="", flush=True)
     if done.returncode:
         lines = [line for line in said.splitlines() if "FAILED" in line or "ignored" in line] or said.splitlines()
         detail = f": {lines[0].strip().rstrip('.')}" if lines else ""
-        raise PrepareError("unpack", f"The patch {patch['name']} does not apply{detail}.")
+        raise Failed(f"The patch {patch['name']} does not apply{detail}.", "patch-refused")
 
 
 def _interpreter() -> str:
@@ -199,7 +252,7 @@ def _hook_program() -> str:
     """pyproject_hooks' program that calls a build backend's hooks, which the build environment's Python runs."""
     found = importlib.util.find_spec("pyproject_hooks")
     if found is None or not found.submodule_search_locations:
-        raise PrepareError("environment", "The tools lack pyproject_hooks; provision the builder again.")
+        raise Failed("The tools lack pyproject_hooks; provision the builder again.", "not-provisioned")
     return str(Path(found.submodule_search_locations[0], "_in_process", "_in_process.py"))
 
 

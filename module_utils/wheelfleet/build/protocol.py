@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
+from .reasons import Reason
+
 #: Version of the assignment's, the result's and the status's form. A builder refuses what it does not know.
 SCHEMA = 1
 
@@ -28,6 +30,10 @@ ATTEMPT_MARK = "WHEELFLEET_ATTEMPT"
 
 _ATTEMPT = re.compile(r"[a-z0-9][a-z0-9.+!_-]{0,199}")
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}")
+
+
+#: The steps of an attempt. "unpack" applies the patches and reads pyproject.toml as well.
+PHASES = ("fetch", "unpack", "crates", "environment", "requires", "build", "repair", "check", "collect")
 
 
 class ProtocolError(ValueError):
@@ -79,6 +85,8 @@ class Adjust(TypedDict):
     regenerate: bool
     #: Rewrite C code for the C API of newer Pythons.
     modernize: bool
+    #: Let the backend import what lies beside setup.py.
+    source_on_path: bool
 
 
 def unadjusted() -> Adjust:
@@ -91,6 +99,7 @@ def unadjusted() -> Adjust:
         "config_settings": {},
         "regenerate": False,
         "modernize": False,
+        "source_on_path": False,
     }
 
 
@@ -175,6 +184,17 @@ class Check(TypedDict):
     message: str | None
 
 
+class SdistNames(TypedDict):
+    """What the sdist says of itself, for who has to tell its own names from strangers'."""
+
+    #: The build backend as PEP 517 has it, with what follows from saying nothing.
+    backend: str
+    #: Modules and packages beside setup.py, which build isolation leaves off the path.
+    modules: list[str]
+    #: Names of the projects that it declares as requirements anywhere, normalised.
+    declared: list[str]
+
+
 class Result(TypedDict):
     schema: int
     attempt: str
@@ -182,7 +202,7 @@ class Result(TypedDict):
     outcome: str
     #: Which limit or kill ended the build, if one did: see `supervise.Ending` and "interrupted".
     stopped_by: str | None
-    #: How far it came: fetch, unpack, crates, environment, requires, build, repair, check, collect.
+    #: How far it came: one of PHASES.
     phase: str
     #: The front end's exit code, negative for a signal; None when it never ran or was stopped by a limit.
     exit_code: int | None
@@ -194,7 +214,13 @@ class Result(TypedDict):
     summary: str | None
     build_requires: list[Requirement]
     sdist_sha256: str | None
+    #: One sentence for people. What follows from it is `reason`'s to say.
     message: str | None
+    reason: Reason | None
+    #: What the reason is about, where it is about something: see `reasons`.
+    about: str | None
+    #: None until the sdist was read.
+    project: SdistNames | None
     wheels: list[BuiltWheel]
     log: LogFile
     #: What held the package's code: "bubblewrap", or None where nothing did.
@@ -318,6 +344,9 @@ def checked_assignment(data: Any, attempt: str | None = None) -> Assignment:
         (Adjust, data.get("adjust"), "the assignment's adjust"),
         (Finish, data.get("finish"), "the assignment's finish"),
     ):
+        if form is Adjust and isinstance(part, dict):
+            # An assignment that waited while this builder got newer code does without what it does not know.
+            data["adjust"] = part = {**unadjusted(), **part}
         missing = sorted(form.__required_keys__ - set(part if isinstance(part, dict) else ()))
         if missing:
             raise ProtocolError(f"{where} lacks {', '.join(missing)}; provision the builder and try again.")

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import bytecode
-from .attempt import Attempt, Failed, ended
+from .attempt import Attempt, ended
 from .environment import listed, pip_environment
 from .fetch import without_password
 from .protocol import Requirement, remove
+from .reasons import Failed
 from .requirements import are_plain, normalized
 from .sandbox import Place, certificate_places, interpreter_places, local_places
 from .uv import uv_command, uv_environment
@@ -113,7 +114,7 @@ def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) ->
     try:
         folder = stack.enter_context(environment(attempt.home, key, make, attempt.seconds_left))
     except TimeoutError as error:
-        raise Failed(str(error)) from error
+        raise Failed(str(error), "builder-failed") from error
     inside = attempt.place(attempt.workshop.environment)
     return Provided(f"{inside}/bin/python", installed, [Place(folder, inside)], [])
 
@@ -154,7 +155,8 @@ def _make_empty(attempt: Attempt, folder: Path) -> None:
     command = [uv_command(assignment), "venv", "--quiet", "--relocatable", "--no-project"]
     code = attempt.outside([*command, "--python", assignment["tools"], str(folder)], settings)
     if code:
-        raise Failed(f"No build environment could be made (uv: {ended(code)}); provision the builder again.")
+        why = f"No build environment could be made (uv: {ended(code)}); provision the builder again."
+        raise Failed(why, "not-provisioned")
 
 
 # ---------------------------------------------------------------------------------------------------- sdists as well
@@ -235,4 +237,5 @@ def _public(settings: dict[str, str]) -> list[str]:
 
 
 def _cannot(wanted: list[str], tool: str, code: int) -> Failed:
-    return Failed(f"The build requirements ({', '.join(wanted)}) cannot be installed ({tool}: {ended(code)}).")
+    why = f"The build requirements ({', '.join(wanted)}) cannot be installed ({tool}: {ended(code)})."
+    return Failed(why, "requirements-failed")

@@ -15,14 +15,15 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import BinaryIO
 
-from .attempt import Attempt, Failed
+from .attempt import Attempt
 from .crates import blamed, fetch_crates
-from .deliver import CollectError, clear_result, collect_wheels, finish, make_room, new_result
-from .fetch import FetchError, fetch, without_password
+from .deliver import clear_result, collect_wheels, finish, make_room, new_result
+from .fetch import fetch, without_password
 from .finishing import check_wheel, repair_wheel
 from .frontend import build_wheel, open_sdist
 from .processes import die_with_parent
 from .protocol import Home, ProtocolError, Result, Workshop, read_assignment
+from .reasons import Failed
 from .uv import uv_command
 
 
@@ -50,10 +51,12 @@ def build(home: Home, workshop: Workshop) -> None:
     with workshop.log.open("wb", buffering=0) as log:
         try:
             _attempt(home, workshop, result, log)
-        except (FetchError, CollectError, ProtocolError, Failed) as error:
-            result["message"] = str(error)
+        except Failed as error:
+            result["message"], result["reason"], result["about"] = str(error), error.reason, error.about
+        except ProtocolError as error:
+            result["message"], result["reason"] = str(error), "not-provisioned"
         except OSError as error:
-            result["message"] = f"The builder could not do its part: {error}."
+            result["message"], result["reason"] = f"The builder could not do its part: {error}.", "builder-failed"
             if error.errno == errno.ENOSPC:
                 result["stopped_by"], result["message"] = "disk", "The builder's disk is full."
         if result["stopped_by"] == "disk":

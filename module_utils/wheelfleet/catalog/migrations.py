@@ -7,6 +7,7 @@ Times are seconds since the epoch (UTC) by the controller's clock; sizes are byt
 from __future__ import annotations
 
 from .apt_owners import APT_OWNERS
+from .failure_context import FAILURE_CONTEXT
 from .failure_subjects import FAILURE_SUBJECTS
 from .given_names import GIVEN_NAMES
 from .remedy_tables import REMEDY_TABLES
@@ -285,4 +286,6 @@ MIGRATIONS: tuple[str, ...] = (
     GIVEN_NAMES,
     # What upstream does not say itself
     UPSTREAM_FACTS,
+    # Phase and backend of an attempt, and what its sdist declares
+    FAILURE_CONTEXT,
 )

@@ -32,6 +32,8 @@ class Change:
     regenerate: bool = False
     #: C code is rewritten for the C API of newer Pythons.
     modernize: bool = False
+    #: The backend finds what lies beside setup.py.
+    source_on_path: bool = False
     #: Build requirements as of the time of the release.
     date_matched: bool = False
     #: 0: as many as usual.
@@ -54,6 +56,7 @@ class Change:
             config_settings={**self.config_settings, **other.config_settings},
             regenerate=self.regenerate or other.regenerate,
             modernize=self.modernize or other.modernize,
+            source_on_path=self.source_on_path or other.source_on_path,
             date_matched=self.date_matched or other.date_matched,
             jobs=other.jobs or self.jobs,
             alone=self.alone or other.alone,
@@ -91,6 +94,7 @@ class Change:
             config_settings=dict(data.get("config_settings", {})),
             regenerate=bool(data.get("regenerate", False)),
             modernize=bool(data.get("modernize", False)),
+            source_on_path=bool(data.get("source_on_path", False)),
             date_matched=bool(data.get("date_matched", False)),
             jobs=int(data.get("jobs", 0)),
             alone=bool(data.get("alone", False)),
@@ -107,6 +111,7 @@ class Change:
         said += [f"{key}={value}" for key, value in self.config_settings.items()]
         said += ["Cython's C code generated anew"] if self.regenerate else []
         said += ["C code rewritten for newer Pythons"] if self.modernize else []
+        said += ["source on path"] if self.source_on_path else []
         said += ["build requirements as of the release"] if self.date_matched else []
         said += ["one job at a time" if self.jobs == 1 else f"{self.jobs} jobs"] if self.jobs else []
         said += ["alone on its builder"] if self.alone else []

@@ -31,6 +31,9 @@ class Outcome:
     lacks: str | None = None
     #: Requires-Python of sdist or wheel, where it leaves the target's Python out.
     requires_python: str | None = None
+    declared: str | None = None
+    phase: str | None = None
+    backend: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
@@ -62,7 +65,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
         """
         UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
             again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, subject = :subject,
-            lacks = :lacks, requires_python = :requires_python, seconds = :seconds,
+            lacks = :lacks, requires_python = :requires_python, declared = :declared, phase = :phase,
+            backend = :backend, seconds = :seconds,
             normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
             summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
             built_with = json_object(
@@ -84,6 +88,9 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "subject": outcome.subject,
             "lacks": outcome.lacks,
             "requires_python": outcome.requires_python,
+            "declared": outcome.declared,
+            "phase": outcome.phase,
+            "backend": outcome.backend,
             "seconds": outcome.seconds,
             "normal": normal,
             "cpu": outcome.cpu_seconds,

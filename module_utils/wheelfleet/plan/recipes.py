@@ -231,6 +231,7 @@ class _Reader:
                 config_settings=self._mapping(data.get("config_settings"), f"{where}config_settings"),
                 regenerate=self._flag(data.get("regenerate"), f"{where}regenerate"),
                 modernize=self._flag(data.get("modernize"), f"{where}modernize"),
+                source_on_path=self._flag(data.get("source_on_path"), f"{where}source_on_path"),
                 jobs=self._jobs(data.get("jobs"), f"{where}jobs"),
                 seconds=self._amount(data.get("time"), _SPANS, f"{where}time", "'90 min'"),
                 memory=self._amount(data.get("memory"), _UNITS, f"{where}memory", "'2 GiB'"),
@@ -325,5 +326,5 @@ class _Reader:
 
 _KEYS: frozenset[str] = frozenset(
     {"versions", "target", "environment", "apt", "constraints", "requires", "patches", "config_settings", "jobs"}
-    | {"regenerate", "modernize", "memory", "time", "skip"}
+    | {"regenerate", "modernize", "source_on_path", "memory", "time", "skip"}
 )

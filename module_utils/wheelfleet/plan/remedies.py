@@ -11,9 +11,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from packaging.utils import canonicalize_name
-
+from ..admit.rules.removed import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
+from ..build.protocol import PHASES
 from .change import Change
+from .projects_of_modules import is_reviewed, is_standard, reviewed
+
+#: The remedies that are named with what they ask for: by a list that people read, or by the sdist's own declarations.
+REVIEWED, DECLARED = "requirement", "declared requirement"
+#: Backends that have nothing to do with setuptools.
+_OTHER_BACKENDS = {"flit_core", "hatchling", "maturin", "mesonpy", "pdm", "poetry", "scikit_build_core"}
 
 #: So many tries with remedies a release gets for one target.
 MOST_REMEDIED_TRIES = 4
@@ -39,13 +45,28 @@ class Case:
 
     failure: str
     subject: str = ""
-    #: The failure's sentence and evidence.
+    #: The lines of the log that show it. Sentences of ours say nothing that a remedy could go by.
     text: str = ""
+    #: How far it came, and the build backend (PEP 517); None where it is not known.
+    phase: str | None = None
+    backend: str | None = None
+    #: What was installed in the build environment, normalised; None where it is not known.
+    installed: frozenset[str] | None = None
+    #: The project that the sdist itself declares, if it is the one whose module is missing.
+    declared: str | None = None
     python: tuple[int, int] = (3, 11)
     uploaded: str | None = None
     #: What the attempt took, and what the longest build of the project took that was built.
     seconds: float = 0.0
     built_seconds: float | None = None
+
+
+#: Phases in which a change of the build environment matters: while it is made, and after.
+_FROM_ENVIRONMENT = frozenset({"environment", "requires", "build", "collect"})
+#: Those in which the project's own backend is at work in it.
+_BACKEND_AT_WORK = frozenset({"requires", "build", "collect"})
+#: Those in which commands run that may meet a limit.
+_ANY = frozenset(PHASES)
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,22 @@ class Remedy:
     why: str
     try_: Callable[[Case], Change | None]
     version: int = 1
+    #: The phases whose failures it can cure.
+    phases: frozenset[str] = _FROM_ENVIRONMENT
+    #: What it changes the version of, normalised: without that in the environment it changes nothing. setuptools is
+    #: what a backend of another project does not use, even if it is there.
+    of: str = ""
+
+    def can_cure(self, case: Case) -> bool:
+        """Whether it could matter where the failure happened. What is not known speaks against nothing."""
+        if case.failure not in self.classes or (case.phase is not None and case.phase not in self.phases):
+            return False
+        if not self.of or case.phase not in _BACKEND_AT_WORK:
+            return True
+        if case.installed is not None and self.of not in case.installed:
+            return False
+        other = self.of == "setuptools" and (case.backend or "").partition(".")[0] in _OTHER_BACKENDS
+        return not other
 
 
 @dataclass(frozen=True)
@@ -72,15 +109,22 @@ class Proposal:
 def propose(case: Case, applied: Collection[str]) -> Proposal | None:
     """The next remedy for a failure; `applied` are the names of those that the failed attempt had."""
     for remedy in REMEDIES:
-        if case.failure not in remedy.classes:
+        if not remedy.can_cure(case):
             continue
         change = remedy.try_(case)
         if change is None:
             continue
-        name = f"{remedy.name} {change.requires[0]}" if remedy.name == "requirement" else remedy.name
+        name = f"{remedy.name} {change.requires[0]}" if remedy.name in (REVIEWED, DECLARED) else remedy.name
         if name not in applied:
             return Proposal(name, remedy.why.format(subject=case.subject or case.failure), change)
     return None
+
+
+def still_stands(name: str) -> bool:
+    """Whether a remedy by this name, which helped once, may be taken over: a requirement only if it is a reviewed one,
+    because names were once taken from error messages."""
+    kind, _, requirement = name.partition(" ")
+    return kind != REVIEWED or is_reviewed(requirement)
 
 
 def versions() -> dict[str, int]:
@@ -113,7 +157,7 @@ def matched_date(uploaded: str | None, python: tuple[int, int]) -> str | None:
 
 def _says(pattern: str, change: Change) -> Callable[[Case], Change | None]:
     """The change where the failure's words have the pattern."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.MULTILINE)
     return lambda case: change if compiled.search(f"{case.text}\n{case.subject}") else None
 
 
@@ -121,29 +165,21 @@ def _always(change: Change) -> Callable[[Case], Change | None]:
     return lambda case: change
 
 
-#: Modules whose distribution has another name. Small: for all others the module's own name is tried.
-_DISTRIBUTIONS = {
-    "bdist_wheel": "wheel",
-    "cython": "Cython",
-    "distutils": "setuptools",
-    "git": "GitPython",
-    "mesonpy": "meson-python",
-    "pil": "Pillow",
-    "pkg-resources": "setuptools<81",
-    "skbuild": "scikit-build",
-    "sklearn": "scikit-learn",
-    "yaml": "PyYAML",
-}
+def _first_name(case: Case) -> str:
+    """The first name of the missing module: `poetry` of `poetry.core.masonry.api`."""
+    return case.subject.partition(":")[0].partition(".")[0]
 
 
-def _requirement(case: Case) -> Change | None:
-    # The backend of `poetry.core.masonry.api` is poetry-core; other packages have the name of their first part.
-    if case.subject.startswith("poetry.core"):
-        return Change(requires=("poetry-core",))
-    top = case.subject.partition(":")[0].partition(".")[0]
-    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,78}[A-Za-z0-9])?", top):
+def _reviewed(case: Case) -> Change | None:
+    project = reviewed(_first_name(case))
+    return Change(requires=(project,)) if project else None
+
+
+def _declared(case: Case) -> Change | None:
+    """What the sdist says that it needs, for whatever; its build needs it too. Never what Python itself has or had."""
+    if case.declared is None or is_standard(_first_name(case)):
         return None
-    return Change(requires=(_DISTRIBUTIONS.get(canonicalize_name(top), top),))
+    return Change(requires=(case.declared,))
 
 
 def _absent_setuptools(case: Case) -> Change | None:
@@ -162,6 +198,9 @@ def _more_time(case: Case) -> Change | None:
 
 
 def _date_matched(case: Case) -> Change | None:
+    if case.phase in _BACKEND_AT_WORK and case.installed == frozenset():
+        # Nothing was chosen that could be of another time.
+        return None
     return Change(date_matched=True) if matched_date(case.uploaded, case.python) else None
 
 
@@ -171,9 +210,12 @@ def _stdlib_distutils(case: Case) -> Change | None:
     return Change(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
 
 
+_C_OF_OLD = re.compile(rf"__[Pp]yx|{GONE_HEADERS}|{GONE_NAMES}")
+
+
 def _c_anew(case: Case) -> Change | None:
     # Such sources are mostly for a Cython before 3, which knows Python up to 3.12.
-    if not re.search(r"__[Pp]yx|by an old Cython", case.text):
+    if not _C_OF_OLD.search(case.text):
         return None
     old = ("Cython<3",) if case.python < (3, 13) else ()
     return Change(constraints=old, requires=("Cython",), regenerate=True)
@@ -191,7 +233,28 @@ _TOO_NEW = frozenset(
 
 REMEDIES: tuple[Remedy, ...] = (
     # Build requirements
-    Remedy("requirement", _REQUIREMENT, "The build imports {subject}, which is not declared.", _requirement),
+    Remedy(
+        "source on path",
+        frozenset({"own-module-missing"}),
+        "The build imports {subject} from beside setup.py, as builds could before PEP 517.",
+        _always(Change(source_on_path=True)),
+        phases=_BACKEND_AT_WORK,
+    ),
+    Remedy(
+        REVIEWED,
+        _REQUIREMENT,
+        "The build imports {subject}, which is not declared.",
+        _reviewed,
+        version=2,
+        phases=_BACKEND_AT_WORK,
+    ),
+    Remedy(
+        DECLARED,
+        _REQUIREMENT,
+        "The build imports {subject}, which the project declares, but not for its build.",
+        _declared,
+        phases=_BACKEND_AT_WORK,
+    ),
     Remedy("setuptools", frozenset({"removed-api"}), "Nothing declares setuptools.", _absent_setuptools),
     Remedy(
         "setuptools<81",
@@ -204,18 +267,21 @@ REMEDIES: tuple[Remedy, ...] = (
         _REMOVED,
         "setuptools refuses keys with dashes and licences as classifiers since 77.",
         _says(r"dash-separated|License classifiers have been superseded", Change(constraints=("setuptools<77",))),
+        of="setuptools",
     ),
     Remedy(
         "setuptools<74",
         _REMOVED,
         "setuptools changed its distutils in 74.",
         _says(r"msvc9?compiler|bcppcompiler|distutils\.\w+compiler", Change(constraints=("setuptools<74",))),
+        of="setuptools",
     ),
     Remedy(
         "setuptools<72",
         _REMOVED,
         "The command test left setuptools in 72.",
         _says(r"setuptools\.command\.test|bdist_wininst|upload_docs", Change(constraints=("setuptools<72",))),
+        of="setuptools",
     ),
     Remedy(
         "setuptools<66",
@@ -225,36 +291,42 @@ REMEDIES: tuple[Remedy, ...] = (
             r"InvalidRequirement|[Ii]nvalid ?[Ss]pecifier|valid version specifiers|_extras_require|install_requires",
             Change(("setuptools<66",)),
         ),
+        of="setuptools",
     ),
     Remedy(
         "setuptools<61",
         _REMOVED,
         "setuptools no longer guesses at several top-level packages since 61.",
         _says(r"flat-layout", Change(constraints=("setuptools<61",))),
+        of="setuptools",
     ),
     Remedy(
         "setuptools<58",
         _REMOVED,
         "use_2to3 left setuptools in 58.",
         _says(r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Change(constraints=("setuptools<58",))),
+        of="setuptools",
     ),
     Remedy(
         "setuptools<46",
         _REMOVED,
         "Feature left setuptools in 46.",
         _says(r"cannot import name 'Feature'|setuptools\.Feature", Change(constraints=("setuptools<46",))),
+        of="setuptools",
     ),
     Remedy(
         "Cython<3",
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.",
         _says(r"[Cc]ython|\.pyx", Change(constraints=("Cython<3",))),
+        of="cython",
     ),
     Remedy(
         "newer C API",
         frozenset({"removed-api"}),
         "The C code uses what Python's C API has under other names since.",
-        _says(r"The source assigns to Py_|pystrhex\.h", Change(modernize=True)),
+        _says(rf"{ASSIGNED_MACROS}|pystrhex\.h", Change(modernize=True)),
+        phases=_BACKEND_AT_WORK,
     ),
     Remedy(
         "C anew",
@@ -267,12 +339,14 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"numpy-abi", "compile-error"}),
         "The source is for a numpy before 2.",
         _says(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", Change(constraints=("numpy<2",))),
+        of="numpy",
     ),
     Remedy(
         "numpy<1.24",
         frozenset({"numpy-abi"}),
         "The source uses what numpy removed in 1.24, or declared as going before.",
         lambda case: Change(constraints=("numpy<1.24",)) if case.python < (3, 12) else None,
+        of="numpy",
     ),
     # Flags
     Remedy(
@@ -337,7 +411,7 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"removed-api", "configure-error"}),
         "CMake 4 and later refuse projects for CMake before 3.5, unless they are told to try.",
         _says(
-            r"CMake < [\d.]+ has been removed|CMAKE_POLICY_VERSION_MINIMUM|made for a CMake older",
+            r"CMake < [\d.]+ has been removed|CMAKE_POLICY_VERSION_MINIMUM",
             Change(environment={"CMAKE_POLICY_VERSION_MINIMUM": "3.5"}),
         ),
     ),
@@ -352,6 +426,7 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"removed-api", "build-script-error"}),
         "The build expects the distutils that came with Python.",
         _stdlib_distutils,
+        of="setuptools",
     ),
     # Limits
     Remedy(
@@ -359,8 +434,9 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"out-of-memory", "killed", "too-many-processes"}),
         "It ran out of memory; one compiler at a time needs least.",
         _always(Change(jobs=1, alone=True)),
+        phases=_ANY,
     ),
-    Remedy("more time", frozenset({"time-out"}), "It was stopped near its end.", _more_time),
+    Remedy("more time", frozenset({"time-out"}), "It was stopped near its end.", _more_time, phases=_ANY),
     # The last
     Remedy(
         "date-matched",

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from typing import Any
 
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from . import remedies
@@ -44,7 +45,7 @@ def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sh
             "SELECT p.remedies FROM release r JOIN project p ON p.id = r.project_id WHERE r.id = ?", (release_id,)
         ).fetchone()
         applied = [{**entry, REMEMBERED: True} for entry in _read(row["remedies"] if row else None)]
-    applied = [entry for entry in applied if entry["name"] != RECIPE]
+    applied = [entry for entry in applied if entry["name"] != RECIPE and remedies.still_stands(entry["name"])]
     recipe = recipe_change(db, release_id, target_id)
     if recipe is not None:
         reason, change = recipe
@@ -130,7 +131,11 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         Case(
             failure=attempt["class"] or "unknown",
             subject=attempt["subject"] or "",
-            text=f"{attempt['sentence'] or ''}\n{attempt['evidence'] or ''}",
+            text=attempt["evidence"] or "",
+            phase=attempt["phase"],
+            backend=attempt["backend"],
+            installed=_installed(attempt["build_requires"]),
+            declared=attempt["declared"],
             python=_python(attempt["python_version"]),
             uploaded=attempt["uploaded"],
             seconds=attempt["seconds"] or 0.0,
@@ -147,6 +152,12 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
             "UPDATE attempt SET try_with = ?, needs_memory = ? WHERE id = ?",
             (json.dumps(applied), memory, attempt["id"]),
         )
+
+
+def _installed(build_requires: str | None) -> frozenset[str] | None:
+    return (
+        None if build_requires is None else frozenset(canonicalize_name(e["name"]) for e in json.loads(build_requires))
+    )
 
 
 def _largest_below(db: sqlite3.Connection, attempt: sqlite3.Row) -> int | None:

@@ -453,6 +453,7 @@ class Shift:
                 "config_settings": dict(a.change.config_settings),
                 "regenerate": a.change.regenerate,
                 "modernize": a.change.modernize,
+                "source_on_path": a.change.source_on_path,
             },
             # Our own canary is no wheel to be used: it only shows that the builder builds.
             "finish": {

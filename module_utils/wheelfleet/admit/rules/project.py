@@ -11,6 +11,10 @@ _CONNECTION_TROUBLE = (
     r"|RemoteDisconnected|IncompleteRead|HTTP error 5\d\d|5\d\d Server Error|Failed to connect to"
 )
 
+NO_BACKEND = (
+    "The build backend {found} cannot be imported: the project does not declare it, or something that it needs."
+)
+
 PROJECT = (
     rule(
         "sdist-broken",
@@ -44,8 +48,9 @@ PROJECT = (
     ),
     rule(
         "undeclared-build-requirement",
-        r"Backend '([\w.:-]{1,100})' is not available",
-        "The build backend {found} cannot be imported: the project does not declare it, or something that it needs.",
+        # As pip says it of a requirement that it builds, and as PyPA's build does.
+        r"Cannot import build backend '([\w.:-]{1,100})'|Backend '([\w.:-]{1,100})' is not available",
+        NO_BACKEND,
         lacks="module",
         settles="target",
     ),
@@ -86,6 +91,14 @@ NETWORK = (
         "build-requirements",
         r"No matching distribution found for ([^\s(;]{1,100})|Package '([^']{1,100})' requires a different Python",
         "pip finds no {found} that this target can use.",
+    ),
+    rule(
+        "build-requirements",
+        # pip's, of an sdist that it needs to build that very sdist.
+        r"LookupError: \S{1,500} is already being built",
+        "What is needed for the build needs itself for its own build, and there is no wheel to begin with.",
+        only="in a requirement",
+        choose="first",
     ),
     rule(
         "build-requirements",

@@ -17,6 +17,17 @@ _PYTHON_STRUCTURES = (
     r"|_PyErr_StackItem|struct _(?:ts|is|frame|object|typeobject|longobject|err_stackitem))"
 )
 
+#: What C code for an older Python uses, most of it by an old Cython.
+GONE_HEADERS = r"fatal error: ((?:longintrepr|code|pystrhex|Python-ast|graminit|asdl)\.h): No such file or directory"
+GONE_NAMES = (
+    rf"error: {QUOTE}{_PYTHON_STRUCTURES}{QUOTE} .{{0,80}}has no member named {QUOTE}(\w{{1,80}})"
+    rf"|error: too many initializers for {QUOTE}(PyTypeObject){QUOTE}"
+    rf"|error: invalid use of incomplete type(?:def)? {QUOTE}(Py(?:Frame|Thread)\w{{1,20}}){QUOTE}"
+    rf"|error: implicit declaration of function {QUOTE}(_?Py\w{{1,80}})"
+    rf"|error: {QUOTE}(_?Py\w{{1,80}}){QUOTE} (?:undeclared|was not declared)"
+)
+ASSIGNED_MACROS = r"^ *\d+ \|.{0,200}\b(Py_(?:REFCNT|SIZE|TYPE)) ?\(.{1,100}\) ?=[^=]"
+
 REMOVED = (
     rule(
         "removed-api",
@@ -62,22 +73,18 @@ REMOVED = (
     ),
     rule(
         "removed-api",
-        r"fatal error: ((?:longintrepr|code|pystrhex|Python-ast|graminit|asdl)\.h): No such file or directory",
+        GONE_HEADERS,
         "The source includes {found}, which Python no longer has; it is for an older Python, or by an old Cython.",
     ),
     rule(
         "removed-api",
-        rf"error: {QUOTE}{_PYTHON_STRUCTURES}{QUOTE} .{{0,80}}has no member named {QUOTE}(\w{{1,80}})"
-        rf"|error: too many initializers for {QUOTE}(PyTypeObject){QUOTE}"
-        rf"|error: invalid use of incomplete type(?:def)? {QUOTE}(Py(?:Frame|Thread)\w{{1,20}}){QUOTE}"
-        rf"|error: implicit declaration of function {QUOTE}(_?Py\w{{1,80}})"
-        rf"|error: {QUOTE}(_?Py\w{{1,80}}){QUOTE} (?:undeclared|was not declared)",
+        GONE_NAMES,
         "The source uses {found} as Python's C API no longer has it; it is for an older Python, or by an old Cython.",
         choose="first",
     ),
     rule(
         "removed-api",
-        r"^ *\d+ \|.{0,200}\b(Py_(?:REFCNT|SIZE|TYPE)) ?\(.{1,100}\) ?=[^=]",
+        ASSIGNED_MACROS,
         "The source assigns to {found}, which Python's C API no longer allows; it is for an older Python.",
         after=re.compile("error: lvalue required as left operand of assignment"),
         choose="first",
