@@ -27,6 +27,7 @@ def project(folder: Path, text: str | bytes | None, *files: str) -> Path:
         pytest.param("\ufeff" + SYSTEM, "byte order mark", id="byte order mark"),
         pytest.param((SYSTEM + "# caf\xe9\n").encode("latin-1"), "is not UTF-8", id="latin-1"),
         pytest.param('[build-system]\nrequires = ["setuptools"\n', "is not valid TOML", id="syntax"),
+        pytest.param("x = " + "[" * 5000, "is not valid TOML", id="nested without end"),
         pytest.param('[build-system]\nbuild-backend = "x"\n', "without requires", id="no requires"),
         pytest.param('[build-system]\nrequires = "setuptools"\n', "lists of strings", id="requires is a string"),
         pytest.param("build-system = 3\n", "without requires", id="no table"),
