@@ -11,7 +11,12 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 
 from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction
 from ansible.module_utils.wheelfleet.run.controller_options import UPSTREAM_OPTIONS
-from ansible.module_utils.wheelfleet.upstream.pip_config import PipConfigError, pip_settings, split_userinfo
+from ansible.module_utils.wheelfleet.upstream.pip_config import (
+    PipConfigError,
+    pip_credentials,
+    pip_settings,
+    split_userinfo,
+)
 
 
 class ActionModule(ControllerAction):
@@ -22,7 +27,8 @@ class ActionModule(ControllerAction):
 
     def work(self):
         settings = pip_settings()
-        index_url, credentials = split_userinfo((self.options["url"] or settings.index_url or "").strip())
+        url = (self.options["url"] or settings.index_url or "").strip()
+        index_url, _ = split_userinfo(url)
         options = {
             "cert": settings.cert,
             "client_cert": settings.client_cert,
@@ -32,6 +38,6 @@ class ActionModule(ControllerAction):
         return {
             "changed": False,
             "index_url": index_url,
-            "credentials": credentials,
+            "credentials": pip_credentials(url),
             "pip_options": {name: value for name, value in options.items() if value},
         }

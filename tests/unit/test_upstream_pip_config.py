@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheelfleet.upstream.pip_config import PipConfigError, pip_settings, redacted, split_credentials
+from wheelfleet.upstream.pip_config import PipConfigError, pip_credentials, pip_settings, redacted, split_credentials
 
 from tests.support.interpreters import interpreters
 
@@ -156,3 +156,43 @@ def test_credentials_are_split_off_a_url(url: str, bare: str, credentials: tuple
 
 def test_a_sentence_is_redacted() -> None:
     assert redacted("got https://me:p@ss@a.example/x, ftp://b.example") == "got https://a.example/x, ftp://b.example"
+
+
+def test_credentials_are_found_where_pip_finds_them(
+    pip_conf: Path, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The URL's own, then those of .netrc; a lone user in the URL is a token where nothing else is known."""
+    assert pip_credentials("https://index.example/simple", python) == ""
+    assert pip_credentials("https://t%40ken@index.example/simple", python) == "t%40ken"
+    (tmp_path / ".netrc").write_text("machine index.example login me@home password pa:ss\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    assert pip_credentials("https://index.example/simple", python) == "me%40home:pa%3Ass"
+    assert pip_credentials("https://index.example:8443/simple", python) == "me%40home:pa%3Ass"
+    assert pip_credentials("https://other.example/simple", python) == ""
+    assert pip_credentials("https://you:w%2Frd@index.example/simple", python) == "you:w%2Frd"
+    assert pip_credentials("file:///srv/simple", python) == ""
+    (tmp_path / "elsewhere").write_text("machine index.example login you password word\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "elsewhere"))
+    assert pip_credentials("https://index.example/simple", python) == "you:word"
+
+
+def test_a_keyring_is_asked_where_pip_is_told_to_use_one(
+    pip_conf: Path, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    (commands / "keyring").write_text(
+        """#!/bin/sh
+        case "$1" in
+        get) echo s3cret ;;
+        --mode=creds) echo '{"username": "me", "password": "s3cret"}' ;;  # pip 26.3 asks so
+        esac
+        """
+    )
+    (commands / "keyring").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    assert pip_credentials("https://me@index.example/simple", python) == "me"
+    pip_conf.write_text("[global]\nkeyring-provider = subprocess\n")
+    version = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.split()[1].split(".")[0]) >= 24:  # pip 23.1 made it an option, 23.0 has none
+        assert pip_credentials("https://me@index.example/simple", python) == "me:s3cret"

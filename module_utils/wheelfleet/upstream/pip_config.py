@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import quote, unquote
 
 #: `pip config list` shows neither the built-in default nor, with several files, which of them wins, and `--help` blots
 #: out passwords. pip's own option parser has the last word on all of that and has been in this place since pip 19.3. To
@@ -29,6 +30,26 @@ print(json.dumps({
     "trusted_hosts": options.trusted_hosts,
     "timeout": options.timeout,
 }))
+"""
+
+
+#: The same for what pip would send to an index whose URL has no password: from .netrc, or from a keyring, where one is
+#: named by `keyring-provider` (what would need somebody at a keyboard is not tried). The URL comes by standard input,
+#: for it may hold a token.
+_ASK_PIP_CREDENTIALS = """
+import json, sys
+from pip._internal.cli import cmdoptions
+from pip._internal.cli.parser import ConfigOptionParser
+from pip._internal.network.auth import MultiDomainBasicAuth
+parser = ConfigOptionParser(usage="", prog="pip install", name="install", isolated=False, add_help_option=False)
+parser.add_option_group(cmdoptions.make_option_group(cmdoptions.general_group, parser))
+provider = getattr(parser.get_default_values(), "keyring_provider", None)
+url = sys.stdin.read()
+auth = MultiDomainBasicAuth(prompting=False, index_urls=[url])
+if provider:
+    auth.keyring_provider = provider
+keyring = bool(provider and provider not in ("auto", "disabled"))
+print(json.dumps(auth._get_new_credentials(url, allow_netrc=True, allow_keyring=keyring)))
 """
 
 
@@ -59,10 +80,36 @@ def pip_settings(python: str = sys.executable) -> PipSettings:
 
     Raises PipConfigError.
     """
+    said = _asked(python, _ASK_PIP)
+    return PipSettings(
+        index_url=said["index_url"],
+        extra_index_urls=tuple(said["extra_index_urls"]),
+        cert=said["cert"],
+        client_cert=said["client_cert"],
+        proxy=said["proxy"] or None,
+        trusted_hosts=tuple(said["trusted_hosts"]),
+        timeout=float(said["timeout"]),
+    )
+
+
+def pip_credentials(url: str, python: str = sys.executable) -> str:
+    """What pip sends to an http(s) index, as `user:password` in a URL, percent-encoded; empty for nothing.
+
+    The URL's own come first, then those of .netrc (or the file that NETRC names), then those of a keyring. Raises
+    PipConfigError.
+    """
+    _, own = split_userinfo(url)
+    if ":" in own or not url.startswith(("http://", "https://")):
+        return own
+    user, password = _asked(python, _ASK_PIP_CREDENTIALS, url)
+    return own if not user or password is None else f"{quote(user, safe='')}:{quote(password, safe='')}"
+
+
+def _asked(python: str, script: str, given: str = "") -> Any:
     try:
         # From "/", lest a folder named pip in the current one is taken for pip.
         asked = subprocess.run(
-            [python, "-c", _ASK_PIP], cwd="/", capture_output=True, text=True, timeout=60, check=False
+            [python, "-c", script], cwd="/", input=given, capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PipConfigError(f"{python} could not be run to ask its pip what it is configured for: {error}.") from None
@@ -73,16 +120,7 @@ def pip_settings(python: str = sys.executable) -> PipSettings:
             f"The pip of {python} cannot say what it is configured for ({reason}); "
             f"put that right until `{python} -m pip config list` works."
         )
-    said = json.loads(asked.stdout.splitlines()[-1])
-    return PipSettings(
-        index_url=said["index_url"],
-        extra_index_urls=tuple(said["extra_index_urls"]),
-        cert=said["cert"],
-        client_cert=said["client_cert"],
-        proxy=said["proxy"] or None,
-        trusted_hosts=tuple(said["trusted_hosts"]),
-        timeout=float(said["timeout"]),
-    )
+    return json.loads(asked.stdout.splitlines()[-1])
 
 
 def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:
