@@ -46,7 +46,9 @@ class ActionModule(ControllerAction):
             if missing:
                 self.state_dir.mkdir(parents=True)
                 self.state_dir.chmod(0o755)
-            run, held = take_run_lock(self.state_dir, parent.pid if parent else os.getpid(), self._say)
+            run, held = take_run_lock(
+                self.state_dir, parent.pid if parent else os.getpid(), self._say, site=Path(folders["site_dir"])
+            )
             if held is not None:
                 lock.handover.give(held)
         except OSError as error:

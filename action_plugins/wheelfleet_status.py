@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import shlex
+import signal
 import time
 from pathlib import Path
 
@@ -51,11 +52,15 @@ class ActionModule(ActionBase):
         self.host = task_vars["inventory_hostname"]
         self.parent = multiprocessing.parent_process()
         self.written = 0
+        self.interrupted = False
         root = Path(self.options["root"])
         served_here = self._connection.transport == "local" and (
             not root.exists() or root.resolve() == Path(self.options["site_dir"]).resolve()
         )
         if not (self._task.check_mode or served_here):
+            # A run that is interrupted has the node say so; Ansible would end this process without a word.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._be_interrupted)
             self._watch()
         return {"changed": False, "written": self.written}
 
@@ -63,11 +68,10 @@ class ActionModule(ActionBase):
         before, due, pause = None, 0.0, self.options["interval"]
         started = time.time()
         while True:
-            if self.parent is not None and not parent_is_alive(self.parent.pid):
-                os._exit(0)  # killed: whoever writes next has more to say
+            gone = self.interrupted or (self.parent is not None and not parent_is_alive(self.parent.pid))
             boards = read_boards(self.state_dir / "run" / "board", self.options["run"])
             silent = time.time() - max([started, *(board.at for board in boards)]) > self.options["silence"]
-            ended = silent or all_final(boards, self.options["hosts"])
+            ended = gone or silent or all_final(boards, self.options["hosts"])
             if ended or time.monotonic() >= due:
                 now = time.time()
                 lately = ask_catalog(self.state_dir / "catalog.sqlite", self.options["run"], now)
@@ -78,9 +82,14 @@ class ActionModule(ActionBase):
                     else:
                         pause = min(pause * 2, LONGEST_PAUSE)
                 due = time.monotonic() + pause
+            if gone:
+                os._exit(0)
             if ended:
                 return
             time.sleep(LOOK)
+
+    def _be_interrupted(self, number, frame):
+        self.interrupted = True
 
     def _write(self, document):
         """Whether the node has it now. One that has no folder yet has no site to show it on either."""

@@ -13,6 +13,7 @@ description:
   - Elsewhere a line now and then while upstream is read, and the summary; the lines on single builds come from
     M(wheelfleet_batch) itself.
   - Holds the lock that M(wheelfleet_lock) took, for as long as the process lives.
+  - Says what is left when a run is ended from outside (Ctrl-C, SIGTERM), and what to do next.
   - Keeps C(status.json) on the site true while builds run, and marks builders that failed as done with.
   - Ends the run when one of its processes was killed, most likely by the kernel when memory ran out, for Ansible's
     strategy C(free) would wait for it for ever.
@@ -21,8 +22,10 @@ description:
   - It is loaded with the playbooks, whatever C(callbacks_enabled) says.
 """
 
+import atexit
 import contextlib
 import dataclasses
+import multiprocessing
 import os
 import shutil
 import signal
@@ -41,7 +44,8 @@ from ansible.module_utils.wheelfleet.publish.filters import human_duration
 from ansible.module_utils.wheelfleet.run import lock
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
 from ansible.module_utils.wheelfleet.run.exit_status import exit_status
-from ansible.module_utils.wheelfleet.run.status import ask_catalog, is_news, status_document, write_status
+from ansible.module_utils.wheelfleet.run.interrupted import end_status, what_is_left
+from ansible.module_utils.wheelfleet.run.status import Lately, ask_catalog, is_news, status_document, write_status
 from ansible.module_utils.wheelfleet.run.workers import killed_children
 
 #: Seconds between two drawings.
@@ -78,6 +82,7 @@ class CallbackModule(CallbackBase):
         self.lock = threading.RLock()
         self.drawn = 0
         self.run = None
+        self.ended = False
         self.summary = []
         self.unconsidered = []
         self.planned = self.finished = False
@@ -117,6 +122,8 @@ class CallbackModule(CallbackBase):
             self.held += lock.handover.take()
             self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "board")
             self.site = Path(answer["site_dir"])
+            if not result.task.check_mode:
+                self._begin()
         elif result.task.action == "wheelfleet_publish" and not result.task.check_mode:
             self.summary, self.unconsidered, self.finished = answer["summary"], answer["unconsidered"], True
         elif result.task.action == "wheelfleet_delta":
@@ -151,6 +158,7 @@ class CallbackModule(CallbackBase):
         process ends with the run's exit status."""
         if not self._is_last_to_hear():
             return
+        self.ended = True
         self._stop()
         if self.watched:
             self._write_status(ended=True)
@@ -169,6 +177,33 @@ class CallbackModule(CallbackBase):
                 # Ansible has no other way for a plugin to say so; no Exception, it passes through the dispatch, and
                 # Ansible cleans up.
                 raise SystemExit(status)
+
+    def _begin(self):
+        """This run alone is at work now: end what one that was killed shows, and see that this one says how it ends."""
+        end_status(self.site, but_for=self.run[0])
+        atexit.register(self._end_early)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # nohup, say, has its signal ignored.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._be_terminated)
+
+    def _be_terminated(self, number, frame):
+        """End as by Ctrl-C; by itself Ansible would leave without cleaning up, and without a word."""
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise SystemExit(128 + number)
+
+    def _end_early(self):
+        """The process ends. If Ansible has not called for the last word, the run was ended from outside."""
+        if self.ended or os.getpid() != self.main_pid:
+            return
+        self.ended = True
+        self._stop()
+        if self.watched:
+            self._write_status(ended=True)
+        run, folder = self.run
+        for line in what_is_left(folder.parents[1], self.site, run):
+            self._display.display(line, stderr=True)
 
     def _is_last_to_hear(self):
         """Whether other callbacks were told of the end; if not, Ansible calls again after them.
@@ -257,8 +292,13 @@ class CallbackModule(CallbackBase):
         # A status file that cannot be written costs the view and never the run.
         with contextlib.suppress(OSError, ValueError):
             now = time.time()
-            with self.reading:
-                lately = ask_catalog(folder.parents[1] / "catalog.sqlite", run, now)
+            lately = Lately()
+            # Not for ever: a signal may have ended the run just when it was about to fork.
+            if self.reading.acquire(timeout=WATCH):
+                try:
+                    lately = ask_catalog(folder.parents[1] / "catalog.sqlite", run, now)
+                finally:
+                    self.reading.release()
             document = status_document(read_boards(folder, run), run=run, now=now, ended=ended, lately=lately)
             if is_news(document, self.shown) and write_status(self.site, document):
                 self.shown = document

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -68,7 +70,7 @@ def finished(operator: Operator) -> int:
 def half_done(operator: Operator) -> subprocess.Popen[str]:
     """A run of which two results are in while two builds go on."""
     process = operator.start()
-    until(lambda: finished(operator) == 2 and building(operator), "two results while two builds go on")
+    until(lambda: finished(operator) == 2 and building(operator), "two results while two builds go on", 240)
     return process
 
 
@@ -95,6 +97,24 @@ def test_a_run_of_which_one_process_is_killed_ends_with_a_reason_and_the_next_on
     assert "A process of this run was killed" in output
     open_gate(tmp_path)
     gated.build()
+    assert_whole(gated)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_says_what_is_left_and_what_to_do_and_its_status_ends(
+    gated: Operator, tmp_path: Path, number: int
+):
+    process = half_done(gated)
+    until(lambda: (gated.site / "status.json").exists() or not gated.site.mkdir(exist_ok=True), "the status file")
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 99, signal.SIGTERM: 143}[number], output
+    assert "Built and not on the site yet: quick1-1.0-py3-none-any.whl, quick2-1.0-py3-none-any.whl." in output
+    assert "With builders, who go on without this run: 2 on localhost." in output
+    assert "Next: ansible-playbook build.yml" in output
+    assert json.loads((gated.site / "status.json").read_text())["state"] == "ended"
+    open_gate(tmp_path)
+    assert "did not come to its end" not in gated.build().output
     assert_whole(gated)
 
 

@@ -61,12 +61,17 @@ handover: Handover | None = None
 
 
 def take_run_lock(
-    state_dir: Path, pid: int, say: Callable[[str], None] = lambda sentence: None, patience: float = LEFT_BEHIND
+    state_dir: Path,
+    pid: int,
+    say: Callable[[str], None] = lambda sentence: None,
+    patience: float = LEFT_BEHIND,
+    site: Path | None = None,
 ) -> tuple[str, int | None]:
     """Lock the folder for the run whose main process is `pid`; returns the run's id and the open file that is the lock.
 
     The file is None where that run holds the lock already; its id is the same then. `say` is told what is waited for.
-    Raises RunBusy while another run holds it, and for a folder on a file system that cannot lock between machines.
+    `site`, where the run shows its status, is noted for who looks after it (run/interrupted.py). Raises RunBusy while
+    another run holds the lock, and for a folder on a file system that cannot lock between machines.
     """
     folder = state_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +93,8 @@ def take_run_lock(
     now = time.time()
     run = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{pid}"
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({**_identity(pid), "since": now, "run": run}).encode(), 0)
+    about = {**_identity(pid), "since": now, "run": run, "site": str(site or state_dir / "site")}
+    os.pwrite(descriptor, json.dumps(about).encode(), 0)
     return run, descriptor
 
 
