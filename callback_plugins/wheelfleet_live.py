@@ -43,7 +43,7 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 from ansible.module_utils.wheelfleet.publish.filters import human_duration
 from ansible.module_utils.wheelfleet.run import lock
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
-from ansible.module_utils.wheelfleet.run.exit_status import exit_status
+from ansible.module_utils.wheelfleet.run.exit_status import exit_status, lost_builders
 from ansible.module_utils.wheelfleet.run.interrupted import end_status, what_is_left
 from ansible.module_utils.wheelfleet.run.status import Lately, ask_catalog, is_news, status_document, write_status
 from ansible.module_utils.wheelfleet.run.workers import killed_children
@@ -162,15 +162,16 @@ class CallbackModule(CallbackBase):
         self._stop()
         if self.watched:
             self._write_status(ended=True)
-        for line in self.summary:
+        # What failed and was rescued is not among these.
+        failed = {*stats.failures, *stats.dark}
+        for line in [*self.summary, *lost_builders(self.builders, self.lost & failed)]:
             self._display.display(line)
         if self.planned or self.lost:
             status = exit_status(
                 finished=self.finished,
-                # What failed and was rescued is not among these.
-                failed_elsewhere=bool(self.failed_elsewhere & {*stats.failures, *stats.dark}),
+                failed_elsewhere=bool(self.failed_elsewhere & failed),
                 builders=self.builders,
-                lost=self.lost & {*stats.failures, *stats.dark},
+                lost=self.lost & failed,
                 unconsidered=len(self.unconsidered),
             )
             if status is not None:

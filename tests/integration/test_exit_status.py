@@ -58,3 +58,22 @@ def test_ansible_runner_hands_the_status_on(operator: Operator, upstream: Upstre
     del operator.variables["controller_packages"][1]
     operator.command()
     assert run(operator, command, PATH=programs)[0] == 0
+
+
+def test_a_builder_that_is_off_is_a_warning_while_another_works_and_alone_it_is_a_failed_run(
+    operator: Operator, upstream: Upstream
+):
+    upstream.add_release(sdists.pure_sdist("purely", "1.0"))
+    operator.variables |= {
+        "controller_packages": ["purely"],
+        "ansible_connection": "{{ 'ssh' if inventory_hostname == 'off' else 'local' }}",
+        # Nobody listens on port 1.
+        "ansible_host": "127.0.0.1",
+        "ansible_port": 1,
+    }
+    operator.builders = ("localhost", "off")
+    run = operator.build("--check", expect=0)
+    assert run.lines("^would build purely 1.0 ")
+    assert run.lines("^Warning: without off, which failed or did not answer; the other builders went on.")
+    operator.builders = ("off",)
+    assert operator.build("--check", expect=2).lines("^No builder works: off failed or did not answer.")

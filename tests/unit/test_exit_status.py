@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wheelfleet.run.exit_status import exit_status
+from wheelfleet.run.exit_status import exit_status, lost_builders
 
 BUILDERS = {"pi1", "pi2"}
 
@@ -39,3 +39,9 @@ def test_something_that_could_not_be_considered_is_three_also_where_a_builder_is
 )
 def test_what_failed_elsewhere_is_left_to_ansible(facts: dict[str, Any]):
     assert status(unconsidered=1, **facts) is None
+
+
+def test_the_end_of_a_run_names_the_builders_it_was_without():
+    assert lost_builders(BUILDERS, set()) == []
+    assert lost_builders(BUILDERS, {"pi1"})[0].startswith("Warning: without pi1, ")
+    assert lost_builders(BUILDERS, BUILDERS)[0].startswith("No builder works: pi1, pi2 ")

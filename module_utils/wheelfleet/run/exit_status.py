@@ -29,3 +29,16 @@ def exit_status(
     if not finished:
         return None
     return NOT_ALL_CONSIDERED if unconsidered else DONE
+
+
+def lost_builders(builders: Collection[str], lost: Collection[str]) -> list[str]:
+    """What the end of a run says of builders that failed or did not answer; nothing where all worked to the end."""
+    if not lost:
+        return []
+    names = ", ".join(sorted(lost))
+    if set(builders) - set(lost):
+        return [f"Warning: without {names}, which failed or did not answer; the other builders went on."]
+    return [
+        f"No builder works: {names} failed or did not answer. What was to be built is still in the queue; "
+        "see to a builder, then run build.yml again."
+    ]
