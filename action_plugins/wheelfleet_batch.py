@@ -31,6 +31,7 @@ from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
 from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
 from ansible.module_utils.wheelfleet.run.look import NoLook, look_command, parse_look, withdraw_command
 from ansible.module_utils.wheelfleet.run.shift import LinkLost, Shift, Terms
+from ansible.module_utils.wheelfleet.run.stdout import is_taken
 from ansible.module_utils.wheelfleet.run.witness import WitnessShift
 
 #: Bytes that one command brings from the builder; memory holds a few times as much.
@@ -190,4 +191,4 @@ class ActionModule(ActionBase):
     def _say(self, text):
         # Where there is a live view, what begins is on the screen.
         if not (text.startswith("builds ") and os.environ.get("WHEELFLEET_LIVE")):
-            display.display(f"{time.strftime('%H:%M:%S')} {self.host} {text}")
+            display.display(f"{time.strftime('%H:%M:%S')} {self.host} {text}", stderr=is_taken())

@@ -23,6 +23,7 @@ from ansible.module_utils.wheelfleet.plan.scope import BadScope
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, post
 from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
 from ansible.module_utils.wheelfleet.run.controller_options import DELTA_OPTIONS
+from ansible.module_utils.wheelfleet.run.stdout import is_taken
 from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 from ansible.utils.display import Display
 
@@ -75,7 +76,7 @@ class ActionModule(ControllerAction):
                     told[host] = f"{why} {went} went back to the queue."
                 for host, sentence in told.items():
                     if events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time()):
-                        display.display(f"{time.strftime('%H:%M:%S')} {host} {sentence}")
+                        display.display(f"{time.strftime('%H:%M:%S')} {host} {sentence}", stderr=is_taken())
         self.warnings += [f"{name}: {sentence}" for name, sentence in sorted(delta.troubles.items())]
         return {
             "changed": delta.anything_changed,

@@ -15,6 +15,7 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 from ansible.module_utils.wheelfleet.run import lock
 from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
 from ansible.module_utils.wheelfleet.run.lock import RunBusy, take_run_lock
+from ansible.module_utils.wheelfleet.run.stdout import is_taken
 from ansible.utils.display import Display
 
 display = Display()
@@ -59,4 +60,4 @@ class ActionModule(ControllerAction):
         return {"changed": missing, "run": run, **folders}
 
     def _say(self, sentence):
-        display.display(f"{time.strftime('%H:%M:%S')} {sentence}")
+        display.display(f"{time.strftime('%H:%M:%S')} {sentence}", stderr=is_taken())

@@ -12,6 +12,8 @@ description:
   - Prints the summary of the run at its end, with the command to install from the index, ready to paste.
   - Elsewhere a line now and then while upstream is read, and the summary; the lines on single builds come from
     M(wheelfleet_batch) itself.
+  - Where the callback of standard output is no kin of Ansible's own (C(default), C(minimal), C(oneline)), such as one
+    that prints a JSON document, everything is said on standard error.
   - Holds the lock that M(wheelfleet_lock) took, for as long as the process lives.
   - Says what is left when a run is ended from outside (Ctrl-C, SIGTERM), and what to do next.
   - Keeps C(status.json) on the site true while builds run, and marks builders that failed as done with.
@@ -36,6 +38,7 @@ from pathlib import Path
 
 import ansible.module_utils
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import callback_loader
 
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
@@ -45,13 +48,17 @@ from ansible.module_utils.wheelfleet.run import lock
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
 from ansible.module_utils.wheelfleet.run.exit_status import exit_status, lost_builders
 from ansible.module_utils.wheelfleet.run.interrupted import end_status, what_is_left
+from ansible.module_utils.wheelfleet.run.silence import Doing, still_at
 from ansible.module_utils.wheelfleet.run.status import Lately, ask_catalog, is_news, status_document, write_status
+from ansible.module_utils.wheelfleet.run.stdout import is_taken, take_stdout
 from ansible.module_utils.wheelfleet.run.workers import killed_children
 
 #: Seconds between two drawings.
 REDRAW = 0.5
 #: Seconds between two plain lines on reading upstream, where there is no terminal to draw on.
 PLAIN_LINE = 20.0
+#: Seconds without a line after which the run says what it is at.
+SILENCE = 60.0
 #: Seconds between two looks at what the status file should say, and at the run's processes.
 WATCH = 2.0
 #: More hosts than this are summed up: the block must fit a terminal.
@@ -62,6 +69,14 @@ def _is_the_builders(task):
     """Whether a task is a builder's part of a run; a host may be controller, builder and web node in one."""
     role = getattr(task, "_role", None)
     return role is not None and role.get_name() == "builder"
+
+
+def _speaks_to_people(stdout_callback):
+    """Whether it prints lines; one that is no kin of Ansible's own may print one JSON document."""
+    own = [
+        callback_loader.get(f"ansible.builtin.{name}", class_only=True) for name in ("default", "minimal", "oneline")
+    ]
+    return isinstance(stdout_callback, tuple(each for each in own if each is not None))
 
 
 class CallbackModule(CallbackBase):
@@ -90,6 +105,11 @@ class CallbackModule(CallbackBase):
         self.builders, self.lost, self.failed_elsewhere = set(), set(), set()
         self.stopping = threading.Event()
         self.threads = []
+        #: What each host is at, and when the last line was printed.
+        self.doing, self.spoke = {}, time.time()
+        self.print = self._display.display
+        self._display.display = self._print_above
+        threading.Thread(target=self._break_silence, name="wheelfleet_silence", daemon=True).start()
         self.shown = None
         self.watched = False
         # The main process forks its workers while a thread of it reads the catalog: a fork inside SQLite would leave
@@ -100,6 +120,13 @@ class CallbackModule(CallbackBase):
         )
 
     # ----------------------------------------------------------------- events
+
+    def v2_playbook_on_start(self, playbook):
+        """Where the output is a document for programs, nothing of ours may be in it."""
+        callbacks = self._all_callbacks(sys._getframe(1))
+        if callbacks and not _speaks_to_people(callbacks[0]):
+            take_stdout()
+            self.live = False
 
     def v2_playbook_on_play_start(self, play):
         """A view lives as long as its play: hosts go through the tasks of one each at its own pace."""
@@ -114,8 +141,17 @@ class CallbackModule(CallbackBase):
         elif task.action in ("wheelfleet_batch", "wheelfleet_join"):
             self._start(*([self._redraw] if self.live else []), *([] if task.check_mode else [self._watch]))
 
+    def v2_runner_on_start(self, host, task):
+        """From now on the host is at this task."""
+        self.doing[host.get_name()] = Doing(task.get_name(), time.time(), task.action == "wheelfleet_batch")
+
+    def v2_runner_on_skipped(self, result):
+        """The host is at nothing."""
+        self.doing.pop(result.host.get_name(), None)
+
     def v2_runner_on_ok(self, result):
         """Remember where the board is, and what the publishing task sums up."""
+        self.doing.pop(result.host.get_name(), None)
         answer = result.result
         if result.task.action == "wheelfleet_lock":
             # Nothing reads these: they are the run's lock while they are open.
@@ -144,12 +180,14 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         """A host that fails does nothing more in this run."""
+        self.doing.pop(result.host.get_name(), None)
         if not ignore_errors:
             self._mark_final(result, "failed")
             self._note_loss(result)
 
     def v2_runner_on_unreachable(self, result):
         """The same for one that does not answer."""
+        self.doing.pop(result.host.get_name(), None)
         self._mark_final(result, "unreachable")
         self._note_loss(result)
 
@@ -165,7 +203,7 @@ class CallbackModule(CallbackBase):
         # What failed and was rescued is not among these.
         failed = {*stats.failures, *stats.dark}
         for line in [*self.summary, *lost_builders(self.builders, self.lost & failed)]:
-            self._display.display(line)
+            self._say(line)
         if self.planned or self.lost:
             status = exit_status(
                 finished=self.finished,
@@ -211,11 +249,17 @@ class CallbackModule(CallbackBase):
 
         The exit ends the dispatch, so a callback that comes later (timers, JUnit) would never write what it has.
         """
-        line = getattr(sys._getframe(2).f_locals.get("self"), "_callback_plugins", None)
-        if not isinstance(line, list) or line[-1] is self:
+        callbacks = self._all_callbacks(sys._getframe(2))
+        if not callbacks or callbacks[-1] is self:
             return True
-        line.append(self)
+        callbacks.append(self)
         return False
+
+    @staticmethod
+    def _all_callbacks(dispatch):
+        """Ansible's own list of callback plugins, that of standard output first, by the frame that calls them all."""
+        callbacks = getattr(dispatch.f_locals.get("self"), "_callback_plugins", None)
+        return callbacks if isinstance(callbacks, list) else []
 
     def _note_loss(self, result):
         if _is_the_builders(result.task):
@@ -225,6 +269,9 @@ class CallbackModule(CallbackBase):
             self.failed_elsewhere.add(result.host.get_name())
 
     # ------------------------------------------------------------------- view
+
+    def _say(self, line):
+        self._display.display(line, stderr=is_taken())
 
     def _mark_final(self, result, state):
         if self.run is None or result.task.check_mode or "builders" not in map(str, result.host.get_groups()):
@@ -239,12 +286,9 @@ class CallbackModule(CallbackBase):
 
     def _start(self, *work):
         if not work:
-            # Check mode elsewhere than on a terminal. What is started twice would print through itself for ever.
-            return
+            return  # check mode elsewhere than on a terminal
         if self.live:
             os.environ["WHEELFLEET_LIVE"] = "1"  # workers need not say what begins: it is on the screen
-        self.print = self._display.display
-        self._display.display = self._print_above
         self.stopping.clear()
         self.threads = [threading.Thread(target=each, name="wheelfleet_live", daemon=True) for each in work]
         for thread in self.threads:
@@ -258,7 +302,6 @@ class CallbackModule(CallbackBase):
             thread.join()
         self.threads = []
         self._erase()
-        del self._display.display
         os.environ.pop("WHEELFLEET_LIVE", None)
 
     def _print_above(self, *args, **kwargs):
@@ -267,12 +310,24 @@ class CallbackModule(CallbackBase):
             return self.print(*args, **kwargs)
         with self.lock:
             self._erase()
+            self.spoke = time.time()
             return self.print(*args, **kwargs)
+
+    def _break_silence(self):
+        """Every wait says for whom: where no board is on the screen, and nothing was printed for a while."""
+        while True:
+            time.sleep(WATCH)
+            now = time.time()
+            if now - self.spoke < SILENCE or (self.live and self.threads) or self.ended:
+                continue
+            boards = {board.host: board for board in read_boards(self.run[1], self.run[0])} if self.run else {}
+            if line := still_at(dict(self.doing), boards, now):
+                self._say(f"{time.strftime('%H:%M:%S')} {line}")
 
     def _say_now_and_then(self):
         while not self.stopping.wait(PLAIN_LINE):
             for board in read_boards(self.run[1], self.run[0]):
-                self._display.display(f"{time.strftime('%H:%M:%S')} {board.host} {board.state}")
+                self._say(f"{time.strftime('%H:%M:%S')} {board.host} {board.state}")
 
     def _watch(self):
         """Keep the status file true, and see that no process of the run was killed."""
@@ -334,7 +389,8 @@ class CallbackModule(CallbackBase):
         lines = [self._head(boards, now)] if builders else []
         for board in boards[:MOST_HOSTS]:
             if not board.building:
-                lines.append(f"  {board.host}: {board.state}")
+                note = f" {board.note}" if board.state == "waiting" else ""
+                lines.append(f"  {board.host}: {board.state}{note}")
             lines += [
                 f"  {board.host}: {b.name} {b.version} for {b.target}, {human_duration(now - b.since)}"
                 for b in board.building

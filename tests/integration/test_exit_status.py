@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,19 @@ from pathlib import Path
 from tests.support import sdists
 from tests.support.operator import REPOSITORY, Operator
 from tests.support.upstream import Upstream
+
+#: Prints one JSON document at the end, as ansible.posix.json does.
+DOCUMENT_CALLBACK = """
+DOCUMENTATION = "name: document\\ntype: stdout\\nshort_description: x\\ndescription: x"
+import json
+from ansible.plugins.callback import CallbackBase
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "document"
+    def v2_playbook_on_stats(self, stats):
+        self._display.display(json.dumps({"hosts": sorted(stats.processed)}))
+"""
 
 ANSIBLE_RUNNER = Path(sys.executable).with_name("ansible-runner")
 
@@ -41,6 +55,31 @@ def test_the_summary_and_status_3_come_whatever_callbacks_an_environment_enables
     assert "would build purely 1.0 " in output
     assert "Not considered: purley (controller_packages): Upstream knows no project of this name" in output
     assert len(list((tmp_path / "junit").iterdir())) == 1, "a callback that is called after ours hears of the end"
+
+
+def test_a_callback_that_prints_a_document_has_standard_output_for_itself(
+    operator: Operator, upstream: Upstream, tmp_path: Path
+):
+    upstream.add_release(sdists.pure_sdist("purely", "1.0"))
+    operator.variables["controller_packages"] = ["purely", "purley"]
+    (tmp_path / "document.py").write_text(DOCUMENT_CALLBACK)
+    done = subprocess.run(
+        operator.command(),
+        cwd=REPOSITORY,
+        env={
+            **operator.environment,
+            "ANSIBLE_CALLBACK_PLUGINS": str(tmp_path),
+            "ANSIBLE_STDOUT_CALLBACK": "document",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert json.loads(done.stdout) == {"hosts": ["localhost"]}
+    assert " localhost builds purely 1.0 " in done.stderr
+    assert "Not considered: purley" in done.stderr and "pip install" in done.stderr
 
 
 def test_ansible_runner_hands_the_status_on(operator: Operator, upstream: Upstream, tmp_path: Path):

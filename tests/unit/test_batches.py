@@ -238,6 +238,15 @@ def test_what_such_a_host_delivers_later_is_taken_as_long_as_it_is_wanted(fleet:
     assert fleet.needs(release) == {11: "none"}
 
 
+def test_who_holds_builds_is_known_by_name_with_how_long_they_stay_there(fleet: Fleet):
+    for host in ("pi1", "pi2"):
+        fleet.builder(host, 11)
+    fleet.release("demo", 11)
+    fleet.claim("pi2")
+    assert batches.held_by_others(fleet.catalog, "pi1", NOW + 60.0) == [("pi2", 1, batches.LEASE_SECONDS - 60.0)]
+    assert batches.held_by_others(fleet.catalog, "pi2", NOW) == []
+
+
 def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)

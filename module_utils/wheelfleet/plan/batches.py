@@ -268,6 +268,18 @@ def open_attempts(catalog: Catalog, host: str) -> dict[str, bool]:
     return {row["id"]: row["begun_at"] is not None for row in rows}
 
 
+def held_by_others(catalog: Catalog, host: str, now: float) -> list[tuple[str, int, float]]:
+    """The other hosts that hold builds: which, how many, and in how many seconds these come back if it says nothing."""
+    rows = catalog.db.execute(
+        """
+        SELECT b.host, count(*) AS builds, max(b.lease_until) AS until FROM batch b JOIN attempt a ON a.batch_id = b.id
+        WHERE a.state = 'open' AND b.state = 'open' AND b.host <> ? GROUP BY b.host ORDER BY b.host
+        """,
+        (host,),
+    )
+    return [(row["host"], row["builds"], row["until"] - now) for row in rows]
+
+
 def _open_batch(
     db: sqlite3.Connection,
     host: str,

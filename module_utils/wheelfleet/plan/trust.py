@@ -57,13 +57,13 @@ def go_on_trial(catalog: Catalog, host: str, now: float) -> None:
         db.execute("UPDATE builder SET trial_at = ? WHERE host = ?", (now, host))
 
 
-def others_on_trial(catalog: Catalog, host: str, now: float) -> bool:
-    """Whether failures of another builder may still come back to this one."""
-    row = catalog.db.execute(
-        "SELECT 1 FROM builder WHERE host <> ? AND failures > vouched AND trial_at > ? LIMIT 1",
+def others_on_trial(catalog: Catalog, host: str, now: float) -> list[str]:
+    """The other builders whose failures may still come back to this one."""
+    rows = catalog.db.execute(
+        "SELECT host FROM builder WHERE host <> ? AND failures > vouched AND trial_at > ? ORDER BY host",
         (host, now - TRIAL_SECONDS),
-    ).fetchone()
-    return row is not None
+    )
+    return [row["host"] for row in rows]
 
 
 def needed(catalog: Catalog, host: str) -> bool:

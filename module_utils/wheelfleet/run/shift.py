@@ -164,7 +164,7 @@ class Shift:
                 if unfit is None:
                     return None
             self._withdraw(batches.open_attempts(self.catalog, self.host))
-            self._show("set aside", unfit)
+            self._show("set aside", f"{unfit} It is looked at again in {human_duration(pause)}, while others work.")
             until = time.monotonic() + pause
             pause = min(2 * pause, trust.LONGEST_CANARY_WAIT)
             while time.monotonic() < until:
@@ -229,6 +229,19 @@ class Shift:
 
     # ------------------------------------------------------------------ steps
 
+    def _whom_for(self, now: float) -> str:
+        """Whom this host waits for, and how long at most if they say nothing."""
+        held = [
+            f"for {host}, which has {_builds(count)} that may come back "
+            f"(in {human_duration(max(seconds, 0.0))} if it says nothing till then)"
+            for host, count, seconds in batches.held_by_others(self.catalog, self.host, now)
+        ]
+        trials = [
+            f"for {host}, which has to show that it can build"
+            for host in trust.others_on_trial(self.catalog, self.host, now)
+        ]
+        return ", ".join([*held, *trials]) or "for work that faster builders may leave"
+
     def _claim(self) -> Held | None:
         """What this host has to do; waits while other hosts hold work that may come back, or may claim some."""
         nobody_works = 0
@@ -249,7 +262,7 @@ class Shift:
             if held is not None or (not others_work and (progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS)):
                 return held
             batches.hunger(self.catalog, self.host, now)
-            self._show("waiting")
+            self._show("waiting", self._whom_for(now))
             time.sleep(LONGEST_WAIT)
             # Results of what this host had lost may come late; and the link must be there when work is.
             self._observe()
