@@ -38,7 +38,6 @@ from pathlib import Path
 
 import ansible.module_utils
 from ansible.plugins.callback import CallbackBase
-from ansible.plugins.loader import callback_loader
 
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
@@ -73,10 +72,8 @@ def _is_the_builders(task):
 
 def _speaks_to_people(stdout_callback):
     """Whether it prints lines; one that is no kin of Ansible's own may print one JSON document."""
-    own = [
-        callback_loader.get(f"ansible.builtin.{name}", class_only=True) for name in ("default", "minimal", "oneline")
-    ]
-    return isinstance(stdout_callback, tuple(each for each in own if each is not None))
+    own = {f"ansible.plugins.callback.{name}" for name in ("default", "minimal", "oneline")}
+    return not own.isdisjoint(kin.__module__ for kin in type(stdout_callback).__mro__)
 
 
 class CallbackModule(CallbackBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -32,6 +33,19 @@ def a_published_site(state: ControllerState) -> None:
     state.wheel("stayer", "1.1")
     state.want("stayer", "1.0")
     state.wheel("bystander", "1.0")
+    state.publish()
+
+
+def test_a_site_that_others_hold_is_waited_for_and_given_up_with_a_sentence_in_the_end(
+    state: ControllerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_published_site(state)
+    monkeypatch.setattr("wheelfleet.publish.tree.LONGEST_WAIT", 0.2)
+    holder = os.open(state.site, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_SH)
+    with pytest.raises(PublishError, match=r"in use by another publication or mirror.*fuser -v"):
+        state.publish()
+    os.close(holder)
     state.publish()
 
 

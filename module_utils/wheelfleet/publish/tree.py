@@ -19,6 +19,10 @@ import zlib
 from pathlib import Path
 
 from .journal import Journal
+from .renderer import PublishError
+
+#: Seconds for which others who write or mirror the site are waited for.
+LONGEST_WAIT = 900.0
 
 #: Below the site, for files not yet in place. What lies there at the start is left from a publication that was killed.
 STAGING = ".publishing"
@@ -63,12 +67,29 @@ class Tree:
             self._umask = os.umask(0o022)
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._wait_for_the_lock(self._lock)
             shutil.rmtree(self._staging, ignore_errors=True)
             if self._journal.interrupted:
                 self.distrust = True
                 self.begin()
         return self
+
+    def _wait_for_the_lock(self, lock: int) -> None:
+        """Let others end what they do with the site, but not for ever: an rsync of a killed run may hang."""
+        until = time.monotonic() + LONGEST_WAIT
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    os.close(lock)
+                    raise PublishError(
+                        f"The site {self.root} has been in use by another publication or mirror, perhaps one that a "
+                        f"killed run had started, for {LONGEST_WAIT / 60:.0f} minutes; fuser -v {self.root} names its "
+                        "processes. End them, then publish again."
+                    ) from None
+                time.sleep(0.1)
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if self._lock is not None:

@@ -19,6 +19,8 @@ from typing import Any
 
 from .status import STATUS, write_status
 
+#: Seconds in which the processes of a killed run see that it is gone.
+PATIENCE = 10.0
 #: So many names are told.
 MOST_NAMES = 5
 
@@ -68,13 +70,21 @@ def end_status(site: Path, *, but_for: str = "") -> str | None:
     return str(document.get("run"))
 
 
-def after_a_run(state_dir: Path) -> list[str]:
-    """What to say when no run is at work any more: nothing after one that said itself that it had ended."""
+def after_a_run(state_dir: Path, patience: float = 0.0) -> list[str]:
+    """What to say when no run is at work any more: nothing after one that said itself that it had ended.
+
+    For `patience` seconds it is waited until what a killed run had started has ended, too.
+    """
+    until = time.monotonic() + patience
     with suppress(OSError), (state_dir / "run" / "lock").open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return []
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    return []
+                time.sleep(0.1)
         holder = _read(state_dir / "run" / "lock")
         site = Path(str(holder.get("site") or state_dir / "site"))
         run = end_status(site)
@@ -93,7 +103,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _main(arguments: Iterable[str]) -> None:
     for folder in arguments:
-        for line in after_a_run(Path(folder)):
+        for line in after_a_run(Path(folder), PATIENCE):
             print(line)
 
 
