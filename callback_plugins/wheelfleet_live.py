@@ -94,7 +94,7 @@ class CallbackModule(CallbackBase):
         self.lock = threading.RLock()
         self.drawn = 0
         self.run = None
-        self.ended = False
+        self.ended = self.terminated = False
         self.summary = []
         self.unconsidered = []
         self.planned = self.finished = False
@@ -225,6 +225,7 @@ class CallbackModule(CallbackBase):
 
     def _be_terminated(self, number, frame):
         """End as by Ctrl-C; by itself Ansible would leave without cleaning up, and without a word."""
+        self.terminated = True
         for child in multiprocessing.active_children():
             child.terminate()
         raise SystemExit(128 + number)
@@ -331,7 +332,9 @@ class CallbackModule(CallbackBase):
         self.watched = True
         while not self.stopping.wait(WATCH):
             self._write_status(ended=False)
-            if killed_children(self.main_pid):
+            # Interrupted, Ansible and this plugin end the processes themselves; Ansible takes its handler back first.
+            ending = self.terminated or signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+            if not ending and killed_children(self.main_pid):
                 self._display.error(
                     "A process of this run was killed, most likely because the controller's memory ran out. The run "
                     "ends here and the next one carries on; with less memory set forks lower in ansible.cfg."
