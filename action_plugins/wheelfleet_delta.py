@@ -18,7 +18,7 @@ from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
 from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
 from ansible.module_utils.wheelfleet.plan.preview import MOST_PREVIEWED
 from ansible.module_utils.wheelfleet.plan.recipes import BadRecipe, read_recipes
-from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_file
+from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_files
 from ansible.module_utils.wheelfleet.plan.scope import BadScope
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, post
 from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
@@ -60,6 +60,7 @@ class ActionModule(ControllerAction):
                     retry=tuple(p["retry"]),
                     recipes=recipes,
                     resolutions=p["resolutions"],
+                    rehearsal=self.check_mode,
                     inventory=None if p["inventory"] is None else tuple(p["inventory"]),
                     coming=tuple(p["coming"]),
                     silent=tuple(p["left_out"]),
@@ -77,6 +78,14 @@ class ActionModule(ControllerAction):
                 for host, sentence in told.items():
                     if events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time()):
                         display.display(f"{time.strftime('%H:%M:%S')} {host} {sentence}", stderr=is_taken())
+        self.warnings += [
+            f"{line.where}: {line.text} plays no part, because {line.why}."
+            for file in inputs.requirements
+            for line in file.ignored
+            if line.why and p["resolutions"] is None
+        ]
+        # Check mode provisions nothing, so it cannot know for which targets these build.
+        unknown = [f"What {host} would build is known when it is provisioned." for host in p["coming"]]
         self.warnings += [f"{name}: {sentence}" for name, sentence in sorted(delta.troubles.items())]
         return {
             "changed": delta.anything_changed,
@@ -84,7 +93,7 @@ class ActionModule(ControllerAction):
             "tries": policy.tries,
             "asked": delta.asked,
             "queue": {"builds": delta.queue.left, "seconds": delta.queue.seconds_left},
-            "would_build": delta.preview.lines,
+            "would_build": [*(unknown if self.check_mode else ()), *delta.preview.lines],
             "resolve": [dataclasses.asdict(r) for r in delta.resolve],
             "troubles": delta.troubles,
             "absent": delta.absent,
@@ -107,7 +116,7 @@ class ActionModule(ControllerAction):
         skipped = [entry for recipe in recipes.values() for entry in recipe.skips()]
         return PlanInputs(
             packages=p["packages"],
-            requirements=[read_requirements_file(Path(path)) for path in p["requirements"]],
+            requirements=read_requirements_files(p["requirements"]),
             everything=p["everything"],
             newest=p["newest"],
             policy={**p["policy"], "skip": [*(p["policy"].get("skip") or ()), *skipped]},

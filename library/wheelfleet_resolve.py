@@ -9,9 +9,10 @@ short_description: Resolve requirements files as pip on a target would
 description:
   - Asks the pip of a builder's tool environment for the dependency closure of a requirements file, by a dry run
     from which nothing is installed. Metadata of sdists may have to be built for it, under the limits of a build.
+  - A line that cannot be resolved is named, and the others are resolved without it.
 attributes:
   check_mode:
-    description: Resolves nothing, because pip may have to run package code for it.
+    description: Resolves as ever, because nothing of it stays on the host.
     support: full
   diff_mode:
     description: There is no text to compare.
@@ -68,7 +69,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 resolutions:
-  description: One entry for each file and target, with its C(pins) as name and version, or a C(problem).
+  description:
+    - One entry for each file and target, with its C(pins) as name and version, the lines that were asked for, those
+      that are C(unresolved) with the reason, why nothing could be resolved as C(problem), and pip's C(log).
   returned: success
   type: list
   elements: dict
@@ -100,8 +103,6 @@ def main() -> None:
     )
     p = module.params
     module.no_log_values |= secrets_of(p["credentials"])
-    if module.check_mode:
-        module.exit_json(changed=False, resolutions=[])
     index_url, pip_options = with_credentials(p["index_url"], p["credentials"]), p["pip_options"]
     if p["cache_url"]:
         try:
@@ -113,13 +114,14 @@ def main() -> None:
     limits = {**p["limits"], "memory": capacity(0, int(p["limits"].get("memory") or 0)).memory}
     resolutions = [
         {
+            "path": wanted["path"],
             "digest": wanted["digest"],
             "target_id": wanted["target_id"],
+            "lines": wanted["question"]["lines"],
             **resolve(
                 Path(p["home"]),
                 wanted["tools"],
-                wanted["requirements"],
-                wanted["constraints"],
+                wanted["question"],
                 index_url=index_url,
                 own_index_url=p["own_index_url"],
                 pip_options=pip_options,

@@ -250,7 +250,6 @@ def test_everything_takes_the_changelog_as_a_hint_before_the_root_list_knows(ope
 def test_a_requirements_file_brings_its_closure_as_pip_on_the_target_resolves_it(
     operator: Operator, upstream: Upstream, tmp_path: Path
 ):
-    upstream.files_elsewhere = False  # until pip is let through to other hosts there too
     upstream.add_release(sdists.pure_sdist("app", "1.0", requires_dist=["middle>=1", "other; python_version < '3'"]))
     upstream.add_release(wheels.wheel_file("middle", "1.0", requires_dist=["leaf<2"]))
     upstream.add_release(sdists.pure_sdist("leaf", "1.5"))
@@ -263,11 +262,38 @@ def test_a_requirements_file_brings_its_closure_as_pip_on_the_target_resolves_it
     again = operator.build()
     assert again.changed == 0 and again.lines("skipping")
     upstream.add_release(sdists.pure_sdist("leaf", "1.6"))
+    upstream.add_release(sdists.pure_sdist("late", "1.0"))
+    (tmp_path / "requirements.txt").write_text("app\nlate\n")
+    check = operator.build("--check")
+    assert [line.split()[2:4] for line in check.lines("^would build")] == [["late", "1.0"], ["leaf", "1.6"]]
     operator.build()
     assert "leaf-1.6-py3-none-any.whl" in operator.wheels()
-    (tmp_path / "requirements.txt").write_text("app\nno-such-thing>=3\n")
-    run = operator.build()
-    assert run.lines("no-such-thing"), "a file pip cannot satisfy is named and stops nothing"
+
+
+def test_a_line_that_cannot_be_resolved_is_named_everywhere_and_the_others_are_built(
+    operator: Operator, upstream: Upstream, tmp_path: Path
+):
+    for name in ("one", "two"):
+        upstream.add_release(sdists.pure_sdist(name, "1.0"))
+    file = tmp_path / "requirements.txt"
+    operator.variables["controller_requirements"] = [str(file)]
+    file.write_text("# mine\none\nno-such-thing>=3\n-e .\ntwo\n")
+    run = operator.build(expect=3)
+    built = ["one-1.0-py3-none-any.whl", "two-1.0-py3-none-any.whl"]
+    assert operator.wheels() == built
+    (folder, line) = sorted(run.lines("^Not considered: "))
+    assert folder.startswith(f"Not considered: -e . ({file}:4): This line plays no part, because it is a folder")
+    assert line.startswith(f"Not considered: no-such-thing>=3 ({file}:3): It cannot be resolved for cp3")
+    assert "Could not find a version that satisfies the requirement no-such-thing>=3" in line
+    report = json.loads((operator.site / "report" / "report.json").read_text())
+    logs = {each["where"]: each["log"] for each in report["not_considered"]}
+    assert logs[f"{file}:4"] == "" and logs[f"{file}:3"] in (operator.site / "report" / "index.html").read_text()
+    log = (operator.site / logs[f"{file}:3"]).read_text()
+    assert "No matching distribution found for no-such-thing" in log
+    assert operator.build(expect=3).changed == 0, "it is asked again, and answers the same"
+    file.write_text("one\n")
+    operator.build()
+    assert not (operator.site / logs[f"{file}:3"]).exists()
 
 
 def test_a_release_that_cools_down_waits_and_the_one_before_is_taken(operator: Operator, upstream: Upstream):

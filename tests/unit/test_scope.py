@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from packaging.version import Version
-from wheelfleet.plan.requirements import read_requirements_file
 from wheelfleet.plan.scope import BadScope, Policy, Scope, Wish
 
 
@@ -65,24 +62,3 @@ def test_a_skip_entry_matches_by_name_versions_and_part_of_a_target():
     assert skip.matches("demo", Version("1.0"), "cp311-cp311-linux_armv6l-glibc2.36")
     assert not skip.matches("demo", Version("2.0"), "cp311-cp311-linux_armv6l-glibc2.36")
     assert not skip.matches("demo", Version("1.0"), "cp311-cp311-linux_aarch64-glibc2.36")
-
-
-def test_a_requirements_file_is_read_with_all_it_includes(tmp_path: Path):
-    (tmp_path / "more").mkdir()
-    (tmp_path / "requirements.txt").write_text(
-        "# tools\nspidev>=3.6\n-r more/base.txt\n-c limits.txt\nlong \\\n  ==1\n"
-    )
-    (tmp_path / "more/base.txt").write_text("smbus2\n--requirement=deep.txt\n")
-    (tmp_path / "more/deep.txt").write_text("netifaces\n")
-    (tmp_path / "limits.txt").write_text("smbus2<1\n")
-    file = read_requirements_file(tmp_path / "requirements.txt")
-    assert file.requirements.split("\n") == ["spidev>=3.6", "smbus2", "netifaces", "long    ==1", ""]
-    assert file.constraints == "smbus2<1\n"
-
-
-def test_a_requirements_file_that_is_missing_or_includes_itself_is_named(tmp_path: Path):
-    with pytest.raises(BadScope, match=r"controller_requirements names .*missing\.txt"):
-        read_requirements_file(tmp_path / "missing.txt")
-    (tmp_path / "loop.txt").write_text("-r loop.txt\n")
-    with pytest.raises(BadScope, match="includes itself"):
-        read_requirements_file(tmp_path / "loop.txt")

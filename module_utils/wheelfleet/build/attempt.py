@@ -21,6 +21,7 @@ from .deliver import PROGRESS, building
 from .protocol import Assignment, Home, ProtocolError, Result, Workshop, remove, write_json
 from .reasons import Failed
 from .supervise import run
+from .way import Way
 
 #: Where the package `wheelfleet` lies, which our own programs are run from.
 LIBRARY = Path(__file__).resolve().parents[2]
@@ -91,16 +92,18 @@ class Attempt:
         read_only: Iterable[Path | sandbox.Place] = (),
         writable: Iterable[Path] = (),
         reach: Iterable[str | None] = (),
+        way: Way | None = None,
     ) -> int:
         """Run a command in the sandbox, or where there is none, as it is; returns its exit code.
 
         Paths in it are those of `place`. `writable` are folders of the workshop. With `reach` the network goes to the
-        servers of these URLs; without it there is none. Raises Failed when a limit ends it.
+        servers of these URLs, with `way` to those of that; without either there is none. Raises Failed when a limit
+        ends it.
         """
         cwd = cwd or self.place(self.workshop.path)
         if not self.sandboxed:
             return self._run(command, environment, Path(cwd))
-        servers = gate.reach(reach)
+        servers = gate.reach(reach) if way is None else way.servers
         command = sandbox.sandboxed(
             command,
             room=self._sandbox_room(),
@@ -111,7 +114,7 @@ class Attempt:
             door=self.assignment["tools"] if servers else None,
         )
         if servers:
-            command = gate.gated(command, servers)
+            command = gate.gated(command, servers, refused=None if way is None else way.refused)
         else:
             environment = sandbox.closed(environment)
         return self._run(command, environment, LIBRARY)
@@ -151,7 +154,7 @@ class Attempt:
         self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, folder: Path | None = None
     ) -> int:
         limits = self.assignment["limits"]
-        before = self._log_size()
+        before = self.log_size()
         ending = run(
             command,
             environment=environment,
@@ -160,7 +163,7 @@ class Attempt:
             log=self._log,
             limits={**limits, "seconds": self.seconds_left, "log": max(0, self._log_room)},
         )
-        self._log_room -= self._log_size() - before
+        self._log_room -= self.log_size() - before
         result = self.result
         result["cpu_seconds"] = round(result["cpu_seconds"] + ending.cpu_seconds, 3)
         result["peak_memory"] = max(result["peak_memory"], ending.peak_memory)
@@ -178,8 +181,15 @@ class Attempt:
             raise Failed(message or "The build was stopped.", None)
         return code or 0
 
-    def _log_size(self) -> int:
+    def log_size(self) -> int:
+        """Bytes written to the log so far."""
         return os.fstat(self._log.fileno()).st_size
+
+    def log_since(self, size: int) -> str:
+        """What was written to the log since it had that size, the end of it where that is much."""
+        with self.workshop.log.open("rb") as file:
+            file.seek(max(size, file.seek(0, os.SEEK_END) - _LARGEST_ANSWER))
+            return file.read().decode("utf-8", "replace")
 
 
 def read_answer(path: Path) -> Any:

@@ -1,11 +1,11 @@
 """The one way from a sandbox to the network: an HTTP proxy that reaches the index and nothing else.
 
-    PYTHON gate.py HOST:PORT... -- COMMAND...
+    PYTHON gate.py [--refused FILE] HOST:PORT... -- COMMAND...
 
 It runs outside, as the parent of the sandbox whose command line COMMAND is, and ends with it and as it ends. The socket
 on which it is asked comes from inside, from `door`, so there is no address by which anybody else could find it. What is
-asked for and refused is said to the log. Whether the index itself is what it claims to be is between it and its client:
-for https this carries bytes.
+asked for and refused is said to the log, and FILE gets a line for each such server. Whether the index itself is what it
+claims to be is between it and its client: for https this carries bytes.
 
 This file imports nothing of this package, so that it can be run by itself.
 """
@@ -43,6 +43,8 @@ _SILENCE = 300.0
 #: Refusals that are said to the log.
 _MOST_WORDS = 20
 _PR_SET_PDEATHSIG = 1
+#: pip prefers it to the proxies of the environment.
+_PIPS_PROXY = "PIP_PROXY"
 
 
 class GateError(Exception):
@@ -64,19 +66,25 @@ def reach(urls: Iterable[str | None]) -> list[str]:
 
 
 def gated(
-    command: Sequence[str], servers: Sequence[str], python: str = sys.executable, library: Path = _LIBRARY
+    command: Sequence[str],
+    servers: Sequence[str],
+    python: str = sys.executable,
+    library: Path = _LIBRARY,
+    refused: Path | None = None,
 ) -> list[str]:
     """The command line that runs `command`, a sandbox with a door, beside a gate to `servers` (see `reach`).
 
-    `library` is where the package `wheelfleet` lies. Its environment is the command's, with the host's own proxies in
-    it, which the gate uses and keeps to itself.
+    `library` is where the package `wheelfleet` lies. The servers that were asked for and are not open are added to the
+    file `refused`. Its environment is the command's, with the host's own proxies in it, which the gate uses and keeps
+    to itself; a proxy that pip alone is configured for goes before them.
     """
-    return [python, "-I", "-S", str(library / "wheelfleet" / "build" / "gate.py"), *servers, "--", *command]
+    options = [] if refused is None else ["--refused", str(refused)]
+    return [python, "-I", "-S", str(library / "wheelfleet" / "build" / "gate.py"), *options, *servers, "--", *command]
 
 
 def inside(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment` as the sandboxed command gets it: the door is its proxy for everything."""
-    proxies = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy", _PIPS_PROXY.lower())
     kept = {name: value for name, value in environment.items() if name.lower() not in proxies}
     door = f"http://127.0.0.1:{_DOOR_PORT}"
     return {**kept, **{name: door for both in proxies[:2] for name in (both, both.upper())}}
@@ -85,11 +93,14 @@ def inside(environment: Mapping[str, str]) -> dict[str, str]:
 class Gate:
     """Serves the listening socket `door`, each connection in a thread of its own."""
 
-    def __init__(self, servers: Iterable[str]) -> None:
+    def __init__(self, servers: Iterable[str], refused: Path | None = None) -> None:
         self._servers = frozenset(servers)
+        self._refused = refused
         self._proxies = getproxies_environment()
+        self._proxies.update(dict.fromkeys(_PORTS, os.environ[_PIPS_PROXY]) if os.environ.get(_PIPS_PROXY) else {})
         self._free = threading.BoundedSemaphore(_MOST)
         self._words = 0
+        self._noted: set[str] = set()
 
     def serve(self, door: socket.socket) -> None:
         """Until the process ends, or the door breaks."""
@@ -184,9 +195,13 @@ class Gate:
         if server in self._servers:
             return host, port or 0
         self._words += 1
+        shown = "".join(letter if letter.isprintable() else "?" for letter in server)[:200]
         if self._words <= _MOST_WORDS:
-            shown = "".join(letter if letter.isprintable() else "?" for letter in server)[:200]
             print(f"wheelfleet: the network beyond the index is closed here: {shown} was refused", flush=True)
+        if self._refused is not None and shown not in self._noted and len(self._noted) < _MOST_WORDS:
+            self._noted.add(shown)
+            with self._refused.open("a", encoding="utf-8") as file:
+                file.write(f"{shown}\n")
         raise GateError(403, "The network beyond the index is closed here.")
 
     def _proxy(self, scheme: str, host: str, port: int) -> SplitResult | None:
@@ -283,6 +298,9 @@ def _carry(client: socket.socket, server: socket.socket, one_way: bool = False) 
 def main(arguments: Sequence[str]) -> int:
     split = list(arguments).index("--")
     servers, command = arguments[:split], arguments[split + 1 :]
+    refused = None
+    if servers[:1] == ["--refused"]:
+        refused, servers = Path(servers[1]), servers[2:]
     ours, theirs = socket.socketpair()
     environment = {**inside(os.environ), _HANDOVER: str(theirs.fileno())}
     gate = os.getpid()
@@ -299,7 +317,7 @@ def main(arguments: Sequence[str]) -> int:
         _, handed, _, _ = socket.recv_fds(ours, 16, 1)
     if handed:
         door = socket.socket(fileno=handed[0])
-        threading.Thread(target=Gate(servers).serve, args=(door,), daemon=True).start()
+        threading.Thread(target=Gate(servers, refused).serve, args=(door,), daemon=True).start()
     code = process.wait()
     return 128 - code if code < 0 else code
 

@@ -25,6 +25,7 @@ from .requirements import are_plain, normalized
 from .sandbox import Place, certificate_places, interpreter_places, local_places
 from .uv import uv_command, uv_environment
 from .warm import cache_in_use, environment, remember, remembered
+from .way import Way
 
 #: Changes with what an environment of the same requirements is made of.
 _FORM = "1"
@@ -164,38 +165,56 @@ def _make_empty(attempt: Attempt, folder: Path) -> None:
 
 def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
     workshop, assignment = attempt.workshop, attempt.assignment
-    if anew:
-        _make_empty(attempt, workshop.environment)
-    attempt.clear_control()
-    lines, constraints = workshop.control / "build-requires.txt", workshop.control / "constraints.txt"
-    # In a file, for pip applies environment markers only there.
-    lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
-    constraints.write_text("\n".join(assignment["adjust"]["constraints"]) + "\n", encoding="utf-8")
-    settings = pip_environment(attempt.home, workshop, assignment, attempt.place)
-    # By environment, so that it holds for what is built as well.
-    settings["PIP_CONSTRAINT"] = settings["PIP_BUILD_CONSTRAINT"] = attempt.place(constraints)
     urls = [
         *(assignment["index_url"], assignment["own_index_url"]),
         *listed(assignment["pip_options"].get("extra_index_url")),
+        *listed(assignment["pip_options"].get("find_links")),
     ]
-    python = f"{attempt.place(workshop.environment)}/bin/python"
-    command = [assignment["tools"], "-I", "-m", "pip", "--python", python, "install", "--use-pep517", "--no-compile"]
-    command += ["--no-warn-script-location", "--progress-bar", "off", "-r", attempt.place(lines)]
-    code = attempt.inside(
-        command,
-        settings,
-        read_only=[
-            *interpreter_places(assignment["tools"]),
-            *certificate_places(settings, assignment["pip_options"].get("cert")),
-            *local_places(*urls),
-        ],
-        writable=[workshop.environment],
-        # Where an index keeps its files is where the sdist lay.
-        reach=[*urls, assignment["sdist"]["url"]],
-    )
+    # Where an index keeps its files is where the sdist lay, most often.
+    way = Way([*urls, assignment["sdist"]["url"]], workshop.asked, lambda *asked: _read_pages(attempt, *asked))
+    begins = 0
+
+    def install() -> int:
+        nonlocal begins
+        begins = attempt.log_size()
+        if anew:
+            _make_empty(attempt, workshop.environment)
+        attempt.clear_control()
+        lines, constraints = workshop.control / "build-requires.txt", workshop.control / "constraints.txt"
+        # In a file, for pip applies environment markers only there.
+        lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
+        constraints.write_text("\n".join(assignment["adjust"]["constraints"]) + "\n", encoding="utf-8")
+        settings = pip_environment(attempt.home, workshop, assignment, attempt.place)
+        # By environment, so that it holds for what is built as well.
+        settings["PIP_CONSTRAINT"] = settings["PIP_BUILD_CONSTRAINT"] = attempt.place(constraints)
+        python = f"{attempt.place(workshop.environment)}/bin/python"
+        command = [assignment["tools"], "-I", "-m", "pip", "--python", python, "install", "--use-pep517"]
+        command += ["--no-compile", "--no-warn-script-location", "--progress-bar", "off", "-r", attempt.place(lines)]
+        return attempt.inside(
+            command,
+            settings,
+            read_only=[
+                *interpreter_places(assignment["tools"]),
+                *certificate_places(settings, assignment["pip_options"].get("cert")),
+                *local_places(*urls),
+            ],
+            writable=[workshop.environment],
+            way=way,
+        )
+
+    code = way.run(install, lambda: attempt.log_since(begins))
     if code:
         raise _cannot(wanted, "pip", code)
     return _private(attempt, _installed(workshop.environment))
+
+
+def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
+    asked = str(attempt.workshop.asked)
+    settings = pip_environment(attempt.home, attempt.workshop, attempt.assignment)
+    settings.update({"HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"})
+    program = attempt.library / "wheelfleet" / "build" / "named_servers.py"
+    attempt.say(f"::wheelfleet reads the pages of {', '.join(names)}, to see where their files are")
+    attempt.outside([attempt.assignment["tools"], "-I", str(program), str(answer), *names], settings)
 
 
 def _private(attempt: Attempt, installed: list[Requirement]) -> Provided:

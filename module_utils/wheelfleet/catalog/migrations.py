@@ -11,6 +11,7 @@ from .failure_context import FAILURE_CONTEXT
 from .failure_subjects import FAILURE_SUBJECTS
 from .given_names import GIVEN_NAMES
 from .remedy_tables import REMEDY_TABLES
+from .resolution_table import RESOLUTION_TABLE
 from .site_tables import SITE_TABLES
 from .unconsidered_table import UNCONSIDERED_TABLE
 from .upstream_facts import UPSTREAM_FACTS
@@ -288,4 +289,6 @@ MIGRATIONS: tuple[str, ...] = (
     UPSTREAM_FACTS,
     # Phase and backend of an attempt, and what its sdist declares
     FAILURE_CONTEXT,
+    # Requirements files are known by their paths
+    RESOLUTION_TABLE,
 )

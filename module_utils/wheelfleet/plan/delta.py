@@ -29,13 +29,13 @@ from .recipes import Recipe, record_recipes
 from .record import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
 from .requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
 from .requirements import (
-    Resolution,
     Resolve,
     confirm_resolutions,
+    forget_other_files,
     pinned_wishes,
     record_resolution,
-    resolution_problems,
     to_resolve,
+    unconsidered_requirements,
 )
 from .scope import Policy, Scope, Wish, digest
 from .unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
@@ -80,17 +80,19 @@ class Options:
     """How to ask; `changelog_url` is the XML-RPC hint's address or None, `retry` what the operator forgives.
 
     With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects never read are
-    asked for. With `join` the builders come in addition to those that are at work. `inventory` are all builders that
-    the inventory names, of which `coming` join later and `silent` are those that failed or did not answer when they
-    were asked for their part; what builders that take no part hold goes back to the queue. `show` is told now and then
-    how many projects of how many were asked for. `recipes` are all there are; None leaves them as they are known. Of
-    the queue `most_previewed` builds are listed, or all with None.
+    asked for. With `rehearsal` the first look left nothing, so that the second asks for all. With `join` the builders
+    come in addition to those that are at work. `inventory` are all builders that the inventory names, of which `coming`
+    join later and `silent` are those that failed or did not answer when they were asked for their part; what builders
+    that take no part hold goes back to the queue. `show` is told now and then how many projects of how many were asked
+    for. `recipes` are all there are; None leaves them as they are known. Of the queue `most_previewed` builds are
+    listed, or all with None.
     """
 
     run: str
     changelog_url: str | None = None
     retry: tuple[str, ...] = ()
     resolutions: Sequence[Mapping[str, Any]] | None = None
+    rehearsal: bool = False
     join: bool = False
     inventory: tuple[str, ...] | None = None
     coming: tuple[str, ...] = ()
@@ -167,12 +169,12 @@ class _Run:
         self.write(self._notice_another_upstream)
         self.delta.returned = self.write(self._notice_changes)
         targets = offered_targets(db)
-        for resolution in self.options.resolutions or ():
-            answer = Resolution.from_data(resolution)
-            self.delta.resolved += self.write(partial(record_resolution, resolution=answer, now=self.now()))
+        self.write(lambda db: forget_other_files(db, self.scope.requirements))
+        for answer in self.options.resolutions or ():
+            self.delta.resolved += self.write(partial(record_resolution, answer=answer, now=self.now()))
         wishes = [*self.scope.wishes, *pinned_wishes(db, self.scope.requirements, targets)]
         self.write(lambda db: self._put_in_scope(db, {wish.name: wish.spelled or wish.name for wish in wishes}))
-        if self.scope.everything and self.options.resolutions is None:
+        if self.scope.everything and not self._looked_before:
             everything = read_everything(
                 self.upstream, self.write, {w.name for w in wishes}, self.options.changelog_url
             )
@@ -189,13 +191,13 @@ class _Run:
         if self.options.resolutions is not None:
             self.write(confirm_resolutions)
         self.delta.resolve = to_resolve(db, self.scope.requirements, targets)
-        for target, sentence in resolution_problems(db, self.scope.requirements):
-            self.delta.troubles[f"(requirements for {target})"] = sentence
         self.delta.queue = progress(self.catalog, self.options.run)
         self.delta.preview = preview(db, self.options.most_previewed)
         self.write(lambda db: replace_unconsidered(db, "packages", unknown_projects(db, self.scope.wishes)))
-        if self.options.resolutions is None:
+        if not self._looked_before:
             self.write(lambda db: replace_unconsidered(db, "upstream", self._unread(db)))
+        left_over = unconsidered_requirements(db, self.scope.requirements, targets, self.delta.resolve)
+        self.write(lambda db: replace_unconsidered(db, "requirements", left_over))
         self.delta.unconsidered = read_unconsidered(db)
         return self.delta
 
@@ -209,6 +211,11 @@ class _Run:
             )
             found.append(Unconsidered("everything", variable, "unread", self.delta.troubles[LIST], cure))
         return found
+
+    @property
+    def _looked_before(self) -> bool:
+        """Whether the first look of this run has asked for all there is to ask for."""
+        return self.options.resolutions is not None and not self.options.rehearsal
 
     def _notice_changes(self, db: sqlite3.Connection) -> int:
         """Builders and recipes as they are now; failures that waited for what is new go back to the queue."""
@@ -284,7 +291,7 @@ class _Run:
         db = self.catalog.db
         now = self.now()
         columns = "id, name, state, etag, last_modified, want_serial, have_serial, page_digest, retry_at"
-        if self.options.resolutions is not None:
+        if self._looked_before:
             query = f"SELECT {columns} FROM project WHERE in_scope AND state = 'new' ORDER BY id"
         elif self.scope.everything and self.root_has_serials:
             query = f"""

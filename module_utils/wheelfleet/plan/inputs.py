@@ -50,4 +50,4 @@ class PlanInputs:
         if text is None:
             return None
         data = json.loads(text)
-        return cls(**{**data, "requirements": [RequirementsFile(**file) for file in data["requirements"]]})
+        return cls(**{**data, "requirements": [RequirementsFile.from_data(file) for file in data["requirements"]]})

@@ -45,6 +45,8 @@ class Unconsidered:
     code: str
     sentence: str
     cure: str = ""
+    #: Path on the site of a log that tells more.
+    log: str = ""
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
@@ -73,7 +75,7 @@ def replace_unconsidered(db: sqlite3.Connection, source: str, found: Sequence[Un
         return False
     db.execute("DELETE FROM unconsidered WHERE source = ?", (source,))
     db.executemany(
-        f"INSERT INTO unconsidered (source, {_COLUMNS}) VALUES (:source, :what, :where, :code, :sentence, :cure)",
+        f"INSERT INTO unconsidered (source, {_COLUMNS}) VALUES (:source, :what, :where, :code, :sentence, :cure, :log)",
         [{"source": source, **each.as_data()} for each in found],
     )
     return True

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
+from ..plan.requirements import resolution_logs
+from ..printable import printable
 from .people import failures, feed, fleet, guide, home, search, sitemap, statistics
 from .renderer import Renderer
 from .report import make_report
@@ -40,6 +42,9 @@ def overview_pages(
 
 def _report(db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """What became of what was asked for lately, for people and for programs."""
+    for name, log in resolution_logs(db):
+        path = f"report/requirements/{name}.html"
+        yield path, render.page(path, "resolution.html.j2", lines=[printable(line) for line in log.splitlines()])
     report = make_report(db)
     for rows in report.rows.values():
         rows[:] = [

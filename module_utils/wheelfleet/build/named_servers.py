@@ -1,0 +1,98 @@
+"""Which servers the pages of the indexes name for the files of projects: read by pip itself, by pip's own rules.
+
+    PYTHON -I named_servers.py ANSWER NAME...
+
+It runs outside the sandbox, by the tools' Python, and runs no code of any package. Of the environment it takes what pip
+would: the indexes, their certificates, proxies and passwords. ANSWER becomes JSON: "servers" are URLs of which scheme,
+host and port count; "trouble" is what went wrong where the first index could not be asked at all, else null. Servers to
+which an index redirects for its pages or files are among them.
+
+This file imports nothing of this package, so that it can be run by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+_PAGES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+
+
+def main(arguments: Sequence[str]) -> None:
+    # pip has no interface for programs; these names have been there since pip 22.
+    from pip._internal.commands import create_command
+    from pip._internal.index.collector import LinkCollector
+    from pip._vendor.requests import RequestException
+
+    answer, *names = arguments
+    command = create_command("download")
+    options, _ = command.parse_args([])
+    servers: set[str] = set()
+    troubles: list[str] = []
+    reached = False
+    with command.main_context():
+        session: Any = command.get_default_session(options)  # type: ignore[attr-defined]
+        scope = LinkCollector.create(session, options=options).search_scope
+        pages = [
+            (number == 0, url) for name in names for number, url in enumerate(scope.get_index_urls_locations(name))
+        ]
+        for first, url in [*pages, *((False, url) for url in scope.find_links)]:
+            if urlsplit(url).scheme not in ("http", "https"):
+                reached = reached or first
+                continue
+            try:
+                response = session.get(url, headers={"Accept": _PAGES})
+                servers.update(_servers_of(session, response))
+            except (RequestException, ValueError) as error:
+                troubles += [f"{type(error).__name__}: {error}"] if first else []
+                continue
+            refused = response.status_code in (401, 403, 407) or response.status_code >= 500
+            reached = reached or (first and not refused)
+            if first and refused:
+                troubles.append(f"{response.url} answers {response.status_code} {response.reason}")
+    found = {"servers": sorted(servers), "trouble": troubles[0] if troubles and not reached else None}
+    Path(answer).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _servers_of(session: Any, response: Any) -> Iterator[str]:
+    """The servers that one page leads to."""
+    from pip._internal.index.collector import IndexContent, parse_links
+    from pip._vendor.requests import RequestException
+
+    for each in (*response.history, response):
+        yield _server(each.url)
+    if response.status_code != 200:
+        return
+    page = IndexContent(
+        response.content,
+        response.headers.get("Content-Type", ""),
+        response.encoding,
+        response.url,
+        cache_link_parsing=False,
+    )
+    # A file of each server, the newest, for they stand last.
+    newest = {_server(link.url): link.url_without_fragment for link in parse_links(page)}
+    for server, url in newest.items():
+        yield server
+        if urlsplit(url).scheme not in ("http", "https"):
+            continue
+        try:
+            with session.get(url, stream=True, headers={"Accept-Encoding": "identity"}) as file:
+                for each in (*file.history, file):
+                    yield _server(each.url)
+        except RequestException:
+            # Of this server nothing more is known; whoever needs the file will say what is wrong with it.
+            continue
+
+
+def _server(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

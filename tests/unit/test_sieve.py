@@ -1,0 +1,55 @@
+"""What goes together of many things, where only a whole set can be tried."""
+
+from __future__ import annotations
+
+import pytest
+from wheelfleet.build.sieve import Sieve
+
+
+class Trial:
+    """A set goes together without the bad ones, and without both of a pair."""
+
+    def __init__(self, bad: set[int], pairs: tuple[tuple[int, int], ...] = (), hints: bool = False) -> None:
+        self.bad, self.pairs, self.hints = bad, pairs, hints
+        self.tries: list[list[int]] = []
+        self.refused: list[int] = []
+        self.sieve = Sieve(self.tried, self.hinted, self.refused.append)
+
+    def tried(self, numbers: list[int]) -> bool:
+        self.tries.append(numbers)
+        return not self.bad & {*numbers} and not any({*pair} <= {*numbers} for pair in self.pairs)
+
+    def hinted(self, group: list[int]) -> set[int]:
+        return self.bad & {*group} if self.hints else set()
+
+
+def test_all_that_go_together_need_one_try() -> None:
+    trial = Trial(set())
+    trial.sieve.add(range(100))
+    assert trial.sieve.good == list(range(100)) and len(trial.tries) == 1
+
+
+@pytest.mark.parametrize(("hints", "most"), [(True, 5), (False, 30)])
+def test_the_bad_ones_are_found_with_few_tries_and_fewer_where_a_try_names_them(hints: bool, most: int) -> None:
+    trial = Trial({17, 60}, hints=hints)
+    trial.sieve.add(range(100))
+    assert (trial.refused, trial.sieve.good) == ([17, 60], [n for n in range(100) if n not in (17, 60)])
+    assert len(trial.tries) <= most
+
+
+def test_what_was_bad_the_last_time_is_left_out_first_and_tried_again() -> None:
+    trial = Trial({17})
+    trial.sieve.add(range(100), [17, 60])
+    assert (trial.refused, len(trial.sieve.good), len(trial.tries)) == ([17], 99, 4)
+
+
+def test_of_a_pair_that_does_not_go_together_the_first_stays() -> None:
+    trial = Trial(set(), ((3, 40),))
+    trial.sieve.add(range(64))
+    assert (trial.refused, len(trial.sieve.good)) == ([40], 63)
+
+
+def test_nothing_good_comes_to_an_end() -> None:
+    trial = Trial(set(range(9)), hints=True)
+    trial.sieve.add(range(9))
+    assert (trial.refused, trial.sieve.good) == (list(range(9)), [])
