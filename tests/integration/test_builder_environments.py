@@ -33,6 +33,8 @@ def environments(builder: Builder) -> list[Path]:
 
 
 def build(builder: Builder, upstream: Upstream, *sdists: Any, order: int = 0, **changes: Any) -> list[dict[str, Any]]:
+    # An assignment's sdist tells where upstream keeps its files; those of these tests lie on no server.
+    upstream.files_elsewhere = False
     return builder.build(
         *(
             builder.assignment(sdist, order=order, index_url=upstream.index_url, sandbox=True, **changes)

@@ -95,7 +95,7 @@ NETWORK = (
     rule(
         "build-requirements",
         # pip's, of an sdist that it needs to build that very sdist.
-        r"LookupError: \S{1,500} is already being built",
+        r"LookupError: .{1,900}? is already being built",
         "What is needed for the build needs itself for its own build, and there is no wheel to begin with.",
         only="in a requirement",
         choose="first",
