@@ -97,7 +97,7 @@ def test_a_second_run_builds_nothing_in_vain_and_other_bytes_get_another_name(de
     upstream.delete_file("demo", "demo-1.0.tar.gz")
     upstream.add_file(sdists.pure_sdist("demo", "1.0", source="def answer():\n    return 43\n"))
     demo.variables["controller_packages"] = ["demo", "newer", "theirs"]
-    built = [("demo", "built"), ("demo", "built"), ("newer", "refused"), ("theirs", "built")]
+    built = [("demo", "built"), ("demo", "built"), ("newer", "failed"), ("theirs", "built")]
     for _ in range(2):
         demo.build()
         assert demo.attempts() == built

@@ -286,6 +286,14 @@ def test_a_wheel_that_is_for_no_python_of_the_fleet_passes_the_release_over(cont
     assert controller.one("SELECT need FROM wanted WHERE release_id = 2") == "now", "as pip, the release before it"
 
 
+def test_what_a_builder_reads_in_the_sdist_settles_the_target_before_it_is_built(controller: Controller) -> None:
+    remember_inputs(controller)
+    sent = controller.send(None, reason="other-python", about=">=3.99", phase="unpack", message="It asks for another.")
+    assert (sent.outcome, sent.failure_class) == ("failed", "other-python")
+    assert verdict(controller) == ("passed", "needs Python >=3.99, the target has 3.11.2", "none")
+    assert controller.one("SELECT failures FROM builder WHERE host = 'pi1'") == 0
+
+
 def test_what_a_build_told_of_pythons_counts_for_its_sdist_alone(controller: Controller) -> None:
     remember_inputs(controller)
     controller.send(wheel(1, requires_python=">=3.99"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wheelfleet.build.prepare import build_system
+from wheelfleet.build.prepare import build_system, check_python
 from wheelfleet.build.reasons import Failed
 from wheelfleet.build.sdist_names import declared, own_modules
 
@@ -45,6 +45,26 @@ def test_what_pip_refuses_is_the_sdists_fault_in_one_sentence(tmp_path: Path, te
         build_system(project(tmp_path, text))
     assert refused.value.reason == "sdist-broken"
     assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("stated", "fits"),
+    [
+        (None, True), (">=3.2", True), (">=3.99", False), (">=3.8,\n  <4", True), ("<3", False), ("!=3.*", False),
+        ("as you like", True), (">= 3.6", True),
+    ],
+)  # fmt: skip
+def test_an_sdist_that_is_for_other_pythons_is_not_built(tmp_path: Path, stated: str | None, fits: bool) -> None:
+    field = f"Requires-Python: {stated}\n" if stated else ""
+    (tmp_path / "PKG-INFO").write_text(
+        f"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n{field}\nRequires-Python: <2\n"
+    )
+    if fits:
+        check_python(tmp_path)
+        return
+    with pytest.raises(Failed, match="PKG-INFO asks for Python") as refused:
+        check_python(tmp_path)
+    assert (refused.value.reason, refused.value.about) == ("other-python", stated)
 
 
 def test_what_is_no_project_at_all_is_the_sdists_fault_too(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def admit(
         return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
     log_name = _keep_log(staging, places.logs, attempt["name"], attempt_id)
     result: Result | None = None
-    checked: CheckedWheel | None = None
+    #: What sdist or wheel say of the Pythons they are for.
+    stated: str | None = None
     wheel: Named | None = None
     why: Failure | None = None
     meanwhile = ""
@@ -97,11 +98,13 @@ def admit(
         result = read_result(staging, attempt_id)
         if result.outcome == "built":
             checked = _checked_wheel(result, staging, attempt, exclude)
+            stated = checked.requires_python
             _check_python(catalog.db, checked, attempt)
             why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name))
             wheel = None if why else _named(catalog, checked, staging, attempt, places, exclude)
         else:
             why = classify(result.document, log_tail(places.logs, log_name), attempt["name"])
+            stated = requires_python.constraint(result.document.get("about"))
     except _Meanwhile as error:
         meanwhile = str(error)
     except BadResult as error:
@@ -123,8 +126,8 @@ def admit(
             # Built again, it would serve the target no better.
             sentence = f"{wheel.checked.filename} does not serve the target it was built for."
             outcome = replace(outcome, blocks="target", sentence=sentence)
-        if checked is not None and (wheel is not None or (why and why.class_name == OTHER_PYTHON)):
-            outcome = _with_python(outcome, attempt, checked.requires_python)
+        if wheel is not None or (why and why.class_name == OTHER_PYTHON):
+            outcome = _with_python(outcome, attempt, stated)
         outcome = record_outcome(db, attempt_id, outcome, now=now, tries=tries)
         if outcome.requires_python:
             judge_again(db, attempt["project_id"], now)

@@ -38,6 +38,7 @@ _CLASSES: dict[str, str] = {
     "sdist-too-large": "out-of-disk",
     "index-unreachable": "network",
     "sdist-broken": "sdist-broken",
+    "other-python": "other-python",
     "patch-refused": "patch-refused",
     "no-patch-command": "missing-tool",
     "cargo-too-old": "toolchain-too-old",

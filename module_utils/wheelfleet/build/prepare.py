@@ -58,8 +58,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         source = _unpacked(archive, folder)
         facts["summary"] = _summary(source)
-        for patch in json.loads((control / PATCHES).read_bytes()):
+        patches = json.loads((control / PATCHES).read_bytes())
+        for patch in patches:
             _apply(patch, source)
+        if not patches:
+            # A recipe's patch may be about just that.
+            check_python(source)
         facts |= {"source": source.name, "hooks": _hook_program(), **build_system(source)}
         facts["names"] = _names(source, facts["backend"])
         facts["manifests"] = cargo_manifests(source)
@@ -256,16 +260,43 @@ def _hook_program() -> str:
     return str(Path(found.submodule_search_locations[0], "_in_process", "_in_process.py"))
 
 
+def check_python(source: Path) -> None:
+    """Stop before anything is built if the sdist says that it is not for this Python (core metadata, Requires-Python).
+
+    Upstream states the same where it states anything. Raises Failed.
+    """
+    stated = _field(source, "Requires-Python")
+    version = ".".join(map(str, sys.version_info[:3]))
+    # Most sdists say no more than that, and the parser costs time.
+    if not stated or ((simple := re.fullmatch(r">=\s*3\.(\d{1,2})", stated)) and sys.version_info[1] >= int(simple[1])):
+        return
+    # Of the tool environment.
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        fits = SpecifierSet(stated).contains(version, prereleases=True)
+    except InvalidSpecifier:
+        # pip takes it for none.
+        return
+    if not fits:
+        raise Failed(f"Its PKG-INFO asks for Python {stated}; the target has {version}.", "other-python", stated)
+
+
 def _summary(source: Path) -> str | None:
-    """What the sdist's PKG-INFO (PEP 643) says the project is; None when it does not say."""
+    """What the sdist says the project is, in a line."""
+    return (_field(source, "Summary") or "")[:_LONGEST_SUMMARY] or None
+
+
+def _field(source: Path, name: str) -> str | None:
+    """A field of the sdist's PKG-INFO (PEP 643), as one line; None when it does not say it."""
     try:
         with (source / "PKG-INFO").open("rb") as file:
             headers = file.read(_LONGEST_PKG_INFO).decode("utf-8", "replace").partition("\n\n")[0]
     except OSError:
         return None
     # Core metadata's headers; a line that begins with a space goes on with the one before.
-    found = re.search(r"^Summary:(.*(?:\r?\n[ \t].*)*)", headers, re.MULTILINE | re.IGNORECASE)
-    return " ".join(found[1].split())[:_LONGEST_SUMMARY] or None if found else None
+    found = re.search(rf"^{name}:(.*(?:\r?\n[ \t].*)*)", headers, re.MULTILINE | re.IGNORECASE)
+    return " ".join(found[1].split()) or None if found else None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ Reason = Literal[
     "index-unreachable",
     # What is in the sdist: archive, pyproject.toml, the folders that it names
     "sdist-broken",
+    # PKG-INFO is for other Pythons than the target has; `about` is its Requires-Python.
+    "other-python",
     # The operator's recipe
     "patch-refused",
     "no-patch-command",
