@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sysconfig
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ from typing import Any
 import pytest
 from wheelfleet.build import sandbox
 
+from tests.support.arm_elf import arm_elf
 from tests.support.artifacts import Artifact
 from tests.support.builder import Builder
 from tests.support.interpreters import cpythons
-from tests.support.sdists import c_sdist, pure_sdist
+from tests.support.sdists import c_sdist, pure_sdist, sdist_that_builds
 from tests.support.upstream import Upstream
 from tests.support.wheels import wheel_file
 
 pytestmark = pytest.mark.skipif(sandbox.probe() is not None, reason=str(sandbox.probe()))
+
+IMPORTED = {"verdict": "imported", "message": None, "reason": None, "subject": None}
 
 FINISH = {"repair": True, "exclude": ["libssl.so.3"], "check": True}
 
@@ -69,7 +73,7 @@ def test_a_wheel_takes_its_library_along_and_is_imported_without_it(
     assert (result["outcome"], result["phase"], result["exit_code"]) == ("built", "collect", 0), result
     assert (result["repair"]["outcome"], result["repair"]["vendored"]) == ("repaired", ["libown.so.1"])
     # The package's own folder was there when it was repaired, and is not when it is imported.
-    assert result["check"] == {"verdict": "imported", "modules": ["demo"], "message": None}
+    assert result["check"] == {**IMPORTED, "modules": ["demo"]}
     assert result["apt"] == []
     (wheel,) = result["wheels"]
     assert re.search(r"[-.]manylinux_2_", wheel["filename"])
@@ -85,7 +89,7 @@ def test_a_pure_wheel_is_imported_with_what_it_depends_on_and_its_bytes_stay(
     source = "import helper\nassert helper.there\n"
     sdist = pure_sdist("demo", "1.0", requires_dist=["helper>=1", "absent; python_version < '3'"], source=source)
     (checked,) = build(builder, upstream, sdist)
-    assert checked["check"] == {"verdict": "imported", "modules": ["demo"], "message": None}
+    assert checked["check"] == {**IMPORTED, "modules": ["demo"]}
     assert (checked["repair"], checked["apt"]) == (None, [])
     assert "phase repair" not in builder.log(checked["attempt"])
     plain = builder.assignment(sdist, order=7, sandbox=True)
@@ -104,7 +108,7 @@ def test_what_it_was_built_with_and_imports_without_declaring_it_is_named_and_no
     plugged = pure_sdist("plugged", "1.0", source="import pkg_resources\n", build_requires=["setuptools"])
     good, bad, old = (result["check"] for result in build(builder, upstream, forgetful, broken, plugged))
     said = "It needs a-helper as well, which it does not declare."
-    assert good == {"verdict": "imported", "modules": ["forgetful"], "message": said}
+    assert good == {**IMPORTED, "modules": ["forgetful"], "message": said}
     assert (bad["verdict"], bad["message"]) == (
         "unchecked",
         "Importing broken needs elsewhere, which it does not declare.",
@@ -133,6 +137,34 @@ def test_what_cannot_be_imported_is_told_apart_from_what_nobody_could_try(builde
     assert "more than names and versions" in checks[2]["message"]
     assert "no GPIO here" in checks[3]["message"]
     assert "signal 6" in checks[4]["message"]
+
+
+def test_what_pip_or_uv_refuses_has_failed_with_what_it_says(builder: Builder, upstream: Upstream) -> None:
+    requires = sdist_that_builds("needy", "1.0", wheel_file("needy", "1.0", requires_dist=["pytz>dev"]))
+    script = {"ni-1.0.dist-info/entry_points.txt": "[console_scripts]\nni = ni\n", "ni.py": ""}
+    points = sdist_that_builds("ni", "1.0", wheel_file("ni", "1.0", files=script))
+    first, second = (result["check"] for result in build(builder, upstream, requires, points))
+    assert (first["verdict"], first["reason"]) == (second["verdict"], second["reason"]) == ("failed", "not-installable")
+    assert first["message"].startswith("pip does not install the wheel: ")
+    assert "pytz>dev" in first["message"]
+    assert second["message"].startswith("uv does not install the wheel: ")
+
+
+def test_the_wheel_that_the_hook_returns_is_made_right_and_libraries_of_the_sdist_are_data(
+    builder: Builder, upstream: Upstream
+) -> None:
+    two = sdist_that_builds("two", "1.0", wheel_file("two", "1.0"), wheel_file("two", "0.9"))
+    odd = sdist_that_builds("odd", "1.0", wheel_file("odd", "1.0", wheel_tags=["cp27-none-any"]))
+    data = {"boards/__init__.py": b"", "boards/one.so": arm_elf(), "boards/zero.so": arm_elf(cpu=6)}
+    boards = sdist_that_builds("boards", "1.0", wheel_file("boards", "1.0", files=data), files=data)
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    hollow = sdist_that_builds("hollow", "1.0", wheel_file("hollow", "1.0", f"py3-none-{platform}"))
+    results = build(builder, upstream, two, odd, boards, hollow)
+    names = [wheel["filename"] for result in results for wheel in result["wheels"]]
+    assert names[:3] == [f"{name}-1.0-py3-none-any.whl" for name in ("two", "odd", "boards")]
+    assert [result["check"]["verdict"] for result in results] == ["imported"] * 4
+    assert [result["from_sdist"] for result in results] == [[], [], ["boards/one.so", "boards/zero.so"], []]
+    assert "has no machine code" in results[3]["check"]["message"]
 
 
 def test_an_import_that_goes_beyond_the_limits_costs_the_verdict_and_not_the_wheel(
@@ -166,6 +198,6 @@ with zipfile.ZipFile(pathlib.Path(wheel_directory, wheel_filename), "w") as arch
     archive.writestr("demo-1.0.dist-info/RECORD", "")
 """
     (result,) = build(builder, upstream, pure_sdist("demo", "1.0", script=script))
-    assert result["check"]["verdict"] == "unchecked"
+    assert result["check"]["reason"] == "not-installable"
     assert not list(builder.home.rglob("escaped*"))
     builder.assert_nothing_is_left()

@@ -206,10 +206,12 @@ def syntax_error_sdist(name: str, version: str, *, backend: Backend = "intree") 
     )
 
 
-def sdist_that_builds(name: str, version: str, *wheels: Artifact, script: str | None = None) -> Artifact:
-    """An sdist whose build yields exactly these files, right or wrong, and names the first of them."""
+def sdist_that_builds(
+    name: str, version: str, *wheels: Artifact, script: str | None = None, files: Mapping[str, bytes] | None = None
+) -> Artifact:
+    """An sdist whose build yields exactly these wheels, right or wrong, and names the first; `files` lie in it, too."""
     prepared = {f"_backend/wheels/{order}/{wheel.filename}": wheel.data for order, wheel in enumerate(wheels)}
-    return _sdist(name, version, {"kind": "prepared"}, prepared, script=script)
+    return _sdist(name, version, {"kind": "prepared"}, {**prepared, **(files or {})}, script=script)
 
 
 def hostile_sdist(name: str, version: str, flaw: Flaw, *, bomb_bytes: int = 256 << 20) -> Artifact:

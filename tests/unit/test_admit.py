@@ -176,3 +176,22 @@ def test_a_wheel_that_cannot_be_imported_is_withheld(controller: Controller):
     assert not list(controller.places.files.rglob("*.whl"))
     row = controller.catalog.db.execute("SELECT class, sentence FROM attempt WHERE state = 'done'").fetchone()
     assert tuple(row) == ("import-failed", sentence)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_wheel_that_an_installer_refuses_is_withheld_with_what_it_says(controller: Controller, good: bool):
+    sentence = "uv does not install the wheel: The wheel is invalid: invalid console script: 'demo'."
+    verdict = {"verdict": "failed", "modules": [], "message": sentence, "reason": "not-installable", "subject": None}
+    # Also where the controller would refuse it for something else: what the installer says is what people meet.
+    wheel = wheel_file("demo", "1.0", flaws=() if good else ["wrong-record-hash"])
+    assert controller.send(wheel, check=verdict).outcome == "failed"
+    row = controller.catalog.db.execute("SELECT class, sentence FROM attempt WHERE state = 'done'").fetchone()
+    assert tuple(row) == ("not-installable", sentence)
+    assert not list(controller.places.files.rglob("*.whl"))
+
+
+def test_a_library_for_want_of_which_a_wheel_fails_is_looked_up(controller: Controller):
+    verdict = {"verdict": "failed", "modules": [], "message": "It fails.", "reason": "missing-library"}
+    controller.send(wheel_file("demo", "1.0"), check={**verdict, "subject": "libfoo.so.1"})
+    row = controller.catalog.db.execute("SELECT lacks, subject FROM attempt WHERE state = 'done'").fetchone()
+    assert tuple(row) == ("library", "libfoo.so.1")

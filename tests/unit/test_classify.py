@@ -418,5 +418,13 @@ def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
     assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
     # The builder's own word for a restart, the queue's for builders that went down, and the verification's four.
     shown = {case[1] for case in CASES}
-    shown |= {"interrupted", "host-lost", "metadata-mismatch", "refused", "import-failed", "other-python"}
+    shown |= {
+        "interrupted",
+        "host-lost",
+        "metadata-mismatch",
+        "refused",
+        "import-failed",
+        "not-installable",
+        "other-python",
+    }
     assert shown == FAILURE_CLASSES.keys()

@@ -101,7 +101,7 @@ def admit(
             stated = checked.requires_python
             _check_python(catalog.db, checked, attempt)
             why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name))
-            wheel = None if why else _named(catalog, checked, staging, attempt, places, exclude)
+            wheel = None if why else _named(catalog, checked, staging, attempt, places, exclude, result.from_sdist)
         else:
             why = classify(result.document, log_tail(places.logs, log_name), attempt["name"])
             stated = requires_python.constraint(result.document.get("about"))
@@ -111,6 +111,9 @@ def admit(
         why = failure("refused", str(error))
     except Refused as error:
         why = failure(error.failure, str(error))
+        if result and result.imported and result.imported.reason == "not-installable" and error.failure == "refused":
+            # What an installer says of it is what people will meet.
+            why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name)) or why
     if wheel is not None:
         _move(wheel.path, places.files / attempt["name"] / wheel.checked.filename)
     with catalog.writing() as db:
@@ -147,7 +150,7 @@ def admit(
 
 
 def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, log_name: str | None) -> Outcome:
-    withheld_or_failed = result and (result.outcome == "failed" or (why and why.class_name == WITHHELD))
+    withheld_or_failed = result and (result.outcome == "failed" or (why and why.class_name in WITHHELD))
     outcome = Outcome("built" if wheel else "failed" if withheld_or_failed else "refused", log=log_name)
     if why:
         outcome = replace(
@@ -205,6 +208,7 @@ def _checked_wheel(result: Result, staging: Path, attempt: sqlite3.Row, exclude:
         version=attempt["version"],
         target_tags=json.loads(attempt["target_tags"]),
         exclude=exclude,
+        from_sdist=result.from_sdist,
     )
 
 
@@ -228,6 +232,7 @@ def _named(
     attempt: sqlite3.Row,
     places: Places,
     exclude: Collection[str],
+    from_sdist: Collection[str],
 ) -> Named:
     """The wheel under the name it is published by, which from then on stands for its bytes."""
     path, tags = staging / wheel.filename, json.loads(attempt["target_tags"])
@@ -246,6 +251,7 @@ def _named(
                 version=attempt["version"],
                 target_tags=tags,
                 exclude=exclude,
+                from_sdist=from_sdist,
             )
             named = Named(again, chosen, wheel)
         if reserve(catalog, named.checked):

@@ -273,6 +273,12 @@ _ALL = (
         _PACKAGES,
     ),
     FailureClass(
+        "not-installable",
+        "The wheel was built, but pip or uv refuses to install it.",
+        "target",
+        "Report what the installer says to the project; controller_failed_imports: flag publishes such wheels.",
+    ),
+    FailureClass(
         "refused",
         "The wheel contradicts itself or is not safe to install; the controller does not publish it.",
         "target",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..build.protocol import PHASES
+from ..build.protocol import CHECK_REASONS, PHASES
 from ..printable import printable
 from .classify import LOG_END
 from .plain import plain
@@ -51,11 +51,13 @@ class Repaired:
 
 @dataclass(frozen=True)
 class Imported:
-    """What the builder says of importing the wheel: `verdict` is imported, failed or unchecked."""
+    """What the builder says of installing and importing the wheel (build/protocol.py)."""
 
     verdict: str
     modules: list[str]
     message: str | None
+    reason: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Result:
     repaired: Repaired | None
     #: Packages of the builder's distribution that the wheel needs where it runs.
     apt: list[str]
+    #: Files of machine code in the wheel that are the sdist's own.
+    from_sdist: list[str]
     #: How far it came, and the build backend (PEP 517); None of a builder that does not tell.
     phase: str | None
     backend: str | None
@@ -112,6 +116,7 @@ def read_result(staging: Path, attempt_id: str) -> Result:
         wheels=filenames,
         repaired=_repaired(document.get("repair")),
         apt=sorted(set(_words(document.get("apt"), _PACKAGE))),
+        from_sdist=_paths(document.get("from_sdist")),
         imported=_imported(document.get("check")),
         sdist_sha256=_sha256(document.get("sdist_sha256")),
         phase=phase if isinstance(phase := document.get("phase"), str) and phase in PHASES else None,
@@ -159,7 +164,20 @@ def _repaired(value: Any) -> Repaired | None:
 def _imported(value: Any) -> Imported | None:
     if not isinstance(value, dict) or value.get("verdict") not in ("imported", "failed", "unchecked"):
         return None
-    return Imported(value["verdict"], _words(value.get("modules"), _MODULE), _sentence(value.get("message")))
+    reason = value.get("reason")
+    return Imported(
+        value["verdict"],
+        _words(value.get("modules"), _MODULE),
+        _sentence(value.get("message")),
+        reason if reason in CHECK_REASONS else None,
+        _sentence(value.get("subject")),
+    )
+
+
+def _paths(value: Any) -> list[str]:
+    """Paths, which are only compared with those in the wheel."""
+    paths = value[:_MOST_WORDS] if isinstance(value, list) else []
+    return [path for path in paths if isinstance(path, str)]
 
 
 def _sha256(value: Any) -> str | None:

@@ -2,7 +2,8 @@
 
 The rules are those of the binary distribution format (PEP 427 and its specification) and of core metadata (PEP 566,
 643, 658), with names compared as in PEP 503 and versions as in PEP 440. Where real wheels are sloppy and all installers
-take them, they are taken here too; where a wheel contradicts itself, it is refused.
+take them, they are taken here too: as they are, or as the builder packed them again (build/correct.py). Where a wheel
+contradicts itself, it is refused.
 """
 
 from __future__ import annotations
@@ -85,12 +86,15 @@ def check_wheel(
     version: Version | str,
     target_tags: Collection[str],
     exclude: Collection[str] = (),
+    from_sdist: Collection[str] = (),
     limits: Limits | None = None,
 ) -> CheckedWheel:
     """Check the wheel at `path`, whose file name counts, and say what it is.
 
     `name` and `version` are those of the release that was to be built, `target_tags` all the tags that the target can
-    install, `exclude` patterns of libraries that manylinux wheels may leave to the system because the operator says so.
+    install, `exclude` patterns of libraries that manylinux wheels may leave to the system because the operator says so,
+    `from_sdist` the files of machine code that, as its builder says, lie in the sdist as they are. The version may have
+    a local part that the build added, which stands for the public version that was asked for (PEP 440).
     The file is read twice (once for its hash) and unpacked once, and its machine code again where its tags promise
     something of that; never to disk, but for large machine code. Raises Refused.
     """
@@ -98,13 +102,13 @@ def check_wheel(
     wanted = canonicalize_name(name)
     if read.name != wanted:
         raise Refused(f"{path.name} is a wheel of {read.name}; one of {wanted} was asked for.", _OTHER)
-    if read.version != Version(str(version)):
+    if Version(str(version)) not in (read.version, Version(read.version.public)):
         raise Refused(f"{path.name} is a wheel of version {read.version}; {version} was asked for.", _OTHER)
     tags = sorted(str(tag) for tag in read.tags)
     if not set(tags).intersection(target_tags):
         raise Refused(f"{path.name} cannot be installed on the target it was built for: none of its tags fits.")
     with Archive(path, limits or Limits()) as archive:
-        return _check_contents(archive, read, tags, exclude)
+        return _check_contents(archive, read, tags, exclude, from_sdist)
 
 
 def _read_filename(filename: str) -> WheelName:
@@ -119,7 +123,9 @@ def _read_filename(filename: str) -> WheelName:
     return read
 
 
-def _check_contents(archive: Archive, read: WheelName, tags: list[str], exclude: Collection[str]) -> CheckedWheel:
+def _check_contents(
+    archive: Archive, read: WheelName, tags: list[str], exclude: Collection[str], from_sdist: Collection[str]
+) -> CheckedWheel:
     files = {entry.name: entry for entry in archive.entries if not entry.is_directory}
     info = _find_dist_info(archive, read)
     _check_data_directories(archive, read)
@@ -131,7 +137,7 @@ def _check_contents(archive: Archive, read: WheelName, tags: list[str], exclude:
     metadata = archive.read(files[f"{info}/METADATA"], _LARGEST_METADATA)
     requires_python = _check_metadata(archive, metadata, read)
     native = _check_files(archive, files, info)
-    _check_platforms(archive, read, native)
+    native = _check_platforms(archive, read, native, from_sdist)
     if native and any(promises(tag) for tag in read.tags):
         code = {entry.path: _whole(archive, files[entry.path]) for entry in native}
         check_promises(archive.name, read.tags, code, exclude)
@@ -227,17 +233,15 @@ def _check_metadata(archive: Archive, content: bytes, read: WheelName) -> str | 
     parser needs time that grows with the square of what a stranger wrote.
     """
     header = BytesHeaderParser().parsebytes(content)
-    if _field(header, "Metadata-Version").partition(".")[0] not in ("1", "2"):
-        raise Refused(f"{archive.name} has a METADATA file of a version that installers do not know.")
     name, version = _field(header, "Name"), _field(header, "Version")
     if canonicalize_name(name) != read.name:
         raise Refused(f"{archive.name} is called {plain(name, 100)!r} in its METADATA.", _OTHER)
     if not _is_version(version, read):
         raise Refused(f"{archive.name} has the version {plain(version, 100)!r} in its METADATA.", _OTHER)
     stated = [str(value) for value in header.get_all("Requires-Python", [])]
-    if len(stated) > 1 or not all(map(is_installable, stated)):
+    if not all(map(is_installable, stated)):
         raise Refused(f"{archive.name} has the invalid Requires-Python {plain(', '.join(stated), 100)!r}.")
-    return constraint(stated[0]) if stated else None
+    return constraint(stated[0]) if len(stated) == 1 else None
 
 
 def _check_files(archive: Archive, files: dict[str, Entry], info: str) -> list[NativeCode]:
@@ -302,14 +306,24 @@ def _read_hash(archive: Archive, name: str, stated: str) -> tuple[str, bytes]:
         raise Refused(f"{archive.name} states a hash for {name} that is not base64.") from None
 
 
-def _check_platforms(archive: Archive, read: WheelName, native: list[NativeCode]) -> None:
-    """Native code must be what the tags say, or the wheel would settle targets on which it cannot run."""
+def _check_platforms(
+    archive: Archive, read: WheelName, native: list[NativeCode], from_sdist: Collection[str]
+) -> list[NativeCode]:
+    """Native code must be what the tags say, or the wheel would settle targets on which it cannot run; returns that.
+
+    Code of other machines is no reason to refuse a wheel for this one: what cannot be loaded is not. It was left in the
+    sources by somebody's build, or the project has it for several machines; then it lies in the sdist as it is.
+    """
+    platforms = sorted({tag.platform for tag in read.tags})
+    right = [code for code in native if all(code.runs_on(platform) for platform in platforms)]
     for code in native:
-        for platform in sorted({tag.platform for tag in read.tags}):
-            if not code.runs_on(platform):
-                raise Refused(
-                    f"{archive.name} is for the platform {platform!r}, but its {code.path} is code for {code.machine}."
-                )
+        if code in right or code.path in from_sdist or any(code.machine != other.machine for other in right):
+            continue
+        platform = next(platform for platform in platforms if not code.runs_on(platform))
+        raise Refused(
+            f"{archive.name} is for the platform {platform!r}, but its {code.path} is code for {code.machine}."
+        )
+    return right
 
 
 def _whole(archive: Archive, entry: Entry) -> Elf:

@@ -1,22 +1,21 @@
-"""A wheel that was built but cannot be imported: whether it is offered all the same, and what is said if not."""
+"""A wheel that was built and cannot be installed or imported: whether it is offered all the same, and why not."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from dataclasses import replace
+from typing import Literal
 
 from ..plan.inputs import PlanInputs
 from .classify import Failure, failure
 from .result import Imported
 
-#: The class of such failures.
-WITHHELD = "import-failed"
+#: The classes of such failures: the wheel cannot be imported, or an installer refuses it.
+WITHHELD = ("import-failed", "not-installable")
+_LACKS: dict[str, Literal["library", "module"]] = {"missing-library": "library", "missing-module": "module"}
 
 _CHECK = "::wheelfleet phase check"
 _OURS = "::wheelfleet "
-_MISSING_LIBRARY = re.compile(r"the shared library (\S+) is not there")
-_MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 #: Lines of the log that are shown.
 _MOST_LINES = 8
 
@@ -25,13 +24,10 @@ def withheld(db: sqlite3.Connection, imported: Imported | None, log_end: str) ->
     """Why the wheel is not offered; None if it is (`controller_failed_imports`)."""
     if imported is None or imported.verdict != "failed" or _flagged(db):
         return None
-    sentence = imported.message or "The wheel cannot be imported."
-    why = failure(WITHHELD, sentence, _evidence(log_end))
-    if library := _MISSING_LIBRARY.search(sentence):
-        return replace(why, subject=library[1][:200], lacks="library")
-    if module := _MISSING_MODULE.search(sentence):
-        return replace(why, subject=module[1][:200], lacks="module")
-    return why
+    class_name = "not-installable" if imported.reason == "not-installable" else "import-failed"
+    why = failure(class_name, imported.message or "The wheel cannot be imported.", _evidence(log_end))
+    lacks = _LACKS.get(imported.reason or "")
+    return replace(why, subject=imported.subject[:200], lacks=lacks) if lacks and imported.subject else why
 
 
 def _flagged(db: sqlite3.Connection) -> bool:

@@ -1,9 +1,10 @@
-"""Can the wheel be imported? `python -m wheelfleet.build.check WHEELS SCRATCH ANSWER [INSTALLED]`.
+"""Can the wheel be imported? `python -m wheelfleet.build.check WHEELS SCRATCH ANSWER INSTALLED DATA`.
 
-Without INSTALLED it says what the wheel needs, for that to be installed. INSTALLED is a folder into which nothing was
-installed but that and the wheel. Its modules are imported there one after another by the tools' Python, which sees
-nothing else, in the sandbox and without network, and the verdict is written to ANSWER. It is one on the project's own
-modules (importable.py); what lies beside them is named where it cannot be imported, and decides nothing:
+INSTALLED is a folder into which nothing was installed but the wheel and what it needs. Its modules are imported there
+one after another by the tools' Python, which sees nothing else, in the sandbox and without network, and the verdict is
+written to ANSWER. DATA is a list in JSON of libraries that the project carries as they are: those are no modules.
+The verdict is one on the project's own modules (importable.py); what lies beside them is named where it cannot be
+imported, and decides nothing:
 
 imported    they were imported, as far as that could be judged
 failed      a part of their own is missing: a compiled module, a symbol, a shared library; Python dies; or the Python in
@@ -25,20 +26,18 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from email.parser import HeaderParser
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
+from .elf import foreign_code
 from .importable import Modules, importable
-from .protocol import Check, visible, write_json
+from .protocol import visible, write_json
 from .removed_modules import REMOVED_MODULES
 
 #: Seconds for one module, and for all of them.
 ONE, ALL = 90.0, 300.0
 _LONGEST = 500
-_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
-_LARGEST_METADATA = 1 << 20
 _LARGEST_ANSWER = 1 << 20
 
 #: Says in lines of JSON which module it begins with and how that ended.
@@ -103,32 +102,29 @@ class Tried(NamedTuple):
     missing: str | None = None
     #: Whether what is missing is compiled, or Python died of it: then the wheel has failed whatever else was imported.
     compiled: bool = False
+    #: The shared library for want of which it could not be imported.
+    library: str | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
-    wheels, scratch, answer, *installed = map(Path, arguments)
+    wheels, scratch, answer, installed = map(Path, arguments[:4])
     (name,) = (name for name in visible(wheels) if name.endswith(".whl"))
     with zipfile.ZipFile(wheels / name) as archive:
-        if installed:
-            modules = importable(archive.namelist(), EXTENSION_SUFFIXES, name.partition("-")[0])
-            write_json(answer, check(modules, installed[0], scratch), durable=False)
-        else:
-            write_json(answer, {"needs": needs(archive)}, durable=False)
+        left_out = {*json.loads(arguments[4]), *foreign_code(archive)}
+        paths = [path for path in archive.namelist() if path not in left_out]
+    modules = importable(paths, EXTENSION_SUFFIXES, name.partition("-")[0])
+    write_json(answer, check(modules, installed, scratch), durable=False)
     return 0
 
 
-def needs(wheel: zipfile.ZipFile) -> list[str]:
-    """The requirements in its METADATA, with their markers. Raises LookupError where there is none."""
-    (name,) = (name for name in wheel.namelist() if _METADATA.fullmatch(name))
-    with wheel.open(name) as file:
-        metadata = HeaderParser().parsestr(file.read(_LARGEST_METADATA).decode("utf-8", "replace"))
-    return [" ".join(str(line).split()) for line in metadata.get_all("Requires-Dist", [])]
+class Verdict(TypedDict):
+    """A check without its reason, with what is missing: a library, or the top-level module of another project."""
 
-
-class Verdict(Check):
-    """A check, with the top-level module of another project for want of which nothing is known, if it is for that."""
-
+    verdict: str
+    modules: list[str]
+    message: str | None
     missing: str | None
+    library: str | None
 
 
 def check(modules: Modules, installed: Path, scratch: Path) -> Verdict:
@@ -146,7 +142,7 @@ def check(modules: Modules, installed: Path, scratch: Path) -> Verdict:
     unknown = [attempt for attempt in own if attempt.verdict == "unchecked"]
     missing = next((attempt.missing for attempt in [*failed, *unknown] if attempt.missing), None)
     if failed:
-        return _verdict("failed", imported, failed[0].sentence, missing)
+        return _verdict("failed", imported, failed[0].sentence, missing, failed[0].library)
     if not imported and unknown:
         return _verdict("unchecked", [], unknown[0].sentence, missing)
     if not imported:
@@ -159,8 +155,15 @@ def check(modules: Modules, installed: Path, scratch: Path) -> Verdict:
     return _verdict("imported", imported, " ".join(notes) or None, missing)
 
 
-def _verdict(verdict: str, modules: list[str], message: str | None = None, missing: str | None = None) -> Verdict:
-    return {"verdict": verdict, "modules": modules, "message": message and message[:_LONGEST], "missing": missing}
+def _verdict(
+    verdict: str,
+    modules: list[str],
+    message: str | None = None,
+    missing: str | None = None,
+    library: str | None = None,
+) -> Verdict:
+    message = message and message[:_LONGEST]
+    return {"verdict": verdict, "modules": modules, "message": message, "missing": missing, "library": library}
 
 
 def judge(
@@ -195,7 +198,7 @@ def judge(
         library = _MISSING_LIBRARY.match(why)
         if library:
             sentence = f"Importing {module} fails: the shared library {library[1]} is not there."
-            return fails._replace(sentence=sentence, compiled=True)
+            return fails._replace(sentence=sentence, compiled=True, library=library[1])
         if why.startswith("cannot import name"):
             # Python's own, or the project's; one that another project does not have today it may have had once.
             return ended if there and not own else fails

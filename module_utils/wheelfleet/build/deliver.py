@@ -56,6 +56,7 @@ def new_result(attempt: str) -> Result:
         "sandbox": None,
         "repair": None,
         "apt": [],
+        "from_sdist": [],
         "check": None,
     }
 

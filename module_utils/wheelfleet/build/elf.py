@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -17,6 +18,9 @@ from typing import IO, Any, NamedTuple
 
 _SHARED_OBJECT = re.compile(r"\.so(?:\.|$)")
 _SCRIPT = re.compile(r"[^/]+\.data/scripts/[^/]+")
+
+#: What is not looked into for machine code.
+_TEXT = (".py", ".pyi", ".pyx", ".pxd", ".c", ".h", ".txt", ".json", ".md", ".rst", ".html", ".js", ".css", ".svg")
 
 #: More of anything than honest files have: libraries and versions of one file, attributes, symbols.
 _MOST_ENTRIES = 10_000
@@ -101,6 +105,48 @@ def read_elf(file: IO[bytes]) -> Elf:
         MemoryError,
     ) as error:
         raise UnreadableElf(f"cannot be read as ELF ({type(error).__name__})") from error
+
+
+class Head(NamedTuple):
+    """What the first bytes of an ELF file say: the machine it is for, and whether it is a library or a program."""
+
+    machine: bytes
+    runs: bool
+
+
+def read_head(head: bytes) -> Head | None:
+    """Read the first 20 bytes of a file; None where they are not those of an ELF file."""
+    if len(head) < 20 or not head.startswith(b"\x7fELF"):
+        return None
+    kind = int.from_bytes(head[16:18], "little" if head[5] == 1 else "big")
+    # Word size, byte order and e_machine; ET_EXEC and ET_DYN.
+    return Head(head[4:6] + head[18:20], kind in (2, 3))
+
+
+def own_machine() -> bytes:
+    """The machine of this process's program."""
+    with Path(sys.executable).open("rb") as file:
+        head = read_head(file.read(20))
+    return head.machine if head else b""
+
+
+def code_heads(wheel: zipfile.ZipFile) -> dict[str, Head]:
+    """Every ELF file in the wheel, by path, wherever it lies."""
+    found = {}
+    for entry in wheel.infolist():
+        if entry.is_dir() or entry.filename.endswith(_TEXT):
+            continue
+        with wheel.open(entry) as file:
+            head = read_head(file.read(20))
+        if head is not None:
+            found[entry.filename] = head
+    return found
+
+
+def foreign_code(wheel: zipfile.ZipFile) -> list[str]:
+    """The machine code in the wheel that this machine cannot load, by path."""
+    here = own_machine()
+    return [path for path, head in code_heads(wheel).items() if head.machine != here]
 
 
 def read_code(wheel: Path) -> dict[str, Elf]:

@@ -12,6 +12,7 @@ from .attempt import Attempt, ended, read_answer
 from .crates import Crates
 from .deliver import building
 from .environment import build_environment
+from .protocol import remove, visible
 from .provide import Provided, Provider
 from .reasons import Failed
 from .requirements import normalized
@@ -119,10 +120,23 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
     answer = read_answer(workshop.control / hook / "output.json")
     if not isinstance(answer, dict):
         raise Failed(f"The backend's {hook} ended without an answer.", "backend-failed")
+    if begun:
+        _keep_named(workshop.wheels, answer.get("return_val"))
     if answer.get("no_backend"):
         attempt.say(str(answer.get("traceback") or answer.get("backend_error")))
         attempt.result["exit_code"] = 1
         raise Failed(f"The build backend {project.backend!r} cannot be imported.", "backend-missing", project.backend)
+
+
+def _keep_named(folder: Path, named: object) -> None:
+    """Of several wheels keep the one that the hook returned, which is what it built (PEP 517)."""
+    if folder.is_symlink() or not isinstance(named, str):
+        return
+    wheels = [name for name in visible(folder) if name.endswith(".whl")]
+    if Path(named).name in wheels:
+        for name in wheels:
+            if name != Path(named).name:
+                remove(folder / name)
 
 
 def _change_source(attempt: Attempt, project: Project, environment: Provided, program: str) -> None:

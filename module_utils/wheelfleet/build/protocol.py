@@ -174,14 +174,21 @@ class Repair(TypedDict):
     message: str | None
 
 
-class Check(TypedDict):
-    """Whether the wheel can be imported where it was not built."""
+#: Why a check failed, where a program has to know: an installer refuses the wheel; `subject` is a shared library, or a
+#: module of another project, that is missing.
+CHECK_REASONS = ("not-installable", "missing-library", "missing-module")
 
-    #: "imported", "failed" or "unchecked"; the latter two with a `message`, the first if more than what it declares is
-    #: needed for that.
+
+class Check(TypedDict):
+    """Whether the wheel can be installed and imported where it was not built."""
+
+    #: "imported", "failed" or "unchecked"; the latter two with a `message`, the first if there is more to know.
     verdict: str
     modules: list[str]
     message: str | None
+    #: One of CHECK_REASONS, or None.
+    reason: str | None
+    subject: str | None
 
 
 class SdistNames(TypedDict):
@@ -228,6 +235,8 @@ class Result(TypedDict):
     repair: Repair | None
     #: Packages of the distribution whose libraries the wheel needs where it runs and does not carry.
     apt: list[str]
+    #: Machine code in the wheel, by path, whose bytes lie in the sdist as they are: data, whatever machine it is for.
+    from_sdist: list[str]
     check: Check | None
 
 

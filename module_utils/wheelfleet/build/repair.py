@@ -139,7 +139,6 @@ def _repaired(
 ) -> tuple[Path, str, list[str]]:
     """The wheel as auditwheel repairs it, the outcome, and the libraries copied. Raises _Unrepaired."""
     if not code:
-        said.append("The wheel names a platform, but has no machine code.")
         return wheel, "unneeded", []
     if wheel.name.endswith("_armv6l.whl"):
         raise _Unrepaired("There is no manylinux for ARMv6; its libraries come from the system.")

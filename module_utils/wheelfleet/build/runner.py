@@ -19,7 +19,7 @@ from .attempt import Attempt
 from .crates import blamed, fetch_crates
 from .deliver import clear_result, collect_wheels, finish, make_room, new_result
 from .fetch import fetch, without_password
-from .finishing import check_wheel, repair_wheel
+from .finishing import check_wheel, correct_wheel, repair_wheel
 from .frontend import build_wheel, open_sdist
 from .processes import die_with_parent
 from .protocol import Home, ProtocolError, Result, Workshop, read_assignment
@@ -95,8 +95,9 @@ def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> N
     crates = fetch_crates(attempt, project.source, project.manifests)
     with blamed(attempt, crates), ExitStack() as stack:
         build_wheel(attempt, stack, project, crates)
+    notes = correct_wheel(attempt, archive)
     repair_wheel(attempt)
-    check_wheel(attempt)
+    check_wheel(attempt, notes)
     attempt.note(phase="collect")
     clear_result(workshop)
     result["wheels"] = collect_wheels(workshop)
