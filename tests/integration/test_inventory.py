@@ -159,3 +159,10 @@ def test_booleans_numbers_and_lists_may_be_text_as_e_gives_them(operator: Operat
     run = operator.build("--check", *(word for pair in told.items() for word in ("-e", "=".join(pair))))
     assert run.failed == 0
     assert run.lines(r"demo 1\.0")
+
+
+def test_a_misspelt_class_to_try_again_is_refused_before_upstream_is_asked(operator: Operator, upstream: Upstream):
+    upstream.stop()
+    run = operator.build("-e", "controller_retry=missing-headr", expect=2)
+    assert "controller_retry names missing-headr" in run.output
+    assert "missing-header?" in " ".join(run.output.split())

@@ -23,6 +23,7 @@ from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Up
 from .batches import release_absent, release_expired
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .everything import LIST, forget_serials, read_everything
+from .known_words import check_retry, check_skipped_targets
 from .preview import MOST_PREVIEWED, Preview, preview
 from .queue import Progress, forgive, progress
 from .recipes import Recipe, record_recipes
@@ -169,6 +170,8 @@ class _Run:
         self.write(self._notice_another_upstream)
         self.delta.returned = self.write(self._notice_changes)
         targets = offered_targets(db)
+        check_skipped_targets([target.name for target in targets], self.policy.skip)
+        check_retry(db, self.options.retry, [wish.name for wish in self.scope.wishes])
         self.write(lambda db: forget_other_files(db, self.scope.requirements))
         for answer in self.options.resolutions or ():
             self.delta.resolved += self.write(partial(record_resolution, answer=answer, now=self.now()))
@@ -188,6 +191,10 @@ class _Run:
         # Classes are spelled like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
         self.delta.forgiven = self.write(lambda db: forgive(db, retry, self.policy.tries))
+        if retry and not self.delta.forgiven and not self._looked_before:
+            self.delta.troubles["controller_retry"] = (
+                f"nothing of {', '.join(self.options.retry)} has failed or is built, so nothing is tried again."
+            )
         if self.options.resolutions is not None:
             self.write(confirm_resolutions)
         self.delta.resolve = to_resolve(db, self.scope.requirements, targets)

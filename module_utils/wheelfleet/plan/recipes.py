@@ -21,6 +21,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from ..nearest import nearest
 from .change import NOTHING, Change, Patch
 from .scope import digest
 
@@ -215,7 +216,11 @@ class _Reader:
     def _section(self, data: Mapping[str, Any], where: str) -> Section:
         unknown = sorted(str(key) for key in data.keys() - _KEYS)
         if unknown:
-            raise self._bad(f"{where}{unknown[0]}", f"is no key of a recipe; there are {', '.join(sorted(_KEYS))}")
+            near = nearest(unknown[0], _KEYS)
+            hint = f" (do you mean {near}?)" if near else ""
+            raise self._bad(
+                f"{where}{unknown[0]}", f"is no key of a recipe{hint}; there are {', '.join(sorted(_KEYS))}"
+            )
 
         def each(key: str) -> Iterator[str]:
             return self._strings(data.get(key), where + key)

@@ -16,6 +16,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from ..nearest import do_you_mean
+
 
 class BadScope(Exception):
     """The inventory asks for something that cannot be meant; the message names the variable, the value and the cure."""
@@ -179,9 +181,10 @@ def _skip(entry: Any) -> Skip:
             f"controller_skip has the entry {entry!r}; each needs a name and a reason, "
             "and may have versions ('<2') and a part of a target's name ('armv7l')."
         )
-    unknown = set(entry) - {"name", "versions", "target", "reason"}
+    unknown = {str(key) for key in entry} - {"name", "versions", "target", "reason"}
     if unknown:
-        raise BadScope(f"controller_skip has unknown keys in {dict(entry)!r}: {', '.join(sorted(unknown))}.")
+        hint = do_you_mean(min(unknown), ("name", "versions", "target", "reason"))
+        raise BadScope(f"controller_skip has an unknown key in {dict(entry)!r}: {min(unknown)}{hint}")
     versions = str(entry.get("versions") or "")
     try:
         SpecifierSet(versions)

@@ -25,7 +25,7 @@ def unknown_projects(db: sqlite3.Connection, wishes: Iterable[Wish]) -> list[Unc
             continue
         what = f"{wish.spelled or wish.name}{wish.specifier}"
         if project["state"] == "absent":
-            near = nearest(wish.name, _known_names(db, wish.name))
+            near = nearest(wish.name, known_names(db, wish.name))
             meant = f"; do you mean {near}?" if near else "."
             sentence = f"Upstream knows no project of this name{meant}"
             cure = "Correct the name in controller_packages, or remove it."
@@ -69,7 +69,7 @@ def _no_release(db: sqlite3.Connection, project_id: int, wish: Wish) -> str:
     return f"Upstream has no release that matches {asked}; its newest is {max(versions)}."
 
 
-def _known_names(db: sqlite3.Connection, name: str) -> list[str]:
+def known_names(db: sqlite3.Connection, name: str) -> list[str]:
     """Projects of upstream that may be meant. In everything mode hundreds of thousands are known, which would take
     seconds to compare; a slip of the pen leaves the length, and the beginning or the end."""
     rows = db.execute(
