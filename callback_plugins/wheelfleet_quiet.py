@@ -8,7 +8,7 @@ type: stdout
 short_description: Ansible's default output without what changed nothing
 description:
   - The default callback, which leaves out hosts that were ok or skipped, and the titles of plays and tasks in which
-    nothing else happened. Warnings are shown in any case.
+    nothing else happened. Warnings, and what a debug task says, are shown in any case.
   - A task that goes on for more than a few seconds is named while it runs.
   - The recap of a large fleet names the hosts to which something happened, and counts the others.
   - With C(-v), or with C(display_ok_hosts) and C(display_skipped_hosts) on, it is the default callback.
@@ -47,10 +47,13 @@ class CallbackModule(DefaultCallback):
         # Titles are printed by the timer's thread, too.
         self._titles = threading.RLock()
         self._timer = None
+        self._says = False
 
     def get_option(self, option, hostvars=None):
         """The option as configured; the operator who asks for more words gets all of them."""
         if option in ("display_ok_hosts", "display_skipped_hosts") and self._display.verbosity:
+            return True
+        if option == "display_ok_hosts" and self._says:
             return True
         return super().get_option(option, hostvars)
 
@@ -103,8 +106,11 @@ class CallbackModule(DefaultCallback):
         """As the default callback, which titles each include, and drops the warnings of hosts that it leaves out."""
         if self._quiet and isinstance(result.task, TaskInclude):
             return
+        # What a task is there to say (debug), it says.
+        self._says = bool(result.result.get("_ansible_verbose_always"))
         self._show_warnings(result, self.get_option("display_ok_hosts") or result.result.get("changed", False))
         super().v2_runner_on_ok(result)
+        self._says = False
 
     def v2_runner_item_on_ok(self, result):
         """The same for one item of a loop."""

@@ -66,6 +66,13 @@ def test_what_changed_nothing_is_left_out_but_its_warnings_are_not(tmp_path: Pat
     assert "host0                      : ok=3    changed=0" in output
 
 
+def test_what_a_task_is_there_to_say_is_said(tmp_path: Path):
+    tasks = [{"name": "Say it", "ansible.builtin.debug": {"msg": "A reboot is due."}}, {"name": "Warning", "warns": {}}]
+    output = played(tmp_path, tasks)
+    assert "TASK [Say it]" in output and "A reboot is due." in output
+    assert "TASK [Warning]" not in output
+
+
 def test_what_changed_stands_below_the_titles_of_its_play_and_task(tmp_path: Path):
     output = played(tmp_path, [{"name": "Change", "ansible.builtin.command": "true"}])
     title, task, changed = (output.index(line) for line in ("PLAY [A play]", "TASK [Change]", "changed: [host0]"))
