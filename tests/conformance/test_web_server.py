@@ -206,6 +206,20 @@ def test_no_address_redirects_to_another_host_or_adds_a_header(nginx: NginxSite,
     assert led is None or led.startswith("./") or re.fullmatch("[a-z0-9%./-]+", led, re.IGNORECASE)
 
 
+def test_answers_to_an_authoritys_challenges_are_served_though_their_address_has_a_dot(
+    site: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / ".well-known/acme-challenge"
+    folder.mkdir(parents=True)
+    (folder / "token").write_text("answer")
+    (tmp_path / ".well-known/other").write_text("no answer")
+    with nginx_site(site, webnode_acme_root=str(tmp_path)) as nginx:
+        answer = ask(nginx, "/.well-known/acme-challenge/token")
+        assert (answer.status, answer.data) == (200, b"answer")
+        assert ask(nginx, "/.well-known/acme-challenge/other").status == 404
+        assert ask(nginx, "/.well-known/other").status == 404
+
+
 def test_what_is_not_there_is_no_news_to_the_operator(nginx: NginxSite) -> None:
     ask(nginx, "/simple/missing/")
     nginx.requests()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab
+from tests.support.authority import certify, make_authority, renew
 from tests.support.catalogs import ControllerState
 from tests.support.fleet_operator import FleetOperator
 from tests.support.node_files import copy_to_node
@@ -395,15 +396,8 @@ def test_a_certificate_without_its_key_is_a_mistake_that_is_said(web: WebNode):
 def authority(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Path:
     """A folder with the certificate of a test's own authority, ca.pem, and one for the node: node.pem, node.key."""
     folder = tmp_path_factory.mktemp("authority")
-    (folder / "names").write_text(f"subjectAltName=DNS:{NODE},IP:{lab.address(NODE)}\n")
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    for command in (
-        ["req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test authority", "-days", "2"],
-        ["req", *curve, "-keyout", "node.key", "-out", "node.csr", "-subj", f"/CN={NODE}"],
-        ["x509", "-req", "-in", "node.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-         "-extfile", "names", "-out", "node.pem", "-days", "2"],
-    ):  # fmt: skip
-        subprocess.run(["openssl", *command], cwd=folder, check=True, capture_output=True)
+    make_authority(folder)
+    certify(folder, "node", f"DNS:{NODE},IP:{lab.address(NODE)}")
     return folder
 
 
@@ -471,11 +465,7 @@ def test_the_key_is_readable_by_root_alone_and_is_never_shown(web: WebNode, auth
 def test_a_renewed_certificate_is_loaded_by_the_next_run(web: WebNode, authority: Path, tls_run: Run):
     before = serial(web)
     certificate = authority / "node.pem"
-    subprocess.run(
-        ["openssl", "x509", "-req", "-in", "node.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-         "-extfile", "names", "-out", "node.pem", "-days", "2", "-set_serial", "4711"],
-        cwd=authority, check=True, capture_output=True,
-    )  # fmt: skip
+    renew(authority, "node", "-set_serial", "4711")
     renewed = web.provision(webnode_tls_certificate=str(certificate), webnode_tls_key=str(authority / "node.key"))
     assert renewed.recap[NODE]["changed"] > 0
     assert serial(web) != before
