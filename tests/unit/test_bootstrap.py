@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -43,12 +45,11 @@ def bootstrap(path: str, what: str = "test", script: Path = REPOSITORY / "bootst
 
 
 @pytest.fixture
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The script where everybody may read it."""
-    folder = tmp_path_factory.mktemp("script")
-    for each in (folder, folder.parent, folder.parent.parent):
-        each.chmod(0o755)
-    return Path(shutil.copy(REPOSITORY / "bootstrap", folder))
+def script() -> Iterator[Path]:
+    """The script where everybody may read it, which pytest's own temporary folders are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(shutil.copy(REPOSITORY / "bootstrap", folder))
 
 
 @pytest.fixture
