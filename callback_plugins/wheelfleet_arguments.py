@@ -1,14 +1,15 @@
-"""Refuses what a playbook cannot do before it does anything: tags it does not have, a beginning in its middle."""
+"""Refuses what a playbook cannot do before it does anything: unknown tags and hosts, a beginning in its middle."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: wheelfleet_arguments
 type: notification
-short_description: Refuses unknown tags and --start-at-task
+short_description: Refuses unknown tags, unknown hosts in --limit, and --start-at-task
 description:
   - Ansible runs nothing for a tag that no task has, and ends well. Here such a tag is refused, with the nearest known
     one.
+  - Ansible passes over a host or group in C(--limit) that the inventory does not have. Here it is refused the same way.
   - A playbook here cannot begin in its middle, because later tasks need what earlier ones found. Tags choose parts of
     it.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import ansible.module_utils
 from ansible import context
+from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.callback import CallbackBase
 
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
@@ -39,14 +41,37 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "wheelfleet_arguments"
     CALLBACK_NEEDS_ENABLED = False
 
+    def __init__(self):
+        super().__init__()
+        self.looked_at_limit = False
+
     def v2_playbook_on_start(self, playbook):
-        """Say in one sentence what cannot be done, and end."""
-        if sentence := self._refusal(playbook):
+        """Say in one sentence which tag or beginning cannot be, and end."""
+        self._refuse(self._unknown_tag(playbook))
+
+    def v2_playbook_on_play_start(self, play):
+        """The same for a host or group, which the first play is the first to know."""
+        if not self.looked_at_limit:
+            self.looked_at_limit = True
+            self._refuse(self._unknown_host(play.get_variable_manager()._inventory))
+
+    def _refuse(self, sentence):
+        if sentence:
             self._display.error(sentence, wrap_text=False)
             # Past Ansible's handling of callbacks, which goes on after any other exception.
             sys.exit(REFUSED)
 
-    def _refusal(self, playbook):
+    def _unknown_host(self, inventory):
+        known = {*inventory.hosts, *inventory.groups, "localhost"}
+        for pattern in split_host_pattern(context.CLIARGS.get("subset") or ""):
+            name = pattern.lstrip("!&")
+            # What is more than a name, Ansible looks up itself: a file, a pattern, a part of a group.
+            if name and not set(name) & set("@~*?[") and name not in known:
+                meant = do_you_mean(name, known)
+                return f"--limit {pattern} is refused, because the inventory has no such host or group{meant}"
+        return None
+
+    def _unknown_tag(self, playbook):
         name = Path(playbook._file_name).name
         known = {tag for play in playbook.get_plays() for tag in _tags(play)} - ANSIBLES_OWN
         if context.CLIARGS.get("start_at_task"):

@@ -37,6 +37,7 @@ import time
 from pathlib import Path
 
 import ansible.module_utils
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
@@ -62,6 +63,12 @@ SILENCE = 60.0
 WATCH = 2.0
 #: More hosts than this are summed up: the block must fit a terminal.
 MOST_HOSTS = 12
+
+
+def _publishes():
+    """Whether the run goes as far as to publish: it does but for --tags that choose other parts of it."""
+    tags = set(context.CLIARGS.get("tags") or ["all"])
+    return bool(tags & {"all", "tagged", "publish"})
 
 
 def _is_the_builders(task):
@@ -160,18 +167,18 @@ class CallbackModule(CallbackBase):
         elif result.task.action == "wheelfleet_publish" and not result.task.check_mode:
             self.summary, self.unconsidered, self.finished = answer["summary"], answer["unconsidered"], True
         elif result.task.action == "wheelfleet_delta":
+            # A check, and a run that is told to go no further (--tags delta, build), have their last word here.
             self.planned = True
-            if result.task.check_mode:
-                self.summary = answer["would_build"] + [
-                    f"Not considered: {each['what']} ({each['where']}): {each['sentence']} {each['cure']}"
-                    for each in answer["unconsidered"]
-                ]
-                self.unconsidered, self.finished = answer["unconsidered"], True
-            else:
-                # The last word of a run that is told to go no further (--tags delta).
-                self.summary = answer["would_build"][-1:]
-        elif result.task.action == "wheelfleet_batch" and not self.finished:
-            self.summary = ["What was built is not on the site yet; --tags publish brings it there."]
+            self.finished = result.task.check_mode or not _publishes()
+            self.unconsidered = answer["unconsidered"]
+            self.summary = answer["would_build"] if result.task.check_mode else answer["would_build"][-1:]
+            self.summary += [
+                f"Not considered: {each['what']} ({each['where']}): {each['sentence']} {each['cure']}"
+                for each in self.unconsidered
+            ]
+        elif result.task.action == "wheelfleet_batch" and not _publishes():
+            self.summary = [line for line in self.summary if line.startswith("Not considered: ")]
+            self.summary.append("What was built is not on the site yet; --tags publish brings it there.")
         if _is_the_builders(result.task):
             self.builders.add(result.host.get_name())
 

@@ -104,6 +104,12 @@ def planned(operator: Operator, upstream: Upstream) -> Operator:
     return operator
 
 
+def test_a_part_of_a_run_tells_by_its_status_too_what_was_not_considered(planned: Operator):
+    planned.variables["controller_packages"] = ["spidev", "no-such-project"]
+    assert planned.build("--tags", "delta", expect=3).lines("^Not considered: no-such-project ")
+    assert planned.build("--tags", "build", expect=3).lines("^Not considered: no-such-project ")
+
+
 def test_each_tag_is_a_part_of_the_run_and_the_whole_then_fits_on_a_screen(planned: Operator):
     assert planned.build("--tags", "delta").lines("^1 build would begin")
     assert planned.attempts() == []
@@ -127,6 +133,7 @@ def test_each_tag_is_a_part_of_the_run_and_the_whole_then_fits_on_a_screen(plann
             "--tags pubish is refused, because no task has that tag; do you mean publish?",
         ),
         (["--skip-tags", "delta,mirrors"], "has that tag; do you mean mirror?"),
+        (["--limit", "localhost,localhots"], "the inventory has no such host or group; do you mean localhost?"),
         (["--start-at-task", "Publish"], "build.yml cannot begin at a task, because later tasks need what earlier"),
     ],
 )
