@@ -38,6 +38,7 @@ class ActionModule(ControllerAction):
             {group: list(hosts) for group, hosts in groups.items() if group not in ("all", "ungrouped")},
             group_files=self._files("group_vars") - {"all", "ungrouped"},
             host_files=self._files("host_vars"),
+            given=list(self._task.get_variable_manager().extra_vars),
         )
         taking_part = self.task_vars["ansible_play_hosts_all"]
         refusals = check_groups_for(inventory, self.options["needs"], taking_part, why_no_inventory())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from wheelfleet.run.inventory import Inventory, check_groups_for, check_names
 
@@ -104,3 +106,14 @@ def test_what_a_playbook_needs_is_one_controller_that_takes_part():
     assert "has no host in the group controller" in missing({"controller": []}, "hub")[0]
     assert "has 2 hosts (hub, pi1); a fleet has one controller." in missing({"controller": ["hub", "pi1"]}, "hub")[0]
     assert check_groups_for(Inventory({}, {}), [], [], "start there.") == ["No inventory was found: start there."]
+
+
+def test_what_is_meant_for_one_run_is_warned_of_in_an_inventory_and_not_on_the_command_line():
+    known = {**KNOWN, "controller": [*KNOWN["controller"], "controller_retry"]}
+    (warning,) = check_names(inventory(("controller_retry",)), known).warnings
+    assert warning == (
+        "controller_retry (set for all hosts) is meant for one run: in an inventory each run would try, or build, "
+        "the same again. Take it out, and give it with -e."
+    )
+    once = replace(inventory(("controller_retry",)), given=["controller_retry"])
+    assert check_names(once, known).warnings == []

@@ -35,6 +35,13 @@ RENAMED = {
     "webnode_templates_dir": "site_templates_dir",
 }
 
+#: What is meant for one run, with what would come of it in every run.
+ONCE = {
+    "controller_retry": "each run would try, or build, the same again",
+    "site_repair": "each audit would repair without having been asked",
+    "site_render_everything": "each run would render all pages",
+}
+
 # So much (difflib's ratio) of a group's name, or of the beginning of a variable's, equals one of ours where ours is
 # meant. build_user and my_builder_user are somebody's own variables, builders_user is not.
 _MEANT_GROUP, _MEANT_BEGINNING = 0.85, 0.9
@@ -43,12 +50,13 @@ _MEANT_GROUP, _MEANT_BEGINNING = 0.85, 0.9
 @dataclass(frozen=True)
 class Inventory:
     """Names alone: `variables` set for each host, hosts of each group, and what files of group_vars/ and host_vars/
-    are called."""
+    are called. `given` are the variables of the command line (-e)."""
 
     variables: Mapping[str, Collection[str]]
     groups: Mapping[str, Sequence[str]]
     group_files: Collection[str] = ()
     host_files: Collection[str] = ()
+    given: Collection[str] = ()
 
 
 @dataclass
@@ -100,6 +108,10 @@ def _check_variable(
         found.refusals.append(
             f"{name} ({where}) has no effect there, because only hosts of the group {group} read it{which}. "
             f"Set {now} for the group {group} or for all hosts (group_vars/{group}.yml, group_vars/all.yml)."
+        )
+    elif name in ONCE and name not in inventory.given:
+        found.warnings.append(
+            f"{name} ({where}) is meant for one run: in an inventory {ONCE[name]}. Take it out, and give it with -e."
         )
     elif now != name:
         found.warnings.append(f"{name} ({where}) is called {now} now; the old name works in this version only.")
