@@ -15,6 +15,7 @@ from tests.lab import Lab
 from tests.support.acme import AcmeAuthority
 from tests.support.fleet_operator import FleetOperator
 from tests.support.operator import Run
+from tests.support.waiting import until
 
 NODE, NAME = "web3", "web3.lan"
 CHALLENGE = "/.well-known/acme-challenge"
@@ -134,8 +135,9 @@ def test_a_renewed_certificate_is_loaded_at_once_and_the_next_run_changes_nothin
     before = host.certificate()
     # As the timer does it, but now.
     host.lab.ssh(NODE, "sudo certbot --quiet renew --force-renewal --no-random-sleep-on-renew")
+    # nginx answers its signal when its new processes are there.
+    until(lambda: host.certificate() != before, "the renewed certificate is served", seconds=20)
     renewed = host.certificate()
-    assert renewed != before
     assert host.provision_with_acme().recap[NODE]["changed"] == 0
     assert host.certificate() == renewed
 

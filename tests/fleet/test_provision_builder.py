@@ -255,7 +255,7 @@ def test_the_builders_folder_can_be_moved(builder: Site):
 
 def test_nothing_is_retired_without_a_limit(builder: Site):
     run = builder.retire(expect=2)
-    assert run.lines("Name the hosts that leave the fleet")
+    assert run.lines("Name each host that leaves the fleet")
     assert builder.ask(f"ls {STAMP}")
 
 

@@ -218,9 +218,7 @@ def test_an_abi3_wheel_is_built_once_for_all_cpythons(operator: Operator, upstre
 
 
 def test_a_wheel_that_lies_is_refused_recorded_and_never_published(operator: Operator, upstream: Upstream):
-    upstream.add_release(
-        sdists.sdist_that_builds("liar", "1.0", wheels.wheel_file("liar", "1.0", flaws=("wrong-record-hash",)))
-    )
+    upstream.add_release(sdists.sdist_that_builds("liar", "1.0", wheels.wheel_file("liar", "1.0", flaws=("symlink",))))
     upstream.add_release(sdists.sdist_that_builds("other", "1.0", wheels.wheel_file("victim", "1.0")))
     operator.variables["controller_packages"] = ["liar", "other"]
     operator.build()

@@ -150,16 +150,26 @@ def test_sdists_come_from_where_the_index_keeps_its_files_and_from_nowhere_else(
     assert (result["outcome"], result["phase"]) == (("built", "collect") if known else ("failed", "environment"))
 
 
-@pytest.mark.parametrize("line", ["helper @ {url}", "-r /etc/passwd", "--index-url={url}", "./", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    ("line", "phase"),
+    [
+        ("helper @ {url}", "environment"),
+        # No requirements (PEP 508): pip itself refuses an sdist that says so.
+        ("-r /etc/passwd", "unpack"),
+        ("--index-url={url}", "unpack"),
+        ("./", "unpack"),
+        ("file:///etc/passwd", "unpack"),
+    ],
+)
 def test_what_is_more_than_a_name_with_versions_is_asked_for_inside_only(
-    builder: Builder, upstream: Upstream, line: str
+    builder: Builder, upstream: Upstream, line: str, phase: str
 ) -> None:
     with Upstream() as other:
         other.add_release(wheel_file("helper", "1.0"))
         url = other.file_url(wheel_file("helper", "1.0"))
         (result,) = build(builder, upstream, pure_sdist("demo", "1", build_requires=[line.format(url=url), "helper"]))
         assert list(other.requests) == []
-    assert (result["outcome"], result["phase"]) == ("failed", "environment")
+    assert (result["outcome"], result["phase"]) == ("failed", phase)
 
 
 def test_an_upstream_with_html_alone_a_password_and_no_metadata_beside_its_files_will_do(

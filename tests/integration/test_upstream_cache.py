@@ -28,7 +28,7 @@ def test_what_builds_for_two_targets_need_comes_from_upstream_once_and_the_passw
         upstream.add_release(sdists.c_sdist(name, "1.0", build_requires=["required"], script=script))
     upstream.add_release(REQUIRED)
     upstream.basic_auth = ("me", WORD)
-    with NginxCache(upstream.index_url, authorization=PROOF) as cache:
+    with NginxCache(upstream.index_url, upstream.files_base, authorization=PROOF) as cache:
         operator = operators(
             upstream.index_url_with_password,
             ["one", "two"],

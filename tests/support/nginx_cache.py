@@ -11,7 +11,7 @@ from tests.support.nginx import Nginx, rendered
 
 #: What the rendered configuration has where each cache of a test has its own.
 _LISTEN, _INDEX, _FILES_PORT, _DNS = "127.0.0.1:9", "127.0.0.1:11111", "22222", "127.0.0.1:33333"
-_CRATES_PORTS = ("44444", "55555")
+_FILES_HOST, _CRATES_PORTS = "fileshost", ("44444", "55555")
 _FOLDER, _CACHE, _LOGS = "/etc/nginx/wheelfleet", "/var/cache/wheelfleet", "/var/log/nginx"
 #: For so many seconds a page is taken as it is.
 PAGE_SECONDS = 1
@@ -19,7 +19,7 @@ PAGE_SECONDS = 1
 
 @cache
 def _configuration(scheme: str, crates: bool) -> str:
-    origins = [f"{scheme}://{_INDEX}", f"{scheme}://127.0.0.1:{_FILES_PORT}"]
+    origins = [f"{scheme}://{_INDEX}", f"{scheme}://{_FILES_HOST}:{_FILES_PORT}"]
     of_crates = [f"http://127.0.0.1:{port}" for port in _CRATES_PORTS] if crates else []
     return rendered(
         "nginx-cache.conf.j2",
@@ -38,7 +38,7 @@ def _configuration(scheme: str, crates: bool) -> str:
 
 
 class NginxCache(Nginx):
-    """nginx as the cache of the upstream `index`, whose files are at the origin `files` as well, one of 127.0.0.1's.
+    """nginx as the cache of the upstream `index`, whose files are at the origin `files`, too, an address of loopback.
 
     It serves 127.0.0.1 alone. `authorities` are the CA certificates that it believes, `authorization` is what it tells
     upstream's index and nobody else; `dns` is the address and port of a server that knows the index's name. `crates`
@@ -92,6 +92,7 @@ class NginxCache(Nginx):
             (_CACHE, str(self.folder / "cache")),
             (_LOGS, str(self.folder)),
             (_INDEX, urlsplit(self.index).netloc),
+            (_FILES_HOST, str(urlsplit(self.origins[1]).hostname)),
             (_FILES_PORT, str(urlsplit(self.origins[1]).port)),
             (_DNS, self.dns),
             # As long as a page: a name is looked up again as soon as one is asked for again.

@@ -20,6 +20,7 @@ import io
 import posixpath
 import re
 import shutil
+import stat
 import sys
 import tarfile
 import tempfile
@@ -81,6 +82,8 @@ def correct(wheel: Path, scratch: Path, sdist: Path, target: str) -> Correction:
     said: list[str] = []
     info = dist_info(wheel)
     with zipfile.ZipFile(wheel) as archive:
+        if links := [each.filename for each in archive.infolist() if stat.S_ISLNK(each.external_attr >> 16)]:
+            raise ValueError(f"{links[0]} is a symbolic link, which readers take for different things.")
         code = code_heads(archive)
         here = own_machine()
         pure = set(parts[-1].split(".")) == {"any"}
