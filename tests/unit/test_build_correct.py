@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 import sysconfig
 import tarfile
 import zipfile
@@ -169,7 +170,8 @@ def test_libraries_that_lie_in_the_sdist_as_they_are_are_data(tmp_path: Path, li
 
 
 def test_a_wheel_that_calls_itself_pure_and_has_code_of_this_python_is_not_pure(tmp_path: Path, library: bytes) -> None:
-    tag = f"cp311-cp311-{MACHINE}"
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    tag = f"{python}-{python}-{MACHINE}"
     content = WHEEL.replace(b"py3-none-any", tag.encode())
     wheel, _ = corrected(tmp_path, packed(wheel=content, more={"demo_/a.so": library}), f"demo-1.0-{tag}.whl")
     assert not check(tmp_path, wheel.read_bytes(), wheel.name, target_tags=[tag]).pure

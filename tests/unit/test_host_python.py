@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheelfleet.run.host_python import OLDEST, question, too_old
+from wheelfleet.run.host_python import OLDEST, PROGRAM, question, too_old
 
 from tests.support.interpreters import interpreters, older_interpreters
 from tests.support.operator import ANSIBLE_PLAYBOOK, REPOSITORY, Operator
@@ -47,11 +48,13 @@ def test_what_says_nothing_is_no_old_python(tmp_path: Path) -> None:
     assert too_old("") is None
 
 
-@pytest.mark.parametrize("python", older_interpreters(), ids=lambda path: path.name)
-def test_a_real_older_one_understands_the_question(python: Path) -> None:
-    sentence = too_old(ask(str(python)))
-    assert sentence is not None
-    assert str(python) in sentence
+def test_an_older_one_understands_the_question() -> None:
+    """Its grammar does, and so do those that are here; most machines have none."""
+    assert ast.parse(PROGRAM, feature_version=(3, 4))
+    for python in older_interpreters():
+        sentence = too_old(ask(str(python)))
+        assert sentence is not None
+        assert str(python) in sentence
 
 
 def test_the_builders_module_ends_with_that_sentence_and_so_does_provisioning(tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ REFUSED_BY_PIP = {
     "requirement-of-an-extra": packed(metadata=METADATA + b"Requires-Dist: pytz>dev; extra == 'x'\n"),
     "requirement-without-comma": packed(metadata=METADATA + b"Requires-Dist: pytz>=1<2\n"),
     "script": packed(more=points(b"[console_scripts]\ndemo = my-demo:main\n")),
-    "egg": packed(more={"demo.egg-info/PKG-INFO": b"x"}),
     "data": packed(more={"strange.data/a": b"x"}),
 }
 REFUSED_BY_UV = {

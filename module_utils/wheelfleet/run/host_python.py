@@ -13,14 +13,15 @@ from collections.abc import Sequence
 
 #: What our modules and builds need.
 OLDEST = (3, 9)
-_PROGRAM = "import sys; print('wheelfleet-python ' + sys.version.split()[0] + ' ' + sys.executable)"
+#: What is asked of a Python of any age.
+PROGRAM = "import sys; print('wheelfleet-python ' + sys.version.split()[0] + ' ' + sys.executable)"
 _ANSWER = re.compile(r"^wheelfleet-python ((\d+)\.(\d+)\S{0,40}) (\S{0,400})", re.MULTILINE)
 
 
 def question(interpreters: Sequence[str]) -> str:
     """The command that has the first of the interpreters that is there say what it is, as Ansible chooses it."""
     quoted = " ".join(map(shlex.quote, interpreters))
-    program = shlex.quote(_PROGRAM)
+    program = shlex.quote(PROGRAM)
     return f'for p in {quoted}; do if command -v "$p" >/dev/null 2>&1; then "$p" -c {program}; exit; fi; done'
 
 
