@@ -11,6 +11,7 @@ from wheelfleet.build.resolve import Resolved, resolve
 
 from tests.support import toolenv, upstream_pages
 from tests.support.builder import GENEROUS
+from tests.support.catalogs import ControllerState
 from tests.support.loopback import Answer, LoopbackServer
 from tests.support.sdists import pure_sdist
 from tests.support.upstream import Upstream
@@ -96,6 +97,17 @@ def test_lines_that_cannot_be_resolved_are_named_and_the_others_are_resolved_tog
     assert "Could not find a version that satisfies the requirement nosuchthing>=1" in reasons["nosuchthing>=1"]
     assert "conflicting dependencies" in reasons["leaf>=2"]
     assert "what-nobody-has" in resolved["log"] and "::wheelfleet pip resolves 5 lines" in resolved["log"]
+
+
+def test_wheels_of_the_fleets_own_site_on_this_host_are_found_with_their_metadata(
+    home: Path, upstream: Upstream, tmp_path: Path
+) -> None:
+    with ControllerState(tmp_path / "var") as state:
+        state.wheel("app", "1.0")
+        state.publish()
+        upstream.add_release(pure_sdist("app", "1.0", script="raise SystemExit('it need not be built')"))
+        resolved = ask(home, upstream, "app", own_index_url=f"{state.site.as_uri()}/simple")
+    assert (resolved["pins"], resolved["unresolved"]) == ([["app", "1.0"]], []), resolved["log"]
 
 
 def test_an_index_that_cannot_be_asked_is_no_lines_fault(home: Path, upstream: Upstream) -> None:

@@ -144,9 +144,13 @@ def certificate_places(environment: Mapping[str, str], cert: str | None = None) 
 
 
 def local_places(*urls: str | None) -> list[Place]:
-    """The folders and files of this host that `urls` name: an index by a file URL, a plain path of wheels."""
+    """The folders and files of this host that `urls` name: an index by a file URL, a plain path of wheels.
+
+    With the index of a fleet's site (`…/simple`) goes `…/files`, where its pages say that its wheels are.
+    """
     parts = (urlsplit(url) for url in urls if url)
-    paths = (Path(unquote(part.path)) for part in parts if part.scheme in ("", "file") and part.path.startswith("/"))
+    given = [Path(unquote(part.path)) for part in parts if part.scheme in ("", "file") and part.path.startswith("/")]
+    paths = [*given, *(path.parent / "files" for path in given if path.name == "simple")]
     named = (path for path in paths if path.exists() and path != Path("/") and not _visible(path))
     return list(dict.fromkeys(Place(path.resolve(), str(path)) for path in named))
 
