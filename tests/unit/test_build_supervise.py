@@ -260,6 +260,40 @@ def test_a_file_whose_name_was_removed_counts_as_long_as_it_is_open(supervised: 
     assert (ending["exit_code"], ending["stopped_by"]) == (None, "disk")
 
 
+#: Of a file without a name on an overlay of two file systems, as containers and read-only Pis have: bytes on the disk.
+ON_AN_OVERLAY = """
+import os, sys
+from pathlib import Path
+from wheelfleet.build.measure import unnamed_files
+folder = Path(sys.argv[1])
+(folder / "log").touch()
+file = os.open(folder / "file", os.O_CREAT | os.O_WRONLY)
+os.unlink(folder / "file")
+os.write(file, bytes(1 << 20))
+print(folder.stat().st_dev == os.fstat(file).st_dev, *unnamed_files([os.getpid()], folder))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts an overlay")
+def test_on_an_overlay_of_two_file_systems_such_a_file_is_the_disks_too(tmp_path: Path) -> None:
+    for name in ("lower", "upper", "work", "merged"):
+        (tmp_path / name).mkdir()
+    mounts = (
+        "mount -t tmpfs lower lower && "
+        "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged && "
+        'exec "$@"'
+    )
+    command = [sys.executable, "-c", ON_AN_OVERLAY, str(tmp_path / "merged")]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"cd {tmp_path} && {mounts}", "sh", *command],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["False", str(1 << 20), "0"]
+
+
 def test_memory_that_only_a_descriptor_holds_is_counted(supervised: Supervised) -> None:
     code = "import os, time\nos.write(os.memfd_create('held'), bytes(64 << 20))\ntime.sleep(60)"
     ending = supervised.python(code, memory=60 << 20)

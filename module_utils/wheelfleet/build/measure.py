@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,7 +83,7 @@ def disk_use(folder: Path) -> DiskUse:
 
 def unnamed_files(processes: Iterable[int], folder: Path) -> UnnamedFiles:
     """What these processes keep where neither a walk through `folder` nor their own memory shows it."""
-    device = folder.stat().st_dev
+    devices = _devices(folder)
     found: dict[tuple[int, int], int] = {}
     for process in processes:
         descriptors = f"/proc/{process}/fd"
@@ -97,8 +98,20 @@ def unnamed_files(processes: Iterable[int], folder: Path) -> UnnamedFiles:
                 continue
             if not about.st_nlink and stat.S_ISREG(about.st_mode):
                 found[about.st_dev, about.st_ino] = about.st_blocks * 512
-    on_disk = sum(size for (where, _), size in found.items() if where == device)
+    on_disk = sum(size for (where, _), size in found.items() if where in devices)
     return UnnamedFiles(on_disk, sum(found.values()) - on_disk)
+
+
+def _devices(folder: Path) -> set[int]:
+    """The devices that files below the folder may state: overlayfs gives files another one than folders where its
+    layers are on several file systems (the kernel's Documentation/filesystems/overlayfs, "Inode properties").
+    """
+    devices = {folder.stat().st_dev}
+    with suppress(OSError), os.scandir(folder) as entries:
+        file = next((entry for entry in entries if entry.is_file(follow_symlinks=False)), None)
+        if file is not None:
+            devices.add(file.stat(follow_symlinks=False).st_dev)
+    return devices
 
 
 def threads_of_user(user: int) -> int:
