@@ -153,7 +153,12 @@ def fork(most):
     if count > most:
         pathlib.Path("ran out").touch()
         time.sleep(60)
-    child = os.fork()
+    try:
+        child = os.fork()
+    except BlockingIOError:
+        # The kernel's brake for users other than root (RLIMIT_NPROC): a bomb goes on.
+        time.sleep(0.01)
+        return -1
     if not child:
         os.setsid()
     return child
