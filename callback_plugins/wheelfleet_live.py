@@ -43,6 +43,7 @@ from ansible.plugins.callback import CallbackBase
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from ansible.module_utils.wheelfleet.plan.unconsidered import Unconsidered
 from ansible.module_utils.wheelfleet.publish.filters import human_duration
 from ansible.module_utils.wheelfleet.run import lock
 from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
@@ -172,13 +173,10 @@ class CallbackModule(CallbackBase):
             self.finished = result.task.check_mode or not _publishes()
             self.unconsidered = answer["unconsidered"]
             self.summary = answer["would_build"] if result.task.check_mode else answer["would_build"][-1:]
-            self.summary += [
-                f"Not considered: {each['what']} ({each['where']}): {each['sentence']} {each['cure']}"
-                for each in self.unconsidered
-            ]
+            self.summary += self._not_considered()
         elif result.task.action == "wheelfleet_batch" and not _publishes():
-            self.summary = [line for line in self.summary if line.startswith("Not considered: ")]
-            self.summary.append("What was built is not on the site yet; --tags publish brings it there.")
+            unpublished = "What was built is not on the site yet; --tags publish brings it there."
+            self.summary = [*self._not_considered(), unpublished]
         if _is_the_builders(result.task):
             self.builders.add(result.host.get_name())
 
@@ -220,6 +218,9 @@ class CallbackModule(CallbackBase):
                 # Ansible has no other way for a plugin to say so; no Exception, it passes through the dispatch, and
                 # Ansible cleans up.
                 raise SystemExit(status)
+
+    def _not_considered(self):
+        return [Unconsidered(**each).line for each in self.unconsidered]
 
     def _begin(self):
         """This run alone is at work now: end what one that was killed shows, and see that this one says how it ends."""

@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, fields
 
 from packaging.utils import canonicalize_name
 
+from ..printable import printable
+
 #: The reasons; programs read them in `report.json`, so each new one is described in docs/index-format.md.
 CODES = frozenset(
     {
@@ -57,6 +59,11 @@ class Unconsidered:
         """The normalised name that it begins with, which need not be a project's."""
         word = re.match(r"[A-Za-z0-9._-]*", self.what)
         return canonicalize_name(word[0] if word else "")
+
+    @property
+    def line(self) -> str:
+        """For people, in the words that a run ends with."""
+        return " ".join(printable(f"Not considered: {self.what} ({self.where}): {self.sentence} {self.cure}").split())
 
     def as_data(self) -> dict[str, str]:
         """For programs."""

@@ -196,10 +196,7 @@ def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]
         lines += [f"Proposal: {proposal.sentence}." for proposal in report.proposals[:MOST_PROPOSED_AT_THE_END]]
         lines.append(f"For the inventory: {inventory_line(report.proposals[:MOST_PROPOSED_AT_THE_END])}")
     lines += [f"{event.host}: {printable(event.sentence)}" for event in events(db, run, most)]
-    lines += [
-        " ".join(f"Not considered: {each.what} ({each.where}): {each.sentence} {each.cure}".split())
-        for each in report.unconsidered
-    ]
+    lines += [each.line for each in report.unconsidered]
     told = {each.project for each in report.unconsidered}
     troubled = [row for status in ("failed", "not-found", "trouble") for row in report.rows[status]]
     troubled = [row for row in troubled if row.status != "not-found" or row.project not in told]
