@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.support.chromium import Watched
 from tests.support.sample_site import HOSTILE, SampleSite, running_status
@@ -54,9 +54,15 @@ class Live:
 
     def not_asked(self, action: Callable[[], object]) -> None:
         seen: list[str] = []
-        note = seen.append
-        self.page.on("request", lambda request: note(request.url))
+
+        def note(request: Request) -> None:
+            # The browser itself fetches a page's icon whenever it likes.
+            if request.resource_type in {"fetch", "xhr"}:
+                seen.append(request.url)
+
+        self.page.on("request", note)
         action()
+        self.page.remove_listener("request", note)
         assert seen == []
 
     def card(self, host: str) -> Locator:
