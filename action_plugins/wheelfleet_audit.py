@@ -11,9 +11,9 @@ import ansible.module_utils
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.publish.audit import Audit
-from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
-from ansible.module_utils.wheelfleet.run.controller_options import AUDIT_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction, Refused
+from ansible.module_utils.wheelfleet.engine.controller_options import AUDIT_OPTIONS
+from ansible.module_utils.wheelfleet.site.audit import Audit
 
 
 class ActionModule(ControllerAction):

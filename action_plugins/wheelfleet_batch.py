@@ -1,6 +1,6 @@
 """The controller's half of M(wheelfleet_batch): one call is one batch on its one host.
 
-Here are the connection and its faults; what to do is thought out in module_utils/wheelfleet/run/shift.py.
+Here are the connection and its faults; what to do is thought out in module_utils/wheelfleet/engine/session.py.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ansible.utils.display import Display
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.admit.archive import Limits
-from ansible.module_utils.wheelfleet.admit.result import LARGEST_RESULT_BYTES
+from ansible.module_utils.wheelfleet.admission.result import LARGEST_RESULT_BYTES
+from ansible.module_utils.wheelfleet.admission.wheel_archive import Limits
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
+from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS
+from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
+from ansible.module_utils.wheelfleet.engine.poll import NoLook, look_command, parse_look, withdraw_command
+from ansible.module_utils.wheelfleet.engine.rebuild_session import WitnessShift
+from ansible.module_utils.wheelfleet.engine.session import LinkLost, Shift, Terms
+from ansible.module_utils.wheelfleet.engine.stdout import is_taken
 from ansible.module_utils.wheelfleet.printable import printable
-from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
-from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
-from ansible.module_utils.wheelfleet.run.look import NoLook, look_command, parse_look, withdraw_command
-from ansible.module_utils.wheelfleet.run.shift import LinkLost, Shift, Terms
-from ansible.module_utils.wheelfleet.run.stdout import is_taken
-from ansible.module_utils.wheelfleet.run.witness import WitnessShift
 
 #: Bytes that one command brings from the builder; memory holds a few times as much.
 CHUNK = 8 << 20

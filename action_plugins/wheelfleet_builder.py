@@ -10,8 +10,8 @@ from ansible.errors import AnsibleError
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.build import code
-from ansible.module_utils.wheelfleet.run.host_action import HostAction
+from ansible.module_utils.wheelfleet.builder import worker_code
+from ansible.module_utils.wheelfleet.engine.host_action import HostAction
 
 
 class ActionModule(HostAction):
@@ -32,11 +32,11 @@ class ActionModule(HostAction):
         return result
 
     def _installed(self, result, task_vars):
-        files = code.worker_code()
-        arguments = {**self._task.args, "code_digest": code.digest(files)}
+        files = worker_code.worker_code()
+        arguments = {**self._task.args, "code_digest": worker_code.digest(files)}
         result |= self._execute_module("wheelfleet_builder", arguments, task_vars=task_vars)
         if result.pop("lacks_code", False):
-            arguments["code"] = code.pack(files)
+            arguments["code"] = worker_code.pack(files)
             result |= self._execute_module("wheelfleet_builder", arguments, task_vars=task_vars)
         # The invocation is shown with -vvv; the code is nothing to be read there.
         result.get("invocation", {}).get("module_args", {}).pop("code", None)

@@ -11,19 +11,19 @@ import ansible.module_utils
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.plan import events
-from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
-from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
-from ansible.module_utils.wheelfleet.plan.preview import MOST_PREVIEWED
-from ansible.module_utils.wheelfleet.plan.recipes import BadRecipe, read_recipes
-from ansible.module_utils.wheelfleet.plan.requirements import read_requirements_files
-from ansible.module_utils.wheelfleet.plan.scope import BadScope
-from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, post
-from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction, Refused
-from ansible.module_utils.wheelfleet.run.controller_options import DELTA_OPTIONS
-from ansible.module_utils.wheelfleet.run.stdout import is_taken
+from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction, Refused
+from ansible.module_utils.wheelfleet.engine.controller_options import DELTA_OPTIONS
+from ansible.module_utils.wheelfleet.engine.host_status import CONTROLLER, HostBoard, post
+from ansible.module_utils.wheelfleet.engine.stdout import is_taken
+from ansible.module_utils.wheelfleet.planner import events
+from ansible.module_utils.wheelfleet.planner.delta import Options, run_delta
+from ansible.module_utils.wheelfleet.planner.inputs import PlanInputs
+from ansible.module_utils.wheelfleet.planner.preview import MOST_PREVIEWED
+from ansible.module_utils.wheelfleet.planner.recipes import BadRecipe, read_recipes
+from ansible.module_utils.wheelfleet.planner.requirements_files import read_requirements_files
+from ansible.module_utils.wheelfleet.planner.scope import BadScope
 from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 from ansible.utils.display import Display
 

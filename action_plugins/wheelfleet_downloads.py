@@ -17,9 +17,8 @@ from ansible.plugins.action import ActionBase
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
-from ansible.module_utils.wheelfleet.usage.access_log import DOWNLOADS_OPTIONS
-from ansible.module_utils.wheelfleet.usage.record import (
+from ansible.module_utils.wheelfleet.downloads.access_log import DOWNLOADS_OPTIONS
+from ansible.module_utils.wheelfleet.downloads.record_sums import (
     BadAnswer,
     Overtaken,
     add_up,
@@ -27,6 +26,7 @@ from ansible.module_utils.wheelfleet.usage.record import (
     read_answer,
     record_answer,
 )
+from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
 
 
 class NotCounted(Exception):

@@ -10,11 +10,11 @@ import ansible.module_utils
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.build.apt_owners import Subject
+from ansible.module_utils.wheelfleet.builder.apt_file_lookup import Subject
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.plan import events, lacks
-from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction
-from ansible.module_utils.wheelfleet.run.controller_options import LACKING_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction
+from ansible.module_utils.wheelfleet.engine.controller_options import LACKING_OPTIONS
+from ansible.module_utils.wheelfleet.planner import events, missing_packages
 
 
 class ActionModule(ControllerAction):
@@ -30,8 +30,8 @@ class ActionModule(ControllerAction):
             if any(self.options[news] for news in ("answers", "judged", "anew")):
                 with catalog.writing() as db:
                     named, requeued = self._take_in(db)
-            ask = lacks.to_ask(catalog.db, self.now, self.options["askable"])
-            install = lacks.to_install(catalog.db, self.options["permissions"], self.now)
+            ask = missing_packages.to_ask(catalog.db, self.now, self.options["askable"])
+            install = missing_packages.to_install(catalog.db, self.options["permissions"], self.now)
         return {
             "changed": bool(named or requeued),
             "ask": {host: [list(subject) for subject in subjects] for host, subjects in ask.items()},
@@ -45,15 +45,15 @@ class ActionModule(ControllerAction):
         named = requeued = 0
         run, tries = self.options["run"], self.options["tries"]
         for host in self.options["anew"]:
-            lacks.forget_host(db, host)
+            missing_packages.forget_host(db, host)
         for host, answer in self.options["answers"].items():
             asked = [Subject(*subject) for subject in self.options["asked"].get(host, [])]
-            named += lacks.record_answers(db, host, asked, answer.get("owners", []), self.now)
+            named += missing_packages.record_answers(db, host, asked, answer.get("owners", []), self.now)
             if answer.get("problem"):
                 sentence = f"What builds lacked cannot be looked up: {answer['problem']}"
                 events.note(db, run=run, host=host, sentence=sentence, now=self.now)
         for host, judged in self.options["judged"].items():
-            requeued += lacks.record_installed(
+            requeued += missing_packages.record_installed(
                 db, host, judged["install"], judged["refused"], run=run, now=self.now, tries=tries
             )
         return named, requeued

@@ -17,7 +17,8 @@ from ansible.utils.display import Display
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.publish.mirror import (
+from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
+from ansible.module_utils.wheelfleet.site.mirror import (
     MIRROR_OPTIONS,
     Abandoned,
     Mirrored,
@@ -25,7 +26,6 @@ from ansible.module_utils.wheelfleet.publish.mirror import (
     NodeLost,
     bring_up_to_date,
 )
-from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
 
 #: Seconds between two tries after a lost link: first, and at most.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
 
 
 class ConnectedNode:
-    """A web node as Ansible's connection to it shows it (the Node of publish/mirror.py)."""
+    """A web node as Ansible's connection to it shows it (the Node of site/mirror.py)."""
 
     def __init__(self, action, name, root):
         self.name = name

@@ -10,12 +10,12 @@ import ansible.module_utils
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.plan.unconsidered import read_unconsidered
-from ansible.module_utils.wheelfleet.publish.renderer import PublishError, SiteFacts
-from ansible.module_utils.wheelfleet.publish.report import install_line, summary_lines
-from ansible.module_utils.wheelfleet.publish.site import Settings, publish_site
-from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction
-from ansible.module_utils.wheelfleet.run.controller_options import PUBLISH_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction
+from ansible.module_utils.wheelfleet.engine.controller_options import PUBLISH_OPTIONS
+from ansible.module_utils.wheelfleet.planner.unconsidered import read_unconsidered
+from ansible.module_utils.wheelfleet.site.publication import Settings, publish_site
+from ansible.module_utils.wheelfleet.site.renderer import PublishError, SiteFacts
+from ansible.module_utils.wheelfleet.site.report import install_line, summary_lines
 
 
 class ActionModule(ControllerAction):

@@ -9,7 +9,7 @@ import ansible.module_utils
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.run.host_action import HostAction
+from ansible.module_utils.wheelfleet.engine.host_action import HostAction
 
 
 class ActionModule(HostAction):

@@ -18,9 +18,9 @@ from ansible.utils.display import Display
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.run.board import read_boards
-from ansible.module_utils.wheelfleet.run.lock import parent_is_alive
-from ansible.module_utils.wheelfleet.run.status import (
+from ansible.module_utils.wheelfleet.engine.host_status import read_boards
+from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
+from ansible.module_utils.wheelfleet.engine.status import (
     STATUS,
     STATUS_OPTIONS,
     all_final,

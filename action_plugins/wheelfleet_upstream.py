@@ -9,8 +9,8 @@ import ansible.module_utils
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.run.controller_action import ControllerAction
-from ansible.module_utils.wheelfleet.run.controller_options import UPSTREAM_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction
+from ansible.module_utils.wheelfleet.engine.controller_options import UPSTREAM_OPTIONS
 from ansible.module_utils.wheelfleet.upstream.pip_config import (
     PipConfigError,
     pip_credentials,

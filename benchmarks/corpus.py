@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 from packaging.utils import canonicalize_name
-from wheelfleet.admit.classify import classify
+from wheelfleet.admission.classify import classify
 
 from tests.lab import Lab, missing
 from tests.lab.registries import registry_hosts

@@ -27,7 +27,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.publish.site import MARKER, Settings, publish_site
+from wheelfleet.site.publication import MARKER, Settings, publish_site
 
 from benchmarks.catalogs import TARGETS, Generated
 from benchmarks.timing import Cost, cost, median

@@ -43,16 +43,22 @@ from ansible.plugins.callback import CallbackBase
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.plan.unconsidered import Unconsidered
-from ansible.module_utils.wheelfleet.publish.filters import human_duration
-from ansible.module_utils.wheelfleet.run import lock
-from ansible.module_utils.wheelfleet.run.board import CONTROLLER, HostBoard, expected_end_seconds, post, read_boards
-from ansible.module_utils.wheelfleet.run.exit_status import exit_status, lost_builders
-from ansible.module_utils.wheelfleet.run.interrupted import end_status, what_is_left
-from ansible.module_utils.wheelfleet.run.silence import Doing, still_at
-from ansible.module_utils.wheelfleet.run.status import Lately, ask_catalog, is_news, status_document, write_status
-from ansible.module_utils.wheelfleet.run.stdout import is_taken, take_stdout
-from ansible.module_utils.wheelfleet.run.workers import killed_children
+from ansible.module_utils.wheelfleet.engine import lock
+from ansible.module_utils.wheelfleet.engine.ansible_workers import killed_children
+from ansible.module_utils.wheelfleet.engine.exit_status import exit_status, lost_builders
+from ansible.module_utils.wheelfleet.engine.host_status import (
+    CONTROLLER,
+    HostBoard,
+    expected_end_seconds,
+    post,
+    read_boards,
+)
+from ansible.module_utils.wheelfleet.engine.interrupted import end_status, what_is_left
+from ansible.module_utils.wheelfleet.engine.silence import Doing, still_at
+from ansible.module_utils.wheelfleet.engine.status import Lately, ask_catalog, is_news, status_document, write_status
+from ansible.module_utils.wheelfleet.engine.stdout import is_taken, take_stdout
+from ansible.module_utils.wheelfleet.planner.unconsidered import Unconsidered
+from ansible.module_utils.wheelfleet.site.filters import human_duration
 
 #: Seconds between two drawings.
 REDRAW = 0.5

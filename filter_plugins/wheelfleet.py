@@ -11,10 +11,10 @@ import ansible.module_utils
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.publish.filters import FILTERS
-from ansible.module_utils.wheelfleet.run.given import as_list
-from ansible.module_utils.wheelfleet.run.roll_call import roll_call
-from ansible.module_utils.wheelfleet.run.unblocking import apt_askable, apt_permissions, said
+from ansible.module_utils.wheelfleet.engine.missing_packages import apt_askable, apt_permissions, said
+from ansible.module_utils.wheelfleet.engine.operator_values import as_list
+from ansible.module_utils.wheelfleet.engine.run_builders import roll_call
+from ansible.module_utils.wheelfleet.site.filters import FILTERS
 
 
 class FilterModule:

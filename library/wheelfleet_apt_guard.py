@@ -55,8 +55,8 @@ refused:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build.apt_contents import ContentsError, refresh
-from ansible.module_utils.wheelfleet.build.apt_guard import judge
+from ansible.module_utils.wheelfleet.builder.apt_contents import ContentsError, refresh
+from ansible.module_utils.wheelfleet.builder.apt_guard import judge
 
 
 def main() -> None:

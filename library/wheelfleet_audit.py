@@ -60,7 +60,7 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.run.controller_options import AUDIT_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_options import AUDIT_OPTIONS
 
 
 def main() -> None:

@@ -157,14 +157,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build.cache import Cache, NoCache, ask_cache, led_through
-from ansible.module_utils.wheelfleet.build.canary import put_canary
-from ansible.module_utils.wheelfleet.build.capacity import MARGIN, Capacity, capacity, whole_host
-from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
-from ansible.module_utils.wheelfleet.build.inbox import hand_over
-from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
-from ansible.module_utils.wheelfleet.build.worker import start_worker
-from ansible.module_utils.wheelfleet.run.batch_options import BATCH_OPTIONS
+from ansible.module_utils.wheelfleet.builder.cache import Cache, NoCache, ask_cache, led_through
+from ansible.module_utils.wheelfleet.builder.canary import put_canary
+from ansible.module_utils.wheelfleet.builder.capacity import MARGIN, Capacity, capacity, whole_host
+from ansible.module_utils.wheelfleet.builder.inbox import hand_over
+from ansible.module_utils.wheelfleet.builder.protocol import ProtocolError
+from ansible.module_utils.wheelfleet.builder.worker import start_worker
+from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS
 
 
 def complete(

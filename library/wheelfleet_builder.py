@@ -104,20 +104,20 @@ packages:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build import code
-from ansible.module_utils.wheelfleet.build.capacity import capacity
-from ansible.module_utils.wheelfleet.build.install import InstallError, make_folders, tool_environment
-from ansible.module_utils.wheelfleet.build.probe import ProbeError, host_facts, host_packages
-from ansible.module_utils.wheelfleet.build.protocol import ProtocolError
-from ansible.module_utils.wheelfleet.build.report import Report
-from ansible.module_utils.wheelfleet.build.sandbox import probe, version
+from ansible.module_utils.wheelfleet.builder import worker_code
+from ansible.module_utils.wheelfleet.builder.capacity import capacity
+from ansible.module_utils.wheelfleet.builder.install import InstallError, make_folders, tool_environment
+from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
+from ansible.module_utils.wheelfleet.builder.protocol import ProtocolError
+from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
+from ansible.module_utils.wheelfleet.contract.report import Report
 
 
 def install_code(module: AnsibleModule, home: Path) -> list[str]:
     """What changed; asks the action plugin for the code where there is another one."""
     if module.params["code"] is not None:
-        return code.install(home, module.params["code"])
-    if code.digest(code.installed(home)) == module.params["code_digest"]:
+        return worker_code.install(home, module.params["code"])
+    if worker_code.digest(worker_code.installed(home)) == module.params["code_digest"]:
         return []
     if not module.check_mode:
         module.exit_json(changed=False, lacks_code=True)

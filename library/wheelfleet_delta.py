@@ -157,7 +157,7 @@ absent:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.run.controller_options import DELTA_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_options import DELTA_OPTIONS
 
 
 def main() -> None:

@@ -89,8 +89,8 @@ unreadable:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.usage.access_log import DOWNLOADS_OPTIONS, read_log
-from ansible.module_utils.wheelfleet.usage.rotation import Position, Unreadable
+from ansible.module_utils.wheelfleet.downloads.access_log import DOWNLOADS_OPTIONS, read_log
+from ansible.module_utils.wheelfleet.downloads.log_rotation import Position, Unreadable
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ EXAMPLES = r"""
 RETURN = r"""#"""
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.run.controller_options import INVENTORY_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_options import INVENTORY_OPTIONS
 
 
 def main() -> None:

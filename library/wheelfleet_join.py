@@ -82,11 +82,11 @@ import dataclasses
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.plan.delta import Options, run_delta
-from ansible.module_utils.wheelfleet.plan.inputs import PlanInputs
-from ansible.module_utils.wheelfleet.plan.scope import BadScope
+from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.planner.delta import Options, run_delta
+from ansible.module_utils.wheelfleet.planner.inputs import PlanInputs
+from ansible.module_utils.wheelfleet.planner.scope import BadScope
 from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 
 

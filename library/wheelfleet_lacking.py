@@ -85,7 +85,7 @@ requeued:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.run.controller_options import LACKING_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_options import LACKING_OPTIONS
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ removed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.publish.mirror import MIRROR_OPTIONS
+from ansible.module_utils.wheelfleet.site.mirror import MIRROR_OPTIONS
 
 
 def main() -> None:

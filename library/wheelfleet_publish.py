@@ -102,7 +102,7 @@ written:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.run.controller_options import PUBLISH_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_options import PUBLISH_OPTIONS
 
 
 def main() -> None:

@@ -80,10 +80,10 @@ resolutions:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.build.cache import NoCache, ask_cache
-from ansible.module_utils.wheelfleet.build.capacity import capacity
-from ansible.module_utils.wheelfleet.build.credentials import secrets_of, with_credentials
-from ansible.module_utils.wheelfleet.build.resolve import resolve
+from ansible.module_utils.wheelfleet.builder.cache import NoCache, ask_cache
+from ansible.module_utils.wheelfleet.builder.capacity import capacity
+from ansible.module_utils.wheelfleet.builder.resolver import resolve
+from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ written:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.run.status import STATUS_OPTIONS
+from ansible.module_utils.wheelfleet.engine.status import STATUS_OPTIONS
 
 
 def main() -> None:

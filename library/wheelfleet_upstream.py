@@ -50,7 +50,7 @@ pip_options:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.run.controller_options import UPSTREAM_OPTIONS
+from ansible.module_utils.wheelfleet.engine.controller_options import UPSTREAM_OPTIONS
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from .build.unpack import SDIST_ENDINGS
+from .builder.unpack import SDIST_ENDINGS
 
 #: The endings of sdists are those that builders unpack.
 SDIST_EXTENSIONS = SDIST_ENDINGS

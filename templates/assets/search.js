@@ -1,5 +1,5 @@
 // The search over all projects, and near names for an address that does not exist. It reads small files, the shards below
-// search/p/ (publish/people/search_shards.py): from the empty prefix on, one letter of a word after the other, until a
+// search/p/ (site/html/search_shards.py): from the empty prefix on, one letter of a word after the other, until a
 // shard holds every project with such a word. Everything it shows is put in as text.
 "use strict";
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.publish.renderer import SiteFacts
-from wheelfleet.publish.site import Settings, publish_site
+from wheelfleet.site.publication import Settings, publish_site
+from wheelfleet.site.renderer import SiteFacts
 
 from benchmarks.catalogs import Generated
 from tests.support.catalogs import TEMPLATES

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from wheelfleet.plan.record import record_page
-from wheelfleet.upstream.answers import Page, ProjectRequest
+from wheelfleet.planner.record_page import record_page
 from wheelfleet.upstream.client import Upstream as UpstreamClient
+from wheelfleet.upstream.responses import Page, ProjectRequest
 
 from tests.conformance.conftest import HERE
 from tests.support.catalogs import ControllerState

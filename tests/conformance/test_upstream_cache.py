@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from wheelfleet.build.cache import NoCache, ask_cache
+from wheelfleet.builder.cache import NoCache, ask_cache
 
 from tests.support import sdists, wheels
 from tests.support.artifacts import Artifact

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.plan.events import note
-from wheelfleet.run.board import Building, HostBoard, post
+from wheelfleet.engine.host_status import Building, HostBoard, post
+from wheelfleet.planner.events import note
 
 from tests.lab import Lab
 from tests.support.catalogs import ControllerState

@@ -45,8 +45,8 @@ TRACES = (
 #: Starts a real worker on one assignment, as a visit does.
 START_WORKER = """
 import json, sys
-from wheelfleet.build.inbox import hand_over
-from wheelfleet.build.worker import start_worker
+from wheelfleet.builder.inbox import hand_over
+from wheelfleet.builder.worker import start_worker
 home = sys.argv[1]
 hand_over(home, [json.load(open("assignment.json"))])
 start_worker(home, "/tmp/lib", sys.executable)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.build.install import InstallError
+from wheelfleet.builder.install import InstallError
 
 from tests.support import toolenv
 from tests.support.builder import Builder

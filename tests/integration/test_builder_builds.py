@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.build.protocol import Home
+from wheelfleet.builder.protocol import Home
 
 from tests.support.builder import LIBRARY, Builder
 from tests.support.interpreters import cpythons
@@ -224,7 +224,9 @@ def test_an_assignment_that_this_builder_cannot_read_becomes_a_failure_and_stops
 
 def test_limits_hold_for_everything_that_a_build_starts(builder: Builder) -> None:
     deep = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {!r}], start_new_session=True)"
-    hungry = broken_sdist("hungry", "1", script=deep.format("import os; import time; held = os.urandom(300 << 20); time.sleep(60)"))
+    hungry = broken_sdist(
+        "hungry", "1", script=deep.format("import os; import time; held = os.urandom(300 << 20); time.sleep(60)")
+    )
     silent = broken_sdist("silent", "1", script=deep.format("import time; time.sleep(60)"))
     results = builder.build(
         builder.assignment(hungry, limits={"memory": 200 << 20}),

@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from wheelfleet.build import sandbox, warm
-from wheelfleet.build.processes import boot_id
-from wheelfleet.build.protocol import Home
+from wheelfleet.builder import env_cache, sandbox
+from wheelfleet.builder.protocol import Home
+from wheelfleet.processes import boot_id
 
 from tests.support.builder import Builder
 from tests.support.interpreters import interpreters
@@ -317,7 +317,7 @@ def test_every_interpreter_builds_in_the_sandbox(builder: Builder, upstream: Ups
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home")
     home.create()
-    warm.clear_untrusted(home)
+    env_cache.clear_untrusted(home)
     return home
 
 
@@ -331,19 +331,19 @@ def test_what_fails_while_an_environment_is_made_leaves_nothing_and_the_next_mak
         make(folder)
         raise RuntimeError("no")
 
-    with pytest.raises(RuntimeError), warm.environment(home, "key", fail, 1):
+    with pytest.raises(RuntimeError), env_cache.environment(home, "key", fail, 1):
         pass
     assert [path.name for path in home.envs.iterdir() if path.is_dir()] == []
-    with warm.environment(home, "key", make, 1) as folder:
+    with env_cache.environment(home, "key", make, 1) as folder:
         assert (folder / "file").read_text() == "whole"
 
 
 def test_an_environment_is_made_once_and_what_was_being_made_is_thrown_away(home: Home) -> None:
     (home.envs / ".key.new").mkdir()
     (home.envs / ".key.new" / "half").touch()
-    with warm.environment(home, "key", make, 1) as folder:
+    with env_cache.environment(home, "key", make, 1) as folder:
         assert [path.name for path in folder.iterdir()] == ["file"]
-    with warm.environment(home, "key", lambda _: pytest.fail("made twice"), 1):
+    with env_cache.environment(home, "key", lambda _: pytest.fail("made twice"), 1):
         pass
 
 
@@ -357,7 +357,7 @@ def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_t
         make(folder)
 
     def use(_: int) -> str:
-        with warm.environment(home, "key", slow, 20) as folder:
+        with env_cache.environment(home, "key", slow, 20) as folder:
             # Nobody gets on before all are in.
             together.wait()
             return (folder / "file").read_text()
@@ -370,34 +370,34 @@ def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_t
 def test_environments_that_were_not_used_for_longest_go_and_those_in_use_stay(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm, "MOST", 3)
-    with warm.environment(home, "used", make, 1):
+    monkeypatch.setattr(env_cache, "MOST", 3)
+    with env_cache.environment(home, "used", make, 1):
         for number in range(4):
-            with warm.environment(home, f"key{number}", make, 1):
+            with env_cache.environment(home, f"key{number}", make, 1):
                 os.utime(home.envs / f"key{number}.lock", (number, number))
         os.utime(home.envs / "used.lock", (0, 0))
-        with warm.environment(home, "last", make, 1):
+        with env_cache.environment(home, "last", make, 1):
             pass
     assert sorted(path.name for path in home.envs.iterdir() if path.is_dir()) == ["key3", "last", "used"]
 
 
 def test_what_another_boot_left_is_not_trusted(home: Home) -> None:
-    with warm.environment(home, "key", make, 1):
+    with env_cache.environment(home, "key", make, 1):
         (home.cache / "uv").mkdir()
-    warm.clear_untrusted(home)
+    env_cache.clear_untrusted(home)
     assert (home.envs / "key" / "file").exists()
     (home.envs / "boot").write_text("another")
-    warm.clear_untrusted(home)
+    env_cache.clear_untrusted(home)
     assert (sorted(path.name for path in home.envs.iterdir()), list(home.cache.iterdir())) == (["boot"], [])
     assert (home.envs / "boot").read_text() == boot_id()
 
 
 def test_an_answer_of_the_index_is_remembered_for_minutes_only(home: Home) -> None:
-    warm.remember(home, "name", "answer")
-    assert warm.remembered(home, "name") == "answer"
+    env_cache.remember(home, "name", "answer")
+    assert env_cache.remembered(home, "name") == "answer"
     os.utime(home.envs / "locked" / "name", (0, 0))
-    assert warm.remembered(home, "name") is None
-    warm.remember(home, "other", "answer")
+    assert env_cache.remembered(home, "name") is None
+    env_cache.remember(home, "other", "answer")
     assert [path.name for path in (home.envs / "locked").iterdir()] == ["other"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.build import sandbox
+from wheelfleet.builder import sandbox
 
 from tests.support.arm_elf import arm_elf
 from tests.support.artifacts import Artifact

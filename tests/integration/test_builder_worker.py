@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wheelfleet.build.protocol import Home, ProtocolError
-from wheelfleet.build.worker import start_worker
+from wheelfleet.builder.protocol import Home, ProtocolError
+from wheelfleet.builder.worker import start_worker
 
 from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, look, take_back
 from tests.support.events import FolderEvents
@@ -36,7 +36,7 @@ def worker_of(builder: Builder) -> int:
 def runner_of(builder: Builder, attempt: str) -> int:
     for process in builder.processes():
         words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-        if b"wheelfleet.build.runner" in words and attempt.encode() in words:
+        if b"wheelfleet.builder.runner" in words and attempt.encode() in words:
             return process
     raise AssertionError(f"{attempt} has no runner")
 
@@ -117,7 +117,7 @@ def test_a_second_worker_leaves_the_home_to_the_first(builder: Builder, lookout:
     builder.hand_over(builder.assignment(pure_sdist("one", "1", script=WAITING), environment=lookout.environment))
     builder.start()
     visitor = lookout.visitor()
-    second = subprocess.run([sys.executable, "-m", "wheelfleet.build.worker", builder.home], cwd=LIBRARY, check=False)
+    second = subprocess.run([sys.executable, "-m", "wheelfleet.builder.worker", builder.home], cwd=LIBRARY, check=False)
     assert second.returncode == 0
     assert builder.state()["building"] == ["one-1-0000"]
     visitor.let_go()
@@ -157,7 +157,7 @@ def test_the_rest_of_a_batch_can_be_taken_back_while_the_first_is_being_built(
 def test_a_worker_outlives_the_session_that_started_it(builder: Builder, lookout: Lookout) -> None:
     builder.hand_over(builder.assignment(pure_sdist("demo", "1", script=WAITING), environment=lookout.environment))
     code = (
-        "import os, signal, sys; from wheelfleet.build.worker import start_worker\n"
+        "import os, signal, sys; from wheelfleet.builder.worker import start_worker\n"
         # Whoever started the tests may have had it ignored (nohup), which is inherited.
         "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         f"start_worker({str(builder.home)!r}, {str(LIBRARY)!r}, sys.executable)\n"

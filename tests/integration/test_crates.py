@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admit.classify import classify
-from wheelfleet.build import sandbox
+from wheelfleet.admission.classify import classify
+from wheelfleet.builder import sandbox
 
 from tests.support.artifacts import Artifact
 from tests.support.builder import Builder

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from wheelfleet.build import sandbox
+from wheelfleet.builder import sandbox
 
 from tests.support import sdists
 from tests.support.operator import Operator

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.build import sandbox
-from wheelfleet.build.processes import all_processes
+from wheelfleet.builder import sandbox
+from wheelfleet.processes import all_processes
 
 from tests.support.artifacts import Artifact
 from tests.support.builder import LIBRARY, Builder

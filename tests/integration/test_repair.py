@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admit.wheel_check import check_wheel
-from wheelfleet.build.elf import Elf, read_code, read_elf
-from wheelfleet.build.libraries import foreign_libraries, packages_of
-from wheelfleet.build.repair import main, runs_on_armv6
+from wheelfleet.admission.wheel_check import check_wheel
+from wheelfleet.builder.libraries import foreign_libraries, packages_of
+from wheelfleet.builder.repair import main, runs_on_armv6
+from wheelfleet.elf import Elf, read_code, read_elf
 
 from tests.support.arm_elf import arm_elf
 from tests.support.builder import LIBRARY
@@ -206,7 +206,7 @@ def test_a_builder_whose_own_c_library_is_for_another_processor_adds_no_armv6_ta
 
 
 def test_a_pure_wheel_s_check_costs_no_auditwheel() -> None:
-    code = "import sys, wheelfleet.build.repair; print('auditwheel' in sys.modules, 'elftools' in sys.modules)"
+    code = "import sys, wheelfleet.builder.repair; print('auditwheel' in sys.modules, 'elftools' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["False", "False"]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.build import sandbox
-from wheelfleet.build.resolve import Resolved, resolve
+from wheelfleet.builder import sandbox
+from wheelfleet.builder.resolver import Resolved, resolve
 
 from tests.support import toolenv, upstream_pages
 from tests.support.builder import GENEROUS

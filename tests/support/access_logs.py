@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from wheelfleet.usage.access_log import DAY, Reading, read_log
-from wheelfleet.usage.rotation import Position
+from wheelfleet.downloads.access_log import DAY, Reading, read_log
+from wheelfleet.downloads.log_rotation import Position
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()
 TODAY = int(NOON // DAY)

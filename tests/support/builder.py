@@ -20,11 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from wheelfleet.build.inbox import hand_over
-from wheelfleet.build.processes import all_processes, kill_marked, marked_processes
-from wheelfleet.build.protocol import Assignment, Home, Limits, unadjusted, visible
-from wheelfleet.build.worker import start_worker
-from wheelfleet.run.look import Look, look_command, parse_look, withdraw_command
+from wheelfleet.builder.inbox import hand_over
+from wheelfleet.builder.protocol import Assignment, Home, Limits, unadjusted, visible
+from wheelfleet.builder.worker import start_worker
+from wheelfleet.engine.poll import Look, look_command, parse_look, withdraw_command
+from wheelfleet.processes import all_processes, kill_marked, marked_processes
 
 from tests.support.artifacts import Artifact
 from tests.support.toolenv import tools
@@ -124,7 +124,7 @@ class Builder:
 
     def workers(self) -> list[int]:
         """The living workers' processes: one, or none, or one and another that waits for its lock."""
-        wanted = [b"wheelfleet.build.worker", str(self.home).encode()]
+        wanted = [b"wheelfleet.builder.worker", str(self.home).encode()]
         parents = {}
         for process in all_processes():
             with suppress(OSError):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from wheelfleet.catalog.database import Catalog, rehearsal
-from wheelfleet.publish.journal import JOURNAL
-from wheelfleet.publish.renderer import SiteFacts
-from wheelfleet.publish.site import MARKER, Published, Settings, publish_site
+from wheelfleet.site.journal import JOURNAL
+from wheelfleet.site.publication import MARKER, Published, Settings, publish_site
+from wheelfleet.site.renderer import SiteFacts
 
 from tests.support.wheels import wheel_file
 

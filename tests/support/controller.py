@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wheelfleet.admit.admit import Admitted, Places, admit
+from wheelfleet.admission.admit import Admitted, Places, admit
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.plan import batches
-from wheelfleet.plan.queue import settle
+from wheelfleet.planner import batches
+from wheelfleet.planner.queue import settle
 
 from tests.support.artifacts import Artifact
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.plan import batches
-from wheelfleet.plan.batches import Held
-from wheelfleet.plan.outcome import Outcome, record_outcome
-from wheelfleet.plan.queue import settle
+from wheelfleet.planner import batches
+from wheelfleet.planner.batches import Held
+from wheelfleet.planner.outcome import Outcome, record_outcome
+from wheelfleet.planner.queue import settle
 
 NOW = 1_800_000_000.0
 TRIES = 3

@@ -80,7 +80,7 @@ class FleetOperator(Operator):
             pid
             for name in self.builders
             for pid in self.lab.pids(name)
-            if b"WHEELFLEET_HOME=" in _read(pid, "environ") or b"wheelfleet.build." in _read(pid, "cmdline")
+            if b"WHEELFLEET_HOME=" in _read(pid, "environ") or b"wheelfleet.builder." in _read(pid, "cmdline")
         ]
 
     def clear_builders(self) -> None:

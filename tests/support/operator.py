@@ -207,7 +207,7 @@ class Operator:
                 except OSError:
                     continue
                 if mark in environment or (
-                    b"wheelfleet.build.worker" in command and str(self.home).encode() in command
+                    b"wheelfleet.builder.worker" in command and str(self.home).encode() in command
                 ):
                     found.append(int(entry.name))
         return found

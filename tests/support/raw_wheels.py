@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admit.failure_classes import FAILURE_CLASSES
-from wheelfleet.admit.wheel_check import CheckedWheel, Refused, check_wheel
+from wheelfleet.admission.wheel_check import CheckedWheel, Refused, check_wheel
+from wheelfleet.failure_classes import FAILURE_CLASSES
 
 from tests.support.artifacts import Artifact
 from tests.support.raw_zips import RawEntry, raw_zip

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
-from wheelfleet.admit.classify import classify
-from wheelfleet.plan.events import Event
-from wheelfleet.run.board import Building, HostBoard
-from wheelfleet.run.status import Lately, status_document
+from wheelfleet.admission.classify import classify
+from wheelfleet.engine.host_status import Building, HostBoard
+from wheelfleet.engine.status import Lately, status_document
+from wheelfleet.planner.events import Event
 
 from tests.support.catalogs import TARGET, ControllerState
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from wheelfleet.build.install import tool_environment
+from wheelfleet.builder.install import tool_environment
 
 _CACHE = Path(__file__).resolve().parents[2] / ".pytest_cache" / "d" / "tools"
 _DEFAULTS = Path(__file__).resolve().parents[2] / "roles" / "builder" / "defaults" / "main.yml"

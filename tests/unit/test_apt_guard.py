@@ -6,8 +6,8 @@ import gzip
 from pathlib import Path
 
 import pytest
-from wheelfleet.build.apt_contents import has_apt
-from wheelfleet.build.apt_guard import (
+from wheelfleet.builder.apt_contents import has_apt
+from wheelfleet.builder.apt_guard import (
     MOST_BYTES,
     MOST_PACKAGES,
     Simulation,

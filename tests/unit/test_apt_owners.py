@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from wheelfleet.build import apt_owners
-from wheelfleet.build.apt_contents import ContentsError, has_apt, matching_lines, refresh
-from wheelfleet.build.apt_owners import LONGEST_SUBJECT, Subject, find_owners, is_askable
+from wheelfleet.builder import apt_file_lookup
+from wheelfleet.builder.apt_contents import ContentsError, has_apt, matching_lines, refresh
+from wheelfleet.builder.apt_file_lookup import LONGEST_SUBJECT, Subject, find_owners, is_askable
 
 pytestmark = pytest.mark.skipif(not has_apt(), reason="needs apt, which reads the lists; it is on Debian")
 
@@ -76,8 +76,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def needed_by(names: Sequence[str]) -> Mapping[str, list[str]]:
         return {name: NEEDED_BY.get(name, []) for name in names}
 
-    monkeypatch.setattr(apt_owners, "_reverse_depends", needed_by)
-    monkeypatch.setattr(apt_owners, "_transitional", lambda _: set())
+    monkeypatch.setattr(apt_file_lookup, "_reverse_depends", needed_by)
+    monkeypatch.setattr(apt_file_lookup, "_transitional", lambda _: set())
     return tmp_path
 
 

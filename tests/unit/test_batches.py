@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.plan import batches, sizing, trust
-from wheelfleet.plan.queue import progress, settle
+from wheelfleet.planner import batches, sizing, suspension
+from wheelfleet.planner.queue import progress, settle
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
 
@@ -307,17 +307,17 @@ def test_a_host_that_fails_again_and_again_is_doubted_until_it_builds_something(
     fleet.builder("pi1", 11)
     for number in range(10):
         fleet.release(f"p{number}", 11, seconds=100.0)
-    for _ in range(trust.DOUBTED_AT):
-        assert not trust.doubted(fleet.catalog, "pi1")
+    for _ in range(suspension.DOUBTED_AT):
+        assert not suspension.doubted(fleet.catalog, "pi1")
         fleet.finish(fleet.claim().assignments[0].attempt, blocks="target")
-    assert trust.doubted(fleet.catalog, "pi1")
-    trust.clear(fleet.catalog, "pi1")
-    assert not trust.doubted(fleet.catalog, "pi1"), "its canary was built, so those packages fail by themselves"
-    for _ in range(trust.DOUBTED_AT):
+    assert suspension.doubted(fleet.catalog, "pi1")
+    suspension.clear(fleet.catalog, "pi1")
+    assert not suspension.doubted(fleet.catalog, "pi1"), "its canary was built, so those packages fail by themselves"
+    for _ in range(suspension.DOUBTED_AT):
         fleet.finish(fleet.claim().assignments[0].attempt, blocks="target")
-    assert trust.doubted(fleet.catalog, "pi1"), "twice as many failures, the next canary"
+    assert suspension.doubted(fleet.catalog, "pi1"), "twice as many failures, the next canary"
     fleet.finish(fleet.claim().assignments[0].attempt, outcome="built", serves=(11,))
-    assert not trust.doubted(fleet.catalog, "pi1")
+    assert not suspension.doubted(fleet.catalog, "pi1")
 
 
 def test_the_failures_of_a_host_that_cannot_build_its_canary_count_for_nothing(fleet: Fleet):
@@ -325,19 +325,19 @@ def test_the_failures_of_a_host_that_cannot_build_its_canary_count_for_nothing(f
     fleet.builder("pi2", 11)
     good = fleet.release("good", 11, seconds=500.0)
     fleet.finish(fleet.claim("broken").assignments[0].attempt, outcome="built", serves=(11,), now=NOW)
-    releases = [fleet.release(f"p{number}", 11, seconds=100.0) for number in range(trust.DOUBTED_AT)]
-    for number in range(trust.DOUBTED_AT):
+    releases = [fleet.release(f"p{number}", 11, seconds=100.0) for number in range(suspension.DOUBTED_AT)]
+    for number in range(suspension.DOUBTED_AT):
         held = fleet.claim("broken")
         fleet.finish(held.assignments[0].attempt, blocks="target", now=NOW + 1 + number)
-    canary = trust.canary_for(fleet.catalog, "broken")
+    canary = suspension.canary_for(fleet.catalog, "broken")
     assert canary is not None and canary.name == "good", "what was built before"
-    assert trust.set_aside(fleet.catalog, "broken", "It cannot.", TRIES) == trust.DOUBTED_AT
+    assert suspension.set_aside(fleet.catalog, "broken", "It cannot.", TRIES) == suspension.DOUBTED_AT
     assert all(fleet.needs(release) == {11: "now"} for release in releases)
     assert fleet.needs(good) == {11: "none"}, "its wheel stays"
-    assert trust.doubted(fleet.catalog, "broken"), "also in the next run"
+    assert suspension.doubted(fleet.catalog, "broken"), "also in the next run"
     assert fleet.claim("pi2", run="run1") is not None, "others try them in the same run"
-    trust.clear(fleet.catalog, "broken")
-    assert not trust.doubted(fleet.catalog, "broken")
+    suspension.clear(fleet.catalog, "broken")
+    assert not suspension.doubted(fleet.catalog, "broken")
 
 
 def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
@@ -372,7 +372,7 @@ def test_a_failure_that_tells_of_the_release_is_not_the_builders_fault(fleet: Fl
     fleet.builder("pi1", 11)
     fleet.release("python2", 11)
     fleet.finish(fleet.claim().assignments[0].attempt, blocks="release")
-    assert not trust.unvouched(fleet.catalog, "pi1")
+    assert not suspension.unvouched(fleet.catalog, "pi1")
 
 
 def test_the_others_wait_until_it_is_known_whether_failures_were_their_builders_own(fleet: Fleet):
@@ -380,18 +380,20 @@ def test_the_others_wait_until_it_is_known_whether_failures_were_their_builders_
     fleet.builder("pi2", 11)
     fleet.release("demo", 11)
     fleet.finish(fleet.claim("pi1").assignments[0].attempt, blocks="target")
-    assert trust.unvouched(fleet.catalog, "pi1")
-    assert trust.others_on_trial(fleet.catalog, "pi2", NOW)
-    assert not trust.others_on_trial(fleet.catalog, "pi1", NOW)
-    assert not trust.others_on_trial(fleet.catalog, "pi2", NOW + 2 * trust.TRIAL_SECONDS), "it said nothing more"
-    trust.clear(fleet.catalog, "pi1")
-    assert not trust.others_on_trial(fleet.catalog, "pi2", NOW)
-    assert not trust.unvouched(fleet.catalog, "pi1"), "the next run asks for no canary again"
+    assert suspension.unvouched(fleet.catalog, "pi1")
+    assert suspension.others_on_trial(fleet.catalog, "pi2", NOW)
+    assert not suspension.others_on_trial(fleet.catalog, "pi1", NOW)
+    assert not suspension.others_on_trial(fleet.catalog, "pi2", NOW + 2 * suspension.TRIAL_SECONDS), (
+        "it said nothing more"
+    )
+    suspension.clear(fleet.catalog, "pi1")
+    assert not suspension.others_on_trial(fleet.catalog, "pi2", NOW)
+    assert not suspension.unvouched(fleet.catalog, "pi1"), "the next run asks for no canary again"
 
 
 def test_a_builder_is_needed_while_nobody_else_offers_its_target(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.release("demo", 11)
-    assert trust.needed(fleet.catalog, "pi1")
+    assert suspension.needed(fleet.catalog, "pi1")
     fleet.builder("pi2", 11)
-    assert not trust.needed(fleet.catalog, "pi1")
+    assert not suspension.needed(fleet.catalog, "pi1")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 from packaging.version import Version
-from wheelfleet.admit.failure_classes import FAILURE_CLASSES
+from wheelfleet.failure_classes import FAILURE_CLASSES
 
 from benchmarks.corpus import entries
 

@@ -6,7 +6,7 @@ import json
 from email.message import Message
 
 import pytest
-from wheelfleet.build.cache import Cache, NoCache, ask_cache, led_through
+from wheelfleet.builder.cache import Cache, NoCache, ask_cache, led_through
 
 from tests.support.asking import Canned
 from tests.support.loopback import Answer, LoopbackServer

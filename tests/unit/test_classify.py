@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admit.classify import LOG_END, Failure, classify, failure
-from wheelfleet.admit.failure_classes import FAILURE_CLASSES
-from wheelfleet.admit.plain import plain
-from wheelfleet.admit.rules import RULES
+from wheelfleet.admission.classify import LOG_END, Failure, classify, failure
+from wheelfleet.admission.rules import RULES
+from wheelfleet.failure_classes import FAILURE_CLASSES
+from wheelfleet.plain import plain
 
 LOGS = Path(__file__).parents[1] / "support" / "logs"
 BUILD_FAILED = {"phase": "build", "stopped_by": None, "exit_code": 1, "message": "The backend failed (exit code 1)."}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wheelfleet.build.credentials import secrets_of, with_credentials
+from wheelfleet.credentials import secrets_of, with_credentials
 
 INDEX = "https://index.example.org/simple/"
 

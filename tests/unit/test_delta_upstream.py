@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.plan.delta import Delta, Options, run_delta
-from wheelfleet.plan.record import MASS_ABSENCE_SECONDS
-from wheelfleet.plan.scope import Policy, Scope
+from wheelfleet.planner.delta import Delta, Options, run_delta
+from wheelfleet.planner.record_page import MASS_ABSENCE_SECONDS
+from wheelfleet.planner.scope import Policy, Scope
 from wheelfleet.upstream.client import Upstream as Client
 
 from tests.support.sdists import pure_sdist

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wheelfleet.run.exit_status import exit_status, lost_builders
+from wheelfleet.engine.exit_status import exit_status, lost_builders
 
 BUILDERS = {"pi1", "pi2"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wheelfleet.build.installers import ask, pip_takes, sentence
+from wheelfleet.builder.installers import ask, pip_takes, sentence
 
 from tests.support.raw_wheels import METADATA, packed
 from tests.support.wheels import installed_wheel

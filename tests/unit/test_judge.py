@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.version import Version
-from wheelfleet.plan.judge import File, Judgement, Release, Target, epoch_seconds, judge
-from wheelfleet.plan.scope import Policy, Skip, Wish
+from wheelfleet.planner.judge import File, Judgement, Release, Target, epoch_seconds, judge
+from wheelfleet.planner.scope import Policy, Skip, Wish
 
 NOW = 1_800_000_000.0
 

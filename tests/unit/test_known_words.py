@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wheelfleet.plan.known_words import check_retry, check_skipped_targets
-from wheelfleet.plan.scope import BadScope, Policy
+from wheelfleet.planner.known_words import check_retry, check_skipped_targets
+from wheelfleet.planner.scope import BadScope, Policy
 
 from tests.support.catalogs import TARGET, ControllerState
 

@@ -17,18 +17,9 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.publish.journal import JOURNAL, Journal
-from wheelfleet.publish.layout import FILES, PAGES
-from wheelfleet.publish.mirror import (
-    LOCKS,
-    MARKER,
-    PARTIAL,
-    Abandoned,
-    Mirrored,
-    MirrorError,
-    NodeLost,
-    bring_up_to_date,
-)
+from wheelfleet.site.journal import JOURNAL, Journal
+from wheelfleet.site.layout import FILES, PAGES
+from wheelfleet.site.mirror import LOCKS, MARKER, PARTIAL, Abandoned, Mirrored, MirrorError, NodeLost, bring_up_to_date
 
 from tests.support.catalogs import ControllerState
 from tests.support.site_pages import broken_links

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wheelfleet.plan.preview import preview
+from wheelfleet.planner.preview import preview
 
 from tests.support.catalogs import ControllerState
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.plan.queue import done_by, forgive, progress, settle
+from wheelfleet.planner.queue import done_by, forgive, progress, settle
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from wheelfleet import build
-from wheelfleet.admit import classify as classes
-from wheelfleet.admit.classify import classify
-from wheelfleet.admit.failure_classes import FAILURE_CLASSES
-from wheelfleet.admit.rules import RULES
-from wheelfleet.build.protocol import ProtocolError, checked_assignment
-from wheelfleet.build.reasons import Reason
+from wheelfleet import builder
+from wheelfleet.admission import classify as classes
+from wheelfleet.admission.classify import classify
+from wheelfleet.admission.rules import RULES
+from wheelfleet.builder.protocol import ProtocolError, checked_assignment
+from wheelfleet.contract.reasons import Reason
+from wheelfleet.failure_classes import FAILURE_CLASSES
 
-SOURCES = sorted(Path(str(build.__file__)).parent.glob("*.py"))
+SOURCES = sorted(Path(str(builder.__file__)).parent.glob("*.py"))
 
 
 def sentences(source: Path) -> Iterator[str]:

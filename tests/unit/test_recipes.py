@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from wheelfleet.plan.change import Patch
-from wheelfleet.plan.recipes import BadRecipe, Recipe, read_recipes, record_recipes
-from wheelfleet.plan.scope import Policy
+from wheelfleet.contract.adjustments import Patch
+from wheelfleet.planner.recipes import BadRecipe, Recipe, read_recipes, record_recipes
+from wheelfleet.planner.scope import Policy
 
 from tests.support.fleet_catalog import Fleet
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from packaging.utils import canonicalize_name
-from wheelfleet.admit.classify import classify
-from wheelfleet.admit.failure_classes import FAILURE_CLASSES
-from wheelfleet.plan import projects_of_modules, remedies
-from wheelfleet.plan.batches import Assignment
-from wheelfleet.plan.change import Change, Patch
-from wheelfleet.plan.queue import forgive, progress
-from wheelfleet.plan.remedies import Case, matched_date, propose
+from wheelfleet.admission.classify import classify
+from wheelfleet.contract.adjustments import Change, Patch
+from wheelfleet.failure_classes import FAILURE_CLASSES
+from wheelfleet.planner import projects_of_modules, remedies
+from wheelfleet.planner.batches import Assignment
+from wheelfleet.planner.queue import forgive, progress
+from wheelfleet.planner.remedies import Case, matched_date, propose
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet
 

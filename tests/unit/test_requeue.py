@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.plan import remedies, requeue
-from wheelfleet.plan.builders import record_builders
-from wheelfleet.plan.events import events
-from wheelfleet.plan.queue import progress
-from wheelfleet.plan.recipes import read_recipes, record_recipes
-from wheelfleet.plan.requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
-from wheelfleet.plan.tries import WAITS
-from wheelfleet.run.roll_call import roll_call
+from wheelfleet.engine.run_builders import roll_call
+from wheelfleet.planner import remedies, requeue
+from wheelfleet.planner.builders import record_builders
+from wheelfleet.planner.events import events
+from wheelfleet.planner.queue import progress
+from wheelfleet.planner.recipes import read_recipes, record_recipes
+from wheelfleet.planner.requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
+from wheelfleet.planner.retries import WAITS
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet
 from tests.support.query_cost import steps

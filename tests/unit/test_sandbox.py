@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from wheelfleet.build import sandbox
-from wheelfleet.build.sandbox import Place, certificate_places, closed, interpreter_places, make_room_for, sandboxed
+from wheelfleet.builder import sandbox
+from wheelfleet.builder.sandbox import Place, certificate_places, closed, interpreter_places, make_room_for, sandboxed
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from packaging.version import Version
-from wheelfleet.plan.scope import BadScope, Policy, Scope, Wish
+from wheelfleet.planner.scope import BadScope, Policy, Scope, Wish
 
 
 def test_a_package_is_a_name_or_a_requirement_or_says_how_many_releases():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wheelfleet.build.sieve import Sieve
+from wheelfleet.builder.sieve import Sieve
 
 
 class Trial:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from wheelfleet.plan.sizing import (
+from wheelfleet.planner.sizing import (
     LONGEST_FILL_SECONDS,
     LOW_WATER_SECONDS,
     MOST_BUILDS_IN_A_BATCH,

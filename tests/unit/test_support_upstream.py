@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
-from wheelfleet.build.unpack import UnpackError, unpack
+from wheelfleet.builder.unpack import UnpackError, unpack
 
 from tests.support import sdists, wheels
 from tests.support.artifacts import Artifact

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
-from wheelfleet.plan.scope import Wish
-from wheelfleet.plan.unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
-from wheelfleet.plan.unknown_projects import unknown_projects
-from wheelfleet.publish.report import summary_lines
+from wheelfleet.planner.scope import Wish
+from wheelfleet.planner.unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
+from wheelfleet.planner.unknown_projects import unknown_projects
+from wheelfleet.site.report import summary_lines
 
 from tests.support.catalogs import ControllerState
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.upstream.cache_origins import NoCache, check_cacheable, learn_crates, learn_origins, origin_of
 from wheelfleet.upstream.client import Upstream as Client
-from wheelfleet.upstream.origins import NoCache, check_cacheable, learn_crates, learn_origins, origin_of
 
 from tests.support import wheels
 from tests.support.crates import CrateRegistry

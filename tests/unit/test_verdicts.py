@@ -8,9 +8,9 @@ import pytest
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.version import Version
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.plan.judge import Target
-from wheelfleet.plan.scope import Policy, Wish
-from wheelfleet.plan.verdicts import judge_project
+from wheelfleet.planner.judge import Target
+from wheelfleet.planner.scope import Policy, Wish
+from wheelfleet.planner.verdicts import judge_project
 
 PLATFORMS = ("manylinux_2_17_x86_64", "linux_x86_64")
 NOW = 1_800_000_000.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admit.wheel_check import Limits
+from wheelfleet.admission.wheel_check import Limits
 
 from tests.support.raw_wheels import ANSWER, check, contents, entries_of, packed, refusal
 from tests.support.raw_zips import RawEntry, raw_zip

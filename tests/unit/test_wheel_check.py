@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admit.wheel_check import CheckedWheel, Refused, check_wheel
+from wheelfleet.admission.wheel_check import CheckedWheel, Refused, check_wheel
 
 from tests.support.raw_wheels import (
     ANSWER,

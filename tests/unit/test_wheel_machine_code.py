@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.tags import parse_tag
-from wheelfleet.admit.native import native_code
+from wheelfleet.admission.machine_code import native_code
 
 from tests.support.arm_elf import arm_elf
 from tests.support.raw_wheels import NATIVE, check, contents, entries_of, refusal

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wheelfleet.admit.wheel_check import CheckedWheel
-from wheelfleet.build.elf import UnreadableElf, read_elf
+from wheelfleet.admission.wheel_check import CheckedWheel
+from wheelfleet.elf import UnreadableElf, read_elf
 
 from tests.support.arm_elf import arm_elf
 from tests.support.raw_wheels import check, refusal

@@ -143,7 +143,7 @@ MIGRATIONS: tuple[str, ...] = (
         claimed_at REAL NOT NULL,
         finished_at REAL,
         outcome TEXT CHECK (outcome IN ('built', 'failed', 'refused')),
-        class TEXT,                    -- the failure's name (admit/classify.py)
+        class TEXT,                    -- the failure's name (admission/classify.py)
         blocks TEXT CHECK (blocks IN ('release', 'target')),  -- what this failure settles; NULL: worth another try
         forgiven INTEGER NOT NULL DEFAULT 0,  -- the operator asked for another try
         sentence TEXT,                 -- what happened, for people
@@ -247,7 +247,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX attempt_host_open ON attempt (host) WHERE state = 'open';
     CREATE INDEX attempt_host_done ON attempt (host, finished_at) WHERE state = 'done';
 
-    ALTER TABLE builder ADD COLUMN speed REAL NOT NULL DEFAULT 1;  -- predicted by measured seconds (plan/sizing.py)
+    ALTER TABLE builder ADD COLUMN speed REAL NOT NULL DEFAULT 1;  -- predicted by measured seconds (planner/sizing.py)
     ALTER TABLE builder ADD COLUMN hungry_at REAL NOT NULL DEFAULT 0;  -- when it last said that it could take more
     -- Failures in a row, since its last wheel, that may be the builder's own fault; how many of them a canary has
     -- vouched for; and when it was last waited for whether one does.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 REMEDY_TABLES = """
-    -- JSON list of {"name", "why", "change"} (plan/change.py): what this try differed in, and what the next one is to
+    -- JSON list of {"name", "why", "change"}: what this try differed in, and what the next one is to
     -- differ in. A failure with `try_with` settles nothing: the try with it does.
     ALTER TABLE attempt ADD COLUMN remedies TEXT;
     ALTER TABLE attempt ADD COLUMN try_with TEXT;
     ALTER TABLE attempt ADD COLUMN wait_until REAL;        -- the next try begins not before that
     ALTER TABLE attempt ADD COLUMN needs_memory INTEGER;   -- the next try is for hosts with more memory, in bytes
-    -- JSON of digests {"toolchain", "packages", "recipe", "remedies"}: what the failure depended on (plan/requeue.py).
+    -- JSON of digests {"toolchain", "packages", "recipe", "remedies"}: what the failure depended on (planner/requeue).
     ALTER TABLE attempt ADD COLUMN depended TEXT;
     ALTER TABLE project ADD COLUMN remedies TEXT;          -- with which its last wheel was built
     ALTER TABLE builder ADD COLUMN packages TEXT;          -- JSON list: the distribution's packages that builds may use

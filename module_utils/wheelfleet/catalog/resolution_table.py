@@ -1,4 +1,4 @@
-"""What pip on the targets answered for requirements files (`plan/requirements`), by file and line by line.
+"""What pip on the targets answered for requirements files (`planner/requirements_files`), by file and line by line.
 
 Answers were known by the contents of files before, so that a file's last answer could not be found once it had changed.
 The next run asks for them again.

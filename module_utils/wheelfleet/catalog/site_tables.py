@@ -27,7 +27,7 @@ _COLUMNS = """
 """
 
 _TABLES = """
-    -- What the site shows of each release x target in scope (publish/report.py names the statuses).
+    -- What the site shows of each release x target in scope (site/report.py names the statuses).
     CREATE TABLE shown (
         release_id INTEGER NOT NULL REFERENCES release (id) ON DELETE CASCADE,
         target_id INTEGER NOT NULL REFERENCES target (id) ON DELETE CASCADE,
@@ -46,7 +46,7 @@ _TABLES = """
         name TEXT NOT NULL UNIQUE,
         display_name TEXT NOT NULL,
         summary TEXT NOT NULL DEFAULT '',
-        status TEXT NOT NULL,          -- of all its releases the one that matters most (publish/tally.py)
+        status TEXT NOT NULL,          -- of all its releases the one that matters most (site/published_rows.py)
         as_a_whole TEXT,               -- status of the project itself, where its releases do not tell all
         listed INTEGER NOT NULL        -- whether simple/ has a page of it
     );
@@ -120,7 +120,7 @@ _TABLES = """
     ) WITHOUT ROWID;
 
     -- How far each log file of each web node was counted. A file is known by its beginning and by what stands before
-    -- the place reached (usage/rotation.py).
+    -- the place reached (downloads/log_rotation.py).
     CREATE TABLE log_position (
         host TEXT NOT NULL,
         head TEXT NOT NULL,
@@ -134,7 +134,7 @@ _TABLES = """
     --   as-a-whole, a status of `page.as_a_whole`: projects
     --   wheels, '' and bytes, '': our wheels        target-wheels, target-bytes by target id: those that serve it
     --   class-builds, class-projects, class-lookups by failure class
-    --   host-builds, host-built, host-seconds by host; unknown-names by day (usage/record.py)
+    --   host-builds, host-built, host-seconds by host; unknown-names by day (downloads/record_sums.py)
     --   outcome, built/failed/refused: builds ever  build-seconds, '': their time
     --   downloads, '' and saved-seconds, ''
     CREATE TABLE total (kind TEXT NOT NULL, key TEXT NOT NULL, value NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
@@ -159,7 +159,7 @@ def _differ(*columns: str) -> str:
 
 
 def _stale(release: str) -> str:
-    """Marks the project of a release; 1 also where it is 2, "being rendered" (publish/site.py)."""
+    """Marks the project of a release; 1 also where it is 2, "being rendered" (site/publication.py)."""
     return (
         "UPDATE project SET pages_stale = 1 "
         f"WHERE id = (SELECT project_id FROM release WHERE id = {release}.release_id) AND pages_stale <> 1;"

@@ -1,4 +1,4 @@
-"""The table of what was asked for and could not be considered (`plan/unconsidered`); the report shows it."""
+"""The table of what was asked for and could not be considered (`planner/unconsidered`); the report shows it."""
 
 UNCONSIDERED_TABLE = """
     CREATE TABLE unconsidered (

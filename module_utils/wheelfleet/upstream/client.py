@@ -12,7 +12,10 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ..names import normalize
-from .answers import (
+from .backoff import Brake
+from .pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE, BadPage
+from .pip_config import split_credentials
+from .responses import (
     Absent,
     Answer,
     Page,
@@ -26,9 +29,6 @@ from .answers import (
     read_project_answer,
     read_root_answer,
 )
-from .brake import Brake
-from .pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE, BadPage
-from .pip_config import split_credentials
 from .transport import FolderTransport, HttpTransport, NoAnswer, Response, Transport, UpstreamUnreachable
 
 __all__ = [

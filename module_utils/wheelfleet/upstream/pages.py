@@ -16,8 +16,8 @@ from typing import Any, Literal, cast
 from urllib.parse import urljoin
 
 from ..names import BadFileName, is_archive_name, is_project_name, normalize, read_file_name
-from .anchors import Anchor, BadHtml, HtmlHead, read_html
 from .files import FileList, UpstreamFile, is_number, shown
+from .simple_html import Anchor, BadHtml, HtmlHead, read_html
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from wheelfleet.upstream import brake, client
+from wheelfleet.upstream import backoff, client
 from wheelfleet.upstream.client import Upstream as Client
 
 from tests.support.sdists import pure_sdist
@@ -15,7 +15,7 @@ from tests.support.upstream import Upstream
 @pytest.fixture(autouse=True)
 def _nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_TRY_AGAIN_AFTER", (0.01, 0.02))
-    monkeypatch.setattr(brake, "_PAUSES", (0.01, 0.02, 0.04, 0.08))
+    monkeypatch.setattr(backoff, "_PAUSES", (0.01, 0.02, 0.04, 0.08))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

@@ -1,0 +1,351 @@
+"""Step 4: take a fetched result into files, logs and catalog, exactly once, or say why not.
+
+The order makes a kill harmless at any point: first the bytes get their final names (a name the catalog does not know
+yet is visible to nobody), then one transaction makes result, wheel and queue true together. Only then is the builder
+told to forget the result.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from packaging.version import Version
+
+from .. import requires_python
+from ..builder.protocol import sync
+from ..catalog.database import Catalog
+from ..planner.builders import offered_targets
+from ..planner.outcome import Outcome, record_outcome
+from ..planner.queue import SETTLED_BY_A_WHEEL
+from ..planner.rejudge import judge_again
+from ..planner.verdicts import serve_targets
+from .classify import Failure, classify, failure
+from .naming import Named, publishable, reserve
+from .result import BadResult, Result, log_tail, read_result
+from .wheel_archive import Refused
+from .wheel_check import CheckedWheel, check_wheel
+from .withhold import WITHHELD, withheld
+
+#: The class of wheels that no target of the fleet may install for their Requires-Python.
+OTHER_PYTHON = "other-python"
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What became of a result. `outcome` is built, failed or refused, or dropped for what nobody waits for."""
+
+    attempt: str
+    outcome: str
+    name: str = ""
+    version: str = ""
+    target: str = ""
+    seconds: float = 0.0
+    failure_class: str = ""
+    sentence: str = ""
+    wheel: str = ""
+
+
+#: What is said of a result that nobody needs any more.
+_MEANWHILE = "its work was done meanwhile"
+
+
+class _Meanwhile(Exception):
+    """Another target's build gave the same file while this one was going on: no failure of anybody's."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The controller's folders for admitted bytes."""
+
+    files: Path
+    logs: Path
+
+
+def admit(
+    catalog: Catalog,
+    places: Places,
+    staging: Path,
+    attempt_id: str,
+    *,
+    host: str,
+    now: float,
+    tries: int,
+    exclude: Collection[str] = (),
+) -> Admitted:
+    """Judge the result fetched into `staging` as the answer of `host` to an attempt, and take it in.
+
+    A result for an attempt that is not this host's or is already done is dropped; one whose lease was lost is
+    taken if its release still needs a build. `exclude` are the libraries that wheels leave to the system
+    (`builder_repair_exclude`). Raises OSError when the controller's own disk fails.
+    """
+    attempt = _attempt(catalog.db, attempt_id)
+    if attempt is None or attempt["host"] != host:
+        return Admitted(attempt_id, "dropped", sentence=f"{host} was not given {attempt_id}")
+    if attempt["state"] == "done" or (attempt["state"] == "lost" and not attempt["still_wanted"]):
+        return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
+    log_name = _keep_log(staging, places.logs, attempt["name"], attempt_id)
+    result: Result | None = None
+    #: What sdist or wheel say of the Pythons they are for.
+    stated: str | None = None
+    wheel: Named | None = None
+    why: Failure | None = None
+    meanwhile = ""
+    try:
+        result = read_result(staging, attempt_id)
+        if result.outcome == "built":
+            checked = _checked_wheel(result, staging, attempt, exclude)
+            stated = checked.requires_python
+            _check_python(catalog.db, checked, attempt)
+            why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name))
+            wheel = None if why else _named(catalog, checked, staging, attempt, places, exclude, result.from_sdist)
+        else:
+            why = classify(result.document, log_tail(places.logs, log_name), attempt["name"])
+            stated = requires_python.constraint(result.document.get("about"))
+    except _Meanwhile as error:
+        meanwhile = str(error)
+    except BadResult as error:
+        why = failure("refused", str(error))
+    except Refused as error:
+        why = failure(error.failure, str(error))
+        if result and result.imported and result.imported.reason == "not-installable" and error.failure == "refused":
+            # What an installer says of it is what people will meet.
+            why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name)) or why
+    if wheel is not None:
+        _move(wheel.path, places.files / attempt["name"] / wheel.checked.filename)
+    with catalog.writing() as db:
+        # Asked again: two controllers' halves may hold the same late result.
+        if db.execute("SELECT state FROM attempt WHERE id = ?", (attempt_id,)).fetchone()["state"] == "done":
+            return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
+        if wheel is not None:
+            _record_wheel(db, attempt, wheel, result, now)
+        outcome = _outcome(result, wheel, why, log_name)
+        if meanwhile:
+            outcome = replace(outcome, outcome="built", sentence=meanwhile)
+        elif wheel is not None and not _serves(db, attempt):
+            # Built again, it would serve the target no better.
+            sentence = f"{wheel.checked.filename} does not serve the target it was built for."
+            outcome = replace(outcome, blocks="target", sentence=sentence)
+        if wheel is not None or (why and why.class_name == OTHER_PYTHON):
+            outcome = _with_python(outcome, attempt, stated)
+        outcome = record_outcome(db, attempt_id, outcome, now=now, tries=tries)
+        if outcome.requires_python:
+            judge_again(db, attempt["project_id"], now)
+    if meanwhile:
+        return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
+    return Admitted(
+        attempt_id,
+        outcome.outcome,
+        attempt["name"],
+        attempt["version"],
+        attempt["target"],
+        result.seconds if result else 0.0,
+        outcome.failure or "",
+        outcome.sentence or "",
+        wheel.checked.filename if wheel else "",
+    )
+
+
+def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, log_name: str | None) -> Outcome:
+    withheld_or_failed = result and (result.outcome == "failed" or (why and why.class_name in WITHHELD))
+    outcome = Outcome("built" if wheel else "failed" if withheld_or_failed else "refused", log=log_name)
+    if why:
+        outcome = replace(
+            outcome,
+            failure=why.class_name,
+            blocks=why.blocks,
+            sentence=why.sentence,
+            evidence="\n".join(why.evidence) or None,
+            remedy=why.remedy,
+            subject=why.subject,
+            lacks=why.lacks,
+            declared=why.declared,
+        )
+        if why.class_name == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
+            # Not what it may use, but what its builder had left.
+            outcome = replace(outcome, blocks=None, again="elsewhere")
+    if result:
+        outcome = replace(
+            outcome,
+            seconds=result.seconds,
+            cpu_seconds=result.cpu_seconds,
+            peak_memory=result.peak_memory,
+            interpreter=result.interpreter,
+            summary=result.summary,
+            build_requires=result.build_requires,
+            phase=result.phase,
+            backend=result.backend,
+        )
+    return outcome
+
+
+def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        f"""
+        SELECT a.*, p.id AS project_id, p.name, r.version, t.name AS target, t.tags AS target_tags,
+               t.python_version, w.verdict = 'build' AND NOT {SETTLED_BY_A_WHEEL.format(row="w")} AS still_wanted
+        FROM attempt a
+        JOIN release r ON r.id = a.release_id
+        JOIN project p ON p.id = r.project_id
+        JOIN target t ON t.id = a.target_id
+        LEFT JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id
+        WHERE a.id = ?
+        """,
+        (attempt_id,),
+    ).fetchone()
+    return row
+
+
+def _checked_wheel(result: Result, staging: Path, attempt: sqlite3.Row, exclude: Collection[str]) -> CheckedWheel:
+    if len(result.wheels) != 1:
+        raise Refused(f"The build should have made one wheel and made {len(result.wheels)}.", "no-wheel")
+    return check_wheel(
+        staging / result.wheels[0],
+        name=attempt["name"],
+        version=attempt["version"],
+        target_tags=json.loads(attempt["target_tags"]),
+        exclude=exclude,
+        from_sdist=result.from_sdist,
+    )
+
+
+def _check_python(db: sqlite3.Connection, wheel: CheckedWheel, attempt: sqlite3.Row) -> None:
+    """A wheel that is not for the target's Python is welcome where another target of the fleet installs it."""
+    if wheel.requires_python is None or requires_python.allows(
+        wheel.requires_python, Version(attempt["python_version"])
+    ):
+        return
+    if not any(
+        set(wheel.tags) & target.tags and requires_python.allows(wheel.requires_python, target.python_version)
+        for target in offered_targets(db)
+    ):
+        raise Refused(_needs_python(attempt, wheel.requires_python), OTHER_PYTHON)
+
+
+def _named(
+    catalog: Catalog,
+    wheel: CheckedWheel,
+    staging: Path,
+    attempt: sqlite3.Row,
+    places: Places,
+    exclude: Collection[str],
+    from_sdist: Collection[str],
+) -> Named:
+    """The wheel under the name it is published by, which from then on stands for its bytes."""
+    path, tags = staging / wheel.filename, json.loads(attempt["target_tags"])
+    while True:
+        try:
+            chosen = publishable(catalog.db, path, wheel, places.files / attempt["name"], tags)
+        except ValueError as error:
+            raise Refused(f"{wheel.filename} cannot be given another build tag: {error}") from error
+        named = Named(wheel, path, None)
+        if chosen != path:
+            if _is_settled(catalog.db, attempt):
+                raise _Meanwhile(f"{wheel.filename} was published meanwhile and serves the target.")
+            again = check_wheel(
+                chosen,
+                name=attempt["name"],
+                version=attempt["version"],
+                target_tags=tags,
+                exclude=exclude,
+                from_sdist=from_sdist,
+            )
+            named = Named(again, chosen, wheel)
+        if reserve(catalog, named.checked):
+            return named
+
+
+def _is_settled(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
+    """Whether a wheel of ours serves what the attempt was for, and nobody asked for another one."""
+    row = db.execute(
+        f"""
+        SELECT 1 FROM wanted w WHERE w.release_id = ? AND w.target_id = ? AND {SETTLED_BY_A_WHEEL.format(row="w")}
+        """,
+        (attempt["release_id"], attempt["target_id"]),
+    ).fetchone()
+    return row is not None
+
+
+def _serves(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
+    """Whether a wheel of ours serves the attempt's target; of what no builder offers just now this is not known."""
+    row = db.execute(
+        """
+        SELECT NOT EXISTS (SELECT 1 FROM offer WHERE target_id = :target)
+            OR EXISTS (SELECT 1 FROM serves WHERE release_id = :release AND target_id = :target) AS serves
+        """,
+        {"release": attempt["release_id"], "target": attempt["target_id"]},
+    ).fetchone()
+    return bool(row["serves"])
+
+
+def _with_python(outcome: Outcome, attempt: sqlite3.Row, stated: str | None) -> Outcome:
+    """The outcome where the wheel is not for the target's Python: built again, it would be the same."""
+    if stated is None or requires_python.allows(stated, Version(attempt["python_version"])):
+        return outcome
+    return replace(outcome, blocks="target", requires_python=stated, sentence=_needs_python(attempt, stated))
+
+
+def _needs_python(attempt: sqlite3.Row, stated: str) -> str:
+    return f"It needs Python {stated}; the target has {attempt['python_version']}."
+
+
+def _keep_log(staging: Path, logs: Path, name: str, attempt_id: str) -> str | None:
+    source = staging / "log.gz"
+    if not source.is_file():
+        return None
+    relative = f"{name}/{attempt_id}.log.gz"
+    _move(source, logs / relative)
+    return relative
+
+
+def _move(source: Path, destination: Path) -> None:
+    """Give fetched bytes their final name, so that they are on disk before the catalog says so."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    sync(source)
+    source.chmod(0o644)
+    source.replace(destination)
+    sync(destination.parent)
+
+
+def _record_wheel(
+    db: sqlite3.Connection, attempt: sqlite3.Row, named: Named, result: Result | None, now: float
+) -> None:
+    repaired, imported = (result.repaired, result.imported) if result else (None, None)
+    wheel, sent = named.checked, named.sent
+    db.execute(
+        """
+        INSERT INTO wheel
+            (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, tags, added_at,
+             repaired, apt, imports, import_facts, built)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
+            attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt = excluded.apt,
+            imports = excluded.imports, import_facts = excluded.import_facts, built = excluded.built
+            WHERE removed_at IS NOT NULL
+        """,
+        (
+            attempt["release_id"],
+            attempt["id"],
+            wheel.filename,
+            wheel.sha256,
+            wheel.size,
+            wheel.metadata_sha256,
+            wheel.requires_python,
+            json.dumps(list(wheel.tags)),
+            now,
+            json.dumps(asdict(repaired)) if repaired else None,
+            json.dumps(result.apt if result else []),
+            imported.verdict if imported else None,
+            json.dumps({"modules": imported.modules, "message": imported.message}) if imported else None,
+            json.dumps({"filename": sent.filename, "sha256": sent.sha256}) if sent else None,
+        ),
+    )
+    # Also of bytes that are there already: they came of this sdist, too, and what somebody asked for is done.
+    db.execute(
+        "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild = 0 WHERE filename = ?",
+        (attempt["sdist_filename"], attempt["sdist_sha256"] or (result and result.sdist_sha256), wheel.filename),
+    )
+    serve_targets(db, attempt["project_id"], offered_targets(db))

@@ -1,0 +1,124 @@
+"""What a builder made of a wheel that another had built: trusted as little as any result, compared, never admitted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..catalog.database import Catalog
+from ..printable import printable
+from .classify import classify
+from .result import BadResult, log_tail, read_result
+from .wheel_archive import Archive, Entry, Limits, Refused
+
+#: Names of files that are kept of those that differ, and characters of each.
+MOST_NAMES, LONGEST_NAME = 20, 200
+#: Those of them that are named in a sentence.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Account:
+    """`verdict` is agrees, differs or failed; `filename` and `builder` are of the wheel that was there before."""
+
+    verdict: str
+    filename: str
+    builder: str
+    sentence: str | None = None
+    differences: tuple[str, ...] = ()
+    sha256: str | None = None
+
+
+def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str, now: float) -> Account | None:
+    """Take the result fetched into `staging` as what `host` was asked to build again, and record what it shows; None
+    if nobody waits for it."""
+    row = catalog.db.execute(
+        """
+        SELECT w.filename, w.sha256, w.built, p.name, a.host FROM witness x
+        JOIN wheel w ON w.id = x.wheel_id JOIN attempt a ON a.id = w.attempt_id
+        JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+        WHERE x.id = ? AND x.host = ? AND x.verdict IS NULL
+        """,
+        (ident, host),
+    ).fetchone()
+    if row is None:
+        return None
+    sent = json.loads(row["built"]) if row["built"] else {"filename": row["filename"], "sha256": row["sha256"]}
+    heard = _judge(staging, ident, row["name"], Sent(**sent, published=row["filename"]), row["host"], files)
+    with catalog.writing() as db:
+        db.execute(
+            """
+            UPDATE witness SET verdict = ?, sha256 = ?, sentence = ?, differences = ?, finished_at = ?
+            WHERE id = ? AND verdict IS NULL
+            """,
+            (heard.verdict, heard.sha256, heard.sentence, json.dumps(heard.differences), now, ident),
+        )
+    return heard
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The wheel that was there before, as its builder sent it, and the name it is published by."""
+
+    filename: str
+    sha256: str
+    published: str
+
+
+def _judge(staging: Path, ident: str, name: str, first: Sent, builder: str, files: Path) -> Account:
+    filename = first.published
+    try:
+        result = read_result(staging, ident)
+    except BadResult as error:
+        return Account("failed", filename, builder, printable(str(error)))
+    if result.outcome != "built":
+        why = classify(result.document, log_tail(staging, "log.gz"), name)
+        return Account("failed", filename, builder, f"{why.class_name}: {why.sentence}")
+    if len(result.wheels) != 1 or not (staging / result.wheels[0]).is_file():
+        return Account("failed", filename, builder, "It sent no wheel, or several.")
+    theirs = staging / result.wheels[0]
+    with theirs.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if theirs.name != first.filename:
+        other = printable(theirs.name)[:LONGEST_NAME]
+        return Account("differs", filename, builder, f"Its wheel is named {other}.", sha256=found)
+    if found == first.sha256:
+        return Account("agrees", filename, builder, sha256=found)
+    try:
+        names = differing_files(files / name / filename, theirs)
+    except Refused as error:
+        return Account("differs", filename, builder, str(error), sha256=found)
+    if filename != first.filename:
+        # It was given another build tag, which WHEEL says.
+        names = [each for each in names if not each.endswith((".dist-info/WHEEL", ".dist-info/RECORD"))]
+    return Account("differs", filename, builder, _sentence(names), tuple(names[:MOST_NAMES]), found)
+
+
+def differing_files(one: Path, other: Path) -> list[str]:
+    """The files that are not the same in both wheels, or in one alone. RECORD, which lists the others, is left out
+    unless it is alone. Raises Refused."""
+    ours, theirs = _entries(one), _entries(other)
+    names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    record = [name for name in names if name.endswith(".dist-info/RECORD")]
+    return [printable(name)[:LONGEST_NAME] for name in names if name not in record] or [*map(printable, record)]
+
+
+def _entries(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and checksum of each file. A CRC suffices: that the wheels differ is known by their hashes."""
+    archive = Archive(path, Limits())
+    with archive.file:
+        return {entry.name: _known_by(entry) for entry in archive.entries}
+
+
+def _known_by(entry: Entry) -> tuple[int, int]:
+    return entry.size, entry.crc
+
+
+def _sentence(names: list[str]) -> str:
+    if not names:
+        return "The same files, with other dates, modes, compression or in another order."
+    more = len(names) - _NAMED
+    others = "" if more <= 0 else " and 1 more file" if more == 1 else f" and {more} more files"
+    return f"Other bytes in {', '.join(names[:_NAMED])}{others}."

@@ -1,0 +1,103 @@
+"""What Python, setuptools and CMake no longer have."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from ...removed_modules import REMOVED_MODULES
+from .rule import QUOTE, any_of, rule
+
+_REMOVED_MODULES = any_of(*sorted({*REMOVED_MODULES, "numpy.distutils", "pkg_resources", "setuptools"}))
+_CHANGED_MODULES = any_of(
+    *sorted({*sys.stdlib_module_names, "distutils", "imp", "numpy", "pip", "pkg_resources", "setuptools", "wheel"})
+)
+_PYTHON_STRUCTURES = (
+    r"(?:Py(?:Thread|Interpreter)State|Py(?:Type|Frame|Code|Long|Unicode)Object"
+    r"|_PyErr_StackItem|struct _(?:ts|is|frame|object|typeobject|longobject|err_stackitem))"
+)
+
+#: What C code for an older Python uses, most of it by an old Cython.
+GONE_HEADERS = r"fatal error: ((?:longintrepr|code|pystrhex|Python-ast|graminit|asdl)\.h): No such file or directory"
+GONE_NAMES = (
+    rf"error: {QUOTE}{_PYTHON_STRUCTURES}{QUOTE} .{{0,80}}has no member named {QUOTE}(\w{{1,80}})"
+    rf"|error: too many initializers for {QUOTE}(PyTypeObject){QUOTE}"
+    rf"|error: invalid use of incomplete type(?:def)? {QUOTE}(Py(?:Frame|Thread)\w{{1,20}}){QUOTE}"
+    rf"|error: implicit declaration of function {QUOTE}(_?Py\w{{1,80}})"
+    rf"|error: {QUOTE}(_?Py\w{{1,80}}){QUOTE} (?:undeclared|was not declared)"
+)
+ASSIGNED_MACROS = r"^ *\d+ \|.{0,200}\b(Py_(?:REFCNT|SIZE|TYPE)) ?\(.{1,100}\) ?=[^=]"
+
+REMOVED = (
+    rule(
+        "removed-api",
+        rf"(?:ModuleNotFoundError|ImportError): No module named '?((?:{_REMOVED_MODULES})(?:\.[\w.]{{1,80}})?)'?$",
+        "The build imports {found}, which Python or setuptools no longer have.",
+    ),
+    rule(
+        "removed-api",
+        r"ModuleNotFoundError: No module named '(pip\.\w{1,80})'$",
+        "The build imports {found}, which pip never meant for others and has no more.",
+    ),
+    rule(
+        "removed-api",
+        r"ConfigError: The \[(tool\.flit\.metadata)\] table is no longer supported",
+        "pyproject.toml uses {found}, which flit no longer has.",
+    ),
+    rule(
+        "removed-api",
+        r"TypeError: (Compiler\.__init__\(\)) takes",
+        "numpy.distutils uses {found} as it was in older distutils of setuptools.",
+        after=re.compile(r"klass\(None, dry_run, force\)"),
+    ),
+    rule(
+        "removed-api",
+        rf"AttributeError: module '(?:{_CHANGED_MODULES})(?:\.[\w.]{{1,80}})?' has no attribute '(\w{{1,80}})'",
+        "The build uses {found}, which its module no longer has.",
+    ),
+    rule(
+        "removed-api",
+        rf"ImportError: cannot import name '(\w{{1,80}})' from '(?:{_CHANGED_MODULES})[.']",
+        "The build imports {found}, which its module no longer has.",
+    ),
+    rule(
+        "removed-api",
+        r"error in .{1,100} setup command: (\w{1,40}) is invalid",
+        "setup.py uses {found}, which setuptools no longer has.",
+    ),
+    rule(
+        "removed-api",
+        r"InvalidConfigError: (Invalid dash-separated key|License classifiers have been superseded)"
+        r"|error: (Multiple top-level (?:packages|modules) discovered in a flat-layout)",
+        "setuptools no longer accepts what the project does: {found}.",
+    ),
+    rule(
+        "removed-api",
+        GONE_HEADERS,
+        "The source includes {found}, which Python no longer has; it is for an older Python, or by an old Cython.",
+    ),
+    rule(
+        "removed-api",
+        GONE_NAMES,
+        "The source uses {found} as Python's C API no longer has it; it is for an older Python, or by an old Cython.",
+        choose="first",
+    ),
+    rule(
+        "removed-api",
+        ASSIGNED_MACROS,
+        "The source assigns to {found}, which Python's C API no longer allows; it is for an older Python.",
+        after=re.compile("error: lvalue required as left operand of assignment"),
+        choose="first",
+    ),
+    rule(
+        "removed-api",
+        r"^re\.(?:error|PatternError): (global flags not at the start of the expression)",
+        "The build has a regular expression that Python no longer accepts: {found}.",
+    ),
+    rule(
+        "removed-api",
+        r"Compatibility with CMake < [\d.]{1,10} has been removed",
+        "The project is made for a CMake older than the one here.",
+        remedy="Set CMAKE_POLICY_VERSION_MINIMUM=3.5 in the build's environment, or use a later release.",
+    ),
+)

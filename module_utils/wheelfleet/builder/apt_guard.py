@@ -1,0 +1,200 @@
+"""Which packages may be installed because builds lacked them: what installing one would do, and what speaks against it.
+
+Builds are strangers' code and can say that they lack anything. What they can bring about is that a package of the
+distribution is installed which is there for who compiles; so nothing that runs by itself, nothing that removes, nothing
+huge. `apt-get` simulates the installation, and the contents index says which packages bring services.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .apt_contents import matching_lines
+from .apt_file_lookup import PACKAGE, is_development
+
+#: Packages that one may bring along, and bytes that it may take with them.
+MOST_PACKAGES, MOST_BYTES = 150, 600 << 20
+#: Bytes that must stay free on the system's disk.
+FREE_AFTERWARDS = 1 << 30
+
+#: Files by which a package runs something without being called: as a service, at boot, by the clock, over the bus.
+_BY_ITSELF = re.compile(
+    r"(?:usr/)?lib/systemd/(?:system|user)/[^/]+\.(?:service|socket|timer|path)|etc/init\.d/.+|etc/cron\..+"
+    r"|usr/share/dbus-1/(?:system-)?services/.+|etc/(?:sudoers|polkit-1|pam)\.d/.+|usr/share/polkit-1/rules\.d/.+"
+)
+_NEEDLES = (
+    *("lib/systemd/", "etc/init.d/", "etc/cron.", "usr/share/dbus-1/", "etc/sudoers.d/", "etc/polkit-1/"),
+    *("etc/pam.d/", "usr/share/polkit-1/rules.d/"),
+)
+#: What gives rights, boots or replaces the system, whatever asks for it.
+_DENIED = re.compile(
+    r"(?:sudo|doas|opendoas|policykit-1|polkitd|pkexec|super|passwd|login|util-linux|dpkg|apt|base-files|libc6|init)"
+    r"|(?:linux-(?:image|headers)-|grub|systemd|udev|openssh-|raspi-firmware|raspberrypi-|firmware-).*|.*-(?:server|daemon)"
+)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What `apt-get install` would do, or why it would not (`problem`)."""
+
+    installs: tuple[str, ...] = ()
+    upgrades: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Packages that may be installed, and of the others why not."""
+
+    install: list[str]
+    refused: dict[str, str]
+
+
+def is_allowed(package: str, kind: str, permission: bool | Sequence[str]) -> bool:
+    """Whether the operator's permission covers a package that has something a build lacked.
+
+    `permission` True: development packages, and for missing programs (`kind` tool) any that is not denied. A list:
+    names that match one of its patterns (`lib*-dev`).
+    """
+    if not permission or not PACKAGE.fullmatch(package) or _DENIED.fullmatch(package):
+        return False
+    if permission is True:
+        return kind == "tool" or is_development(package)
+    return any(fnmatch.fnmatchcase(package, pattern) for pattern in permission)
+
+
+def judge(index: Path, packages: Iterable[str]) -> Judgement:
+    """Which of `packages` may be installed on this host, in their order. `index` holds apt's lists of contents."""
+    wanted = [name for name in dict.fromkeys(packages) if PACKAGE.fullmatch(name)]
+    if not wanted:
+        return Judgement([], {})
+    services = run_by_themselves(index)
+    free = shutil.disk_usage("/usr").free
+    # Mostly nothing speaks against any of them, and a Pi takes seconds for each question.
+    if _objection(simulate(wanted), Simulation(), services, free) is None:
+        return Judgement(wanted, {})
+    chosen: list[str] = []
+    before = Simulation()
+    refused: dict[str, str] = {}
+    for name in wanted:
+        after = simulate([*chosen, name])
+        why = _objection(after, before, services, free)
+        if why is None:
+            chosen.append(name)
+            before = after
+        else:
+            refused[name] = why
+    return Judgement(chosen, refused)
+
+
+def _objection(after: Simulation, before: Simulation, services: Collection[str], free: int) -> str | None:
+    """What speaks against the step from one simulated installation to a larger one."""
+    added = replace(
+        after,
+        installs=tuple(name for name in after.installs if name not in before.installs),
+        upgrades=tuple(name for name in after.upgrades if name not in before.upgrades),
+    )
+    taken = sum(installed_sizes(before.installs).values())
+    return why_not(added, services, installed_sizes(added.installs), free - taken)
+
+
+def why_not(simulation: Simulation, services: Collection[str], sizes: Mapping[str, int], free: int) -> str | None:
+    """What speaks against it, in one sentence; `sizes` and `free` are bytes."""
+    if simulation.problem is not None:
+        return f"apt would not install it: {simulation.problem}"
+    if simulation.removes:
+        return f"It would remove {_list(simulation.removes)}."
+    changed = (*simulation.installs, *simulation.upgrades)
+    denied = [name for name in changed if _DENIED.fullmatch(name) and name not in simulation.upgrades]
+    if denied:
+        return f"It would install {_list(denied)}."
+    running = [name for name in changed if name in services]
+    if running:
+        return f"It would install or replace what runs by itself: {_list(running)}."
+    if len(changed) > MOST_PACKAGES:
+        return f"It would install {len(changed)} packages, more than {MOST_PACKAGES}."
+    size = _bytes(simulation, sizes)
+    if size > MOST_BYTES:
+        return f"It would take {size >> 20} MiB, more than {MOST_BYTES >> 20} MiB."
+    if free - size < FREE_AFTERWARDS:
+        return f"It would take {size >> 20} MiB and leave less than {FREE_AFTERWARDS >> 20} MiB free."
+    return None
+
+
+def simulate(packages: Sequence[str]) -> Simulation:
+    """Ask apt what installing the packages would do."""
+    command = ["apt-get", "-q", "-s", "-o", "Debug::NoLocking=1", "install", "--no-install-recommends", "--", *packages]
+    try:
+        answer = _run(command)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Simulation(problem=str(error)[:300])
+    said = answer.stdout.decode("utf-8", "replace").splitlines()
+    if answer.returncode:
+        errors = [line for line in answer.stderr.decode("utf-8", "replace").splitlines() if line.startswith("E: ")]
+        return Simulation(problem=(errors[0][3:303] if errors else f"exit code {answer.returncode}"))
+    return parse_simulation(said)
+
+
+def parse_simulation(lines: Iterable[str]) -> Simulation:
+    """Read the lines of `apt-get -s install`."""
+    installs: list[str] = []
+    upgrades: list[str] = []
+    removes: list[str] = []
+    for line in lines:
+        match = re.match(r"(Inst|Remv|Purg) ([a-z0-9][a-z0-9+.-]*)(?::\S+)?( \[)?", line)
+        if match is None:
+            continue
+        kind, name, has_version = match.groups()
+        (removes if kind != "Inst" else upgrades if has_version else installs).append(name)
+    return Simulation(tuple(installs), tuple(upgrades), tuple(removes))
+
+
+def run_by_themselves(index: Path) -> set[str]:
+    """The packages that bring a service, a timer, or rules that grant rights."""
+    return {
+        package for path, owners in matching_lines(index, _NEEDLES) if _BY_ITSELF.fullmatch(path) for package in owners
+    }
+
+
+def installed_sizes(packages: Collection[str]) -> dict[str, int]:
+    """Bytes of each package on disk, as far as apt says so."""
+    if not packages:
+        return {}
+    try:
+        said = _run(["apt-cache", "show", "--no-all-versions", "--", *sorted(packages)]).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    sizes = {}
+    for record in said.decode("utf-8", "replace").split("\n\n"):
+        name = re.search(r"^Package: (\S+)", record, re.MULTILINE)
+        size = re.search(r"^Installed-Size: ([0-9]{1,12})", record, re.MULTILINE)
+        if name and size:
+            sizes[name[1]] = int(size[1]) << 10
+    return sizes
+
+
+def _bytes(simulation: Simulation, sizes: Mapping[str, int]) -> int:
+    return sum(sizes.get(name, 0) for name in simulation.installs)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=300,
+        env={**os.environ, "LC_ALL": "C"},
+        check=False,
+    )

@@ -1,0 +1,217 @@
+"""One attempt under way: what has become of it so far, and the commands it consists of.
+
+Each command is supervised by itself, but the limits are the attempt's: what the earlier ones used up of its time and
+of its log, the later ones do not have. Package code runs inside the sandbox only, in folders that appear below
+`/build`, equal on all builders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..contract.reasons import Failed
+from . import proxy, sandbox
+from .allowed_servers import Way
+from .deliver import PROGRESS, building
+from .protocol import Assignment, Home, ProtocolError, Result, Workshop, remove, write_json
+from .supervise import run
+
+#: Where the package `wheelfleet` lies, which our own programs are run from.
+LIBRARY = Path(__file__).resolve().parents[2]
+
+#: Signals by which programs die; a sandbox says of one that ended so: 128 and the signal's number.
+_DEADLY = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGKILL, signal.SIGSEGV}
+#: Bytes of a file that a build hands to us.
+_LARGEST_ANSWER = 1 << 20
+
+
+class Attempt:
+    """`result` is what is known by now."""
+
+    def __init__(self, home: Home, workshop: Workshop, assignment: Assignment, log: BinaryIO, result: Result) -> None:
+        self.home = home
+        self.workshop = workshop
+        self.assignment = assignment
+        self.result = result
+        self.sandboxed = assignment["sandbox"]
+        self._log = log
+        self._began = time.monotonic()
+        self._log_room = assignment["limits"]["log"]
+        self._room: Path | None = None
+
+    # ------------------------------------------------------------------ words
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase: in the log, and where it is found should this process be killed."""
+        self.say(f"::wheelfleet phase {phase}")
+        self.note(phase=phase)
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the result."""
+        self.result.update(facts)  # type: ignore[typeddict-item]
+        write_json(self.workshop.progress, {key: self.result[key] for key in PROGRESS}, durable=False)  # type: ignore[literal-required]
+
+    def say(self, *lines: str) -> None:
+        """Write lines of ours into the log."""
+        self._log.write(("\n".join(lines) + "\n").encode())
+
+    @property
+    def seconds_left(self) -> float:
+        return max(1.0, self.assignment["limits"]["seconds"] - (time.monotonic() - self._began))
+
+    # --------------------------------------------------------------- commands
+
+    def check_sandbox(self) -> None:
+        """See that package code can be run as the assignment says. Raises ProtocolError."""
+        if self.sandboxed:
+            why_not = sandbox.probe()
+            if why_not is not None:
+                raise ProtocolError(why_not)
+            self.note(sandbox="bubblewrap")
+
+    def outside(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:
+        """Run a program that runs no code of packages; returns its exit code. Raises Failed when a limit ends it.
+
+        What it writes to, if it is not the workshop, is `folder`.
+        """
+        return self._run(command, environment, LIBRARY, folder)
+
+    def inside(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        cwd: str | None = None,
+        read_only: Iterable[Path | sandbox.Place] = (),
+        writable: Iterable[Path] = (),
+        reach: Iterable[str | None] = (),
+        way: Way | None = None,
+    ) -> int:
+        """Run a command in the sandbox, or where there is none, as it is; returns its exit code.
+
+        Paths in it are those of `place`. `writable` are folders of the workshop. With `reach` the network goes to the
+        servers of these URLs, with `way` to those of that; without either there is none. Raises Failed when a limit
+        ends it.
+        """
+        cwd = cwd or self.place(self.workshop.path)
+        if not self.sandboxed:
+            return self._run(command, environment, Path(cwd))
+        servers = proxy.reach(reach) if way is None else way.servers
+        command = sandbox.sandboxed(
+            command,
+            room=self._sandbox_room(),
+            cwd=cwd,
+            read_only=[LIBRARY / "wheelfleet", *read_only],
+            writable=[sandbox.Place(path, self.place(path)) for path in (*writable, *self._own_folders())],
+            hidden=[self.home.path],
+            door=self.assignment["tools"] if servers else None,
+        )
+        if servers:
+            command = proxy.gated(command, servers, refused=None if way is None else way.refused)
+        else:
+            environment = sandbox.closed(environment)
+        return self._run(command, environment, LIBRARY)
+
+    def clear_control(self) -> None:
+        """Empty the folder through which commands inside answer, before anything is written there for the next one.
+
+        A link that a build had put there would lead what is written outside.
+        """
+        remove(self.workshop.control)
+        self.workshop.control.mkdir()
+
+    def place(self, path: Path) -> str:
+        """Where a file or folder of the workshop appears to the commands inside."""
+        if not self.sandboxed:
+            return str(path)
+        return str(Path(sandbox.BUILD, path.relative_to(self.workshop.path)))
+
+    def bound(self, path: Path) -> sandbox.Place:
+        """A file or folder of the workshop, to be read inside."""
+        return sandbox.Place(path, self.place(path))
+
+    @property
+    def library(self) -> Path:
+        """Where our own programs are found by the commands inside."""
+        return LIBRARY
+
+    def _own_folders(self) -> tuple[Path, ...]:
+        return (self.workshop.home, self.workshop.tmp, self.workshop.control)
+
+    def _sandbox_room(self) -> Path:
+        if self._room is None:
+            self._room = sandbox.make_room_for(self.workshop.room)
+        return self._room
+
+    def _run(
+        self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, folder: Path | None = None
+    ) -> int:
+        limits = self.assignment["limits"]
+        before = self.log_size()
+        ending = run(
+            command,
+            environment=environment,
+            cwd=cwd,
+            folder=folder or self.workshop.path,
+            log=self._log,
+            limits={**limits, "seconds": self.seconds_left, "log": max(0, self._log_room)},
+        )
+        self._log_room -= self.log_size() - before
+        result = self.result
+        result["cpu_seconds"] = round(result["cpu_seconds"] + ending.cpu_seconds, 3)
+        result["peak_memory"] = max(result["peak_memory"], ending.peak_memory)
+        code, stopped_by, message = ending.exit_code, ending.stopped_by, ending.message
+        if self.sandboxed and code is not None and code - 128 in _DEADLY:
+            code = 128 - code
+        if code == -signal.SIGKILL and stopped_by is None:
+            stopped_by = "killed"
+            message = "The build was killed, most likely by the kernel because the machine's memory ran out."
+        result["exit_code"] = code
+        if stopped_by is not None:
+            result["stopped_by"] = stopped_by
+            if result["phase"] == "requires" and building(self.workshop):
+                self.note(phase="build")
+            raise Failed(message or "The build was stopped.", None)
+        return code or 0
+
+    def log_size(self) -> int:
+        """Bytes written to the log so far."""
+        return os.fstat(self._log.fileno()).st_size
+
+    def log_since(self, size: int) -> str:
+        """What was written to the log since it had that size, the end of it where that is much."""
+        with self.workshop.log.open("rb") as file:
+            file.seek(max(size, file.seek(0, os.SEEK_END) - _LARGEST_ANSWER))
+            return file.read().decode("utf-8", "replace")
+
+
+def read_answer(path: Path) -> Any:
+    """The JSON that a command inside left in a file; None when it left none, or something else."""
+    if path.parent.is_symlink():
+        return None
+    try:
+        # A link or a pipe there would have us read something else, or wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            data = file.read(_LARGEST_ANSWER + 1)
+        return json.loads(data) if len(data) <= _LARGEST_ANSWER else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def kept_sentence(text: object) -> str:
+    """`text` as one line, without the full stop at its end."""
+    return " ".join(str(text).split()).rstrip(".")
+
+
+def ended(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,260 @@
+"""The environment in which a build's backend runs: shared and read-only where it can be, else private.
+
+What the package asks for is resolved by uv among wheels alone, which runs nobody's code and may so be done outside the
+sandbox, with the builder's cache. Builds that get the same answer share one environment. Where no set of wheels will
+do, pip installs and builds sdists inside the sandbox, into an environment that this build alone has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from ..contract.reasons import Failed
+from . import bytecode
+from .allowed_servers import Way
+from .attempt import Attempt, ended
+from .env_cache import cache_in_use, environment, remember, remembered
+from .env_vars import listed, pip_environment
+from .fetch import without_password
+from .protocol import Requirement, remove
+from .requirement_lines import are_plain, normalized
+from .sandbox import Place, certificate_places, interpreter_places, local_places
+from .uv import uv_command, uv_environment
+
+#: Changes with what an environment of the same requirements is made of.
+_FORM = "1"
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+_INSTALLED = re.compile(r"([A-Za-z0-9._]+)-([^-]+)(?:-py[0-9.]+)?\.(?:dist-info|egg-info)")
+
+
+class Provided(NamedTuple):
+    """An environment as the commands inside find it."""
+
+    python: str
+    installed: list[Requirement]
+    read_only: list[Path | Place]
+    writable: list[Path]
+
+
+class Provider:
+    """Provides environments until `stack` is left."""
+
+    def __init__(self, attempt: Attempt, stack: ExitStack) -> None:
+        self._attempt = attempt
+        self._stack = stack
+        self._with_sdists = False
+        attempt.workshop.asked.mkdir()
+
+    def provide(self, requirements: list[str]) -> Provided:
+        """An environment with what the package and the assignment ask for. Raises Failed.
+
+        It is asked again when the package's own backend asks for more.
+        """
+        attempt = self._attempt
+        wanted = sorted({*requirements, *attempt.assignment["adjust"]["requires"]})
+        lock = "" if not wanted else None
+        if wanted and not self._with_sdists and are_plain(wanted):
+            lock = _resolve(attempt, wanted)
+        if lock is not None:
+            provided = _locked(attempt, self._stack, lock, wanted)
+        else:
+            provided = _built_inside(attempt, wanted, anew=not self._with_sdists)
+            self._with_sdists = True
+        attempt.note(build_requires=provided.installed)
+        return provided
+
+
+# ------------------------------------------------------------------------------------------------------ wheels alone
+
+
+def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
+    """The wheels that meet the requirements, with their hashes; None when no wheels do."""
+    assignment, asked = attempt.assignment, attempt.workshop.asked
+    settings = uv_environment(attempt.home, assignment, asked)
+    question = [_FORM, wanted, assignment["adjust"]["constraints"], _interpreter(attempt), _public(settings)]
+    name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+    known = remembered(attempt.home, name)
+    if known is not None:
+        return known
+    lines, constraints, lock = asked / "requirements.in", asked / "constraints.txt", asked / "requirements.txt"
+    lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
+    constraints.write_text("\n".join(assignment["adjust"]["constraints"]) + "\n", encoding="utf-8")
+    command = [uv_command(assignment), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
+    command += ["--only-binary", ":all:", "--python", assignment["tools"], "--constraints", str(constraints)]
+    with cache_in_use(attempt.home):
+        code = attempt.outside([*command, "--output-file", str(lock), str(lines)], settings)
+    if code:
+        attempt.say("There are no wheels for these requirements; sdists among them are built inside the sandbox.")
+        return None
+    answer = lock.read_text(encoding="utf-8")
+    remember(attempt.home, name, answer)
+    return answer
+
+
+def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) -> Provided:
+    assignment = attempt.assignment
+    installed: list[Requirement] = [{"name": name, "version": version} for name, version in _PIN.findall(lock)]
+    if not attempt.sandboxed:
+        # Nothing would keep this build from writing to what others use.
+        _install(attempt, attempt.workshop.environment, lock, wanted, link="copy")
+        return _private(attempt, installed)
+    settings = uv_environment(attempt.home, assignment, attempt.workshop.asked)
+    made_of = [_FORM, lock, _interpreter(attempt), _public(settings)]
+    key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+    def make(folder: Path) -> None:
+        _install(attempt, folder, lock, wanted, link="hardlink")
+        _compile(attempt, folder)
+
+    try:
+        folder = stack.enter_context(environment(attempt.home, key, make, attempt.seconds_left))
+    except TimeoutError as error:
+        raise Failed(str(error), "builder-failed") from error
+    inside = attempt.place(attempt.workshop.environment)
+    return Provided(f"{inside}/bin/python", installed, [Place(folder, inside)], [])
+
+
+def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link: str) -> None:
+    """Make a virtual environment and install what is locked; nobody's code is run for that."""
+    assignment = attempt.assignment
+    settings = {**uv_environment(attempt.home, assignment, attempt.workshop.asked), "UV_LINK_MODE": link}
+    _make_empty(attempt, folder)
+    if not lock:
+        return
+    pinned = attempt.workshop.asked / "requirements.txt"
+    pinned.write_text(lock, encoding="utf-8")
+    # The environment's own Python is asked what it is, and is empty still: later it would run what was installed.
+    command = [uv_command(assignment), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command += ["--require-hashes", "--python", str(folder / "bin" / "python"), "-r", str(pinned)]
+    code = attempt.outside(command, settings, folder)
+    if code:
+        raise _cannot(wanted, "uv", code)
+
+
+def _compile(attempt: Attempt, folder: Path) -> None:
+    """Compile to bytecode what builds could not write there; by the tools' Python, which runs nothing of it."""
+    interpreter = hashlib.sha256(json.dumps(_interpreter(attempt)).encode()).hexdigest()[:32]
+    store = attempt.home.cache / bytecode.FOLDER / interpreter
+    if bytecode.link(store, _packages(folder)):
+        return
+    command = [attempt.assignment["tools"], "-I", "-S", "-m", "compileall", "-q", "-q", *map(str, _packages(folder))]
+    # What is not for this Python's version is none of our business.
+    attempt.outside(command, uv_environment(attempt.home, attempt.assignment, attempt.workshop.asked), folder)
+    bytecode.keep(store, _packages(folder))
+
+
+def _make_empty(attempt: Attempt, folder: Path) -> None:
+    assignment = attempt.assignment
+    settings = uv_environment(attempt.home, assignment, attempt.workshop.asked)
+    remove(folder)
+    command = [uv_command(assignment), "venv", "--quiet", "--relocatable", "--no-project"]
+    code = attempt.outside([*command, "--python", assignment["tools"], str(folder)], settings)
+    if code:
+        why = f"No build environment could be made (uv: {ended(code)}); provision the builder again."
+        raise Failed(why, "not-provisioned")
+
+
+# ---------------------------------------------------------------------------------------------------- sdists as well
+
+
+def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
+    workshop, assignment = attempt.workshop, attempt.assignment
+    urls = [
+        *(assignment["index_url"], assignment["own_index_url"]),
+        *listed(assignment["pip_options"].get("extra_index_url")),
+        *listed(assignment["pip_options"].get("find_links")),
+    ]
+    # Where an index keeps its files is where the sdist lay, most often.
+    way = Way([*urls, assignment["sdist"]["url"]], workshop.asked, lambda *asked: _read_pages(attempt, *asked))
+    begins = 0
+
+    def install() -> int:
+        nonlocal begins
+        begins = attempt.log_size()
+        if anew:
+            _make_empty(attempt, workshop.environment)
+        attempt.clear_control()
+        lines, constraints = workshop.control / "build-requires.txt", workshop.control / "constraints.txt"
+        # In a file, for pip applies environment markers only there.
+        lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
+        constraints.write_text("\n".join(assignment["adjust"]["constraints"]) + "\n", encoding="utf-8")
+        settings = pip_environment(attempt.home, workshop, assignment, attempt.place)
+        # By environment, so that it holds for what is built as well.
+        settings["PIP_CONSTRAINT"] = settings["PIP_BUILD_CONSTRAINT"] = attempt.place(constraints)
+        python = f"{attempt.place(workshop.environment)}/bin/python"
+        command = [assignment["tools"], "-I", "-m", "pip", "--python", python, "install", "--use-pep517"]
+        command += ["--no-compile", "--no-warn-script-location", "--progress-bar", "off", "-r", attempt.place(lines)]
+        return attempt.inside(
+            command,
+            settings,
+            read_only=[
+                *interpreter_places(assignment["tools"]),
+                *certificate_places(settings, assignment["pip_options"].get("cert")),
+                *local_places(*urls),
+            ],
+            writable=[workshop.environment],
+            way=way,
+        )
+
+    code = way.run(install, lambda: attempt.log_since(begins))
+    if code:
+        raise _cannot(wanted, "pip", code)
+    return _private(attempt, _installed(workshop.environment))
+
+
+def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
+    asked = str(attempt.workshop.asked)
+    settings = pip_environment(attempt.home, attempt.workshop, attempt.assignment)
+    settings.update({"HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"})
+    program = attempt.library / "wheelfleet" / "build" / "named_servers.py"
+    attempt.say(f"::wheelfleet reads the pages of {', '.join(names)}, to see where their files are")
+    attempt.outside([attempt.assignment["tools"], "-I", str(program), str(answer), *names], settings)
+
+
+def _private(attempt: Attempt, installed: list[Requirement]) -> Provided:
+    folder = attempt.workshop.environment
+    return Provided(f"{attempt.place(folder)}/bin/python", installed, [], [folder])
+
+
+def _installed(folder: Path) -> list[Requirement]:
+    """What is installed there, by the names of folders: their contents are strangers'."""
+    found = {}
+    for packages in _packages(folder):
+        for name in os.listdir(packages):  # noqa: PTH208 - names only
+            match = _INSTALLED.fullmatch(name)
+            if match:
+                found[normalized(match[1])] = match[2]
+    return [{"name": name, "version": version} for name, version in sorted(found.items())]
+
+
+# ------------------------------------------------------------------------------------------------------------ common
+
+
+def _packages(folder: Path) -> list[Path]:
+    return [*folder.glob("lib/*/site-packages"), *folder.glob("site-packages")]
+
+
+def _interpreter(attempt: Attempt) -> list[object]:
+    """What tells this interpreter from its successor under the same name."""
+    real = Path(os.path.realpath(attempt.assignment["tools"]))
+    about = real.stat()
+    return [attempt.assignment["tools"], str(real), about.st_size, about.st_mtime_ns]
+
+
+def _public(settings: dict[str, str]) -> list[str]:
+    """What decides which files uv takes, without passwords."""
+    names = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_EXCLUDE_NEWER")
+    return [
+        *(f"{name} {' '.join(map(without_password, settings[name].split()))}" for name in names if name in settings)
+    ]
+
+
+def _cannot(wanted: list[str], tool: str, code: int) -> Failed:
+    why = f"The build requirements ({', '.join(wanted)}) cannot be installed ({tool}: {ended(code)})."
+    return Failed(why, "requirements-failed")

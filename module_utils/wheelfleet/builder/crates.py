@@ -1,0 +1,183 @@
+"""The crates that a package's Rust code is built from: fetched before the build, which then has no network.
+
+The network of this phase is the crate index and the server that it names for downloads, through the gate. No code of
+the package runs while there is any (see `cargo`). What was fetched lies in the build's own CARGO_HOME.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..contract.reasons import Failed, Reason
+from ..crate_index import NoIndex, OutOfReach, ask_index, checked_index, replacing
+from . import cargo
+from .attempt import Attempt, ended, kept_sentence, read_answer
+from .env_cache import remember, remembered
+from .env_vars import authorities, build_environment, network
+from .sandbox import DOOR_PORT, certificate_places, interpreter_places
+
+#: What the assignment says for "the index that cargo asks by itself".
+AUTO = "auto"
+#: The first cargo that reads a sparse index; before, an index was a git repository.
+_SPARSE_SINCE = (1, 68)
+#: With one of these in its environment the operator sees to crates otherwise.
+_OPERATORS = ("CARGO_HOME", "CARGO_NET_OFFLINE")
+
+
+class Crates(NamedTuple):
+    """What the build's commands need of it."""
+
+    variables: dict[str, str] = {}
+    writable: tuple[Path, ...] = ()
+    #: Why crates are missing that the build may need.
+    lack: Failed | None = None
+
+
+class _Index(NamedTuple):
+    url: str
+    downloads: str
+
+
+def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Crates:
+    """Fetch what the manifests (paths below `source`, a folder inside) ask for and is not there.
+
+    Without cargo, without an index or without a sandbox nothing is done. What certainly cannot be had is no failure
+    yet, for a build may do without its Rust code: see `blamed`. Raises Failed when a server is out of reach, for a
+    build that does without would be another one than the next time.
+    """
+    workshop, assignment = attempt.workshop, attempt.assignment
+    asked = assignment["crates_index"]
+    if not manifests or not asked or not attempt.sandboxed or any(map(assignment["environment"].get, _OPERATORS)):
+        return Crates()
+    attempt.enter("crates")
+    manifests = [f"{source}/{manifest}" for manifest in manifests]
+    answer = _ask(attempt, "lacking", manifests, {}, writable=[workshop.source])
+    lacking = [manifest for manifest in manifests if manifest in _listed(answer.get("lacking"))]
+    version = answer.get("version")
+    if not isinstance(version, str) or not lacking:
+        return Crates()
+    shown = lacking[0][len(source) + 1 :]
+    if numbers(version) < _SPARSE_SINCE:
+        return _lacks(
+            attempt,
+            f"The crates of {shown} cannot be fetched, because Cargo {version} on this builder is older than 1.68; "
+            "install a newer one (cargo-web on Debian 12; else by rustup, as docs/operating.md says).",
+            "cargo-too-old",
+        )
+    index = _find_index(attempt, asked, version)
+    workshop.cargo.mkdir()
+    variables = {"CARGO_HOME": attempt.place(workshop.cargo)}
+    if asked == AUTO:
+        variables.update(cargo.SPARSE)
+    else:
+        (workshop.cargo / "config.toml").write_text(replacing(index.url), encoding="utf-8")
+    answer = _ask(attempt, "fetch", lacking, variables, writable=[workshop.source, workshop.cargo], reach=index)
+    crates = Crates({**variables, "CARGO_NET_OFFLINE": "true"}, (workshop.cargo,))
+    if not answer:
+        return crates
+    failed, said = str(answer.get("manifest"))[len(source) + 1 :], kept_sentence(answer.get("said"))
+    if answer.get("kind") == "passing":
+        raise Failed(f"The crates of {failed} could not be downloaded: {said}.", "crates-unreachable")
+    refused = answer.get("kind") == "refused"
+    why = "a server refuses them, or they are not in the index" if refused else "Cargo stops"
+    reason: Reason = "crates-refused" if refused else "crates-unusable"
+    lacks = _lacks(attempt, f"The crates of {failed} cannot be had, {why}: {said}.", reason, said)
+    return crates._replace(lack=lacks.lack)
+
+
+@contextmanager
+def blamed(attempt: Attempt, crates: Crates) -> Iterator[None]:
+    """A build that fails in this block failed for the crates it lacks, if it lacks some. Raises Failed."""
+    try:
+        yield
+    except Failed as error:
+        result = attempt.result
+        if crates.lack is None or result["stopped_by"] or result["phase"] not in ("requires", "build"):
+            raise
+        attempt.note(phase="crates")
+        raise crates.lack from error
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """`version` as numbers, as far as it has some at its beginning."""
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", version)[:2])
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _lacks(attempt: Attempt, sentence: str, reason: Reason, about: str | None = None) -> Crates:
+    attempt.say(f"{sentence} The build goes on without them.")
+    return Crates(lack=Failed(sentence, reason, about))
+
+
+def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
+    """The index and its server for downloads, as they were told some minutes ago, or asked anew. Raises Failed."""
+    question = json.dumps(["crates", asked, version, attempt.assignment["environment"].get("PATH")])
+    name = hashlib.sha256(question.encode()).hexdigest()
+    known = remembered(attempt.home, name)
+    if known is not None:
+        return _Index(*json.loads(known))
+    try:
+        url = checked_index(asked) if asked != AUTO else _own_index(attempt)
+        index = _Index(url, ask_index(url, network()))
+    except NoIndex as error:
+        raise Failed(str(error), "crates-misconfigured") from error
+    except OutOfReach as error:
+        raise Failed(str(error), "crates-unreachable") from error
+    remember(attempt.home, name, json.dumps(index))
+    return index
+
+
+def _own_index(attempt: Attempt) -> str:
+    """The index that this builder's cargo asks by itself, which knows it and need not be told by us."""
+    url = _ask(attempt, "index", [], {}).get("index")
+    if not isinstance(url, str):
+        raise NoIndex("This builder's Cargo does not say which crate index it asks; name it in builder_crates_index.")
+    return checked_index(url)
+
+
+def _ask(
+    attempt: Attempt,
+    step: str,
+    manifests: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    writable: Iterable[Path] = (),
+    reach: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Have cargo asked inside; returns the answer. Raises Failed."""
+    workshop, assignment = attempt.workshop, attempt.assignment
+    attempt.clear_control()
+    control, reach = attempt.place(workshop.control), list(reach)
+    # Until there is a CARGO_HOME of the build's, one that is thrown away: the package's own programs may run here.
+    settings = {**build_environment(attempt.home, workshop, assignment, attempt.place)}
+    settings.update({"CARGO_HOME": f"{control}/home", **variables})
+    if reach:
+        ways = network()
+        bundle = authorities(ways)
+        settings.update(ways)
+        settings["CARGO_HTTP_PROXY"] = f"http://127.0.0.1:{DOOR_PORT}"
+        if bundle is not None:
+            settings.setdefault("CARGO_HTTP_CAINFO", bundle)
+    tools = assignment["tools"]
+    code = attempt.inside(
+        [tools, "-E", "-s", "-m", "wheelfleet.builder.cargo", step, control, *manifests],
+        settings,
+        cwd=str(attempt.library),
+        read_only=[*interpreter_places(tools), *certificate_places(settings)],
+        writable=writable,
+        reach=reach,
+    )
+    answer = read_answer(workshop.control / cargo.ANSWER)
+    if not isinstance(answer, dict):
+        why = f"The builder could not do its part: what Cargo was asked ended with {ended(code)}."
+        raise Failed(why, "builder-failed")
+    return answer

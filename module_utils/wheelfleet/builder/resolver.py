@@ -1,0 +1,293 @@
+"""Requirements files resolved as pip on the target would: by that pip, in a dry run, under the limits of a build.
+
+pip may have to run the code of sdists for their metadata; that is why it happens on a builder and not on the
+controller, and in the sandbox. pip gives up at the first line that it cannot resolve. The others are resolved then as
+pip would without that line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypedDict
+
+from . import sandbox
+from .allowed_servers import Way
+from .env_vars import listed, pip_environment
+from .protocol import SCHEMA, Assignment, Home, Limits, Workshop, remove, unadjusted
+from .proxy import gated
+from .requirement_lines import normalized
+from .sieve import Sieve
+from .supervise import run
+
+#: How much of pip's words goes into a sentence.
+_LONGEST_REASON = 300
+#: Bytes of pip's report, which package code may have written.
+_LARGEST_REPORT = 64 << 20
+#: Characters of the log that are kept of its beginning and of its end.
+_KEPT = 100_000
+_LINE_NUMBER = re.compile(r"-r \S*requirements\.txt \(line (\d+)\)")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Question(TypedDict):
+    """A requirements file: lines of requirements and constraints, options that are lines of their own, and those of the
+    lines that could not be resolved the last time."""
+
+    lines: list[str]
+    constraints: list[str]
+    options: list[str]
+    suspects: list[str]
+
+
+class Unresolved(TypedDict):
+    line: str
+    reason: str
+
+
+class Resolved(TypedDict):
+    """What pip would install for the lines but those in `unresolved`; `problem` is why nothing could be resolved that
+    is no line's fault, one sentence. `log` is what pip said."""
+
+    pins: list[list[str]]
+    unresolved: list[Unresolved]
+    problem: str | None
+    log: str
+
+
+def resolve(
+    home: Path,
+    tools: str,
+    question: Question,
+    *,
+    index_url: str,
+    own_index_url: str | None,
+    pip_options: Mapping[str, Any],
+    limits: Limits,
+    sandboxed: bool,
+) -> Resolved:
+    """What pip would install for a requirements file, all within the time that `limits` give one build.
+
+    Only releases of an index are pins; what a file or URL provides is nobody's release.
+    """
+    why_not = sandbox.probe() if sandboxed else None
+    if why_not is None and not (Path(tools).exists() and _program(home, "named_servers").exists()):
+        why_not = "This host is not ready to be asked: its tools are not installed yet. The next run does that."
+    if why_not is not None:
+        return {"pins": [], "unresolved": [], "problem": why_not, "log": ""}
+    attempt = f"resolve-{secrets.token_hex(6)}"
+    # A home of its own: a worker takes what lies in its work/ for builds, and what bears its mark for leftovers.
+    place = Home(home / "resolve")
+    workshop = place.workshop(attempt)
+    assignment: Assignment = {
+        "schema": SCHEMA,
+        "attempt": attempt,
+        "order": 0,
+        "name": "requirements",
+        "version": "0",
+        "sdist": {"filename": "none", "url": "", "sha256": None, "size": None, "upload_time": None},
+        "target": "",
+        "tools": tools,
+        "index_url": index_url,
+        "own_index_url": own_index_url,
+        "crates_index": None,
+        "pip_options": dict(pip_options),
+        "limits": limits,
+        "alone": False,
+        "environment": {},
+        "jobs": 1,
+        "sandbox": sandboxed,
+        "adjust": unadjusted(),
+        "finish": {"repair": False, "exclude": [], "check": False},
+    }
+    try:
+        for folder in (workshop.home, workshop.tmp, workshop.asked):
+            folder.mkdir(parents=True)
+        return _Resolver(home / "lib", place, workshop, assignment, question).answer()
+    finally:
+        remove(workshop.path)
+        with suppress(OSError):
+            place.work.rmdir()
+            place.path.rmdir()
+
+
+class _Resolver:
+    """One file; holds what the runs of pip for it share."""
+
+    def __init__(
+        self, library: Path, place: Home, workshop: Workshop, assignment: Assignment, question: Question
+    ) -> None:
+        self._library = library
+        self._workshop = workshop
+        self._assignment = assignment
+        self._question = question
+        self._environment = pip_environment(place, workshop, assignment)
+        # A client's pip takes the newest release it can use, wheel or not; the builds' own preference would hide some.
+        del self._environment["PIP_PREFER_BINARY"]
+        options = assignment["pip_options"]
+        more = [word for name in ("extra_index_url", "find_links") for word in listed(options.get(name))]
+        self._urls = [assignment["index_url"], assignment["own_index_url"], *more]
+        self._way = Way(self._urls, workshop.asked, self._read_pages)
+        self._ends_at = time.monotonic() + assignment["limits"]["seconds"]
+        self._together: list[int] = []
+        self._said = self._reason = ""
+        self._pins: list[list[str]] = []
+        self._unresolved: dict[int, str] = {}
+        self._log = workshop.path / "log"
+
+    def answer(self) -> Resolved:
+        lines, suspects = self._question["lines"], set(self._question["suspects"])
+        self._way.begin(lines)
+        problem = None
+        if lines and self._way.trouble is not None:
+            problem = f"The index could not be asked: {_short(self._way.trouble)}"
+        else:
+            sieve = Sieve(self._pip, self._hinted, self._refuse)
+            sieve.add(range(len(lines)), [number for number, line in enumerate(lines) if line in suspects])
+        said = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        return {
+            "pins": self._pins,
+            "unresolved": [{"line": lines[n], "reason": why} for n, why in sorted(self._unresolved.items())],
+            "problem": problem,
+            "log": said if len(said) <= 2 * _KEPT else f"{said[:_KEPT]}\n[…]\n{said[-_KEPT:]}",
+        }
+
+    def _hinted(self, group: list[int]) -> set[int]:
+        """The lines of a group that pip's errors name: a good guess, and no more."""
+        errors = [line for line in self._said.splitlines() if line.startswith("ERROR:")]
+        words = {normalized(word.rstrip(".-_")) for line in errors for word in _WORD.findall(line)}
+        numbers = {int(number) for line in errors for number in _LINE_NUMBER.findall(line)}
+        numbers.update(int(number) for number in _LINE_NUMBER.findall(self._said)[-1:])
+        named = {self._together[number - 1] for number in numbers if 0 < number <= len(self._together)}
+        names = {number: _WORD.match(self._question["lines"][number]) for number in group}
+        return named | {number for number, name in names.items() if name and normalized(name[0]) in words}
+
+    def _refuse(self, number: int) -> None:
+        self._unresolved[number] = self._reason
+
+    # -------------------------------------------------------------------- pip
+
+    def _pip(self, together: list[int]) -> bool:
+        """Whether pip can resolve these lines, by their numbers: sets `_pins`, or else `_reason`."""
+        if time.monotonic() >= self._ends_at:
+            self._said, self._reason = "", "It was not tried, because the time of builder_limit_seconds was over."
+            return False
+        workshop, assignment = self._workshop, self._assignment
+        self._together = together
+        lines = [self._question["lines"][number] for number in together]
+        texts = {"requirements.txt": lines, "constraints.txt": self._question["constraints"]}
+        # An option stands behind the lines, so that pip's line numbers are those of `together`.
+        texts["requirements.txt"] = [*lines, *self._question["options"]]
+        for name, text in texts.items():
+            (workshop.path / name).write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
+        report = workshop.home / "report.json"
+        command = [assignment["tools"], "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-color"]
+        command += ["--progress-bar", "off", "--report", str(report)]
+        for option, name in (("--requirement", "requirements.txt"), ("--constraint", "constraints.txt")):
+            command += [option, str(workshop.path / name)]
+        begins = self._log.stat().st_size if self._log.exists() else 0
+
+        def once() -> int:
+            remove(report)
+            with self._log.open("ab", buffering=0) as output:
+                output.write(f"\n::wheelfleet pip resolves {len(lines)} lines: {', '.join(lines)}\n".encode())
+                nonlocal begins
+                begins = output.tell()
+                shown = [workshop.path / name for name in texts]
+                inside = self._inside(command, shown) if assignment["sandbox"] else command
+                ending = self._run(inside, self._environment, output)
+            self._stopped = ending[1]
+            return ending[0]
+
+        def said() -> str:
+            with self._log.open("rb") as file:
+                file.seek(max(begins, file.seek(0, os.SEEK_END) - 4 * _KEPT))
+                return file.read().decode("utf-8", "replace")
+
+        code = self._way.run(once, said)
+        self._said = said()
+        if not code:
+            try:
+                self._pins = _pins(report)
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                self._reason = "pip's report cannot be read."
+                return False
+            return True
+        self._reason = self._stopped or _why(self._said, self._way.closed())
+        return False
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str], output: Any) -> tuple[int, str | None]:
+        limits = self._assignment["limits"]
+        ending = run(
+            command,
+            environment=environment,
+            cwd=self._workshop.path,
+            folder=self._workshop.path,
+            log=output,
+            limits={**limits, "seconds": max(1.0, self._ends_at - time.monotonic())},
+        )
+        return (1 if ending.exit_code is None else ending.exit_code), ending.message
+
+    def _read_pages(self, answer: Path, names: list[str]) -> None:
+        """Let pip, outside the sandbox, read the pages of projects; nothing of theirs is run for that."""
+        asked = str(self._workshop.asked)
+        environment = {**self._environment, "HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"}
+        program = self._library / "wheelfleet" / "build" / "named_servers.py"
+        with self._log.open("ab", buffering=0) as output:
+            output.write(f"::wheelfleet reads the pages of {', '.join(names)}\n".encode())
+            command = [self._assignment["tools"], "-I", str(program), str(answer), *names]
+            self._run(command, environment, output)
+
+    def _inside(self, command: list[str], files: list[Path]) -> list[str]:
+        """`command` in the sandbox, with a gate; both run from the builder's library, for a module has no files."""
+        tools, workshop = self._assignment["tools"], self._workshop
+        shown: list[Path | sandbox.Place] = [*sandbox.interpreter_places(tools), *sandbox.local_places(*self._urls)]
+        shown += [*files, *sandbox.certificate_places(self._environment, self._assignment["pip_options"].get("cert"))]
+        inside = sandbox.sandboxed(
+            command,
+            room=sandbox.make_room_for(workshop.path / "room"),
+            read_only=shown,
+            writable=[sandbox.Place(folder, str(folder)) for folder in (workshop.home, workshop.tmp)],
+            hidden=[self._library.parent],
+            door=tools,
+            library=self._library,
+        )
+        return gated(inside, self._way.servers, library=self._library, refused=self._way.refused)
+
+
+def _program(home: Path, name: str) -> Path:
+    return home / "lib" / "wheelfleet" / "build" / f"{name}.py"
+
+
+def _pins(report: Path) -> list[list[str]]:
+    """What pip found. Raises OSError, ValueError, KeyError or TypeError when that is not what is there."""
+    # A link would read another file, a pipe would wait for ever.
+    with os.fdopen(os.open(report, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_REPORT:
+            raise ValueError
+        installs = json.load(file)["install"]
+    found = (item["metadata"] for item in installs if not item["is_direct"])
+    return sorted([str(metadata["name"]), str(metadata["version"])] for metadata in found)
+
+
+def _why(said: str, closed: Sequence[str]) -> str:
+    """Why pip gave up; what it says first tells the cause."""
+    if closed:
+        return f"pip was led to {', '.join(closed)}, which no page of the index names, so it is not open to builders."
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line.partition("ERROR:")[2].strip() for line in lines if line.startswith("ERROR:")]
+    return f"pip says: {_short([*errors, *lines[-1:], 'nothing'][0])}"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    text = text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
+    return text if text.endswith((".", "…", "!", "?")) else f"{text}."

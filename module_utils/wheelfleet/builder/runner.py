@@ -1,0 +1,144 @@
+"""One attempt from assignment to delivered result: `python -m wheelfleet.builder.runner HOME ATTEMPT WORKER`.
+
+Ends with the worker whose process id is WORKER, and takes the whole build along.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import FrameType
+from typing import BinaryIO
+
+from ..contract.reasons import Failed
+from ..processes import die_with_parent
+from .attempt import Attempt
+from .crates import blamed, fetch_crates
+from .deliver import clear_result, collect_wheels, finish, make_room, new_result
+from .fetch import fetch, without_password
+from .frontend import build_wheel, open_sdist
+from .postprocess import check_wheel, correct_wheel, repair_wheel
+from .protocol import Home, ProtocolError, Result, Workshop, read_assignment
+from .uv import uv_command
+
+
+class _Leave(BaseException):
+    """The worker or somebody else asked this runner to end; no result is written."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    home, attempt, worker = arguments
+    os.umask(0o022)
+    here = Home(home)
+    try:
+        signal.signal(signal.SIGTERM, _leave)
+        die_with_parent(signal.SIGTERM, int(worker))
+        build(here, here.workshop(attempt))
+    except _Leave:
+        return 128 + signal.SIGTERM
+    return 0
+
+
+def build(home: Home, workshop: Workshop) -> None:
+    """Build what the workshop's assignment says, and deliver the result, whatever it is."""
+    began = time.monotonic()
+    result = new_result(workshop.attempt)
+    with workshop.log.open("wb", buffering=0) as log:
+        try:
+            _attempt(home, workshop, result, log)
+        except Failed as error:
+            result["message"], result["reason"], result["about"] = str(error), error.reason, error.about
+        except ProtocolError as error:
+            result["message"], result["reason"] = str(error), "not-provisioned"
+        except OSError as error:
+            result["message"], result["reason"] = f"The builder could not do its part: {error}.", "builder-failed"
+            if error.errno == errno.ENOSPC:
+                result["stopped_by"], result["message"] = "disk", "The builder's disk is full."
+        if result["stopped_by"] == "disk":
+            make_room(workshop)
+        result["seconds"] = round(time.monotonic() - began, 3)
+        _write_end(log, result)
+    if result["outcome"] == "failed":
+        result["wheels"] = []
+        clear_result(workshop)
+    finish(home, workshop, result)
+
+
+def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> None:
+    assignment = read_assignment(workshop.assignment, workshop.attempt)
+    attempt = Attempt(home, workshop, assignment, log, result)
+    _write_header(attempt)
+    if not os.access(assignment["tools"], os.X_OK):
+        raise ProtocolError(f"The tools {assignment['tools']} are not on this builder; provision it again.")
+    if not os.access(uv_command(assignment), os.X_OK):
+        raise ProtocolError(
+            f"The tools {assignment['tools']} have no uv; add it to builder_tool_requirements and provision it again."
+        )
+    attempt.check_sandbox()
+    for folder in (workshop.sdist, workshop.source, workshop.wheels, workshop.home, workshop.tmp):
+        folder.mkdir()
+    attempt.enter("fetch")
+    archive, digest = fetch(
+        assignment["sdist"],
+        workshop.sdist,
+        largest=assignment["limits"]["disk"],
+        seconds=assignment["limits"]["seconds"],
+        cert=assignment["pip_options"].get("cert"),
+    )
+    attempt.note(sdist_sha256=digest)
+    project = open_sdist(attempt, archive)
+    crates = fetch_crates(attempt, project.source, project.manifests)
+    with blamed(attempt, crates), ExitStack() as stack:
+        build_wheel(attempt, stack, project, crates)
+    notes = correct_wheel(attempt, archive)
+    repair_wheel(attempt)
+    check_wheel(attempt, notes)
+    attempt.note(phase="collect")
+    clear_result(workshop)
+    result["wheels"] = collect_wheels(workshop)
+    result["outcome"] = "built"
+
+
+def _write_header(attempt: Attempt) -> None:
+    assignment, host = attempt.assignment, os.uname()
+    sdist, limits = assignment["sdist"], assignment["limits"]
+    attempt.say(
+        "wheelfleet build log",
+        f"attempt: {assignment['attempt']}",
+        f"sdist: {sdist['filename']} (SHA-256 {sdist['sha256'] or 'not stated'})",
+        f"from: {without_password(sdist['url'])}",
+        f"target: {assignment['target']}",
+        f"interpreter: {assignment['tools']}",
+        f"host: {host.nodename} ({host.sysname} {host.release} {host.machine})",
+        f"limits: {limits['seconds']:g} s, {limits['silence_seconds']:g} s without output, "
+        f"{limits['memory'] >> 20} MiB of memory, {limits['processes']} processes, "
+        f"{limits['disk'] >> 20} MiB on the disk, {limits['log'] >> 10} KiB of log",
+        "",
+    )
+
+
+def _write_end(log: BinaryIO, result: Result) -> None:
+    seconds = f"after {result['seconds']:.1f} s"
+    if result["outcome"] == "built":
+        _write(log, f"::wheelfleet built {', '.join(wheel['filename'] for wheel in result['wheels'])} {seconds}")
+        return
+    stopped = f" by {result['stopped_by']}" if result["stopped_by"] else ""
+    _write(log, f"::wheelfleet stopped{stopped} in phase {result['phase']} {seconds}: {result['message']}")
+
+
+def _write(log: BinaryIO, *lines: str) -> None:
+    log.write(("\n".join(lines) + "\n").encode())
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Leave
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

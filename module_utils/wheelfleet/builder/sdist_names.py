@@ -1,0 +1,169 @@
+"""Which names are the sdist's own: modules that lie beside setup.py, and projects that it declares as requirements.
+
+A name in an error message is nothing to fetch by: who asks upstream for it gets whatever stranger registered it, whose
+code then runs in the build and ends in the wheel. So a remedy may only ask for what the sdist itself declares, or a
+list that people have read (planner/projects_of_modules.py). Everything is read as text; no code of the sdist is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .requirement_lines import normalized
+
+#: Names of either kind, and bytes of a file, that are looked at.
+MOST = 500
+_LARGEST = 1 << 20
+_LONGEST, _DEEPEST = 100, 6
+
+#: Endings of files that Python imports.
+_MODULES = (".py", ".so")
+_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:$|[\s\[(<>=!~;,@#])")
+#: Where distributions and requirements files are told of what is needed.
+_KEYS = re.compile(r"(?:install|setup|tests?|extras|build|dev)_requires?|requires")
+_FILES = re.compile(r"[\w.-]*requirements?[\w.-]*\.(?:txt|in)|[\w.-]*deps[\w.-]*\.txt")
+#: The headers of core metadata that name what is needed.
+_HEADERS = re.compile(r"^Requires(?:-Dist)?:(.*)$", re.MULTILINE | re.IGNORECASE)
+
+
+def own_modules(source: Path) -> list[str]:
+    """What can be imported where the source itself is on the path, by its first name."""
+    found = set()
+    with os.scandir(source) as entries:
+        for entry in entries:
+            name = entry.name.partition(".")[0]
+            if name.isidentifier() and len(name) <= _LONGEST and _is_module(entry):
+                found.add(name)
+    return sorted(found - {"setup"})[:MOST]
+
+
+def _is_module(entry: os.DirEntry[str]) -> bool:
+    try:
+        if entry.is_dir():
+            with os.scandir(entry.path) as inside:
+                return any(each.name.endswith(_MODULES) for each in inside)
+    except OSError:
+        return False
+    return entry.name.endswith(_MODULES)
+
+
+def declared(source: Path, pyproject: dict[str, Any]) -> list[str]:
+    """The projects that the sdist names as requirements, for whatever purpose, normalised."""
+    lines: list[str] = []
+    for reads in (_of_pyproject(pyproject), _of_setup_cfg(source), _of_setup_py(source), _of_files(source)):
+        lines += reads
+    names = {normalized(match[1]) for line in lines if len(line) <= 500 and (match := _NAME.match(line))}
+    return sorted(name for name in names if len(name) <= _LONGEST)[:MOST]
+
+
+def _of_pyproject(tables: dict[str, Any]) -> Iterator[str]:
+    """The strings below whatever key speaks of requirements or dependencies. poetry's are the keys of a table."""
+    for path, value in _walk(tables, ()):
+        if re.search(r"requires?$|dependencies$|dependency-groups$", path[-1]):
+            yield from _strings(value)
+            if isinstance(value, dict) and path[:2] == ("tool", "poetry"):
+                yield from map(str, value)
+
+
+def _walk(table: dict[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in table.items():
+        path = (*above, str(key))
+        yield path, value
+        if isinstance(value, dict) and len(path) < _DEEPEST:
+            yield from _walk(value, path)
+
+
+def _strings(value: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)) and depth < _DEEPEST:
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each, depth + 1)
+
+
+def _of_setup_cfg(source: Path) -> Iterator[str]:
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(_text(source / "setup.cfg"))
+    except configparser.Error:
+        return
+    for section in parser.sections():
+        # Others have such keys for what is no project of Python's ([bdist_rpm]).
+        for key, value in parser.items(section) if section.startswith(("options", "metadata")) else ():
+            if _KEYS.fullmatch(key.replace("-", "_")) or section.endswith("extras_require"):
+                yield from value.replace(";", "\n;").splitlines()
+
+
+def _of_setup_py(source: Path) -> Iterator[str]:
+    """The strings in what setup.py gives for such a keyword, also by way of a variable."""
+    try:
+        tree = ast.parse(_text(source / "setup.py"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # Python 2, for one.
+        return
+    given: list[ast.expr] = []
+    variables: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg and _KEYS.fullmatch(node.arg):
+            given.append(node.value)
+        elif isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values)
+            given += [value for key, value in pairs if isinstance(key, ast.Constant) and _is_key(key.value)]
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    variables.setdefault(target.id, []).append(node.value)
+                    given += [node.value] if _KEYS.fullmatch(target.id.lower()) else []
+    named = [name.id for value in given for name in ast.walk(value) if isinstance(name, ast.Name)]
+    for value in [*given, *(each for name in sorted(set(named)) for each in variables.get(name, ()))]:
+        yield from _constants(value)
+
+
+def _constants(value: ast.AST) -> Iterator[str]:
+    """The strings in an expression, but for keys of dictionaries, which are names of extras."""
+    if isinstance(value, ast.Constant):
+        yield from value.value.splitlines() if isinstance(value.value, str) else ()
+    elif isinstance(value, ast.Dict):
+        for each in value.values:
+            yield from _constants(each)
+    else:
+        for child in ast.iter_child_nodes(value):
+            yield from _constants(child)
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and _KEYS.fullmatch(value) is not None
+
+
+def _of_files(source: Path) -> Iterator[str]:
+    """Requirements files, and what a tool wrote of the project when the sdist was made."""
+    yield from _HEADERS.findall(_text(source / "PKG-INFO"))
+    for path in _named(source, 2):
+        if _FILES.fullmatch(path.name) or (path.name == "requires.txt" and path.parent.suffix == ".egg-info"):
+            yield from _text(path).splitlines()
+
+
+def _named(folder: Path, depth: int) -> Iterable[Path]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda each: each.name)[:MOST]:
+            if entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
+            elif depth > 1 and entry.is_dir(follow_symlinks=False):
+                yield from _named(Path(entry.path), depth - 1)
+
+
+def _text(path: Path) -> str:
+    """The file's text, as far as it can be read; nothing for one that is not there, or is none."""
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            return file.read(_LARGEST).decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,315 @@
+"""Run one command with all that it starts, within limits, and leave nothing of it behind.
+
+The calling process must be single-threaded and have no other children: every descendant that it has at the end of the
+command, however deep and however detached, is taken for the command's and killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from ..processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
+from .cgroup import Group, bounded
+from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
+from .protocol import Limits
+
+#: Seconds between two looks at the family's memory, at most; near the limit it is looked at more often.
+_LOOK = 0.25
+_LOOK_NEAR_LIMIT = 0.05
+#: Seconds between two measurements of the disk, at least.
+_LOOK_AT_DISK = 1.0
+#: A look may take this part of the time, so that a large build on a small machine is not slowed down.
+_SHARE = 0.05
+_SHARE_NEAR_LIMIT = 0.2
+#: The kernel's own brake on forks counts a user's threads in all builds; it is only there for fork bombs.
+_THREADS_PER_PROCESS = 4
+#: When memory runs out, the kernel ends a build before anything else (0 to 1000).
+_OOM_SCORE = 900
+#: Files cost a file system more than their bytes. This is what mke2fs makes room for: one for each 16 KiB of the disk.
+_BYTES_FOR_A_FILE = 16 << 10
+
+
+class Ending(NamedTuple):
+    """How a command ended and what it cost."""
+
+    #: As the process reported it, negative for a signal; None when a limit ended it.
+    exit_code: int | None
+    #: timeout, silence, memory, processes, disk, log: the limit that ended it. killed: somebody else did (SIGKILL),
+    #: most likely the kernel for want of memory.
+    stopped_by: str | None
+    #: One sentence on `stopped_by`.
+    message: str | None
+    seconds: float
+    #: Of all processes together.
+    cpu_seconds: float
+    #: Bytes, of all processes together.
+    peak_memory: int
+
+
+class _Stopped(Exception):
+    def __init__(self, stopped_by: str, message: str) -> None:
+        super().__init__(message)
+        self.stopped_by = stopped_by
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path,
+    folder: Path,
+    log: BinaryIO,
+    limits: Limits,
+) -> Ending:
+    """Run `command` and write what it and its children say to the unbuffered file `log`.
+
+    `folder` is the place whose disk use is limited. Raises OSError when the command cannot be started.
+    Whatever way this is left, no descendant of this process is alive afterwards.
+    """
+    adopt_orphans()
+    began = time.monotonic()
+    spent = _cpu_seconds()
+    most = limits["processes"] * _THREADS_PER_PROCESS
+    room = bounded(most, limits["memory"])
+    with notice_of_children() as notice, selectors.DefaultSelector() as selector, room as group:
+        try:
+            process, output = _start(command, environment, cwd, limits, group)
+            watch = _Watch(limits, folder, began, group)
+            listener = _Listener(output, log, limits)
+            selector.register(output, selectors.EVENT_READ)
+            selector.register(notice, selectors.EVENT_READ)
+            status: int | None = None
+            stopped_by: str | None = None
+            message: str | None = None
+            try:
+                status = _wait(process.pid, selector, notice, listener, watch)
+            except _Stopped as stop:
+                stopped_by, message = stop.stopped_by, str(stop)
+        finally:
+            kill_descendants()
+        code = None if status is None else os.waitstatus_to_exitcode(status)
+        process.returncode = -signal.SIGKILL if code is None else code
+        out_of_memory, refused = group.ran_out_of_memory(), group.refused_process()
+        listener.drain()
+        output.close()
+    if code and out_of_memory:
+        code, stopped_by, message = None, "memory", watch.memory_message
+    elif code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        # The second is how bubblewrap, as a shell, tells of the first inside.
+        stopped_by = "killed"
+        message = "The build was killed from outside, most likely by the kernel because the machine's memory ran out."
+    elif code and watch.disk_is_full():
+        # A single file at the limit ends with an error of the build's own (RLIMIT_FSIZE).
+        stopped_by, message = "disk", watch.disk_message
+    elif code and refused:
+        stopped_by, message = "processes", f"The build wanted more than the {most} processes and threads it may have."
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # What the kernel refuses was never seen in use.
+    wanted = limits["memory"] if stopped_by == "memory" else 0
+    return Ending(
+        exit_code=code,
+        stopped_by=stopped_by,
+        message=message,
+        seconds=time.monotonic() - began,
+        cpu_seconds=_cpu_seconds() - spent,
+        peak_memory=max(watch.peak_memory, used.ru_maxrss * 1024, wanted),
+    )
+
+
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, limits: Limits, group: Group
+) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+    supervisor = os.getpid()
+    threads = threads_of_user(os.getuid()) + limits["processes"] * _THREADS_PER_PROCESS
+
+    def in_the_child() -> None:
+        die_with_parent(signal.SIGKILL, supervisor)
+        os.umask(0o022)
+        os.nice(10)
+        _lower(resource.RLIMIT_CORE, 0)
+        _lower(resource.RLIMIT_FSIZE, limits["disk"])
+        _lower(resource.RLIMIT_NPROC, threads)
+        group.join()
+        with suppress(OSError):
+            # Containers may forbid it.
+            Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
+
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=in_the_child,
+            bufsize=0,
+        )
+    except subprocess.SubprocessError as error:
+        raise OSError(errno.EAGAIN, "the limits of a build cannot be set") from error
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    return process, process.stdout  # type: ignore[return-value]
+
+
+def _lower(limit: int, value: int) -> None:
+    hard = resource.getrlimit(limit)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (value, value))
+
+
+def _wait(process: int, selector: selectors.BaseSelector, notice: int, listener: _Listener, watch: _Watch) -> int:
+    """The wait status of `process`. Raises _Stopped when a limit is reached first."""
+    ended: dict[int, int] = {}
+    while True:
+        for key, _ in selector.select(max(0.0, min(watch.next_look, listener.silent_at) - time.monotonic())):
+            if key.fd == notice:
+                os.read(notice, 4096)
+            elif not listener.listen():
+                selector.unregister(key.fileobj)
+        reap(ended)
+        if process in ended:
+            return ended[process]
+        listener.check_silence()
+        watch.look()
+
+
+class _Listener:
+    """Takes down what the build says."""
+
+    def __init__(self, output: BinaryIO, log: BinaryIO, limits: Limits) -> None:
+        self._output = output
+        self._log = log
+        self._room = limits["log"]
+        self._limits = limits
+        self.silent_at = time.monotonic() + limits["silence_seconds"]
+
+    def listen(self) -> bool:
+        """Take what is there; False at the end of it. Raises _Stopped when the log is full."""
+        try:
+            data = os.read(self._output.fileno(), 1 << 16)
+        except BlockingIOError:
+            return True
+        self.silent_at = time.monotonic() + self._limits["silence_seconds"]
+        self._log.write(data[: self._room])
+        self._room -= len(data)
+        if self._room < 0:
+            raise _Stopped("log", f"The build wrote more than the {self._limits['log']} bytes its log may have.")
+        return bool(data)
+
+    def drain(self) -> None:
+        """Take the rest, once nobody can write any more."""
+        try:
+            while self._room > 0:
+                data = os.read(self._output.fileno(), 1 << 16)
+                if not data:
+                    break
+                self._log.write(data[: self._room])
+                self._room -= len(data)
+        except BlockingIOError:
+            return
+
+    def check_silence(self) -> None:
+        if time.monotonic() >= self.silent_at:
+            seconds = self._limits["silence_seconds"]
+            raise _Stopped("silence", f"The build wrote nothing to its log for {seconds:g} seconds.")
+
+
+class _Watch:
+    """Compares what the build uses with what it may."""
+
+    def __init__(self, limits: Limits, folder: Path, began: float, group: Group) -> None:
+        self._limits = limits
+        self._folder = folder
+        self._group = group
+        self._deadline = began + limits["seconds"]
+        self._next_disk = began + _LOOK_AT_DISK
+        self.next_look = began + _LOOK_NEAR_LIMIT
+        self.peak_memory = 0
+        self._unnamed_on_disk = 0
+        self.disk_message = ""
+        self.memory_message = f"The build wanted more than the {limits['memory'] >> 20} MiB of memory it may use."
+
+    def look(self) -> None:
+        """Measure what is due. Raises _Stopped when a limit is reached."""
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise _Stopped("timeout", f"The build took longer than the {self._limits['seconds']:g} seconds it may.")
+        if now < self.next_look:
+            return
+        near_limit = self._look_at_processes() > 0.6 * self._limits["memory"]
+        done = time.monotonic()
+        pause = max(_LOOK, (done - now) / _SHARE)
+        if near_limit:
+            pause = max(_LOOK_NEAR_LIMIT, (done - now) / _SHARE_NEAR_LIMIT)
+        if now >= self._next_disk:
+            if self.disk_is_full():
+                raise _Stopped("disk", self.disk_message)
+            before_disk, done = done, time.monotonic()
+            self._next_disk = done + max(_LOOK_AT_DISK, (done - before_disk) / _SHARE)
+        self.next_look = min(done + pause, self._deadline)
+
+    def _look_at_processes(self) -> int:
+        if self._group.ran_out_of_memory():
+            raise _Stopped("memory", self.memory_message)
+        family = descendants()
+        if len(family) > self._limits["processes"]:
+            allowed = self._limits["processes"]
+            raise _Stopped("processes", f"The build had {len(family)} processes at once; it may have {allowed}.")
+        unnamed = unnamed_files(family, self._folder)
+        self._unnamed_on_disk = unnamed.on_disk
+        memory = resident_memory(family) + unnamed.in_memory
+        # The exact figure is never higher than this one, so it is worth its price only for a new peak.
+        if memory > self.peak_memory:
+            memory = proportional_memory(family) + unnamed.in_memory
+            self.peak_memory = max(self.peak_memory, memory)
+        if memory > self._limits["memory"]:
+            raise _Stopped("memory", self.memory_message)
+        return memory
+
+    def disk_is_full(self) -> bool:
+        """Whether the folder is larger, or holds more files, than it may; `disk_message` then says which."""
+        use = disk_use(self._folder)
+        room, most = self._limits["disk"], self._limits["disk"] // _BYTES_FOR_A_FILE
+        if use.entries > most:
+            self.disk_message = f"The build's folder held {use.entries} files; it may hold {most}."
+        elif use.too_deep:
+            self.disk_message = "The build's folder held folders nested deeper than paths may be long."
+        elif use.size + self._unnamed_on_disk > room:
+            self.disk_message = f"The build's folder grew larger than the {room >> 20} MiB it may have on the disk."
+        else:
+            return False
+        return True
+
+
+@contextmanager
+def notice_of_children() -> Iterator[int]:
+    """A descriptor that becomes readable when a child has ended, so that waiting needs no polling."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    handler = signal.signal(signal.SIGCHLD, lambda *_: None)
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGCHLD, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

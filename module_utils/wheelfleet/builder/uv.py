@@ -1,0 +1,69 @@
+"""How uv is told what the assignment says: pip's options under uv's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .env_vars import PATH, authorities, listed, network
+from .protocol import Assignment, Home
+
+#: pip's options that uv knows under another name; lists are joined by the character.
+_OPTIONS = {
+    "cert": ("SSL_CERT_FILE", " "),
+    "client-cert": ("SSL_CLIENT_CERT", " "),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "timeout": ("UV_HTTP_TIMEOUT", " "),
+    "default-timeout": ("UV_HTTP_TIMEOUT", " "),
+    "retries": ("UV_HTTP_RETRIES", " "),
+    "no-index": ("UV_NO_INDEX", " "),
+}
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+
+
+def uv_command(assignment: Assignment) -> str:
+    """uv of the tool environment."""
+    return str(Path(assignment["tools"]).with_name("uv"))
+
+
+def uv_environment(
+    home: Home, assignment: Assignment, tmp: Path, present: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment of a uv that runs no package's code: its cache is the builder's own.
+
+    Every index counts alike, as with pip, and at the same version the fleet's own stands first.
+    """
+    options = {name.replace("_", "-"): value for name, value in assignment["pip_options"].items()}
+    ways = network(present)
+    variables = {
+        "PATH": PATH,
+        "LANG": "C.UTF-8",
+        "HOME": str(tmp),
+        "TMPDIR": str(tmp),
+        "UV_CACHE_DIR": str(home.cache / "uv"),
+        "UV_NO_CONFIG": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_PYTHON_PREFERENCE": "only-system",
+        "UV_KEYRING_PROVIDER": "disabled",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_DEFAULT_INDEX": assignment["index_url"],
+        # Certificates of the system's store count, as with pip.
+        "UV_SYSTEM_CERTS": "1",
+        **ways,
+    }
+    bundle = authorities(ways)
+    if bundle is not None:
+        variables["SSL_CERT_FILE"] = bundle
+    more = [*listed(assignment["own_index_url"]), *listed(options.get("extra-index-url"))]
+    if more:
+        variables["UV_INDEX"] = " ".join(more)
+    for name, (variable, separator) in _OPTIONS.items():
+        if name in options:
+            variables[variable] = separator.join(listed(options[name]))
+    if "proxy" in options:
+        variables.update(dict.fromkeys(_PROXIES, str(options["proxy"])))
+    if assignment["adjust"]["uploaded_before"] is not None:
+        variables["UV_EXCLUDE_NEWER"] = assignment["adjust"]["uploaded_before"]
+    return variables

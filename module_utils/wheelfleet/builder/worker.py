@@ -1,0 +1,325 @@
+"""The builder's one worker: `python -m wheelfleet.builder.worker HOME [--parallel N] [--detach]`.
+
+It works through the inbox, up to N runners at once, and leaves when nothing is left to do. Whatever is killed, itself
+included, the next one finds by the folders what is to be done (see `protocol`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ..processes import adopt_orphans, boot_id, kill_descendants, kill_marked, reap
+from .attempt import LIBRARY
+from .cgroup import delegated_scope, divide
+from .deliver import clear_result, deliver, finish, new_result, take_progress
+from .env_cache import clear_untrusted
+from .env_vars import worker_environment
+from .protocol import ATTEMPT_MARK, HOME_MARK, SCHEMA, Home, ProtocolError, Workshop, remove, write_json
+from .supervise import notice_of_children
+
+#: A build that was killed is begun again until it has begun this often.
+MOST_STARTS = 2
+#: Seconds to wait for the lock: the worker that holds it may be about to leave, and has seen no new assignment.
+_PATIENCE = 3.0
+#: Seconds between two words to `status.json`, and between two looks for new assignments.
+_BEAT = 1.0
+#: Bytes at which the worker's own log begins anew.
+_LARGEST_LOG = 1 << 20
+
+
+class _Running(NamedTuple):
+    attempt: str
+    alone: bool
+    since: float
+    process: subprocess.Popen[bytes]
+
+
+class Worker:
+    """Owns the home's `work` folder while it holds the lock."""
+
+    def __init__(self, home: Home, parallel: int) -> None:
+        self._home = home
+        self._parallel = parallel
+        self._running: dict[int, _Running] = {}
+        self._beat = 0
+        self._stopping = False
+
+    def work(self) -> None:
+        """Work until the inbox is empty or `stop` is called."""
+        adopt_orphans()
+        with notice_of_children() as notice, selectors.DefaultSelector() as selector:
+            selector.register(notice, selectors.EVENT_READ)
+            self._recover()
+            while not self._stopping:
+                self._settle_ended()
+                self._start_next()
+                self._say()
+                # The last look at the inbox comes after everything that takes time: who hands work over after it
+                # finds the lock free within the patience of a new worker.
+                if not self._running and not self._home.queued():
+                    return
+                if selector.select(_BEAT):
+                    os.read(notice, 4096)
+            self._give_all_back()
+
+    def stop(self) -> None:
+        """End all builds, and leave them to the next worker as if they had not begun."""
+        self._stopping = True
+
+    def _recover(self) -> None:
+        """Take over what an earlier worker left, whatever stopped it."""
+        kill_marked(self._home.path)
+        clear_untrusted(self._home)
+        for name in os.listdir(self._home.outbox):  # noqa: PTH208 - names only
+            if name.startswith("."):
+                remove(self._home.outbox / name)
+        for name in os.listdir(self._home.work):  # noqa: PTH208
+            self._settle(Workshop(self._home.work / name))
+
+    def _settle_ended(self) -> None:
+        ended: dict[int, int] = {}
+        reap(ended)
+        if ended:
+            # A runner that was killed leaves its build to this process.
+            ended.update(kill_descendants(keep=self._running.keys() - ended.keys()))
+        for process, status in ended.items():
+            runner = self._running.pop(process, None)
+            if runner is not None:
+                runner.process.returncode = os.waitstatus_to_exitcode(status)
+                self._settle(self._home.workshop(runner.attempt))
+
+    def _settle(self, workshop: Workshop) -> None:
+        """Bring a build that has ended, in whatever way, to the outbox or back to the inbox."""
+        if workshop.finished.exists():
+            deliver(self._home, workshop)
+        elif workshop.assignment.exists():
+            _note(f"{workshop.attempt} ended without a result")
+            workshop.assignment.rename(self._home.inbox / f"{workshop.attempt}.json")
+        if not (self._home.inbox / f"{workshop.attempt}.json").exists():
+            self._clean(workshop)
+
+    @staticmethod
+    def _clean(workshop: Workshop) -> None:
+        try:
+            remove(workshop.path)
+        except OSError as error:
+            _note(str(error))
+
+    def _start_next(self) -> None:
+        free = self._parallel - len(self._running)
+        if free <= 0 or any(runner.alone for runner in self._running.values()):
+            return
+        for _, attempt, alone in sorted(map(self._place, self._home.queued())):
+            if alone and self._running:
+                # Whatever comes after it waits too, or its turn might never come.
+                return
+            workshop = self._home.workshop(attempt)
+            try:
+                if self._claim(workshop):
+                    self._start(attempt, alone)
+                    free = 0 if alone else free - 1
+            except OSError as error:
+                # A full disk, most likely, which the builds under way may be about to free.
+                _note(f"{attempt} cannot be begun now: {error}")
+                self._settle(workshop)
+                return
+            if free == 0:
+                return
+
+    def _place(self, attempt: str) -> tuple[float, str, bool]:
+        """Where an assignment stands in the order of things, and whether it must be built alone."""
+        try:
+            assignment = json.loads(self._home.waiting(attempt).read_bytes())
+            return float(assignment["order"]), attempt, bool(assignment["alone"])
+        except (OSError, ValueError, KeyError, TypeError):
+            # The runner will say what is wrong with it.
+            return 0.0, attempt, False
+
+    def _claim(self, workshop: Workshop) -> bool:
+        """Move an assignment from the inbox into its own folder; True if it is to be built now."""
+        waiting = self._home.waiting(workshop.attempt)
+        if self._home.delivered(workshop.attempt).exists():
+            waiting.unlink(missing_ok=True)
+            return False
+        workshop.path.mkdir(mode=0o700, exist_ok=True)
+        try:
+            waiting.rename(workshop.assignment)
+        except FileNotFoundError:
+            # Taken back.
+            remove(workshop.path)
+            return False
+        starts, boot = self._starts(workshop)
+        if starts >= MOST_STARTS:
+            self._give_up(workshop, f"The build was begun {MOST_STARTS} times and each time killed.")
+            return False
+        if starts and boot != boot_id():
+            # It may have been this build that took the machine down: not a second time.
+            self._give_up(workshop, "The builder went down while it was being built.")
+            return False
+        for name in os.listdir(workshop.path):  # noqa: PTH208
+            if name not in (workshop.assignment.name, workshop.starts.name):
+                remove(workshop.path / name)
+        write_json(workshop.starts, {"starts": starts + 1, "boot": boot_id()})
+        return True
+
+    @staticmethod
+    def _starts(workshop: Workshop) -> tuple[int, str]:
+        """How often the build was begun, and in which boot of the machine the last time."""
+        try:
+            begun = json.loads(workshop.starts.read_bytes())
+            return int(begun["starts"]), str(begun["boot"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, ""
+
+    def _give_up(self, workshop: Workshop, why: str) -> None:
+        _note(f"{workshop.attempt} is given up: {why}")
+        result = new_result(workshop.attempt)
+        take_progress(workshop, result)
+        result["stopped_by"] = "interrupted"
+        result["message"] = why
+        clear_result(workshop)
+        finish(self._home, workshop, result)
+
+    def _start(self, attempt: str, alone: bool) -> None:
+        marks = {HOME_MARK: str(self._home.path), ATTEMPT_MARK: attempt}
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-m", "wheelfleet.builder.runner", str(self._home.path), attempt, str(os.getpid())],
+            cwd=LIBRARY,
+            env={**worker_environment(), **marks},
+            stdin=subprocess.DEVNULL,
+        )
+        self._running[process.pid] = _Running(attempt, alone, time.monotonic(), process)
+
+    def _give_all_back(self) -> None:
+        _note("stopping")
+        kill_descendants()
+        for runner in self._running.values():
+            runner.process.returncode = -signal.SIGKILL
+            workshop = self._home.workshop(runner.attempt)
+            self._settle(workshop)
+            self._clean(workshop)
+        self._running.clear()
+        self._say()
+
+    def _say(self) -> None:
+        """Write `status.json`; a full disk leaves the old one, whose beat stands still."""
+        self._beat += 1
+        now = time.monotonic()
+        building = [
+            {"attempt": runner.attempt, "seconds": round(now - runner.since, 1)} for runner in self._running.values()
+        ]
+        queued = len(self._home.queued())
+        status = {"schema": SCHEMA, "pid": os.getpid(), "beat": self._beat, "building": building, "queued": queued}
+        with suppress(OSError):
+            write_json(self._home.status, status, durable=False)
+
+
+def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, parallel: int = 1) -> None:
+    """Start a detached worker for `home`; when one lives already, that one goes on and the new one leaves by itself.
+
+    `lib_dir` holds the package `wheelfleet`; `python` (3.9 or newer) runs the worker, not the builds; `parallel` is the
+    number of builds at once. When this returns, a worker holds the lock. Raises ProtocolError.
+    """
+    here = Home(home)
+    here.create()
+    command = [
+        str(python),
+        "-S",
+        "-m",
+        "wheelfleet.builder.worker",
+        str(here.path),
+        "--detach",
+        f"--parallel={parallel}",
+    ]
+    scope, variables = delegated_scope()
+    if scope and _started(here, [*scope, *command, "--delegated"], lib_dir, variables):
+        return
+    if not _started(here, command, lib_dir, {}):
+        said = here.log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        raise ProtocolError(f"The worker did not start ({said}); its log is {here.log}. Provision the builder again.")
+
+
+def _started(home: Home, command: Sequence[str], lib_dir: Path | str, variables: Mapping[str, str]) -> bool:
+    """Run a command that leaves a worker in the background. Raises ProtocolError where there is no such program."""
+    with home.log.open("ab") as log:
+        if log.tell() > _LARGEST_LOG:
+            log.truncate(0)
+        try:
+            started = subprocess.run(
+                command,
+                cwd=lib_dir,
+                env={**worker_environment(), **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                check=False,
+            )
+        except OSError as error:
+            why = f"The worker cannot be started with {command[0]} from {lib_dir}: {error.strerror}"
+            raise ProtocolError(f"{why}; provision the builder.") from error
+    return started.returncode == 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description="Build what lies in the inbox of a wheelfleet builder.")
+    parser.add_argument("home", help="the builder's folder (builder_home)")
+    parser.add_argument("--parallel", type=int, default=1, help="builds at once")
+    parser.add_argument("--detach", action="store_true", help="go on in the background")
+    parser.add_argument("--delegated", action="store_true", help="this process's control group is its own to divide")
+    options = parser.parse_args(arguments)
+    home = Home(options.home)
+    home.create()
+    if options.delegated:
+        try:
+            divide()
+        except OSError as error:
+            _note(f"builds are watched and not bounded by the kernel: their control groups cannot be made ({error})")
+    # Before the fork, so that whoever waits for this process to go to the background finds the lock held.
+    lock = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    locked = _lock(lock, patience=0)
+    if options.detach and os.fork():
+        return 0
+    os.umask(0o022)
+    if not locked and not _lock(lock, _PATIENCE):
+        return 0
+    worker = Worker(home, max(1, options.parallel))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    _note(f"worker {os.getpid()} begins, {options.parallel} builds at once")
+    worker.work()
+    _note(f"worker {os.getpid()} leaves")
+    return 0
+
+
+def _lock(lock: int, patience: float) -> bool:
+    """Take the lock, for as long as the descriptor is open in any process; False when another worker keeps it."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+        time.sleep(0.02)
+
+
+def _note(line: str) -> None:
+    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""The worker's code on its way to a builder: what it is, whether it is there, and as text that a module can be given.
+
+It is the room `builder/`, the contract and the ground, which are all it imports. It is sent only to a builder that has
+another one: packed, sent and compiled as part of a module it would cost each run, and a Pi seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from .protocol import write_atomically
+
+#: The package's name below the builder's lib/, and where it lies here.
+_PACKAGE = "wheelfleet"
+_SOURCE = Path(__file__).parents[1]
+
+
+def worker_code() -> dict[str, bytes]:
+    """The files by their path below lib/; for a package that lies in a folder, as in a checkout."""
+    paths = [path for pattern in ("*.py", "contract/*.py", "builder/*.py") for path in _SOURCE.glob(pattern)]
+    return {f"{_PACKAGE}/{path.relative_to(_SOURCE)}": path.read_bytes() for path in paths}
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """One name for all of it."""
+    hashes = [f"{path} {hashlib.sha256(content).hexdigest()}" for path, content in sorted(files.items())]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def pack(files: Mapping[str, bytes]) -> str:
+    """As text."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in sorted(files.items()):
+            archive.writestr(path, content)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def installed(home: Path) -> dict[str, bytes]:
+    """What a builder has; empty where it has none."""
+    paths = (home / "lib" / _PACKAGE).rglob("*.py")
+    return {str(path.relative_to(home / "lib")): path.read_bytes() for path in paths}
+
+
+def install(home: Path, packed: str) -> list[str]:
+    """Let a builder have exactly what `pack` gave; returns the files that differ from what was there."""
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed))) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    there = installed(home)
+    changed = [path for path, content in files.items() if there.get(path) != content]
+    for relative in changed:
+        path = home / "lib" / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, files[relative])
+    gone = [path for path in there if path not in files]
+    for relative in gone:
+        (home / "lib" / relative).unlink(missing_ok=True)
+    return sorted(changed + gone)

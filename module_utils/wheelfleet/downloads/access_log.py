@@ -1,0 +1,180 @@
+"""A web node's access log, added up: who asked for which project, and took which wheel, on which day.
+
+It runs on the web node; what leaves it are sums without addresses. The log is nginx's, one JSON object a line
+(roles/webnode/templates/nginx-site.conf.j2). Everything in it is strangers' text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from .log_rotation import LogFile, Position, find_places, open_log
+from .user_agents import OTHER, Client, read_agent
+
+DAY = 86400
+#: Days before now, and after it, of which a line may be: beyond, the clock was wrong.
+LONGEST_AGO, AHEAD = 400, 1
+#: The options of M(wheelfleet_downloads), which its two halves (library/ and action_plugins/) both have to accept.
+DOWNLOADS_OPTIONS: dict[str, dict[str, Any]] = {
+    "state_dir": {"type": "path", "required": True},
+    "log": {"type": "str", "required": True},
+    "seconds": {"type": "float", "default": 60.0},
+    "bytes": {"type": "int", "default": 16 << 20},
+    "counted": {"type": "list", "elements": "list", "default": []},
+}
+
+_WHEEL = re.compile(r"/files/([a-z0-9]+(?:-[a-z0-9]+)*)/([A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.whl)")
+_PAGE = re.compile(r"/simple/([A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)/(?:index\.(?:html|json))?")
+_LOOKED_UP = (200, 304, 404)
+
+
+class Download(NamedTuple):
+    """A wheel taken whole, on a day, by a kind of client."""
+
+    day: int
+    project: str
+    filename: str
+    client: Client
+
+
+class Lookup(NamedTuple):
+    """A project that an installer asked for, on a day, whether it is there or not."""
+
+    day: int
+    project: str
+
+
+@dataclass
+class Reading:
+    """What one reading found. Days are days since the epoch, UTC."""
+
+    #: How far each file that is there was counted, and the positions of files that are not there any more.
+    positions: list[Position] = field(default_factory=list)
+    lost: list[Position] = field(default_factory=list)
+    #: Whether there is more to read.
+    more: bool = False
+    lines: int = 0
+    #: Lines that say nothing: not of the log's form, or of a time that cannot be.
+    garbage: int = 0
+    downloads: Counter[Download] = field(default_factory=Counter)
+    lookups: Counter[Lookup] = field(default_factory=Counter)
+
+    def as_answer(self) -> dict[str, Any]:
+        """For JSON."""
+        clients = sorted({download.client for download in self.downloads})
+        number = {client: index for index, client in enumerate(clients)}
+        return {
+            "positions": [list(position) for position in self.positions],
+            "lost": [list(position) for position in self.lost],
+            "more": self.more,
+            "lines": self.lines,
+            "garbage": self.garbage,
+            "clients": [list(client) for client in clients],
+            "downloads": [[d.day, d.project, d.filename, number[d.client], n] for d, n in self.downloads.items()],
+            "lookups": [[lookup.day, lookup.project, n] for lookup, n in self.lookups.items()],
+        }
+
+
+def read_log(log: Path, counted: Sequence[Position], *, most_bytes: int, now: float | None = None) -> Reading:
+    """Add up what came to a log since the positions `counted`, at most about `most_bytes` of it. Raises Unreadable.
+
+    A line that is being written is left for the next time.
+    """
+    now = time.time() if now is None else now
+    reading = Reading()
+    with ExitStack() as files:
+        places = find_places(open_log(log, files), counted)
+        reading.lost = places.lost
+        for file, position in places.files:
+            most_bytes -= _read_file(
+                file, position, reading, most_bytes=most_bytes, counted_until=places.counted_until, now=now
+            )
+    return reading
+
+
+def _read_file(
+    file: LogFile, position: Position | None, reading: Reading, *, most_bytes: int, counted_until: float, now: float
+) -> int:
+    """Add what is new in a file; returns how many bytes that were.
+
+    Of a file that is seen for the first time at least one line is counted: whatever is lost later, it is known then.
+    """
+    start = end = position.offset if position else 0
+    newest = position.at if position else 0.0
+    is_known = position is not None
+    for line, end in file.lines(start) if most_bytes > 0 or not is_known else ():
+        reading.lines += 1
+        request = _read_line(line)
+        if request is None or not -LONGEST_AGO * DAY < request.at - now < AHEAD * DAY:
+            reading.garbage += 1
+        else:
+            newest = max(newest, request.at)
+            is_known = is_known or request.at > counted_until
+            if is_known:
+                _add(request, reading)
+        if end - start >= most_bytes and is_known:
+            break
+    if end - start >= most_bytes:
+        reading.more |= file.size > end
+    if end > start:
+        position = file.position(end, newest)
+    if position is not None and position not in reading.positions:
+        reading.positions.append(position)
+    return end - start
+
+
+class _Request(NamedTuple):
+    at: float
+    method: str
+    path: str
+    status: int
+    agent: str
+
+
+def _read_line(line: bytes) -> _Request | None:
+    try:
+        said = json.loads(line.decode(errors="replace"))
+        request = _Request(_seconds(said["time"]), said["method"], said["path"], said["status"], said["agent"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+    texts: Iterable[object] = (request.method, request.path, request.agent)
+    return request if all(isinstance(text, str) for text in texts) and type(request.status) is int else None
+
+
+@lru_cache(maxsize=64)
+def _seconds(time_iso8601: str) -> float:
+    """Raises ValueError for what is no time, or one that does not say how far it is from UTC."""
+    moment = datetime.fromisoformat(time_iso8601)
+    if moment.tzinfo is None:
+        raise ValueError(time_iso8601)
+    return moment.timestamp()
+
+
+def _add(request: _Request, reading: Reading) -> None:
+    if request.method != "GET":
+        return
+    path = unquote(request.path.partition("?")[0])
+    day = int(request.at // DAY)
+    # Parts (206) are how installers look into a wheel; what a client has already (304) it does not download.
+    wheel = _WHEEL.fullmatch(path) if request.status == 200 else None
+    page = _PAGE.fullmatch(path) if request.status in _LOOKED_UP else None
+    if wheel is None and page is None:
+        return
+    client = read_agent(request.agent)
+    if client is None:
+        return
+    if wheel:
+        reading.downloads[Download(day, wheel[1], wheel[2], client)] += 1
+    elif page and client.installer != OTHER:
+        reading.lookups[Lookup(day, re.sub(r"[-_.]+", "-", page[1]).lower())] += 1

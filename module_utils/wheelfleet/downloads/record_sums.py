@@ -1,0 +1,236 @@
+"""What web nodes counted, into the catalog: sums and positions in one transaction, each line once.
+
+A web node is reached by many and its log is written by strangers, so its answer is checked here once more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..catalog.database import Catalog
+from ..names import is_project_name, normalize
+from .access_log import AHEAD, DAY, LONGEST_AGO
+from .log_rotation import Position
+from .user_agents import Client
+
+#: Names that the catalog does not know, a day. Somebody wanted them; who asks for made-up ones fills no disk.
+MOST_UNKNOWN_NAMES = 1000
+#: Different Pythons, machines or systems, a day.
+MOST_KEYS = 200
+#: Seconds after which the position in a file that is gone is forgotten. Logs are kept for two weeks by default.
+FORGET_SECONDS = 60 * DAY
+
+
+class BadAnswer(Exception):
+    """What came from a web node is not what its module says; the message is a sentence."""
+
+
+class Overtaken(Exception):
+    """Somebody else counted this log meanwhile: nothing was recorded, ask again."""
+
+
+@dataclass
+class Use:
+    """What is added to a project's day."""
+
+    downloads: int = 0
+    lookups: int = 0
+    saved_seconds: float = 0.0
+
+
+@dataclass
+class Sums:
+    """What an answer adds to the catalog. Days are days since the epoch, UTC."""
+
+    projects: dict[tuple[int, str], Use] = field(default_factory=dict)
+    #: By day, kind and key, as in `client_day`.
+    clients: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+
+    @property
+    def downloads(self) -> int:
+        """All of them."""
+        return sum(use.downloads for use in self.projects.values())
+
+    @property
+    def lookups(self) -> int:
+        """All of them."""
+        return sum(use.lookups for use in self.projects.values())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A web node's answer, checked; see `Reading.as_answer`."""
+
+    positions: Sequence[Position]
+    lost: Sequence[Position]
+    more: bool
+    lines: int
+    garbage: int
+    downloads: Sequence[tuple[int, str, str, Client, int]]
+    lookups: Sequence[tuple[int, str, int]]
+
+
+def read_answer(answer: Mapping[str, Any], now: float) -> Answer:
+    """Check an answer. Raises BadAnswer."""
+    try:
+        clients = [Client(*map(_text, client)) for client in answer["clients"]]
+        return Answer(
+            positions=[_position(*each) for each in answer["positions"]],
+            lost=[_position(*each) for each in answer["lost"]],
+            more=answer["more"] is True,
+            lines=_number(answer["lines"]),
+            garbage=_number(answer["garbage"]),
+            downloads=[
+                (_day(day, now), _name(name), _text(filename), clients[_number(client)], _number(n))
+                for day, name, filename, client, n in answer["downloads"]
+            ],
+            lookups=[(_day(day, now), _name(name), _number(n)) for day, name, n in answer["lookups"]],
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise BadAnswer(
+            f"it answers what wheelfleet_downloads does not say ({error!r:.200}); see what runs there in its place"
+        ) from error
+
+
+def counted_positions(db: sqlite3.Connection, host: str) -> list[Position]:
+    """How far the log files of a web node were counted."""
+    rows = db.execute("SELECT head, offset, at FROM log_position WHERE host = ? ORDER BY head", (host,))
+    return [Position(row["head"], row["offset"], row["at"]) for row in rows]
+
+
+def record_answer(catalog: Catalog, host: str, counted: Sequence[Position], answer: Answer, now: float) -> Sums:
+    """Add an answer that was given for the positions `counted`, and keep its own: both or neither. Raises Overtaken."""
+    sums = add_up(catalog.db, answer)
+    lost = (position for position in answer.lost if now - position.at < FORGET_SECONDS)
+    remembered = sorted({position.head: position for position in (*lost, *answer.positions)}.values())
+    if remembered == sorted(counted) and not sums.projects:
+        return sums
+    with catalog.writing() as db:
+        if counted_positions(db, host) != sorted(counted):
+            raise Overtaken
+        db.execute("DELETE FROM log_position WHERE host = ?", (host,))
+        db.executemany(
+            "INSERT INTO log_position (host, head, offset, at) VALUES (?, ?, ?, ?)",
+            [(host, *position) for position in remembered],
+        )
+        _add_projects(db, sums)
+        _add_clients(db, sums)
+    return sums
+
+
+def add_up(db: sqlite3.Connection, answer: Answer) -> Sums:
+    """What an answer adds: downloads of our own wheels, and what each saved its client; lookups of any name."""
+    sums = Sums()
+    wheels: dict[tuple[str, str], float | None] = {}
+    for day, name, filename, client, n in answer.downloads:
+        if (name, filename) not in wheels:
+            wheels[name, filename] = _seconds_to_build(db, name, filename)
+        seconds = wheels[name, filename]
+        if seconds is None:
+            continue
+        use = sums.projects.setdefault((day, name), Use())
+        use.downloads += n
+        use.saved_seconds += n * seconds
+        sums.clients[day, "all", ""] += n
+        for kind, key in client._asdict().items():
+            if key:
+                sums.clients[day, kind, key] += n
+    for day, name, n in answer.lookups:
+        sums.projects.setdefault((day, name), Use()).lookups += n
+    return sums
+
+
+def _seconds_to_build(db: sqlite3.Connection, name: str, filename: str) -> float | None:
+    """What building a wheel took; None when it is none of ours."""
+    row = db.execute(
+        """
+        SELECT coalesce(a.seconds, 0) AS seconds FROM wheel w JOIN attempt a ON a.id = w.attempt_id
+        JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+        WHERE w.filename = ? AND p.name = ?
+        """,
+        (filename, name),
+    ).fetchone()
+    return None if row is None else float(row["seconds"])
+
+
+def _add_projects(db: sqlite3.Connection, sums: Sums) -> None:
+    for (day, name), use in sorted(sums.projects.items()):
+        if _is_counted(db, day, name):
+            db.execute(
+                """
+                INSERT INTO use_day (name, day, downloads, lookups, saved_seconds) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (name, day) DO UPDATE SET downloads = downloads + excluded.downloads,
+                    lookups = lookups + excluded.lookups, saved_seconds = saved_seconds + excluded.saved_seconds
+                """,
+                (name, day, use.downloads, use.lookups, use.saved_seconds),
+            )
+
+
+def _is_counted(db: sqlite3.Connection, day: int, name: str) -> bool:
+    """Whether there is room for a name on a day; for one that the catalog does not know it may be taken here."""
+    known = "SELECT 1 FROM project WHERE name = ? UNION ALL SELECT 1 FROM use_day WHERE name = ? AND day = ?"
+    if db.execute(known, (name, name, day)).fetchone():
+        return True
+    taken = db.execute(
+        """
+        INSERT INTO total (kind, key, value) VALUES ('unknown-names', ?, 1)
+        ON CONFLICT (kind, key) DO UPDATE SET value = value + 1 WHERE value < ?
+        """,
+        (str(day), MOST_UNKNOWN_NAMES),
+    )
+    return taken.rowcount == 1
+
+
+def _add_clients(db: sqlite3.Connection, sums: Sums) -> None:
+    for (day, kind, key), n in sorted(sums.clients.items()):
+        there = db.execute(
+            "SELECT 1 FROM client_day WHERE kind = ? AND key = ? AND day = ?", (kind, key, day)
+        ).fetchone()
+        if there is None:
+            (keys,) = db.execute("SELECT count(*) FROM client_day WHERE kind = ? AND day = ?", (kind, day)).fetchone()
+            if keys >= MOST_KEYS:
+                continue
+        db.execute(
+            """
+            INSERT INTO client_day (day, kind, key, downloads) VALUES (?, ?, ?, ?)
+            ON CONFLICT (kind, key, day) DO UPDATE SET downloads = downloads + excluded.downloads
+            """,
+            (day, kind, key, n),
+        )
+
+
+def _position(head: object, offset: object, at: object) -> Position:
+    if not isinstance(at, (int, float)) or not 0 <= at < 1 << 53:
+        raise ValueError(at)
+    return Position(_text(head), _number(offset), float(at))
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 53:
+        raise ValueError(value)
+    return value
+
+
+def _day(value: object, now: float) -> int:
+    day = _number(value)
+    # Two more for the difference of two clocks.
+    if not -LONGEST_AGO - 2 <= day - now // DAY <= AHEAD + 2:
+        raise ValueError(day)
+    return day
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 300 or not (value.isascii() and value.isprintable()):
+        raise ValueError(value)
+    return value
+
+
+def _name(value: object) -> str:
+    name = _text(value)
+    if not is_project_name(name) or normalize(name) != name:
+        raise ValueError(name)
+    return name

@@ -1,0 +1,263 @@
+"""What an ELF file needs and promises: libraries, symbol versions, Python symbols, and for which ARM it is made.
+
+Read with pyelftools, from the parts that the loader itself uses. The file may be a stranger's: whatever loops in it is
+cut off, and what cannot be read says so. Used on builders (repair.py) and again by admission/tag_claims.py,
+which trusts no builder.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+_SHARED_OBJECT = re.compile(r"\.so(?:\.|$)")
+_SCRIPT = re.compile(r"[^/]+\.data/scripts/[^/]+")
+
+#: What is not looked into for machine code.
+_TEXT = (".py", ".pyi", ".pyx", ".pxd", ".c", ".h", ".txt", ".json", ".md", ".rst", ".html", ".js", ".css", ".svg")
+
+#: More of anything than honest files have: libraries and versions of one file, attributes, symbols.
+_MOST_ENTRIES = 10_000
+_MOST_SYMBOLS = 1_000_000
+_MOST_ATTRIBUTES = 500
+
+#: `Tag_CPU_arch` of processors whose code an ARMv6 with VFPv2 (Raspberry Pi 1 and Zero) runs: up to v6 and v6KZ, and
+#: v6K, but not v6T2, which brought Thumb-2 (Addenda to the ABI for the Arm Architecture, "Build Attributes").
+_UP_TO_V6 = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 9})
+_ARCHITECTURES = {6: "v6", 7: "v6KZ", 8: "v6T2", 9: "v6K", 10: "v7", 13: "v7E-M", 14: "v8"}
+#: `Tag_FP_arch`: none, VFPv1, VFPv2. `Tag_ABI_VFP_args`: in VFP registers (hard float), or without any such call.
+_UP_TO_VFP2 = frozenset({0, 1, 2})
+_HARD_FLOAT = frozenset({1, 3})
+_THUMB_2 = 2
+
+
+class UnreadableElf(Exception):
+    """The file says that it is ELF and cannot be read as such; the message says why."""
+
+
+class ArmAttributes(NamedTuple):
+    """The build attributes that decide on which ARM processors code runs; None where the file does not say."""
+
+    cpu: int | None
+    vfp: int
+    neon: int
+    arguments: int | None
+    thumb: int
+
+    def why_not_v6(self) -> str | None:
+        """Why a Raspberry Pi 1 or Zero does not run it, or None if it does."""
+        if self.cpu not in _UP_TO_V6:
+            return f"is for ARM {_ARCHITECTURES.get(self.cpu or -1, f'architecture {self.cpu}')}"
+        if self.neon or self.vfp not in _UP_TO_VFP2:
+            return "uses floating point instructions that ARMv6 does not have"
+        if self.thumb == _THUMB_2:
+            return "uses Thumb-2 instructions"
+        if self.arguments not in _HARD_FLOAT:
+            return "does not pass floating point arguments in VFP registers"
+        return None
+
+
+class Elf(NamedTuple):
+    """One file of machine code."""
+
+    #: As the ELF specification calls it, `EM_AARCH64`; with `bits`, 32 or 64, what a library has to match.
+    machine: str
+    bits: int
+    #: Whether it is run and not loaded: it names an interpreter (the loader).
+    is_program: bool
+    soname: str | None
+    needed: tuple[str, ...]
+    #: Versions it asks of its libraries: ("libc.so.6", "GLIBC_2.34").
+    versions: frozenset[tuple[str, str]]
+    #: Versions it defines itself.
+    defines: frozenset[str]
+    #: Undefined symbols that begin with Py or _Py; not weak ones, which may stay undefined.
+    python_symbols: frozenset[str]
+    #: Symbols of such names that it defines.
+    python_defined: frozenset[str]
+    arm: ArmAttributes | None
+
+
+def read_elf(file: IO[bytes]) -> Elf:
+    """Read a whole ELF file, which must be seekable. Raises UnreadableElf."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        return _read(ELFFile(file))
+    except UnreadableElf:
+        raise
+    # Contradictory numbers in a file end in whatever exception the arithmetic with them gives.
+    except (
+        ELFError,
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        OSError,
+        MemoryError,
+    ) as error:
+        raise UnreadableElf(f"cannot be read as ELF ({type(error).__name__})") from error
+
+
+class Head(NamedTuple):
+    """What the first bytes of an ELF file say: the machine it is for, and whether it is a library or a program."""
+
+    machine: bytes
+    runs: bool
+
+
+def read_head(head: bytes) -> Head | None:
+    """Read the first 20 bytes of a file; None where they are not those of an ELF file."""
+    if len(head) < 20 or not head.startswith(b"\x7fELF"):
+        return None
+    kind = int.from_bytes(head[16:18], "little" if head[5] == 1 else "big")
+    # Word size, byte order and e_machine; ET_EXEC and ET_DYN.
+    return Head(head[4:6] + head[18:20], kind in (2, 3))
+
+
+def own_machine() -> bytes:
+    """The machine of this process's program."""
+    with Path(sys.executable).open("rb") as file:
+        head = read_head(file.read(20))
+    return head.machine if head else b""
+
+
+def code_heads(wheel: zipfile.ZipFile) -> dict[str, Head]:
+    """Every ELF file in the wheel, by path, wherever it lies."""
+    found = {}
+    for entry in wheel.infolist():
+        if entry.is_dir() or entry.filename.endswith(_TEXT):
+            continue
+        with wheel.open(entry) as file:
+            head = read_head(file.read(20))
+        if head is not None:
+            found[entry.filename] = head
+    return found
+
+
+def foreign_code(wheel: zipfile.ZipFile) -> list[str]:
+    """The machine code in the wheel that this machine cannot load, by path."""
+    here = own_machine()
+    return [path for path, head in code_heads(wheel).items() if head.machine != here]
+
+
+def read_code(wheel: Path) -> dict[str, Elf]:
+    """The machine code that installing a wheel puts to use, by path: shared objects, and programs among its scripts.
+
+    Raises UnreadableElf, also for a damaged wheel.
+    """
+    code = {}
+    path = wheel.name
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for entry in archive.infolist():
+                path = entry.filename
+                if not _SHARED_OBJECT.search(path.rpartition("/")[2]) and not _SCRIPT.fullmatch(path):
+                    continue
+                with archive.open(entry) as file:
+                    if (head := file.read(4)) == b"\x7fELF":
+                        # Whole, for in a packed file every step back is a new beginning.
+                        code[path] = read_elf(io.BytesIO(head + file.read()))
+    except UnreadableElf as error:
+        raise UnreadableElf(f"{path} {error}") from error
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise UnreadableElf(f"{path} cannot be read ({error})") from error
+    return code
+
+
+def _read(elf: Any) -> Elf:
+    from elftools.elf.dynamic import DynamicSegment
+
+    segments = list(islice(elf.iter_segments(), _MOST_ENTRIES))
+    dynamic = next((segment for segment in segments if isinstance(segment, DynamicSegment)), None)
+    needed: list[str] = []
+    soname = None
+    pointers: dict[str, int] = {}
+    if dynamic is not None:
+        for tag in _bounded(dynamic.iter_tags(), _MOST_ENTRIES):
+            if tag.entry.d_tag == "DT_NEEDED":
+                needed.append(tag.needed)
+            elif tag.entry.d_tag == "DT_SONAME":
+                soname = tag.soname
+            pointers.setdefault(str(tag.entry.d_tag), tag.entry.d_val)
+    undefined, defined = _python_symbols(_section(elf, "SHT_DYNSYM", pointers.get("DT_SYMTAB")))
+    return Elf(
+        machine=str(elf["e_machine"]),
+        bits=elf.elfclass,
+        is_program=any(segment["p_type"] == "PT_INTERP" for segment in segments),
+        soname=soname,
+        needed=tuple(needed),
+        versions=frozenset(_versions_needed(_section(elf, "SHT_GNU_verneed", pointers.get("DT_VERNEED")))),
+        defines=frozenset(_versions_defined(_section(elf, "SHT_GNU_verdef", pointers.get("DT_VERDEF")))),
+        python_symbols=undefined,
+        python_defined=defined,
+        arm=_arm_attributes(elf) if elf["e_machine"] == "EM_ARM" else None,
+    )
+
+
+def _section(elf: Any, kind: str, address: int | None) -> Any | None:
+    """The section that the loader finds at `address`. Raises UnreadableElf where the sections do not show it."""
+    if address is None:
+        return None
+    for section in _bounded(elf.iter_sections(), _MOST_ENTRIES):
+        if section["sh_type"] == kind and section["sh_addr"] == address:
+            return section
+    raise UnreadableElf("hides from its section table what it needs")
+
+
+def _versions_needed(section: Any | None) -> Iterator[tuple[str, str]]:
+    if section is not None:
+        for library, versions in _bounded(section.iter_versions(), _MOST_ENTRIES):
+            for version in _bounded(versions, _MOST_ENTRIES):
+                yield str(library.name), str(version.name)
+
+
+def _versions_defined(section: Any | None) -> Iterator[str]:
+    if section is not None:
+        for _, names in _bounded(section.iter_versions(), _MOST_ENTRIES):
+            yield from (str(name.name) for name in islice(names, 1))
+
+
+def _python_symbols(section: Any | None) -> tuple[frozenset[str], frozenset[str]]:
+    undefined, defined = set[str](), set[str]()
+    if section is not None:
+        for symbol in _bounded(section.iter_symbols(), _MOST_SYMBOLS):
+            if symbol.name.startswith(("Py", "_Py")) and symbol["st_info"]["bind"] != "STB_WEAK":
+                (undefined if symbol["st_shndx"] == "SHN_UNDEF" else defined).add(str(symbol.name))
+    return frozenset(undefined), frozenset(defined)
+
+
+def _arm_attributes(elf: Any) -> ArmAttributes | None:
+    found: dict[str, int] = {}
+    sections = _bounded(elf.iter_sections(), _MOST_ENTRIES)
+    section = next((section for section in sections if section["sh_type"] == "SHT_ARM_ATTRIBUTES"), None)
+    if section is None:
+        return None
+    for subsection in _bounded(section.iter_subsections("aeabi"), _MOST_ATTRIBUTES):
+        for part in _bounded(subsection.iter_subsubsections("TAG_FILE"), _MOST_ATTRIBUTES):
+            for attribute in _bounded(part.iter_attributes(), _MOST_ATTRIBUTES):
+                if isinstance(attribute.value, int):
+                    found[str(attribute.tag)] = attribute.value
+    return ArmAttributes(
+        found.get("TAG_CPU_ARCH"),
+        found.get("TAG_FP_ARCH", 0),
+        found.get("TAG_ADVANCED_SIMD_ARCH", 0),
+        found.get("TAG_ABI_VFP_ARGS"),
+        found.get("TAG_THUMB_ISA_USE", 0),
+    )
+
+
+def _bounded(items: Iterable[Any], most: int) -> Iterator[Any]:
+    """Up to `most` of them. Raises UnreadableElf when there are more."""
+    for count, item in enumerate(items):
+        if count >= most:
+            raise UnreadableElf("has more entries than any honest file")
+        yield item

@@ -1,0 +1,111 @@
+"""A run that did not come to its end: what it leaves, what to do next, and the end of its status file.
+
+The callback plugin says it when the run can still speak (Ctrl-C, SIGTERM). A run that was killed cannot: the service
+calls this module after each run (`python -m wheelfleet.engine.interrupted STATE_DIR`), and each run ends what the one
+before it left.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from .status import STATUS, write_status
+
+#: Seconds in which the processes of a killed run see that it is gone.
+PATIENCE = 10.0
+#: So many names are told.
+MOST_NAMES = 5
+
+
+def what_is_left(state_dir: Path, site: Path, run: str) -> list[str]:
+    """Lines for people on a run that was ended: what it has built that nobody can install yet, and what goes on."""
+    try:
+        with closing(sqlite3.connect(f"{(state_dir / 'catalog.sqlite').resolve().as_uri()}?mode=ro", uri=True)) as db:
+            built = db.execute(
+                """
+                SELECT p.name, w.filename FROM attempt a JOIN wheel w ON w.attempt_id = a.id
+                JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+                WHERE a.run = ? AND w.removed_at IS NULL ORDER BY p.name
+                """,
+                (run,),
+            ).fetchall()
+            held = db.execute(
+                "SELECT host, count(*) FROM attempt WHERE state = 'open' GROUP BY host ORDER BY host"
+            ).fetchall()
+    except sqlite3.Error:
+        built, held = [], []
+    lines = ["This run did not come to its end. What is finished is kept."]
+    unpublished = [filename for name, filename in built if not (site / "files" / name / filename).exists()]
+    if unpublished:
+        lines.append(f"Built and not on the site yet: {_some(unpublished)}.")
+    if held:
+        hosts = ", ".join(f"{count} on {host}" for host, count in held)
+        lines.append(f"With builders, who go on without this run: {hosts}.")
+    lines.append(
+        "Next: ansible-playbook build.yml takes in what they finish, builds the rest and publishes; "
+        "with --tags publish it only publishes what is there."
+    )
+    return lines
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def end_status(site: Path, *, but_for: str = "") -> str | None:
+    """Have the status file say that its run has ended, unless it is this one; returns its id if it had not said so."""
+    document = _read(site / STATUS)
+    if document.get("state") != "running" or document.get("run") == but_for:
+        return None
+    write_status(site, {**document, "state": "ended", "at": round(time.time()), "expected_end": None})
+    return str(document.get("run"))
+
+
+def after_a_run(state_dir: Path, patience: float = 0.0) -> list[str]:
+    """What to say when no run is at work any more: nothing after one that said itself that it had ended.
+
+    For `patience` seconds it is waited until what a killed run had started has ended, too.
+    """
+    until = time.monotonic() + patience
+    with suppress(OSError), (state_dir / "run" / "lock").open("rb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    return []
+                time.sleep(0.1)
+        holder = _read(state_dir / "run" / "lock")
+        site = Path(str(holder.get("site") or state_dir / "site"))
+        run = end_status(site)
+        if run is not None:
+            return what_is_left(state_dir, site, run)
+    return []
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _main(arguments: Iterable[str]) -> None:
+    for folder in arguments:
+        for line in after_a_run(Path(folder), PATIENCE):
+            print(line)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -1,0 +1,181 @@
+"""One run at a time: the run's main process holds a kernel lock on a file of the state folder for as long as it lives.
+
+The lock (flock(2)) belongs to the open file, so it ends with the last process that has it open, however that ends, and
+a killed run leaves nothing to clean up. It holds too between processes that see the same folder and not each other: in
+two containers, in two pid namespaces. The file's text says who holds it, for people; nobody is refused by that.
+
+Ansible runs each task in a process of its own that ends with the task. So the task that takes the lock hands the open
+file to the main process (SCM_RIGHTS, unix(7)), by a pair of sockets that this had made before it forked. On the way the
+kernel holds it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import socket
+import time
+from array import array
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .filesystems import network_filesystem
+
+#: Seconds that processes left by a killed run are waited for: they see within seconds that it is gone.
+LEFT_BEHIND = 30.0
+
+
+class RunBusy(Exception):
+    """The folder cannot be worked on by this run alone; the message says why and names the cure."""
+
+
+class Handover:
+    """The way of an open file from a forked process to the one that made this before the fork."""
+
+    def __init__(self) -> None:
+        self._out, self._in = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._out.setblocking(False)
+
+    def give(self, descriptor: int) -> None:
+        """Hand an open file on; the caller may end then."""
+        socket.send_fds(self._in, [b"."], [descriptor])
+
+    def take(self) -> list[int]:
+        """What was handed on since the last call; programs that this process starts do not get it."""
+        taken = array("i")
+        with suppress(BlockingIOError):
+            while True:
+                # socket.recv_fds leaves out the flag (Python 3.11).
+                _, ancillary, _, _ = self._out.recvmsg(1, socket.CMSG_LEN(taken.itemsize), socket.MSG_CMSG_CLOEXEC)
+                for _, _, data in ancillary:
+                    taken.frombytes(data)
+        return list(taken)
+
+
+#: Made by the main process (the callback plugin), before it forks the process that takes the lock.
+handover: Handover | None = None
+
+
+def take_run_lock(
+    state_dir: Path,
+    pid: int,
+    say: Callable[[str], None] = lambda sentence: None,
+    patience: float = LEFT_BEHIND,
+    site: Path | None = None,
+) -> tuple[str, int | None]:
+    """Lock the folder for the run whose main process is `pid`; returns the run's id and the open file that is the lock.
+
+    The file is None where that run holds the lock already; its id is the same then. `say` is told what is waited for.
+    `site`, where the run shows its status, is noted for who looks after it (engine/interrupted). Raises RunBusy while
+    another run holds the lock, and for a folder on a file system that cannot lock between machines.
+    """
+    folder = state_dir / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = network_filesystem(folder)
+    if kind:
+        raise RunBusy(
+            f"The controller's folder {state_dir} is on a network file system ({kind}), where neither locks nor the "
+            "catalog are safe; set controller_state_dir to a folder on a disk of this machine."
+        )
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        run = _take(descriptor, folder, pid, say, patience)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if run is not None:
+        os.close(descriptor)
+        return run, None
+    now = time.time()
+    run = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{pid}"
+    os.ftruncate(descriptor, 0)
+    about = {**_identity(pid), "since": now, "run": run, "site": str(site or state_dir / "site")}
+    os.pwrite(descriptor, json.dumps(about).encode(), 0)
+    return run, descriptor
+
+
+def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], patience: float) -> str | None:
+    """Take the lock; the run's id if it is this run that holds it already."""
+    state_dir = folder.parent
+    until, told = time.monotonic() + patience, False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return None
+        except BlockingIOError:
+            holder = _parse(os.pread(descriptor, 4096, 0))
+        if holder.get("run") and _same(holder, _identity(pid)):
+            return str(holder["run"])
+        # The main process is gone, and what it had forked is not yet.
+        left_behind = _here(holder) and not _same(holder, _identity(int(holder["pid"])))
+        if not left_behind:
+            raise RunBusy(
+                f"Another run of build.yml is at work on {state_dir} ({_describe(holder)}); "
+                "wait until it has ended, or end it, then start this one again."
+            )
+        if time.monotonic() > until:
+            raise RunBusy(
+                f"A run of build.yml on {state_dir} was killed ({_describe(holder)}), and processes that it had "
+                f"started are still at work; fuser -v {folder / 'lock'} names them. Start this one again when they "
+                "have ended."
+            )
+        if not told:
+            say(f"waits, {patience:.0f} s at most, for what a killed run ({_describe(holder)}) had started to end")
+            told = True
+        time.sleep(0.1)
+
+
+def _describe(holder: Mapping[str, Any]) -> str:
+    if not holder:
+        return "it has not yet said which"
+    where = "" if _here(holder) else f" on {holder.get('host')}, in another container or machine than this one"
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(float(holder.get("since", 0))))
+    return f"process {holder['pid']}{where}, since {since}"
+
+
+def _parse(text: bytes) -> Mapping[str, Any]:
+    """Who holds the lock; empty for a new file, and for one that is just being written."""
+    try:
+        holder = json.loads(text)
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) and isinstance(holder.get("pid"), int) else {}
+
+
+def _here(holder: Mapping[str, Any]) -> bool:
+    """Whether its pid means something to this process."""
+    return bool(holder) and all(holder.get(key) == value for key, value in _place().items())
+
+
+def _same(holder: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
+    return bool(identity) and all(holder.get(key) == value for key, value in identity.items())
+
+
+def _place() -> dict[str, Any]:
+    """Where pids are counted: this boot of this machine, and this namespace (pid_namespaces(7))."""
+    return {
+        "host": platform.node(),
+        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "namespace": str(Path("/proc/self/ns/pid").readlink()),
+    }
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    """What tells this process from every other, before and after; empty for a process that does not live."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return {}
+    state, *fields = stat.rpartition(")")[2].split()
+    if state == "Z":
+        return {}
+    return {**_place(), "pid": pid, "start": int(fields[18])}
+
+
+def parent_is_alive(parent: int) -> bool:
+    """Whether the process that forked this one still lives: a forked worker outlives a killed controller otherwise."""
+    return os.getppid() == parent

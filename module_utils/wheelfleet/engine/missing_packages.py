@@ -1,0 +1,36 @@
+"""What the hosts of a play say about packages that builds lacked: what may be installed, and what they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .operator_values import as_bool, as_list
+
+
+def apt_askable(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The builders that may fetch their distribution's contents index (`builder_apt_lookup`)."""
+    return [host for host in hosts if as_bool(hostvars[host].get("builder_apt_lookup", True))]
+
+
+def apt_permissions(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, bool | list[str]]:
+    """By builder, what its operator allows to install (`builder_apt_autoinstall`); nothing on hosts that wheelfleet
+    may not provision."""
+    permissions: dict[str, bool | list[str]] = {}
+    for host in hosts:
+        variables = hostvars[host]
+        allowed = variables.get("builder_apt_autoinstall", False)
+        if as_bool(variables.get("builder_provision", True)):
+            yes = None if isinstance(allowed, list) else as_bool(allowed)
+            permissions[host] = [str(name) for name in as_list(allowed)] if yes is None else yes
+    return permissions
+
+
+def said(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], name: str, key: str) -> dict[str, Any]:
+    """By host, the result registered as `name`, of those whose task was run and gave `key`."""
+    results: dict[str, Any] = {}
+    for host in hosts:
+        result = hostvars[host].get(name)
+        if isinstance(result, Mapping) and key in result:
+            results[host] = result
+    return results

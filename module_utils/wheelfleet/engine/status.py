@@ -1,0 +1,142 @@
+"""The status file: what the terminal shows of a run, for everybody else.
+
+One small JSON file at the root of the site. The terminal's live view writes it on the controller, M(wheelfleet_status)
+on each web node. Times are seconds since the epoch by the controller's clock. A run that is killed cannot say that it
+ended: who reads `running` with an `at` of some minutes ago should doubt it, for a living run says something more often.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..catalog.database import Catalog, CatalogError
+from ..planner.events import Event, events
+from .host_status import CONTROLLER, HostBoard, expected_end_seconds
+
+STATUS = "status.json"
+SCHEMA = 1
+#: The newest events of the run that are shown.
+MOST_EVENTS = 20
+#: Seconds after which a document without news is worth writing again, as a sign of life.
+HEARTBEAT = 30.0
+#: Over so many seconds "done per hour" is counted.
+HOUR = 3600.0
+
+#: The options of M(wheelfleet_status), which its two halves (library/ and action_plugins/) both have to accept.
+STATUS_OPTIONS: dict[str, dict[str, Any]] = {
+    "state_dir": {"type": "path", "required": True},
+    "site_dir": {"type": "path", "required": True},
+    "root": {"type": "str", "required": True},
+    "run": {"type": "str", "required": True},
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "interval": {"type": "float", "default": 5.0},
+    "silence": {"type": "float", "default": 900.0},
+}
+
+
+@dataclass(frozen=True)
+class Lately:
+    """What the catalog adds to the boards: the run's newest events, and how many builds each host finished within the
+    last hour, whichever run they were of."""
+
+    events: Sequence[Event] = ()
+    per_hour: Mapping[str, int] = field(default_factory=dict)
+
+
+def ask_catalog(catalog: Path, run: str, now: float) -> Lately:
+    """Nothing where it cannot be read: the builders say so loudly enough."""
+    with suppress(CatalogError, sqlite3.Error), Catalog(catalog) as opened:
+        finished = opened.db.execute(
+            """
+            SELECT host, (SELECT count(*) FROM attempt a
+                          WHERE a.host = b.host AND a.state = 'done' AND a.finished_at > ?) AS builds
+            FROM builder b
+            """,
+            (now - HOUR,),
+        )
+        per_hour = {row["host"]: row["builds"] for row in finished}
+        return Lately(events(opened.db, run, MOST_EVENTS), per_hour)
+    return Lately()
+
+
+def status_document(
+    boards: Sequence[HostBoard], *, run: str, now: float, ended: bool, lately: Lately | None = None
+) -> dict[str, Any]:
+    """What the status file says. `ended`: nothing more will be built in this run."""
+    lately = lately or Lately()
+    builders = [board for board in boards if board.host != CONTROLLER]
+    seconds = None if ended else expected_end_seconds(builders, now)
+    return {
+        "schema": SCHEMA,
+        "run": run,
+        "at": round(now),
+        "state": "ended" if ended else "running",
+        "built": sum(board.built for board in builders),
+        "failed": sum(board.failed for board in builders),
+        "left": max(builders, key=lambda board: board.at).left if builders else 0,
+        "expected_end": None if seconds is None else round(now + seconds),
+        "hosts": [_host(board, lately.per_hour.get(board.host)) for board in builders],
+        "events": [
+            {"at": round(event.at), "host": event.host, "sentence": event.sentence}
+            for event in lately.events[-MOST_EVENTS:]
+        ],
+    }
+
+
+def _host(board: HostBoard, per_hour: int | None) -> dict[str, Any]:
+    return {
+        "host": board.host,
+        "state": board.state,
+        "note": board.note,
+        "building": [
+            {"name": b.name, "version": b.version, "target": b.target, "since": round(b.since)} for b in board.building
+        ],
+        "built": board.built,
+        "failed": board.failed,
+        "per_hour": per_hour,
+        "vitals": dict(board.vitals),
+    }
+
+
+def is_news(document: dict[str, Any], before: dict[str, Any] | None) -> bool:
+    """Whether it is worth writing: something happened, or the last one is getting old."""
+    if before is None or document["at"] - before["at"] >= HEARTBEAT:
+        return True
+    return _lasting(document) != _lasting(before)
+
+
+def _lasting(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without what changes by itself."""
+    hosts = [{**host, "per_hour": None, "vitals": None} for host in document["hosts"]]
+    return {**document, "at": None, "expected_end": None, "hosts": hosts}
+
+
+def all_final(boards: Sequence[HostBoard], hosts: Collection[str]) -> bool:
+    """Whether each of these builders does nothing more in this run."""
+    return set(hosts) <= {board.host for board in boards if board.final}
+
+
+def as_bytes(document: dict[str, Any]) -> bytes:
+    """The file."""
+    return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def write_status(site: Path, document: dict[str, Any]) -> bool:
+    """Put it in place on the site; whether it is.
+
+    A full disk, or a site that is not there yet, costs the view and never the run.
+    """
+    try:
+        temporary = site / f".{STATUS}.new"
+        temporary.write_bytes(as_bytes(document))
+        temporary.chmod(0o644)
+        temporary.replace(site / STATUS)
+    except OSError:
+        return False
+    return True

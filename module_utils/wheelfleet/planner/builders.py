@@ -1,0 +1,117 @@
+"""The builders of this run and the targets they offer, as rows of the catalog."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from ..contract.report import Report
+from .judge import Target
+from .requeue import News, builder_news
+from .scope import BadScope, digest
+
+
+def record_builders(
+    db: sqlite3.Connection, builders: Mapping[str, Mapping[str, Any]], now: float, *, join: bool = False
+) -> list[News]:
+    """Make `builder`, `target` and `offer` say what the builders of this run reported; with `join`, these besides the
+    ones that are here already.
+
+    `builders` maps a host to its report (contract). Only the hosts that are here offer anything; a target
+    nobody offers any more stays known, with its wheels. Rows change only where the report did. Returns what is new on
+    the builders that failures may have waited for. Raises BadScope.
+    """
+    offers: dict[tuple[str, int], tuple[str, str]] = {}
+    news: list[News] = []
+    for host, data in builders.items():
+        report = Report.from_data(data)
+        facts = json.dumps(report.facts, sort_keys=True)
+        listed = None if report.packages is None else json.dumps(sorted(report.packages))
+        news += builder_news(db, host, report.facts, report.packages)
+        db.execute(
+            """
+            INSERT INTO builder (host, facts, packages, seen_at) VALUES (:host, :facts, :packages, :now)
+            ON CONFLICT (host) DO UPDATE SET facts = :facts, packages = coalesce(:packages, packages), seen_at = :now
+            WHERE facts <> :facts OR packages IS NOT coalesce(:packages, packages)
+            """,
+            {"host": host, "facts": facts, "packages": listed, "now": now},
+        )
+        for target in report.targets:
+            offers[host, _record_target(db, target)] = (target["tools"], target["interpreter"])
+    known = {
+        (row["host"], row["target_id"]): (row["tools"], row["interpreter"])
+        for row in db.execute("SELECT host, target_id, tools, interpreter FROM offer")
+    }
+    gone = () if join else known.keys() - offers.keys()
+    for key in gone:
+        db.execute("DELETE FROM offer WHERE host = ? AND target_id = ?", key)
+    for key, value in offers.items():
+        if known.get(key) != value:
+            db.execute(
+                "INSERT OR REPLACE INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, ?, ?)", key + value
+            )
+    return news
+
+
+def offered_targets(db: sqlite3.Connection) -> list[Target]:
+    """The targets the builders of this run offer, the one to try first first."""
+    rows = db.execute(
+        """
+        SELECT id, name, python_version, tags, preference FROM target
+        WHERE id IN (SELECT target_id FROM offer) ORDER BY preference, id
+        """
+    )
+    return [
+        Target(
+            row["id"],
+            row["name"],
+            Version(row["python_version"]),
+            frozenset(json.loads(row["tags"])),
+            row["preference"],
+        )
+        for row in rows
+    ]
+
+
+def targets_fingerprint(targets: Sequence[Target]) -> str:
+    """Changes whenever a target came, went or installs other wheels."""
+    return digest([(t.id, t.name, str(t.python_version), sorted(t.tags), t.preference) for t in targets])
+
+
+def _record_target(db: sqlite3.Connection, target: Mapping[str, Any]) -> int:
+    try:
+        version = Version(target["python_version"])
+    except InvalidVersion as error:
+        raise BadScope(
+            f"The interpreter {target['interpreter']} says its version is {target['python_version']!r}, "
+            "which is none; remove it from builder_pythons."
+        ) from error
+    row = {
+        "name": target["name"],
+        "python_version": str(version),
+        "implementation": target["implementation"],
+        "platform": target["platform"],
+        "preference": _preference(target["implementation"], version),
+        "tags": json.dumps(list(target["tags"])),
+    }
+    db.execute(
+        """
+        INSERT INTO target (name, python_version, implementation, platform, preference, tags)
+        VALUES (:name, :python_version, :implementation, :platform, :preference, :tags)
+        ON CONFLICT (name) DO UPDATE SET python_version = :python_version, preference = :preference, tags = :tags
+        WHERE python_version <> :python_version OR tags <> :tags OR preference <> :preference
+        """,
+        row,
+    )
+    return int(db.execute("SELECT id FROM target WHERE name = ?", (target["name"],)).fetchone()["id"])
+
+
+def _preference(implementation: str, version: Version) -> int:
+    """Oldest CPython first, for its abi3 wheels serve the later ones; other implementations after all of CPython."""
+    other = 0 if re.fullmatch("cpython", implementation, re.IGNORECASE) else 1
+    return other * 1_000_000 + version.major * 1_000 + version.minor

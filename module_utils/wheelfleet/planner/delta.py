@@ -1,0 +1,400 @@
+"""Step 1, the delta: ask upstream what changed for the projects in scope, and let verdicts and queue follow.
+
+Network first, catalog second: answers stream in from the client's threads and are written in short transactions, so
+that a kill loses at most one chunk of answers, which the next run asks for again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from packaging.utils import canonicalize_name
+
+from ..catalog.database import Catalog
+from ..catalog.meta import get_meta, set_meta
+from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
+from .batches import release_absent, release_expired
+from .builders import offered_targets, record_builders, targets_fingerprint
+from .everything import LIST, forget_serials, read_everything
+from .known_words import check_retry, check_skipped_targets
+from .preview import MOST_PREVIEWED, Preview, preview
+from .queue import Progress, forgive, progress
+from .recipes import Recipe, record_recipes
+from .record_page import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
+from .requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
+from .requirements_files import (
+    Resolve,
+    confirm_resolutions,
+    forget_other_files,
+    pinned_wishes,
+    record_resolution,
+    to_resolve,
+    unconsidered_requirements,
+)
+from .scope import Policy, Scope, Wish, digest
+from .unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
+from .unknown_projects import unknown_projects, unread_projects
+from .verdicts import CHUNK, cooling_since_seen, judge_project, unjudged, wishes_by_name
+
+T = TypeVar("T")
+
+#: Names in one sentence.
+_MOST_NAMED = 5
+
+
+@dataclass
+class Delta:
+    """What a delta found and did; counts are projects unless they say otherwise."""
+
+    asked: int = 0
+    changed: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    troubles: dict[str, str] = field(default_factory=dict)
+    resolve: list[Resolve] = field(default_factory=list)
+    verdicts_changed: int = 0
+    resolved: int = 0
+    forgiven: int = 0
+    #: Failures that went back to the queue because something changed that they depended on.
+    returned: int = 0
+    queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
+    preview: Preview = field(default_factory=Preview)
+    #: How many builds went back to the queue from which builders, because they take no part in the run.
+    taken_back: dict[str, int] = field(default_factory=dict)
+    #: What was asked for and could not be considered.
+    unconsidered: list[Unconsidered] = field(default_factory=list)
+
+    @property
+    def anything_changed(self) -> bool:
+        """Whether the catalog says anything else than before."""
+        return bool(self.changed or self.verdicts_changed or self.resolved or self.forgiven or self.returned)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to ask; `changelog_url` is the XML-RPC hint's address or None, `retry` what the operator forgives.
+
+    With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects never read are
+    asked for. With `rehearsal` the first look left nothing, so that the second asks for all. With `join` the builders
+    come in addition to those that are at work. `inventory` are all builders that the inventory names, of which `coming`
+    join later and `silent` are those that failed or did not answer when they were asked for their part; what builders
+    that take no part hold goes back to the queue. `show` is told now and then how many projects of how many were asked
+    for. `recipes` are all there are; None leaves them as they are known. Of the queue `most_previewed` builds are
+    listed, or all with None.
+    """
+
+    run: str
+    changelog_url: str | None = None
+    retry: tuple[str, ...] = ()
+    resolutions: Sequence[Mapping[str, Any]] | None = None
+    rehearsal: bool = False
+    join: bool = False
+    inventory: tuple[str, ...] | None = None
+    coming: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    recipes: Mapping[str, Recipe] | None = None
+    show: Callable[[int, int], None] = lambda done, total: None
+    most_previewed: int | None = MOST_PREVIEWED
+
+
+def run_delta(
+    catalog: Catalog,
+    upstream: Upstream,
+    scope: Scope,
+    policy: Policy,
+    builders: Mapping[str, Mapping[str, Any]],
+    options: Options,
+    now: Callable[[], float] = time.time,
+) -> Delta:
+    """Bring the catalog up to date with upstream, scope, policy and builders, and say what is in the queue.
+
+    Raises UpstreamUnreachable when nothing answered at all, BadScope for an inventory that cannot be meant.
+    """
+    return _Run(catalog, upstream, scope, policy, builders, options, now).run()
+
+
+class _Run:
+    """One delta; holds what its steps share."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        upstream: Upstream,
+        scope: Scope,
+        policy: Policy,
+        builders: Mapping[str, Mapping[str, Any]],
+        options: Options,
+        now: Callable[[], float],
+    ) -> None:
+        self.catalog = catalog
+        self.upstream = upstream
+        self.scope = scope
+        self.policy = policy
+        self.builders = builders
+        self.options = options
+        self.now = now
+        self.delta = Delta()
+        self.root_has_serials = True
+        #: Whether upstream gave its list of all projects; None where it was not asked for.
+        self.list_is_readable: bool | None = None
+        #: Projects that the list has no longer.
+        self.left: frozenset[str] = frozenset()
+        #: Projects that are not believed to be gone, with the sentence that says so.
+        self.doubted: dict[str, str] = {}
+        #: Projects for which upstream said 403, and not for others.
+        self.forbidden: list[str] = []
+
+    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Do a change in a short transaction of its own."""
+        with self.catalog.writing() as db:
+            return change(db)
+
+    def run(self) -> Delta:
+        db = self.catalog.db
+        release_expired(self.catalog, self.now(), self.policy.tries)
+        if self.options.inventory is not None:
+            self.delta.taken_back = release_absent(
+                self.catalog,
+                inventory=self.options.inventory,
+                here={*self.builders, *self.options.coming},
+                silent=self.options.silent,
+                now=self.now(),
+                tries=self.policy.tries,
+            )
+        self.write(self._notice_another_upstream)
+        self.delta.returned = self.write(self._notice_changes)
+        targets = offered_targets(db)
+        check_skipped_targets([target.name for target in targets], self.policy.skip)
+        check_retry(db, self.options.retry, [wish.name for wish in self.scope.wishes])
+        self.write(lambda db: forget_other_files(db, self.scope.requirements))
+        for answer in self.options.resolutions or ():
+            self.delta.resolved += self.write(partial(record_resolution, answer=answer, now=self.now()))
+        wishes = [*self.scope.wishes, *pinned_wishes(db, self.scope.requirements, targets)]
+        self.write(lambda db: self._put_in_scope(db, {wish.name: wish.spelled or wish.name for wish in wishes}))
+        if self.scope.everything and not self._looked_before:
+            everything = read_everything(
+                self.upstream, self.write, {w.name for w in wishes}, self.options.changelog_url
+            )
+            self.root_has_serials = everything.has_serials
+            self.list_is_readable = everything.readable
+            self.left = everything.left
+            self.delta.troubles |= everything.troubles
+        self._ask()
+        self._judge(wishes, targets)
+        self._tell_of_unstated_times()
+        # Classes are spelled like normalised names, so one form serves classes and projects.
+        retry = [canonicalize_name(word) for word in self.options.retry]
+        self.delta.forgiven = self.write(lambda db: forgive(db, retry, self.policy.tries))
+        if retry and not self.delta.forgiven and not self._looked_before:
+            self.delta.troubles["controller_retry"] = (
+                f"nothing of {', '.join(self.options.retry)} has failed or is built, so nothing is tried again."
+            )
+        if self.options.resolutions is not None:
+            self.write(confirm_resolutions)
+        self.delta.resolve = to_resolve(db, self.scope.requirements, targets)
+        self.delta.queue = progress(self.catalog, self.options.run)
+        self.delta.preview = preview(db, self.options.most_previewed)
+        self.write(lambda db: replace_unconsidered(db, "packages", unknown_projects(db, self.scope.wishes)))
+        if not self._looked_before:
+            self.write(lambda db: replace_unconsidered(db, "upstream", self._unread(db)))
+        left_over = unconsidered_requirements(db, self.scope.requirements, targets, self.delta.resolve)
+        self.write(lambda db: replace_unconsidered(db, "requirements", left_over))
+        self.delta.unconsidered = read_unconsidered(db)
+        return self.delta
+
+    def _unread(self, db: sqlite3.Connection) -> list[Unconsidered]:
+        """What was asked for, and upstream was asked in vain about."""
+        found = unread_projects(db, self.scope.wishes, self.doubted)
+        if self.scope.everything and LIST in self.delta.troubles:
+            variable, cure = (
+                "controller_everything",
+                "Check controller_upstream_url: it has to be the folder of the list.",
+            )
+            found.append(Unconsidered("everything", variable, "unread", self.delta.troubles[LIST], cure))
+        return found
+
+    @property
+    def _looked_before(self) -> bool:
+        """Whether the first look of this run has asked for all there is to ask for."""
+        return self.options.resolutions is not None and not self.options.rehearsal
+
+    def _notice_changes(self, db: sqlite3.Connection) -> int:
+        """Builders and recipes as they are now; failures that waited for what is new go back to the queue."""
+        terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "tries": self.policy.tries}
+        news = record_builders(db, self.builders, self.now(), join=self.options.join)
+        returned = requeue_for_news(db, news, **terms)
+        if self.options.recipes is not None:
+            returned += requeue_for_recipes(db, record_recipes(db, self.options.recipes), **terms)
+        return returned + requeue_for_remedies(db, **terms)
+
+    # ------------------------------------------------------------------ scope
+
+    def _notice_another_upstream(self, db: sqlite3.Connection) -> None:
+        """Serials and tags mean something to the index that gave them only; pages are compared by content then."""
+        if get_meta(db, "index_url") == self.upstream.index_url:
+            return
+        forget_serials(db)
+        set_meta(db, "index_url", self.upstream.index_url)
+
+    def _put_in_scope(self, db: sqlite3.Connection, names: Mapping[str, str]) -> None:
+        """Named projects are in scope whatever the root list says; what nobody names any more leaves it.
+
+        `names` maps to how people spell them; where upstream spells a name itself, its page corrects that.
+        """
+        for name, spelled in names.items():
+            db.execute(
+                """
+                INSERT INTO project (name, display_name, in_scope) VALUES (:name, :spelled, 1)
+                ON CONFLICT (name) DO UPDATE SET
+                    judged = judged AND in_scope, in_scope = 1,
+                    display_name = CASE display_name WHEN name THEN :spelled ELSE display_name END
+                WHERE NOT in_scope OR (display_name = name AND display_name <> :spelled)
+                """,
+                {"name": name, "spelled": spelled},
+            )
+        if not self.scope.everything:
+            for row in db.execute("SELECT id, name FROM project WHERE in_scope").fetchall():
+                if row["name"] not in names:
+                    db.execute("UPDATE project SET in_scope = 0, judged = 0, problem = NULL WHERE id = ?", (row["id"],))
+
+    # -------------------------------------------------------------------- ask
+
+    def _ask(self) -> None:
+        rows = list(self._to_ask())
+        ids = {row["name"]: row["id"] for row in rows}
+        requests = (
+            ProjectRequest(
+                name=row["name"],
+                etag=row["etag"],
+                last_modified=row["last_modified"],
+                # Without the list nobody has announced anything: what is in the catalog may be of another past.
+                want_serial=row["want_serial"] if self.list_is_readable else None,
+                have_serial=row["have_serial"],
+                have_digest=row["page_digest"],
+                known=row["state"] in ("present", "quarantined"),
+                left=row["name"] in self.left,
+            )
+            for row in rows
+        )
+        self.delta.asked += len(rows)
+        done = 0
+        (known,) = self.catalog.db.execute(
+            "SELECT count(*) FROM project WHERE in_scope AND state = 'present'"
+        ).fetchone()
+        for answers in _chunks(self.upstream.projects(requests, readable=bool(self.list_is_readable)), CHUNK):
+            self.write(partial(self._record_answers, answers=answers, ids=ids))
+            done += len(answers)
+            self.options.show(done, len(rows))
+        present = {row["name"] for row in rows if row["state"] == "present"}
+        self.write(partial(self._record_absences, ids=ids, present=present, known=max(known, len(present))))
+
+    def _to_ask(self) -> Iterator[sqlite3.Row]:
+        db = self.catalog.db
+        now = self.now()
+        columns = "id, name, state, etag, last_modified, want_serial, have_serial, page_digest, retry_at"
+        if self._looked_before:
+            query = f"SELECT {columns} FROM project WHERE in_scope AND state = 'new' ORDER BY id"
+        elif self.scope.everything and self.root_has_serials:
+            query = f"""
+                SELECT {columns} FROM project
+                WHERE in_scope AND (have_serial IS NULL OR want_serial IS NULL OR have_serial < want_serial
+                    OR problem IS NOT NULL)
+                ORDER BY id
+            """
+        else:
+            # What left the scope while wheels of it are published: yanks and deletions must still arrive.
+            query = f"""
+                SELECT {columns} FROM project WHERE in_scope OR EXISTS (
+                    SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id)
+                ORDER BY id
+            """
+        for row in db.execute(query):
+            if row["retry_at"] is None or row["retry_at"] <= now:
+                yield row
+
+    def _record_answers(self, db: sqlite3.Connection, answers: list[tuple[str, Any]], ids: Mapping[str, int]) -> None:
+        for name, answer in answers:
+            project_id = ids[name]
+            if isinstance(answer, Page):
+                changed = record_page(
+                    db,
+                    project_id,
+                    answer.page,
+                    etag=answer.etag,
+                    last_modified=answer.last_modified,
+                    now=self.now(),
+                )
+                if changed:
+                    self.delta.changed.append(name)
+            elif isinstance(answer, Unchanged):
+                record_unchanged(
+                    db, project_id, serial=answer.serial, etag=answer.etag, last_modified=answer.last_modified
+                )
+            elif isinstance(answer, Absent):
+                self.delta.absent.append(name)
+                self.forbidden += [name] if answer.forbidden else []
+            elif isinstance(answer, Stale):
+                self.delta.troubles[name] = answer.sentence
+                record_trouble(db, project_id, answer.sentence, None)
+            else:
+                self.delta.troubles[name] = answer.sentence
+                wait = answer.retry_after
+                record_trouble(db, project_id, answer.sentence, self.now() + wait if wait else None)
+
+    def _record_absences(self, db: sqlite3.Connection, ids: Mapping[str, int], present: set[str], known: int) -> None:
+        gone = sum(name in present for name in self.delta.absent)
+        doubt = doubt_absences(db, gone, known, self.now(), no_list=self.list_is_readable is False)
+        if self.forbidden:
+            names = ", ".join(sorted(self.forbidden)[:_MOST_NAMED])
+            more = "" if len(self.forbidden) <= _MOST_NAMED else f" and {len(self.forbidden) - _MOST_NAMED} more"
+            self.delta.troubles["(403)"] = (
+                f"Upstream answers 403 for {names}{more}, and gives the pages of others: those count as not there."
+            )
+        for name in self.delta.absent:
+            if doubt and name in present:
+                self.delta.troubles[name] = self.doubted[name] = doubt
+                record_trouble(db, ids[name], doubt, None)
+            elif record_absence(db, ids[name]):
+                self.delta.changed.append(name)
+
+    # ------------------------------------------------------------------ judge
+
+    def _tell_of_unstated_times(self) -> None:
+        waiting, until = cooling_since_seen(self.catalog.db, self.policy, self.now())
+        if waiting:
+            moment = datetime.datetime.fromtimestamp(until, datetime.timezone.utc)
+            self.delta.troubles["(cool-down)"] = (
+                f"Upstream states no upload time for {waiting} releases in scope, so controller_cooldown_hours counts "
+                f"from when this fleet first saw them: the last of them waits until {moment:%Y-%m-%d %H:%M} UTC. "
+                "If you trust this upstream at once, set controller_cooldown_hours to 0."
+            )
+
+    def _judge(self, wishes: list[Wish], targets: list[Any]) -> None:
+        by_name = wishes_by_name(wishes)
+        judged_under = digest(
+            self.scope.fingerprint(self.policy), targets_fingerprint(targets), [asdict(wish) for wish in wishes]
+        )
+        if get_meta(self.catalog.db, "judged_under") != judged_under:
+            self.write(lambda db: db.execute("UPDATE project SET judged = 0 WHERE judged"))
+            self.write(lambda db: set_meta(db, "judged_under", judged_under))
+        everything = self.scope.everything_wishes
+
+        def judge_chunk(db: sqlite3.Connection, chunk: list[int]) -> None:
+            for project_id in chunk:
+                row = db.execute("SELECT name, in_scope FROM project WHERE id = ?", (project_id,)).fetchone()
+                mine = [*by_name.get(row["name"], []), *everything] if row["in_scope"] else []
+                self.delta.verdicts_changed += judge_project(db, project_id, mine, targets, self.policy, self.now())
+
+        for chunk in _chunks(iter(unjudged(self.catalog.db, self.now())), CHUNK):
+            self.write(partial(judge_chunk, chunk=chunk))
+
+
+def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    while chunk := list(islice(items, size)):
+        yield chunk

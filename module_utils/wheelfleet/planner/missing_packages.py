@@ -1,0 +1,241 @@
+"""What failed builds lacked, and the packages that have it: whom to ask, what the answers change, what to install.
+
+Names come from logs and answers from builders: what is not a subject or a package's name is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..builder.apt_file_lookup import MOST_OWNERS, PACKAGE, Subject, is_askable
+from ..builder.apt_guard import is_allowed
+from . import events
+from .queue import settle
+
+#: Seconds after which "nobody has it" is asked again.
+ASK_AGAIN = 30 * 24 * 3600.0
+#: Subjects asked for, and packages installed, of one host at a time.
+MOST_ASKED, MOST_INSTALLED = 500, 20
+
+#: What packages differ by: the builder's distribution and release, and the platform it builds for.
+_SYSTEM = (
+    "coalesce(json_extract(b.facts, '$.os.id'), '') || '-' || coalesce(json_extract(b.facts, '$.os.version'), '') "
+    "|| '-' || t.platform"
+)
+#: The failures that count: the last word on something that is still wanted, and for want of something.
+_LACKING = f"""
+    SELECT a.id, a.release_id, a.lacks, a.subject, a.package, r.project_id, {_SYSTEM} AS system
+    FROM attempt a
+    JOIN builder b ON b.host = a.host
+    JOIN target t ON t.id = a.target_id
+    JOIN release r ON r.id = a.release_id
+    JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.verdict = 'build'
+    WHERE a.lacks IN ('header', 'library', 'tool', 'pkg-config') AND a.subject IS NOT NULL
+      AND a.state = 'done' AND a.outcome IS NOT 'built' AND NOT a.forgiven
+      AND NOT EXISTS (SELECT 1 FROM serves s WHERE s.release_id = a.release_id AND s.target_id = a.target_id)
+    """
+#: The systems of the builders of this run.
+_HOSTS = f"""
+    SELECT DISTINCT b.host, b.speed, {_SYSTEM} AS system
+    FROM offer o JOIN builder b ON b.host = o.host JOIN target t ON t.id = o.target_id
+    """
+
+
+def to_ask(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[str, list[Subject]]:
+    """What nobody was asked for yet, by whom to ask: the fastest of those `hosts` that are builders of the system."""
+    if not hosts:
+        return {}
+    rows = db.execute(
+        f"""
+        SELECT system, lacks, subject, count(DISTINCT project_id) AS projects FROM ({_LACKING}) missing
+        WHERE NOT EXISTS (
+            SELECT 1 FROM owner o
+            WHERE o.system = missing.system AND o.lacks = missing.lacks AND o.subject = missing.subject
+              AND (o.packages <> '[]' OR o.asked_at > ?)
+        )
+        GROUP BY system, lacks, subject ORDER BY projects DESC, lacks, subject
+        """,
+        (now - ASK_AGAIN,),
+    ).fetchall()
+    if not rows:
+        return {}
+    fastest: dict[str, str] = {}
+    for row in db.execute(f"{_HOSTS} ORDER BY b.speed, b.host DESC"):
+        if row["host"] in hosts:
+            fastest[row["system"]] = row["host"]
+    asked: dict[str, list[Subject]] = {}
+    for row in rows:
+        subject = Subject(row["lacks"], row["subject"])
+        host = fastest.get(row["system"])
+        if host is not None and is_askable(subject) and len(asked.setdefault(host, [])) < MOST_ASKED:
+            asked[host].append(subject)
+    return {host: subjects for host, subjects in asked.items() if subjects}
+
+
+def record_answers(
+    db: sqlite3.Connection, host: str, asked: Sequence[Subject], owners: Iterable[Mapping[str, Any]], now: float
+) -> int:
+    """Keep what a host's index says of what it was asked, and name the packages in the failures; how many are named."""
+    said: dict[Subject, list[str]] = {}
+    for answer in owners:
+        packages = answer.get("packages")
+        if isinstance(packages, list):
+            names = [name for name in packages if isinstance(name, str) and PACKAGE.fullmatch(name)]
+            said[Subject(str(answer.get("lacks")), str(answer.get("subject")))] = names[:MOST_OWNERS]
+    systems = [row["system"] for row in db.execute(f"{_HOSTS} WHERE b.host = ? ORDER BY system", (host,))]
+    for system in systems:
+        for subject in asked:
+            if subject in said:
+                db.execute(
+                    """
+                    INSERT INTO owner (system, lacks, subject, packages, asked_at) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT (system, lacks, subject) DO UPDATE SET packages = excluded.packages,
+                        asked_at = excluded.asked_at
+                    """,
+                    (system, *subject, json.dumps(said[subject]), now),
+                )
+    rows = db.execute(
+        f"SELECT id FROM ({_LACKING}) WHERE system IN (SELECT value FROM json_each(?)) AND package IS NULL",
+        (json.dumps(systems),),
+    ).fetchall()
+    return sum(name_package(db, row["id"]) for row in rows)
+
+
+def name_package(db: sqlite3.Connection, attempt: str) -> bool:
+    """Have a failed attempt say which package has what it lacked, as far as that is known; whether it does."""
+    row = db.execute(
+        f"""
+        SELECT o.packages, a.lacks, a.subject FROM attempt a
+        JOIN builder b ON b.host = a.host JOIN target t ON t.id = a.target_id
+        JOIN owner o ON o.system = {_SYSTEM} AND o.lacks = a.lacks AND o.subject = a.subject
+        WHERE a.id = ?
+        """,
+        (attempt,),
+    ).fetchone()
+    if row is None:
+        return False
+    packages = json.loads(row["packages"])
+    if not packages:
+        ours = " It may be a file of its own that the sdist lacks." if row["lacks"] == "header" else ""
+        db.execute(
+            "UPDATE attempt SET remedy = ? WHERE id = ?",
+            (f"No package of the builder's distribution has {row['subject']}.{ours}", attempt),
+        )
+        return False
+    package = packages[0]
+    db.execute(
+        "UPDATE attempt SET package = ?, remedy = ? WHERE id = ?",
+        (package, f"Install {package} on the builder (apt-get install {package}).", attempt),
+    )
+    return True
+
+
+def to_install(
+    db: sqlite3.Connection, permissions: Mapping[str, bool | Sequence[str]], now: float
+) -> dict[str, list[str]]:
+    """What to install on each of the hosts, by their operator's permission: packages that would unblock most first.
+
+    Of the owners of what builds on a system lacked the first one permitted counts, and what another builder of the
+    system already got for its sake. What a host has is left out, and what it refused within the last month.
+    """
+    permitted = {host: permission for host, permission in permissions.items() if permission}
+    if not permitted:
+        return {}
+    lacking = db.execute(
+        f"""
+        SELECT system, lacks, packages, count(DISTINCT project_id) AS projects
+        FROM ({_LACKING}) missing JOIN owner o USING (system, lacks, subject)
+        WHERE packages <> '[]' GROUP BY system, lacks, subject, packages ORDER BY projects DESC, packages
+        """
+    ).fetchall()
+    hosts: dict[str, set[str]] = {}
+    for row in db.execute(_HOSTS):
+        hosts.setdefault(row["host"], set()).add(row["system"])
+    wanted: dict[str, list[str]] = {}
+    for host, permission in permitted.items():
+        systems = hosts.get(host, set())
+        beside = _installed_beside(db, host)
+        rows = db.execute(
+            "SELECT package FROM apt_package WHERE host = ? AND (state = 'installed' OR at > ?)",
+            (host, now - ASK_AGAIN),
+        )
+        known = {row["package"] for row in rows}
+        chosen = [
+            next((name for name in json.loads(row["packages"]) if is_allowed(name, row["lacks"], permission)), None)
+            for row in lacking
+            if row["system"] in systems
+        ]
+        # A program's package is not a development package; another host's permission covered it.
+        chosen += [name for name in beside if is_allowed(name, "tool", permission)]
+        new = [name for name in dict.fromkeys(chosen) if name is not None and name not in known]
+        if new:
+            wanted[host] = new[:MOST_INSTALLED]
+    return wanted
+
+
+def _installed_beside(db: sqlite3.Connection, host: str) -> list[str]:
+    """What other builders of the host's systems were given, by name."""
+    rows = db.execute(
+        f"""
+        SELECT DISTINCT p.package FROM apt_package p
+        JOIN ({_HOSTS}) theirs ON theirs.host = p.host
+        WHERE p.state = 'installed' AND p.host <> :host
+          AND theirs.system IN (SELECT system FROM ({_HOSTS}) WHERE host = :host)
+        ORDER BY p.package
+        """,
+        {"host": host},
+    )
+    return [row["package"] for row in rows]
+
+
+def record_installed(
+    db: sqlite3.Connection,
+    host: str,
+    installed: Sequence[str],
+    refused: Mapping[str, str],
+    *,
+    run: str,
+    now: float,
+    tries: int,
+) -> int:
+    """Keep what became of a host's packages, and put the builds that lacked them back into the queue; how many."""
+    for package in installed:
+        _keep(db, host, package, "installed", None, now)
+    for package, why in refused.items():
+        _keep(db, host, package, "refused", why, now)
+        events.note(db, run=run, host=host, sentence=f"{package} was not installed. {why}", now=now)
+    rows = db.execute(
+        f"""
+        SELECT missing.id, missing.release_id, missing.subject
+        FROM ({_LACKING}) missing JOIN owner o USING (system, lacks, subject)
+        WHERE missing.system IN (SELECT system FROM ({_HOSTS}) WHERE host = ?)
+          AND EXISTS (SELECT 1 FROM json_each(o.packages) WHERE value IN (SELECT value FROM json_each(?)))
+        """,
+        (host, json.dumps(list(installed))),
+    ).fetchall()
+    db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
+    for release in {row["release_id"] for row in rows}:
+        settle(db, release, tries)
+    if installed:
+        builds = "1 build" if len(rows) == 1 else f"{len(rows)} builds"
+        sentence = f"Installed {', '.join(installed)}, which builds lacked; {builds} went back to the queue."
+        events.note(db, run=run, host=host, sentence=sentence, now=now)
+    return len(rows)
+
+
+def forget_host(db: sqlite3.Connection, host: str) -> None:
+    """The host was set up anew: what it was given is to be given again."""
+    db.execute("DELETE FROM apt_package WHERE host = ?", (host,))
+
+
+def _keep(db: sqlite3.Connection, host: str, package: str, state: str, why: str | None, now: float) -> None:
+    db.execute(
+        """
+        INSERT INTO apt_package (host, package, state, why, at) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (host, package) DO UPDATE SET state = excluded.state, why = excluded.why, at = excluded.at
+        """,
+        (host, package, state, why, now),
+    )

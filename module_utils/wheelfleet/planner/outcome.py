@@ -1,0 +1,123 @@
+"""What became of an attempt, as rows of the catalog, and what follows for queue, predictions and builder."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from . import batches, missing_packages, requeue, suspension
+from .queue import settle
+from .retries import follow_up
+
+#: What may go better on another builder in the same run, or on the same one with nothing beside it.
+ELSEWHERE = {"builder-fault", "network"}
+ALONE = {"killed", "out-of-memory"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`outcome` is built, failed or refused; the rest as in the catalog's table `attempt`."""
+
+    outcome: str
+    failure: str | None = None
+    blocks: str | None = None
+    again: str | None = None
+    sentence: str | None = None
+    evidence: str | None = None
+    remedy: str | None = None
+    subject: str | None = None
+    lacks: str | None = None
+    #: Requires-Python of sdist or wheel, where it leaves the target's Python out.
+    requires_python: str | None = None
+    declared: str | None = None
+    phase: str | None = None
+    backend: str | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    interpreter: str | None = None
+    summary: str | None = None
+    build_requires: Sequence[dict[str, str]] = ()
+    log: str | None = None
+
+
+def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *, now: float, tries: int) -> Outcome:
+    """Record the outcome of an attempt and settle its release; returns it as it stands in the catalog.
+
+    Where the builder could not do better, the failure settles nothing: beside other builds memory may have run short,
+    on a full disk every build fails.
+    """
+    attempt = db.execute(
+        """
+        SELECT a.release_id, a.host, a.alone, r.project_id, b.speed FROM attempt a
+        JOIN release r ON r.id = a.release_id LEFT JOIN builder b ON b.host = a.host WHERE a.id = ?
+        """,
+        (attempt_id,),
+    ).fetchone()
+    if outcome.failure in ELSEWHERE:
+        outcome = replace(outcome, again="elsewhere")
+    elif not attempt["alone"] and outcome.failure in ALONE:
+        outcome = replace(outcome, again="alone", blocks=None)
+    normal = outcome.seconds * (attempt["speed"] or 1.0) if outcome.seconds is not None else None
+    db.execute(
+        """
+        UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
+            again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, subject = :subject,
+            lacks = :lacks, requires_python = :requires_python, declared = :declared, phase = :phase,
+            backend = :backend, seconds = :seconds,
+            normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
+            summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
+            built_with = json_object(
+                'builder', json((SELECT b.facts FROM builder b WHERE b.host = attempt.host)),
+                'sdist_url', (SELECT f.url FROM upstream_file f
+                              WHERE f.release_id = attempt.release_id AND f.filename = attempt.sdist_filename))
+        WHERE id = :id
+        """,
+        {
+            "id": attempt_id,
+            "now": now,
+            "outcome": outcome.outcome,
+            "failure": outcome.failure,
+            "blocks": outcome.blocks,
+            "again": outcome.again,
+            "sentence": outcome.sentence,
+            "evidence": outcome.evidence,
+            "remedy": outcome.remedy,
+            "subject": outcome.subject,
+            "lacks": outcome.lacks,
+            "requires_python": outcome.requires_python,
+            "declared": outcome.declared,
+            "phase": outcome.phase,
+            "backend": outcome.backend,
+            "seconds": outcome.seconds,
+            "normal": normal,
+            "cpu": outcome.cpu_seconds,
+            "memory": outcome.peak_memory,
+            "interpreter": outcome.interpreter,
+            "summary": outcome.summary,
+            "build_requires": json.dumps(list(outcome.build_requires)) if outcome.seconds is not None else None,
+            "log": outcome.log,
+        },
+    )
+    if outcome.lacks:
+        missing_packages.name_package(db, attempt_id)
+    if outcome.failure == "interrupted" and batches.note_host_down(db, attempt_id, now):
+        row = db.execute("SELECT class, blocks, sentence FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
+        outcome = replace(outcome, failure=row["class"], blocks=row["blocks"], sentence=row["sentence"])
+    requeue.record_dependencies(db, attempt_id)
+    follow_up(db, attempt_id, now)
+    if normal is not None:
+        # What was measured replaces what was predicted for the project's other builds.
+        db.execute(
+            """
+            UPDATE wanted SET predicted_seconds = ?
+            WHERE need <> 'none' AND release_id IN (SELECT id FROM release WHERE project_id = ?)
+            """,
+            (max(normal, 0.1), attempt["project_id"]),
+        )
+    if outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
+        suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
+    settle(db, attempt["release_id"], tries)
+    return outcome

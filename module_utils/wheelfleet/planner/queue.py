@@ -1,0 +1,175 @@
+"""The queue: what still needs a build, and how results settle it.
+
+The queue is a question to the catalog (`wanted.need = 'now'`), never a second copy. Who holds what of it under which
+lease is `batches`' matter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..catalog.database import Catalog
+
+#: What counts as a try: it has a result, or its host was lost while it was being built. Never begun is never tried.
+TRIED = "(a.state = 'done' OR (a.state = 'lost' AND a.begun_at IS NOT NULL))"
+
+#: Tried in the run :run and not to be tried again in it: whatever failed by bad luck waits for the next run, but
+#: for what may go better `alone` on its host, `elsewhere` or with a remedy, and for what waited long enough.
+SPENT_IN_THIS_RUN = (
+    f"a.run = :run AND NOT a.forgiven AND {TRIED} AND a.again IS NULL AND a.try_with IS NULL AND a.wait_until IS NULL"
+)
+#: Failed by bad luck, and its wait is not over at :now.
+WAITING = "NOT a.forgiven AND a.wait_until > :now"
+
+#: A wheel of ours serves the row of `wanted` that is called {row}, nobody asked for it to be built again, and upstream
+#: has not replaced the sdist it was built from under its name.
+SETTLED_BY_A_WHEEL = """EXISTS (
+                SELECT 1 FROM serves s JOIN wheel v ON v.id = s.wheel_id
+                LEFT JOIN upstream_file f ON f.id = {row}.sdist_id
+                WHERE s.release_id = {row}.release_id AND s.target_id = {row}.target_id AND NOT v.rebuild
+                  AND (v.sdist_filename = f.filename AND v.sdist_sha256 <> f.sha256) IS NOT TRUE
+            )"""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has still to do: builds ready or held, their predicted seconds of work, and how many are held."""
+
+    left: int
+    seconds_left: float
+    held: int
+
+
+def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
+    """Say anew which targets of a release still need a build, after a verdict, a result or a lost lease.
+
+    A wheel of ours settles every target it serves; a failure settles what its class says; what failed by bad luck is
+    tried again until `tries` attempts were spent on the same sdist. What goes on with a remedy settles nothing and
+    spends nothing: the try with it does. While nobody has finished an attempt at the release, only its first target is
+    in the queue: one try tells most about all of them.
+    """
+    db.execute(
+        f"""
+        UPDATE wanted SET need = CASE
+            WHEN verdict <> 'build' THEN 'none'
+            WHEN {SETTLED_BY_A_WHEEL.format(row="wanted")} THEN 'none'
+            WHEN EXISTS (
+                SELECT 1 FROM attempt a JOIN upstream_file f ON f.id = wanted.sdist_id
+                WHERE a.release_id = wanted.release_id AND NOT a.forgiven AND a.try_with IS NULL
+                  AND a.sdist_filename = f.filename AND a.sdist_sha256 IS f.sha256
+                  AND (a.blocks = 'release' OR (a.blocks = 'target' AND a.target_id = wanted.target_id))
+            ) THEN 'none'
+            WHEN (
+                SELECT count(*) FROM attempt a JOIN upstream_file f ON f.id = wanted.sdist_id
+                WHERE a.release_id = wanted.release_id AND a.target_id = wanted.target_id AND NOT a.forgiven
+                  AND a.try_with IS NULL AND {TRIED} AND a.outcome IS NOT 'built' AND a.sdist_sha256 IS f.sha256
+            ) >= :tries THEN 'none'
+            WHEN EXISTS (
+                SELECT 1 FROM attempt a
+                WHERE a.release_id = wanted.release_id AND a.state = 'done' AND a.try_with IS NULL
+            ) THEN 'now'
+            WHEN target_id = (
+                SELECT w.target_id FROM wanted w JOIN target t ON t.id = w.target_id
+                WHERE w.release_id = wanted.release_id AND w.verdict = 'build'
+                  AND EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id)
+                ORDER BY t.preference, t.id LIMIT 1
+            ) THEN 'now'
+            ELSE 'later'
+        END
+        WHERE release_id = :release
+        """,
+        {"release": release_id, "tries": tries},
+    )
+
+
+def progress(catalog: Catalog, run: str, now: float | None = None) -> Progress:
+    """What is left for the hosts that are here. Reads the queue's own index, not the catalog.
+
+    What waits for its next try, by `now` (this moment, if it is not given), is not left: no run stays for it.
+    """
+    return _progress(catalog.db, run, now)
+
+
+def seconds_left(db: sqlite3.Connection, run: str, now: float | None = None) -> float:
+    """Predicted seconds of what is left for a run, on a normal host; held by somebody or not."""
+    return _progress(db, run, now).seconds_left
+
+
+def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
+    """How many builds the host has finished in a run: those that gave a wheel, and those that did not."""
+    row = catalog.db.execute(
+        """
+        SELECT count(*) FILTER (WHERE outcome = 'built') AS built, count(*) FILTER (WHERE outcome <> 'built') AS failed
+        FROM attempt WHERE run = ? AND host = ? AND state = 'done'
+        """,
+        (run, host),
+    ).fetchone()
+    return row["built"], row["failed"]
+
+
+def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
+    """Let failures be tried again: by class, by project, or `all`; of a named project without failures what is built is
+    built again. Returns how many attempts, or builds, these are.
+    """
+    if not wanted:
+        return 0
+    marks = ",".join("?" * len(wanted))
+    rows = db.execute(
+        f"""
+        SELECT a.id, a.release_id, p.name FROM attempt a
+        JOIN release r ON r.id = a.release_id JOIN project p ON p.id = r.project_id
+        WHERE a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
+          AND ('all' IN ({marks}) OR a.class IN ({marks}) OR p.name IN ({marks}))
+        """,
+        [*wanted, *wanted, *wanted],
+    ).fetchall()
+    db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
+    for release in {row["release_id"] for row in rows}:
+        settle(db, release, tries)
+    failed = {row["name"] for row in rows}
+    return len(rows) + sum(_rebuild(db, word, tries) for word in dict.fromkeys(wanted) if word not in failed)
+
+
+def _rebuild(db: sqlite3.Connection, project: str, tries: int) -> int:
+    """Have what is built of a project built again, as far as it is in scope; returns how many builds that are.
+
+    The wheels stay listed. Where the new ones have other bytes, they get the next build tag (admission/naming.py).
+    """
+    rows = db.execute(
+        """
+        SELECT DISTINCT s.wheel_id, w.release_id FROM project p JOIN release r ON r.project_id = p.id
+        JOIN wanted w ON w.release_id = r.id AND w.verdict = 'build'
+        JOIN serves s ON s.release_id = w.release_id AND s.target_id = w.target_id WHERE p.name = ?
+        """,
+        (project,),
+    ).fetchall()
+    db.executemany("UPDATE wheel SET rebuild = 1 WHERE id = ?", [(row["wheel_id"],) for row in rows])
+    for release in {row["release_id"] for row in rows}:
+        settle(db, release, tries)
+    return len(rows)
+
+
+def _progress(db: sqlite3.Connection, run: str, now: float | None) -> Progress:
+    row = db.execute(
+        f"""
+        WITH queue AS (
+            SELECT count(*) AS n, coalesce(sum(predicted_seconds), 0) AS s FROM wanted
+            WHERE need = 'now' AND target_id IN (SELECT target_id FROM offer)
+        ), tried AS (
+            SELECT count(*) AS n, coalesce(sum(w.predicted_seconds), 0) AS s
+            FROM (SELECT DISTINCT a.release_id, a.target_id FROM attempt a
+                  WHERE {SPENT_IN_THIS_RUN} AND a.outcome IS NOT 'built'
+                  UNION SELECT a.release_id, a.target_id FROM attempt a WHERE {WAITING}) a
+            JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.need = 'now'
+            WHERE w.target_id IN (SELECT target_id FROM offer)
+        )
+        SELECT queue.n - tried.n AS n, queue.s - tried.s AS s,
+               (SELECT count(*) FROM attempt WHERE state = 'open') AS held
+        FROM queue, tried
+        """,
+        {"run": run, "now": time.time() if now is None else now},
+    ).fetchone()
+    return Progress(row["n"], max(row["s"], 0.0), row["held"])

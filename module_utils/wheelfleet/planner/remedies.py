@@ -1,0 +1,447 @@
+"""What the fleet itself tries against a failure: a table of remedies, in the order in which they are tried.
+
+A remedy that does not help costs one build, and is just another failure. Specific ones come first; the build
+environment of the release's own time is the last, for it helps against most of what is too new.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from ..admission.rules.removed import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
+from ..builder.protocol import PHASES
+from ..contract.adjustments import Change
+from .projects_of_modules import is_reviewed, is_standard, reviewed
+
+#: The remedies that are named with what they ask for: by a list that people read, or by the sdist's own declarations.
+REVIEWED, DECLARED = "requirement", "declared requirement"
+#: Backends that have nothing to do with setuptools.
+_OTHER_BACKENDS = {"flit_core", "hatchling", "maturin", "mesonpy", "pdm", "poetry", "scikit_build_core"}
+
+#: So many tries with remedies a release gets for one target.
+MOST_REMEDIED_TRIES = 4
+#: Days after a release whose build requirements still count as those of its time.
+DATE_MARGIN = timedelta(days=14)
+#: When each Python appeared; build requirements much older than it do not run on it.
+_PYTHON_APPEARED = {
+    (3, 9): "2020-10-05",
+    (3, 10): "2021-10-04",
+    (3, 11): "2022-10-24",
+    (3, 12): "2023-10-02",
+    (3, 13): "2024-10-07",
+    (3, 14): "2025-10-07",
+}
+_PYTHON_SETTLED = timedelta(days=180)
+#: A build that was stopped after so much of its way would have come to its end.
+_NEAR_END = 0.6
+
+
+@dataclass(frozen=True)
+class Case:
+    """A failed attempt, as far as remedies look at it. Times are in seconds; `uploaded` is when its sdist was."""
+
+    failure: str
+    subject: str = ""
+    #: The lines of the log that show it. Sentences of ours say nothing that a remedy could go by.
+    text: str = ""
+    #: How far it came, and the build backend (PEP 517); None where it is not known.
+    phase: str | None = None
+    backend: str | None = None
+    #: What was installed in the build environment, normalised; None where it is not known.
+    installed: frozenset[str] | None = None
+    #: The project that the sdist itself declares, if it is the one whose module is missing.
+    declared: str | None = None
+    python: tuple[int, int] = (3, 11)
+    uploaded: str | None = None
+    #: What the attempt took, and what the longest build of the project took that was built.
+    seconds: float = 0.0
+    built_seconds: float | None = None
+
+
+#: Phases in which a change of the build environment matters: while it is made, and after.
+_FROM_ENVIRONMENT = frozenset({"environment", "requires", "build", "collect"})
+#: Those in which the project's own backend is at work in it.
+_BACKEND_AT_WORK = frozenset({"requires", "build", "collect"})
+#: Those in which commands run that may meet a limit.
+_ANY = frozenset(PHASES)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """`try_` says what the next try differs in, None where it would not help. A new `version` is a new chance for all
+    failures of its classes."""
+
+    name: str
+    classes: frozenset[str]
+    why: str
+    try_: Callable[[Case], Change | None]
+    version: int = 1
+    #: The phases whose failures it can cure.
+    phases: frozenset[str] = _FROM_ENVIRONMENT
+    #: What it changes the version of, normalised: without that in the environment it changes nothing. setuptools is
+    #: what a backend of another project does not use, even if it is there.
+    of: str = ""
+
+    def can_cure(self, case: Case) -> bool:
+        """Whether it could matter where the failure happened. What is not known speaks against nothing."""
+        if case.failure not in self.classes or (case.phase is not None and case.phase not in self.phases):
+            return False
+        if not self.of or case.phase not in _BACKEND_AT_WORK:
+            return True
+        if case.installed is not None and self.of not in case.installed:
+            return False
+        other = self.of == "setuptools" and (case.backend or "").partition(".")[0] in _OTHER_BACKENDS
+        return not other
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A remedy for one failure: its name, why, and the change."""
+
+    name: str
+    why: str
+    change: Change
+
+
+def propose(case: Case, applied: Collection[str]) -> Proposal | None:
+    """The next remedy for a failure; `applied` are the names of those that the failed attempt had."""
+    for remedy in REMEDIES:
+        if not remedy.can_cure(case):
+            continue
+        change = remedy.try_(case)
+        if change is None:
+            continue
+        name = f"{remedy.name} {change.requires[0]}" if remedy.name in (REVIEWED, DECLARED) else remedy.name
+        if name not in applied:
+            return Proposal(name, remedy.why.format(subject=case.subject or case.failure), change)
+    return None
+
+
+def still_stands(name: str) -> bool:
+    """Whether a remedy by this name, which helped once, may be taken over: a requirement only if it is a reviewed one,
+    because names were once taken from error messages."""
+    kind, _, requirement = name.partition(" ")
+    return kind != REVIEWED or is_reviewed(requirement)
+
+
+def versions() -> dict[str, int]:
+    """Each remedy with the version of its rule: what failures of its classes depend on."""
+    return {remedy.name: remedy.version for remedy in REMEDIES}
+
+
+def matched_date(uploaded: str | None, python: tuple[int, int]) -> str | None:
+    """Until when build requirements count as those of a release's time, in PEP 700's form; None: it is not known.
+
+    Not before the Python was half a year old: what is older than that does not run on it.
+    """
+    if uploaded is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(uploaded.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    moment += DATE_MARGIN
+    appeared = _PYTHON_APPEARED.get(python)
+    if appeared is not None:
+        moment = max(moment, datetime.fromisoformat(appeared).replace(tzinfo=timezone.utc) + _PYTHON_SETTLED)
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# ------------------------------------------------------------------------------------------------------- conditions
+
+
+def _says(pattern: str, change: Change) -> Callable[[Case], Change | None]:
+    """The change where the failure's words have the pattern."""
+    compiled = re.compile(pattern, re.MULTILINE)
+    return lambda case: change if compiled.search(f"{case.text}\n{case.subject}") else None
+
+
+def _always(change: Change) -> Callable[[Case], Change | None]:
+    return lambda case: change
+
+
+def _first_name(case: Case) -> str:
+    """The first name of the missing module: `poetry` of `poetry.core.masonry.api`."""
+    return case.subject.partition(":")[0].partition(".")[0]
+
+
+def _reviewed(case: Case) -> Change | None:
+    project = reviewed(_first_name(case))
+    return Change(requires=(project,)) if project else None
+
+
+def _declared(case: Case) -> Change | None:
+    """What the sdist says that it needs, for whatever; its build needs it too. Never what Python itself has or had."""
+    if case.declared is None or is_standard(_first_name(case)):
+        return None
+    return Change(requires=(case.declared,))
+
+
+def _absent_setuptools(case: Case) -> Change | None:
+    """Of a module that setuptools has, nothing at all was there."""
+    gone = re.search(r"No module named '?(?:setuptools|distutils)'?$", case.text, re.MULTILINE)
+    return Change(requires=("setuptools",)) if gone else None
+
+
+def _more_time(case: Case) -> Change | None:
+    done = [int(a) / int(b) for a, b in re.findall(r"\[\s*(\d{1,6})/(\d{1,6})\]", case.text) if int(b)]
+    done += [int(percent) / 100 for percent in re.findall(r"\b(\d{1,3})\s?%", case.text)]
+    near = max(done[-1:], default=0) >= _NEAR_END
+    if case.built_seconds is not None and case.built_seconds <= 2 * case.seconds:
+        near = True
+    return Change(seconds=int(2 * case.seconds) + 1) if near and case.seconds > 0 else None
+
+
+def _date_matched(case: Case) -> Change | None:
+    if case.phase in _BACKEND_AT_WORK and case.installed == frozenset():
+        # Nothing was chosen that could be of another time.
+        return None
+    return Change(date_matched=True) if matched_date(case.uploaded, case.python) else None
+
+
+def _stdlib_distutils(case: Case) -> Change | None:
+    if case.python >= (3, 12) or "distutils" not in f"{case.subject} {case.text}":
+        return None
+    return Change(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
+
+
+_C_OF_OLD = re.compile(rf"__[Pp]yx|{GONE_HEADERS}|{GONE_NAMES}")
+
+
+def _c_anew(case: Case) -> Change | None:
+    # Such sources are mostly for a Cython before 3, which knows Python up to 3.12.
+    if not _C_OF_OLD.search(case.text):
+        return None
+    old = ("Cython<3",) if case.python < (3, 13) else ()
+    return Change(constraints=old, requires=("Cython",), regenerate=True)
+
+
+# ------------------------------------------------------------------------------------------------------------ table
+
+_REMOVED = frozenset({"removed-api", "sdist-broken", "build-script-error"})
+_COMPILE = frozenset({"compile-error", "link-error", "removed-api", "numpy-abi", "cython-too-new"})
+_REQUIREMENT = frozenset({"undeclared-build-requirement"})
+_TOO_NEW = frozenset(
+    {"removed-api", "cython-too-new", "numpy-abi", "compile-error", "build-script-error", "sdist-broken"}
+    | {"undeclared-build-requirement", "no-wheel"}
+)
+
+REMEDIES: tuple[Remedy, ...] = (
+    # Build requirements
+    Remedy(
+        "source on path",
+        frozenset({"own-module-missing"}),
+        "The build imports {subject} from beside setup.py, as builds could before PEP 517.",
+        _always(Change(source_on_path=True)),
+        phases=_BACKEND_AT_WORK,
+    ),
+    Remedy(
+        REVIEWED,
+        _REQUIREMENT,
+        "The build imports {subject}, which is not declared.",
+        _reviewed,
+        version=2,
+        phases=_BACKEND_AT_WORK,
+    ),
+    Remedy(
+        DECLARED,
+        _REQUIREMENT,
+        "The build imports {subject}, which the project declares, but not for its build.",
+        _declared,
+        phases=_BACKEND_AT_WORK,
+    ),
+    Remedy("setuptools", frozenset({"removed-api"}), "Nothing declares setuptools.", _absent_setuptools),
+    Remedy(
+        "setuptools<81",
+        _REMOVED,
+        "pkg_resources left setuptools after 80.",
+        _says(r"pkg_resources", Change(constraints=("setuptools<81",), requires=("setuptools",))),
+    ),
+    Remedy(
+        "setuptools<77",
+        _REMOVED,
+        "setuptools refuses keys with dashes and licences as classifiers since 77.",
+        _says(r"dash-separated|License classifiers have been superseded", Change(constraints=("setuptools<77",))),
+        of="setuptools",
+    ),
+    Remedy(
+        "setuptools<74",
+        _REMOVED,
+        "setuptools changed its distutils in 74.",
+        _says(r"msvc9?compiler|bcppcompiler|distutils\.\w+compiler", Change(constraints=("setuptools<74",))),
+        of="setuptools",
+    ),
+    Remedy(
+        "setuptools<72",
+        _REMOVED,
+        "The command test left setuptools in 72.",
+        _says(r"setuptools\.command\.test|bdist_wininst|upload_docs", Change(constraints=("setuptools<72",))),
+        of="setuptools",
+    ),
+    Remedy(
+        "setuptools<66",
+        _REMOVED,
+        "setuptools refuses requirements that are not PEP 440 since 66.",
+        _says(
+            r"InvalidRequirement|[Ii]nvalid ?[Ss]pecifier|valid version specifiers|_extras_require|install_requires",
+            Change(("setuptools<66",)),
+        ),
+        of="setuptools",
+    ),
+    Remedy(
+        "setuptools<61",
+        _REMOVED,
+        "setuptools no longer guesses at several top-level packages since 61.",
+        _says(r"flat-layout", Change(constraints=("setuptools<61",))),
+        of="setuptools",
+    ),
+    Remedy(
+        "setuptools<58",
+        _REMOVED,
+        "use_2to3 left setuptools in 58.",
+        _says(r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Change(constraints=("setuptools<58",))),
+        of="setuptools",
+    ),
+    Remedy(
+        "setuptools<46",
+        _REMOVED,
+        "Feature left setuptools in 46.",
+        _says(r"cannot import name 'Feature'|setuptools\.Feature", Change(constraints=("setuptools<46",))),
+        of="setuptools",
+    ),
+    Remedy(
+        "Cython<3",
+        frozenset({"cython-too-new", "compile-error"}),
+        "The source is for a Cython before 3.",
+        _says(r"[Cc]ython|\.pyx", Change(constraints=("Cython<3",))),
+        of="cython",
+    ),
+    Remedy(
+        "newer C API",
+        frozenset({"removed-api"}),
+        "The C code uses what Python's C API has under other names since.",
+        _says(rf"{ASSIGNED_MACROS}|pystrhex\.h", Change(modernize=True)),
+        phases=_BACKEND_AT_WORK,
+    ),
+    Remedy(
+        "C anew",
+        frozenset({"removed-api", "compile-error"}),
+        "The C code is by a Cython that did not know this Python; the source beside it is for others too.",
+        _c_anew,
+    ),
+    Remedy(
+        "numpy<2",
+        frozenset({"numpy-abi", "compile-error"}),
+        "The source is for a numpy before 2.",
+        _says(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", Change(constraints=("numpy<2",))),
+        of="numpy",
+    ),
+    Remedy(
+        "numpy<1.24",
+        frozenset({"numpy-abi"}),
+        "The source uses what numpy removed in 1.24, or declared as going before.",
+        lambda case: Change(constraints=("numpy<1.24",)) if case.python < (3, 12) else None,
+        of="numpy",
+    ),
+    # Flags
+    Remedy(
+        "-fcommon",
+        frozenset({"link-error"}),
+        "gcc 10 and later give each variable one definition only.",
+        _says(r"multiple definition", Change(flags={"CFLAGS": ("-fcommon",)})),
+    ),
+    Remedy(
+        "-Wno-error",
+        _COMPILE,
+        "The project turns warnings into errors, and newer compilers warn of more.",
+        _says(r"\[-Werror|all warnings being treated as errors", Change(flags={"CFLAGS": ("-Wno-error",)})),
+    ),
+    Remedy(
+        "older C",
+        _COMPILE,
+        "gcc 14 and later refuse what older ones warned of.",
+        _says(
+            r"incompatible[- ](?:pointer|integer)|makes (?:pointer|integer) from|implicit declaration of function"
+            r"|return type defaults to|type defaults to",
+            Change(
+                flags={
+                    "CFLAGS": (
+                        "-Wno-error=incompatible-pointer-types",
+                        "-Wno-error=int-conversion",
+                        "-Wno-error=implicit-function-declaration",
+                        "-Wno-error=implicit-int",
+                    )
+                }
+            ),
+        ),
+    ),
+    Remedy(
+        "-std=gnu17",
+        _COMPILE,
+        "gcc 15 reads C as of 2023, where bool is a word of its own and () means no arguments.",
+        _says(
+            r"too many arguments to function|cannot use keyword|two or more data types|conflicting types for"
+            r"|expected identifier or .\(. before .(?:bool|true|false)|.bool. cannot be defined",
+            Change(flags={"CFLAGS": ("-std=gnu17",)}),
+        ),
+    ),
+    Remedy(
+        "older C++",
+        _COMPILE,
+        "The source is for an older C++.",
+        _says(
+            r"ISO C\+\+17 does not allow|dynamic exception specification|invalid conversion from|\[-fpermissive\]"
+            r"|register. storage class|narrowing conversion",
+            # distutils gives C++ what CFLAGS say, C takes these for no more than a warning.
+            Change(
+                flags={
+                    "CFLAGS": ("-fpermissive", "-Wno-narrowing"),
+                    "CXXFLAGS": ("-std=gnu++14", "-fpermissive", "-Wno-narrowing"),
+                }
+            ),
+        ),
+    ),
+    Remedy(
+        "CMake policy",
+        frozenset({"removed-api", "configure-error"}),
+        "CMake 4 and later refuse projects for CMake before 3.5, unless they are told to try.",
+        _says(
+            r"CMake < [\d.]+ has been removed|CMAKE_POLICY_VERSION_MINIMUM",
+            Change(environment={"CMAKE_POLICY_VERSION_MINIMUM": "3.5"}),
+        ),
+    ),
+    Remedy(
+        "PyO3 forward compatibility",
+        frozenset({"python-too-new"}),
+        "PyO3 builds for a Python it does not know, by the stable ABI, if it is told to.",
+        _says(r"PyO3", Change(environment={"PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"})),
+    ),
+    Remedy(
+        "Python's distutils",
+        frozenset({"removed-api", "build-script-error"}),
+        "The build expects the distutils that came with Python.",
+        _stdlib_distutils,
+        of="setuptools",
+    ),
+    # Limits
+    Remedy(
+        "one job",
+        frozenset({"out-of-memory", "killed", "too-many-processes"}),
+        "It ran out of memory; one compiler at a time needs least.",
+        _always(Change(jobs=1, alone=True)),
+        phases=_ANY,
+    ),
+    Remedy("more time", frozenset({"time-out"}), "It was stopped near its end.", _more_time, phases=_ANY),
+    # The last
+    Remedy(
+        "date-matched",
+        _TOO_NEW,
+        "Build requirements as they were when the release was uploaded.",
+        _date_matched,
+    ),
+)

@@ -1,0 +1,177 @@
+"""Failures that go back to the queue because something changed that they depended on.
+
+What failed for good is not tried again by itself, except where something relevant is different now: the compilers or
+packages of a builder that offers the target, the project's recipe, or the rules of the fleet's own remedies. Each
+failure keeps digests of what it depended on, so that nothing goes back for a change it has seen; and each return is an
+event that says why.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalog.meta import get_meta, set_meta
+from ..failure_classes import FAILURE_CLASSES
+from . import events, remedies
+from .queue import settle
+from .scope import digest
+
+#: Packages named in an event; a distribution upgrade brings hundreds.
+_MOST_NAMED = 3
+#: As whom the event speaks where no builder is its subject.
+CONTROLLER = "controller"
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new on a builder: `kind` is toolchain or packages, `names` what to tell people."""
+
+    host: str
+    kind: str
+    names: tuple[str, ...]
+
+
+def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
+    """Keep with a failure what it depended on, as of now."""
+    row = db.execute(
+        """
+        SELECT b.facts, b.packages, c.digest FROM attempt a JOIN release r ON r.id = a.release_id
+        JOIN project p ON p.id = r.project_id LEFT JOIN builder b ON b.host = a.host
+        LEFT JOIN recipe c ON c.name = p.name WHERE a.id = ?
+        """,
+        (attempt_id,),
+    ).fetchone()
+    depended = {
+        "toolchain": digest(_toolchain(row["facts"])),
+        "packages": digest(row["packages"]),
+        "recipe": row["digest"],
+        "remedies": digest(remedies.versions()),
+    }
+    db.execute("UPDATE attempt SET depended = ? WHERE id = ?", (json.dumps(depended), attempt_id))
+
+
+def builder_news(
+    db: sqlite3.Connection, host: str, facts: Mapping[str, Any], packages: Sequence[str] | None
+) -> list[News]:
+    """What a builder's report has that the catalog does not know of it yet. Of a new builder, what no other one has."""
+    row = db.execute("SELECT facts, packages FROM builder WHERE host = ?", (host,)).fetchone()
+    others = db.execute("SELECT facts, packages FROM builder WHERE host <> ?", (host,)).fetchall()
+    known = [row] if row else others
+    if not known:
+        return []
+    tools = {item for each in known for item in _toolchain(each["facts"]).items()}
+    news = [item for item in sorted(facts.get("toolchain", {}).items()) if item not in tools]
+    found = [News(host, "toolchain", tuple(version for _, version in news))] if news else []
+    lists = [each["packages"] for each in known if each["packages"] is not None]
+    if packages is not None and lists:
+        new = set(packages).difference(*(json.loads(text) for text in lists))
+        if new:
+            found.append(News(host, "packages", tuple(sorted(new))))
+    return found
+
+
+def requeue_for_news(db: sqlite3.Connection, news: Iterable[News], *, run: str, now: float, tries: int) -> int:
+    """Failures of the classes that what is new on a builder may help, on the targets it offers; returns how many."""
+    returned = 0
+    for each in news:
+        row = db.execute("SELECT facts, packages FROM builder WHERE host = ?", (each.host,)).fetchone()
+        seen = digest(_toolchain(row["facts"])) if each.kind == "toolchain" else digest(row["packages"])
+        classes = [entry.name for entry in FAILURE_CLASSES.values() if each.kind in entry.lifted_by]
+        rows = db.execute(
+            f"""
+            SELECT id, release_id FROM attempt
+            WHERE state = 'done' AND outcome <> 'built' AND NOT forgiven AND class IN ({_marks(classes)})
+              AND target_id IN (SELECT target_id FROM offer WHERE host = ?)
+              AND coalesce(json_extract(depended, '$.{each.kind}'), '') <> ?
+            """,
+            [*classes, each.host, seen],
+        ).fetchall()
+        more = f" and {len(each.names) - _MOST_NAMED} more" if len(each.names) > _MOST_NAMED else ""
+        why = f"the builder now has {', '.join(each.names[:_MOST_NAMED])}{more}."
+        returned += _lift(db, rows, each.host, why, run=run, now=now, tries=tries)
+    return returned
+
+
+def requeue_for_recipes(db: sqlite3.Connection, names: Collection[str], *, run: str, now: float, tries: int) -> int:
+    """Failures of projects whose recipe came, went or changed; returns how many."""
+    returned = 0
+    for name in names:
+        rows = db.execute(
+            """
+            SELECT a.id, a.release_id FROM project p JOIN release r ON r.project_id = p.id
+            JOIN attempt a ON a.release_id = r.id
+            WHERE p.name = ? AND a.state IN ('done', 'lost') AND NOT a.forgiven
+              AND (a.outcome IS NOT 'built' OR a.requires_python IS NOT NULL)
+            """,
+            (name,),
+        ).fetchall()
+        why = f"the recipe of {name} is another one."
+        returned += _lift(db, rows, CONTROLLER, why, run=run, now=now, tries=tries)
+    return returned
+
+
+def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, tries: int) -> int:
+    """Failures of the classes for which this wheelfleet knows other remedies than the last run's; returns how many."""
+    versions = remedies.versions()
+    text = json.dumps(versions, sort_keys=True)
+    known = get_meta(db, "remedy_rules")
+    if known == text:
+        return 0
+    set_meta(db, "remedy_rules", text)
+    if known is None and db.execute("SELECT 1 FROM attempt LIMIT 1").fetchone() is None:
+        return 0
+    before = json.loads(known) if known else {}
+    new = [remedy for remedy in remedies.REMEDIES if before.get(remedy.name) != remedy.version]
+    classes = sorted({name for remedy in new for name in remedy.classes})
+    rows = db.execute(
+        f"""
+        SELECT id, release_id FROM attempt
+        WHERE state = 'done' AND outcome <> 'built' AND NOT forgiven AND class IN ({_marks(classes)})
+          AND blocks IS NOT NULL AND coalesce(json_extract(depended, '$.remedies'), '') <> ?
+        """,
+        [*classes, digest(versions)],
+    ).fetchall()
+    return _lift(db, rows, CONTROLLER, "wheelfleet knows remedies it did not know.", run=run, now=now, tries=tries)
+
+
+def _lift(
+    db: sqlite3.Connection, rows: Sequence[sqlite3.Row], host: str, why: str, *, run: str, now: float, tries: int
+) -> int:
+    """Forgive attempts, and their like before them: the next try begins anew."""
+    if not rows:
+        return 0
+    releases = sorted({row["release_id"] for row in rows})
+    for release in releases:
+        db.execute(
+            """
+            UPDATE attempt SET forgiven = 1 WHERE release_id = :release AND NOT forgiven
+              AND state = 'done' AND (outcome <> 'built' OR requires_python IS NOT NULL) AND target_id IN (
+                SELECT target_id FROM attempt WHERE id IN (SELECT value FROM json_each(:ids)))
+            """,
+            {"release": release, "ids": json.dumps([row["id"] for row in rows if row["release_id"] == release])},
+        )
+        # A recipe may change which Pythons it is for.
+        db.execute(
+            """
+            UPDATE project SET judged = 0 WHERE id = (SELECT project_id FROM release WHERE id = :release)
+              AND EXISTS (SELECT 1 FROM attempt WHERE release_id = :release AND requires_python IS NOT NULL)
+            """,
+            {"release": release},
+        )
+        settle(db, release, tries)
+    what = "1 failure goes" if len(rows) == 1 else f"{len(rows)} failures go"
+    events.note(db, run=run, host=host, sentence=f"{what} back to the queue: {why}", now=now)
+    return len(rows)
+
+
+def _toolchain(facts: str | None) -> dict[str, str]:
+    toolchain = json.loads(facts).get("toolchain") if facts else None
+    return toolchain if isinstance(toolchain, dict) else {}
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

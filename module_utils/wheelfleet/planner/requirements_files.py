@@ -1,0 +1,296 @@
+"""Requirements files as scope: their dependency closure is what pip on the target would install.
+
+pip itself reads them, on the controller where they lie (`read_by_pip`), and resolves them, on a builder with the
+target's interpreter (`library/wheelfleet_resolve.py`). Here is what the catalog remembers of that, and when it must be
+asked again: when the file changed, when the page of a project in the closure did, and as long as a line cannot be
+resolved.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from ..upstream.pip_config import redacted
+from .judge import Target
+from .scope import BadScope, Wish, digest
+from .unconsidered import Unconsidered
+
+# No digest equals these: a failed resolution is asked again next time whatever the pages say, a fresh one as long as
+# nobody has read the pages of its closure.
+_ASK_AGAIN = "again"
+_PAGES_NOT_READ = "not read"
+_READER = Path(__file__).with_name("read_by_pip.py")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line as pip reads it, and where it stands; `why` says why it cannot be meant, or plays no part."""
+
+    text: str
+    path: str
+    number: int | None = None
+    why: str = ""
+
+    @property
+    def where(self) -> str:
+        """FILE:LINE."""
+        return self.path if self.number is None else f"{self.path}:{self.number}"
+
+
+@dataclass(frozen=True)
+class RequirementsFile:
+    """A requirements file with everything it includes; `options` are lines that decide what pip chooses."""
+
+    path: str
+    lines: tuple[Line, ...] = ()
+    constraints: tuple[Line, ...] = ()
+    options: tuple[Line, ...] = ()
+    problems: tuple[Line, ...] = ()
+    ignored: tuple[Line, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Changes with what pip is asked."""
+        return digest(*(sorted({line.text for line in each}) for each in (self.lines, self.constraints, self.options)))
+
+    def question(self, suspects: Iterable[str]) -> dict[str, list[str]]:
+        """For `builder/resolver`; the lines in their order, each once."""
+        return {
+            "lines": list(dict.fromkeys(line.text for line in self.lines)),
+            "constraints": list(dict.fromkeys(line.text for line in self.constraints)),
+            "options": [line.text for line in self.options],
+            "suspects": sorted(suspects),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> RequirementsFile:
+        """What `dataclasses.asdict` made of it."""
+        lines = {name: tuple(Line(**line) for line in value) for name, value in data.items() if name != "path"}
+        return cls(data["path"], **lines)
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """A requirements file that has to be resolved for a target, and a host that can."""
+
+    path: str
+    digest: str
+    question: dict[str, list[str]]
+    target: str
+    target_id: int
+    host: str
+    tools: str
+
+
+def read_requirements_files(paths: Sequence[str]) -> list[RequirementsFile]:
+    """Read requirements files by the pip of this process's Python. Raises BadScope where one cannot be read at all."""
+    if not paths:
+        return []
+    asked = subprocess.run(
+        [sys.executable, "-I", str(_READER)], input=json.dumps(list(paths)), capture_output=True, text=True, check=False
+    )
+    try:
+        found = json.loads(asked.stdout)
+    except ValueError:
+        complaint = (asked.stderr.strip().splitlines() or [f"exit status {asked.returncode}"])[-1]
+        raise BadScope(
+            f"The pip of {sys.executable} cannot read requirements files ({redacted(complaint)}); "
+            f"put that right until `{sys.executable} -m pip --version` names 22 or newer."
+        ) from None
+    return [_file(path, lines) for path, lines in zip(paths, found, strict=True)]
+
+
+def _file(path: str, lines: Iterable[Mapping[str, Any]]) -> RequirementsFile:
+    kinds: dict[str, list[Line]] = {}
+    for line in lines:
+        if line["number"] is None:
+            raise BadScope(
+                f"controller_requirements names {path}, which cannot be read ({redacted(line['why'])}); "
+                "correct the name or remove it."
+            )
+        read = Line(redacted(line["text"]), redacted(line["path"]), line["number"], redacted(line["why"]))
+        kinds.setdefault(line["kind"], []).append(read)
+    return RequirementsFile(
+        path,
+        *(tuple(kinds.get(kind, ())) for kind in ("requirement", "constraint", "option", "problem", "ignored")),
+    )
+
+
+def forget_other_files(db: sqlite3.Connection, files: Iterable[RequirementsFile]) -> None:
+    """What was known of files that the inventory names no more."""
+    paths = json.dumps([file.path for file in files])
+    if db.execute("SELECT 1 FROM resolution WHERE path NOT IN (SELECT value FROM json_each(?))", (paths,)).fetchone():
+        db.execute("DELETE FROM resolution WHERE path NOT IN (SELECT value FROM json_each(?))", (paths,))
+
+
+def pinned_wishes(db: sqlite3.Connection, files: Iterable[RequirementsFile], targets: Sequence[Target]) -> list[Wish]:
+    """One wish for every pin of every resolved requirements file, limited to the targets that resolved to it."""
+    by_pin: dict[tuple[str, str], set[int]] = {}
+    for file in files:
+        for target in targets:
+            row = _resolution(db, file.path, target.id)
+            for name, version in json.loads(row["pins"]) if row else ():
+                by_pin.setdefault((name, version), set()).add(target.id)
+    return [
+        Wish(canonicalize_name(name), f"=={version}", 1, frozenset(target_ids))
+        for (name, version), target_ids in sorted(by_pin.items())
+    ]
+
+
+def to_resolve(db: sqlite3.Connection, files: Iterable[RequirementsFile], targets: Sequence[Target]) -> list[Resolve]:
+    """What pip has to be asked again, each on one builder that offers the target."""
+    missing = []
+    for file in files:
+        for target in targets:
+            row = _resolution(db, file.path, target.id)
+            if row and row["digest"] == file.digest and row["pages"] == _pages_digest(db, json.loads(row["pins"])):
+                continue
+            offer = db.execute(
+                "SELECT host, tools FROM offer WHERE target_id = ? ORDER BY host LIMIT 1", (target.id,)
+            ).fetchone()
+            suspects = [each["line"] for each in json.loads(row["unresolved"])] if row is not None else []
+            question = file.question(suspects)
+            missing.append(
+                Resolve(file.path, file.digest, question, target.name, target.id, offer["host"], offer["tools"])
+            )
+    return missing
+
+
+def confirm_resolutions(db: sqlite3.Connection) -> None:
+    """The pages of freshly resolved closures have been read: from now on a change of one means resolve again."""
+    rows = db.execute("SELECT path, target_id, pins FROM resolution WHERE pages = ?", (_PAGES_NOT_READ,)).fetchall()
+    for row in rows:
+        db.execute(
+            "UPDATE resolution SET pages = ? WHERE path = ? AND target_id = ?",
+            (_pages_digest(db, json.loads(row["pins"])), row["path"], row["target_id"]),
+        )
+
+
+def record_resolution(db: sqlite3.Connection, answer: Mapping[str, Any], now: float) -> bool:
+    """Remember what M(wheelfleet_resolve) returned; returns whether it is another answer than before.
+
+    A line that could be resolved before and cannot be now takes nothing out of scope: a passing fault empties none.
+    """
+    key = (str(answer["path"]), int(answer["target_id"]))
+    row = _resolution(db, *key)
+    pins = {canonicalize_name(name): str(version) for name, version in answer["pins"]}
+    problem = answer.get("problem") or None
+    unresolved = sorted(({"line": str(u["line"]), "reason": str(u["reason"])} for u in answer["unresolved"]), key=str)
+    missed = {each["line"] for each in unresolved}
+    asked = set(answer["lines"])
+    lines = asked - missed
+    if row is not None:
+        before = set(json.loads(row["lines"]))
+        if problem or before & missed:
+            pins = dict(json.loads(row["pins"])) | pins
+        # So long as a line cannot be resolved that once could be, it counts as one that could.
+        lines = before & asked if problem else lines | (before & missed)
+    elif problem:
+        lines = set()
+    new = {
+        "pins": json.dumps(sorted([name, version] for name, version in pins.items())),
+        "lines": json.dumps(sorted(lines)),
+        "unresolved": json.dumps(unresolved),
+        "problem": problem,
+    }
+    outcome = ("pins", "unresolved", "problem")
+    other = row is None or any(row[name] != new[name] for name in outcome)
+    said = str(answer["log"]) if unresolved or problem else ""
+    # pip says when it took how long; a log that tells the same is the same.
+    log = said if row is None or other or not row["log"] else row["log"]
+    pages = _ASK_AGAIN if unresolved or problem else _PAGES_NOT_READ
+    db.execute(
+        """
+        INSERT INTO resolution (path, target_id, digest, resolved_at, pages, pins, lines, unresolved, problem, log)
+        VALUES (:path, :target_id, :digest, :now, :pages, :pins, :lines, :unresolved, :problem, :log)
+        ON CONFLICT (path, target_id) DO UPDATE SET digest = :digest, resolved_at = :now, pages = :pages, pins = :pins,
+            lines = :lines, unresolved = :unresolved, problem = :problem, log = :log
+        """,
+        {"path": key[0], "target_id": key[1], "digest": answer["digest"], "now": now, "pages": pages, "log": log} | new,
+    )
+    return other
+
+
+def unconsidered_requirements(
+    db: sqlite3.Connection,
+    files: Iterable[RequirementsFile],
+    targets: Sequence[Target],
+    unanswered: Iterable[Resolve],
+) -> list[Unconsidered]:
+    """Files and lines that play no part for now, in their order; what is the same on several targets is named once.
+
+    `unanswered` are those that pip has still to be asked about.
+    """
+    found: dict[tuple[str, str], Unconsidered] = {}
+    for file in files:
+        for each in (*(_unreadable(line) for line in file.problems), *_unresolved(db, file, targets)):
+            found.setdefault((each.where, each.what), each)
+    for asked in unanswered:
+        row = _resolution(db, asked.path, asked.target_id)
+        if row is not None and row["digest"] == asked.digest:
+            continue
+        sentence = f"What it needs on {asked.target} is not known, because {asked.host} has not been asked yet."
+        each = Unconsidered(
+            Path(asked.path).name, asked.path, "requirement", sentence, "It is asked by the next run that it is in."
+        )
+        found.setdefault((each.where, each.what), each)
+    return list(found.values())
+
+
+def _unreadable(line: Line) -> Unconsidered:
+    sentence = f"This line plays no part, because {line.why}."
+    return Unconsidered(line.text, line.where, "requirement", sentence, "Correct the line, or remove it.")
+
+
+def _unresolved(db: sqlite3.Connection, file: RequirementsFile, targets: Sequence[Target]) -> Iterator[Unconsidered]:
+    lines = {line.text: line for line in reversed(file.lines)}
+    for target in targets:
+        row = _resolution(db, file.path, target.id)
+        if row is None or row["digest"] != file.digest:
+            continue
+        log = f"report/requirements/{_log_name(file.path, target.id)}.html" if row["log"] else ""
+        if row["problem"]:
+            sentence = f"It cannot be resolved for {target.name}. {row['problem']}"
+            cure = "What was in scope before stays there; the next run asks again."
+            yield Unconsidered(Path(file.path).name, file.path, "requirement", sentence, cure, log)
+        for each in json.loads(row["unresolved"]):
+            if each["line"] in lines:
+                line = lines[each["line"]]
+                sentence = f"It cannot be resolved for {target.name}: {each['reason']}"
+                cure = "Correct the line, or remove it; until then each run asks again."
+                yield Unconsidered(line.text, line.where, "requirement", sentence, cure, log)
+
+
+def _log_name(path: str, target_id: int) -> str:
+    """What the log of a resolution is called on the site, without an ending."""
+    return f"{digest(path)[:12]}-{target_id}"
+
+
+def resolution_logs(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Each log that is kept, by what it is called on the site."""
+    rows = db.execute("SELECT path, target_id, log FROM resolution WHERE log <> '' ORDER BY path, target_id")
+    return [(_log_name(row["path"], row["target_id"]), row["log"]) for row in rows]
+
+
+def _resolution(db: sqlite3.Connection, path: str, target_id: int) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        "SELECT * FROM resolution WHERE path = ? AND target_id = ?", (path, target_id)
+    ).fetchone()
+    return row
+
+
+def _pages_digest(db: sqlite3.Connection, pins: Sequence[Sequence[str]]) -> str:
+    pages = []
+    for name, _ in pins:
+        row = db.execute("SELECT page_digest, state FROM project WHERE name = ?", (name,)).fetchone()
+        pages.append([name, row["page_digest"] if row else None])
+    return digest(pages)

@@ -1,0 +1,225 @@
+"""From one try to the next: what a build begins with, what follows from its failure, and what success teaches.
+
+A try goes on where the last one of its release and target ended. The first one begins with what the project's last
+wheel was built with. A recipe stands above all and is read anew for each try.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from ..contract.adjustments import NOTHING, Change
+from . import remedies
+from .recipes import recipe_change, recipe_packages
+from .remedies import Case, matched_date
+
+#: Seconds before the second, third, … try after bad luck; the first is the next run's, or another builder's at once.
+WAITS = (0.0, 300.0, 1800.0, 7200.0, 43200.0)
+#: How a try's list calls the project's recipe, and what it took over from the project's last wheel.
+RECIPE, REMEMBERED = "recipe", "remembered"
+
+Applied = dict[str, Any]
+
+
+def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sha256: str | None) -> list[Applied]:
+    """What the next try of a release differs in on a target."""
+    last = db.execute(
+        """
+        SELECT remedies, try_with FROM attempt
+        WHERE release_id = ? AND target_id = ? AND state <> 'open' AND NOT forgiven AND sdist_sha256 IS ?
+          AND (begun_at IS NOT NULL OR state = 'done')
+        ORDER BY claimed_at DESC, finished_at DESC, json_array_length(coalesce(try_with, remedies, '[]')) DESC, id
+        LIMIT 1
+        """,
+        (release_id, target_id, sdist_sha256),
+    ).fetchone()
+    if last is not None:
+        applied = _read(last["try_with"] if last["try_with"] is not None else last["remedies"])
+    else:
+        row = db.execute(
+            "SELECT p.remedies FROM release r JOIN project p ON p.id = r.project_id WHERE r.id = ?", (release_id,)
+        ).fetchone()
+        applied = [{**entry, REMEMBERED: True} for entry in _read(row["remedies"] if row else None)]
+    applied = [entry for entry in applied if entry["name"] != RECIPE and remedies.still_stands(entry["name"])]
+    recipe = recipe_change(db, release_id, target_id)
+    if recipe is not None:
+        reason, change = recipe
+        applied.insert(0, {"name": RECIPE, "why": reason, "change": change.as_data()})
+    return applied
+
+
+def as_change(applied: str | None) -> Change:
+    """All that a try differs in, from its row's `remedies`."""
+    change = NOTHING
+    for entry in _read(applied):
+        change |= Change.from_data(entry["change"])
+    return change
+
+
+def uploaded_before(change: Change, uploaded: str | None, python_version: str) -> str | None:
+    """Until when build requirements count, where the change says so."""
+    return matched_date(uploaded, _python(python_version)) if change.date_matched else None
+
+
+def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
+    """Say what follows from an attempt that has just ended: a remedy, a wait, a larger host, or what it taught."""
+    attempt = db.execute(
+        """
+        SELECT a.*, r.project_id, t.python_version, b.facts, b.packages,
+               (SELECT f.upload_time FROM upstream_file f
+                WHERE f.release_id = a.release_id AND f.filename = a.sdist_filename) AS uploaded
+        FROM attempt a JOIN release r ON r.id = a.release_id JOIN target t ON t.id = a.target_id
+        LEFT JOIN builder b ON b.host = a.host WHERE a.id = ?
+        """,
+        (attempt_id,),
+    ).fetchone()
+    applied = _read(attempt["remedies"])
+    if attempt["outcome"] != "built":
+        _name_what_the_recipe_lacks(db, attempt)
+    if attempt["outcome"] == "built":
+        _count(db, applied, "helped")
+        _remember(db, attempt, applied)
+    elif attempt["blocks"] is None:
+        if attempt["again"] is None:
+            _wait(db, attempt, now)
+    else:
+        _propose(db, attempt, applied)
+
+
+def _name_what_the_recipe_lacks(db: sqlite3.Connection, attempt: sqlite3.Row) -> None:
+    """Where the project's recipe asks for packages that the builder has not, that is what would help."""
+    asked = recipe_packages(db, attempt["release_id"], attempt["target_id"])
+    if not asked or attempt["packages"] is None:
+        return
+    has = set(json.loads(attempt["packages"]))
+    # Plain libraries are no part of what builders tell of their packages.
+    lacking = [name for name in asked if name not in has and (name.endswith("-dev") or not name.startswith("lib"))]
+    if lacking:
+        names = " ".join(lacking)
+        remedy = f"Install {names} on the builder, as the project's recipe says (apt-get install {names})."
+        db.execute("UPDATE attempt SET remedy = ? WHERE id = ?", (remedy, attempt["id"]))
+
+
+def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> None:
+    (spent,) = db.execute(
+        """
+        SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT forgiven AND try_with IS NOT NULL
+          AND sdist_sha256 IS ? AND id <> ?
+        """,
+        (attempt["release_id"], attempt["target_id"], attempt["sdist_sha256"], attempt["id"]),
+    ).fetchone()
+    if spent >= remedies.MOST_REMEDIED_TRIES:
+        return
+    if attempt["class"] == "build-requirements" and any(entry.get(REMEMBERED) for entry in applied):
+        # What helped another release stands in this one's way.
+        plain = [entry for entry in applied if not entry.get(REMEMBERED)]
+        db.execute("UPDATE attempt SET try_with = ? WHERE id = ?", (json.dumps(plain), attempt["id"]))
+        return
+    (built,) = db.execute(
+        """
+        SELECT max(a.seconds) FROM release r JOIN attempt a ON a.release_id = r.id
+        WHERE r.project_id = ? AND a.outcome = 'built'
+        """,
+        (attempt["project_id"],),
+    ).fetchone()
+    proposal = remedies.propose(
+        Case(
+            failure=attempt["class"] or "unknown",
+            subject=attempt["subject"] or "",
+            text=attempt["evidence"] or "",
+            phase=attempt["phase"],
+            backend=attempt["backend"],
+            installed=_installed(attempt["build_requires"]),
+            declared=attempt["declared"],
+            python=_python(attempt["python_version"]),
+            uploaded=attempt["uploaded"],
+            seconds=attempt["seconds"] or 0.0,
+            built_seconds=built,
+        ),
+        {entry["name"] for entry in applied},
+    )
+    if proposal is not None:
+        entry = {"name": proposal.name, "why": proposal.why, "change": proposal.change.as_data()}
+        db.execute("UPDATE attempt SET try_with = ? WHERE id = ?", (json.dumps([*applied, entry]), attempt["id"]))
+        _count(db, [entry], "tried")
+    elif attempt["class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
+        db.execute(
+            "UPDATE attempt SET try_with = ?, needs_memory = ? WHERE id = ?",
+            (json.dumps(applied), memory, attempt["id"]),
+        )
+
+
+def _installed(build_requires: str | None) -> frozenset[str] | None:
+    return (
+        None if build_requires is None else frozenset(canonicalize_name(e["name"]) for e in json.loads(build_requires))
+    )
+
+
+def _largest_below(db: sqlite3.Connection, attempt: sqlite3.Row) -> int | None:
+    """The memory of the attempt's host in bytes, where another one that is here has clearly more."""
+    had = _memory(attempt["facts"])
+    others = db.execute(
+        "SELECT b.facts FROM offer o JOIN builder b ON b.host = o.host WHERE o.target_id = ? AND b.set_aside IS NULL",
+        (attempt["target_id"],),
+    )
+    return had if had and any(_memory(row["facts"]) > 1.2 * had for row in others) else None
+
+
+def _memory(facts: str | None) -> int:
+    return int(json.loads(facts).get("memory", 0)) if facts else 0
+
+
+def _wait(db: sqlite3.Connection, attempt: sqlite3.Row, now: float) -> None:
+    """The first failure by bad luck is tried again by the next run; the others wait longer and longer."""
+    (spent,) = db.execute(
+        """
+        SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT forgiven AND state = 'done'
+          AND outcome <> 'built' AND blocks IS NULL AND try_with IS NULL AND sdist_sha256 IS ?
+        """,
+        (attempt["release_id"], attempt["target_id"], attempt["sdist_sha256"]),
+    ).fetchone()
+    wait = WAITS[min(spent, len(WAITS)) - 1]
+    if wait:
+        db.execute("UPDATE attempt SET wait_until = ? WHERE id = ?", (now + wait, attempt["id"]))
+
+
+def _remember(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> None:
+    kept = [
+        {key: value for key, value in entry.items() if key != REMEMBERED}
+        for entry in applied
+        if entry["name"] != RECIPE
+    ]
+    db.execute(
+        "UPDATE project SET remedies = :said WHERE id = :id AND remedies IS NOT :said",
+        {"said": json.dumps(kept) if kept else None, "id": attempt["project_id"]},
+    )
+
+
+def _count(db: sqlite3.Connection, applied: list[Applied], what: str) -> None:
+    """Count remedies the fleet tried by itself; what was taken over from the project's last wheel has been counted."""
+    for entry in applied:
+        if entry["name"] != RECIPE and not entry.get(REMEMBERED):
+            db.execute(
+                f"""
+                INSERT INTO remedy_use (name, {what}) VALUES (?, 1)
+                ON CONFLICT (name) DO UPDATE SET {what} = {what} + 1
+                """,
+                (entry["name"],),
+            )
+
+
+def _read(text: str | None) -> list[Applied]:
+    return list(json.loads(text)) if text else []
+
+
+def _python(version: str) -> tuple[int, int]:
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        return (3, 11)
+    return parsed.major, parsed.minor

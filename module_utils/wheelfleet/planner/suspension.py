@@ -1,0 +1,192 @@
+"""Which builders to trust: one that fails everything must not swallow the queue.
+
+Several failures in a row are bad luck, or a broken builder (its compiler, its disk, its network). The canary tells: a
+release that this target was built for before, or where there is none a little project of our own (`builder/canary`). If
+that fails too, the builder is set aside, its failures since its last wheel count for nothing and go to the others, and
+only a canary that is built lets it back in.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+
+from ..catalog.database import Catalog
+from .batches import Assignment
+from .queue import settle
+from .retries import as_change, uploaded_before
+
+#: Failures in a row after which a builder is doubted; doubled by each canary it builds until it gives a wheel.
+DOUBTED_AT = 3
+#: Seconds for which the others wait for word from a builder on trial.
+TRIAL_SECONDS = 30.0
+#: What an attempt's id begins with that is a canary. No release's does: normalised names have no two dashes in a row.
+CANARY = "canary--"
+#: Seconds between the canaries of a builder set aside; doubled each time up to the second.
+FIRST_CANARY_WAIT, LONGEST_CANARY_WAIT = 30.0, 600.0
+
+
+def note_outcome(db: sqlite3.Connection, host: str, *, built: bool, now: float) -> None:
+    """Count a builder's failures in a row. Those that tell of the release wherever it is built are none of its own."""
+    if built:
+        db.execute(
+            "UPDATE builder SET failures = 0, vouched = 0, doubted_at = ? WHERE host = ? AND failures > 0",
+            (DOUBTED_AT, host),
+        )
+    else:
+        db.execute("UPDATE builder SET failures = failures + 1, trial_at = ? WHERE host = ?", (now, host))
+
+
+def doubted(catalog: Catalog, host: str) -> bool:
+    """Whether the builder must build a canary before it gets any work."""
+    row = catalog.db.execute(
+        "SELECT set_aside IS NOT NULL OR failures >= doubted_at AS doubted FROM builder WHERE host = ?", (host,)
+    ).fetchone()
+    return bool(row and row["doubted"])
+
+
+def unvouched(catalog: Catalog, host: str) -> bool:
+    """Whether the builder has failures that may be its own, and nothing since has shown that they are not."""
+    row = catalog.db.execute("SELECT failures > vouched AS unvouched FROM builder WHERE host = ?", (host,)).fetchone()
+    return bool(row and row["unvouched"])
+
+
+def go_on_trial(catalog: Catalog, host: str, now: float) -> None:
+    """Have the others wait: what this builder failed may come back to them."""
+    with catalog.writing() as db:
+        db.execute("UPDATE builder SET trial_at = ? WHERE host = ?", (now, host))
+
+
+def others_on_trial(catalog: Catalog, host: str, now: float) -> list[str]:
+    """The other builders whose failures may still come back to this one."""
+    rows = catalog.db.execute(
+        "SELECT host FROM builder WHERE host <> ? AND failures > vouched AND trial_at > ? ORDER BY host",
+        (host, now - TRIAL_SECONDS),
+    )
+    return [row["host"] for row in rows]
+
+
+def needed(catalog: Catalog, host: str) -> bool:
+    """Whether there is work in the queue that no other builder here could do."""
+    row = catalog.db.execute(
+        """
+        SELECT 1 FROM wanted w JOIN offer o ON o.target_id = w.target_id AND o.host = :host
+        WHERE w.need = 'now' AND NOT EXISTS (
+            SELECT 1 FROM offer p JOIN builder b ON b.host = p.host
+            WHERE p.target_id = w.target_id AND p.host <> :host AND b.set_aside IS NULL)
+        LIMIT 1
+        """,
+        {"host": host},
+    ).fetchone()
+    return row is not None
+
+
+def why_set_aside(catalog: Catalog, host: str) -> str | None:
+    """The sentence that set the builder aside; None while it is trusted."""
+    row = catalog.db.execute("SELECT set_aside FROM builder WHERE host = ?", (host,)).fetchone()
+    return row["set_aside"] if row else None
+
+
+def canary_for(catalog: Catalog, host: str) -> Assignment | None:
+    """The cheapest build that has succeeded for a target of this builder before; None when there is none."""
+    row = catalog.db.execute(
+        """
+        SELECT p.name, r.version, t.name AS target, o.tools, f.filename, f.url, f.sha256, f.size, f.upload_time,
+               a.seconds, a.peak_memory, a.remedies, t.python_version
+        FROM attempt a
+        JOIN offer o ON o.host = ? AND o.target_id = a.target_id
+        JOIN release r ON r.id = a.release_id
+        JOIN project p ON p.id = r.project_id
+        JOIN target t ON t.id = a.target_id
+        JOIN upstream_file f ON f.release_id = r.id AND f.filename = a.sdist_filename AND f.sha256 IS a.sdist_sha256
+        WHERE a.outcome = 'built' AND a.state = 'done' AND p.state = 'present'
+        ORDER BY a.seconds LIMIT 1
+        """,
+        (host,),
+    ).fetchone()
+    if row is None:
+        return None
+    change = as_change(row["remedies"])
+    return Assignment(
+        attempt=f"{CANARY}{secrets.token_hex(4)}",
+        order=0.0,
+        name=row["name"],
+        version=row["version"],
+        target=row["target"],
+        tools=row["tools"],
+        sdist_filename=row["filename"],
+        sdist_url=row["url"],
+        sdist_sha256=row["sha256"],
+        sdist_size=row["size"],
+        sdist_upload_time=row["upload_time"],
+        predicted_seconds=row["seconds"],
+        peak_memory=row["peak_memory"] or 0,
+        alone=False,
+        change=change,
+        uploaded_before=uploaded_before(change, row["upload_time"], row["python_version"]),
+    )
+
+
+def own_canary(name: str, version: str, *, target: str, tools: str) -> Assignment:
+    """The canary that comes with the builder's own code, which knows its sdist."""
+    return Assignment(
+        attempt=f"{CANARY}{secrets.token_hex(4)}",
+        order=0.0,
+        name=name,
+        version=version,
+        target=target,
+        tools=tools,
+        sdist_filename="",
+        sdist_url="",
+        sdist_sha256=None,
+        sdist_size=None,
+        sdist_upload_time=None,
+        predicted_seconds=0.0,
+        peak_memory=0,
+        alone=False,
+    )
+
+
+def any_offer(catalog: Catalog, host: str) -> tuple[str, str] | None:
+    """A target the builder offers, the preferred one, and the interpreter that builds for it."""
+    row = catalog.db.execute(
+        """
+        SELECT t.name, o.tools FROM offer o JOIN target t ON t.id = o.target_id WHERE o.host = ?
+        ORDER BY t.preference, t.id LIMIT 1
+        """,
+        (host,),
+    ).fetchone()
+    return (row["name"], row["tools"]) if row else None
+
+
+def clear(catalog: Catalog, host: str) -> None:
+    """The builder has built its canary: what failed on it failed by itself."""
+    with catalog.writing() as db:
+        db.execute(
+            """
+            UPDATE builder SET doubted_at = max(2 * failures, doubted_at), vouched = failures, set_aside = NULL
+            WHERE host = ?
+            """,
+            (host,),
+        )
+
+
+def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
+    """The builder failed its canary: it gets no work, and its failures since its last wheel go back to the queue.
+
+    Returns how many."""
+    with catalog.writing() as db:
+        db.execute("UPDATE builder SET set_aside = ? WHERE host = ?", (sentence, host))
+        rows = db.execute(
+            """
+            SELECT id, release_id FROM attempt
+            WHERE host = :host AND state = 'done' AND outcome <> 'built' AND NOT forgiven AND finished_at > coalesce(
+                (SELECT max(finished_at) FROM attempt WHERE host = :host AND outcome = 'built'), 0)
+            """,
+            {"host": host},
+        ).fetchall()
+        db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
+        for release in {row["release_id"] for row in rows}:
+            settle(db, release, tries)
+        db.execute("UPDATE builder SET failures = 0, vouched = 0 WHERE host = ?", (host,))
+        return len(rows)

@@ -1,0 +1,174 @@
+"""Verdicts in and out of the catalog: projects whose rows changed are judged again, the others are not touched."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from packaging.version import Version
+
+from .. import requires_python
+from . import judge
+from .predict import predict_seconds
+from .queue import settle
+from .scope import Policy, Wish
+
+#: Projects per transaction: a kill loses little, and other writers wait for milliseconds only.
+CHUNK = 500
+
+
+def unjudged(db: sqlite3.Connection, now: float) -> list[int]:
+    """The projects whose verdicts no longer follow from the catalog, or change by time alone."""
+    rows = db.execute(
+        """
+        SELECT id FROM project WHERE NOT judged
+        UNION SELECT id FROM project WHERE judge_at IS NOT NULL AND judge_at <= ?
+        """,
+        (now,),
+    )
+    return [row["id"] for row in rows]
+
+
+def judge_project(
+    db: sqlite3.Connection,
+    project_id: int,
+    wishes: Iterable[Wish],
+    targets: Sequence[judge.Target],
+    policy: Policy,
+    now: float,
+) -> bool:
+    """Judge one project and settle its queue entries; returns whether a verdict changed."""
+    project = db.execute("SELECT name, state FROM project WHERE id = ?", (project_id,)).fetchone()
+    releases = _releases(db, project_id)
+    judgement = judge.judge(project["name"], releases, wishes, targets, policy, now)
+    known = {
+        (row["release_id"], row["target_id"]): (row["verdict"], row["reason"], row["sdist_id"])
+        for row in db.execute(
+            """
+            SELECT w.* FROM release r JOIN wanted w ON w.release_id = r.id WHERE r.project_id = ?
+            """,
+            (project_id,),
+        )
+    }
+    gone = known.keys() - judgement.verdicts.keys()
+    db.executemany("DELETE FROM wanted WHERE release_id = ? AND target_id = ?", gone)
+    changed = bool(gone)
+    for key, verdict in judgement.verdicts.items():
+        sdist = verdict.sdist
+        row = (verdict.verdict, verdict.reason, sdist.id if sdist else None)
+        if known.get(key) == row:
+            continue
+        changed = True
+        predicted = predict_seconds(db, project_id, verdict.target_id, sdist.size) if sdist else 0.0
+        db.execute(
+            """
+            INSERT OR REPLACE INTO wanted (release_id, target_id, verdict, reason, sdist_id, predicted_seconds)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            (*key, *row, predicted),
+        )
+    serve_targets(db, project_id, targets)
+    for release in {release for release, _ in judgement.verdicts}:
+        settle(db, release, policy.tries)
+    db.execute("UPDATE project SET judged = 1, judge_at = ? WHERE id = ?", (judgement.again_at, project_id))
+    return changed
+
+
+def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[judge.Target]) -> None:
+    """Say which targets our wheels of a project can be installed on: every one whose tag set has a tag of the wheel
+    and whose Python its Requires-Python admits. None where upstream has a file of the same name, for then ours is not
+    listed (site/listing.py)."""
+    wheels = db.execute(
+        """
+        SELECT w.id, w.release_id, w.tags, w.requires_python, EXISTS (
+            SELECT 1 FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.filename) AS hidden
+        FROM release r JOIN wheel w ON w.release_id = r.id
+        WHERE r.project_id = ? AND w.removed_at IS NULL
+        """,
+        (project_id,),
+    ).fetchall()
+    for wheel in wheels:
+        tags = set(json.loads(wheel["tags"]))
+        for target in targets:
+            serves = (
+                not wheel["hidden"]
+                and not tags.isdisjoint(target.tags)
+                and requires_python.allows(wheel["requires_python"], target.python_version)
+            )
+            key = (wheel["release_id"], target.id, wheel["id"])
+            if serves:
+                db.execute(
+                    "INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", key
+                )
+            else:
+                db.execute("DELETE FROM serves WHERE release_id = ? AND target_id = ? AND wheel_id = ?", key)
+
+
+def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tuple[int, float]:
+    """How many releases wait for their cool-down by the time the fleet first saw them, and until when the last does."""
+    seconds = policy.cooldown_hours * 3600
+    waiting, last = db.execute(
+        """
+        SELECT count(DISTINCT r.id), max(f.first_seen) FROM project p
+        JOIN release r ON r.project_id = p.id JOIN upstream_file f ON f.release_id = r.id
+        WHERE p.in_scope AND p.judge_at IS NOT NULL AND f.upload_time IS NULL AND f.first_seen > ?
+          AND EXISTS (SELECT 1 FROM wanted w WHERE w.release_id = r.id AND w.verdict = 'passed')
+        """,
+        (now - seconds,),
+    ).fetchone()
+    return waiting, (last or 0.0) + seconds
+
+
+def wishes_by_name(wishes: Iterable[Wish]) -> dict[str, list[Wish]]:
+    """Several entries may speak of one project; all of them count."""
+    by_name: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        by_name.setdefault(wish.name, []).append(wish)
+    return by_name
+
+
+def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:
+    files: dict[int, list[judge.File]] = {}
+    versions: dict[int, Version] = {}
+    rows = db.execute(
+        """
+        SELECT r.version, f.* FROM release r JOIN upstream_file f ON f.release_id = r.id
+        WHERE r.project_id = ? ORDER BY f.filename
+        """,
+        (project_id,),
+    )
+    learned = _learned_pythons(db, project_id)
+    for row in rows:
+        release_id = row["release_id"]
+        versions.setdefault(release_id, Version(row["version"]))
+        files.setdefault(release_id, []).append(
+            judge.File(
+                id=row["id"],
+                filename=row["filename"],
+                kind=row["kind"],
+                size=row["size"],
+                uploaded=judge.epoch_seconds(row["upload_time"]),
+                requires_python=row["requires_python"],
+                yanked=row["yanked"],
+                learned=learned.get((release_id, row["filename"], row["sha256"]), {}),
+                first_seen=row["first_seen"],
+            )
+        )
+    return [judge.Release(release_id, version, tuple(files[release_id])) for release_id, version in versions.items()]
+
+
+def _learned_pythons(db: sqlite3.Connection, project_id: int) -> dict[tuple[int, str, str | None], dict[int, str]]:
+    """What builds from sdists told of the Pythons they are for, by release, file name and hash, then by target."""
+    learned: dict[tuple[int, str, str | None], dict[int, str]] = {}
+    for row in db.execute(
+        """
+        SELECT a.release_id, a.sdist_filename, a.sdist_sha256, a.target_id, a.requires_python
+        FROM release r JOIN attempt a ON a.release_id = r.id
+        WHERE r.project_id = ? AND a.requires_python IS NOT NULL AND NOT a.forgiven ORDER BY a.finished_at, a.id
+        """,
+        (project_id,),
+    ):
+        key = (row["release_id"], row["sdist_filename"], row["sdist_sha256"])
+        learned.setdefault(key, {})[row["target_id"]] = row["requires_python"]
+    return learned

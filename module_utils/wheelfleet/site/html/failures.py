@@ -1,0 +1,255 @@
+"""What keeps wheels from being built: failure classes with the projects they block, and what people asked for in vain.
+
+All of it is read from counters and from the tops of indexes: it costs what it shows (catalog/site_tables.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.utils import is_normalized_name
+
+from ...failure_classes import FAILURE_CLASSES
+from ...planner.remedies import REMEDIES
+from ...printable import printable
+from ..counters import totals
+from ..proposals import Proposal, inventory_line, proposals
+from ..renderer import Renderer, as_json
+
+#: Projects named as examples of a class; of a class's page, told about with their newest log, and named at all.
+EXAMPLES, MOST_TOLD, MOST_NAMED = 5, 30, 200
+#: Of the names asked for most, how many are looked at, and how many of those without a wheel are shown.
+MOST_ASKED, MOST_WANTED = 1000, 50
+#: Remedies shown, those that helped most.
+MOST_REMEDIES = 50
+#: Names come from whoever sent a request.
+_LONGEST_NAME = 80
+
+#: Failures that no rule of the classifier named: how the site calls them (site/report.py), and what that means.
+_OTHER_CLASSES = {
+    "lost": ("The builder did not come back with a result.", "Nothing to do: it is tried again."),
+}
+
+_WHY_WANTED = {
+    "failed": "It was tried and failed.",
+    "trouble": "Its page upstream cannot be read at present.",
+    "not-found": "Upstream has no project of this name.",
+    "waiting": "It waits to be built.",
+    "built": "It was built, but nothing of it is on the index now.",
+    "skipped": "It is in scope, but skipped.",
+    "passed": "It is in scope, but its releases are passed over.",
+}
+_NOT_IN_SCOPE = "Nobody asked for it to be built: name it in controller_packages."
+_NO_NAME = "Upstream can have no project of this name."
+
+_BLOCKED = """
+    SELECT project.name, project.display_name, top.builds, top.lookups
+    FROM (
+        SELECT project_id, builds, lookups FROM blocked
+        WHERE class = :class ORDER BY lookups DESC, project_id LIMIT :most
+    ) top
+    JOIN project ON project.id = top.project_id
+    ORDER BY top.lookups DESC, top.project_id
+    """
+
+#: The attempt behind the newest failure of each of the first of them. Its target may be another one than the failure's:
+#: some failures settle all targets of a release.
+_NEWEST_FAILURES = """
+    WITH top AS MATERIALIZED (
+        SELECT project_id, builds, lookups FROM blocked
+        WHERE class = :class ORDER BY lookups DESC, project_id LIMIT :most
+    ),
+    newest AS MATERIALIZED (
+        SELECT top.*, (
+            SELECT release_id FROM shown
+            WHERE project_id = top.project_id AND class = :class
+            ORDER BY at DESC, release_id DESC LIMIT 1) AS release_id
+        FROM top
+    ),
+    told AS MATERIALIZED (
+        SELECT newest.*, (
+            SELECT id FROM attempt
+            WHERE release_id = newest.release_id AND outcome IS NOT 'built' AND state <> 'open' AND NOT forgiven
+              AND coalesce(class, CASE state WHEN 'lost' THEN 'lost' ELSE 'unknown' END) = :class
+            ORDER BY finished_at DESC, id LIMIT 1) AS attempt_id
+        FROM newest
+    )
+    SELECT project.name, project.display_name, told.builds, told.lookups, release.version, target.name AS target,
+           attempt.log, attempt.sentence
+    FROM told
+    JOIN project ON project.id = told.project_id
+    LEFT JOIN release ON release.id = told.release_id
+    LEFT JOIN attempt ON attempt.id = told.attempt_id
+    LEFT JOIN target ON target.id = attempt.target_id
+    ORDER BY told.lookups DESC, told.project_id
+    """
+
+_WANTED = """
+    SELECT asked.name, asked.lookups, page.project_id, page.display_name, page.status
+    FROM (SELECT name, lookups FROM use_total WHERE lookups > 0 ORDER BY lookups DESC, name LIMIT :most) asked
+    LEFT JOIN page ON page.name = asked.name
+    WHERE page.project_id IS NULL OR (NOT page.listed AND page.status <> 'upstream')
+    ORDER BY asked.lookups DESC, asked.name LIMIT :shown
+    """
+
+
+@dataclass(frozen=True)
+class BlockedClass:
+    """A failure class that keeps projects from being built. `lookups`: how often clients asked for those projects."""
+
+    name: str
+    projects: int
+    builds: int
+    lookups: int
+
+    @property
+    def meaning(self) -> str:
+        known = FAILURE_CLASSES.get(self.name)
+        return known.meaning if known else _OTHER_CLASSES.get(self.name, ("", ""))[0]
+
+    @property
+    def remedy(self) -> str:
+        known = FAILURE_CLASSES.get(self.name)
+        return known.remedy if known else _OTHER_CLASSES.get(self.name, ("", ""))[1]
+
+    @property
+    def settles(self) -> str:
+        known = FAILURE_CLASSES.get(self.name)
+        return known.again if known else "Tried again by itself."
+
+
+def pages(
+    db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool] = lambda path: True
+) -> Iterator[tuple[str, bytes]]:
+    """The pages below `failures/`: the list, the same for programs, and one for each class that blocks anything.
+
+    `has` says whether the site has the page at a path: the page of a log that got lost is not linked.
+    """
+    classes = _blocked_classes(db)
+    blocked = {
+        entry.name: [_said(row) for row in db.execute(_BLOCKED, {"class": entry.name, "most": MOST_NAMED})]
+        for entry in classes
+    }
+    examples = {name: projects[:EXAMPLES] for name, projects in blocked.items()}
+    wanted = _wanted(db)
+    proposed = proposals(db)
+    path = "failures/index.html"
+    most_projects = max((entry.projects for entry in classes), default=0)
+    remedies = _remedies(db)
+    values = {
+        "classes": classes,
+        "examples": examples,
+        "most_projects": most_projects,
+        "wanted": wanted,
+        "remedies": remedies,
+        "proposals": proposed,
+        "inventory_line": inventory_line(proposed),
+    }
+    yield path, render.page(path, "failures.html.j2", **values)
+    yield "failures/failures.json", as_json(_as_data(classes, examples, wanted, remedies, proposed))
+    for entry in classes:
+        path = f"failures/{entry.name}/index.html"
+        told = [_said(row) for row in db.execute(_NEWEST_FAILURES, {"class": entry.name, "most": MOST_TOLD})]
+        for row in told:
+            row["has_log"] = row["log_page"] is not None and has(row["log_page"])
+        others = blocked[entry.name][len(told) :]
+        yield path, render.page(path, "failure_class.html.j2", entry=entry, told=told, others=others)
+
+
+def _blocked_classes(db: sqlite3.Connection) -> list[BlockedClass]:
+    """Those that block most projects first; of equals, those that clients ask for most."""
+    builds, lookups = totals(db, "class-builds"), totals(db, "class-lookups")
+    classes = [
+        BlockedClass(name, projects, builds.get(name, 0), lookups.get(name, 0))
+        for name, projects in totals(db, "class-projects").items()
+        if projects > 0
+    ]
+    return sorted(classes, key=lambda entry: (-entry.projects, -entry.lookups, -entry.builds, entry.name))
+
+
+def _wanted(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The names clients ask for most that the index has no page of, except those upstream serves well enough."""
+    wanted = []
+    for row in db.execute(_WANTED, {"most": MOST_ASKED, "shown": MOST_WANTED}):
+        classes: list[str] = []
+        if row["project_id"] is None:
+            why = _NOT_IN_SCOPE if is_normalized_name(row["name"]) else _NO_NAME
+        else:
+            why = _WHY_WANTED.get(row["status"], "")
+            if row["status"] == "failed":
+                failures = db.execute(
+                    "SELECT class FROM blocked WHERE project_id = ? ORDER BY builds DESC, class", (row["project_id"],)
+                )
+                classes = [failure["class"] for failure in failures]
+        wanted.append(
+            {
+                "name": _short(row["name"]),
+                "display_name": _short(row["display_name"] or row["name"]),
+                "lookups": row["lookups"],
+                "status": row["status"],
+                "classes": classes,
+                "why": why,
+            }
+        )
+    return wanted
+
+
+def _remedies(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """What the fleet tried by itself, the most helpful first. Names of remedies come from its own table, but for the
+    module that a requirement is named after."""
+    why = {remedy.name: remedy.why for remedy in REMEDIES if "{" not in remedy.why}
+    rows = db.execute("SELECT * FROM remedy_use top ORDER BY helped DESC, tried DESC, name LIMIT ?", (MOST_REMEDIES,))
+    return [
+        {
+            "name": printable(row["name"]),
+            "why": why.get(row["name"], ""),
+            "tried": row["tried"],
+            "helped": row["helped"],
+        }
+        for row in rows
+    ]
+
+
+def _short(name: str) -> str:
+    shown = printable(name[: _LONGEST_NAME + 1])
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
+
+
+def _said(row: sqlite3.Row) -> dict[str, Any]:
+    """A row of _BLOCKED or _NEWEST_FAILURES for templates; `log_page` below the site, None without a log."""
+    said: dict[str, Any] = {**dict(row), "display_name": printable(row["display_name"])}
+    if "log" in said:
+        said["sentence"] = printable(said["sentence"]) if said["sentence"] else None
+        said["log_page"] = f"logs/{said['log'].removesuffix('.log.gz')}.html" if said["log"] else None
+    return said
+
+
+def _as_data(
+    classes: list[BlockedClass],
+    examples: dict[str, list[dict[str, Any]]],
+    wanted: list[dict[str, Any]],
+    remedies: list[dict[str, Any]],
+    proposed: list[Proposal],
+) -> dict[str, Any]:
+    return {
+        "classes": [
+            {
+                "name": entry.name,
+                "meaning": entry.meaning,
+                "remedy": entry.remedy,
+                "projects": entry.projects,
+                "builds": entry.builds,
+                "lookups": entry.lookups,
+                "examples": [
+                    {key: example[key] for key in ("name", "builds", "lookups")} for example in examples[entry.name]
+                ],
+            }
+            for entry in classes
+        ],
+        "remedies": remedies,
+        "proposals": [proposal.as_data() for proposal in proposed],
+        "wanted": [{key: value for key, value in name.items() if key != "display_name"} for name in wanted],
+    }

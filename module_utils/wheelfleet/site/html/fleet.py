@@ -1,0 +1,304 @@
+"""Mission control: every builder with what it is and what it has done, at the time of the publication.
+
+What it does now is filled in by the browser (assets/live.js) from status.json. What builders say of themselves comes
+from hosts that run strangers' code: only what has the form of a fact is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import Any
+
+from ...planner.events import Event, events
+from ...printable import printable
+from ..counters import totals
+from ..renderer import Renderer, as_json
+
+SCHEMA = 1
+#: So many of the newest days on which anything was built are shown day by day.
+DAYS = 7
+MOST_EVENTS = 50
+#: Of the bars that show them, in the units of their SVG.
+BAR_WIDTH, BAR_HEIGHT = 20, 32
+#: Waiting builds of a target are counted up to here: "1,000 or more" is no less useful, and the queue may be long.
+MOST_COUNTED = 1000
+#: Letters of a fact, and what a number of bytes or cores stays below.
+LONGEST_FACT, LARGEST_FACT = 120, 1 << 60
+
+#: `ID` of /etc/os-release as people call it.
+_SYSTEMS = {
+    "debian": "Debian",
+    "raspbian": "Raspberry Pi OS",
+    "ubuntu": "Ubuntu",
+    "alpine": "Alpine Linux",
+    "fedora": "Fedora",
+    "arch": "Arch Linux",
+}
+
+
+@dataclass
+class Work:
+    """Builds that ended: with a wheel, and without."""
+
+    built: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+    def add(self, outcome: str, builds: int, seconds: float) -> None:
+        if outcome == "built":
+            self.built += builds
+        else:
+            self.failed += builds
+        self.seconds += seconds
+
+    @property
+    def builds(self) -> int:
+        return self.built + self.failed
+
+    @property
+    def success(self) -> float | None:
+        """The share that gave a wheel, from 0 to 1; None before the first build."""
+        return self.built / self.builds if self.builds else None
+
+    def as_data(self) -> dict[str, Any]:
+        share = None if self.success is None else round(self.success, 3)
+        return {"built": self.built, "failed": self.failed, "success": share, "seconds": round(self.seconds)}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A target that a builder offers, and the interpreter it builds with."""
+
+    target: str
+    implementation: str
+    python_version: str
+    interpreter: str
+
+
+@dataclass(frozen=True)
+class Builder:
+    """`seen_at` is when it was last heard of, epoch seconds; `days` are the fleet's newest days with builds."""
+
+    host: str
+    facts: Mapping[str, Any]
+    speed: float
+    set_aside: str | None
+    seen_at: float
+    offers: Sequence[Offer]
+    days: Mapping[int, Work]
+    ever: Work
+
+    @cached_property
+    def lately(self) -> Work:
+        """The days together."""
+        return Work(
+            sum(day.built for day in self.days.values()),
+            sum(day.failed for day in self.days.values()),
+            sum(day.seconds for day in self.days.values()),
+        )
+
+    @property
+    def bars(self) -> list[tuple[str, str]]:
+        """A bar for each day as SVG paths, by class: `BAR_WIDTH` units a day, `BAR_HEIGHT` the highest."""
+        most = max((day.builds for day in self.days.values()), default=0)
+        paths = {"ground": "", "built": "", "failed": ""}
+        for number, work in enumerate(self.days.values()):
+            left, base = number * BAR_WIDTH + 1, float(BAR_HEIGHT)
+            paths["ground"] += f"M{left} {base:g}h{BAR_WIDTH - 2}v1h-{BAR_WIDTH - 2}z"
+            for css, builds in (("built", work.built), ("failed", work.failed)):
+                height = round(builds / most * BAR_HEIGHT, 1) if builds else 0
+                if height:
+                    paths[css] += f"M{left} {base:g}h{BAR_WIDTH - 2}v-{height:g}h-{BAR_WIDTH - 2}z"
+                base -= height
+        return [(css, path) for css, path in paths.items() if path]
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "host": self.host,
+            **self.facts,
+            "targets": [vars(offer) for offer in self.offers],
+            "speed": round(self.speed, 3),
+            "set_aside": self.set_aside,
+            "seen_at": _iso(self.seen_at),
+            "days": {_day(day): {"built": work.built, "failed": work.failed} for day, work in self.days.items()},
+            "lately": self.lately.as_data(),
+            "ever": self.ever.as_data(),
+        }
+
+
+@dataclass(frozen=True)
+class TargetRow:
+    """A target with its builders, our wheels that serve it, and its builds in the queue (`MOST_COUNTED`: or more)."""
+
+    name: str
+    tag: str
+    builders: int
+    wheels: int
+    waiting: int
+
+
+@dataclass
+class Fleet:
+    """The fleet as the catalog knows it; `as_of` is the time of the newest thing it knows, None for a new one."""
+
+    builders: list[Builder]
+    targets: list[TargetRow]
+    queue: int
+    events: list[Event] = field(default_factory=list)
+    as_of: float | None = None
+
+    @property
+    def present(self) -> list[Builder]:
+        """Those of the last run."""
+        return [builder for builder in self.builders if builder.offers]
+
+    @property
+    def absent(self) -> list[Builder]:
+        return [builder for builder in self.builders if not builder.offers]
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "as_of": None if self.as_of is None else _iso(self.as_of),
+            "queue": self.queue,
+            "builders": [builder.as_data() for builder in self.builders],
+            "targets": [vars(target) for target in self.targets],
+            "events": [{"at": _iso(e.at), "host": e.host, "sentence": e.sentence} for e in self.events],
+        }
+
+
+def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
+    """The page and the same for programs."""
+    fleet = read_fleet(db)
+    yield "fleet/index.html", render.page("fleet/index.html", "fleet.html.j2", fleet=fleet, most_counted=MOST_COUNTED)
+    yield "fleet/fleet.json", as_json(fleet.as_data())
+
+
+def read_fleet(db: sqlite3.Connection) -> Fleet:
+    """Builders by name, the targets that anybody offers or that something waits for, the newest events first."""
+    builders = _builders(db)
+    happened = [
+        replace(event, host=printable(event.host), sentence=printable(event.sentence))
+        for event in reversed(events(db, most=MOST_EVENTS))
+    ]
+    moments = [builder.seen_at for builder in builders] + [event.at for event in happened]
+    return Fleet(
+        builders, _targets(db), int(totals(db, "status").get("waiting", 0)), happened, max(moments, default=None)
+    )
+
+
+def known_facts(text: str) -> dict[str, Any]:
+    """What can be shown of a builder's facts (JSON): what is missing or has another form is None."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    said = _table(said)
+    system, tools = _table(said.get("os")), _table(said.get("toolchain"))
+    name, version = _words(system.get("id")), _words(system.get("version"))
+    return {
+        "board": _words(said.get("board")),
+        "system": " ".join(filter(None, [_SYSTEMS.get(name, name), version])) if name else None,
+        "machine": _words(said.get("machine")),
+        "cores": _number(said.get("cores")),
+        "memory": _number(said.get("memory")),
+        "slots": _number(said.get("slots")),
+        "sandbox": _words(said.get("sandbox")),
+        "toolchain": {
+            key: words for tool, line in sorted(tools.items())[:20] if (key := _words(tool)) and (words := _words(line))
+        },
+    }
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _words(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    return " ".join(printable(value[: 10 * LONGEST_FACT]).split())[:LONGEST_FACT] or None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < LARGEST_FACT else None
+
+
+def _builders(db: sqlite3.Connection) -> list[Builder]:
+    offers: dict[str, list[Offer]] = {}
+    for row in db.execute(
+        """
+        SELECT o.host, o.interpreter, t.name, t.implementation, t.python_version FROM offer o
+        JOIN target t ON t.id = o.target_id ORDER BY o.host, t.preference, t.name
+        """
+    ):
+        words = (_words(row[key]) or "" for key in ("name", "implementation", "python_version", "interpreter"))
+        offers.setdefault(row["host"], []).append(Offer(*words))
+    days = [row["day"] for row in db.execute("SELECT DISTINCT day FROM build_day ORDER BY day DESC LIMIT ?", (DAYS,))]
+    lately: dict[str, dict[int, Work]] = {}
+    for row in db.execute("SELECT * FROM build_day WHERE day >= ? ORDER BY day", (min(days, default=0),)):
+        if row["host"] not in lately:
+            lately[row["host"]] = {day: Work() for day in reversed(days)}
+        lately[row["host"]][row["day"]].add(row["outcome"], row["builds"], row["seconds"])
+    counted = {kind: totals(db, kind) for kind in ("host-builds", "host-built", "host-seconds")}
+    ever = {
+        host: Work(counted["host-built"][host], builds - counted["host-built"][host], counted["host-seconds"][host])
+        for host, builds in counted["host-builds"].items()
+    }
+    rows = db.execute(
+        """
+        SELECT host, facts, speed, set_aside, max(seen_at, coalesce((
+                   SELECT max(finished_at) FROM attempt a WHERE a.host = b.host AND a.state = 'done'), 0)) AS seen_at
+        FROM builder b ORDER BY host
+        """
+    )
+    return [
+        Builder(
+            host=row["host"],
+            facts=known_facts(row["facts"]),
+            speed=row["speed"],
+            set_aside=None if row["set_aside"] is None else printable(row["set_aside"]),
+            seen_at=row["seen_at"],
+            offers=offers.get(row["host"], []),
+            days=lately.get(row["host"], {day: Work() for day in reversed(days)}),
+            ever=ever.get(row["host"], Work()),
+        )
+        for row in rows
+    ]
+
+
+def _targets(db: sqlite3.Connection) -> list[TargetRow]:
+    rows = db.execute(
+        """
+        SELECT t.name, t.tags, (SELECT count(*) FROM offer o WHERE o.target_id = t.id) AS builders,
+               coalesce((SELECT value FROM total WHERE kind = 'target-wheels' AND key = t.id), 0) AS wheels,
+               (SELECT count(*) FROM (
+                   SELECT 1 FROM wanted w WHERE w.need = 'now' AND w.target_id = t.id LIMIT :most)) AS waiting
+        FROM target t ORDER BY t.preference, t.name
+        """,
+        {"most": MOST_COUNTED},
+    )
+    return [
+        TargetRow(
+            _words(row["name"]) or "",
+            _words(next(iter(json.loads(row["tags"])), "")) or "",
+            row["builders"],
+            row["wheels"],
+            row["waiting"],
+        )
+        for row in rows
+        if row["builders"] or row["waiting"]
+    ]
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(round(moment), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _day(day: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(days=day)).strftime("%Y-%m-%d")

@@ -1,0 +1,92 @@
+"""The first page: what this is, how to install from it, how much there is, what is new, what the fleet does now."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..counters import totals
+from ..renderer import Renderer
+from .feed import NewWheel, newest_wheels
+from .guide import EXAMPLE, install_commands
+
+#: Releases shown as new.
+MOST_RELEASES = 8
+
+#: A release may have a wheel for each target; so many wheels are looked at for the newest releases.
+_WHEELS_LOOKED_AT = 32
+
+
+@dataclass(frozen=True)
+class NewRelease:
+    """A release with new wheels: the newest of them, and what all of them are for: `64-bit ARM: CPython 3.11`."""
+
+    newest: NewWheel
+    systems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lately:
+    """The last build that ended, in epoch seconds, and how many ended well and not on that day (UTC)."""
+
+    ended_at: float
+    built: int
+    failed: int
+
+
+def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
+    """The page at the site's address."""
+    releases = _new_releases(newest_wheels(db, _WHEELS_LOOKED_AT))
+    # A command that can be pasted as it is: what it installs is here.
+    example = releases[0].newest.name if releases else EXAMPLE
+    yield (
+        "index.html",
+        render.page(
+            "index.html",
+            "home.html.j2",
+            commands=install_commands(render.site, example),
+            count=_counts(db),
+            releases=releases,
+            lately=_lately(db),
+            builders=db.execute("SELECT count(*) FROM builder").fetchone()[0],
+        ),
+    )
+
+
+def _new_releases(wheels: list[NewWheel]) -> list[NewRelease]:
+    by_release: dict[int, list[NewWheel]] = {}
+    for wheel in wheels:
+        by_release.setdefault(wheel.release_id, []).append(wheel)
+    newest = list(by_release.values())[:MOST_RELEASES]
+    return [NewRelease(wheels[0], _by_machine(wheels)) for wheels in newest]
+
+
+def _by_machine(wheels: list[NewWheel]) -> tuple[str, ...]:
+    """What wheels of one release are for, without what the project's page has room to say."""
+    pythons: dict[str, set[str]] = {}
+    for wheel in wheels:
+        for system in wheel.systems:
+            python, _, platform = system.partition(", ")
+            machine = platform.partition(", ")[0].removeprefix("Linux on ")
+            pythons.setdefault(machine, set()).add(python)
+    return tuple(f"{machine}: {', '.join(sorted(those))}" for machine, those in sorted(pythons.items()))
+
+
+def _counts(db: sqlite3.Connection) -> dict[str, float]:
+    """The catalog's own counters (`total`), the ones the page shows."""
+    values = {kind: totals(db, kind).get("", 0) for kind in ("listed", "wheels", "bytes", "downloads", "saved-seconds")}
+    status = totals(db, "status")
+    return {**values, **{each: status.get(each, 0) for each in ("waiting", "failed")}}
+
+
+def _lately(db: sqlite3.Connection) -> Lately | None:
+    last = db.execute("SELECT max(finished_at) AS at FROM attempt").fetchone()["at"]
+    if last is None:
+        return None
+    day = dict(
+        db.execute(
+            "SELECT outcome = 'built', sum(builds) FROM build_day WHERE day = ? GROUP BY 1", (int(last) // 86400,)
+        ).fetchall()
+    )
+    return Lately(last, built=day.get(1, 0), failed=day.get(0, 0))

@@ -1,0 +1,180 @@
+"""The page of one attempt's log: what happened, the lines that show it, and the log itself as a terminal shows it."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ...plain import plain
+from ...printable import printable
+from ..applied_adjustments import goes_on_with, tried_with
+from ..renderer import Renderer
+from .ansi import Run, Terminal
+from .raw_log import RawLog, looks_like_error, read_log
+
+#: Lines that only look like errors are linked to from the top of the page up to this many.
+MOST_ERROR_LINKS = 5
+#: The lines of an attempt's evidence lie at most this far apart (admission/classify.py leaves out what frames them).
+_EVIDENCE_SPAN = 20
+#: Before the message of the builder itself, which may be all the evidence there is.
+_OUR_FAILURE = "::wheelfleet failed "
+
+
+@dataclass(frozen=True)
+class LogFacts:
+    """What the catalog says of an attempt. What strangers wrote is printable."""
+
+    project: str
+    display_name: str
+    version: str
+    target: str
+    builder: str
+    #: "built", "failed", "refused" or "lost".
+    outcome: str
+    finished_at: float | None = None
+    seconds: float | None = None
+    failure: str | None = None
+    sentence: str | None = None
+    evidence: tuple[str, ...] = ()
+    remedy: str | None = None
+    #: What the attempt differed in, and what was tried after it (site/applied_adjustments.py).
+    tried_with: tuple[dict[str, str], ...] = ()
+    next_try: str | None = None
+    sdist: str | None = None
+    interpreter: str | None = None
+
+
+class Line(NamedTuple):
+    """A line of the log as it is shown."""
+
+    number: int
+    runs: list[Run]
+    text: str
+    #: "evidence": it shows why the build failed; "error": it looks like an error; or empty.
+    mark: str
+    #: How many lines before it are not on the page.
+    left_out: int
+
+
+def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
+    """The facts of an attempt that ended. Raises LookupError if the catalog does not know it."""
+    row = db.execute(
+        """
+        SELECT p.name, p.display_name, r.version, t.name AS target, a.host, a.outcome, a.finished_at, a.seconds,
+               a.class, a.sentence, a.evidence, a.remedy, a.remedies, a.try_with, a.sdist_filename, a.interpreter
+        FROM attempt a
+        JOIN release r ON r.id = a.release_id
+        JOIN project p ON p.id = r.project_id
+        JOIN target t ON t.id = a.target_id
+        WHERE a.id = ?
+        """,
+        (attempt_id,),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"The catalog knows no attempt {attempt_id}.")
+
+    def said(column: str) -> str | None:
+        return printable(row[column]) if row[column] else None
+
+    return LogFacts(
+        project=row["name"],
+        display_name=printable(row["display_name"]),
+        version=row["version"],
+        target=row["target"],
+        builder=row["host"],
+        outcome=row["outcome"] or "lost",
+        finished_at=row["finished_at"],
+        seconds=row["seconds"],
+        failure=row["class"],
+        sentence=said("sentence"),
+        evidence=tuple((said("evidence") or "").splitlines()),
+        remedy=said("remedy"),
+        tried_with=tried_with(row["remedies"]),
+        next_try=goes_on_with(row["remedies"], row["try_with"]),
+        sdist=said("sdist_filename"),
+        interpreter=said("interpreter"),
+    )
+
+
+def page(render: Renderer, path: str, raw_gz: Path | bytes, facts: LogFacts) -> bytes:
+    """The page at `path` (`logs/NAME/ATTEMPT.html`) about the log compressed in `raw_gz`, which lies beside it as
+    `ATTEMPT.log.gz`. A log that cannot be read gives a page that says so."""
+    marked = facts.outcome != "built"
+    try:
+        with io.BytesIO(raw_gz) if isinstance(raw_gz, bytes) else raw_gz.open("rb") as file:
+            raw = read_log(file, errors=marked, sought=facts.evidence)
+    except OSError:
+        raw = RawLog(problem="The log cannot be read; the next publication tries it again.")
+    lines = _lines(raw, facts.evidence if marked else (), marked)
+    shows = [line for line in lines if line.mark == "evidence"]
+    errors = [line for line in lines if line.mark == "error"]
+    return render.page(
+        path,
+        "log.html.j2",
+        facts=facts,
+        raw=f"{PurePosixPath(path).stem}.log.gz",
+        lines=lines,
+        shows=shows,
+        errors=errors[:MOST_ERROR_LINKS],
+        more_errors=max(0, len(errors) - MOST_ERROR_LINKS),
+        left_out=raw.total - len(lines),
+        total=raw.total,
+        problem=raw.problem,
+    )
+
+
+def _lines(raw: RawLog, evidence: Sequence[str], marked: bool) -> list[Line]:
+    terminal = Terminal()
+    shown: list[tuple[int, list[Run], str, int]] = []
+    last = 0
+    for number, line in raw.lines:
+        if number > last + 1:
+            terminal = Terminal()  # nobody knows which colour it had by then
+        runs = terminal.line(line.decode("utf-8", "replace").rstrip("\r"))
+        shown.append((number, runs, runs[0].text if len(runs) == 1 else "".join(run.text for run in runs), last))
+        last = number
+    found = _find_evidence([text for _, _, text, _ in shown], evidence)
+    return [
+        Line(
+            number,
+            runs,
+            text,
+            "evidence" if index in found else "error" if marked and looks_like_error(text) else "",
+            number - last - 1,
+        )
+        for index, (number, runs, text, last) in enumerate(shown)
+    ]
+
+
+def _find_evidence(texts: Sequence[str], evidence: Sequence[str]) -> set[int]:
+    """Which lines are the evidence: the last place that has all of it, else the one that has most, in order."""
+    if not evidence:
+        return set()
+    wanted = set(evidence)
+    places = [(index, line) for index, text in enumerate(texts) if (line := _as_evidence(text)) in wanted]
+    best: set[int] = set()
+    for end in range(len(places), 0, -1):
+        found: set[int] = set()
+        left = list(evidence)
+        for index, line in reversed(places[max(0, end - _EVIDENCE_SPAN) : end]):
+            if places[end - 1][0] - index > _EVIDENCE_SPAN:
+                break
+            if line in left:
+                # What comes after it in the evidence is not before it in the log.
+                del left[len(left) - 1 - left[::-1].index(line) :]
+                found.add(index)
+        if len(found) > len(best):
+            best = found
+        if len(best) == len(evidence):
+            break
+    return best
+
+
+def _as_evidence(text: str) -> str:
+    """A line as the classifier writes it down."""
+    said = text.removeprefix(_OUR_FAILURE)
+    return said.rstrip() if len(said) <= 300 and said.isprintable() else plain(said)

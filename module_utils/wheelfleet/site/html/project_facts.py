@@ -1,0 +1,401 @@
+"""Everything one project's page, JSON and badge say, read from the catalog in a handful of indexed queries."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from packaging.version import Version
+
+from ...printable import printable
+from ..applied_adjustments import goes_on_with, tried_with
+from ..filters import explain_tag
+from ..listing import ListedFile, ProjectFiles, is_on_the_web
+from ..report import ReportRow, as_a_whole
+
+_NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
+_WITHDRAWN = "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it."
+_REPLACED = "The wheels of {version} were built from an earlier {sdist}, which upstream has replaced since."
+_SKIPPED = "Off the index, because the operator skips it ({reason}); kept for those who pinned it."
+_UNLISTED = "No longer on the index; kept for those who pinned it."
+
+
+class Target(NamedTuple):
+    """A target the project was judged for; `machine` is the processor in its platform, as in `linux_aarch64`."""
+
+    name: str
+    python: str
+    system: str
+    machine: str
+
+
+class Witness(NamedTuple):
+    """What another builder made of a wheel. `verdict` is agrees, differs or failed; `at` in seconds since the epoch."""
+
+    builder: str
+    verdict: str
+    at: float
+    sha256: str | None
+    sentence: str | None
+    differences: tuple[str, ...]
+
+
+class Libraries(NamedTuple):
+    """What was done about the libraries a wheel needs, as the builder said (builder/protocol.py)."""
+
+    tool: str
+    #: repaired, unneeded or impossible.
+    outcome: str
+    platform: str | None
+    vendored: tuple[str, ...]
+    message: str | None
+
+
+class Imports(NamedTuple):
+    """Whether a wheel could be imported: imported, failed or unchecked; which modules were; and what else happened."""
+
+    verdict: str
+    modules: tuple[str, ...]
+    message: str | None
+
+
+class OwnFile(NamedTuple):
+    """A wheel of ours on the site. `note` says why it is not `listed` on the index pages, `explained` what it is for.
+
+    `seconds` is what the build took on its builder: what every install with this wheel is spared, more or less. `apt`
+    are packages of the builder's distribution whose libraries it needs where it runs.
+    """
+
+    file: ListedFile
+    listed: bool
+    note: str | None
+    tags: tuple[str, ...]
+    explained: str
+    seconds: float | None
+    witness: Witness | None = None
+    libraries: Libraries | None = None
+    apt: tuple[str, ...] = ()
+    imports: Imports | None = None
+    #: The sdist it was built from, where upstream has replaced that under its name since.
+    earlier_sdist: str | None = None
+
+
+class Attempt(NamedTuple):
+    """A build that ended. `outcome` is built, failed, refused or lost; times are seconds since the epoch."""
+
+    id: str
+    version: str
+    target: str
+    builder: str
+    outcome: str
+    began: float
+    ended: float | None
+    seconds: float | None
+    cpu_seconds: float | None
+    peak_memory: int | None
+    interpreter: str | None
+    failure: str | None
+    sentence: str | None
+    evidence: str | None
+    remedy: str | None
+    #: What it differed in from other builds, and what was tried after it (site/applied_adjustments.py).
+    tried_with: tuple[dict[str, str], ...] | None
+    next_try: str | None
+    #: Paths below the site: the page for people, and the log as it came.
+    log_page: str | None
+    log: str | None
+
+
+class Upstream(NamedTuple):
+    """What upstream has of a release. URLs are None where they are not http(s); `uploaded` is PEP 700's form."""
+
+    sdists: tuple[tuple[str, str | None], ...]
+    wheels: int
+    uploaded: str | None
+    #: PEP 592, when every file is yanked: the reason, may be empty.
+    yanked: str | None
+
+
+class Release(NamedTuple):
+    """One release: `cells` has a row of the report for each of the project's targets, None where it was not judged."""
+
+    version: str
+    cells: tuple[ReportRow | None, ...]
+    files: tuple[OwnFile, ...]
+    attempts: tuple[Attempt, ...]
+    upstream: Upstream
+
+
+class ProjectFacts(NamedTuple):
+    """One project. `status` is PEP 792's; `deleted` and `absent` are added for what upstream no longer has."""
+
+    name: str
+    display_name: str
+    summary: str
+    status: str
+    status_reason: str | None
+    #: What is to be said of the project as a whole: its report status, and a sentence.
+    notice: tuple[str, str] | None
+    targets: tuple[Target, ...]
+    #: The newest first.
+    releases: tuple[Release, ...]
+    #: Releases of upstream's that nobody asked for.
+    other_releases: int
+    downloads: int
+    saved_seconds: float
+
+
+def read_project(
+    db: sqlite3.Connection,
+    project_id: int,
+    content: ProjectFiles,
+    rows: Sequence[ReportRow],
+    summary: str,
+    logs: Collection[str],
+) -> ProjectFacts:
+    """What is to be said of a project. `content` are its files (listing), `rows` what became of its releases (report),
+    `summary` the one line its newest wheel says of itself, `logs` those of its attempts' logs that the site has."""
+    project = db.execute(
+        """
+        SELECT p.*, coalesce(u.downloads, 0) AS downloads, coalesce(u.saved_seconds, 0) AS saved_seconds
+        FROM project p LEFT JOIN use_total u ON u.name = p.name WHERE p.id = ?
+        """,
+        (project_id,),
+    ).fetchone()
+    there = {f"logs/{log}" for log in logs}
+    rows = [
+        row if row.log is None or row.log in there else replace(row, log=None)
+        for row in rows
+        if row.version is not None
+    ]
+    targets = _targets(db, rows)
+    attempts = _attempts(db, project_id, logs)
+    files = _files(db, project_id, content, attempts)
+    upstream = _upstream(db, project_id)
+    cells: dict[str, dict[str, ReportRow]] = {}
+    for row in rows:
+        cells.setdefault(str(row.version), {})[str(row.target)] = row
+    spoken_of = {*cells, *files, *(attempt.version for attempt in attempts)}
+    by_version: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        by_version.setdefault(attempt.version, []).append(attempt)
+    return ProjectFacts(
+        name=project["name"],
+        display_name=printable(project["display_name"]),
+        summary=printable(summary),
+        status=_status(project),
+        status_reason=printable(project["status_reason"]) if project["status_reason"] else None,
+        notice=_notice(project, bool(rows)) or _replaced(files),
+        targets=targets,
+        releases=tuple(
+            Release(
+                version,
+                tuple(cells.get(version, {}).get(target.name) for target in targets),
+                tuple(files.get(version, ())),
+                tuple(by_version.get(version, ())),
+                upstream.get(version, _NOTHING),
+            )
+            for version in sorted(spoken_of, key=_version, reverse=True)
+        ),
+        other_releases=sum(
+            1 for version, has in upstream.items() if version not in spoken_of and (has.sdists or has.wheels)
+        ),
+        downloads=project["downloads"],
+        saved_seconds=project["saved_seconds"],
+    )
+
+
+def log_page(log: str) -> str:
+    """Where the page for people of a log is: beside `NAME/ATTEMPT.log.gz`."""
+    return f"{log.removesuffix('.log.gz')}.html"
+
+
+_NOTHING = Upstream((), 0, None, None)
+_version = lru_cache(maxsize=65536)(Version)
+
+
+def _status(project: sqlite3.Row) -> str:
+    state = project["state"]
+    return state if state in ("absent", "deleted", "quarantined") else project["status"] or "active"
+
+
+def _notice(project: sqlite3.Row, has_releases: bool) -> tuple[str, str] | None:
+    if not project["in_scope"]:
+        return "skipped", _NOT_IN_SCOPE
+    whole = as_a_whole(project, has_releases)
+    return (whole.status, whole.reason) if whole else None
+
+
+def _replaced(files: Mapping[str, Sequence[OwnFile]]) -> tuple[str, str] | None:
+    """Where the index has nothing of a release that was built from what upstream has by now."""
+    for version in sorted(files, key=_version, reverse=True):
+        listed = [file for file in files[version] if file.listed]
+        if listed and all(file.earlier_sdist for file in listed):
+            return "waiting", _REPLACED.format(version=version, sdist=listed[0].earlier_sdist)
+    return None
+
+
+def _targets(db: sqlite3.Connection, rows: Iterable[ReportRow]) -> tuple[Target, ...]:
+    judged_for = {row.target for row in rows}
+    known = db.execute("SELECT name, platform FROM target ORDER BY preference, id")
+    return tuple(_target(row["name"], row["platform"]) for row in known if row["name"] in judged_for)
+
+
+@lru_cache(maxsize=256)
+def _target(name: str, platform: str) -> Target:
+    python, _, system = explain_tag("-".join(name.split("-")[:3])).partition(", ")
+    libc = "-".join(name.split("-")[3:])
+    for family in ("glibc", "musl"):
+        if libc.startswith(family):
+            system = f"{system}, {family} {libc.removeprefix(family)}"
+    return Target(name, python, system, platform.partition("_")[2] or platform)
+
+
+def _attempts(db: sqlite3.Connection, project_id: int, logs: Collection[str]) -> list[Attempt]:
+    """All that ended, the latest first. What is being built now is a matter of the release's cell."""
+    ended = db.execute(
+        """
+        SELECT a.*, r.version, t.name AS target
+        FROM release r JOIN attempt a ON a.release_id = r.id JOIN target t ON t.id = a.target_id
+        WHERE r.project_id = ? AND a.state <> 'open'
+        ORDER BY coalesce(a.finished_at, a.claimed_at) DESC, a.id
+        """,
+        (project_id,),
+    )
+    return [_attempt(row, row["log"] if row["log"] in logs else None) for row in ended]
+
+
+def _attempt(row: sqlite3.Row, log: str | None) -> Attempt:
+    lost = row["state"] == "lost"
+    sentence = row["sentence"] or (f"{row['host']} was lost while it built this." if lost else None)
+    failed = row["outcome"] != "built"
+    return Attempt(
+        id=row["id"],
+        version=row["version"],
+        target=row["target"],
+        builder=row["host"],
+        outcome=row["outcome"] or "lost",
+        began=row["begun_at"] or row["claimed_at"],
+        ended=row["finished_at"],
+        seconds=row["seconds"],
+        cpu_seconds=row["cpu_seconds"],
+        peak_memory=row["peak_memory"],
+        interpreter=_clean(row["interpreter"]),
+        failure=(row["class"] or ("lost" if lost else "unknown")) if failed else None,
+        sentence=_clean(sentence),
+        evidence=_clean(row["evidence"]),
+        remedy=_clean(row["remedy"]),
+        tried_with=tried_with(row["remedies"]) or None,
+        next_try=goes_on_with(row["remedies"], row["try_with"]),
+        log_page=f"logs/{log_page(log)}" if log else None,
+        log=f"logs/{log}" if log else None,
+    )
+
+
+def _files(
+    db: sqlite3.Connection, project_id: int, content: ProjectFiles, attempts: Iterable[Attempt]
+) -> dict[str, list[OwnFile]]:
+    """Our wheels on the site's disk, by version."""
+    known: dict[str, sqlite3.Row] = {}
+    witnesses: dict[str, Witness] = {}
+    for row in db.execute(
+        """
+        SELECT w.filename, w.tags, w.repaired, w.apt, w.imports, w.import_facts,
+               (SELECT f.filename FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.sdist_filename
+                AND f.sha256 <> w.sdist_sha256) AS earlier_sdist,
+               x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
+        FROM release r JOIN wheel w ON w.release_id = r.id
+        LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL WHERE r.project_id = ?
+        """,
+        (project_id,),
+    ):
+        known[row["filename"]] = row
+        if row["verdict"]:
+            witnesses[row["filename"]] = Witness(
+                row["host"], row["verdict"], row["finished_at"], row["sha256"], _clean(row["sentence"]),
+                tuple(map(printable, json.loads(row["differences"]))),
+            )  # fmt: skip
+    seconds: Mapping[str, float | None] = {attempt.id: attempt.seconds for attempt in attempts}
+    listed = {file.filename for file in content.listed if file.url is None}
+    withdrawn = {file.filename for file in content.withdrawn}
+    files: dict[str, list[OwnFile]] = {}
+    for file in content.kept:
+        on_index = file.filename in listed
+        note = None if on_index else _WITHDRAWN if file.filename in withdrawn else _UNLISTED
+        if file.filename in content.skipped:
+            note = _SKIPPED.format(reason=printable(content.skipped[file.filename]))
+        row = known[file.filename]
+        carried = tuple(json.loads(row["tags"]))
+        if file.yanked or file.requires_python:
+            file = file._replace(yanked=_clean(file.yanked), requires_python=_clean(file.requires_python))
+        files.setdefault(file.version, []).append(
+            OwnFile(
+                file,
+                on_index,
+                note,
+                carried,
+                _explained(carried),
+                seconds.get(file.attempt_id),
+                witnesses.get(file.filename),
+                _libraries(row["repaired"]),
+                tuple(json.loads(row["apt"])),
+                _imports(row["imports"], row["import_facts"]),
+                _clean(row["earlier_sdist"]),
+            )
+        )
+    return files
+
+
+def _libraries(text: str | None) -> Libraries | None:
+    if text is None:
+        return None
+    said = json.loads(text)
+    return Libraries(**{**said, "vendored": tuple(said["vendored"]), "message": _clean(said["message"])})
+
+
+def _imports(verdict: str | None, text: str | None) -> Imports | None:
+    if verdict is None:
+        return None
+    said = json.loads(text or '{"modules": [], "message": null}')
+    return Imports(verdict, tuple(said["modules"]), _clean(said["message"]))
+
+
+@lru_cache(maxsize=4096)
+def _explained(tags: tuple[str, ...]) -> str:
+    return "; ".join(dict.fromkeys(map(explain_tag, tags)))
+
+
+def _upstream(db: sqlite3.Connection, project_id: int) -> dict[str, Upstream]:
+    """By version, of every release the catalog knows."""
+    sdists: dict[int, list[tuple[str, str | None]]] = {}
+    for row in db.execute(
+        """
+        SELECT f.release_id, f.filename, f.url FROM release r JOIN upstream_file f ON f.release_id = r.id
+        WHERE r.project_id = ? AND f.kind = 'sdist' ORDER BY f.filename
+        """,
+        (project_id,),
+    ):
+        url = row["url"] if is_on_the_web(row["url"]) else None
+        sdists.setdefault(row["release_id"], []).append((printable(row["filename"]), url))
+    counted = db.execute(
+        """
+        SELECT r.id, r.version, sum(f.kind = 'wheel') AS wheels, min(f.upload_time) AS uploaded,
+               CASE WHEN count(f.yanked) = count(*) THEN max(f.yanked) END AS yanked
+        FROM release r JOIN upstream_file f ON f.release_id = r.id WHERE r.project_id = ? GROUP BY r.id
+        """,
+        (project_id,),
+    )
+    return {
+        row["version"]: Upstream(
+            tuple(sdists.get(row["id"], ())), row["wheels"], row["uploaded"], _clean(row["yanked"])
+        )
+        for row in counted
+    }
+
+
+def _clean(text: str | None) -> str | None:
+    return printable(text) if text is not None else None

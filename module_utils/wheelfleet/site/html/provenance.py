@@ -1,0 +1,122 @@
+"""How each wheel of ours came about, as a JSON document beside it: `provenance/NAME/FILE.whl.json`.
+
+It is a plain statement by whoever runs the fleet, with their signature beside it where they have given a key
+(`site/signing`). PEP 740 is about attestations of another form, so the index's key `provenance` stays absent; the
+pages for people and their JSON link to these documents.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from ...printable import printable
+from ..listing import timestamp
+from ..renderer import as_json
+
+SCHEMA = 1
+#: The file by which signatures are verified.
+SIGNERS = "provenance/allowed_signers"
+
+
+def path(name: str, filename: str) -> str:
+    """Where the document of a wheel is on the site."""
+    return f"provenance/{name}/{filename}.json"
+
+
+def signature_path(name: str, filename: str) -> str:
+    """Where the signature of a wheel's document is on the site."""
+    return f"{path(name, filename)}.sig"
+
+
+def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
+    """The document of one wheel (`wheel.id`).
+
+    What is said of the build was written down when it ended, and never changes; `witness` comes later, where another
+    builder built the wheel again. Times are UTC, durations seconds, sizes and
+    memory bytes, addresses of this site relative to the document's own. What is not known is null: builds from before
+    these things were recorded do not say what they were made with.
+    """
+    row = db.execute(
+        """
+        SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
+               a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
+               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.built, w.repaired, w.apt, w.imports,
+               w.import_facts,
+               x.host AS witness, x.verdict, x.finished_at AS witnessed_at, x.sha256 AS witness_sha256, x.sentence,
+               x.differences
+        FROM wheel w
+        JOIN attempt a ON a.id = w.attempt_id
+        JOIN release r ON r.id = w.release_id
+        JOIN project p ON p.id = r.project_id
+        JOIN target t ON t.id = a.target_id
+        LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL
+        WHERE w.id = ?
+        """,
+        (wheel_id,),
+    ).fetchone()
+    built_with = _known(row["built_with"], {})
+    return as_json(
+        {
+            "schema": SCHEMA,
+            "project": row["name"],
+            "release": row["version"],
+            "target": row["target"],
+            "file": {
+                "filename": row["filename"],
+                "size": row["size"],
+                "sha256": row["sha256"],
+                "tags": json.loads(row["tags"]),
+                "url": f"../../files/{row['name']}/{row['filename']}",
+            },
+            "built_as": _known(row["built"], None),
+            "sdist": {
+                "filename": row["sdist_filename"],
+                "sha256": row["sdist_sha256"],
+                "url": built_with.get("sdist_url"),
+            },
+            "builder": {"host": row["host"], **(built_with.get("builder") or {})},
+            "interpreter": row["interpreter"],
+            "build_requires": _known(row["build_requires"], None),
+            "repair": _known(row["repaired"], None),
+            "apt": json.loads(row["apt"]),
+            "check": {"verdict": row["imports"], **_known(row["import_facts"], {})} if row["imports"] else None,
+            "attempt": row["id"],
+            "log": f"../../logs/{row['log']}" if row["log"] else None,
+            "began": timestamp(row["begun_at"] or row["claimed_at"]),
+            "ended": timestamp(row["finished_at"]) if row["finished_at"] is not None else None,
+            "seconds": row["seconds"],
+            "cpu_seconds": row["cpu_seconds"],
+            "peak_memory": row["peak_memory"],
+            "witness": _witness(row) if row["verdict"] else None,
+        }
+    )
+
+
+def witnessed(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
+    """Which wheels of these projects (`wheel.id`) have been built again: their documents may say so now."""
+    rows = db.execute(
+        """
+        SELECT w.id FROM release r JOIN wheel w ON w.release_id = r.id JOIN witness x ON x.wheel_id = w.id
+        WHERE r.project_id IN (SELECT value FROM json_each(?)) AND x.verdict IS NOT NULL
+        """,
+        (json.dumps(list(project_ids)),),
+    )
+    return {row["id"] for row in rows}
+
+
+def _witness(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "host": row["witness"],
+        "verdict": row["verdict"],
+        "at": timestamp(row["witnessed_at"]),
+        "sha256": row["witness_sha256"],
+        "sentence": printable(row["sentence"]) if row["sentence"] else None,
+        "differences": [printable(name) for name in json.loads(row["differences"])],
+    }
+
+
+def _known(text: str | None, otherwise: Any) -> Any:
+    return json.loads(text) if text else otherwise

@@ -1,0 +1,321 @@
+"""What the site holds of a project, read from the catalog: the files its pages list, and those only kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from .. import requires_python
+from ..planner.inputs import PlanInputs
+from ..planner.scope import Skip
+
+#: What upstream says of these projects leaves nothing to list (PEP 792: quarantined files are not for installing).
+GONE_STATES = ("absent", "deleted", "quarantined")
+
+
+class ListedFile(NamedTuple):
+    """A file as pages show it. `yanked` is None or the reason, which may be empty (PEP 592).
+
+    Of ours `url` is None, for it is below the site; upstream's have theirs. `metadata_sha256` is None where no metadata
+    is offered, and empty where it is without a hash. `wheel_id` and `attempt_id` are the catalog's.
+    """
+
+    filename: str
+    version: str
+    sha256: str | None
+    size: int | None
+    metadata_sha256: str | None
+    requires_python: str | None
+    yanked: str | None
+    upload_time: str | None
+    url: str | None = None
+    provenance: str | None = None
+    attempt_id: str = ""
+    wheel_id: int = 0
+
+
+class ProjectFiles(NamedTuple):
+    """The files of one project: `listed` on its index pages, by version, the highest build first; `kept` are ours on
+    the site's disk, listed or not: an old page, or a lock file, may still name them.
+
+    `withdrawn` are those kept because upstream has since shipped a wheel that serves the same targets; `skipped` those
+    kept because the operator has since put them on the skip list, by file name, with the reason. `versions` are all
+    that the index knows, listed or not (PEP 700). `status` and `status_reason` are PEP 792's.
+    """
+
+    project_id: int
+    name: str
+    state: str
+    listed: tuple[ListedFile, ...]
+    kept: tuple[ListedFile, ...]
+    withdrawn: tuple[ListedFile, ...]
+    versions: tuple[str, ...]
+    status: str | None = None
+    status_reason: str | None = None
+    skipped: Mapping[str, str] = {}
+
+
+def project_files(db: sqlite3.Connection, project_id: int, view: str = "own") -> ProjectFiles:
+    """What the site should hold of this project."""
+    return next(iter(files_of(db, [project_id], view)))
+
+
+def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "own") -> Iterator[ProjectFiles]:
+    """What the site should hold of each of these projects, by id. `view` is `own`, or `full`: with our wheels, a page
+    then lists all that upstream offers."""
+    chosen = {"ids": json.dumps(sorted(project_ids))}
+    always = builds_always(db)
+    skips = _skips(db)
+    wheels = _by_project(_rows(db, _WHEELS, chosen))
+    upstream = _by_project(_rows(db, _UPSTREAM if view == "full" else _BESIDE_OURS, chosen))
+    for project_id, name, state, status, status_reason in _rows(db, _PROJECTS, chosen):
+        mine = wheels.get(project_id, [])
+        theirs = upstream.get(project_id, []) if mine else []
+        skipped = _skipped(db, name, mine, skips.get(name, ()))
+        listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always, skipped)
+        if listed and view == "full":
+            listed = _in_order([*listed, *(_theirs(row) for row in theirs if is_on_the_web(row[6]))])
+        yield ProjectFiles(
+            project_id,
+            name,
+            state,
+            tuple(listed),
+            tuple(kept),
+            tuple(withdrawn),
+            tuple(dict.fromkeys(file.version for file in listed)),
+            status,
+            status_reason,
+            skipped,
+        )
+
+
+def timestamp(moment: float) -> str:
+    """Seconds since the epoch as PEP 700 writes an upload-time."""
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+_PROJECTS = """
+    SELECT id, name, state, status, status_reason FROM project
+    WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id
+    """
+_WHEELS = """
+    SELECT r.project_id, r.id AS release_id, r.version, w.filename, w.sha256, w.size, w.metadata_sha256,
+        w.requires_python, w.tags, w.added_at, w.attempt_id, w.id
+    FROM release r JOIN wheel w ON w.release_id = r.id
+    WHERE r.project_id IN (SELECT value FROM json_each(:ids)) AND w.removed_at IS NULL ORDER BY r.project_id
+    """
+_UPSTREAM = """
+    SELECT r.project_id, f.release_id, r.version, f.filename, f.kind, f.yanked, f.url, f.requires_python,
+        f.sha256, f.size, f.metadata_sha256, f.upload_time, f.provenance
+    FROM release r JOIN upstream_file f ON f.release_id = r.id
+    WHERE r.project_id IN (SELECT value FROM json_each(:ids)) ORDER BY r.project_id, f.release_id, f.filename
+    """
+#: What our own view needs to know of upstream's: of releases of which we have wheels, and nothing to show.
+_BESIDE_OURS = """
+    SELECT r.project_id, f.release_id, NULL, f.filename, f.kind, f.yanked, NULL, f.requires_python
+    FROM release r JOIN upstream_file f ON f.release_id = r.id
+    WHERE r.project_id IN (SELECT value FROM json_each(:ids))
+        AND EXISTS (SELECT 1 FROM wheel w WHERE w.release_id = r.id)
+    ORDER BY r.project_id, f.release_id, f.filename
+    """
+
+
+_Row = tuple[Any, ...]
+
+
+def _rows(db: sqlite3.Connection, question: str, values: dict[str, str]) -> sqlite3.Cursor:
+    """Rows as plain tuples: of 200,000 files, looking up columns by name would take longer than reading them."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor.execute(question, values)
+
+
+def _by_project(rows: Iterable[_Row]) -> dict[int, list[_Row]]:
+    return {project: list(group) for project, group in groupby(rows, key=itemgetter(0))}
+
+
+def _sorted_out(
+    db: sqlite3.Connection,
+    wheels: list[_Row],
+    upstream: list[_Row],
+    state: str,
+    always: bool,
+    skipped: Mapping[str, str],
+) -> tuple[list[ListedFile], list[ListedFile], list[ListedFile]]:
+    """Our wheels of a project that are listed, kept, and withdrawn."""
+    beside = {release: _Beside.of([*rows]) for release, rows in groupby(upstream, key=itemgetter(1))}
+    listed, withdrawn = set(), set()
+    files = []
+    for _, release, version, filename, sha256, size, metadata, python, tags, added_at, attempt, wheel in wheels:
+        others = beside.get(release)
+        yanked = others.yanked if others else None
+        files.append(
+            ListedFile(
+                filename,
+                version,
+                sha256,
+                size,
+                metadata,
+                python or None,
+                yanked,
+                timestamp(added_at),
+                None,
+                None,
+                attempt,
+                wheel,
+            )
+        )
+        # Of two files of one name pip takes either.
+        if others is None or state in GONE_STATES or filename in others.filenames or filename in skipped:
+            continue
+        shadows = others.has_pure(tags)
+        targets = _served(db, release, wheel) if others.wheels and (shadows or not always) else []
+        if shadows and not targets:
+            continue
+        if targets and all(_upstream_serves(target, others) for target in targets):
+            withdrawn.add(filename)
+        else:
+            listed.add(filename)
+    files = _in_order(files)
+    return (
+        [file for file in files if file.filename in listed],
+        files if state != "quarantined" else [],
+        [file for file in files if file.filename in withdrawn],
+    )
+
+
+def _in_order(files: list[ListedFile]) -> list[ListedFile]:
+    """By version, the highest build first, then by name: by the last of these first, for sorting is stable."""
+    versions = sorted({file.version for file in files}, key=_version)
+    rank = {version: number for number, version in enumerate(versions)}
+    files = sorted(files)
+    files.sort(key=_build_number, reverse=True)
+    files.sort(key=lambda file: rank[file.version])
+    return files
+
+
+def _build_number(file: ListedFile) -> int:
+    """The number in a wheel's build tag; 0 without one. pdm takes the first of several builds, others the highest."""
+    if file.filename.count("-") != 5 or not file.filename.endswith(".whl"):
+        return 0
+    digits = re.match("[0-9]+", file.filename.split("-")[2])
+    return int(digits[0]) if digits else 0
+
+
+#: Versions repeat from project to project, and reading one costs ten times as much as looking it up.
+_version = lru_cache(maxsize=65536)(Version)
+
+
+class _Beside(NamedTuple):
+    """What upstream has of a release: its file names, why it is yanked, and the wheels it has for who does not pin
+    them, with the Pythons they want."""
+
+    filenames: frozenset[str]
+    yanked: str | None
+    wheels: tuple[tuple[str, str | None], ...]
+
+    @classmethod
+    def of(cls, rows: list[_Row]) -> _Beside:
+        """A wheel of ours is yanked with the sdists it could have been built from; if the release has lost them, with
+        the rest."""
+        sources = [yanked for _, _, _, _, kind, yanked, *_ in rows if kind == "sdist"] or [row[5] for row in rows]
+        return cls(
+            frozenset(row[3] for row in rows),
+            None if None in sources else next(filter(None, sources), ""),
+            tuple((row[3], row[7]) for row in rows if row[4] == "wheel" and row[5] is None),
+        )
+
+    def has_pure(self, tags: str) -> bool:
+        """Whether upstream lists a pure wheel that ours would shadow for those who can install it."""
+        ours = _pure_tags(tags)
+        return bool(ours) and any(
+            not ours.isdisjoint(_tags(name)) for name, _ in self.wheels if name.endswith("-none-any.whl")
+        )
+
+
+def _theirs(row: _Row) -> ListedFile:
+    _, _, version, filename, _, yanked, url, python, sha256, size, metadata, upload_time, provenance = row
+    return ListedFile(
+        filename, version, sha256, size, metadata, python or None, yanked, upload_time, url,
+        provenance if is_on_the_web(provenance or "") else None,
+    )  # fmt: skip
+
+
+def is_on_the_web(url: str) -> bool:
+    """Whether others can fetch it, too: an upstream on the controller's disk has `file:` URLs."""
+    return url.startswith(("http://", "https://"))
+
+
+def _skips(db: sqlite3.Connection) -> dict[str, list[Skip]]:
+    """The operator's skip list and that of the recipes, by project."""
+    inputs = PlanInputs.remembered(db)
+    skips: dict[str, list[Skip]] = {}
+    for skip in inputs.as_policy().skip if inputs else ():
+        skips.setdefault(skip.name, []).append(skip)
+    return skips
+
+
+def _skipped(db: sqlite3.Connection, name: str, wheels: list[_Row], skips: Sequence[Skip]) -> dict[str, str]:
+    """Our wheels of a project that serve only targets for which their release is skipped, with the reason."""
+    skipped: dict[str, str] = {}
+    for _, release, version, filename, *_, wheel in wheels if skips else ():
+        # One that serves no target any more is skipped by entries for all targets alone.
+        targets = [row["name"] for row in _served(db, release, wheel)] or [""]
+        entries = [
+            next((skip for skip in skips if skip.matches(name, _version(version), target)), None) for target in targets
+        ]
+        if entries[0] and all(entries):
+            skipped[filename] = entries[0].reason
+    return skipped
+
+
+def _served(db: sqlite3.Connection, release: int, wheel: int) -> list[sqlite3.Row]:
+    """The targets that this wheel of ours serves."""
+    return db.execute(
+        "SELECT t.name, t.tags, t.python_version FROM serves s JOIN target t ON t.id = s.target_id "
+        "WHERE s.release_id = ? AND s.wheel_id = ?",
+        (release, wheel),
+    ).fetchall()
+
+
+def _upstream_serves(target: sqlite3.Row, others: _Beside) -> bool:
+    """Whether upstream has a wheel for a target; the judge then leaves it to upstream too (planner/judge.py)."""
+    return any(
+        not _target_tags(target["tags"]).isdisjoint(_tags(filename))
+        and requires_python.allows(python, _version(target["python_version"]))
+        for filename, python in others.wheels
+    )
+
+
+def builds_always(db: sqlite3.Connection) -> bool:
+    """Whether the operator wants wheels of their own besides upstream's (`controller_build`)."""
+    inputs = PlanInputs.remembered(db)
+    return inputs is not None and inputs.policy.get("build") == "always"
+
+
+@lru_cache(maxsize=4096)
+def _pure_tags(tags: str) -> frozenset[str]:
+    return frozenset(tag for tag in json.loads(tags) if tag.endswith("-none-any"))
+
+
+@lru_cache(maxsize=1024)
+def _target_tags(tags: str) -> frozenset[str]:
+    return frozenset(json.loads(tags))
+
+
+@lru_cache(maxsize=4096)
+def _tags(filename: str) -> frozenset[str]:
+    try:
+        return frozenset(str(tag) for tag in parse_wheel_filename(filename)[3])
+    except InvalidWheelFilename:
+        return frozenset()

@@ -1,0 +1,368 @@
+"""Bringing a web node up to date: rsync over the node's own connection, in the order its readers need.
+
+Files and logs go before the project pages that name them, pages before the lists that name those; removals go the other
+way round. So no link ever leads nowhere, whenever a transfer breaks off.
+
+A hidden marker on the node says which state of the site it has. If the journal knows what changed since, only that is
+sent; else everything is compared, in the same order. The marker is set back before anything is sent and written last: a
+node never claims a state it has not, and what a transfer that was cut off left lying about is found by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from ..engine.status import STATUS
+from .journal import Journal, Position
+from .layout import FILES, LISTS, PAGES
+from .publication import MARKER as SITE_MARKER
+
+#: On the node, below the site.
+MARKER = ".wheelfleet-mirror.json"
+#: On the node, in a file's folder: what came of it before the link broke.
+PARTIAL = ".wheelfleet-partial"
+#: Below the site, on the controller: which nodes are being mirrored to.
+LOCKS = ".wheelfleet-mirrors"
+
+#: The options of M(wheelfleet_mirror), which its two halves (library/ and action_plugins/) both have to accept.
+MIRROR_OPTIONS: dict[str, dict[str, Any]] = {
+    "site_dir": {"type": "path", "required": True},
+    "root": {"type": "str", "required": True},
+    "everything": {"type": "bool", "default": False},
+    "timeout": {"type": "int", "default": 60},
+    "patience": {"type": "int", "default": 60},
+}
+
+
+class NodeLost(Exception):
+    """The node does not answer; the message says how the connection put it."""
+
+
+class MirrorError(Exception):
+    """The node cannot be brought up to date; the message says why and what to do."""
+
+
+class Abandoned(Exception):
+    """The run this belongs to is gone."""
+
+
+class Node(Protocol):
+    """A web node as the connection shows it."""
+
+    name: str
+    #: The site's folder there.
+    root: str
+    #: The same for rsync: `host:folder`, or the folder where the node is this machine.
+    destination: str
+    #: The command by which rsync reaches it; None where the node is this machine.
+    remote_shell: Sequence[str] | None
+
+    def run(self, command: str) -> tuple[int, str]:
+        """A shell command there: exit status and output. Raises NodeLost."""
+        ...
+
+
+@dataclass
+class Mirrored:
+    """What was done (or with `dry_run` would be): paths relative to the site, in order. `compared` is `nothing` where
+    the node had this state already, `changes`, or `everything`."""
+
+    compared: str = "nothing"
+    sent: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One rsync: what it may touch, either `paths`, or whatever passes `filters`. `settle`: what it sent has to be on
+    the node's disk before the next one. `checksum`: bytes are compared, for a list of a site made anew may have the
+    size, and the time in seconds, of the one before."""
+
+    paths: tuple[str, ...] | None = None
+    filters: tuple[str, ...] = ()
+    removes: bool = False
+    settle: bool = False
+    checksum: bool = False
+
+
+#: A line of rsync's for a file sent or anything deleted (folders come along with their files).
+_CHANGE = re.compile(r"^(?:[<>ch.]f\S{9}|\*deleting  ) (.+)$", re.MULTILINE)
+
+
+#: Everything, in order, but for the status file, which comes live by another way (engine/status.py). Removals stay
+#: inside the site's own folders: what else lies beside them may be somebody's.
+def _only(folders: Sequence[str]) -> tuple[str, ...]:
+    return (*(f"--include=/{name}/***" for name in folders), "--exclude=*")
+
+
+EVERYTHING = (
+    Stage(filters=_only(FILES), settle=True),
+    Stage(
+        filters=(*(f"--include=/{name}/{each}" for name in PAGES for each in ("", "*/***")), "--exclude=*"),
+    ),
+    Stage(
+        filters=(
+            "--exclude=/.*",
+            *(f"--exclude=/{name}" for name in (*FILES, STATUS)),
+            *(f"--exclude=/{name}/*/" for name in PAGES),
+        ),
+        checksum=True,
+    ),
+    Stage(filters=_only(LISTS), removes=True),
+    Stage(filters=_only(PAGES), removes=True),
+    Stage(filters=_only(FILES), removes=True),
+)
+
+
+def stages_for(site: Path, changed: Sequence[str]) -> list[Stage]:
+    """The same order for a few paths; one that is not on the site is to be removed."""
+    files: list[str] = []
+    pages: list[str] = []
+    lists: list[str] = []
+    to_remove: dict[str, set[str]] = {"lists": set(), "pages": set(), "files": set()}
+    for path in changed:
+        first, *rest = path.split("/")
+        if not (site / path).exists():
+            kind = "files" if first in FILES else "pages" if first in PAGES else "lists"
+            to_remove[kind].add(_topmost_missing(site, path))
+        elif first in FILES:
+            files.append(path)
+        elif first in PAGES and len(rest) > 1:
+            pages.append(path)
+        else:
+            lists.append(path)
+    stages = [
+        Stage(paths=tuple(files), settle=True),
+        Stage(paths=tuple(pages)),
+        Stage(paths=tuple(lists)),
+        *(Stage(paths=tuple(sorted(paths)), removes=True) for paths in to_remove.values()),
+    ]
+    return [stage for stage in stages if stage.paths]
+
+
+def _topmost_missing(site: Path, path: str) -> str:
+    """Where the last file of a folder went, the folder is gone too."""
+    parent = path.rpartition("/")[0]
+    return path if not parent or (site / parent).exists() else _topmost_missing(site, parent)
+
+
+def bring_up_to_date(
+    site: Path,
+    node: Node,
+    *,
+    everything: bool = False,
+    dry_run: bool = False,
+    timeout: int = 60,
+    run_lives: Callable[[], bool] = lambda: True,
+) -> Mirrored:
+    """Make the node's site equal to `site`. Publications wait meanwhile, and so does a second mirror to the same node.
+
+    `everything` compares all files whatever the marker says; a link without a byte for `timeout` seconds is lost.
+    Raises NodeLost (what was sent so far is of use to the next try), MirrorError, Abandoned.
+    """
+    if not (site / SITE_MARKER).is_file():
+        if dry_run:
+            return Mirrored()
+        raise MirrorError(f"There is no published site in {site}; build.yml publishes one.")
+    if shutil.which("rsync") is None:
+        raise MirrorError("The controller has no rsync, which brings the site to web nodes; apt-get install rsync.")
+    with _undisturbed(site, node.name, dry_run, run_lives) as locks:
+        return _Mirror(site, node, dry_run, timeout, run_lives, locks).run(everything)
+
+
+class _Mirror:
+    def __init__(
+        self, site: Path, node: Node, dry_run: bool, timeout: int, run_lives: Callable[[], bool], locks: tuple[int, ...]
+    ) -> None:
+        self.site = site
+        self.node = node
+        self.dry_run = dry_run
+        self.timeout = timeout
+        self.run_lives = run_lives
+        self.locks = locks
+        self.result = Mirrored()
+
+    def run(self, everything: bool) -> Mirrored:
+        there = self._look()
+        journal = Journal(self.site)
+        here = journal.position()
+        changed = None if everything else journal.changed_since(there)
+        if changed is not None and here == there:
+            return self.result
+        self.result.compared = "everything" if changed is None else "changes"
+        self._set_marker(None)
+        for stage in EVERYTHING if changed is None else stages_for(self.site, changed):
+            self._send(stage)
+        self._settle()
+        self._set_marker(here)
+        return self.result
+
+    def _look(self) -> Position | None:
+        """Whether the node can take a site, and which state of it it has."""
+        _, answer = self.node.run(
+            f"cd {shlex.quote(self.node.root)} 2>/dev/null || {{ echo missing; exit 0; }}; "
+            "test -w . || { echo readonly; exit 0; }; command -v rsync >/dev/null || { echo no-rsync; exit 0; }; "
+            # Without a marker, a folder that holds what could be removed but no index is somebody else's.
+            f"test -e {MARKER} || test -e simple/index.json || for each in {' '.join((*PAGES, *FILES, *LISTS))}; do "
+            'test -e "$each" && { echo foreign; exit 0; }; done; '
+            f"echo ready; cat {MARKER} 2>/dev/null || true"
+        )
+        state, _, marker = answer.partition("\n")
+        if state == "ready":
+            return _position(marker)
+        name, root = self.node.name, self.node.root
+        problems = {
+            "missing": f"{name} has no folder {root}; playbooks/provision.yml makes it.",
+            "readonly": f"The user Ansible connects as on {name} may not write to {root}; run playbooks/provision.yml.",
+            "no-rsync": f"{name} has no rsync; playbooks/provision.yml installs it.",
+            "foreign": f"{root} on {name} holds files that are no site of wheelfleet's; name an empty folder in "
+            f"webnode_root or, if they may be overwritten, make an empty file {MARKER} there.",
+            "": f"{name} did not answer as a shell does.",
+        }
+        raise MirrorError(
+            problems.get(state, f"A login script on {name} prints {state[:80]!r}, which breaks rsync; silence it.")
+        )
+
+    def _send(self, stage: Stage) -> None:
+        if not self.run_lives():
+            raise Abandoned
+        changes = self._rsync(stage)
+        (self.result.removed if stage.removes else self.result.sent).extend(changes)
+        if changes and stage.settle:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Have the node bring to disk what it received: after a power cut a page must not name a file of no bytes."""
+        if not self.dry_run:
+            self.node.run("sync")
+
+    def _set_marker(self, position: Position | None) -> None:
+        if self.dry_run:
+            return
+        marker = json.dumps({"schema": 1, **({} if position is None else vars(position))})
+        status, answer = self.node.run(
+            f"cd {shlex.quote(self.node.root)} && printf '%s\\n' {shlex.quote(marker)} >{MARKER}.new && "
+            f"mv {MARKER}.new {MARKER}"
+        )
+        if status != 0:
+            raise MirrorError(
+                f"{self.node.root} on {self.node.name} cannot be written ({answer.strip()}); free space there, "
+                "then run build.yml again."
+            )
+
+    def _rsync(self, stage: Stage) -> list[str]:
+        """Run one rsync; returns the paths it changed."""
+        command = [
+            *("rsync", "--times", "--omit-dir-times", "--perms", "--chmod=D755,F644", "--protect-args"),
+            *(f"--timeout={self.timeout}", "--out-format=%i %n", *stage.filters),
+        ]
+        if stage.checksum:
+            command.append("--checksum")
+        if stage.paths is None:
+            command.append("--recursive")
+        else:
+            command += ["--files-from=-", "--from0"]
+        if stage.removes:
+            listed = ["--delete-missing-args", "--force"]
+            command += listed if stage.paths else ["--delete", "--existing", "--ignore-existing"]
+        else:
+            command.append(f"--partial-dir={PARTIAL}")
+        if self.dry_run:
+            command.append("--dry-run")
+        if self.node.remote_shell:
+            command.append(f"--rsh={rsync_words(self.node.remote_shell)}")
+        command += [f"{self.site}/", f"{self.node.destination}/"]
+        # Files, not pipes: an ssh that stays behind for the next connection would keep a pipe open.
+        with (
+            tempfile.TemporaryFile() as given,
+            tempfile.TemporaryFile() as said,
+            tempfile.TemporaryFile() as complained,
+        ):
+            given.write(b"".join(os.fsencode(path) + b"\0" for path in stage.paths or ()))
+            given.seek(0)
+            with subprocess.Popen(command, stdin=given, stdout=said, stderr=complained, pass_fds=self.locks) as process:
+                self._wait(process)
+            if process.returncode != 0:
+                self._explain(process.returncode, _text(complained))
+            return _CHANGE.findall(_text(said))
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+                return
+            if not self.run_lives():
+                process.terminate()
+                raise Abandoned
+
+    def _explain(self, status: int, complaint: str) -> None:
+        """A lost link and a node that refuses look alike to rsync; asking the node tells them apart."""
+        lines = [line for line in complaint.splitlines() if line.strip()]
+        sentence = "; ".join(lines[-3:]) or f"exit status {status}"
+        self.node.run("true")
+        if status in (10, 12, 30, 35):
+            raise NodeLost(sentence)
+        raise MirrorError(
+            f"rsync could not bring the site to {self.node.name} ({sentence}); the next run carries on from there."
+        )
+
+
+def _position(marker: str) -> Position | None:
+    try:
+        data = json.loads(marker)
+        return Position(str(data["journal"]), int(data["number"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def rsync_words(words: Sequence[str]) -> str:
+    """A command as `rsync --rsh` reads it: a quote is doubled inside quotes, a backslash is a letter like others."""
+    return " ".join("'" + word.replace("'", "''") + "'" for word in words)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _undisturbed(site: Path, name: str, dry_run: bool, run_lives: Callable[[], bool]) -> Iterator[tuple[int, ...]]:
+    """Hold off publications and other mirrors to this node; rsync inherits the locks, should this process be killed."""
+    with contextlib.ExitStack() as stack:
+        if dry_run:
+            yield ()
+            return
+        folder = site / LOCKS
+        folder.mkdir(exist_ok=True)
+        locks = []
+        for path, kind in ((folder / name.replace("/", "_"), fcntl.LOCK_EX), (site, fcntl.LOCK_SH)):
+            flags = os.O_RDONLY | (0 if path == site else os.O_CREAT)
+            lock = os.open(path, flags, 0o644)
+            stack.callback(os.close, lock)
+            while not _locked(lock, kind):
+                if not run_lives():
+                    raise Abandoned
+                time.sleep(0.1)
+            locks.append(lock)
+        yield tuple(locks)
+
+
+def _locked(lock: int, kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

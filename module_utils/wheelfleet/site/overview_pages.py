@@ -1,0 +1,60 @@
+"""The pages about many projects, and the order in which they are made."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+
+from ..planner.requirements_files import resolution_logs
+from ..printable import printable
+from .html import failures, feed, fleet, guide, home, search, sitemap, statistics
+from .renderer import Renderer
+from .report import make_report
+
+#: Modules whose pages are made anew each time, and may fill a folder of their own.
+_WHOLE = (fleet, statistics, guide, feed, home)
+#: Below these nothing else belongs: what is no longer made goes.
+_OWN_FOLDERS = ("failures", "fleet", "report", "statistics", "use", "faq")
+
+
+def overview_pages(
+    db: sqlite3.Connection, render: Renderer, changed: Collection[str] | None, has: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes | None, bool, bool]]:
+    """(path, bytes or None to remove it, whether a `.gz` goes beside it, whether its folder holds only such pages).
+
+    `changed` are the projects of which lists say something new; None: any of them may.
+    `has` says whether the site has the file at a path: what cannot be published is not linked.
+    """
+    for path, data in search.pages(db, render, changed):
+        yield path, data, True, changed is None
+    for path, data in sitemap.pages(db, render, changed):
+        yield path, data, False, changed is None and "/" in path
+    for path, page in _report(db, render, has):
+        yield path, page, False, True
+    for module in _WHOLE:
+        for path, page in module.pages(db, render):
+            yield path, page, False, path.partition("/")[0] in _OWN_FOLDERS
+    for path, page in failures.pages(db, render, has):
+        yield path, page, False, True
+
+
+def _report(db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """What became of what was asked for lately, for people and for programs."""
+    for name, log in resolution_logs(db):
+        path = f"report/requirements/{name}.html"
+        yield path, render.page(path, "resolution.html.j2", lines=[printable(line) for line in log.splitlines()])
+    report = make_report(db)
+    for rows in report.rows.values():
+        rows[:] = [
+            replace(
+                row,
+                log=row.log if row.log and has(row.log) else None,
+                file=row.file if row.file and has(row.file) else None,
+            )
+            for row in rows
+        ]
+    yield "report/index.html", render.page("report/index.html", "report.html.j2", report=report)
+    data = json.dumps(report.as_data(), indent=1, ensure_ascii=False) + "\n"
+    yield "report/report.json", data.encode()

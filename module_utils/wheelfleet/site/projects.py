@@ -1,0 +1,254 @@
+"""What the site has of projects: their files, logs and pages, staged in the order their readers need.
+
+A publication of many projects gives them in chunks to processes of its own, one for each core; that is why what a chunk
+leads to comes back as plain data.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.parser import HeaderParser
+from pathlib import Path
+
+from ..printable import printable
+from . import index_pages
+from .html import log, project, provenance
+from .html.project_facts import read_project
+from .listing import ListedFile, ProjectFiles, files_of
+from .published_rows import Differences, Tally, page_of
+from .renderer import Renderer
+from .report import ReportRow, project_rows
+from .signing import Signer
+from .tree import Tree
+from .wheels import put_wheel
+
+#: Characters of a summary that are shown; PyPI takes 512.
+_LONGEST_SUMMARY = 512
+
+
+@dataclass
+class Rendered:
+    """What rendering some projects led to. `to_remove` are paths that have to go once no page names them."""
+
+    tally: Tally
+    changed: list[str] = field(default_factory=list)
+    besides: list[str] = field(default_factory=list)
+    to_remove: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    incomplete: set[int] = field(default_factory=set)
+    files: int = 0
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where files come from, and which pages are made of them. `people`: those that people read, too. `afresh`: also
+    what never changes once it is there, pages of logs and provenance, is made again. `signer`: who signs provenance, if
+    anybody does; with `doubt` again, whatever is there."""
+
+    files_dir: Path
+    logs_dir: Path
+    people: bool = True
+    afresh: bool = False
+    signer: Signer | None = None
+    doubt: bool = False
+
+
+class ProjectRenderer:
+    """Renders projects of one catalog into one tree."""
+
+    def __init__(self, db: sqlite3.Connection, render: Renderer, tree: Tree, sources: Sources) -> None:
+        self.db = db
+        self.render_page = render
+        self.tree = tree
+        self.sources = sources
+        #: Documents new or changed, by the paths of their signatures.
+        self._unsigned: dict[str, bytes] = {}
+        #: Wheels whose documents may have become others.
+        self._witnessed: set[int] = set()
+
+    def render(self, project_ids: Sequence[int], stale: Collection[int]) -> Rendered:
+        """Stage all these projects need, bring it to its places, and say what else has to happen. Of those that are not
+        `stale` only the pages may be others, made by other templates."""
+        with snapshot(self.db):
+            # What is shown of a project that is not stale is in the catalog already.
+            asked = project_ids if self.sources.people else [each for each in project_ids if each in stale]
+            rows = project_rows(self.db, asked) if asked else {}
+            asked_for = set(asked)
+            differences = Differences(self.db, asked)
+            result = Rendered(differences.tally)
+            about = {
+                row["id"]: row
+                for row in self.db.execute(
+                    "SELECT * FROM project WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(project_ids),)
+                )
+            }
+            self._witnessed = provenance.witnessed(self.db, project_ids) if self.sources.people else set()
+            put = files_of(self.db, project_ids, self.render_page.site.index_view)
+            contents = [self._put_files(content, result) for content in put]
+            self._sign()
+            for content in contents:
+                mine = rows.get(content.project_id, []) if content.project_id in asked_for else None
+                self._render_project(content, about[content.project_id], mine, differences, result)
+        self.tree.settle()
+        result.changed, result.besides = self.tree.changed, self.tree.besides
+        return result
+
+    def _render_project(
+        self,
+        content: ProjectFiles,
+        about: sqlite3.Row,
+        rows: list[ReportRow] | None,
+        differences: Differences,
+        result: Rendered,
+    ) -> None:
+        project_id, name = content.project_id, content.name
+        logs = self._put_logs(project_id, name, result) if self.sources.people else set()
+        if content.listed:
+            as_html, as_json = index_pages.project_pages(self.render_page, content)
+            self.tree.write(f"simple/{name}/index.html", as_html, compressed=True)
+            self.tree.write(f"simple/{name}/index.json", as_json, compressed=True)
+        else:
+            # No empty page: it would hide upstream's from clients that take the first index that knows the name.
+            result.to_remove.append(f"simple/{name}")
+        pages = set()
+        if rows is not None:
+            summary = self._summary(content) or differences.summary(project_id)
+            page = page_of(about, rows, listed=bool(content.listed), summary=summary)
+            differences.add(project_id, page, rows)
+            if page and self.sources.people:
+                facts = read_project(self.db, project_id, content, rows, summary, logs)
+                for path, data in project.pages(facts, self.render_page):
+                    self.tree.write(path, data)
+                    pages.add(path.rpartition("/")[2])
+        result.to_remove += [
+            f"project/{name}/{each}" for each in self.tree.names(f"project/{name}") if each not in pages
+        ]
+
+    def _names(self, folder: str) -> list[str]:
+        """The names in a folder that a site without pages for people does not have, nor look for."""
+        return self.tree.names(folder) if self.sources.people else []
+
+    def _put_files(self, content: ProjectFiles, result: Rendered) -> ProjectFiles:
+        """Stage wheels with metadata and provenance; returns the content without those that cannot be published."""
+        name = content.name
+        there = set(self.tree.names(f"files/{name}"))
+        documents = set(self._names(f"provenance/{name}"))
+        missing = set()
+        wanted = set()
+        for wheel in content.kept:
+            filename = wheel.filename
+            if filename not in there or f"{filename}.metadata" not in there:
+                problem = put_wheel(self.tree, name, wheel, self.sources.files_dir)
+                if problem:
+                    result.problems.append(problem)
+                    result.incomplete.add(content.project_id)
+                    missing.add(filename)
+                    continue
+                result.files += 1
+            wanted.add(filename)
+            if self.sources.people:
+                self._put_provenance(name, wheel, documents)
+        result.to_remove += [
+            f"files/{name}/{each}" for each in sorted(there) if each.removesuffix(".metadata") not in wanted
+        ]
+        result.to_remove += [
+            f"provenance/{name}/{each}"
+            for each in sorted(documents)
+            if each.removesuffix(".sig").removesuffix(".json") not in wanted
+            or (each.endswith(".sig") and self.sources.signer is None)
+        ]
+        if not missing:
+            return content
+
+        def there_is(files: tuple[ListedFile, ...]) -> tuple[ListedFile, ...]:
+            return tuple(file for file in files if file.filename not in missing)
+
+        return content._replace(
+            listed=there_is(content.listed), kept=there_is(content.kept), withdrawn=there_is(content.withdrawn)
+        )
+
+    def _put_provenance(self, name: str, wheel: ListedFile, there: Collection[str]) -> None:
+        """Stage a wheel's document where it is new or another; what has no signature yet, or not its own, is noted."""
+        place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
+        unsigned = self.sources.signer is not None and signature.rpartition("/")[2] not in there
+        known = place.rpartition("/")[2] in there and wheel.wheel_id not in self._witnessed
+        if known and not (self.sources.afresh or unsigned):
+            return
+        document = provenance.document(self.db, wheel.wheel_id)
+        signer = self.sources.signer
+        if signer and (
+            unsigned
+            or self.sources.doubt
+            or self.tree.read(place) != document
+            or not signer.made(self.tree.read(signature))
+        ):
+            self._unsigned[signature] = document
+        self.tree.write(place, document)
+
+    def _sign(self) -> None:
+        """Stage the signatures of all documents noted."""
+        if self.sources.signer and self._unsigned:
+            signatures = self.sources.signer.sign(list(self._unsigned.values()))
+            for path, signature in zip(self._unsigned, signatures, strict=True):
+                self.tree.write(path, signature)
+        self._unsigned.clear()
+
+    def _put_logs(self, project_id: int, name: str, result: Rendered) -> set[str]:
+        """Stage the logs of a project's attempts, each with the page that shows it; returns those the site has then."""
+        there = set(self.tree.names(f"logs/{name}"))
+        wanted = set()
+        logs = set()
+        for attempt in self.db.execute(
+            """
+            SELECT a.id, a.log FROM release r JOIN attempt a ON a.release_id = r.id
+            WHERE r.project_id = ? AND a.log IS NOT NULL ORDER BY a.id
+            """,
+            (project_id,),
+        ):
+            raw, page = f"logs/{attempt['log']}", f"logs/{name}/{attempt['id']}.html"
+            source = self.sources.logs_dir / attempt["log"]
+            raw_name, page_name = raw.rpartition("/")[2], page.rpartition("/")[2]
+            if raw_name not in there:
+                if not source.is_file():
+                    continue
+                self.tree.place(raw, source)
+            wanted |= {raw_name, page_name}
+            logs.add(attempt["log"])
+            if page_name not in there or self.sources.afresh:
+                text = source if source.is_file() else self.tree.root / raw
+                facts = log.read_log_facts(self.db, attempt["id"])
+                self.tree.write(page, log.page(self.render_page, page, text, facts))
+        result.to_remove += [f"logs/{name}/{each}" for each in sorted(there) if each not in wanted]
+        return logs
+
+    def _summary(self, content: ProjectFiles) -> str:
+        """What the newest of our wheels says the project is, else the sdist that was tried last."""
+        ours = [file for file in content.listed if file.url is None]
+        if ours:
+            metadata = self.tree.read(f"files/{content.name}/{ours[-1].filename}.metadata") or b""
+            head = metadata.partition(b"\n\n")[0].decode("utf-8", "replace")
+            said = HeaderParser().parsestr(head)["Summary"]
+            if said:
+                return printable(" ".join(str(said).split()))[:_LONGEST_SUMMARY]
+        row = self.db.execute(
+            """
+            SELECT a.summary FROM release r JOIN attempt a ON a.release_id = r.id
+            WHERE r.project_id = ? AND a.summary IS NOT NULL ORDER BY a.finished_at DESC, a.id LIMIT 1
+            """,
+            (content.project_id,),
+        ).fetchone()
+        return str(row["summary"]) if row else ""
+
+
+@contextmanager
+def snapshot(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Several questions, answered from one moment."""
+    db.execute("BEGIN")
+    try:
+        yield db
+    finally:
+        db.execute("ROLLBACK")

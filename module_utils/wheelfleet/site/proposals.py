@@ -1,0 +1,70 @@
+"""The apt packages that would unblock builds, by how many projects, for the report, the pages and the end of a run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .counters import totals
+
+#: Packages proposed, at most.
+MOST_PROPOSED = 50
+#: Projects named with each.
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """`lookups`: how often clients asked for the projects it would unblock; `examples` are those asked for most."""
+
+    package: str
+    projects: int
+    builds: int
+    lookups: int
+    examples: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What it is worth, for people."""
+        projects = "1 project" if self.projects == 1 else f"{self.projects:,} projects"
+        asked = "" if not self.lookups else f", asked for {self.lookups:,} time{'' if self.lookups == 1 else 's'}"
+        return f"install {self.package} (would unblock {projects}{asked})"
+
+    def as_data(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {**asdict(self), "examples": list(self.examples)}
+
+
+def proposals(db: sqlite3.Connection, most: int = MOST_PROPOSED) -> list[Proposal]:
+    """Those that would unblock most projects first; of equals, those whose projects clients ask for most."""
+    builds, lookups = totals(db, "package-builds"), totals(db, "package-lookups")
+    ranked = sorted(
+        (
+            Proposal(package, projects, builds.get(package, 0), lookups.get(package, 0))
+            for package, projects in totals(db, "package-projects").items()
+            if projects > 0
+        ),
+        key=lambda each: (-each.projects, -each.lookups, -each.builds, each.package),
+    )
+    return [
+        Proposal(each.package, each.projects, each.builds, each.lookups, _examples(db, each.package))
+        for each in ranked[:most]
+    ]
+
+
+def inventory_line(proposed: Sequence[Proposal]) -> str:
+    """What to write into the inventory to have them all; it replaces a line of the same name."""
+    return f"builder_apt_extra_packages: [{', '.join(each.package for each in proposed)}]"
+
+
+def _examples(db: sqlite3.Connection, package: str) -> tuple[str, ...]:
+    rows = db.execute(
+        """
+        SELECT p.name FROM unblocked u JOIN project p ON p.id = u.project_id
+        WHERE u.package = ? ORDER BY u.lookups DESC, u.project_id LIMIT ?
+        """,
+        (package, EXAMPLES),
+    )
+    return tuple(row["name"] for row in rows)

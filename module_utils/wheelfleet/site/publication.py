@@ -1,0 +1,322 @@
+"""One publication: bring the site to what catalog and files say, at a cost that follows the change."""
+
+from __future__ import annotations
+
+import gc
+import json
+import multiprocessing
+import os
+import secrets
+import signal
+import time
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..catalog.database import Catalog
+from ..catalog.meta import get_meta, set_meta
+from ..processes import die_with_parent
+from . import index_pages, removal
+from .changes import count_changes
+from .html import provenance
+from .layout import FILES, LISTS, PAGES, TOP
+from .listing import builds_always
+from .overview_pages import overview_pages
+from .projects import ProjectRenderer, Rendered, Sources, snapshot
+from .published_rows import write as write_tally
+from .renderer import ASSETS, PublishError, Renderer, SiteFacts, as_json
+from .signing import Signer, allowed_signers
+from .tree import Tree
+
+#: What the tree was made with. Its presence says that the tree is ours and was once published to the end.
+MARKER = ".wheelfleet-site.json"
+ROOT_LIST = "simple/index.json"
+
+#: Projects rendered between two settlings: what a reader waits for, and what memory holds, stays small.
+CHUNK = 500
+#: Projects from which on other processes are worth their start.
+WORTH_PROCESSES = 2 * CHUNK
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the operator wants the site. `people`: with the pages people read. `grace_seconds`: how long the bytes of
+    what upstream has deleted stay on the disk; None: for ever. `processes`: 0 is one for each core. `signing_key`:
+    what provenance is signed with."""
+
+    site: SiteFacts = field(default_factory=SiteFacts)
+    people: bool = True
+    grace_seconds: float | None = None
+    processes: int = 0
+    signing_key: Path | None = None
+
+
+@dataclass
+class Published:
+    """What a publication did. `changed` are the paths written, placed or removed, relative to the site and in order;
+    `projects` were rendered, wheels (`files`) placed; `problems` are sentences about wheels that could not be."""
+
+    changed: list[str] = field(default_factory=list)
+    projects: int = 0
+    files: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def publish_site(
+    catalog: Catalog,
+    *,
+    files_dir: Path,
+    logs_dir: Path,
+    site_dir: Path,
+    template_dirs: Sequence[Path],
+    settings: Settings | None = None,
+    everything: bool = False,
+    dry_run: bool = False,
+) -> Published:
+    """Publish what changed: files before the pages that name them, pages before the lists that name them,
+    removals the other way round.
+
+    Only projects with `pages_stale` are rendered, unless `everything` is asked for, templates or settings are others
+    than last time, the tree is new, or it was last published from another state of the catalog. Of `template_dirs` the
+    first that has a template provides it. With `dry_run` nothing is written to the site; the catalog is, and has to be
+    a copy then. Raises PublishError.
+    """
+    settings = settings or Settings()
+    try:
+        signer = Signer(settings.signing_key) if settings.signing_key and settings.people else None
+        render = Renderer(template_dirs, replace(settings.site, signing_key=signer.public if signer else ""))
+        sources = Sources(files_dir, logs_dir, people=settings.people, signer=signer)
+        with Tree(site_dir, dry_run=dry_run) as tree:
+            return _Publication(catalog, render, tree, sources, settings).run(everything)
+    except OSError as error:
+        raise PublishError(
+            f"The site {site_dir} cannot be written ({error}); check that the disk has room and that you own the "
+            "folder, then publish again: it carries on where it stopped."
+        ) from error
+
+
+class _Publication:
+    def __init__(self, catalog: Catalog, render: Renderer, tree: Tree, sources: Sources, settings: Settings) -> None:
+        self.catalog = catalog
+        self.render = render
+        self.tree = tree
+        self.settings = settings
+        self.sources = sources
+        self.result = Published(changed=tree.changed)
+        self.to_remove: list[str] = []
+        self.incomplete: set[int] = set()
+        #: Says whether pages on disk would come out otherwise today.
+        self.made_with = " ".join(
+            [
+                render.fingerprint,
+                "all" if settings.people else "index",
+                "build-always" if builds_always(catalog.db) else "build-missing",
+            ]
+        )
+
+    def run(self, everything: bool) -> Published:
+        marker = self._read_marker()
+        published = get_meta(self.catalog.db, "published")
+        other_pages = marker.get("made_with") != self.made_with
+        # A catalog or a site from a backup: what is marked stale there is not all that is.
+        other_catalog = marker.get("published") != published
+        self.sources = replace(self.sources, doubt=everything)
+        everything = everything or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
+        if everything:
+            self.tree.distrust = True
+            self.sources = replace(self.sources, afresh=True)
+        expired = self._expire()
+        stale = self._claim_stale()
+        self._write_assets()
+        # Closed whatever happens: no process of ours may be at work in the tree once it is given free.
+        with closing(self._render(self._projects() if everything else stale, frozenset(stale))) as rendering:
+            for rendered in rendering:
+                self._take(rendered)
+        named = self._named_in_news()
+        if everything or named:
+            self._write_root_list()
+        changes = count_changes(self.catalog.db)
+        news = bool(stale or named or (marker and changes != marker.get("report_changes")))
+        if news:
+            # Not when the same is rendered again: it would come out with another hour in it.
+            self._note_queue()
+        if news or everything:
+            self._write_overviews(None if everything else named)
+        if everything and marker:
+            self._find_strays()
+        # Pages before the files they name; in the order they were found otherwise.
+        for path in sorted(self.to_remove, key=lambda path: path.partition("/")[0] in FILES):
+            self.tree.remove(path)
+        self.tree.sync()
+        self._finish(stale, {"made_with": self.made_with, "report_changes": changes, "published": published})
+        if not self.tree.dry_run:
+            removal.remove_bytes(expired, self.sources.files_dir)
+        return self.result
+
+    def _read_marker(self) -> dict[str, Any]:
+        """What the last publication that came to its end said of itself; nothing when there was none."""
+        try:
+            data = json.loads(self.tree.read(MARKER) or b"{}")
+        except ValueError:
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _expire(self) -> list[tuple[str, str]]:
+        if self.settings.grace_seconds is None:
+            return []
+        with self.catalog.writing() as db:
+            return removal.expire(db, time.time(), self.settings.grace_seconds)
+
+    def _claim_stale(self) -> list[int]:
+        """The projects to render. Each is marked 2, "being rendered": a writer that changes it meanwhile sets 1 again,
+        and a publication that is killed leaves 2, which still is stale."""
+        stale = [row["id"] for row in self.catalog.db.execute("SELECT id FROM project WHERE pages_stale ORDER BY id")]
+        if stale:
+            with self.catalog.writing() as db:
+                db.executemany("UPDATE project SET pages_stale = 2 WHERE id = ?", [(each,) for each in stale])
+        return stale
+
+    def _projects(self) -> list[int]:
+        return [row["id"] for row in self.catalog.db.execute("SELECT id FROM project ORDER BY id")]
+
+    def _write_assets(self) -> None:
+        for path, data in self.render.assets.items() if self.settings.people else ():
+            self.tree.write(path, data, compressed=True)
+        if self.render.site.signing_key:
+            self.tree.write(provenance.SIGNERS, allowed_signers(self.render.site.signing_key))
+
+    def _render(self, projects: Sequence[int], stale: frozenset[int]) -> Generator[Rendered, None, None]:
+        """Render in chunks, each in its place before the next; many of them on all cores."""
+        self.result.projects = len(projects)
+        chunks = [projects[start : start + CHUNK] for start in range(0, len(projects), CHUNK)]
+        processes = min(self.settings.processes or os.cpu_count() or 1, len(chunks))
+        if processes < 2 or len(projects) < WORTH_PROCESSES:
+            renderer = ProjectRenderer(self.catalog.db, self.render, self.tree, self.sources)
+            for chunk in chunks:
+                rendered = renderer.render(chunk, stale)
+                rendered.changed, rendered.besides = [], []  # the tree has them already
+                yield rendered
+            return
+        self.tree.begin()
+        _Worker.job = (self.catalog.path, self.render, self.tree, self.sources, stale, os.getpid())
+        # Forks, for a module of Ansible's runs out of an archive that no fresh interpreter could import from.
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _Worker.begin) as pool:
+            try:
+                yield from pool.map(_Worker.render, chunks)
+            except BrokenProcessPool as error:
+                raise PublishError(
+                    "A process that rendered pages was killed, perhaps for want of memory; publish again: "
+                    "it carries on where it stopped."
+                ) from error
+
+    def _take(self, rendered: Rendered) -> None:
+        self.tree.changed += rendered.changed
+        self.tree.besides += rendered.besides
+        self.to_remove += rendered.to_remove
+        self.incomplete |= rendered.incomplete
+        self.result.problems += rendered.problems
+        self.result.files += rendered.files
+        with self.catalog.writing() as db:
+            write_tally(db, rendered.tally)
+
+    def _named_in_news(self) -> list[str]:
+        """The projects of which lists say something that is no longer so."""
+        return [row["name"] for row in self.catalog.db.execute("SELECT name FROM page_news ORDER BY name")]
+
+    def _note_queue(self) -> None:
+        """How long the queue is, for the plot of it."""
+        with self.catalog.writing() as db:
+            db.execute(
+                """
+                INSERT INTO queue_hour (hour, queued)
+                SELECT ?, coalesce(sum(value), 0) FROM total WHERE kind = 'status' AND key = 'waiting'
+                ON CONFLICT (hour) DO UPDATE SET queued = excluded.queued
+                """,
+                (int(time.time() // 3600),),
+            )
+
+    def _write_root_list(self) -> None:
+        """The list of projects that have a page under simple/."""
+        rows = self.catalog.db.execute("SELECT name FROM page INDEXED BY page_listed WHERE listed ORDER BY name")
+        names = [row["name"] for row in rows]
+        self.tree.write("simple/index.html", index_pages.root_html(self.render, names), compressed=True)
+        self.tree.write(ROOT_LIST, index_pages.root_json(names), compressed=True)
+        self.tree.settle()
+
+    def _write_overviews(self, changed: Sequence[str] | None) -> None:
+        """The pages about many projects, of which `changed` say something new (None: any may); those of a kind that is
+        made no more go."""
+        made: dict[str, set[str]] = {}
+        if self.settings.people:
+            with snapshot(self.catalog.db) as db:
+                for path, data, compressed, whole_folder in overview_pages(db, self.render, changed, self.tree.has):
+                    if whole_folder:
+                        made.setdefault(path.partition("/")[0], set()).add(path)
+                    if data is None:
+                        self.to_remove.append(path)
+                    else:
+                        self.tree.write(path, data, compressed=compressed)
+        self.tree.settle()
+        for folder, paths in made.items():
+            self.to_remove += [path for path in self.tree.files_below(folder) if path.removesuffix(".gz") not in paths]
+
+    def _find_strays(self) -> None:
+        """What nothing in the catalog accounts for. Only ever looked for in a tree that carries our marker."""
+        known = {row["name"] for row in self.catalog.db.execute("SELECT name FROM project")}
+        top = {"simple": {"index.html", "index.html.gz", "index.json", "index.json.gz"}}
+        if self.render.site.signing_key:
+            top["provenance"] = {provenance.SIGNERS.rpartition("/")[2]}
+        for folder in (*FILES, *PAGES):
+            expected = known | top.get(folder, set())
+            if folder == ASSETS:
+                expected = {name.partition("/")[2] for name in self.render.assets} if self.settings.people else set()
+                expected |= {f"{name}.gz" for name in expected}
+            self.to_remove += [f"{folder}/{name}" for name in self.tree.names(folder) if name not in expected]
+        if not self.settings.people:
+            pages = (*TOP, *LISTS, "project", "logs", "provenance")
+            self.to_remove += [path for path in pages if self.tree.has(path)]
+
+    def _finish(self, stale: Sequence[int], marker: dict[str, Any]) -> None:
+        """Say that what was rendered is true; catalog and site agree on this publication by a word of its own."""
+        done = [(each,) for each in stale if each not in self.incomplete]
+        if not (self.tree.changed or done or marker != self._read_marker()):
+            return
+        marker["published"] = secrets.token_hex(8)
+        with self.catalog.writing() as db:
+            db.executemany("UPDATE project SET pages_stale = 0 WHERE id = ? AND pages_stale = 2", done)
+            db.execute("DELETE FROM page_news")
+            set_meta(db, "published", marker["published"])
+        self.tree.write(MARKER, as_json(marker), quietly=True)
+        self.tree.settle()
+
+
+class _Worker:
+    """A process of the publication: it reads the catalog by a connection of its own and stages in its own folder."""
+
+    job: tuple[Path | str, Renderer, Tree, Sources, frozenset[int], int]
+    renderer: ProjectRenderer
+    _open = ExitStack()
+
+    @classmethod
+    def begin(cls) -> None:
+        """Called once in each process."""
+        path, render, tree, sources, _, parent = cls.job
+        # It holds the lock of the site, too.
+        die_with_parent(signal.SIGKILL, parent)
+        # Looking for cycles among hundreds of thousands of rows, again and again, takes a tenth of the time.
+        gc.disable()
+        catalog = cls._open.enter_context(Catalog(Path(path)))
+        cls.renderer = ProjectRenderer(catalog.db, render, tree.branch(str(os.getpid())), sources)
+
+    @classmethod
+    def render(cls, project_ids: Sequence[int]) -> Rendered:
+        """Render some projects; what was changed before has been told already."""
+        tree = cls.renderer.tree
+        tree.changed, tree.besides = [], []
+        rendered = cls.renderer.render(project_ids, cls.job[4])
+        gc.collect()
+        return rendered

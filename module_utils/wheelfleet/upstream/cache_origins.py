@@ -1,0 +1,115 @@
+"""What a cache of upstream has to fetch from: the index, and the hosts that its pages name for files."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..crate_index import NoIndex, OutOfReach, ask_index, checked_index
+from .client import Upstream, UpstreamUnreachable
+from .responses import Page, ProjectRequest
+
+#: Build requirements that nearly every index has; their pages say where files are.
+_COMMON = ("setuptools", "wheel", "pip", "packaging", "hatchling", "flit-core")
+#: So many of the newest files that the catalog knows are looked at.
+_SAMPLE = 50_000
+#: More hosts than this are no index but a mistake, or somebody's trick.
+_MOST_ORIGINS = 8
+_ORIGIN = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+
+
+class NoCache(Exception):
+    """This upstream cannot be cached; the message says why and what to do."""
+
+
+def check_cacheable(index_url: str, pip_options: Mapping[str, Any]) -> None:
+    """See that a web server can ask this upstream as pip would. Raises NoCache."""
+    if not index_url:
+        raise NoCache(
+            "pip on the controller is configured for no index, so there is nothing to cache; "
+            "name the upstream in controller_upstream_url, or set webnode_cache to false."
+        )
+    origin = origin_of(index_url)
+    if origin is None:
+        raise NoCache(f"{index_url} is no address that a web server can ask; set webnode_cache to false.")
+    for option, what in (("proxy", "a proxy"), ("client_cert", "a client certificate")):
+        if pip_options.get(option):
+            raise NoCache(
+                f"pip on the controller needs {what} to reach {index_url}, which the cache cannot use; "
+                "set webnode_cache to false."
+            )
+    parts = urlsplit(index_url)
+    if parts.scheme == "https" and {parts.hostname, parts.netloc} & set(pip_options.get("trusted_host") or ()):
+        raise NoCache(
+            f"pip on the controller trusts {parts.netloc} whatever its certificate says, which the cache does not; "
+            "name the authority of its certificate (pip config set global.cert FILE), or set webnode_cache to false."
+        )
+
+
+def learn_origins(upstream: Upstream, catalog: Path) -> list[str]:
+    """Scheme, host and port of the index and of what its pages and the catalog name for files, the index first.
+
+    An https index leads to https alone. Raises NoCache when upstream does not answer and the catalog knows nothing.
+    """
+    index = origin_of(upstream.index_url) or ""
+    known = Counter(_origins(_urls_in(catalog)))
+    try:
+        requests = [ProjectRequest(name) for name in _COMMON]
+        pages = [answer.page for _, answer in upstream.projects(requests) if isinstance(answer, Page)]
+    except UpstreamUnreachable as error:
+        if not known:
+            raise NoCache(f"Where upstream's files are could not be learned. {error}") from error
+        pages = []
+    known.update(_origins(file.url for page in pages for file in page.files))
+    others = [
+        origin
+        for origin, _ in known.most_common()
+        if origin != index and (origin.startswith("https:") or index.startswith("http:"))
+    ]
+    return [index, *sorted(others[: _MOST_ORIGINS - 1])]
+
+
+def learn_crates(url: str, origins: Sequence[str], ways: Mapping[str, str]) -> dict[str, Any]:
+    """The sparse crate index at `url` as the cache has it, beside the upstream's `origins`, the index first.
+
+    `index` is its address, `origins` are those of its own that come besides. `ways` are environment variables by which
+    this machine reaches the network. Raises NoCache.
+    """
+    try:
+        index = checked_index(url)
+        own = [origin_of(index), origin_of(ask_index(index, ways))]
+    except (NoIndex, OutOfReach) as error:
+        raise NoCache(str(error)) from error
+    if None in own or (index.startswith("https:") and not str(own[1]).startswith("https:")):
+        raise NoCache(f"The crate index {index} names a server for downloads that is not cached; see webnode_cache.")
+    if index == f"{origins[0]}/":
+        raise NoCache(f"The crate index {index} cannot be told from the upstream's own pages there.")
+    return {"index": index, "origins": [each for each in dict.fromkeys(own) if each not in origins]}
+
+
+def origin_of(url: str) -> str | None:
+    """Scheme, host and port of a URL as they stand in it, without a user; None where it has none that can be cached."""
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+    return origin if _ORIGIN.fullmatch(origin) else None
+
+
+def _origins(urls: Iterable[str]) -> Iterator[str]:
+    return (origin for origin in map(origin_of, urls) if origin is not None)
+
+
+def _urls_in(catalog: Path) -> list[str]:
+    if not catalog.is_file():
+        return []
+    try:
+        # To read alone: a catalog of an older wheelfleet is migrated by the next run and not here.
+        with closing(sqlite3.connect(f"{catalog.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            return [url for (url,) in db.execute("SELECT url FROM upstream_file ORDER BY id DESC LIMIT ?", (_SAMPLE,))]
+    except sqlite3.DatabaseError:
+        return []

@@ -1,0 +1,95 @@
+"""A control group in which the kernel bounds processes and memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from wheelfleet.builder.cgroup import Group, bounded
+
+MIB = 1 << 20
+
+#: Forks children that stay until all were tried, and says how many there were.
+FORK = """
+import os
+reader, writer = os.pipe()
+forked = 0
+for _ in range(50):
+    try:
+        child = os.fork()
+    except OSError:
+        break
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    forked += 1
+os.close(writer)
+for _ in range(forked):
+    os.wait()
+print(forked)
+"""
+
+#: Fills a file of 64 MiB, which stays in the page cache, and then as much memory as it is told.
+FILL = """
+import sys
+with open(sys.argv[2], "wb") as file:
+    for _ in range(64):
+        file.write(bytes(1 << 20))
+print(len(b"x" * (int(sys.argv[1]) << 20)))
+"""
+
+
+@pytest.fixture
+def group() -> Iterator[Group]:
+    """Room for 8 processes and 96 MiB."""
+    with bounded(8, 96 * MIB) as group:
+        if not group.folders:
+            pytest.skip("only root makes control groups outside of a scope, and not in every container")
+        yield group
+
+
+def run_in(group: Group, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=group.join)
+
+
+def test_a_group_has_room_for_so_many_processes(group: Group) -> None:
+    assert not group.refused_process()
+    assert run_in(group, FORK).stdout == "7\n"
+    assert group.refused_process()
+    assert not group.ran_out_of_memory()
+
+
+def test_a_process_that_wants_more_memory_than_its_group_has_is_ended_by_the_kernel(
+    group: Group, tmp_path: Path
+) -> None:
+    assert run_in(group, FILL, "128", str(tmp_path / "file")).returncode == -signal.SIGKILL
+    assert group.ran_out_of_memory()
+    assert not group.refused_process()
+
+
+def test_what_its_files_have_in_the_page_cache_makes_room_for_memory(group: Group, tmp_path: Path) -> None:
+    assert run_in(group, FILL, "64", str(tmp_path / "file")).stdout == f"{64 * MIB}\n"
+    assert not group.ran_out_of_memory()
+
+
+def test_groups_go_at_the_end_and_what_a_killed_supervisor_left_is_swept_away(group: Group) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, used = (
+        [folder.with_name(f"wheelfleet-{owner}") for folder in group.folders] for owner in (ended.pid, os.getppid())
+    )
+    for folder in (*left, *used):
+        folder.mkdir(exist_ok=True)
+    with bounded(8, 96 * MIB):
+        assert not [folder for folder in left if folder.exists()]
+    assert not [folder for folder in group.folders if folder.exists()]
+    for folder in used:
+        # A living process's.
+        folder.rmdir()

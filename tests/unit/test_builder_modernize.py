@@ -1,0 +1,53 @@
+"""C code for older Pythons, rewritten so that it means the same in all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from wheelfleet.builder.modernize import main, modernized
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Py_TYPE(&Foo_Type) = &PyType_Type;", "Py_SET_TYPE(&Foo_Type, &PyType_Type);"),
+        ("Py_REFCNT(self)=1;", "Py_SET_REFCNT(self, 1);"),
+        ("Py_SIZE (list->items[f(a, b)]) = n + (m);", "Py_SET_SIZE(list->items[f(a, b)], n + (m));"),
+        ("Py_SIZE(op) -= 2;", "Py_SET_SIZE(op, Py_SIZE(op) - (2));"),
+        (
+            "#define NEW(x) do { Py_TYPE(x) = \\\n  &T; } while (0)",
+            "#define NEW(x) do { Py_SET_TYPE(x, &T); } while (0)",
+        ),
+        ('  # include  "pystrhex.h"\n', None),
+        ("if (_PyObject_GC_IS_TRACKED(f(a))) return;", "if (PyObject_GC_IsTracked((PyObject *)(f(a)))) return;"),
+        ("_PyObject_GC_TRACK(a); _PyObject_GC_UNTRACK (b);", "PyObject_GC_Track(a); PyObject_GC_UnTrack(b);"),
+        # Nothing of it is an assignment to the macro.
+        ("if (Py_TYPE(a) == Py_TYPE(b)) c = Py_SIZE(a);", ""),
+        ("for (i = Py_SIZE(a); i >= Py_SIZE(b); i = 0) ;", ""),
+        ("foo(Py_TYPE(a), b = 1);", ""),
+        ("#define Py_TYPE(ob) (((PyObject*)(ob))->ob_type)", ""),
+        ("Py_TYPE(", ""),
+        ("Py_TYPE(a) =", ""),
+        ("My_Py_TYPE(a) = b;", ""),
+    ],
+)
+def test_only_what_newer_pythons_refuse_is_changed(old: str, new: str | None) -> None:
+    if new is None:
+        assert modernized(old).startswith("  extern PyObject *_Py_strhex(")
+    else:
+        changed = modernized(old)
+        assert changed.replace("\\\n  ", "") == (new or old)
+        assert modernized(changed) == changed
+
+
+def test_every_byte_that_is_not_changed_stays(tmp_path: Path) -> None:
+    source = tmp_path / "lib" / "a.c"
+    source.parent.mkdir()
+    source.write_bytes(b"/* \xe4\xff\r\n */ Py_TYPE(a) = b;\r\n")
+    (tmp_path / "linked.c").symlink_to("lib/a.c")
+    (tmp_path / "notes.txt").write_bytes(b"Py_TYPE(a) = b;")
+    assert main(str(tmp_path)) == 0
+    assert source.read_bytes() == b"/* \xe4\xff\r\n */ Py_SET_TYPE(a, b);\r\n"
+    assert (tmp_path / "notes.txt").read_bytes() == b"Py_TYPE(a) = b;"
+    assert main(str(tmp_path)) == 1

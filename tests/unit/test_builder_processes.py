@@ -1,0 +1,86 @@
+"""Finding what earlier workers of a home have left, and killing that and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from wheelfleet.builder.protocol import HOME_MARK
+from wheelfleet.processes import kill_marked, marked_processes
+
+from tests.support.builder import REPORT, Lookout, Visitor
+
+#: Reports from a grandchild in a session of its own, whose parents are gone.
+LEFT_BEHIND = (
+    REPORT
+    + """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        report(sys.argv[1])
+        wait_for_the_test()
+    os._exit(0)
+"""
+)
+
+
+class Leftovers:
+    """Processes that nobody waits for, each with some environment."""
+
+    def __init__(self, lookout: Lookout, stack: ExitStack) -> None:
+        self._lookout = lookout
+        self._stack = stack
+
+    def leave(self, **environment: str) -> Visitor:
+        variables = {"PATH": os.environ["PATH"], **self._lookout.environment, **environment}
+        subprocess.run([sys.executable, "-c", LEFT_BEHIND, "here"], env=variables, check=True)
+        visitor = self._lookout.visitor()
+        self._stack.callback(visitor.let_go)
+        return visitor
+
+
+@pytest.fixture
+def leftovers() -> Iterator[Leftovers]:
+    with Lookout() as lookout, ExitStack() as stack:
+        yield Leftovers(lookout, stack)
+
+
+def test_only_processes_that_carry_the_mark_of_this_very_home_are_killed(tmp_path: Path, leftovers: Leftovers) -> None:
+    home = tmp_path / "builder"
+    ours = [leftovers.leave(**{HOME_MARK: str(home)}) for _ in range(2)]
+    others = [
+        leftovers.leave(),
+        leftovers.leave(**{HOME_MARK: str(tmp_path / "builder2")}),
+        leftovers.leave(**{HOME_MARK: str(tmp_path)}),
+        leftovers.leave(OTHER=f"{HOME_MARK}={home}"),
+    ]
+    assert sorted(marked_processes(home)) == sorted(visitor.pid for visitor in ours)
+    kill_marked(home)
+    for visitor in ours:
+        visitor.wait_until_gone()
+    assert all(visitor.lives() for visitor in others)
+
+
+def test_a_home_that_left_nothing_is_no_error(tmp_path: Path) -> None:
+    kill_marked(tmp_path)
+
+
+def test_whoever_asks_is_spared_with_its_ancestors_even_if_marked(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys\n"
+        "from wheelfleet.processes import kill_marked\n"
+        "if os.fork() == 0:\n"
+        "    kill_marked(pathlib.Path(sys.argv[1]))\n"
+        "    os._exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    environment = {**os.environ, HOME_MARK: str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "7\n"

@@ -1,0 +1,197 @@
+"""One run at a time, and a killed run leaves nothing to clean up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from wheelfleet.engine.filesystems import network_filesystem
+from wheelfleet.engine.host_status import Building, HostBoard, expected_end_seconds, post, read_boards
+from wheelfleet.engine.lock import Handover, RunBusy, take_run_lock
+
+from tests.support.operator import REPOSITORY
+
+#: A run: takes the lock in a process that ends, as Ansible's tasks do, and holds it until its standard input is closed.
+RUN = """
+import os, sys, wheelfleet.engine.lock as lock
+from pathlib import Path
+handover = lock.Handover()
+if os.fork() == 0:
+    try:
+        run, held = lock.take_run_lock(Path(sys.argv[1]), os.getppid(), patience=float(sys.argv[2]))
+    except lock.RunBusy as busy:
+        print("refused:", busy, flush=True)
+        os._exit(1)
+    handover.give(held)
+    print(run, flush=True)
+    os._exit(0)
+if os.wait()[1] == 0:
+    held = handover.take()
+    if not sys.argv[3:] or os.fork():
+        print("holds", flush=True)
+    input()
+"""
+
+
+@contextmanager
+def run(state: Path, *arguments: str, inside: tuple[str, ...] = (), patience: float = 0.0) -> Iterator[tuple]:
+    """A run in a process of its own, and what it says of the lock."""
+    with subprocess.Popen(
+        [*inside, sys.executable, "-c", RUN, str(state), str(patience), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "module_utils")},
+    ) as process:
+        said = process.stdout.readline().strip()
+        assert said.startswith("refused") or process.stdout.readline() == "holds\n"
+        yield process, said
+        process.kill()
+
+
+def refused(state: Path, **options) -> str:
+    with run(state, **options) as (_, said):
+        return said
+
+
+def test_a_second_run_is_refused_with_the_first_ones_process(tmp_path: Path):
+    with run(tmp_path) as (first, ident):
+        assert ident.endswith(f"-{first.pid}")
+        said = refused(tmp_path)
+        assert "Another run of build.yml is at work" in said and f"(process {first.pid}, since " in said
+    assert not refused(tmp_path).startswith("refused")
+
+
+def test_a_run_in_another_pid_namespace_is_refused_too(tmp_path: Path):
+    if not shutil.which("unshare"):
+        pytest.skip("util-linux's unshare is not here")
+    inside = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make a pid namespace")
+    with run(tmp_path) as (first, ident):
+        assert ident
+        said = refused(tmp_path, inside=inside)
+        assert f"process {first.pid} on " in said and "another container or machine" in said, said
+    with run(tmp_path, inside=inside) as (_, ident):
+        assert not ident.startswith("refused"), ident
+        assert "another container or machine" in refused(tmp_path)
+
+
+def test_the_lock_ends_with_its_process_however_that_ends(tmp_path: Path):
+    with run(tmp_path) as (first, ident):
+        first.kill()
+        first.wait()
+        assert refused(tmp_path) != ident
+
+
+def test_what_a_killed_run_has_left_at_work_is_waited_for_and_then_named(tmp_path: Path):
+    with run(tmp_path, "fork") as (first, _):
+        # Its child lives on, and ends when its standard input does.
+        first.kill()
+        first.wait()
+        said = refused(tmp_path, patience=0.2)
+        assert f"was killed (process {first.pid}, since " in said and "fuser -v" in said, said
+        said = []
+        with pytest.raises(RunBusy):
+            take_run_lock(tmp_path, os.getpid(), said.append, patience=0.2)
+        assert len(said) == 1 and f"process {first.pid}" in said[0]
+        first.stdin.close()
+        _, held = take_run_lock(tmp_path, os.getpid(), patience=30)
+        os.close(held)
+
+
+def test_a_run_that_asks_again_gets_the_same_id_and_no_second_lock(tmp_path: Path):
+    ident, held = take_run_lock(tmp_path, os.getpid())
+    assert take_run_lock(tmp_path, os.getpid()) == (ident, None)
+    os.close(held)
+
+
+def test_a_reused_pid_is_not_mistaken_for_the_run_that_had_it(tmp_path: Path):
+    _, held = take_run_lock(tmp_path, os.getpid())
+    lock = tmp_path / "run" / "lock"
+    lock.write_text(lock.read_text().replace('"start": ', '"start": 1'))
+    with pytest.raises(RunBusy):
+        take_run_lock(tmp_path, os.getpid(), patience=0)
+    os.close(held)
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
+def test_a_half_written_lock_holds_nobody_back_and_one_that_is_held_is_refused(tmp_path: Path, left: str):
+    (tmp_path / "run").mkdir()
+    lock = tmp_path / "run" / "lock"
+    lock.write_text(left)
+    _, held = take_run_lock(tmp_path, os.getpid())
+    lock.write_text(left)
+    with pytest.raises(RunBusy, match=r"Another run of build\.yml is at work"):
+        take_run_lock(tmp_path, os.getpid())
+    os.close(held)
+
+
+def test_a_lock_that_is_handed_on_goes_to_no_program_that_is_started(tmp_path: Path):
+    handover = Handover()
+    with (tmp_path / "file").open("w") as file:
+        handover.give(file.fileno())
+    (taken,) = handover.take()
+    assert not os.get_inheritable(taken) and handover.take() == []
+    os.close(taken)
+
+
+MOUNTS = r"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:40 / /srv/shared\040disk rw shared:2 - nfs4 server:/export rw,vers=4.2
+31 30 8:2 / /srv/shared\040disk/local rw - ext4 /dev/sdb1 rw
+32 22 0:41 / /home rw - fuse.sshfs pi@host:/ rw
+33 22 0:42 / /home rw - tmpfs tmpfs rw
+34 22 0:43 / /media rw master:7 - cifs //server/share rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/srv", None),
+        ("/srv/shared disk", "nfs4"),
+        ("/srv/shared disk/var", "nfs4"),
+        ("/srv/shared disk/local/var", None),
+        ("/srv/shared disks", None),
+        ("/home/pi", None),
+        ("/media/var", "cifs"),
+    ],
+)
+def test_a_folder_on_a_network_file_system_is_told_by_what_is_mounted_there(tmp_path: Path, folder: str, kind: str):
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(MOUNTS)
+    assert network_filesystem(Path(folder), mountinfo) == kind
+
+
+def test_a_state_folder_on_a_network_file_system_is_refused_in_one_sentence(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("wheelfleet.engine.lock.network_filesystem", lambda folder: "nfs4")
+    with pytest.raises(RunBusy, match=r"network file system \(nfs4\).*set controller_state_dir to a folder on a disk"):
+        take_run_lock(tmp_path, os.getpid())
+
+
+def test_the_board_shows_the_hosts_of_this_run_only(tmp_path: Path):
+    post(tmp_path, HostBoard("pi/1", "run1", "building", [Building("spidev", "3.8", "cp311", 1.0)]))
+    post(tmp_path, HostBoard("pi2", "run0", "building"))
+    (tmp_path / "pi3.json").write_text("half a fil")
+    (board,) = read_boards(tmp_path, "run1")
+    assert (board.host, board.building[0].name) == ("pi/1", "spidev")
+
+
+def test_the_expected_end_shares_what_is_left_among_the_builds_going_on():
+    now = time.time()
+    build = Building("a", "1", "cp311", now)
+    boards = [
+        HostBoard("pi1", "r", "building", [build, build], seconds_left=100.0, at=now),
+        HostBoard("pi2", "r", "building", [build, build], seconds_left=120.0, at=now - 1),
+        HostBoard("pi3", "r", "idle", at=now - 2),
+    ]
+    assert expected_end_seconds(boards, now + 5) == pytest.approx(20.0)
+    assert expected_end_seconds(boards[2:], now) is None

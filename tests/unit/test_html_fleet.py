@@ -1,0 +1,261 @@
+"""The page of the fleet: what each builder is and has done, and what is believed of what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelfleet.site.html import fleet
+from wheelfleet.site.renderer import Renderer
+
+from tests.support.catalogs import EPOCH, TARGET, TEMPLATES, ControllerState
+
+TODAY = int(EPOCH // 86400)
+PI = {
+    "machine": "aarch64",
+    "os": {"id": "debian", "version": "12"},
+    "cores": 4,
+    "memory": 4 << 30,
+    "slots": 2,
+    "board": "Raspberry Pi 4 Model B Rev 1.4",
+    "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0"},
+}
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J'
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[ControllerState]:
+    with ControllerState(tmp_path) as made:
+        yield made
+
+
+def add_builder(
+    state: ControllerState, host: str, facts: object = PI, *, target: str | None = TARGET, **more: Any
+) -> None:
+    values = {"speed": 1.0, "set_aside": None, "seen_at": EPOCH, **more}
+    state.execute(
+        "INSERT INTO builder (host, facts, seen_at, speed, set_aside) VALUES (?, ?, ?, ?, ?)",
+        host, facts if isinstance(facts, str) else json.dumps(facts), values["seen_at"], values["speed"],
+        values["set_aside"],
+    )  # fmt: skip
+    if target:
+        state.execute(
+            "INSERT INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, '/tools', 'python3')",
+            host,
+            state.target(target),
+        )
+
+
+def builds(state: ControllerState, host: str, day: int, *, built: int = 0, failed: int = 0) -> None:
+    for outcome, count in (("built", built), ("failed", failed)):
+        if count:
+            # As the triggers of `attempt` do.
+            state.execute("INSERT INTO build_day VALUES (?, ?, ?, ?, ?)", day, host, outcome, count, 10.0 * count)
+            for kind, more in (
+                ("host-builds", count),
+                ("host-built", count if outcome == "built" else 0),
+                ("host-seconds", 10.0 * count),
+            ):
+                state.execute(
+                    "INSERT INTO total VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                    kind, host, more,
+                )  # fmt: skip
+
+
+def published(state: ControllerState) -> tuple[str, dict[str, Any]]:
+    """The page, and the same for programs."""
+    made = dict(fleet.pages(state.catalog.db, Renderer([TEMPLATES])))
+    assert sorted(made) == ["fleet/fleet.json", "fleet/index.html"]
+    return made["fleet/index.html"].decode(), json.loads(made["fleet/fleet.json"])
+
+
+class Page(HTMLParser):
+    """A page's elements and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_each_builder_is_shown_with_what_it_is(state: ControllerState) -> None:
+    add_builder(state, "pi1", speed=2.06)
+    html, data = published(state)
+    page = Page(html)
+    for words in (
+        "Raspberry Pi 4 Model B Rev 1.4 Debian 12 aarch64 4 cores 4.0 GiB",
+        "1 target, 2 builds at once, speed 2.1",
+        "gcc (Debian 12.2.0-14) 12.2.0",
+        "It has not finished a build yet.",
+    ):
+        assert words in page.text
+    (builder,) = data["builders"]
+    assert (builder["host"], builder["board"], builder["system"], builder["cores"]) == (
+        "pi1", "Raspberry Pi 4 Model B Rev 1.4", "Debian 12", 4,
+    )  # fmt: skip
+    assert builder["targets"] == [
+        {"target": TARGET, "implementation": "cpython", "python_version": "3.11", "interpreter": "python3"}
+    ]
+    assert "pi1" in [attributes.get("data-host") for attributes in page.all("article")]
+
+
+def test_work_is_counted_over_the_newest_seven_days_with_builds_and_in_all(state: ControllerState) -> None:
+    add_builder(state, "pi1")
+    add_builder(state, "pi2")
+    for day in range(TODAY - 20, TODAY, 2):
+        builds(state, "pi1", day, built=8, failed=2)
+    builds(state, "pi2", TODAY - 20, built=1)
+    html, data = published(state)
+    first, second = data["builders"]
+    assert first["lately"] == {"built": 56, "failed": 14, "success": 0.8, "seconds": 700}
+    assert first["ever"] == {"built": 80, "failed": 20, "success": 0.8, "seconds": 1000}
+    assert list(first["days"]) == list(second["days"])
+    assert len(first["days"]) == fleet.DAYS
+    assert second["lately"] == {"built": 0, "failed": 0, "success": None, "seconds": 0}
+    text = Page(html).text
+    assert "70 builds, 80 % gave a wheel on the last 7 days with builds; 100 in all, 80 %" in text
+    assert "Nothing on the last 7 days with builds; 1 build in all, 100 % gave a wheel." in text
+
+
+def test_the_bars_of_a_day_stand_on_each_other_and_the_highest_fills_the_field(state: ControllerState) -> None:
+    add_builder(state, "pi1")
+    builds(state, "pi1", TODAY, built=3, failed=1)
+    builds(state, "pi1", TODAY - 1, built=1)
+    (builder,) = fleet.read_fleet(state.catalog.db).builders
+    assert dict(builder.bars) == {
+        "ground": "M1 32h18v1h-18zM21 32h18v1h-18z",
+        "built": "M1 32h18v-8h-18zM21 32h18v-24h-18z",
+        "failed": "M21 8h18v-8h-18z",
+    }
+
+
+def test_a_builder_set_aside_says_why(state: ControllerState) -> None:
+    add_builder(state, "pi1", set_aside="It cannot build lxml 5.3.0, which was built before: compiler-error.")
+    html, data = published(state)
+    assert "pi1 set aside" in Page(html).text
+    assert data["builders"][0]["set_aside"] in Page(html).text
+
+
+def test_one_that_was_not_in_the_last_run_stands_apart_and_was_last_heard_of_with_its_last_build(
+    state: ControllerState,
+) -> None:
+    add_builder(state, "pi1")
+    add_builder(state, "pi2", target=None)
+    state.attempt("numpy", "1.0", outcome="built", host="pi2")
+    html, data = published(state)
+    assert html.index('data-host="pi1"') < html.index("Not in the last run") < html.index('data-host="pi2"')
+    assert [builder["seen_at"] for builder in data["builders"]] == ["2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z"]
+    assert data["as_of"] == "2023-11-14T22:13:21Z"
+
+
+def test_a_target_nobody_offers_is_shown_as_long_as_something_waits_for_it(state: ControllerState) -> None:
+    add_builder(state, "pi1")
+    gone, forgotten = "cp39-cp39-linux_armv7l-glibc2.31", "cp38-cp38-linux_armv7l-glibc2.28"
+    state.target(forgotten)
+    state.want("numpy", "1.0", target=gone, need="now")
+    state.want("numpy", "1.0", need="now")
+    state.want("numpy", "0.9", need="none")
+    state.wheel("pure", "1.0", serves=[TARGET])
+    html, data = published(state)
+    rows = {row["name"]: (row["builders"], row["wheels"], row["waiting"]) for row in data["targets"]}
+    assert rows == {TARGET: (1, 1, 1), gone: (0, 0, 1)}
+    assert f"{gone} none now 0 1" in Page(html).text
+
+
+def test_the_queue_and_what_happened_are_told_newest_first(state: ControllerState) -> None:
+    state.execute("INSERT OR REPLACE INTO total (kind, key, value) VALUES ('status', 'waiting', 1204)")
+    for number in range(60):
+        state.execute(
+            "INSERT INTO event (at, run, host, sentence) VALUES (?, 'run', 'pi1', ?)",
+            EPOCH + number,
+            f"Event {number}.",
+        )
+    html, data = published(state)
+    assert "1,204 builds wait in the queue" in Page(html).text
+    assert data["queue"] == 1204
+    assert [event["sentence"] for event in data["events"]] == [f"Event {number}." for number in range(59, 9, -1)]
+
+
+def test_a_fleet_that_has_done_nothing_yet_has_a_page(state: ControllerState) -> None:
+    html, data = published(state)
+    text = Page(html).text
+    assert "0 builders for 0 targets; nothing waits to be built." in text
+    assert "No builder took part in the last run" in text
+    assert (data["as_of"], data["builders"], data["targets"], data["events"]) == (None, [], [], [])
+
+
+def test_nothing_that_a_builder_says_becomes_markup(state: ControllerState) -> None:
+    facts = {
+        "machine": HOSTILE,
+        "os": {"id": HOSTILE, "version": HOSTILE},
+        "cores": HOSTILE,
+        "memory": HOSTILE,
+        "board": HOSTILE * 1000,
+        "toolchain": {HOSTILE: HOSTILE},
+    }
+    add_builder(state, "pi1", facts, target=f"cp311{HOSTILE}", set_aside=HOSTILE)
+    state.want("numpy", "1.0", target=f"cp39{HOSTILE}", need="now")
+    state.execute("UPDATE offer SET interpreter = ?", HOSTILE)
+    state.execute("UPDATE target SET tags = ?", json.dumps([HOSTILE]))
+    state.execute("INSERT INTO event (at, run, host, sentence) VALUES (0, 'run', 'pi1', ?)", HOSTILE)
+    html, data = published(state)
+    page = Page(html)
+    assert [script["src"] for script in page.all("script")] == ["../assets/live.js"]
+    assert not [tag for tag, attributes in page.elements if "onerror" in attributes or "style" in attributes]
+    assert not re.search("[\u202e\x1b]", html + json.dumps(data, ensure_ascii=False))
+    assert len(data["builders"][0]["board"]) == fleet.LONGEST_FACT
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no json",
+        "[]",
+        "null",
+        '{"os": [], "toolchain": "gcc", "board": 4, "machine": null}',
+        '{"os": {"id": {}, "version": 12}, "toolchain": {"gcc": null}, "cores": NaN, "memory": Infinity}',
+        '{"cores": -4, "memory": 1e99, "slots": true, "board": "\\u202e \\n"}',
+        json.dumps({"memory": 1 << 70, "cores": "4", "slots": 2.5}),
+    ],
+)
+def test_facts_that_have_no_form_of_a_fact_are_not_known(state: ControllerState, said: str) -> None:
+    add_builder(state, "pi1", said)
+    _, data = published(state)
+    known = {key: data["builders"][0][key] for key in ("system", "machine", "cores", "memory", "slots", "toolchain")}
+    assert known == dict.fromkeys(known) | {"toolchain": {}}
+
+
+def test_the_same_catalog_gives_the_same_bytes(state: ControllerState) -> None:
+    add_builder(state, "pi2")
+    add_builder(state, "pi1")
+    builds(state, "pi1", TODAY, built=3)
+    assert published(state) == published(state)
+    assert [builder["host"] for builder in published(state)[1]["builders"]] == ["pi1", "pi2"]
+
+
+def test_without_javascript_the_page_says_when_it_was_made_from_and_what_is_missing(state: ControllerState) -> None:
+    add_builder(state, "pi1")
+    page = Page(published(state)[0])
+    assert (
+        "Builds are counted up to 2023-11-14 22:13 UTC. "
+        "What the builders do this minute is shown here with JavaScript switched on."
+    ) in page.text
+    (now,) = [attributes for attributes in page.all("section") if attributes.get("id") == "fleet-now"]
+    assert "hidden" in now
+    assert now["data-status"] == "../status.json"

@@ -1,0 +1,172 @@
+"""The first page: how to install, what is new, how much there is, when something was last built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from wheelfleet.site.html import home
+from wheelfleet.site.renderer import Renderer, SiteFacts
+
+from tests.support.catalogs import TEMPLATES, ControllerState
+from tests.support.query_cost import steps
+from tests.support.site_pages import elements
+
+SITE = SiteFacts("https://wheels.example.org", "Our wheels")
+HOSTILE = "<script>alert(1)</script>\" onclick='alert(1)' \x1b[2J\u202e"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[ControllerState]:
+    with ControllerState(tmp_path / "var") as state:
+        yield state
+
+
+def with_page(state: ControllerState, name: str, *, listed: bool = True, summary: str = "") -> None:
+    """The project has a page for people."""
+    project = state.project(name)
+    state.execute(
+        "INSERT INTO page (project_id, name, display_name, summary, status, listed) "
+        "SELECT id, name, display_name, ?, 'built', ? FROM project WHERE id = ?",
+        summary, listed, project,
+    )  # fmt: skip
+
+
+def page(state: ControllerState, site: SiteFacts = SITE) -> str:
+    ((path, data),) = home.pages(state.catalog.db, Renderer([TEMPLATES], site))
+    assert path == "index.html"
+    return data.decode()
+
+
+def commands(html: str) -> list[str]:
+    """The lines in the box that says how to install."""
+    box = html[html.index('<dl class="install') : html.index("</dl>")]
+    return [text for _, _, text in elements(box, "code")]
+
+
+def new_releases(html: str) -> list[str]:
+    return [attributes["href"] or "" for _, attributes, _ in elements(html, "a") if "project/" in attributes["href"]]
+
+
+def test_beside_upstream_uv_is_told_to_compare_as_pip_does(state: ControllerState) -> None:
+    state.wheel("RPi.GPIO", "0.7.1")
+    with_page(state, "RPi.GPIO")
+    assert commands(page(state)) == [
+        "python3 -m venv ~/env",
+        "~/env/bin/pip install --extra-index-url https://wheels.example.org/simple/ rpi-gpio",
+        "uv venv",
+        "uv pip install --index https://wheels.example.org/simple/ --index-strategy unsafe-best-match rpi-gpio",
+        "poetry source add --priority=explicit wheelfleet https://wheels.example.org/simple/",
+        "poetry add --source wheelfleet rpi-gpio",
+        "pdm config --local pypi.wheelfleet.url https://wheels.example.org/simple/",
+        "pdm add rpi-gpio",
+    ]
+
+
+def test_pages_that_list_upstreams_files_too_need_no_strategy(state: ControllerState) -> None:
+    full = SiteFacts("https://wheels.example.org", index_view="full")
+    assert "uv pip install --index https://wheels.example.org/simple/ numpy" in commands(page(state, full))
+    assert "unsafe" not in page(state, full)
+
+
+def test_over_plain_http_the_host_has_to_be_trusted(state: ControllerState) -> None:
+    lines = commands(page(state, SiteFacts("http://pi.lan:8080")))
+    assert (
+        "~/env/bin/pip install --extra-index-url http://pi.lan:8080/simple/ --trusted-host pi.lan:8080 numpy" in lines
+    )
+    assert "pdm config --local pypi.wheelfleet.verify_ssl false" in lines
+
+
+def test_a_site_that_does_not_know_its_address_says_what_to_replace(state: ControllerState) -> None:
+    html = page(state, SiteFacts())
+    assert "~/env/bin/pip install --extra-index-url https://WHEELS.EXAMPLE/simple/ numpy" in commands(html)
+    assert "Write the address of this site where it says" in html
+
+
+def test_the_newest_releases_come_first_each_once_with_all_it_is_for(state: ControllerState) -> None:
+    for name in ("numpy", "lxml"):
+        with_page(state, name, summary=f"All about {name}")
+        for tag in ("cp311-cp311-linux_aarch64", "cp313-cp313-linux_aarch64", "cp313-cp313-linux_armv7l"):
+            state.wheel(name, "1.0", tag)
+    html = page(state)
+    assert new_releases(html) == ["project/lxml/index.html", "project/numpy/index.html"]
+    assert html.count("32-bit ARM (ARMv7): CPython 3.13; 64-bit ARM: CPython 3.11, CPython 3.13") == 2
+    assert "All about lxml" in html
+
+
+def test_what_cannot_be_installed_is_not_news(state: ControllerState) -> None:
+    for name in ("listed", "unlisted"):
+        state.wheel(name, "1.0")
+        with_page(state, name, listed=name == "listed")
+    gone = state.wheel("listed", "2.0")
+    state.execute("UPDATE wheel SET removed_at = 1 WHERE filename = ?", gone)
+    html = page(state)
+    assert new_releases(html) == ["project/listed/index.html"]
+    assert "2.0" not in html
+
+
+def test_numbers_are_those_of_the_catalogs_counters(state: ControllerState) -> None:
+    for number in range(3):
+        with_page(state, f"p{number}")
+        state.wheel(f"p{number}", "1.0")
+    state.execute("INSERT INTO total (kind, key, value) VALUES ('status', 'waiting', 1), ('downloads', '', 12345)")
+    counts = re.sub(r"<[^>]+>", "", page(state))
+    assert "3 projects have wheels of ours" in counts
+    assert "3 wheels, " in counts
+    assert "1 build waits" in counts
+    assert "12,345 downloads" in counts
+    assert "of compiling spared" not in counts
+
+
+def test_without_script_the_page_says_when_something_was_last_built(state: ControllerState) -> None:
+    state.wheel("numpy", "1.0")
+    state.attempt("lxml", "1.0")
+    html = page(state)
+    assert "The last build ended" in html
+    assert "2023-11-14 22:13" in html
+    assert "1 build gave a wheel, 1 did not" in " ".join(html.split())
+    (live,) = [attributes for tag, attributes, _ in elements(html) if attributes.get("id") == "fleet-now"]
+    assert live["data-status"] == "status.json"
+    assert "hidden" in live
+
+
+def test_an_empty_catalog_has_a_page_too(state: ControllerState) -> None:
+    html = page(state)
+    assert "No wheel has been built yet." in html
+    assert "Nothing has been built yet." in html
+    assert commands(html)[1].endswith(" numpy")
+
+
+def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState) -> None:
+    state.wheel("evil", "1.0")
+    with_page(state, "evil", summary=HOSTILE)
+    state.execute("UPDATE page SET display_name = ?", HOSTILE)
+    html = page(state)
+    assert [attributes for tag, attributes, _ in elements(html) if tag == "script"] == [
+        {"src": "assets/live.js", "defer": None}
+    ]
+    assert not [name for _, attributes, _ in elements(html) for name in attributes if name.startswith("on")]
+    assert "alert(1)" in html
+    assert "\x1b" not in html
+    assert "\u202e" not in html
+
+
+def test_the_page_costs_the_same_however_much_there_is(state: ControllerState) -> None:
+    def grow(names: range) -> None:
+        for number in names:
+            with_page(state, f"p{number}")
+            state.wheel(f"p{number}", "1.0", serves=["t"])
+            state.want(f"p{number}", "1.0", target="t")
+
+    grow(range(70))
+    before = steps(state.catalog.db, lambda: page(state))
+    grow(range(70, 140))
+    assert steps(state.catalog.db, lambda: page(state)) <= before * 1.1
+
+
+def test_the_same_catalog_gives_the_same_bytes(state: ControllerState) -> None:
+    state.wheel("numpy", "1.0")
+    with_page(state, "numpy")
+    assert page(state) == page(state)

@@ -1,0 +1,427 @@
+"""The page of a project with its JSON and badge: what each says of every release, target, file and build."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelfleet.site.html import badge, project
+from wheelfleet.site.html.project_facts import ProjectFacts, read_project
+from wheelfleet.site.listing import project_files
+from wheelfleet.site.renderer import Renderer, SiteFacts
+from wheelfleet.site.report import project_rows
+
+from tests.support.catalogs import TARGET, TEMPLATES, ControllerState
+from tests.support.site_pages import elements
+
+ARMV7 = "cp311-cp311-linux_armv7l-glibc2.36"
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[2J\"'&"
+OWN = Renderer([TEMPLATES], SiteFacts("https://wheels.example"))
+FULL = Renderer([TEMPLATES], SiteFacts("https://wheels.example", index_view="full"))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[ControllerState]:
+    with ControllerState(tmp_path) as made:
+        made.target()
+        made.target(ARMV7)
+        made.execute("UPDATE target SET preference = 2, platform = 'linux_armv7l' WHERE name = ?", ARMV7)
+        yield made
+
+
+def facts_of(state: ControllerState, name: str = "spam", summary: str = "", view: str = "own") -> ProjectFacts:
+    db, project_id = state.catalog.db, state.project(name)
+    rows = project_rows(db, [project_id]).get(project_id, [])
+    logs = {row["log"] for row in db.execute("SELECT log FROM attempt WHERE log IS NOT NULL")}
+    return read_project(db, project_id, project_files(db, project_id, view), rows, summary, logs)
+
+
+def pages_of(state: ControllerState, name: str = "spam", summary: str = "", render: Renderer = OWN) -> dict[str, bytes]:
+    facts = facts_of(state, name, summary, render.site.index_view)
+    prefix = f"project/{facts.name}/"
+    return {path.removeprefix(prefix): data for path, data in project.pages(facts, render)}
+
+
+def html_of(state: ControllerState, **options: Any) -> str:
+    return pages_of(state, **options)["index.html"].decode()
+
+
+def json_of(state: ControllerState, name: str = "spam") -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(pages_of(state, name)["json"])
+    return document
+
+
+def matrix(html: str) -> list[list[str]]:
+    """The cells of the matrix below its head, as their text."""
+    table = html.partition('<table class="matrix">')[2].partition("</table>")[0].partition("<tbody>")[2]
+    return [[" ".join(text_of(cell).split()) for cell in row.split("<td")[1:]] for row in table.split("<tr>")[1:]]
+
+
+def text_of(html: str) -> str:
+    """What is left of a piece of HTML without its tags; it may begin inside one."""
+    root = html if html.startswith("<") else f"<td{html}"
+    return "".join(f" {text}" for _, _, text in elements(root))
+
+
+def build(state: ControllerState, version: str = "1.0", target: str = TARGET, name: str = "spam") -> str:
+    state.want(name, version, target=target)
+    return state.wheel(name, version, "-".join(target.split("-")[:3]), serves=[target])
+
+
+def fail(state: ControllerState, version: str = "1.0", target: str = TARGET, **told: Any) -> str:
+    state.want("spam", version, target=target)
+    told = {"failure": "missing-header", "blocks": "target", "sentence": "The header png.h is missing.", **told}
+    return state.attempt("spam", version, target=target, **told)
+
+
+def test_each_cell_says_in_a_word_what_became_of_the_release_on_the_target(state: ControllerState) -> None:
+    filename = build(state, "2.0")
+    fail(state, "2.0", ARMV7)
+    state.want("spam", "1.0", verdict="upstream", reason="upstream serves spam-1.0-py3-none-any.whl")
+    state.want("spam", "1.0", target=ARMV7, need="now")
+    size = (state.files_dir / "spam" / filename).stat().st_size
+    assert matrix(html_of(state)) == [
+        [f"built log {size} bytes, built in 12 s", "failed missing-header The header png.h is missing."],
+        ["upstream upstream serves spam-1.0-py3-none-any.whl", f"waiting No builder of the last run offers {ARMV7}."],
+    ]
+
+
+def test_releases_come_newest_first_and_targets_in_the_order_in_which_they_are_tried(state: ControllerState) -> None:
+    for version in ("1.9", "1.10", "1.10rc1"):
+        state.want("spam", version, target=ARMV7)
+        state.want("spam", version)
+    document = json_of(state)
+    assert list(document["releases"]) == ["1.10", "1.10rc1", "1.9"]
+    assert [target["name"] for target in document["targets"]] == [TARGET, ARMV7]
+    assert document["targets"][0] | {"name": ""} == {
+        "name": "", "python": "CPython 3.11", "system": "Linux on 64-bit ARM, glibc 2.36", "machine": "aarch64",
+    }  # fmt: skip
+
+
+def test_a_release_nobody_judged_for_a_target_has_an_empty_cell_and_one_nobody_asked_for_is_counted(
+    state: ControllerState,
+) -> None:
+    state.want("spam", "1.0")
+    state.want("spam", "2.0", target=ARMV7)
+    state.release("spam", "0.9")
+    html = html_of(state)
+    assert [row.count("not asked for") for row in matrix(html)] == [1, 1]
+    assert "Upstream lists 1 more release, which nobody has asked this fleet for." in html
+
+
+def test_every_address_leads_to_what_the_site_has_from_the_page_and_from_the_json(state: ControllerState) -> None:
+    filename = build(state)
+    attempt = fail(state, "2.0")
+    page = Path("/site/project/spam/index.html")
+    html = html_of(state)
+    there = {str((page.parent / a["href"]).resolve()) for _, a, _ in elements(html, "a") if a["href"] is not None}
+    built_from = state.one("SELECT attempt_id FROM wheel")
+    wanted = {
+        f"/site/files/spam/{filename}",
+        f"/site/provenance/spam/{filename}.json",
+        f"/site/logs/spam/{built_from}.html",
+        f"/site/logs/spam/{built_from}.log.gz",
+        f"/site/logs/spam/{attempt}.html",
+        f"/site/logs/spam/{attempt}.log.gz",
+        "/site/project/spam/json",
+        "/site/simple/spam/index.html",
+    }
+    assert wanted <= there
+    document = json_of(state)
+    said = [value for each in [*document["attempts"], *document["releases"]["1.0"]["files"]] for value in each.values()]
+    addresses = {str((page.parent / value).resolve()) for value in said if str(value).startswith("../")}
+    assert addresses == wanted - {"/site/project/spam/json", "/site/simple/spam/index.html"}
+
+
+def test_the_files_of_a_quarantined_project_are_linked_from_nowhere(state: ControllerState) -> None:
+    filename = build(state)
+    state.execute("UPDATE project SET state = 'quarantined', status = 'quarantined', status_reason = 'malware'")
+    pages = pages_of(state)
+    assert "Quarantined." in pages["index.html"].decode()
+    assert "They say: malware" in pages["index.html"].decode()
+    assert all(filename.encode() not in data for data in pages.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("archived", "have archived the project"), ("deprecated", "call the project deprecated")]
+)
+def test_upstreams_word_on_the_project_stands_above_everything(state: ControllerState, status: str, words: str) -> None:
+    build(state)
+    state.execute("UPDATE project SET status = ?, status_reason = 'Use eggs.'", status)
+    html = html_of(state)
+    assert words in html
+    assert html.index("They say: Use eggs.") < html.index("Install")
+    assert json_of(state)["status"] == {"status": status, "reason": "Use eggs."}
+
+
+def test_a_project_upstream_does_not_know_says_what_to_check(state: ControllerState) -> None:
+    state.project("spam", state="absent")
+    html = html_of(state)
+    assert "Upstream knows no project of this name; check its spelling in the scope." in html
+    assert "There is no wheel of it here to install." in html
+    assert json_of(state)["status"] == {"status": "absent"}
+
+
+def test_a_project_out_of_scope_says_that_nothing_new_is_built(state: ControllerState) -> None:
+    filename = build(state)
+    state.execute("UPDATE project SET in_scope = 0")
+    html = html_of(state)
+    assert "it is no longer in scope" in html
+    assert filename in html
+
+
+def test_a_failure_shows_its_class_the_lines_that_show_it_and_what_would_help(state: ControllerState) -> None:
+    fail(state, evidence="a.c:1: fatal error: png.h", remedy="Install libpng-dev.", host="kitchen")
+    html = html_of(state)
+    for words in ("missing-header", "The header png.h is missing.", "a.c:1: fatal error: png.h", "Install libpng-dev."):
+        assert words in html
+    (attempt,) = json_of(state)["attempts"]
+    assert (attempt["outcome"], attempt["builder"], attempt["seconds"]) == ("failed", "kitchen", 12.0)
+    assert json_of(state)["releases"]["1.0"]["targets"][TARGET]["remedy"] == "Install libpng-dev."
+
+
+def test_an_attempt_says_what_it_differed_in_and_what_was_tried_after_it(state: ControllerState) -> None:
+    entry = {"name": "setuptools<58", "why": "use_2to3 left setuptools.", "change": {"constraints": ["setuptools<58"]}}
+    dated = {"name": "date-matched", "why": "As of then.", "change": {"date_matched": True}}
+    fail(state, remedies=json.dumps([entry]), try_with=json.dumps([entry, dated]), blocks="target")
+    state.execute("UPDATE wanted SET need = 'now'")
+    state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
+    state.execute("INSERT INTO offer VALUES ('pi1', ?, '', '')", state.target())
+    (attempt,) = json_of(state)["attempts"]
+    assert attempt["tried_with"] == [{**entry, "change": "setuptools<58"}]
+    assert attempt["next_try"] == "It was tried again with date-matched."
+    assert "<b>Tried with setuptools&lt;58:</b> use_2to3 left setuptools." in html_of(state)
+    assert "In the queue again, with date-matched: " in json_of(state)["releases"]["1.0"]["targets"][TARGET]["reason"]
+
+
+def test_a_build_whose_host_was_lost_is_told_as_such(state: ControllerState) -> None:
+    state.want("spam", "1.0")
+    attempt = state.attempt("spam", "1.0", state="open")
+    state.execute("UPDATE attempt SET state = 'lost' WHERE id = ?", attempt)
+    assert "pi1 was lost while it built this." in html_of(state)
+    assert [each["outcome"] for each in json_of(state)["attempts"]] == ["lost"]
+
+
+def test_a_build_still_going_on_is_in_the_matrix_alone(state: ControllerState) -> None:
+    state.want("spam", "1.0")
+    state.attempt("spam", "1.0", state="open")
+    assert matrix(html_of(state)) == [["waiting Being built on pi1."]]
+    assert json_of(state)["attempts"] == []
+
+
+def test_files_say_what_they_are_for_when_they_are_yanked_and_what_an_install_saves(state: ControllerState) -> None:
+    state.release("spam", "1.0", yanked="broken <on> ARM")
+    state.want("spam", "1.0")
+    filename = state.wheel("spam", "1.0", "cp311-abi3-manylinux_2_31_aarch64", requires_python=">=3.8", serves=[TARGET])
+    html = html_of(state)
+    assert "CPython 3.11 or newer, Linux on 64-bit ARM, glibc 2.31 or newer; needs Python &gt;=3.8" in html
+    assert "yanked: broken &lt;on&gt; ARM" in html
+    assert "saves 12 s" in html
+    (file,) = json_of(state)["releases"]["1.0"]["files"]
+    assert file["filename"] == filename
+    assert (file["yanked"], file["build_seconds"], file["listed"]) == ("broken <on> ARM", 12.0, True)
+
+
+def test_a_withdrawn_file_is_shown_as_kept_for_those_who_pinned_it(state: ControllerState) -> None:
+    build(state)
+    state.execute('UPDATE target SET tags = \'["cp311-cp311-linux_aarch64", "cp311-cp311-manylinux_2_17_aarch64"]\'')
+    state.upstream_file(state.release("spam", "1.0"), "spam-1.0-cp311-cp311-manylinux_2_17_aarch64.whl")
+    assert "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it." in html_of(state)
+    (file,) = json_of(state)["releases"]["1.0"]["files"]
+    assert file["listed"] is False
+
+
+def test_a_file_of_a_release_upstream_removed_says_that_it_is_only_kept(state: ControllerState) -> None:
+    build(state)
+    state.upstream_removes("spam", "1.0")
+    html = html_of(state)
+    assert "No longer on the index; kept for those who pinned it." in html
+    assert "upstream: nothing any more" in html
+
+
+def test_upstreams_sdist_is_linked_where_its_address_is_a_web_address(state: ControllerState) -> None:
+    state.want("spam", "1.0")
+    state.want("spam", "2.0")
+    one, two = state.release("spam", "1.0"), state.release("spam", "2.0")
+    state.execute("UPDATE upstream_file SET url = 'https://f.example/s.tar.gz' WHERE release_id = ?", one)
+    state.execute("UPDATE upstream_file SET url = 'javascript:alert(1)' WHERE release_id = ?", two)
+    html = html_of(state)
+    assert 'href="https://f.example/s.tar.gz"' in html
+    assert "javascript:" not in html
+    assert "javascript:" not in pages_of(state)["json"].decode()
+
+
+def test_install_commands_follow_what_the_index_lists(state: ControllerState) -> None:
+    build(state, name="Spam.Eggs")
+    own, full = (html_of(state, name="Spam.Eggs", render=render) for render in (OWN, FULL))
+    assert "pip install --extra-index-url https://wheels.example/simple/ spam-eggs" in own
+    assert "--index-strategy unsafe-best-match spam-eggs" in own
+    assert "uv pip install --index https://wheels.example/simple/ spam-eggs" in full
+
+
+def test_without_a_wheel_of_ours_the_page_says_where_wheels_come_from(state: ControllerState) -> None:
+    state.want("spam", "1.0", verdict="upstream", reason="upstream serves spam-1.0-py3-none-any.whl")
+    html = html_of(state)
+    assert "Upstream has wheels for it, so the fleet need not build any" in html
+    assert "extra-index-url" not in html
+
+
+def test_downloads_and_what_they_saved_are_shown(state: ControllerState) -> None:
+    build(state)
+    state.execute("INSERT INTO use_day (name, day, downloads, saved_seconds) VALUES ('spam', 1, 1234, 7200)")
+    html = html_of(state)
+    assert "<b>1,234</b> downloads" in html
+    assert "<b>2 h</b> of building saved so far" in html
+
+
+def test_strangers_text_is_shown_as_text_everywhere(state: ControllerState) -> None:
+    state.execute("INSERT INTO project (name, display_name, state, in_scope, judged, status, status_reason) "
+                  "VALUES ('spam', ?, 'present', 1, 1, 'archived', ?)", HOSTILE, HOSTILE)  # fmt: skip
+    state.release("spam", "1.0", yanked=HOSTILE)
+    build(state)
+    state.execute("UPDATE wheel SET requires_python = ?", HOSTILE)
+    fail(state, "2.0", sentence=HOSTILE, evidence=HOSTILE, remedy=HOSTILE)
+    state.want("spam", "3.0", verdict="skip", reason=HOSTILE)
+    pages = pages_of(state, summary=HOSTILE)
+    html = pages["index.html"].decode()
+    assert not elements(html, "script")
+    assert not [
+        1 for _, attributes, _ in elements(html) for name in attributes if name in ("style", "onclick", "onload")
+    ]
+    for data in pages.values():
+        assert "\u202e" not in data.decode()
+        assert "\x1b" not in data.decode()
+    assert json.loads(pages["json"])["summary"].startswith("<script>alert(1)</script>\ufffd\ufffd[2J")
+    ET.fromstring(pages["badge.svg"])
+
+
+def test_a_long_history_is_spread_over_pages_that_lead_to_each_other(state: ControllerState) -> None:
+    many = project.RELEASES_A_PAGE * 2 + 1
+    for each in range(many):
+        state.want("spam", f"{each}.0", verdict="passed", reason="yanked")
+    pages = pages_of(state)
+    html = {path: data.decode() for path, data in pages.items() if path.endswith(".html")}
+    assert list(html) == ["index.html", "page-2.html", "page-3.html"]
+    assert [len(matrix(page)) for page in html.values()] == [25, 25, 1]
+    onward = {path: [a["href"] for _, a, _ in elements(page, "a") if "rel" in a] for path, page in html.items()}
+    assert onward == {
+        "index.html": ["page-2.html"],
+        "page-2.html": ["index.html", "page-3.html"],
+        "page-3.html": ["page-2.html"],
+    }
+    assert len(json.loads(pages["json"])["releases"]) == many
+
+
+def test_a_page_of_the_largest_project_is_small_on_the_wire(state: ControllerState) -> None:
+    targets = [f"cp3{minor}-cp3{minor}-linux_aarch64-glibc2.36" for minor in range(9, 15)]
+    for each in range(project.RELEASES_A_PAGE):
+        for target in targets:
+            if each % 3:
+                build(state, f"{each}.0", target)
+            else:
+                fail(
+                    state,
+                    f"{each}.0",
+                    target,
+                    evidence=f"a.c:{each}: fatal error: {target}.h: No such file",
+                    seconds=each,
+                )
+    data = pages_of(state)["index.html"]
+    assert data.count(b"<td") > 6 * project.RELEASES_A_PAGE
+    assert len(gzip.compress(data)) < 60_000
+
+
+def test_the_same_catalog_gives_the_same_bytes(state: ControllerState) -> None:
+    build(state)
+    fail(state, "2.0", ARMV7)
+    assert pages_of(state) == pages_of(state)
+
+
+def says(state: ControllerState) -> str:
+    """The badge, as somebody hears it who does not see it."""
+    picture = ET.fromstring(pages_of(state)["badge.svg"])
+    assert picture.get("role") == "img"
+    space = "{http://www.w3.org/2000/svg}"
+    shown = [element.text for element in picture.iter(f"{space}text")]
+    title = str(picture.findtext(f"{space}title"))
+    assert title == ": ".join(map(str, shown))
+    return title
+
+
+def test_the_badge_says_what_can_be_installed_else_why_nothing_can(state: ControllerState) -> None:
+    state.project("spam")
+    assert says(state) == "wheelfleet: no wheel"
+    state.want("spam", "1.0", need="now")
+    assert says(state) == "wheelfleet: waiting to be built"
+    fail(state, "0.9")
+    assert says(state) == "wheelfleet: failed: missing-header"
+    state.want("spam", "0.8", verdict="upstream", reason="upstream serves it")
+    assert says(state) == "wheelfleet: 0.8 · upstream"
+    build(state, "1.1")
+    build(state, "1.1", ARMV7)
+    assert says(state) == "wheelfleet: 1.1 · aarch64, armv7l"
+
+
+def test_a_badge_has_room_for_its_words_and_cuts_endless_ones(state: ControllerState) -> None:
+    facts = facts_of(state, "spam") if state.project("spam") else None
+    assert facts is not None
+    narrow, wide, endless = (badge.svg(label, facts) for label in ("iiii", "mmmm", "x" * 500))
+    widths = [int(str(ET.fromstring(each).get("width"))) for each in (narrow, wide, endless)]
+    assert widths == sorted(set(widths))
+    assert widths[-1] < 500
+
+
+def test_the_page_has_the_markdown_of_its_badge(state: ControllerState) -> None:
+    build(state)
+    here = "https://wheels.example/project/spam"
+    assert f"[![wheelfleet]({here}/badge.svg)]({here}/index.html)" in html_of(state)
+
+
+def test_a_wheel_s_libraries_and_import_are_told_to_people_and_programs(state: ControllerState) -> None:
+    state.wheel("spam", "1.0", "cp311-cp311-linux_aarch64", serves=[TARGET])
+    repair = {"tool": "auditwheel 6", "outcome": "repaired", "platform": None, "vendored": ["libz.so.1"]}
+    state.execute("UPDATE project SET pages_stale = 0")
+    state.execute(
+        "UPDATE wheel SET repaired = ?, apt = ?, imports = 'failed', import_facts = ?",
+        json.dumps({**repair, "message": HOSTILE}), '["libssl3"]', json.dumps({"modules": [], "message": HOSTILE}),
+    )  # fmt: skip
+    assert state.one("SELECT pages_stale FROM project") == 1, "the page is due"
+    html = html_of(state)
+    assert "carries libz.so.1" in html
+    assert "apt install libssl3" in html
+    assert "<script>alert" not in html
+    assert "\x1b" not in html
+    (file,) = json_of(state)["releases"]["1.0"]["files"]
+    assert (file["repair"]["vendored"], file["apt"], file["check"]["verdict"]) == (["libz.so.1"], ["libssl3"], "failed")
+    state.execute("UPDATE wheel SET imports = 'imported', import_facts = ?", '{"modules": ["spam"], "message": null}')
+    assert "was imported where only its dependencies were installed" in html_of(state)
+
+
+def test_that_a_wheel_is_of_an_earlier_sdist_is_said_until_there_is_one_of_the_new(state: ControllerState) -> None:
+    old = state.wheel("spam", "1.0")
+    state.want("spam", "1.0")
+    state.execute("UPDATE wheel SET sdist_filename = 'spam-1.0.tar.gz', sdist_sha256 = 'aa'")
+    state.execute("UPDATE upstream_file SET sha256 = 'aa'")
+    assert "earlier" not in html_of(state)
+    state.execute("UPDATE project SET pages_stale = 0")
+    state.execute("UPDATE upstream_file SET sha256 = 'bb'")
+    assert state.one("SELECT pages_stale FROM project") == 1
+    sentence = "The wheels of 1.0 were built from an earlier spam-1.0.tar.gz, which upstream has replaced since."
+    said = json_of(state)
+    assert said["notice"]["sentence"] == sentence
+    assert [file["earlier_sdist"] for file in said["releases"]["1.0"]["files"]] == ["spam-1.0.tar.gz"]
+    assert sentence in html_of(state)
+
+    new = state.wheel("spam", "1.0", build="1")
+    state.execute("UPDATE wheel SET sdist_filename = 'spam-1.0.tar.gz', sdist_sha256 = 'bb' WHERE filename = ?", new)
+    said = json_of(state)
+    assert "notice" not in said
+    assert {file["filename"]: file.get("earlier_sdist") for file in said["releases"]["1.0"]["files"]} == {
+        old: "spam-1.0.tar.gz", new: None,
+    }  # fmt: skip
+    assert "was built from an earlier spam-1.0.tar.gz, which upstream has replaced since" in html_of(state)

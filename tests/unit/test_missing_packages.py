@@ -1,0 +1,214 @@
+"""What builds lacked, from failure to package: asked for once, named, proposed by its worth, and built again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from wheelfleet.builder.apt_file_lookup import Subject
+from wheelfleet.planner import missing_packages
+from wheelfleet.planner.events import events
+from wheelfleet.planner.outcome import Outcome, record_outcome
+from wheelfleet.site.proposals import inventory_line, proposals
+from wheelfleet.site.report import summary_lines
+
+from tests.support.catalogs import EPOCH, TARGET, ControllerState
+
+YAML, USB = Subject("header", "yaml.h"), Subject("library", "usb-1.0")
+ALL = ("pi1", "pi2", "pi13")
+SYSTEM = "debian-12-linux_aarch64"
+OWNERS = [
+    {"lacks": "header", "subject": "yaml.h", "packages": ["libyaml-dev", "libyaml-cpp-dev"]},
+    {"lacks": "library", "subject": "usb-1.0", "packages": ["libusb-1.0-0-dev"]},
+]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[ControllerState]:
+    with ControllerState(tmp_path) as made:
+        add_builder(made, "pi1")
+        yield made
+
+
+def add_builder(state: ControllerState, host: str, version: str = "12", speed: float = 1.0) -> None:
+    facts = json.dumps({"os": {"id": "debian", "version": version}})
+    state.execute("INSERT INTO builder (host, facts, seen_at, speed) VALUES (?, ?, 0, ?)", host, facts, speed)
+    state.execute("INSERT INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, '', '')", host, state.target())
+
+
+def fail(state: ControllerState, name: str, missing: Subject, *, host: str = "pi1") -> str:
+    """A build that failed for want of something, and blocks its target."""
+    state.want(name, "1.0")
+    sdist = state.one("SELECT id FROM upstream_file WHERE release_id = ?", state.release(name, "1.0"))
+    state.execute("UPDATE wanted SET sdist_id = ? WHERE release_id = ?", sdist, state.release(name, "1.0"))
+    attempt = state.attempt(
+        name, "1.0", host=host, failure="missing-header", blocks="target", sentence="It is missing."
+    )
+    filename = state.one("SELECT filename FROM upstream_file WHERE id = ?", sdist)
+    state.execute(
+        "UPDATE attempt SET lacks = ?, subject = ?, sdist_filename = ? WHERE id = ?", *missing, filename, attempt
+    )
+    return attempt
+
+
+def answer(state: ControllerState, host: str = "pi1") -> int:
+    with state.catalog.writing() as db:
+        asked = missing_packages.to_ask(db, EPOCH, ALL).get(host, [])
+        return missing_packages.record_answers(db, host, asked, OWNERS, EPOCH)
+
+
+def test_each_subject_is_asked_for_once_most_wanted_first_and_of_one_builder(state: ControllerState) -> None:
+    add_builder(state, "pi2", speed=2.0)
+    fail(state, "one", USB)
+    fail(state, "two", YAML)
+    fail(state, "three", YAML, host="pi2")
+    assert missing_packages.to_ask(state.catalog.db, EPOCH, ALL) == {"pi2": [YAML, USB]}
+    answer(state, "pi2")
+    assert missing_packages.to_ask(state.catalog.db, EPOCH, ALL) == {}
+
+
+def test_a_builder_that_may_not_look_it_up_is_not_asked(state: ControllerState) -> None:
+    fail(state, "one", YAML)
+    assert missing_packages.to_ask(state.catalog.db, EPOCH, ()) == {}
+    add_builder(state, "pi2", speed=2.0)
+    assert missing_packages.to_ask(state.catalog.db, EPOCH, ("pi1",)) == {"pi1": [YAML]}
+
+
+def test_another_release_of_the_distribution_is_asked_for_itself(state: ControllerState) -> None:
+    add_builder(state, "pi13", version="13")
+    fail(state, "one", YAML)
+    fail(state, "two", YAML, host="pi13")
+    assert missing_packages.to_ask(state.catalog.db, EPOCH, ALL) == {"pi1": [YAML], "pi13": [YAML]}
+
+
+def test_that_nobody_has_it_is_known_for_a_month_and_said(state: ControllerState) -> None:
+    attempt = fail(state, "one", Subject("header", "own.h"))
+    with state.catalog.writing() as db:
+        none = [{"lacks": "header", "subject": "own.h", "packages": []}]
+        missing_packages.record_answers(db, "pi1", [Subject("header", "own.h")], none, EPOCH)
+    said = "No package of the builder's distribution has own.h. It may be a file of its own that the sdist lacks."
+    assert state.one("SELECT remedy FROM attempt WHERE id = ?", attempt) == said
+    assert missing_packages.to_ask(state.catalog.db, EPOCH + 86400, ALL) == {}
+    assert missing_packages.to_ask(state.catalog.db, EPOCH + missing_packages.ASK_AGAIN + 1, ALL) == {
+        "pi1": [Subject("header", "own.h")]
+    }
+
+
+def test_the_attempt_names_the_package_also_when_the_answer_came_before_it(state: ControllerState) -> None:
+    first = fail(state, "one", YAML)
+    answer(state)
+    state.want("two", "1.0")
+    later = state.attempt("two", "1.0", state="open")
+    with state.catalog.writing() as db:
+        outcome = Outcome("failed", failure="missing-header", blocks="target", subject="yaml.h", lacks="header")
+        record_outcome(db, later, outcome, now=EPOCH, tries=5)
+    for attempt in (first, later):
+        assert state.one("SELECT package FROM attempt WHERE id = ?", attempt) == "libyaml-dev"
+        remedy = state.one("SELECT remedy FROM attempt WHERE id = ?", attempt)
+        assert remedy == "Install libyaml-dev on the builder (apt-get install libyaml-dev)."
+
+
+def test_answers_that_name_no_package_or_were_not_asked_for_change_nothing(state: ControllerState) -> None:
+    fail(state, "one", YAML)
+    with state.catalog.writing() as db:
+        lies = [
+            {"lacks": "header", "subject": "yaml.h", "packages": ["; rm -rf /", "--purge", 7]},
+            {"lacks": "header", "subject": "else.h", "packages": ["libelse-dev"]},
+            {"packages": "libyaml-dev"},
+        ]
+        assert missing_packages.record_answers(db, "pi1", [YAML], lies, EPOCH) == 0
+    assert state.one("SELECT group_concat(subject || packages) FROM owner") == "yaml.h[]"
+
+
+def test_packages_are_proposed_by_the_projects_they_would_unblock_and_how_often_those_were_asked_for(
+    state: ControllerState,
+) -> None:
+    for name in ("one", "two"):
+        fail(state, name, YAML)
+    fail(state, "three", USB)
+    state.execute("INSERT INTO use_day (name, day, lookups) VALUES ('two', 1, 119)")
+    answer(state)
+    state.publish()
+    state.execute("INSERT INTO use_day (name, day, lookups) VALUES ('one', 1, 1)")
+    found = proposals(state.catalog.db)
+    assert [each.sentence for each in found] == [
+        "install libyaml-dev (would unblock 2 projects, asked for 120 times)",
+        "install libusb-1.0-0-dev (would unblock 1 project)",
+    ]
+    assert found[0].examples == ("two", "one")
+    assert inventory_line(found) == "builder_apt_extra_packages: [libyaml-dev, libusb-1.0-0-dev]"
+    assert "Proposal: install libusb-1.0-0-dev (would unblock 1 project)." in summary_lines(state.catalog.db, "run1")
+    page = (state.site / "failures" / "index.html").read_text()
+    assert "<code>libyaml-dev</code>" in page
+    assert "builder_apt_extra_packages: [libyaml-dev, libusb-1.0-0-dev]" in page
+    report = json.loads((state.site / "report" / "report.json").read_text())
+    assert [each["package"] for each in report["proposals"]] == ["libyaml-dev", "libusb-1.0-0-dev"]
+
+
+def test_what_was_built_meanwhile_is_proposed_no_more(state: ControllerState) -> None:
+    attempt = fail(state, "one", YAML)
+    answer(state)
+    state.publish()
+    state.execute("UPDATE attempt SET forgiven = 1 WHERE id = ?", attempt)
+    state.publish()
+    assert proposals(state.catalog.db) == []
+
+
+def test_nothing_is_installed_without_permission(state: ControllerState) -> None:
+    fail(state, "one", YAML)
+    answer(state)
+    assert missing_packages.to_install(state.catalog.db, {"pi1": False}, EPOCH) == {}
+    assert missing_packages.to_install(state.catalog.db, {}, EPOCH) == {}
+
+
+def test_the_best_owner_that_is_permitted_is_installed_on_every_builder_of_the_system(state: ControllerState) -> None:
+    add_builder(state, "pi2")
+    add_builder(state, "pi13", version="13")
+    fail(state, "one", YAML)
+    answer(state)
+    permissions = {"pi1": True, "pi2": ["*-cpp-dev"], "pi13": True}
+    assert missing_packages.to_install(state.catalog.db, permissions, EPOCH) == {
+        "pi1": ["libyaml-dev"],
+        "pi2": ["libyaml-cpp-dev"],
+    }
+
+
+def test_what_was_installed_lets_the_builds_that_lacked_it_go_back_to_the_queue_once(state: ControllerState) -> None:
+    fail(state, "one", YAML)
+    fail(state, "two", USB)
+    answer(state)
+    with state.catalog.writing() as db:
+        refused = {"libusb-1.0-0-dev": "It would remove libusb-dev."}
+        back = missing_packages.record_installed(db, "pi1", ["libyaml-dev"], refused, run="run1", now=EPOCH, tries=5)
+    assert back == 1
+    needs = state.catalog.db.execute(
+        "SELECT p.name, w.need FROM wanted w JOIN release r ON r.id = w.release_id "
+        "JOIN project p ON p.id = r.project_id"
+    )
+    assert dict(map(tuple, needs)) == {"one": "now", "two": "none"}
+    assert missing_packages.to_install(state.catalog.db, {"pi1": True}, EPOCH + 1) == {}
+    assert [event.sentence for event in events(state.catalog.db)] == [
+        "libusb-1.0-0-dev was not installed. It would remove libusb-dev.",
+        "Installed libyaml-dev, which builds lacked; 1 build went back to the queue.",
+    ]
+
+
+def test_a_builder_that_is_new_or_was_set_up_anew_gets_what_the_others_have(state: ControllerState) -> None:
+    with state.catalog.writing() as db:
+        missing_packages.record_installed(db, "pi1", ["libyaml-dev"], {}, run="run1", now=EPOCH, tries=5)
+    add_builder(state, "pi2")
+    permissions = {"pi1": True, "pi2": True}
+    assert missing_packages.to_install(state.catalog.db, permissions, EPOCH) == {"pi2": ["libyaml-dev"]}
+    with state.catalog.writing() as db:
+        missing_packages.record_installed(db, "pi2", ["libyaml-dev"], {}, run="run1", now=EPOCH, tries=5)
+        missing_packages.forget_host(db, "pi1")
+    assert missing_packages.to_install(state.catalog.db, permissions, EPOCH) == {"pi1": ["libyaml-dev"]}
+
+
+def test_targets_are_those_of_the_system(state: ControllerState) -> None:
+    fail(state, "one", YAML)
+    answer(state)
+    assert state.one("SELECT system FROM owner WHERE subject = 'yaml.h'") == SYSTEM
+    assert state.one("SELECT platform FROM target WHERE name = ?", TARGET) == "linux_aarch64"

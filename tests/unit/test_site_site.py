@@ -1,0 +1,484 @@
+"""Publishing: in the right order, only what changed, the same bytes each time, whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from wheelfleet.catalog.database import Catalog
+from wheelfleet.site.renderer import PublishError
+from wheelfleet.site.tree import STAGING
+
+from tests.support.catalogs import TARGET, ControllerState, site_bytes
+from tests.support.site_pages import broken_links, links, listed
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[ControllerState]:
+    with ControllerState(tmp_path / "var") as state:
+        yield state
+
+
+def a_published_site(state: ControllerState) -> None:
+    state.wheel("leaver", "1.0")
+    state.wheel("stayer", "1.0", serves=[TARGET])
+    state.wheel("stayer", "1.1")
+    state.want("stayer", "1.0")
+    state.wheel("bystander", "1.0")
+    state.publish()
+
+
+def test_a_site_that_others_hold_is_waited_for_and_given_up_with_a_sentence_in_the_end(
+    state: ControllerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_published_site(state)
+    monkeypatch.setattr("wheelfleet.site.tree.LONGEST_WAIT", 0.2)
+    holder = os.open(state.site, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_SH)
+    with pytest.raises(PublishError, match=r"in use by another publication or mirror.*fuser -v"):
+        state.publish()
+    os.close(holder)
+    state.publish()
+
+
+def of_the_index(changed: list[str]) -> list[str]:
+    """Those of the paths that installers read."""
+    return [path for path in changed if path.startswith(("files/", "simple/"))]
+
+
+def many_changes(state: ControllerState) -> None:
+    """A project comes and one goes; a release comes, one is yanked, one's wheel is thrown away; a build fails."""
+    state.wheel("newcomer", "1.0")
+    state.wheel("stayer", "2.0", "cp311-cp311-linux_aarch64")
+    state.execute("UPDATE upstream_file SET yanked = 'bad' WHERE filename = 'stayer-1.0.tar.gz'")
+    state.execute("DELETE FROM wheel WHERE filename LIKE 'stayer-1.1-%'")
+    state.execute("UPDATE project SET state = 'quarantined', pages_stale = 1 WHERE name = 'leaver'")
+    state.attempt("failer", "1.0", failure="timeout", blocks="target", sentence="It took too long.")
+    state.want("failer", "1.0")
+
+
+def test_publishing_again_changes_nothing(state: ControllerState) -> None:
+    a_published_site(state)
+    before = {path: path.stat().st_mtime_ns for path in state.site.rglob("*")}
+    assert state.publish().changed == []
+    assert {path: path.stat().st_mtime_ns for path in state.site.rglob("*")} == before
+
+
+def test_publishing_everything_again_writes_nothing_that_has_its_bytes(state: ControllerState) -> None:
+    a_published_site(state)
+    published = state.publish(everything=True)
+    assert (published.changed, published.projects) == ([], 3)
+
+
+def test_publishing_everything_again_in_a_later_hour_gives_the_same_bytes(
+    state: ControllerState, tmp_path: Path
+) -> None:
+    a_published_site(state)
+    state.execute("UPDATE queue_hour SET hour = hour - 50")
+    state.publish(everything=True)
+    before = site_bytes(state.site)
+    assert state.publish(everything=True).changed == []
+    state.publish(everything=True, site=tmp_path / "fresh")
+    assert site_bytes(tmp_path / "fresh") == before
+    assert state.one("SELECT count(*) FROM queue_hour") == 1
+
+
+def test_a_site_that_grew_by_changes_equals_one_made_from_nothing(state: ControllerState, tmp_path: Path) -> None:
+    a_published_site(state)
+    many_changes(state)
+    state.publish()
+    state.upstream_removes("bystander", "1.0")
+    state.publish()
+    state.publish(everything=True, site=tmp_path / "fresh")
+    assert site_bytes(state.site) == site_bytes(tmp_path / "fresh")
+
+
+def test_an_empty_catalog_gives_an_empty_index(state: ControllerState) -> None:
+    state.publish()
+    assert links(state.site / "simple/index.html") == {}
+    assert json.loads((state.site / "simple/index.json").read_text())["projects"] == []
+    assert broken_links(state.site) == []
+
+
+def test_only_stale_projects_are_rendered(state: ControllerState) -> None:
+    a_published_site(state)
+    state.execute("UPDATE upstream_file SET yanked = 'bad' WHERE filename LIKE 'stayer-%'")
+    published = state.publish()
+    assert of_the_index(published.changed) == ["simple/stayer/index.html", "simple/stayer/index.json"]
+    assert {path.split("/")[1] for path in published.changed if path.startswith("project/")} == {"stayer"}
+    assert published.projects == 1
+
+
+def test_the_list_of_projects_is_written_only_when_a_project_comes_or_goes(state: ControllerState) -> None:
+    a_published_site(state)
+    state.wheel("stayer", "3.0")
+    assert "simple/index.html" not in state.publish().changed
+    state.wheel("newcomer", "1.0")
+    assert {"simple/index.html", "simple/index.json"} <= set(state.publish().changed)
+
+
+def test_files_come_before_pages_and_pages_before_the_list_and_they_go_the_other_way_round(
+    state: ControllerState,
+) -> None:
+    a_published_site(state)
+    many_changes(state)
+    changed = state.publish().changed
+    order = [
+        "files/newcomer/newcomer-1.0-py3-none-any.whl.metadata",
+        "files/newcomer/newcomer-1.0-py3-none-any.whl",
+        "simple/newcomer/index.html",
+        "simple/index.html",
+        "simple/leaver",
+        "files/leaver/leaver-1.0-py3-none-any.whl",
+    ]
+    assert [path for path in changed if path in order] == order
+
+
+def work_for_nothing_to_do(state: ControllerState) -> tuple[int, list[str]]:
+    """SQLite's own count of the instructions it executes, and the statements."""
+    instructions = 0
+    statements: list[str] = []
+
+    def count() -> int:
+        nonlocal instructions
+        instructions += 1
+        return 0
+
+    state.catalog.db.set_progress_handler(count, 1)
+    state.catalog.db.set_trace_callback(statements.append)
+    assert state.publish().changed == []
+    state.catalog.db.set_progress_handler(None, 0)
+    state.catalog.db.set_trace_callback(None)
+    return instructions, statements
+
+
+def test_nothing_to_do_costs_the_same_for_a_small_and_a_large_catalog(state: ControllerState) -> None:
+    a_published_site(state)
+    small = work_for_nothing_to_do(state)
+    with state.catalog.writing() as db:
+        counting = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+        for table, columns in (
+            ("project (name, display_name, state, in_scope, judged)", "'p' || i, 'P' || i, 'present', 1, 1"),
+            ("release (project_id, version)", "(SELECT id FROM project WHERE name = 'p' || i), '1.0'"),
+        ):
+            db.execute(f"INSERT INTO {table} {counting} SELECT {columns} FROM n")
+        db.execute(
+            """
+            INSERT INTO wanted (release_id, target_id, verdict, reason)
+            SELECT r.id, (SELECT id FROM target), 'upstream', 'upstream serves it' FROM release r
+            JOIN project p ON p.id = r.project_id WHERE p.name GLOB 'p[0-9]*'
+            """
+        )
+    state.publish(people=False)
+    state.publish()
+    assert work_for_nothing_to_do(state) == small
+    assert small[0] < 300
+
+
+def test_what_pages_show_is_noticed_whoever_changes_it(state: ControllerState) -> None:
+    a_published_site(state)
+    state.attempt("failer", "1.0", failure="timeout", sentence="It took too long.")
+    state.want("failer", "1.0")
+    changed = state.publish().changed
+    assert changed[0].startswith("logs/failer/")
+    assert "failures/timeout/index.html" in changed
+    for statement in (
+        "UPDATE attempt SET remedy = 'wait' WHERE class = 'timeout'",
+        "UPDATE wanted SET verdict = 'skip', reason = 'too slow' WHERE need = 'none'",
+        "UPDATE project SET problem = 'Upstream answered 503.'",
+        "INSERT INTO project (name, display_name, state, in_scope) VALUES ('lost', 'lost', 'absent', 1)",
+        "DELETE FROM wanted",
+    ):
+        state.execute(statement)
+        assert {"report/index.html", "report/report.json"} <= set(state.publish().changed), statement
+        assert state.publish().changed == []
+    state.execute("UPDATE attempt SET predicted_seconds = 7, peak_memory = 1")
+    assert state.publish().changed == []
+
+
+def test_check_mode_says_what_would_change_and_changes_nothing(state: ControllerState) -> None:
+    a_published_site(state)
+    many_changes(state)
+    before = site_bytes(state.site)
+    would = state.publish(dry_run=True)
+    assert site_bytes(state.site) == before
+    assert state.one("SELECT count(*) FROM project WHERE pages_stale = 1") == 4
+    assert state.publish().changed == would.changed
+
+
+def test_check_mode_works_before_there_is_a_site(state: ControllerState) -> None:
+    state.wheel("spidev", "3.8")
+    would = state.publish(dry_run=True)
+    assert not state.site.exists()
+    assert state.publish().changed == would.changed
+
+
+def test_a_page_written_again_is_newer_by_a_second_for_servers_that_count_in_seconds(state: ControllerState) -> None:
+    a_published_site(state)
+    page = state.site / "simple/stayer/index.html"
+    os.utime(page, (page.stat().st_mtime + 100,) * 2)
+    before = int(page.stat().st_mtime)
+    state.execute("UPDATE upstream_file SET yanked = 'bad'")
+    state.outdate("stayer")
+    state.publish()
+    assert int(page.stat().st_mtime) == before + 1
+
+
+def test_a_wheel_takes_no_second_copy_of_the_disk(state: ControllerState) -> None:
+    filename = state.wheel("spidev", "3.8")
+    state.publish()
+    assert (state.site / "files/spidev" / filename).samefile(state.files_dir / "spidev" / filename)
+
+
+def test_a_site_on_another_file_system_gets_copies(state: ControllerState) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == state.root.stat().st_dev:
+        pytest.skip("needs a second file system at /dev/shm")
+    site = memory / f"wheelfleet-test-{os.getpid()}"
+    try:
+        state.wheel("spidev", "3.8")
+        state.publish(site=site)
+        assert broken_links(site) == []
+        assert [path.name for path in site.glob("files/*/*.whl")] == ["spidev-3.8-py3-none-any.whl"]
+    finally:
+        shutil.rmtree(site, ignore_errors=True)
+
+
+def test_a_site_is_readable_for_the_web_server_whatever_the_umask(state: ControllerState) -> None:
+    umask = os.umask(0o077)
+    try:
+        a_published_site(state)
+    finally:
+        os.umask(umask)
+    for path in (state.site, *state.site.rglob("*")):
+        assert path.stat().st_mode & (0o555 if path.is_dir() else 0o444) == (0o555 if path.is_dir() else 0o444), path
+
+
+def test_a_wheel_that_is_missing_is_not_linked_is_reported_and_appears_once_it_is_back(state: ControllerState) -> None:
+    lost = state.wheel("spidev", "3.8", serves=[TARGET])
+    state.want("spidev", "3.8")
+    kept = state.wheel("spidev", "3.7")
+    (state.files_dir / "spidev" / lost).rename(state.root / lost)
+    published = state.publish()
+    assert listed(state.site, "spidev") == [kept]
+    assert broken_links(state.site) == []
+    assert len(published.problems) == 1
+    assert lost in published.problems[0]
+    assert "put it back" in published.problems[0]
+
+    (state.root / lost).rename(state.files_dir / "spidev" / lost)
+    published = state.publish()
+    assert listed(state.site, "spidev") == [kept, lost]
+    assert broken_links(state.site) == []
+    assert published.problems == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a wheel"])
+def test_a_wheel_with_other_bytes_than_the_catalog_knows_is_not_published(
+    state: ControllerState, damage: bytes
+) -> None:
+    filename = state.wheel("spidev", "3.8")
+    (state.files_dir / "spidev" / filename).write_bytes(damage)
+    published = state.publish()
+    assert listed(state.site, "spidev") == []
+    assert len(published.problems) == 1
+    assert published.files == 0
+
+
+def test_a_wheel_whose_code_was_exchanged_is_not_published(state: ControllerState, tmp_path: Path) -> None:
+    filename = state.wheel("spidev", "3.8")
+    with ControllerState(tmp_path / "other") as other:
+        other.wheel("spidev", "3.8", source="import os  # the same METADATA, but not the same code\n")
+        shutil.copy(other.files_dir / "spidev" / filename, state.files_dir / "spidev" / filename)
+    published = state.publish()
+    assert listed(state.site, "spidev") == []
+    assert "not those the catalog knows" in published.problems[0]
+
+
+def test_an_operators_template_replaces_the_shipped_one_and_a_changed_one_takes_effect(
+    state: ControllerState, tmp_path: Path
+) -> None:
+    a_published_site(state)
+    override = tmp_path / "templates" / "simple_root.html.j2"
+    override.parent.mkdir()
+    for greeting in ("Hello", "Good day"):
+        override.write_text(f"<!DOCTYPE html><title>{greeting}</title>{{{{ names|join(' ') }}}}\n")
+        assert state.publish(overrides=[override.parent]).changed == ["simple/index.html"]
+        text = (state.site / "simple/index.html").read_text()
+        assert text == f"<!DOCTYPE html><title>{greeting}</title>bystander leaver stayer\n"
+        assert state.publish(overrides=[override.parent]).changed == []
+    assert state.publish().changed == ["simple/index.html"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{% for name in names %}", "{{ nmaes }}", "{{ names|human_size }}", "{% extends 'no-such.j2' %}"]
+)
+def test_a_template_with_a_mistake_is_named_and_the_site_stays_as_it_is(
+    state: ControllerState, tmp_path: Path, text: str
+) -> None:
+    a_published_site(state)
+    before = site_bytes(state.site)
+    override = tmp_path / "templates" / "simple_root.html.j2"
+    override.parent.mkdir()
+    override.write_text(text)
+    with pytest.raises(PublishError, match=r"The template simple_root\.html\.j2.*remove your own copy"):
+        state.publish(overrides=[override.parent])
+    assert site_bytes(state.site) == before
+
+
+def test_a_disk_that_cannot_be_written_is_one_clear_sentence(state: ControllerState) -> None:
+    state.root.joinpath("site").write_text("a file where the folder should be")
+    with pytest.raises(PublishError, match=r"The site .*/site cannot be written .*publish again"):
+        state.publish()
+
+
+def test_foreign_files_are_left_alone_until_the_site_is_ours_and_then_strays_go(state: ControllerState) -> None:
+    foreign = state.site / "files" / "holiday" / "photo.jpg"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_bytes(b"photo")
+    a_published_site(state)
+    assert foreign.exists()
+    state.publish(everything=True)
+    assert not foreign.exists()
+    assert broken_links(state.site) == []
+
+
+@pytest.mark.parametrize("lost", ["simple/index.json", ".wheelfleet-site.json", "simple", ""])
+def test_a_site_that_lost_something_is_made_whole_again(state: ControllerState, lost: str) -> None:
+    a_published_site(state)
+    before = site_bytes(state.site)
+    path = state.site / lost
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    state.publish()
+    assert site_bytes(state.site) == before
+
+
+def test_a_project_that_changes_while_it_is_published_is_published_again(state: ControllerState) -> None:
+    a_published_site(state)
+    state.outdate("stayer")
+    interfered = False
+
+    def interfere(statement: str) -> None:
+        nonlocal interfered
+        if not interfered and statement.lstrip().startswith("SELECT f.release_id"):
+            interfered = True
+            with Catalog(state.root / "catalog.sqlite") as other, other.writing() as db:
+                db.execute("UPDATE upstream_file SET yanked = 'bad'")
+                db.execute("UPDATE project SET pages_stale = 1 WHERE name = 'stayer'")
+
+    state.catalog.db.set_trace_callback(interfere)
+    state.publish()
+    state.catalog.db.set_trace_callback(None)
+    assert interfered
+    state.publish()
+    assert "data-yanked" in (state.site / "simple/stayer/index.html").read_text()
+    assert state.one("SELECT count(*) FROM project WHERE pages_stale") == 0
+
+
+def test_two_publications_at_once_take_turns(state: ControllerState) -> None:
+    a_published_site(state)
+    many_changes(state)
+
+    def publish() -> None:
+        with ControllerState(state.root) as same:
+            same.publish(everything=True)
+
+    threads = [threading.Thread(target=publish) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert broken_links(state.site) == []
+    assert state.publish(everything=True).changed == []
+    assert not (state.site / STAGING).exists()
+
+
+STEPS = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir")
+
+
+def publish_and_die_at_step(state: ControllerState, step: int) -> bool:
+    """Publish in a process that kills itself before its step-th change of a folder; whether it came that far."""
+    child = os.fork()
+    if child == 0:
+        taken = 0
+
+        def die(event: str, _: tuple[object, ...]) -> None:
+            nonlocal taken
+            if event in STEPS:
+                taken += 1
+                if taken == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            with ControllerState(state.root) as same:
+                sys.addaudithook(die)
+                same.publish()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_killed_at_any_moment_no_link_is_broken_and_the_next_publication_carries_on(
+    state: ControllerState, tmp_path: Path
+) -> None:
+    a_published_site(state)
+    many_changes(state)
+    state.catalog.close()
+    fresh: dict[str, bytes] = {}
+    step = 0
+    killed = True
+    while killed:
+        step += 1
+        copy = tmp_path / f"step-{step}"
+        shutil.copytree(state.root, copy)
+        with ControllerState(copy) as again:
+            killed = publish_and_die_at_step(again, step)
+            assert broken_links(again.site) == [], f"after a kill at step {step}"
+            again.publish()
+            assert not (again.site / STAGING).exists()
+            fresh = fresh or made_from_nothing(again, tmp_path / "fresh")
+            assert site_bytes(again.site) == fresh, f"after a kill at step {step}"
+        shutil.rmtree(copy)
+    assert step > 30
+
+
+def made_from_nothing(state: ControllerState, site: Path) -> dict[str, bytes]:
+    state.publish(everything=True, site=site)
+    return site_bytes(site)
+
+
+def test_the_bytes_of_a_page_are_these_until_format_is_raised(state: ControllerState) -> None:
+    """When this fails since the code changed on purpose, raise FORMAT (site/renderer.py): old sites must follow."""
+    state.release("spidev", "3.8", yanked="bad")
+    state.wheel("spidev", "3.8", requires_python=">=3.9")
+    state.publish()
+    (project,) = [json.loads((state.site / "simple/spidev/index.json").read_text())]
+    file = project["files"][0]
+    assert (state.site / "simple/spidev/index.json").read_text() == (
+        '{"meta":{"api-version":"1.4"},"name":"spidev","versions":["3.8"],"files":[{"filename":"spidev-3.8-py3-none-any.whl",'
+        '"url":"../../files/spidev/spidev-3.8-py3-none-any.whl","hashes":{"sha256":"' + file["hashes"]["sha256"] + '"},'
+        f'"size":{file["size"]},"yanked":"bad","upload-time":"2023-11-14T22:13:20.250000Z",'
+        '"core-metadata":{"sha256":"' + file["core-metadata"]["sha256"] + '"},"requires-python":">=3.9"}]}\n'
+    )
+
+
+def test_a_site_without_pages_for_people_is_the_index_alone_and_loses_what_it_had(state: ControllerState) -> None:
+    a_published_site(state)
+    index = {path: data for path, data in site_bytes(state.site).items() if path.startswith(("files/", "simple/"))}
+    state.publish(people=False)
+    assert site_bytes(state.site) == index
+    state.want("stayer", "1.1")
+    assert of_the_index(state.publish(people=False).changed) == []
+    assert site_bytes(state.site) == index
