@@ -115,7 +115,7 @@ def test_whatever_packages_try_they_are_contained_and_the_next_builds_are_the_sa
 ) -> None:
     upstream.add_release(wheel_file("helper", "1.0"))
     upstream.add_release(requirement())
-    shared = [LIBRARY / "wheelfleet" / "build", tools().parents[1]]
+    shared = [LIBRARY / "wheelfleet" / "builder", tools().parents[1]]
     shown = (shared[0], shared[1] / "lib", Path(sys.base_prefix, "lib"))
     before = fingerprint(*shared)
     victim = scene.victim(

@@ -212,7 +212,7 @@ def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
     asked = str(attempt.workshop.asked)
     settings = pip_environment(attempt.home, attempt.workshop, attempt.assignment)
     settings.update({"HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"})
-    program = attempt.library / "wheelfleet" / "build" / "named_servers.py"
+    program = attempt.library / "wheelfleet" / "builder" / "named_servers.py"
     attempt.say(f"::wheelfleet reads the pages of {', '.join(names)}, to see where their files are")
     attempt.outside([attempt.assignment["tools"], "-I", str(program), str(answer), *names], settings)
 

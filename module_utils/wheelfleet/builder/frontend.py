@@ -144,7 +144,7 @@ def _change_source(attempt: Attempt, project: Project, environment: Provided, pr
 
     Where it finds nothing to change the build goes on all the same: what it then says is what people have to know.
     """
-    path = attempt.library / "wheelfleet" / "build" / f"{program}.py"
+    path = attempt.library / "wheelfleet" / "builder" / f"{program}.py"
     code = attempt.inside(
         [environment.python, str(path), project.source],
         build_environment(attempt.home, attempt.workshop, attempt.assignment, attempt.place),

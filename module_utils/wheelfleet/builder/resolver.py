@@ -239,7 +239,7 @@ class _Resolver:
         """Let pip, outside the sandbox, read the pages of projects; nothing of theirs is run for that."""
         asked = str(self._workshop.asked)
         environment = {**self._environment, "HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"}
-        program = self._library / "wheelfleet" / "build" / "named_servers.py"
+        program = self._library / "wheelfleet" / "builder" / "named_servers.py"
         with self._log.open("ab", buffering=0) as output:
             output.write(f"::wheelfleet reads the pages of {', '.join(names)}\n".encode())
             command = [self._assignment["tools"], "-I", str(program), str(answer), *names]
@@ -263,7 +263,7 @@ class _Resolver:
 
 
 def _program(home: Path, name: str) -> Path:
-    return home / "lib" / "wheelfleet" / "build" / f"{name}.py"
+    return home / "lib" / "wheelfleet" / "builder" / f"{name}.py"
 
 
 def _pins(report: Path) -> list[list[str]]:
