@@ -67,7 +67,7 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
         return _lacks(
             attempt,
             f"The crates of {shown} cannot be fetched, because Cargo {version} on this builder is older than 1.68; "
-            "install a newer one (cargo-web on Debian 12; else by rustup, as docs/operating.md says).",
+            "install a newer one (cargo-web on Debian 12; else by rustup, as docs/how-to/crates.md says).",
             "cargo-too-old",
         )
     index = _find_index(attempt, asked, version)

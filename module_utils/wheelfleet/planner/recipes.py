@@ -1,4 +1,4 @@
-"""Recipes: what the operator knows about single projects, in version control (docs/operating.md).
+"""Recipes: what the operator knows about single projects, in version control (docs/how-to/recipes.md).
 
 A recipe is `recipes/NAME.yml`, a mapping with the keys of `_KEYS`. Everything in it is checked before anything is
 built; a mistake is one sentence that names the file, the key and the cure. The catalog keeps the recipes of the last

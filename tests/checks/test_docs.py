@@ -1,0 +1,80 @@
+"""The documentation: links lead somewhere, and a page can be skimmed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
+#: Beside them, pages whose links are checked.
+MORE = [
+    REPOSITORY / "README.md",
+    *sorted(REPOSITORY.glob("*/README.md")),
+    *sorted(REPOSITORY.glob("roles/*/README.md")),
+]
+
+
+def prose(text: str) -> str:
+    """Without blocks and spans of code, in which nothing is a link."""
+    text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`\n]*`", "``", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings, as GitHub makes them: lower case, dashes for spaces, a number for a repeated one."""
+    found: set[str] = set()
+    times: Counter[str] = Counter()
+    for heading in re.findall(r"^#+ +(.*?) *$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M), re.M):
+        slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        found.add(f"{slug}-{times[slug]}" if times[slug] else slug)
+        times[slug] += 1
+    return found
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """Paragraphs and items of lists, without headings, tables and code."""
+    text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for block in re.split(r"\n\s*\n", text):
+        for item in re.split(r"^(?= *(?:[-*]|\d+\.) )", block, flags=re.MULTILINE):
+            if item.strip() and not re.match(r" *[|#]|     ?\S", item):
+                yield item
+
+
+@pytest.mark.parametrize("page", PAGES + MORE, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_link_leads_somewhere(page: Path):
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_that_a_file_names_is_there():
+    """Code, messages and comments name pages as `docs/NAME.md`."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
+    gone = []
+    for name in filter(None, tracked.stdout.split("\0")):
+        path = REPOSITORY / name
+        if path.is_file() and path.suffix != ".md":
+            for named in re.findall(r"\bdocs/[\w./-]+\.md\b", path.read_text(errors="replace")):
+                if not (REPOSITORY / named).exists():
+                    gone.append(f"{name}: {named}")
+    assert gone == []
+
+
+def test_the_index_names_every_page():
+    index = (REPOSITORY / "docs/README.md").read_text()
+    pages = [path.relative_to(REPOSITORY / "docs").as_posix() for path in PAGES]
+    assert [
+        page for page in pages if page != "README.md" and f"({page}" not in index and "decisions/0" not in page
+    ] == []
