@@ -32,7 +32,7 @@ from ansible.module_utils.wheelfleet.engine.poll import NoLook, look_command, pa
 from ansible.module_utils.wheelfleet.engine.rebuild_session import WitnessShift
 from ansible.module_utils.wheelfleet.engine.session import LinkLost, Shift, Terms
 from ansible.module_utils.wheelfleet.engine.stdout import is_taken
-from ansible.module_utils.wheelfleet.printable import printable
+from ansible.module_utils.wheelfleet.text import printable
 
 #: Bytes that one command brings from the builder; memory holds a few times as much.
 CHUNK = 8 << 20

@@ -21,7 +21,6 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 from ansible.module_utils.wheelfleet.engine.host_status import read_boards
 from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
 from ansible.module_utils.wheelfleet.engine.status import (
-    STATUS,
     STATUS_OPTIONS,
     all_final,
     as_bytes,
@@ -29,6 +28,7 @@ from ansible.module_utils.wheelfleet.engine.status import (
     is_news,
     status_document,
 )
+from ansible.module_utils.wheelfleet.site.layout import STATUS
 
 #: Seconds between two looks at the boards: the run must not wait for its view at the end.
 LOOK = 0.3

@@ -58,7 +58,7 @@ from ansible.module_utils.wheelfleet.engine.silence import Doing, still_at
 from ansible.module_utils.wheelfleet.engine.status import Lately, ask_catalog, is_news, status_document, write_status
 from ansible.module_utils.wheelfleet.engine.stdout import is_taken, take_stdout
 from ansible.module_utils.wheelfleet.planner.unconsidered import Unconsidered
-from ansible.module_utils.wheelfleet.site.filters import human_duration
+from ansible.module_utils.wheelfleet.text import human_duration
 
 #: Seconds between two drawings.
 REDRAW = 0.5

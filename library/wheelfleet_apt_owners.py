@@ -56,8 +56,9 @@ problem:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.wheelfleet.apt_packages import Subject
 from ansible.module_utils.wheelfleet.builder.apt_contents import ContentsError, has_apt, refresh
-from ansible.module_utils.wheelfleet.builder.apt_file_lookup import Subject, find_owners
+from ansible.module_utils.wheelfleet.builder.apt_file_lookup import find_owners
 
 
 def main() -> None:

@@ -76,8 +76,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.builder.env_vars import network
 from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.network import network
 from ansible.module_utils.wheelfleet.upstream.cache_origins import NoCache, check_cacheable, learn_crates, learn_origins
 from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 

@@ -11,8 +11,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, Request, build_opener
 
-from .builder.env_vars import authorities
-from .builder.fetch import PASSING, without_password
+from .credentials import without_password
+from .network import TRANSIENT_STATUS, authorities
 
 _LARGEST_CONFIG = 1 << 16
 _PAUSES = (0.5, 2.0)
@@ -86,7 +86,7 @@ def _read(url: str, bundle: str | None) -> bytes:
             data: bytes = answer.read(_LARGEST_CONFIG)
     except HTTPError as error:
         error.close()
-        if error.code in PASSING:
+        if error.code in TRANSIENT_STATUS:
             raise OutOfReach(f"the server answers {error.code} {error.reason}") from error
         raise ValueError(f"the server answers {error.code} {error.reason}") from error
     except URLError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 
 def with_credentials(url: str, credentials: str, only_for: str | None = None) -> str:
@@ -23,3 +23,9 @@ def secrets_of(credentials: str) -> set[str]:
     user, _, password = credentials.partition(":")
     secret = password or user
     return {secret, unquote(secret)} - {""}
+
+
+def without_password(url: str) -> str:
+    """`url` as it may be shown to everybody."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -14,10 +14,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from .builder.unpack import SDIST_ENDINGS
-
-#: The endings of sdists are those that builders unpack.
-SDIST_EXTENSIONS = SDIST_ENDINGS
+from .sdist_endings import SDIST_ENDINGS
 
 #: A file name longer than this cannot be stored (NAME_MAX); it also keeps absurd versions out.
 LONGEST_FILE_NAME = 255
@@ -71,7 +68,7 @@ def is_project_name(name: str) -> bool:
 
 def is_archive_name(filename: str) -> bool:
     """Whether a name ends like an sdist or a wheel, of whatever project."""
-    return filename.endswith((*SDIST_EXTENSIONS, ".whl"))
+    return filename.endswith((*SDIST_ENDINGS, ".whl"))
 
 
 def read_sdist_name(filename: str, project: str) -> SdistName:
@@ -82,9 +79,9 @@ def read_sdist_name(filename: str, project: str) -> SdistName:
     PEP 440 version. Raises NotAnSdist.
     """
     _check_characters(filename, NotAnSdist)
-    extension = next((known for known in SDIST_EXTENSIONS if filename.endswith(known)), None)
+    extension = next((known for known in SDIST_ENDINGS if filename.endswith(known)), None)
     if extension is None:
-        raise NotAnSdist(f"{filename} is not an sdist: pip unpacks only {', '.join(SDIST_EXTENSIONS)}.")
+        raise NotAnSdist(f"{filename} is not an sdist: pip unpacks only {', '.join(SDIST_ENDINGS)}.")
     stem = filename.removesuffix(extension)
     wanted = normalize(project)
     for dash in re.finditer("-", stem):

@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from .builder.protocol import HOME_MARK
+#: Environment variables that every runner and every build carries, and by which its processes are known.
+HOME_MARK = "WHEELFLEET_HOME"
+ATTEMPT_MARK = "WHEELFLEET_ATTEMPT"
 
 #: Seconds to wait for killed processes to be gone. One that hangs in the kernel (a dead disk) may need longer.
 PATIENCE = 10.0

@@ -6,12 +6,12 @@ import gzip
 from pathlib import Path
 
 import pytest
+from wheelfleet.apt_packages import is_allowed
 from wheelfleet.builder.apt_contents import has_apt
 from wheelfleet.builder.apt_guard import (
     MOST_BYTES,
     MOST_PACKAGES,
     Simulation,
-    is_allowed,
     parse_simulation,
     run_by_themselves,
     why_not,

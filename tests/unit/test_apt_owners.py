@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from wheelfleet.apt_packages import LONGEST_SUBJECT, Subject, is_askable
 from wheelfleet.builder import apt_file_lookup
 from wheelfleet.builder.apt_contents import ContentsError, has_apt, matching_lines, refresh
-from wheelfleet.builder.apt_file_lookup import LONGEST_SUBJECT, Subject, find_owners, is_askable
+from wheelfleet.builder.apt_file_lookup import find_owners
 
 pytestmark = pytest.mark.skipif(not has_apt(), reason="needs apt, which reads the lists; it is on Debian")
 

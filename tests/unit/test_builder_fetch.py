@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.builder.fetch import fetch, without_password
+from wheelfleet.builder.fetch import fetch
 from wheelfleet.builder.protocol import Sdist
 from wheelfleet.contract.reasons import Failed
+from wheelfleet.credentials import without_password
 
 from tests.support.artifacts import Artifact
 from tests.support.sdists import pure_sdist

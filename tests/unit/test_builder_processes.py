@@ -10,8 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder.protocol import HOME_MARK
-from wheelfleet.processes import kill_marked, marked_processes
+from wheelfleet.processes import HOME_MARK, kill_marked, marked_processes
 
 from tests.support.builder import REPORT, Lookout, Visitor
 

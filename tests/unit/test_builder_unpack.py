@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.builder.unpack import SDIST_ENDINGS
-from wheelfleet.names import SDIST_EXTENSIONS
 
 from tests.support.builder import LIBRARY
 from tests.support.interpreters import interpreters
@@ -130,10 +128,6 @@ def test_what_pip_unpacks_is_unpacked_however_its_paths_are_written(python: Path
         assert any(path.endswith("mod.py") for path in found), name
         assert not any("\\" in path for path in found), name
     assert_nothing_escaped(tmp_path, archives)
-
-
-def test_whatever_is_taken_from_a_page_is_unpacked() -> None:
-    assert SDIST_EXTENSIONS is SDIST_ENDINGS
 
 
 def test_hostile_and_broken_archives_are_refused_and_write_nothing_outside(python: Path, tmp_path: Path) -> None:

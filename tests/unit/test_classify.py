@@ -11,7 +11,7 @@ import pytest
 from wheelfleet.admission.classify import LOG_END, Failure, classify, failure
 from wheelfleet.admission.rules import RULES
 from wheelfleet.failure_classes import FAILURE_CLASSES
-from wheelfleet.plain import plain
+from wheelfleet.text import plain
 
 LOGS = Path(__file__).parents[1] / "support" / "logs"
 BUILD_FAILED = {"phase": "build", "stopped_by": None, "exit_code": 1, "message": "The backend failed (exit code 1)."}

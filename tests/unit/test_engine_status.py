@@ -9,7 +9,6 @@ from wheelfleet.engine.host_metrics import Vitals
 from wheelfleet.engine.host_status import CONTROLLER, Building, HostBoard
 from wheelfleet.engine.status import (
     HEARTBEAT,
-    STATUS,
     Lately,
     all_final,
     ask_catalog,
@@ -18,6 +17,7 @@ from wheelfleet.engine.status import (
     write_status,
 )
 from wheelfleet.planner.events import Event
+from wheelfleet.site.layout import STATUS
 
 from tests.support.catalogs import EPOCH, ControllerState
 

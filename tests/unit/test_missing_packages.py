@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder.apt_file_lookup import Subject
+from wheelfleet.apt_packages import Subject
 from wheelfleet.planner import missing_packages
 from wheelfleet.planner.events import events
 from wheelfleet.planner.outcome import Outcome, record_outcome

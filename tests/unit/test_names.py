@@ -7,7 +7,6 @@ from packaging.tags import Tag
 from packaging.version import Version
 from wheelfleet.names import (
     LONGEST_FILE_NAME,
-    SDIST_EXTENSIONS,
     BadFileName,
     NotAnSdist,
     NotAWheel,
@@ -18,6 +17,7 @@ from wheelfleet.names import (
     read_sdist_name,
     read_wheel_name,
 )
+from wheelfleet.sdist_endings import SDIST_ENDINGS
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_an_sdist_name_is_split_where_the_left_part_is_the_project(
 
 
 def test_every_archive_that_pip_unpacks_is_an_sdist() -> None:
-    assert {read_sdist_name(f"foo-1.0{extension}", "foo").extension for extension in SDIST_EXTENSIONS} == set(
-        SDIST_EXTENSIONS
+    assert {read_sdist_name(f"foo-1.0{extension}", "foo").extension for extension in SDIST_ENDINGS} == set(
+        SDIST_ENDINGS
     )
 
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheelfleet.site.filters import explain_tag, human_duration, human_size
+from wheelfleet.site.filters import explain_tag
+from wheelfleet.text import human_duration, human_size
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 
 from ..failure_classes import FAILURE_CLASSES, Blocks
-from ..plain import plain, without_escapes
+from ..text import plain, without_escapes
 from .project_names import Project
 from .rules import RULES, Lacks, Rule
 from .rules.project import NO_BACKEND

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog.database import Catalog
-from ..printable import printable
+from ..text import printable
 from .classify import classify
 from .result import BadResult, log_tail, read_result
 from .wheel_archive import Archive, Entry, Limits, Refused

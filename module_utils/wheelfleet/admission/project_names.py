@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder.sdist_names import MOST
+from ..contract.bounds import MOST_SDIST_NAMES
 
 _BACKEND = re.compile(r"[\w.:-]{1,200}")
 _MODULE = re.compile(r"\w{1,100}")
@@ -37,5 +37,5 @@ class Project:
 
 
 def _words(value: Any, form: re.Pattern[str]) -> list[str]:
-    words = value[:MOST] if isinstance(value, list) else []
+    words = value[:MOST_SDIST_NAMES] if isinstance(value, list) else []
     return [word for word in words if isinstance(word, str) and form.fullmatch(word)]

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..builder.protocol import CHECK_REASONS, PHASES
-from ..plain import plain
-from ..printable import printable
+from ..text import plain, printable
 from .classify import LOG_END
 from .project_names import Project
 

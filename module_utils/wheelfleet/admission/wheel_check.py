@@ -27,8 +27,8 @@ from packaging.version import InvalidVersion, Version
 
 from ..elf import Elf, UnreadableElf, read_elf
 from ..names import NotAWheel, WheelName, read_wheel_name
-from ..plain import plain
 from ..requires_python import constraint, is_installable
+from ..text import plain
 from .machine_code import HEADER_SIZE, NativeCode, native_code
 from .tag_claims import check_promises, promises
 from .wheel_archive import Archive, Entry, Limits, Refused

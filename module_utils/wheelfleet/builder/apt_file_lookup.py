@@ -12,33 +12,16 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+from ..apt_packages import MOST_OWNERS, PACKAGE, Subject, is_askable, is_development
 from .apt_contents import matching_lines
 from .apt_names import OTHER_NAMES, OTHER_TOOLS, PREFERRED
 
-#: What can be looked for.
-KINDS = ("header", "library", "pkg-config", "tool")
-#: Names longer than that, or of other letters, are no file's.
-LONGEST_SUBJECT = 100
-#: Packages named for a subject, at most.
-MOST_OWNERS = 5
-
-_SUBJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./-]*")
-PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
 _TRIPLET = r"(?:[a-z0-9_]+-linux-gnu[a-z0-9_]*/)?"
 #: Where their files are of no use to a build on this host: other machines' headers, debugging, documentation.
 _NO_OWNER = re.compile(
     r"-(?:cross|dbg|dbgsym|doc|docs|examples|source|udeb)$|mingw|^(?:linux-headers-|emscripten|avr-)"
 )
-_DEVELOPMENT = re.compile(r"-dev(?:-[0-9.]+)?$|-dev-bin$|-headers$")
-
-
-class Subject(NamedTuple):
-    """`kind` is one of KINDS."""
-
-    kind: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -49,16 +32,6 @@ class _Place:
     depth: int
     #: Of several spellings of a subject, the one that led here; the first is its own.
     spelling: int
-
-
-def is_askable(subject: Subject) -> bool:
-    """Whether a distribution could have it: no path that leads elsewhere, no pattern, not too long."""
-    return (
-        subject.kind in KINDS
-        and len(subject.name) <= LONGEST_SUBJECT
-        and _SUBJECT.fullmatch(subject.name) is not None
-        and ".." not in subject.name
-    )
 
 
 def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[str]]:
@@ -175,11 +148,6 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
 
 def _may_own(package: str) -> bool:
     return PACKAGE.fullmatch(package) is not None and not _NO_OWNER.search(package)
-
-
-def is_development(package: str) -> bool:
-    """Whether the package is there for who compiles: headers, libraries to link, modules of pkg-config."""
-    return _DEVELOPMENT.search(package) is not None
 
 
 def _ranked(subject: Subject, places: Sequence[_Place]) -> list[list[str]]:

@@ -7,7 +7,6 @@ huge. `apt-get` simulates the installation, and the contents index says which pa
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 import shutil
@@ -16,8 +15,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..apt_packages import DENIED, PACKAGE
 from .apt_contents import matching_lines
-from .apt_file_lookup import PACKAGE, is_development
 
 #: Packages that one may bring along, and bytes that it may take with them.
 MOST_PACKAGES, MOST_BYTES = 150, 600 << 20
@@ -32,11 +31,6 @@ _BY_ITSELF = re.compile(
 _NEEDLES = (
     *("lib/systemd/", "etc/init.d/", "etc/cron.", "usr/share/dbus-1/", "etc/sudoers.d/", "etc/polkit-1/"),
     *("etc/pam.d/", "usr/share/polkit-1/rules.d/"),
-)
-#: What gives rights, boots or replaces the system, whatever asks for it.
-_DENIED = re.compile(
-    r"(?:sudo|doas|opendoas|policykit-1|polkitd|pkexec|super|passwd|login|util-linux|dpkg|apt|base-files|libc6|init)"
-    r"|(?:linux-(?:image|headers)-|grub|systemd|udev|openssh-|raspi-firmware|raspberrypi-|firmware-).*|.*-(?:server|daemon)"
 )
 
 
@@ -56,19 +50,6 @@ class Judgement:
 
     install: list[str]
     refused: dict[str, str]
-
-
-def is_allowed(package: str, kind: str, permission: bool | Sequence[str]) -> bool:
-    """Whether the operator's permission covers a package that has something a build lacked.
-
-    `permission` True: development packages, and for missing programs (`kind` tool) any that is not denied. A list:
-    names that match one of its patterns (`lib*-dev`).
-    """
-    if not permission or not PACKAGE.fullmatch(package) or _DENIED.fullmatch(package):
-        return False
-    if permission is True:
-        return kind == "tool" or is_development(package)
-    return any(fnmatch.fnmatchcase(package, pattern) for pattern in permission)
 
 
 def judge(index: Path, packages: Iterable[str]) -> Judgement:
@@ -113,7 +94,7 @@ def why_not(simulation: Simulation, services: Collection[str], sizes: Mapping[st
     if simulation.removes:
         return f"It would remove {_list(simulation.removes)}."
     changed = (*simulation.installs, *simulation.upgrades)
-    denied = [name for name in changed if _DENIED.fullmatch(name) and name not in simulation.upgrades]
+    denied = [name for name in changed if DENIED.fullmatch(name) and name not in simulation.upgrades]
     if denied:
         return f"It would install {_list(denied)}."
     running = [name for name in changed if name in services]

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..contract.reasons import Failed
+from ..credentials import without_password
 from . import bytecode
 from .allowed_servers import Way
 from .attempt import Attempt, ended
 from .env_cache import cache_in_use, environment, remember, remembered
 from .env_vars import listed, pip_environment
-from .fetch import without_password
 from .protocol import Requirement, remove
 from .requirement_lines import are_plain, normalized
 from .sandbox import Place, certificate_places, interpreter_places, local_places

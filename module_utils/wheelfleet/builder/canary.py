@@ -12,9 +12,9 @@ import io
 import tarfile
 from pathlib import Path
 
+from ..contract.canary import NAME, VERSION
 from .protocol import Sdist, write_atomically
 
-NAME, VERSION = "wheelfleet-canary", "1"
 _STEM = f"wheelfleet_canary-{VERSION}"
 
 _PYPROJECT = """\

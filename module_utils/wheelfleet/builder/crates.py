@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 from ..contract.reasons import Failed, Reason
 from ..crate_index import NoIndex, OutOfReach, ask_index, checked_index, replacing
+from ..network import authorities, network
 from . import cargo
 from .attempt import Attempt, ended, kept_sentence, read_answer
 from .env_cache import remember, remembered
-from .env_vars import authorities, build_environment, network
+from .env_vars import build_environment
 from .sandbox import DOOR_PORT, certificate_places, interpreter_places
 
 #: What the assignment says for "the index that cargo asks by itself".

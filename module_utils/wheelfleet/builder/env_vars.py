@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from .protocol import ATTEMPT_MARK, HOME_MARK, Assignment, Home, Workshop
+from ..network import NETWORK, chosen, network
+from ..processes import ATTEMPT_MARK, HOME_MARK
+from .protocol import Assignment, Home, Workshop
 from .reproducible import overridden, reproducible
 
 #: Where a path of the workshop appears to the build.
@@ -14,33 +16,13 @@ Place = Callable[[Path], str]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-#: How this machine reaches the network: all that an installation takes over from the worker, and a build not even that.
-_NETWORK = (
-    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"),
-)
-
-#: The file of CA certificates for everybody's, pip's, requests' and curl's; pip is what people set up first.
-_BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-
 #: What the worker itself takes over from whoever starts it.
-_WORKER = (*_NETWORK, "PATH", "HOME", "LANG", "LC_ALL", "TZ")
+_WORKER = (*NETWORK, "PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 def worker_environment(present: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a worker that is started from one with `present` (by default this process's)."""
-    return _taken(_WORKER, present)
-
-
-def network(present: Mapping[str, str] | None = None) -> dict[str, str]:
-    """How this machine reaches the network."""
-    return _taken(_NETWORK, present)
-
-
-def authorities(ways: Mapping[str, str]) -> str | None:
-    """The file of CA certificates by which this machine reaches the network, where variables of `network` name one."""
-    return next((ways[name] for name in _BUNDLES if name in ways), None)
+    return chosen(_WORKER, present)
 
 
 def build_environment(home: Home, workshop: Workshop, assignment: Assignment, place: Place = str) -> dict[str, str]:
@@ -120,8 +102,3 @@ def listed(value: object) -> list[str]:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [str(item) for item in value]
     return [str(value)]
-
-
-def _taken(names: Iterable[str], present: Mapping[str, str] | None) -> dict[str, str]:
-    source = os.environ if present is None else present
-    return {name: source[name] for name in names if name in source}

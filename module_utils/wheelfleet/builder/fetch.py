@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
 
 from ..contract.reasons import Failed
+from ..credentials import without_password
+from ..network import TRANSIENT_STATUS
 from .protocol import Sdist
 
-#: Answers that may be better next time.
-PASSING = {408, 425, 429, 500, 502, 503, 504}
 #: Answers that say that the file is not there.
 _GONE = {404, 410}
 _CHUNK = 1 << 18
@@ -78,12 +78,6 @@ def fetch(
     return target, digest
 
 
-def without_password(url: str) -> str:
-    """`url` as it may be shown to everybody."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def _shown(sdist: Sdist) -> str:
     return f"The sdist {sdist['filename']} from {without_password(sdist['url'])}"
 
@@ -129,7 +123,7 @@ def _download(
             _check_whole(answer, size)
     except HTTPError as error:
         error.close()
-        if error.code in PASSING:
+        if error.code in TRANSIENT_STATUS:
             raise _Passing(f"the server answers {error.code} {error.reason}") from error
         why = f"could not be downloaded: the server answers {error.code} {error.reason}"
         raise Failed(why, "sdist-missing" if error.code in _GONE else "index-unreachable") from error

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from ..elf import foreign_code
-from ..removed_modules import REMOVED_MODULES
+from ..removed_api import REMOVED_MODULES
 from .importable import Modules, importable
 from .protocol import visible, write_json
 

@@ -24,10 +24,6 @@ from ..contract.reasons import Reason
 #: Version of the assignment's, the result's and the status's form. A builder refuses what it does not know.
 SCHEMA = 1
 
-#: Environment variables that every runner and every build carries, and by which its processes are known.
-HOME_MARK = "WHEELFLEET_HOME"
-ATTEMPT_MARK = "WHEELFLEET_ATTEMPT"
-
 _ATTEMPT = re.compile(r"[a-z0-9][a-z0-9.+!_-]{0,199}")
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}")
 

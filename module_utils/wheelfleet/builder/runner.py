@@ -16,11 +16,12 @@ from types import FrameType
 from typing import BinaryIO
 
 from ..contract.reasons import Failed
+from ..credentials import without_password
 from ..processes import die_with_parent
 from .attempt import Attempt
 from .crates import blamed, fetch_crates
 from .deliver import clear_result, collect_wheels, finish, make_room, new_result
-from .fetch import fetch, without_password
+from .fetch import fetch
 from .frontend import build_wheel, open_sdist
 from .postprocess import check_wheel, correct_wheel, repair_wheel
 from .protocol import Home, ProtocolError, Result, Workshop, read_assignment

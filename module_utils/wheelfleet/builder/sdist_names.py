@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..contract.bounds import MOST_SDIST_NAMES
 from .requirement_lines import normalized
 
-#: Names of either kind, and bytes of a file, that are looked at.
-MOST = 500
+#: Bytes of a file that are looked at.
 _LARGEST = 1 << 20
 _LONGEST, _DEEPEST = 100, 6
 
@@ -40,7 +40,7 @@ def own_modules(source: Path) -> list[str]:
             name = entry.name.partition(".")[0]
             if name.isidentifier() and len(name) <= _LONGEST and _is_module(entry):
                 found.add(name)
-    return sorted(found - {"setup"})[:MOST]
+    return sorted(found - {"setup"})[:MOST_SDIST_NAMES]
 
 
 def _is_module(entry: os.DirEntry[str]) -> bool:
@@ -59,7 +59,7 @@ def declared(source: Path, pyproject: dict[str, Any]) -> list[str]:
     for reads in (_of_pyproject(pyproject), _of_setup_cfg(source), _of_setup_py(source), _of_files(source)):
         lines += reads
     names = {normalized(match[1]) for line in lines if len(line) <= 500 and (match := _NAME.match(line))}
-    return sorted(name for name in names if len(name) <= _LONGEST)[:MOST]
+    return sorted(name for name in names if len(name) <= _LONGEST)[:MOST_SDIST_NAMES]
 
 
 def _of_pyproject(tables: dict[str, Any]) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _of_files(source: Path) -> Iterator[str]:
 
 def _named(folder: Path, depth: int) -> Iterable[Path]:
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda each: each.name)[:MOST]:
+        for entry in sorted(entries, key=lambda each: each.name)[:MOST_SDIST_NAMES]:
             if entry.is_file(follow_symlinks=False):
                 yield Path(entry.path)
             elif depth > 1 and entry.is_dir(follow_symlinks=False):

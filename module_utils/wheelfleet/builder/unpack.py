@@ -20,10 +20,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-#: The archives that pip unpacks with the standard library alone, spelled in lower case as pip wants them.
-TAR_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
-ZIP_ENDINGS = (".zip",)
-SDIST_ENDINGS = (*TAR_ENDINGS, *ZIP_ENDINGS)
+from ..sdist_endings import SDIST_ENDINGS, ZIP_ENDINGS
 
 #: What makes a folder a project (PEP 517).
 _OF_A_PROJECT = ("setup.py", "pyproject.toml")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .env_vars import PATH, authorities, listed, network
+from ..network import authorities, network
+from .env_vars import PATH, listed
 from .protocol import Assignment, Home
 
 #: pip's options that uv knows under another name; lists are joined by the character.

@@ -20,13 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..processes import adopt_orphans, boot_id, kill_descendants, kill_marked, reap
+from ..processes import ATTEMPT_MARK, HOME_MARK, adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .attempt import LIBRARY
 from .cgroup import delegated_scope, divide
 from .deliver import clear_result, deliver, finish, new_result, take_progress
 from .env_cache import clear_untrusted
 from .env_vars import worker_environment
-from .protocol import ATTEMPT_MARK, HOME_MARK, SCHEMA, Home, ProtocolError, Workshop, remove, write_json
+from .protocol import SCHEMA, Home, ProtocolError, Workshop, remove, write_json
 from .supervise import notice_of_children
 
 #: A build that was killed is begun again until it has begun this often.

@@ -17,7 +17,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from .status import STATUS, write_status
+from ..site.layout import STATUS
+from .status import write_status
 
 #: Seconds in which the processes of a killed run see that it is gone.
 PATIENCE = 10.0

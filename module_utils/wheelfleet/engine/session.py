@@ -19,14 +19,14 @@ from ..admission.admit import Admitted, Places, admit
 from ..admission.classify import classify
 from ..admission.compare_rebuild import hear
 from ..admission.result import BadResult, log_tail, read_result
-from ..builder.canary import NAME as CANARY_NAME
-from ..builder.canary import VERSION as CANARY_VERSION
 from ..catalog.database import Catalog
 from ..contract.adjustments import Change
+from ..contract.canary import NAME as CANARY_NAME
+from ..contract.canary import VERSION as CANARY_VERSION
 from ..planner import batches, events, queue, suspension
 from ..planner.batches import Assignment, Held
 from ..planner.rebuild_sample import WITNESS
-from ..site.filters import human_duration
+from ..text import human_duration
 from .host_status import Building, HostBoard, post
 from .poll import Look
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..site.filters import human_duration
+from ..text import human_duration
 from .host_status import HostBoard
 
 #: So many hosts are named in one line.

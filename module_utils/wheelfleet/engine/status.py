@@ -17,9 +17,9 @@ from typing import Any
 
 from ..catalog.database import Catalog, CatalogError
 from ..planner.events import Event, events
+from ..site.layout import STATUS
 from .host_status import CONTROLLER, HostBoard, expected_end_seconds
 
-STATUS = "status.json"
 SCHEMA = 1
 #: The newest events of the run that are shown.
 MOST_EVENTS = 20

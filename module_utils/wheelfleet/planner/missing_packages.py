@@ -10,8 +10,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..builder.apt_file_lookup import MOST_OWNERS, PACKAGE, Subject, is_askable
-from ..builder.apt_guard import is_allowed
+from ..apt_packages import MOST_OWNERS, PACKAGE, Subject, is_allowed, is_askable
 from . import events
 from .queue import settle
 

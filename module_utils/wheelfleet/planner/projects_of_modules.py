@@ -11,7 +11,7 @@ import sys
 
 from packaging.utils import canonicalize_name
 
-from ..removed_modules import REMOVED_MODULES
+from ..removed_api import REMOVED_MODULES
 
 #: Projects that builds need and whose module has their name, whatever its dashes and capitals.
 _OF_THAT_NAME = frozenset(

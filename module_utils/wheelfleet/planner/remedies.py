@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from ..admission.rules.removed import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
 from ..builder.protocol import PHASES
 from ..contract.adjustments import Change
+from ..removed_api import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
 from .projects_of_modules import is_reviewed, is_standard, reviewed
 
 #: The remedies that are named with what they ask for: by a list that people read, or by the sdist's own declarations.

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, fields
 
 from packaging.utils import canonicalize_name
 
-from ..printable import printable
+from ..text import printable
 
 #: The reasons; programs read them in `report.json`, so each new one is described in docs/index-format.md.
 CODES = frozenset(

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..contract.adjustments import Change
-from ..printable import printable
+from ..text import printable
 
 
 def tried_with(remedies: str | None) -> tuple[dict[str, str], ...]:

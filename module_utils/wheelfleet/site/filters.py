@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
+
+from ..text import human_duration, human_size, utc
 
 _MACHINES = {
     "aarch64": "64-bit ARM",
@@ -20,38 +21,6 @@ _OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014":
 
 _PYTHON = re.compile(r"(cp|pp|py)(\d)(\d*)")
 _LINUX = re.compile(r"(?:(manylinux|musllinux)_(\d+)_(\d+)|(manylinux1|manylinux2010|manylinux2014)|linux)_(\w+)")
-
-
-def human_size(size: float) -> str:
-    """Bytes as people read them: `873 bytes`, `1.2 MiB`."""
-    if size < 1024:
-        return "1 byte" if size == 1 else f"{size:.0f} bytes"
-    amount = float(size)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        amount /= 1024
-        if amount < 9.95:
-            return f"{amount:.1f} {unit}"
-        if amount < 1023.5:
-            break
-    return f"{amount:.0f} {unit}"
-
-
-def human_duration(seconds: float) -> str:
-    """Seconds as people read them: `0.4 s`, `3 min 20 s`, `2 h 5 min`, `1 d 3 h`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for unit, size, smaller, smaller_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= size:
-            many, rest = divmod(whole, size)
-            few = rest // smaller_size
-            return f"{many} {unit} {few} {smaller}" if few else f"{many} {unit}"
-    return f"{whole} s"
-
-
-def utc(moment: float) -> str:
-    """Seconds since the epoch as people read them: `2026-11-22 18:05`, in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment))
 
 
 def explain_tag(tag: str) -> str:

@@ -13,3 +13,5 @@ PAGES = ("simple", "project")
 #: Pages about many projects; some lie at the top of the site besides.
 TOP = ("404.html", "feed.atom", "index.html", "robots.txt", "sitemap.xml")
 LISTS = ("failures", "faq", "fleet", "report", "search", "sitemaps", "statistics", "use")
+#: What a run is doing, at the top of the site; it comes to web nodes by a way of its own (engine/status.py).
+STATUS = "status.json"

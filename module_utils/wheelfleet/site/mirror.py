@@ -25,9 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from ..engine.status import STATUS
 from .journal import Journal, Position
-from .layout import FILES, LISTS, PAGES
+from .layout import FILES, LISTS, PAGES, STATUS
 from .publication import MARKER as SITE_MARKER
 
 #: On the node, below the site.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from ..planner.requirements_files import resolution_logs
-from ..printable import printable
+from ..text import printable
 from .html import failures, feed, fleet, guide, home, search, sitemap, statistics
 from .renderer import Renderer
 from .report import make_report

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 
-from ..printable import printable
+from ..text import printable
 from . import index_pages
 from .html import log, project, provenance
 from .html.project_facts import read_project

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from ..printable import printable
+from ..text import printable
 from .filters import FILTERS
 
 #: Raise this when the code gives other bytes for the same catalog: the next publication renders every page again.

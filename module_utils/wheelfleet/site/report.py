@@ -16,7 +16,7 @@ from typing import Any
 from ..planner import rebuild_sample
 from ..planner.events import Event, events
 from ..planner.unconsidered import Unconsidered, read_unconsidered
-from ..printable import printable
+from ..text import printable
 from .commands import interpreter_for, pip_commands
 from .counters import totals
 from .listing import timestamp

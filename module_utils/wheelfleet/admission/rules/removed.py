@@ -5,28 +5,13 @@ from __future__ import annotations
 import re
 import sys
 
-from ...removed_modules import REMOVED_MODULES
-from .rule import QUOTE, any_of, rule
+from ...removed_api import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES, REMOVED_MODULES
+from .rule import any_of, rule
 
 _REMOVED_MODULES = any_of(*sorted({*REMOVED_MODULES, "numpy.distutils", "pkg_resources", "setuptools"}))
 _CHANGED_MODULES = any_of(
     *sorted({*sys.stdlib_module_names, "distutils", "imp", "numpy", "pip", "pkg_resources", "setuptools", "wheel"})
 )
-_PYTHON_STRUCTURES = (
-    r"(?:Py(?:Thread|Interpreter)State|Py(?:Type|Frame|Code|Long|Unicode)Object"
-    r"|_PyErr_StackItem|struct _(?:ts|is|frame|object|typeobject|longobject|err_stackitem))"
-)
-
-#: What C code for an older Python uses, most of it by an old Cython.
-GONE_HEADERS = r"fatal error: ((?:longintrepr|code|pystrhex|Python-ast|graminit|asdl)\.h): No such file or directory"
-GONE_NAMES = (
-    rf"error: {QUOTE}{_PYTHON_STRUCTURES}{QUOTE} .{{0,80}}has no member named {QUOTE}(\w{{1,80}})"
-    rf"|error: too many initializers for {QUOTE}(PyTypeObject){QUOTE}"
-    rf"|error: invalid use of incomplete type(?:def)? {QUOTE}(Py(?:Frame|Thread)\w{{1,20}}){QUOTE}"
-    rf"|error: implicit declaration of function {QUOTE}(_?Py\w{{1,80}})"
-    rf"|error: {QUOTE}(_?Py\w{{1,80}}){QUOTE} (?:undeclared|was not declared)"
-)
-ASSIGNED_MACROS = r"^ *\d+ \|.{0,200}\b(Py_(?:REFCNT|SIZE|TYPE)) ?\(.{1,100}\) ?=[^=]"
 
 REMOVED = (
     rule(

@@ -43,7 +43,3 @@ def rule(failure: str, pattern: str, sentence: str, **more: object) -> Rule:
 def any_of(*names: str) -> str:
     """A pattern for one of these names."""
     return "|".join(re.escape(name) for name in names)
-
-
-#: Around a name in what compilers say.
-QUOTE = r"[‘’'`\"]?"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .rule import QUOTE, rule
+from ...removed_api import QUOTE
+from .rule import rule
 
 TOO_NEW = (
     rule(

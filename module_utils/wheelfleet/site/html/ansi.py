@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from ...printable import printable
+from ...text import printable
 
 #: ECMA-48: control sequences (parameters, final letter), strings (titles, links), other escapes; control characters.
 _CONTROL = re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ...printable import printable
+from ...text import printable
 from .project_facts import ProjectFacts, Release
 
 _HEIGHT = 20

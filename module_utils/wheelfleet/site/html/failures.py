@@ -14,7 +14,7 @@ from packaging.utils import is_normalized_name
 
 from ...failure_classes import FAILURE_CLASSES
 from ...planner.remedies import REMEDIES
-from ...printable import printable
+from ...text import printable
 from ..counters import totals
 from ..proposals import Proposal, inventory_line, proposals
 from ..renderer import Renderer, as_json

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ...printable import printable
+from ...text import printable
 from ..filters import explain_tag
 from ..renderer import Renderer, SiteFacts
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ...planner.events import Event, events
-from ...printable import printable
+from ...text import printable
 from ..counters import totals
 from ..renderer import Renderer, as_json
 

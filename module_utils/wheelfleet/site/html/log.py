@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ...plain import plain
-from ...printable import printable
+from ...text import plain, printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..renderer import Renderer
 from .ansi import Run, Terminal

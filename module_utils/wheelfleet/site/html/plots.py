@@ -16,7 +16,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...printable import printable
+from ...text import printable
 
 #: Pixels: the room above the highest value, the field itself, and the room below for the labels.
 TOP, HEIGHT, FOOT = 12, 150, 24

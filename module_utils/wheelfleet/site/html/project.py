@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..filters import human_duration, human_size, utc
+from ...text import human_duration, human_size, utc
 from ..renderer import Renderer, SiteFacts
 from ..report import ReportRow
 from . import badge, project_json, provenance

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from packaging.version import Version
 
-from ...printable import printable
+from ...text import printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..filters import explain_tag
 from ..listing import ListedFile, ProjectFiles, is_on_the_web

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from ...printable import printable
+from ...text import printable
 from ..listing import timestamp
 from ..renderer import as_json
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ...printable import printable
+from ...text import printable
 from ..renderer import as_json
 
 #: Words in a shard that is not split. As many, with their summaries, are about 40 kB on the wire.

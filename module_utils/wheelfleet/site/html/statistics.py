@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from ...printable import printable
+from ...text import printable
 from ..filters import explain_tag
 from ..renderer import Renderer, as_json
 from .plots import Plot, Series, bars, share, steps

@@ -1,0 +1,7 @@
+"""The archives that pip unpacks with the standard library alone, by their endings, in lower case as pip wants them."""
+
+from __future__ import annotations
+
+TAR_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
+ZIP_ENDINGS = (".zip",)
+SDIST_ENDINGS = (*TAR_ENDINGS, *ZIP_ENDINGS)

@@ -1,0 +1,84 @@
+"""Text for people: strangers' text made safe to show, and sizes, durations and times in words.
+
+Escaping for HTML is the templates' matter.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+
+#: ECMA-48 escape sequences: CSI (colours, cursor), OSC and other strings (titles, links), and the two-character ones.
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"
+    r"|\x1b[ -/]*[0-Z\\^-~]"
+)
+
+
+def printable(text: str) -> str:
+    """The text without what could move a cursor, hide or reorder letters; line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co") else "\ufffd"
+        for letter in text
+    )
+
+
+def without_escapes(text: str) -> str:
+    """`text` without terminal escape sequences; takes linear time for any input."""
+    return _ESCAPES.sub("", text) if "\x1b" in text else text
+
+
+def plain(text: str, longest: int = 300) -> str:
+    """One line of at most `longest` characters without control, formatting, private or unassigned characters.
+
+    Formatting characters (Unicode category Cf) go too: the bidirectional ones let a line show something else than
+    it says. What is cut ends in an ellipsis.
+    """
+    # What is left out never makes up more than three quarters of honest text; the rest need not be looked at.
+    head = without_escapes(text[: 4 * longest])
+    kept = "".join(_shown(character) for character in head).rstrip()
+    cut = len(kept) > longest or len(text) > 4 * longest
+    return kept[: longest - 1].rstrip() + "…" if cut else kept
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if character in "\t\n\r" or category in ("Zl", "Zp"):
+        return " "
+    return "" if category.startswith("C") else character
+
+
+def human_size(size: float) -> str:
+    """Bytes as people read them: `873 bytes`, `1.2 MiB`."""
+    if size < 1024:
+        return "1 byte" if size == 1 else f"{size:.0f} bytes"
+    amount = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        amount /= 1024
+        if amount < 9.95:
+            return f"{amount:.1f} {unit}"
+        if amount < 1023.5:
+            break
+    return f"{amount:.0f} {unit}"
+
+
+def human_duration(seconds: float) -> str:
+    """Seconds as people read them: `0.4 s`, `3 min 20 s`, `2 h 5 min`, `1 d 3 h`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for unit, size, smaller, smaller_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            many, rest = divmod(whole, size)
+            few = rest // smaller_size
+            return f"{many} {unit} {few} {smaller}" if few else f"{many} {unit}"
+    return f"{whole} s"
+
+
+def utc(moment: float) -> str:
+    """Seconds since the epoch as people read them: `2026-11-22 18:05`, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment))
