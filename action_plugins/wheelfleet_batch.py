@@ -28,9 +28,9 @@ from ansible.module_utils.wheelfleet.admission.wheel_archive import Limits
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
 from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS
 from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
-from ansible.module_utils.wheelfleet.engine.poll import NoLook, look_command, parse_look, withdraw_command
-from ansible.module_utils.wheelfleet.engine.rebuild_session import WitnessShift
-from ansible.module_utils.wheelfleet.engine.session import LinkLost, Shift, Terms
+from ansible.module_utils.wheelfleet.engine.poll import PollError, parse_snapshot, poll_command, withdraw_command
+from ansible.module_utils.wheelfleet.engine.rebuild_session import RebuildSession
+from ansible.module_utils.wheelfleet.engine.session import BatchOptions, BuilderSession, LinkLost
 from ansible.module_utils.wheelfleet.engine.stdout import is_taken
 from ansible.module_utils.wheelfleet.text import printable
 
@@ -65,10 +65,10 @@ class ActionModule(ActionBase):
         keys += ("crates_index",)
         keys += ("witness_percent",)
         keys += ("sandbox", "repair", "repair_exclude", "check_imports")
-        terms = Terms(state_dir=Path(self.options["state_dir"]), **{key: self.options[key] for key in keys})
+        terms = BatchOptions(state_dir=Path(self.options["state_dir"]), **{key: self.options[key] for key in keys})
         try:
             with Catalog(terms.state_dir / "catalog.sqlite") as catalog:
-                kind = WitnessShift if terms.witness_percent > 0 else Shift
+                kind = RebuildSession if terms.witness_percent > 0 else BuilderSession
                 self.shift = kind(catalog, self, self.host, terms, self._say)
                 return self.shift.work()
         except CatalogError as error:
@@ -85,9 +85,11 @@ class ActionModule(ActionBase):
 
     # ------------------------------------------------------------------- link
 
-    def look(self, acknowledged):
-        """One cheap look over the open link."""
-        return self._with_patience(lambda: parse_look(self._shell(look_command(self.home, acknowledged)).splitlines()))
+    def poll(self, acknowledged):
+        """Poll the builder once over the open link."""
+        return self._with_patience(
+            lambda: parse_snapshot(self._shell(poll_command(self.home, acknowledged)).splitlines())
+        )
 
     def withdraw(self, attempts):
         """Take assignments out of the inbox; returns those that were still there."""
@@ -173,7 +175,7 @@ class ActionModule(ActionBase):
             self._check_parent()
             try:
                 return step()
-            except (AnsibleConnectionFailure, NoLook) as error:
+            except (AnsibleConnectionFailure, PollError) as error:
                 silent = time.monotonic() - began
                 if silent > self.options["patience"]:
                     raise LinkLost(f"It does not answer ({error}); its work goes to the others.") from error

@@ -15,7 +15,7 @@ from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogErr
 from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
 from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction, Refused
 from ansible.module_utils.wheelfleet.engine.controller_options import DELTA_OPTIONS
-from ansible.module_utils.wheelfleet.engine.host_status import CONTROLLER, HostBoard, post
+from ansible.module_utils.wheelfleet.engine.host_status import CONTROLLER, HostStatus, post_status
 from ansible.module_utils.wheelfleet.engine.stdout import is_taken
 from ansible.module_utils.wheelfleet.planner import events
 from ansible.module_utils.wheelfleet.planner.delta import Options, run_delta
@@ -124,7 +124,7 @@ class ActionModule(ControllerAction):
 
     def _show(self, done, total):
         if not self.check_mode:
-            post(
-                self.state_dir / "run" / "board",
-                HostBoard(CONTROLLER, self.options["run"], f"read {done} of {total} projects"),
+            post_status(
+                self.state_dir / "run" / "status",
+                HostStatus(CONTROLLER, self.options["run"], f"read {done} of {total} projects"),
             )

@@ -1,4 +1,4 @@
-"""The controller's half of M(wheelfleet_status): the run's boards onto a web node, over the open connection."""
+"""The controller's half of M(wheelfleet_status): brings the status of the run's hosts onto a web node."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.engine.host_status import read_boards
+from ansible.module_utils.wheelfleet.engine.host_status import read_statuses
 from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
 from ansible.module_utils.wheelfleet.engine.status import (
     STATUS_OPTIONS,
@@ -30,7 +30,7 @@ from ansible.module_utils.wheelfleet.engine.status import (
 )
 from ansible.module_utils.wheelfleet.site.layout import STATUS
 
-#: Seconds between two looks at the boards: the run must not wait for its view at the end.
+#: Seconds between two readings of the hosts' status: the run must not wait for its view at the end.
 LOOK = 0.3
 #: The longest pause, in seconds, after the node did not answer.
 LONGEST_PAUSE = 60.0
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
-        """Watch the boards; returns when there is nothing more to show."""
+        """Watch the hosts' status; returns when there is nothing more to show."""
         super().run(tmp, task_vars)
         _, self.options = self.validate_argument_spec(STATUS_OPTIONS)
         self.state_dir = Path(self.options["state_dir"])
@@ -69,13 +69,13 @@ class ActionModule(ActionBase):
         started = time.time()
         while True:
             gone = self.interrupted or (self.parent is not None and not parent_is_alive(self.parent.pid))
-            boards = read_boards(self.state_dir / "run" / "board", self.options["run"])
-            silent = time.time() - max([started, *(board.at for board in boards)]) > self.options["silence"]
-            ended = gone or silent or all_final(boards, self.options["hosts"])
+            statuses = read_statuses(self.state_dir / "run" / "status", self.options["run"])
+            silent = time.time() - max([started, *(status.at for status in statuses)]) > self.options["silence"]
+            ended = gone or silent or all_final(statuses, self.options["hosts"])
             if ended or time.monotonic() >= due:
                 now = time.time()
                 lately = ask_catalog(self.state_dir / "catalog.sqlite", self.options["run"], now)
-                document = status_document(boards, run=self.options["run"], now=now, ended=ended, lately=lately)
+                document = status_document(statuses, run=self.options["run"], now=now, ended=ended, lately=lately)
                 if is_news(document, before):
                     if self._write(document):
                         before, pause = document, self.options["interval"]

@@ -48,10 +48,10 @@ from ansible.module_utils.wheelfleet.engine.ansible_workers import killed_childr
 from ansible.module_utils.wheelfleet.engine.exit_status import exit_status, lost_builders
 from ansible.module_utils.wheelfleet.engine.host_status import (
     CONTROLLER,
-    HostBoard,
+    HostStatus,
     expected_end_seconds,
-    post,
-    read_boards,
+    post_status,
+    read_statuses,
 )
 from ansible.module_utils.wheelfleet.engine.interrupted import end_status, what_is_left
 from ansible.module_utils.wheelfleet.engine.silence import Doing, still_at
@@ -167,7 +167,7 @@ class CallbackModule(CallbackBase):
         if result.task.action == "wheelfleet_lock":
             # Nothing reads these: they are the run's lock while they are open.
             self.held += lock.handover.take()
-            self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "board")
+            self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "status")
             self.site = Path(answer["site_dir"])
             if not result.task.check_mode:
                 self._begin()
@@ -290,11 +290,11 @@ class CallbackModule(CallbackBase):
             return
         run, folder = self.run
         host = result.host.get_name()
-        boards = {board.host: board for board in read_boards(folder, run)}
-        board = boards.get(host, HostBoard(host, run))
-        if not board.final:
+        statuses = {status.host: status for status in read_statuses(folder, run)}
+        status = statuses.get(host, HostStatus(host, run))
+        if not status.final:
             note = str(result.result.get("msg", ""))[:500]
-            post(folder, dataclasses.replace(board, state=state, note=note, building=[], final=True))
+            post_status(folder, dataclasses.replace(status, state=state, note=note, building=[], final=True))
 
     def _start(self, *work):
         if not work:
@@ -332,14 +332,14 @@ class CallbackModule(CallbackBase):
             now = time.time()
             if now - self.spoke < SILENCE or (self.live and self.threads) or self.ended:
                 continue
-            boards = {board.host: board for board in read_boards(self.run[1], self.run[0])} if self.run else {}
-            if line := still_at(dict(self.doing), boards, now):
+            statuses = {status.host: status for status in read_statuses(self.run[1], self.run[0])} if self.run else {}
+            if line := still_at(dict(self.doing), statuses, now):
                 self._say(f"{time.strftime('%H:%M:%S')} {line}")
 
     def _say_now_and_then(self):
         while not self.stopping.wait(PLAIN_LINE):
-            for board in read_boards(self.run[1], self.run[0]):
-                self._say(f"{time.strftime('%H:%M:%S')} {board.host} {board.state}")
+            for status in read_statuses(self.run[1], self.run[0]):
+                self._say(f"{time.strftime('%H:%M:%S')} {status.host} {status.state}")
 
     def _watch(self):
         """Keep the status file true, and see that no process of the run was killed."""
@@ -369,7 +369,7 @@ class CallbackModule(CallbackBase):
                     lately = ask_catalog(folder.parents[1] / "catalog.sqlite", run, now)
                 finally:
                     self.reading.release()
-            document = status_document(read_boards(folder, run), run=run, now=now, ended=ended, lately=lately)
+            document = status_document(read_statuses(folder, run), run=run, now=now, ended=ended, lately=lately)
             if is_news(document, self.shown) and write_status(self.site, document):
                 self.shown = document
 
@@ -394,31 +394,31 @@ class CallbackModule(CallbackBase):
 
     def _lines(self):
         run, folder = self.run
-        boards = read_boards(folder, run)
+        statuses = read_statuses(folder, run)
         # Upstream is read before anybody builds; what it said last is of no interest then.
-        builders = [board for board in boards if board.host != CONTROLLER]
-        boards = builders or boards
+        builders = [status for status in statuses if status.host != CONTROLLER]
+        statuses = builders or statuses
         now = time.time()
         width = shutil.get_terminal_size().columns - 1
-        lines = [self._head(boards, now)] if builders else []
-        for board in boards[:MOST_HOSTS]:
-            if not board.building:
-                note = f" {board.note}" if board.state == "waiting" else ""
-                lines.append(f"  {board.host}: {board.state}{note}")
+        lines = [self._head(statuses, now)] if builders else []
+        for status in statuses[:MOST_HOSTS]:
+            if not status.building:
+                note = f" {status.note}" if status.state == "waiting" else ""
+                lines.append(f"  {status.host}: {status.state}{note}")
             lines += [
-                f"  {board.host}: {b.name} {b.version} for {b.target}, {human_duration(now - b.since)}"
-                for b in board.building
+                f"  {status.host}: {b.name} {b.version} for {b.target}, {human_duration(now - b.since)}"
+                for b in status.building
             ]
-        if len(boards) > MOST_HOSTS:
-            lines.append(f"  and {len(boards) - MOST_HOSTS} more builders")
+        if len(statuses) > MOST_HOSTS:
+            lines.append(f"  and {len(statuses) - MOST_HOSTS} more builders")
         return [line[:width] for line in lines]
 
     @staticmethod
-    def _head(boards, now):
-        newest = max(boards, key=lambda board: board.at)
-        built, failed = sum(b.built for b in boards), sum(b.failed for b in boards)
+    def _head(statuses, now):
+        newest = max(statuses, key=lambda status: status.at)
+        built, failed = sum(b.built for b in statuses), sum(b.failed for b in statuses)
         head = f"-- {built} built, {failed} failed, {newest.left} left"
-        seconds = expected_end_seconds(boards, now)
+        seconds = expected_end_seconds(statuses, now)
         if seconds is None:
             return head
         end = time.strftime("%H:%M", time.localtime(now + seconds))

@@ -127,10 +127,10 @@
       this.note = this.live.appendChild(element("p", "note"));
       this.builds = this.live.appendChild(element("ul", "builds"));
       this.done = this.live.appendChild(element("p", "note"));
-      const vitals = this.live.appendChild(element("div", "vitals"));
-      this.read = vitals.appendChild(element("p", "note"));
+      const metrics = this.live.appendChild(element("div", "metrics"));
+      this.read = metrics.appendChild(element("p", "note"));
       this.meters = Object.fromEntries(
-        ["Temperature", "Memory", "Disk", "Load"].map((name) => [name, new Meter(vitals, name)]));
+        ["Temperature", "Memory", "Disk", "Load"].map((name) => [name, new Meter(metrics, name)]));
       this.building = "";
     }
 
@@ -150,7 +150,7 @@
       this.card.querySelectorAll(".none-yet").forEach((place) => { place.hidden = finished > 0; });
       const lately = number(host.per_hour) === null || isOld(shown.at) ? "" : `${count(host.per_hour)} done in the last hour, `;
       put(this.done, `${lately}${count(finished)} in this run${failed}`);
-      this.showVitals(host.vitals && typeof host.vitals === "object" ? host.vitals : {});
+      this.showMetrics(host.metrics && typeof host.metrics === "object" ? host.metrics : {});
     }
 
     showBuilds(building) {
@@ -174,22 +174,22 @@
       }));
     }
 
-    showVitals(vitals) {
-      const old = Object.keys(vitals).length > 0 && isOld(vitals.at);
+    showMetrics(metrics) {
+      const old = Object.keys(metrics).length > 0 && isOld(metrics.at);
       const { Temperature, Memory, Disk, Load } = this.meters;
-      const heat = number(vitals.temperature);
+      const heat = number(metrics.temperature);
       Temperature.show(heat, 20, 100, 70, 80, `${count(heat)} °C`);
       for (const [meter, name] of [[Memory, "memory"], [Disk, "disk"]]) {
-        const total = number(vitals[`${name}_total`]), free = number(vitals[`${name}_free`]);
+        const total = number(metrics[`${name}_total`]), free = number(metrics[`${name}_free`]);
         const known = total > 0 && free !== null;
         meter.show(known ? total - free : null, 0, total, 0.8 * total, 0.93 * total, known ? `${size(free)} free` : "");
       }
-      const load = number(Array.isArray(vitals.load) ? vitals.load[0] : null), cores = number(vitals.cores) || 1;
-      const words = vitals.cores ? `${load?.toLocaleString()} on ${plural(cores, "core", "cores")}` : `${load?.toLocaleString()}`;
+      const load = number(Array.isArray(metrics.load) ? metrics.load[0] : null), cores = number(metrics.cores) || 1;
+      const words = metrics.cores ? `${load?.toLocaleString()} on ${plural(cores, "core", "cores")}` : `${load?.toLocaleString()}`;
       Load.show(load, 0, 2 * cores, 1.3 * cores, 1.7 * cores, words);
       this.live.classList.toggle("old", old);
       this.read.hidden = !old;
-      put(this.read, old ? `Measured ${number(vitals.at) === null ? "at some time" : relative(now() - vitals.at)}:` : "");
+      put(this.read, old ? `Measured ${number(metrics.at) === null ? "at some time" : relative(now() - metrics.at)}:` : "");
     }
   }
 

@@ -212,12 +212,12 @@ def test_builders_that_lie_are_shown_as_text_and_hurt_no_other(live: Live) -> No
     now = running_status(live.began, built=HOSTILE, left=None, expected_end="x")
     now["hosts"][0].update(
         state=HOSTILE, note=HOSTILE, built=HOSTILE, per_hour={},
-        vitals={"at": [], "temperature": HOSTILE, "load": {}, "memory_total": -1, "memory_free": 5, "disk_total": 0},
+        metrics={"at": [], "temperature": HOSTILE, "load": {}, "memory_total": -1, "memory_free": 5, "disk_total": 0},
         building=[
             {"name": "../../evil", "version": HOSTILE, "target": HOSTILE, "since": HOSTILE}, None, 4, {"name": {}},
         ],
     )  # fmt: skip
-    now["hosts"] += [None, 4, {"host": HOSTILE, "vitals": None, "building": "x"}, {"host": {}}, {"host": "__proto__"}]
+    now["hosts"] += [None, 4, {"host": HOSTILE, "metrics": None, "building": "x"}, {"host": {}}, {"host": "__proto__"}]
     now["events"] = [None, {"at": HOSTILE, "host": HOSTILE, "sentence": HOSTILE}, {}]
     live.tell(now)
     live.open()

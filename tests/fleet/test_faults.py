@@ -80,10 +80,10 @@ class Trouble:
         except sqlite3.OperationalError:
             return []  # no catalog yet, or one that is just being made
 
-    def board(self, host: str) -> str:
+    def status(self, host: str) -> str:
         """What the live view says a host does."""
-        board = self.operator.state / "run" / "board" / f"{host}.json"
-        return str(json.loads(board.read_text())["state"]) if board.exists() else ""
+        status = self.operator.state / "run" / "status" / f"{host}.json"
+        return str(json.loads(status.read_text())["state"]) if status.exists() else ""
 
     def outbox(self, host: str) -> list[str]:
         """The results that wait on a builder, read from outside: its network may be cut."""
@@ -155,7 +155,7 @@ def test_a_cable_that_is_cut_and_mended_during_a_build_costs_nothing(trouble: Tr
     with trouble.operator.running() as run:
         until(lambda: trouble.under_way("build1"), "build1 to build", 120)
         trouble.lab.cut("build1")
-        until(lambda: trouble.board("build1") == "silent", "the controller to notice")
+        until(lambda: trouble.status("build1") == "silent", "the controller to notice")
         trouble.lab.mend("build1")
         output, _ = run.communicate(timeout=300)
     assert run.returncode == 0, output

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.engine.host_status import Building, HostBoard, post
+from wheelfleet.engine.host_status import Building, HostStatus, post_status
 from wheelfleet.planner.events import note
 
 from tests.lab import Lab
@@ -89,8 +89,8 @@ class Webmaster:
         playbook = self.playbook("status", state_dir=str(self.fleet.state), run=RUN, hosts=["pi1", "pi2"], interval=0.2)
         return self.fleet.start(*arguments, playbook=playbook)
 
-    def post(self, host: str, **values: Any) -> None:
-        post(self.fleet.state / "run" / "board", HostBoard(host, RUN, **values))
+    def post_status(self, host: str, **values: Any) -> None:
+        post_status(self.fleet.state / "run" / "status", HostStatus(host, RUN, **values))
 
     def served(self, name: str) -> list[str]:
         """What visitors of the node see: paths, sizes, times."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from wheelfleet.builder.inbox import hand_over
 from wheelfleet.builder.protocol import Assignment, Home, Limits, unadjusted, visible
 from wheelfleet.builder.worker import start_worker
-from wheelfleet.engine.poll import Look, look_command, parse_look, withdraw_command
+from wheelfleet.engine.poll import BuilderSnapshot, parse_snapshot, poll_command, withdraw_command
 from wheelfleet.processes import all_processes, kill_marked, marked_processes
 
 from tests.support.artifacts import Artifact
@@ -258,9 +258,9 @@ def deadline(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def look(home: Path, acknowledged: Iterable[str] = ()) -> Look:
-    """Look at a builder with the command that the controller uses; results acknowledged go."""
-    return parse_look(_shell(look_command(str(home), acknowledged)).splitlines())
+def poll(home: Path, acknowledged: Iterable[str] = ()) -> BuilderSnapshot:
+    """Poll a builder with the command that the controller uses; results acknowledged go."""
+    return parse_snapshot(_shell(poll_command(str(home), acknowledged)).splitlines())
 
 
 def take_back(home: Path, attempts: Iterable[str]) -> list[str]:
@@ -269,8 +269,8 @@ def take_back(home: Path, attempts: Iterable[str]) -> list[str]:
 
 
 def state(home: Path) -> dict[str, Any]:
-    """What is where: the look, the worker's last words, and the builds begun."""
-    seen = look(home)
+    """What is where: the snapshot, the worker's last words, and the builds begun."""
+    seen = poll(home)
     here = Home(home)
     return {
         "worker": seen.worker,

@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 from wheelfleet.admission.classify import classify
-from wheelfleet.engine.host_status import Building, HostBoard
+from wheelfleet.engine.host_status import Building, HostStatus
 from wheelfleet.engine.status import Lately, status_document
 from wheelfleet.planner.events import Event
 
@@ -115,28 +115,28 @@ def sample_site(root: Path) -> SampleSite:
 def running_status(now: float, **changes: Any) -> dict[str, Any]:
     """The status file of a run of these builders, written at `now`; `changes` replace parts of it."""
     gib = 1 << 30
-    boards = [
-        HostBoard(
+    statuses = [
+        HostStatus(
             "pi1", "run", "building", built=21, failed=2, left=38, seconds_left=4000.0, at=now - 1,
             building=[Building("numpy", "2.4.0", TARGET, now - 754), Building("lxml", "6.0.2", TARGET_313, now - 41)],
-            vitals={
+            metrics={
                 "at": round(now - 2), "temperature": 71.4, "memory_total": 8 * gib, "memory_free": 2 * gib,
                 "disk_total": 117 * gib, "disk_free": 80 * gib, "load": [4.1, 3.9, 3.2], "cores": 4,
             },
         ),
-        HostBoard(
+        HostStatus(
             "pi2", "run", "set aside", built=40, failed=3, left=38, at=now - 1,
             note="It cannot build lxml 6.0.1, which was built before: compile-error.",
-            vitals={
+            metrics={
                 "at": round(now - 2), "temperature": 44.0, "memory_total": 4 * gib, "memory_free": 3 * gib,
                 "disk_total": 29 * gib, "disk_free": gib, "load": [0.02, 0.1, 0.2], "cores": 4,
             },
         ),
-        HostBoard("pi3", "run", "unreachable", built=10, left=38, at=now - 1, note="It does not answer (timed out)."),
-        HostBoard("newcomer", "run", "waiting", left=38, at=now - 1),
+        HostStatus("pi3", "run", "unreachable", built=10, left=38, at=now - 1, note="It does not answer (timed out)."),
+        HostStatus("newcomer", "run", "waiting", left=38, at=now - 1),
     ]  # fmt: skip
     lately = Lately([Event(now - 90, "run", "pi3", "It did not answer any more.")], {"pi1": 23, "pi2": 4, "pi3": 0})
-    return {**status_document(boards, run="run", now=now, ended=False, lately=lately), **changes}
+    return {**status_document(statuses, run="run", now=now, ended=False, lately=lately), **changes}
 
 
 def _add_wheels(state: ControllerState) -> None:

@@ -11,9 +11,9 @@ import pytest
 from wheelfleet.builder import protocol
 from wheelfleet.builder.inbox import hand_over
 from wheelfleet.builder.protocol import Home, ProtocolError
-from wheelfleet.engine.poll import NoLook, parse_look
+from wheelfleet.engine.poll import PollError, parse_snapshot
 
-from tests.support.builder import Builder, look, state, take_back
+from tests.support.builder import Builder, poll, state, take_back
 from tests.support.sdists import pure_sdist
 
 
@@ -114,8 +114,8 @@ def test_acknowledged_results_are_gone_and_acknowledging_again_is_no_error(build
     for attempt in ("one-1-0", "two-1-0"):
         home.delivered(attempt).mkdir()
         (home.delivered(attempt) / "result.json").write_text("{}")
-    look(home.path, ["one-1-0"])
-    look(home.path, ["one-1-0", "never-there-1-0"])
+    poll(home.path, ["one-1-0"])
+    poll(home.path, ["one-1-0", "never-there-1-0"])
     assert state(home.path)["outbox"] == {"two-1-0": {"result.json": 2}}
     assert sorted(path.name for path in home.outbox.iterdir()) == ["two-1-0"]
 
@@ -126,14 +126,14 @@ def test_an_acknowledgement_cut_off_in_the_middle_is_completed_by_the_next(build
     (home.outbox / ".one-1-0").mkdir()
     (home.outbox / ".one-1-0" / "log.gz").touch()
     assert state(home.path)["outbox"] == {}
-    look(home.path, ["one-1-0"])
+    poll(home.path, ["one-1-0"])
     assert list(home.outbox.iterdir()) == []
 
 
 @pytest.mark.parametrize("answer", ["", "alive\n17", "alive\n17\n1 4096\n{}\noutbox:\n", "no shell\n" * 9])
-def test_a_look_that_broke_off_is_none(answer: str) -> None:
-    with pytest.raises(NoLook):
-        parse_look(answer.splitlines())
+def test_a_poll_that_broke_off_is_an_error(answer: str) -> None:
+    with pytest.raises(PollError):
+        parse_snapshot(answer.splitlines())
 
 
 def test_what_is_not_named_like_a_result_or_an_assignment_is_not_seen(builder: Builder) -> None:
@@ -143,7 +143,7 @@ def test_what_is_not_named_like_a_result_or_an_assignment_is_not_seen(builder: B
     (home.delivered("one-1-0")).mkdir()
     for name in ("result.json", "a b", "x\nend", "-rf"):
         (home.delivered("one-1-0") / name).touch()
-    seen = look(home.path)
+    seen = poll(home.path)
     assert (seen.waiting, seen.outbox) == (frozenset(), {"one-1-0": {"result.json": 0}})
 
 

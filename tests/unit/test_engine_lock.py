@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.engine.filesystems import network_filesystem
-from wheelfleet.engine.host_status import Building, HostBoard, expected_end_seconds, post, read_boards
+from wheelfleet.engine.host_status import Building, HostStatus, expected_end_seconds, post_status, read_statuses
 from wheelfleet.engine.lock import Handover, RunBusy, take_run_lock
 
 from tests.support.operator import REPOSITORY
@@ -178,20 +178,20 @@ def test_a_state_folder_on_a_network_file_system_is_refused_in_one_sentence(tmp_
 
 
 def test_the_board_shows_the_hosts_of_this_run_only(tmp_path: Path):
-    post(tmp_path, HostBoard("pi/1", "run1", "building", [Building("spidev", "3.8", "cp311", 1.0)]))
-    post(tmp_path, HostBoard("pi2", "run0", "building"))
+    post_status(tmp_path, HostStatus("pi/1", "run1", "building", [Building("spidev", "3.8", "cp311", 1.0)]))
+    post_status(tmp_path, HostStatus("pi2", "run0", "building"))
     (tmp_path / "pi3.json").write_text("half a fil")
-    (board,) = read_boards(tmp_path, "run1")
-    assert (board.host, board.building[0].name) == ("pi/1", "spidev")
+    (status,) = read_statuses(tmp_path, "run1")
+    assert (status.host, status.building[0].name) == ("pi/1", "spidev")
 
 
 def test_the_expected_end_shares_what_is_left_among_the_builds_going_on():
     now = time.time()
     build = Building("a", "1", "cp311", now)
-    boards = [
-        HostBoard("pi1", "r", "building", [build, build], seconds_left=100.0, at=now),
-        HostBoard("pi2", "r", "building", [build, build], seconds_left=120.0, at=now - 1),
-        HostBoard("pi3", "r", "idle", at=now - 2),
+    statuses = [
+        HostStatus("pi1", "r", "building", [build, build], seconds_left=100.0, at=now),
+        HostStatus("pi2", "r", "building", [build, build], seconds_left=120.0, at=now - 1),
+        HostStatus("pi3", "r", "idle", at=now - 2),
     ]
-    assert expected_end_seconds(boards, now + 5) == pytest.approx(20.0)
-    assert expected_end_seconds(boards[2:], now) is None
+    assert expected_end_seconds(statuses, now + 5) == pytest.approx(20.0)
+    assert expected_end_seconds(statuses[2:], now) is None

@@ -1,4 +1,4 @@
-"""The look at a builder: what its shell says of the machine, and what is believed of that."""
+"""Polling a builder: what its shell says of the machine, and what is believed of that."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.builder.protocol import Home
-from wheelfleet.engine.host_metrics import VITALS_COMMAND, parse_vitals
-from wheelfleet.engine.poll import NoLook, parse_look
+from wheelfleet.engine.host_metrics import METRICS_COMMAND, parse_metrics
+from wheelfleet.engine.poll import PollError, parse_snapshot
 
-from tests.support.builder import look
+from tests.support.builder import poll
 
 SHELLS = [shell for shell in ("sh", "dash", "bash", "busybox") if shutil.which(shell)]
 MEMINFO = "MemTotal:        3884084 kB\nMemFree:          442872 kB\nMemAvailable:    2022100 kB\nBuffers: 37624 kB\n"
@@ -39,7 +39,7 @@ def write(path: Path, text: str) -> None:
 
 def say(root: Path, shell: str = "sh") -> str:
     """What the command prints on a machine whose files are below `root`."""
-    command = VITALS_COMMAND.replace("/proc/", f"{root}/proc/").replace("/sys/", f"{root}/sys/")
+    command = METRICS_COMMAND.replace("/proc/", f"{root}/proc/").replace("/sys/", f"{root}/sys/")
     arguments = ["busybox", "sh"] if shell == "busybox" else [shell]
     done = subprocess.run([*arguments, "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -50,19 +50,19 @@ def say(root: Path, shell: str = "sh") -> str:
 def test_a_look_at_this_machine_says_how_it_is(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.create()
-    vitals = look(tmp_path).vitals
+    metrics = poll(tmp_path).metrics
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    assert vitals["memory_total"] == memory
-    assert 0 < vitals["memory_free"] < memory
-    assert vitals["disk_total"] == shutil.disk_usage(tmp_path).total
-    assert 0 < vitals["disk_free"] <= vitals["disk_total"]
-    assert len(vitals["load"]) == 3
-    assert vitals["cores"] >= len(os.sched_getaffinity(0))
+    assert metrics["memory_total"] == memory
+    assert 0 < metrics["memory_free"] < memory
+    assert metrics["disk_total"] == shutil.disk_usage(tmp_path).total
+    assert 0 < metrics["disk_free"] <= metrics["disk_total"]
+    assert len(metrics["load"]) == 3
+    assert metrics["cores"] >= len(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_reads_a_pis_files(pi: Path, shell: str) -> None:
-    assert parse_vitals(say(pi, shell)) == {
+    assert parse_metrics(say(pi, shell)) == {
         "memory_total": 3884084 * 1024,
         "memory_free": 2022100 * 1024,
         "load": [3.97, 2.5, 0.24],
@@ -73,58 +73,58 @@ def test_every_shell_reads_a_pis_files(pi: Path, shell: str) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_where_the_files_are_not_there_nothing_is_said_and_nothing_fails(tmp_path: Path, shell: str) -> None:
-    assert parse_vitals(say(tmp_path, shell)) == {}
+    assert parse_metrics(say(tmp_path, shell)) == {}
 
 
 def test_what_is_missing_hides_nothing_else(pi: Path) -> None:
     shutil.rmtree(pi / "sys")
     (pi / "proc/meminfo").write_text("MemTotal:        3884084 kB\n")
-    assert parse_vitals(say(pi)) == {"memory_total": 3884084 * 1024, "load": [3.97, 2.5, 0.24]}
+    assert parse_metrics(say(pi)) == {"memory_total": 3884084 * 1024, "load": [3.97, 2.5, 0.24]}
 
 
 def test_the_hottest_sensor_counts_but_for_those_that_are_not_connected(pi: Path) -> None:
     for zone, text in enumerate(["0", "255000", "-273200", "70500", "48000", "garbage", ""], start=1):
         write(pi / f"sys/class/thermal/thermal_zone{zone}/temp", f"{text}\n")
-    assert parse_vitals(say(pi))["temperature"] == 70.5
+    assert parse_metrics(say(pi))["temperature"] == 70.5
 
 
 @pytest.mark.parametrize(("online", "cores"), [("0", 1), ("0-3", 4), ("0,2-3", 3), ("0-1,4-5,7", 5)])
 def test_cores_are_counted_from_the_kernels_list(online: str, cores: int) -> None:
-    assert parse_vitals(f"vitals cores={online}") == {"cores": cores}
+    assert parse_metrics(f"metrics cores={online}") == {"cores": cores}
 
 
 @pytest.mark.parametrize(
     "line",
     [
         "",
-        "vitals",
-        "vitals total= free=x load=1,2,3 load=nan,nan,nan cores=3-0 cores=0- heat=1e9 heat=99999999999",
-        "vitals total=-5 free=1.5 load=1.00,2.00 cores=<b>4</b> heat=٤٢",
-        "vitals total=9999999999999 cores=0-99999 temperature=50 at=1 disk_total=1",
+        "metrics",
+        "metrics total= free=x load=1,2,3 load=nan,nan,nan cores=3-0 cores=0- heat=1e9 heat=99999999999",
+        "metrics total=-5 free=1.5 load=1.00,2.00 cores=<b>4</b> heat=٤٢",
+        "metrics total=9999999999999 cores=0-99999 temperature=50 at=1 disk_total=1",
         "<script>alert(1)</script>",
     ],
 )
 def test_what_is_no_sensible_number_is_left_out(line: str) -> None:
-    assert parse_vitals(line) == {}
+    assert parse_metrics(line) == {}
 
 
-def answer(space: str, machine: str = "vitals") -> list[str]:
+def answer(space: str, machine: str = "metrics") -> list[str]:
     return ["ended", "1700000000", space, machine, "", "outbox:", "end"]
 
 
 def test_the_disk_is_that_of_the_builders_folder() -> None:
-    seen = parse_look(answer("100 400 4096"))
-    assert (seen.free, seen.vitals) == (409_600, {"disk_total": 1_638_400, "disk_free": 409_600})
+    seen = parse_snapshot(answer("100 400 4096"))
+    assert (seen.free, seen.metrics) == (409_600, {"disk_total": 1_638_400, "disk_free": 409_600})
 
 
 @pytest.mark.parametrize("space", ["5 4 4096", "0 0 4096", "1 99999999999999999999 4096", "-1 4 4096"])
 def test_a_disk_that_cannot_be_has_no_size(space: str) -> None:
-    assert parse_look(answer(space)).vitals == {}
+    assert parse_snapshot(answer(space)).metrics == {}
 
 
 @pytest.mark.parametrize(
     "broken", [answer("100 4096"), answer("a b c"), ["outbox:", *answer("1 1 1")[1:5], "x", "end"]]
 )
 def test_an_answer_of_another_form_is_no_look(broken: list[str]) -> None:
-    with pytest.raises(NoLook):
-        parse_look(broken)
+    with pytest.raises(PollError):
+        parse_snapshot(broken)

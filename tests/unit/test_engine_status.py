@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from wheelfleet.engine.host_metrics import Vitals
-from wheelfleet.engine.host_status import CONTROLLER, Building, HostBoard
+from wheelfleet.engine.host_metrics import HostMetrics
+from wheelfleet.engine.host_status import CONTROLLER, Building, HostStatus
 from wheelfleet.engine.status import (
     HEARTBEAT,
     Lately,
@@ -24,20 +24,22 @@ from tests.support.catalogs import EPOCH, ControllerState
 NOW = 1_700_000_000.4
 
 
-def boards() -> list[HostBoard]:
+def statuses() -> list[HostStatus]:
     building = [Building("numpy", "2.1.0", "cp311-cp311-linux_aarch64-glibc2.36", NOW - 90)]
-    pi1 = HostBoard("pi1", "run", state="building", building=building, built=3, left=8, seconds_left=100.0, at=NOW - 10)
-    pi1.vitals = {"at": 1_699_999_990, "temperature": 61.3, "load": [4.0, 3.5, 1.2]}
+    pi1 = HostStatus(
+        "pi1", "run", state="building", building=building, built=3, left=8, seconds_left=100.0, at=NOW - 10
+    )
+    pi1.metrics = {"at": 1_699_999_990, "temperature": 61.3, "load": [4.0, 3.5, 1.2]}
     return [
-        HostBoard(CONTROLLER, "run", state="read 7 of 9 projects", at=NOW),
+        HostStatus(CONTROLLER, "run", state="read 7 of 9 projects", at=NOW),
         pi1,
-        HostBoard("pi2", "run", state="set aside", note="three failures in a row", failed=3, left=9, at=NOW - 20),
+        HostStatus("pi2", "run", state="set aside", note="three failures in a row", failed=3, left=9, at=NOW - 20),
     ]
 
 
 def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
     lately = Lately([Event(NOW - 20, "run", "pi2", "pi2 is set aside.")], {"pi1": 7})
-    assert status_document(boards(), run="run", now=NOW, ended=False, lately=lately) == {
+    assert status_document(statuses(), run="run", now=NOW, ended=False, lately=lately) == {
         "schema": 1,
         "run": "run",
         "at": 1_700_000_000,
@@ -62,7 +64,7 @@ def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
                 "built": 3,
                 "failed": 0,
                 "per_hour": 7,
-                "vitals": {"at": 1_699_999_990, "temperature": 61.3, "load": [4.0, 3.5, 1.2]},
+                "metrics": {"at": 1_699_999_990, "temperature": 61.3, "load": [4.0, 3.5, 1.2]},
             },
             {
                 "host": "pi2",
@@ -72,7 +74,7 @@ def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
                 "built": 0,
                 "failed": 3,
                 "per_hour": None,
-                "vitals": {},
+                "metrics": {},
             },
         ],
         "events": [{"at": 1_699_999_980, "host": "pi2", "sentence": "pi2 is set aside."}],
@@ -80,21 +82,21 @@ def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
 
 
 def test_before_anybody_builds_and_after_the_end_no_end_is_expected() -> None:
-    early = status_document(boards()[:1], run="run", now=NOW, ended=False)
+    early = status_document(statuses()[:1], run="run", now=NOW, ended=False)
     assert (early["state"], early["hosts"], early["left"], early["expected_end"]) == ("running", [], 0, None)
-    late = status_document(boards(), run="run", now=NOW, ended=True)
+    late = status_document(statuses(), run="run", now=NOW, ended=True)
     assert (late["state"], late["expected_end"]) == ("ended", None)
 
 
 def test_only_the_newest_events_are_shown() -> None:
     events = [Event(NOW + n, "run", "pi1", f"sentence {n}") for n in range(50)]
-    shown = status_document(boards(), run="run", now=NOW, ended=False, lately=Lately(events))["events"]
+    shown = status_document(statuses(), run="run", now=NOW, ended=False, lately=Lately(events))["events"]
     assert [event["sentence"] for event in shown] == [f"sentence {n}" for n in range(30, 50)]
 
 
 def test_time_alone_is_no_news_until_a_sign_of_life_is_due() -> None:
     def document(after: float, **changes: int) -> dict[str, object]:
-        seen = boards()
+        seen = statuses()
         seen[1].built += changes.get("built", 0)
         seen[1].at += after
         return status_document(seen, run="run", now=NOW + after, ended=False)
@@ -107,9 +109,9 @@ def test_time_alone_is_no_news_until_a_sign_of_life_is_due() -> None:
 
 
 def test_a_temperature_that_rises_and_an_hour_that_passes_are_no_news() -> None:
-    def document(vitals: Vitals, per_hour: int) -> dict[str, object]:
-        seen = boards()
-        seen[1].vitals = vitals
+    def document(metrics: HostMetrics, per_hour: int) -> dict[str, object]:
+        seen = statuses()
+        seen[1].metrics = metrics
         return status_document(seen, run="run", now=NOW, ended=False, lately=Lately(per_hour={"pi1": per_hour}))
 
     first = document({"temperature": 61.3}, 7)
@@ -139,7 +141,7 @@ def test_a_catalog_that_cannot_be_read_takes_only_its_part_from_the_status(tmp_p
 
 
 def test_a_run_is_over_when_every_builder_is_done_also_those_nobody_heard_of_yet() -> None:
-    seen = boards()
+    seen = statuses()
     assert all_final(seen, [])
     seen[1].final = True
     assert all_final(seen, ["pi1"])
@@ -148,7 +150,7 @@ def test_a_run_is_over_when_every_builder_is_done_also_those_nobody_heard_of_yet
 
 
 def test_the_file_is_replaced_whole_and_readable_and_a_missing_site_is_no_trouble(tmp_path: Path) -> None:
-    document = status_document(boards(), run="run", now=NOW, ended=False)
+    document = status_document(statuses(), run="run", now=NOW, ended=False)
     write_status(tmp_path, document)
     assert json.loads((tmp_path / STATUS).read_text()) == document
     assert (tmp_path / STATUS).stat().st_mode & 0o777 == 0o644

@@ -1,4 +1,4 @@
-"""How a builder is: heat, memory, disk, load. Read in shell beside each look, and shown to people.
+"""Metrics of a builder: temperature, memory, disk, load. Each poll reads them in shell; people see them.
 
 A host that runs strangers' code says all this: what is not a sensible number is left out.
 """
@@ -9,7 +9,7 @@ import re
 from typing import TypedDict
 
 
-class Vitals(TypedDict, total=False):
+class HostMetrics(TypedDict, total=False):
     """What is known of a builder; what its system does not tell is not there."""
 
     #: When it was read, epoch seconds by the controller's clock.
@@ -30,8 +30,8 @@ class Vitals(TypedDict, total=False):
 
 #: Prints one line that `parse_vitals` reads. Builtins of the shell alone, for on a Pi each process takes milliseconds.
 #: Containers and boards without sensors lack some of these files.
-VITALS_COMMAND = (
-    "v=vitals; { "
+METRICS_COMMAND = (
+    "v=metrics; { "
     'while read -r k n _; do case $k in MemTotal:) v="$v total=$n";; MemAvailable:) v="$v free=$n"; break;; esac; '
     "done </proc/meminfo; "
     'read -r a b c _ </proc/loadavg && v="$v load=$a,$b,$c"; '
@@ -48,25 +48,25 @@ _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 _COLDEST, _HOTTEST = -40.0, 150.0
 
 
-def parse_vitals(line: str) -> Vitals:
+def parse_metrics(line: str) -> HostMetrics:
     """What the line says that can be true."""
-    vitals: Vitals = {}
+    metrics: HostMetrics = {}
     heat = []
     for word in line.split()[1:]:
         name, _, value = word.partition("=")
         if name == "total" and _NUMBER.fullmatch(value):
-            vitals["memory_total"] = int(value) * 1024
+            metrics["memory_total"] = int(value) * 1024
         elif name == "free" and _NUMBER.fullmatch(value):
-            vitals["memory_free"] = int(value) * 1024
+            metrics["memory_free"] = int(value) * 1024
         elif name == "load" and (averages := _LOAD.fullmatch(value)):
-            vitals["load"] = [float(average) for average in averages.groups()]
+            metrics["load"] = [float(average) for average in averages.groups()]
         elif name == "cores" and (cores := _cores(value)):
-            vitals["cores"] = cores
+            metrics["cores"] = cores
         elif name == "heat" and _HEAT.fullmatch(value):
             heat.append(int(value) / 1000)
     if possible := [degrees for degrees in heat if degrees and _COLDEST < degrees < _HOTTEST]:
-        vitals["temperature"] = round(max(possible), 1)
-    return vitals
+        metrics["temperature"] = round(max(possible), 1)
+    return metrics
 
 
 def _cores(ranges: str) -> int:

@@ -1,4 +1,4 @@
-"""The board: one small file a host, rewritten by the process that visits it and read by whoever shows the run.
+"""The status of each host in a run: one small file per host, which the process that visits the host rewrites.
 
 The controller's workers are processes of their own; files renamed into place are the simplest thing they and the
 terminal's live view (and later a status page) can share.
@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .host_metrics import Vitals
+from .host_metrics import HostMetrics
 
-#: The board on which the controller says how far it has read upstream; no inventory host may have such a name.
+#: The name under which the controller reports how far it has read upstream; no inventory host may have such a name.
 CONTROLLER = "(controller)"
 
 
@@ -32,7 +32,7 @@ class Building:
 
 
 @dataclass
-class HostBoard:
+class HostStatus:
     """What one host is doing: state is a word for people, counts are of this run, seconds are predicted."""
 
     host: str
@@ -48,40 +48,40 @@ class HostBoard:
     note: str = ""
     #: Whether the host does nothing more in this run.
     final: bool = False
-    vitals: Vitals = field(default_factory=Vitals)
+    metrics: HostMetrics = field(default_factory=HostMetrics)
 
 
-def post(folder: Path, board: HostBoard) -> None:
+def post_status(folder: Path, status: HostStatus) -> None:
     """Put the host's file in place. A full disk costs the view, never the run."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        board.at = time.time()
-        path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', board.host)}.json"
+        status.at = time.time()
+        path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', status.host)}.json"
         temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(asdict(board)))
+        temporary.write_text(json.dumps(asdict(status)))
         temporary.replace(path)
 
 
-def read_boards(folder: Path, run: str) -> list[HostBoard]:
-    """All hosts' boards of a run, by host name."""
-    boards = []
+def read_statuses(folder: Path, run: str) -> list[HostStatus]:
+    """The status of every host of a run, by host name."""
+    statuses = []
     for path in sorted(folder.glob("*.json")):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             data: Mapping[str, Any] = json.loads(path.read_text())
             if data["run"] == run:
-                boards.append(HostBoard(**{**data, "building": [Building(**b) for b in data["building"]]}))
-    return boards
+                statuses.append(HostStatus(**{**data, "building": [Building(**b) for b in data["building"]]}))
+    return statuses
 
 
-def expected_end_seconds(boards: list[HostBoard], now: float) -> float | None:
+def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None:
     """Seconds until everything is done if predictions hold; None when nothing is left or nobody works.
 
-    `seconds_left` is fleet-wide and newest on the board posted last; the hosts share it evenly.
+    `seconds_left` is fleet-wide and newest in the status written last; the hosts share it evenly.
     """
-    working = [board for board in boards if board.state == "building"]
+    working = [status for status in statuses if status.state == "building"]
     if not working:
         return None
-    newest = max(boards, key=lambda board: board.at)
-    running = sum(max(len(board.building), 1) for board in working)
+    newest = max(statuses, key=lambda status: status.at)
+    running = sum(max(len(status.building), 1) for status in working)
     elapsed = now - newest.at
     return max(newest.seconds_left / running - elapsed, 0.0)

@@ -1,4 +1,4 @@
-"""One cheap look at a builder: a shell command and what its answer says.
+"""Poll a builder: one cheap shell command, and the snapshot that its answer gives.
 
 It does in shell what `builder/inbox.py` does in Python: on a Pi that takes 5 ms, and starting Python 50 times as long.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .host_metrics import VITALS_COMMAND, Vitals, parse_vitals
+from .host_metrics import METRICS_COMMAND, HostMetrics, parse_metrics
 
 _RESULT_FILE = re.compile(
     r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)/(?P<name>[A-Za-z0-9][A-Za-z0-9.+!_-]*) (?P<size>[0-9]{1,15})"
@@ -22,12 +22,12 @@ _WAITING = re.compile(r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)\.json")
 _LARGEST_DISK = 1 << 60
 
 
-class NoLook(ValueError):
+class PollError(ValueError):
     """The answer broke off, or it is not one; the message shows its end."""
 
 
 @dataclass(frozen=True)
-class Look:
+class BuilderSnapshot:
     """What was seen: `worker` (does one live?), attempts being `building` with their seconds so far, `waiting` in the
     inbox, in the `outbox` with their files' sizes in bytes; `free` bytes on the disk, `clock` in epoch seconds; and how
     the machine is."""
@@ -38,11 +38,11 @@ class Look:
     outbox: dict[str, dict[str, int]] = field(default_factory=dict)
     free: int = 0
     clock: float = 0.0
-    vitals: Vitals = field(default_factory=Vitals)
+    metrics: HostMetrics = field(default_factory=HostMetrics)
 
 
-def look_command(home: str, acknowledged: Iterable[str]) -> str:
-    """The command for a look at the builder whose folder is `home`; results `acknowledged` go on the way."""
+def poll_command(home: str, acknowledged: Iterable[str]) -> str:
+    """The shell command that polls the builder whose folder is `home` and removes the results `acknowledged`."""
     # Hidden by a rename first: a half-removed result must not look like one.
     forget = "".join(
         f"mv outbox/{a} outbox/.{a} 2>/dev/null; rm -rf outbox/.{a}; " for a in map(shlex.quote, acknowledged)
@@ -51,26 +51,26 @@ def look_command(home: str, acknowledged: Iterable[str]) -> str:
         f"cd {shlex.quote(home)} && {{ {forget}"
         "if [ -e worker.lock ] && ! flock -n -s worker.lock true; then echo alive; else echo ended; fi; "
         "date +%s; stat -f -c '%a %b %S' .; "
-        f"{VITALS_COMMAND}"
+        f"{METRICS_COMMAND}"
         "head -c 100000 status.json 2>/dev/null | tr -d '\\n'; echo; "
         "find inbox -mindepth 1 -maxdepth 1 -type f -printf '%f\\n'; echo outbox:; "
         "find outbox -mindepth 2 -maxdepth 2 -type f ! -path '*/.*' -printf '%P %s\\n'; echo end; }"
     )
 
 
-def parse_look(lines: list[str]) -> Look:
-    """Read the answer's lines. Raises NoLook.
+def parse_snapshot(lines: list[str]) -> BuilderSnapshot:
+    """Read the answer's lines. Raises PollError.
 
     Builds could put anything into the folders; what is not named like an assignment or a result is none.
     """
     if len(lines) < 7 or lines[-1] != "end" or "outbox:" not in lines[5:]:
-        raise NoLook(f"the look at it broke off after {lines[-1:]}")
+        raise PollError(f"the answer to a poll broke off after {lines[-1:]}")
     worker, clock, space, machine, status, *rest = lines
     try:
         free, blocks, block = map(int, space.split())
         seconds = float(clock)
     except ValueError as error:
-        raise NoLook(f"the look at it says {clock!r} and {space!r}") from error
+        raise PollError(f"the answer to a poll says {clock!r} and {space!r}") from error
     alive = worker == "alive"
     building = {}
     with suppress(ValueError, TypeError, KeyError):
@@ -81,10 +81,10 @@ def parse_look(lines: list[str]) -> Look:
     for line in rest[split + 1 : -1]:
         if found := _RESULT_FILE.fullmatch(line):
             outbox.setdefault(found["attempt"], {})[found["name"]] = int(found["size"])
-    vitals = parse_vitals(machine)
+    metrics = parse_metrics(machine)
     if 0 <= free <= blocks and 0 < blocks * block < _LARGEST_DISK:
-        vitals |= {"disk_total": blocks * block, "disk_free": free * block}
-    return Look(alive, building if alive else {}, waiting, outbox, free * block, seconds, vitals)
+        metrics |= {"disk_total": blocks * block, "disk_free": free * block}
+    return BuilderSnapshot(alive, building if alive else {}, waiting, outbox, free * block, seconds, metrics)
 
 
 def withdraw_command(home: str, attempts: Iterable[str]) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 from ..planner import rebuild_sample, suspension
 from ..planner.rebuild_sample import Rebuild
-from .session import FIRST_WAIT, LONGEST_WAIT, MOST_RESTARTS, WAIT_GROWTH, LinkLost, Shift
+from .session import FIRST_WAIT, LONGEST_WAIT, MOST_RESTARTS, WAIT_GROWTH, BuilderSession, LinkLost
 
 #: Seconds after which no more is begun, so that the next run is not kept waiting.
 LONGEST_STEP = 1800.0
 
 
-class WitnessShift(Shift):
+class RebuildSession(BuilderSession):
     """Everything that is due for this host, one after the other. Whatever goes wrong, the run goes on."""
 
     def work(self) -> dict[str, Any]:
@@ -21,10 +21,10 @@ class WitnessShift(Shift):
         self.changed = False
         rebuild: Rebuild | None = None
         try:
-            look = self._observe()
+            snapshot = self._observe()
             self._look_ahead()
             rebuild_sample.forget_unfinished(self.catalog, self.host, self.terms.run)
-            if self._full_disk(look) is None and not suspension.doubted(self.catalog, self.host):
+            if self._full_disk(snapshot) is None and not suspension.doubted(self.catalog, self.host):
                 until = time.monotonic() + LONGEST_STEP
                 for wheel in rebuild_sample.due(
                     self.catalog, host=self.host, run=self.terms.run, percent=self.terms.witness_percent
@@ -56,10 +56,10 @@ class WitnessShift(Shift):
         self.link.hand_over([order])
         wait, restarts = FIRST_WAIT, 0
         while True:
-            look = self._observe()
+            snapshot = self._observe()
             if not rebuild_sample.is_open(self.catalog, assignment.attempt):
                 break
-            if not look.worker:
+            if not snapshot.worker:
                 restarts += 1
                 if restarts > MOST_RESTARTS:
                     raise LinkLost(

@@ -1,6 +1,6 @@
 """One call of the batch module on one host: the decisions, without Ansible.
 
-The link (the action plugin's connection) can look, hand over, withdraw and fetch; everything can be repeated, and what
+The link (the action plugin's connection) can poll, hand over, withdraw and fetch; everything can be repeated, and what
 cannot be done for as long as patience lasts ends as LinkLost. Policy that concerns more than this call lives in the
 catalog (`planner/batches`, `planner/suspension`).
 """
@@ -27,10 +27,10 @@ from ..planner import batches, events, queue, suspension
 from ..planner.batches import Assignment, Held
 from ..planner.rebuild_sample import WITNESS
 from ..text import human_duration
-from .host_status import Building, HostBoard, post
-from .poll import Look
+from .host_status import Building, HostStatus, post_status
+from .poll import BuilderSnapshot
 
-#: Waits between two looks at a builder, in seconds: short after news, then growing.
+#: Waits between two polls of a builder, in seconds: short after news, then growing.
 FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH = 0.1, 2.0, 1.5
 #: A worker that ended with work in its inbox is started this often before the batch goes back.
 MOST_RESTARTS = 3
@@ -53,8 +53,8 @@ class LinkLost(Exception):
 class Link(Protocol):
     """The way to the builder. Every method may raise LinkLost."""
 
-    def look(self, acknowledged: Collection[str]) -> Look:
-        """Look at it; results acknowledged may go."""
+    def poll(self, acknowledged: Collection[str]) -> BuilderSnapshot:
+        """Poll the builder; it removes the results acknowledged."""
 
     def hand_over(self, assignments: list[dict[str, Any]]) -> None:
         """Put assignments into the inbox, those excepted that it knows, and have a worker run."""
@@ -67,7 +67,7 @@ class Link(Protocol):
 
 
 @dataclass(frozen=True)
-class Terms:
+class BatchOptions:
     """What the play says: see the options of M(wheelfleet_batch)."""
 
     state_dir: Path
@@ -87,10 +87,12 @@ class Terms:
     witness_percent: float = 0.0
 
 
-class Shift:
+class BuilderSession:
     """Claim or adopt work, hand it over, fetch and admit results while it runs; `say` shows a line to people."""
 
-    def __init__(self, catalog: Catalog, link: Link, host: str, terms: Terms, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, catalog: Catalog, link: Link, host: str, terms: BatchOptions, say: Callable[[str], None]
+    ) -> None:
         self.catalog = catalog
         self.link = link
         self.host = host
@@ -107,14 +109,14 @@ class Shift:
         self._renewed = 0.0
         self._released = False
         built, failed = queue.done_by(catalog, terms.run, host)
-        self.board = HostBoard(host, terms.run, state="visiting", built=built, failed=failed)
+        self.status = HostStatus(host, terms.run, state="visiting", built=built, failed=failed)
 
     def work(self) -> dict[str, Any]:
         """Do one batch; `drained` in the answer ends the loop around it."""
         try:
             # The link first: a dead host must not claim the batch it just gave back.
-            look = self._observe()
-            unfit = self._until_fit(look)
+            snapshot = self._observe()
+            unfit = self._until_fit(snapshot)
             if unfit is not None:
                 self._acknowledge_all()
                 return self._leave("set aside", unfit, failed=suspension.needed(self.catalog, self.host))
@@ -126,7 +128,7 @@ class Shift:
                 if unfit is not None:
                     return self._leave("set aside", unfit, failed=suspension.needed(self.catalog, self.host))
                 return self._leave("idle")
-            self._hand_over(held, look)
+            self._hand_over(held, snapshot)
             self._see_through(time.monotonic())
         except LinkLost as error:
             lost = batches.release_host(self.catalog, self.host, time.time(), self.terms.tries)
@@ -152,11 +154,11 @@ class Shift:
 
     # ---------------------------------------------------------------- fitness
 
-    def _until_fit(self, look: Look) -> str | None:
+    def _until_fit(self, snapshot: BuilderSnapshot) -> str | None:
         """Wait until the host may have work; why not, when it is not worth waiting any longer."""
         pause = suspension.FIRST_CANARY_WAIT
         while True:
-            unfit = self._full_disk(look)
+            unfit = self._full_disk(snapshot)
             if unfit is None:
                 if not suspension.doubted(self.catalog, self.host):
                     return None
@@ -171,10 +173,10 @@ class Shift:
                 if not self._others_work():
                     return unfit
                 time.sleep(LONGEST_WAIT)
-                look = self._observe()
+                snapshot = self._observe()
 
-    def _full_disk(self, look: Look) -> str | None:
-        if look.free >= self.terms.min_free:
+    def _full_disk(self, snapshot: BuilderSnapshot) -> str | None:
+        if snapshot.free >= self.terms.min_free:
             return None
         sentence = f"It has less than {self.terms.min_free >> 20} MiB of disk left; free some space there."
         self._note(sentence)
@@ -191,8 +193,8 @@ class Shift:
         self.link.hand_over([self._order(assignment)])
         wait, restarts = FIRST_WAIT, 0
         while self.canary_verdict is None:
-            look = self._observe()
-            if not look.worker and self.canary_verdict is None:
+            snapshot = self._observe()
+            if not snapshot.worker and self.canary_verdict is None:
                 restarts += 1
                 if restarts > MOST_RESTARTS:
                     self.canary_verdict = "its worker ends without results"
@@ -267,10 +269,10 @@ class Shift:
             # Results of what this host had lost may come late; and the link must be there when work is.
             self._observe()
 
-    def _hand_over(self, held: Held, look: Look | None = None) -> None:
+    def _hand_over(self, held: Held, snapshot: BuilderSnapshot | None = None) -> None:
         """Give the builder what it does not have yet."""
         self._known |= {a.attempt: a for a in held.assignments}
-        has = look.waiting | look.building.keys() if look is not None and look.worker else frozenset()
+        has = snapshot.waiting | snapshot.building.keys() if snapshot is not None and snapshot.worker else frozenset()
         missing = [self._order(a) for a in held.assignments if a.attempt not in has]
         if missing:
             self.link.hand_over(missing)
@@ -279,24 +281,24 @@ class Shift:
         self._show("building")
 
     def _see_through(self, began: float) -> None:
-        """Look until the next batch is handed over or every build has a result, fetching each as it comes."""
+        """Poll until the next batch is handed over or every build has a result, fetching each as it comes."""
         wait, restarts, last_sign = FIRST_WAIT, 0, began
         while True:
             before = len(self.received)
-            look = self._observe()
+            snapshot = self._observe()
             news = len(self.received) > before
             mine = batches.open_attempts(self.catalog, self.host)
             if not mine:
                 break
             if not self._keep():
                 return  # given away while this host was silent; its late results are still welcome
-            self._note_begun(mine, look)
-            if news or look.building:
+            self._note_begun(mine, snapshot)
+            if news or snapshot.building:
                 last_sign, restarts = time.monotonic(), 0
-            if not look.worker and not news:
+            if not snapshot.worker and not news:
                 restarts += 1
                 self._restart(restarts)
-            if self._may_have_no_more(look):
+            if self._may_have_no_more(snapshot):
                 self._withdraw(mine)
             elif time.monotonic() - last_sign > STUCK:
                 raise LinkLost(f"{self.host} begins nothing of what it has; see worker.log in its builder_home.")
@@ -316,16 +318,16 @@ class Shift:
         self._renewed = time.monotonic()
         return batches.renew(self.catalog, self.host, time.time())
 
-    def _note_begun(self, mine: Mapping[str, bool], look: Look) -> None:
-        begun = [a for a, known in mine.items() if not known and (a in look.building or a not in look.waiting)]
+    def _note_begun(self, mine: Mapping[str, bool], snapshot: BuilderSnapshot) -> None:
+        begun = [a for a, known in mine.items() if not known and (a in snapshot.building or a not in snapshot.waiting)]
         if not begun:
             return
         now = time.time()
         batches.begin(self.catalog, begun, now)
         for a in (self._known[attempt] for attempt in begun if attempt in self._known):
-            self._begun[a.attempt] = now - look.building.get(a.attempt, 0.0)
+            self._begun[a.attempt] = now - snapshot.building.get(a.attempt, 0.0)
             self.say(f"builds {a.name} {a.version} for {a.target}")
-        self._show_building(look)
+        self._show_building(snapshot)
 
     def _restart(self, restarts: int) -> None:
         """The worker is gone and results are missing: killed, or the host was started anew."""
@@ -335,8 +337,8 @@ class Shift:
         if held is not None:
             self.link.hand_over([self._order(a) for a in held.assignments])
 
-    def _may_have_no_more(self, look: Look) -> bool:
-        return self._full_disk(look) is not None or suspension.doubted(self.catalog, self.host)
+    def _may_have_no_more(self, snapshot: BuilderSnapshot) -> bool:
+        return self._full_disk(snapshot) is not None or suspension.doubted(self.catalog, self.host)
 
     def _share(self) -> None:
         """Let idle hosts have a part of what is not begun here."""
@@ -366,22 +368,24 @@ class Shift:
 
     # ---------------------------------------------------------------- results
 
-    def _observe(self) -> Look:
-        """Look, take results in, take back what is not the host's to build any more, and keep the board true."""
-        look = self.link.look(self._acknowledge)
+    def _observe(self) -> BuilderSnapshot:
+        """Poll, take results in, take back what is not the host's to build any more, and update the host's status."""
+        snapshot = self.link.poll(self._acknowledge)
         self._acknowledge = []
         self._released = False
-        for attempt, files in look.outbox.items():
+        for attempt, files in snapshot.outbox.items():
             self._take_in(attempt, files)
-        orphans = look.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary, self.witnessing}
+        orphans = (
+            snapshot.waiting - batches.open_attempts(self.catalog, self.host).keys() - {self.canary, self.witnessing}
+        )
         if orphans:
             self.link.withdraw(orphans)
         if self.canary is not None and self.canary_verdict is None:
             suspension.go_on_trial(self.catalog, self.host, time.time())
-        self._compare_clocks(look)
-        self.board.vitals = {**look.vitals, "at": round(time.time())}
-        self._show_building(look)
-        return look
+        self._compare_clocks(snapshot)
+        self.status.metrics = {**snapshot.metrics, "at": round(time.time())}
+        self._show_building(snapshot)
+        return snapshot
 
     def _acknowledge_all(self) -> None:
         while self._acknowledge:
@@ -427,8 +431,8 @@ class Shift:
         else:
             self.say(f"could not build {heard.filename} again ({heard.sentence})")
 
-    def _compare_clocks(self, look: Look) -> None:
-        ahead = look.clock - time.time()
+    def _compare_clocks(self, snapshot: BuilderSnapshot) -> None:
+        ahead = snapshot.clock - time.time()
         if abs(ahead) > CLOCK_TOLERANCE:
             how = "ahead of" if ahead > 0 else "behind"
             self._note(f"Its clock is {human_duration(abs(ahead))} {how} the controller's; set it right (timedatectl).")
@@ -479,14 +483,14 @@ class Shift:
 
     # ------------------------------------------------------------------- talk
 
-    def _show_building(self, look: Look) -> None:
-        """Keep the board true."""
-        self.board.building = [
+    def _show_building(self, snapshot: BuilderSnapshot) -> None:
+        """Show what is being built."""
+        self.status.building = [
             Building(self._known[x].name, self._known[x].version, self._known[x].target, self._begun[x])
-            for x in look.building
+            for x in snapshot.building
             if x in self._begun and x in self._known
         ]
-        if self.board.building:
+        if self.status.building:
             self._show("building")
 
     def _tell(self, admitted: Admitted) -> None:
@@ -495,10 +499,10 @@ class Shift:
             return
         self.received.append(admitted)
         if admitted.outcome == "built":
-            self.board.built += 1
+            self.status.built += 1
             what = f"built {admitted.wheel}"
         else:
-            self.board.failed += 1
+            self.status.failed += 1
             what = f"failed {admitted.name} {admitted.version} ({admitted.failure_class}: {admitted.sentence})"
         self._look_ahead()
         self.say(f"{what} in {human_duration(admitted.seconds)}; {self._outlook()}")
@@ -513,20 +517,20 @@ class Shift:
     def _look_ahead(self) -> None:
         """How much the whole fleet has still to do, for everybody who shows it."""
         progress = queue.progress(self.catalog, self.terms.run)
-        self.board.left, self.board.seconds_left = progress.left, progress.seconds_left
+        self.status.left, self.status.seconds_left = progress.left, progress.seconds_left
 
     def _outlook(self) -> str:
-        if not self.board.left:
+        if not self.status.left:
             return "nothing left"
-        seconds = self.board.seconds_left / max(self.terms.hosts, 1)
-        return f"{self.board.left} left, about {human_duration(seconds)}"
+        seconds = self.status.seconds_left / max(self.terms.hosts, 1)
+        return f"{self.status.left} left, about {human_duration(seconds)}"
 
     def _show(self, state: str, note: str = "", final: bool = False) -> None:
-        self.board = replace(self.board, state=state, note=note, final=final)
-        post(self.terms.state_dir / "run" / "board", self.board)
+        self.status = replace(self.status, state=state, note=note, final=final)
+        post_status(self.terms.state_dir / "run" / "status", self.status)
 
     def _leave(self, state: str, note: str = "", failed: bool = False) -> dict[str, Any]:
-        self.board.building = []
+        self.status.building = []
         self._show(state, note, final=True)
         answer = self._report(drained=True)
         if note:

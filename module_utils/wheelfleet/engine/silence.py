@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..text import human_duration
-from .host_status import HostBoard
+from .host_status import HostStatus
 
 #: So many hosts are named in one line.
 MOST_NAMED = 6
@@ -14,29 +14,29 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True)
 class Doing:
-    """A task going on on a host, since a moment in seconds; `builds`: it is one whose board tells more."""
+    """A task going on on a host, since a moment in seconds; `builds`: the host's status tells more about it."""
 
     task: str
     since: float
     builds: bool = False
 
 
-def still_at(doing: Mapping[str, Doing], boards: Mapping[str, HostBoard], now: float) -> str:
+def still_at(doing: Mapping[str, Doing], statuses: Mapping[str, HostStatus], now: float) -> str:
     """One line on what the hosts do; empty when they do nothing."""
-    parts = [_of(host, each, boards.get(host) if each.builds else None, now) for host, each in sorted(doing.items())]
+    parts = [_of(host, each, statuses.get(host) if each.builds else None, now) for host, each in sorted(doing.items())]
     more = f"; and {len(parts) - MOST_NAMED} more hosts" if len(parts) > MOST_NAMED else ""
     return "; ".join(parts[:MOST_NAMED]) + more
 
 
-def _of(host: str, doing: Doing, board: HostBoard | None, now: float) -> str:
-    if board is not None and board.building:
-        builds = ", ".join(f"{b.name} {b.version} ({human_duration(now - b.since)})" for b in board.building)
+def _of(host: str, doing: Doing, status: HostStatus | None, now: float) -> str:
+    if status is not None and status.building:
+        builds = ", ".join(f"{b.name} {b.version} ({human_duration(now - b.since)})" for b in status.building)
         return f"{host} still builds {builds}"
-    if board is not None and board.note:
-        return f"{host} {_state(board)} ({human_duration(now - doing.since)})"
+    if status is not None and status.note:
+        return f"{host} {_state(status)} ({human_duration(now - doing.since)})"
     return f'{host} is still at "{doing.task}" ({human_duration(now - doing.since)})'
 
 
-def _state(board: HostBoard) -> str:
-    """What the board says, as a verb where it is one."""
-    return f"waits {board.note}" if board.state == "waiting" else f"is {board.state}: {board.note}"
+def _state(status: HostStatus) -> str:
+    """The host's state and note as the rest of a sentence."""
+    return f"waits {status.note}" if status.state == "waiting" else f"is {status.state}: {status.note}"

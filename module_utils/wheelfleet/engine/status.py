@@ -18,7 +18,7 @@ from typing import Any
 from ..catalog.database import Catalog, CatalogError
 from ..planner.events import Event, events
 from ..site.layout import STATUS
-from .host_status import CONTROLLER, HostBoard, expected_end_seconds
+from .host_status import CONTROLLER, HostStatus, expected_end_seconds
 
 SCHEMA = 1
 #: The newest events of the run that are shown.
@@ -42,8 +42,8 @@ STATUS_OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Lately:
-    """What the catalog adds to the boards: the run's newest events, and how many builds each host finished within the
-    last hour, whichever run they were of."""
+    """What the catalog adds to the hosts' status: the run's newest events, and how many builds each host finished
+    within the last hour, in whichever run."""
 
     events: Sequence[Event] = ()
     per_hour: Mapping[str, int] = field(default_factory=dict)
@@ -66,22 +66,22 @@ def ask_catalog(catalog: Path, run: str, now: float) -> Lately:
 
 
 def status_document(
-    boards: Sequence[HostBoard], *, run: str, now: float, ended: bool, lately: Lately | None = None
+    statuses: Sequence[HostStatus], *, run: str, now: float, ended: bool, lately: Lately | None = None
 ) -> dict[str, Any]:
     """What the status file says. `ended`: nothing more will be built in this run."""
     lately = lately or Lately()
-    builders = [board for board in boards if board.host != CONTROLLER]
+    builders = [status for status in statuses if status.host != CONTROLLER]
     seconds = None if ended else expected_end_seconds(builders, now)
     return {
         "schema": SCHEMA,
         "run": run,
         "at": round(now),
         "state": "ended" if ended else "running",
-        "built": sum(board.built for board in builders),
-        "failed": sum(board.failed for board in builders),
-        "left": max(builders, key=lambda board: board.at).left if builders else 0,
+        "built": sum(status.built for status in builders),
+        "failed": sum(status.failed for status in builders),
+        "left": max(builders, key=lambda status: status.at).left if builders else 0,
         "expected_end": None if seconds is None else round(now + seconds),
-        "hosts": [_host(board, lately.per_hour.get(board.host)) for board in builders],
+        "hosts": [_host(status, lately.per_hour.get(status.host)) for status in builders],
         "events": [
             {"at": round(event.at), "host": event.host, "sentence": event.sentence}
             for event in lately.events[-MOST_EVENTS:]
@@ -89,18 +89,18 @@ def status_document(
     }
 
 
-def _host(board: HostBoard, per_hour: int | None) -> dict[str, Any]:
+def _host(status: HostStatus, per_hour: int | None) -> dict[str, Any]:
     return {
-        "host": board.host,
-        "state": board.state,
-        "note": board.note,
+        "host": status.host,
+        "state": status.state,
+        "note": status.note,
         "building": [
-            {"name": b.name, "version": b.version, "target": b.target, "since": round(b.since)} for b in board.building
+            {"name": b.name, "version": b.version, "target": b.target, "since": round(b.since)} for b in status.building
         ],
-        "built": board.built,
-        "failed": board.failed,
+        "built": status.built,
+        "failed": status.failed,
         "per_hour": per_hour,
-        "vitals": dict(board.vitals),
+        "metrics": dict(status.metrics),
     }
 
 
@@ -113,13 +113,13 @@ def is_news(document: dict[str, Any], before: dict[str, Any] | None) -> bool:
 
 def _lasting(document: dict[str, Any]) -> dict[str, Any]:
     """The document without what changes by itself."""
-    hosts = [{**host, "per_hour": None, "vitals": None} for host in document["hosts"]]
+    hosts = [{**host, "per_hour": None, "metrics": None} for host in document["hosts"]]
     return {**document, "at": None, "expected_end": None, "hosts": hosts}
 
 
-def all_final(boards: Sequence[HostBoard], hosts: Collection[str]) -> bool:
+def all_final(statuses: Sequence[HostStatus], hosts: Collection[str]) -> bool:
     """Whether each of these builders does nothing more in this run."""
-    return set(hosts) <= {board.host for board in boards if board.final}
+    return set(hosts) <= {status.host for status in statuses if status.final}
 
 
 def as_bytes(document: dict[str, Any]) -> bytes:
