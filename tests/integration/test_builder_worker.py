@@ -17,7 +17,7 @@ import pytest
 from wheelfleet.builder.protocol import Home, ProtocolError
 from wheelfleet.builder.worker import start_worker
 
-from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, look, take_back
+from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, poll, take_back
 from tests.support.events import FolderEvents
 from tests.support.sdists import c_sdist, pure_sdist
 
@@ -150,7 +150,7 @@ def test_the_rest_of_a_batch_can_be_taken_back_while_the_first_is_being_built(
     visitor.let_go()
     builder.wait()
     assert list(builder.state()["outbox"]) == attempts[:1]
-    look(builder.home, attempts)
+    poll(builder.home, attempts)
     assert builder.state()["outbox"] == {}
 
 
