@@ -154,7 +154,7 @@ def test_booleans_numbers_and_lists_may_be_text_as_e_gives_them(operator: Operat
         "builder_parallel": "2",
         "controller_packages": "demo",
         "controller_everything": "False",
-        "site_people_pages": "off",
+        "site_html_pages": "off",
     }
     run = operator.build("--check", *(word for pair in told.items() for word in ("-e", "=".join(pair))))
     assert run.failed == 0

@@ -23,7 +23,7 @@ def pair(operators: Callable[..., Operator], upstream: Upstream, tools: Path, tm
     operator = operators(
         upstream.index_url,
         ["cext", "clocked"],
-        controller_witness_percent=100,
+        controller_rebuild_percent=100,
         site_signing_key=str(tmp_path / "key"),
     )
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from wheelfleet.engine.inventory import Inventory, check_groups_for, check_names
+import yaml
+from wheelfleet.engine.inventory import RENAMED, Inventory, check_groups_for, check_names
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 KNOWN = {
-    "controller": ["controller_packages", "controller_state_dir"],
+    "controller": ["controller_packages", "controller_state_dir", "controller_max_attempts"],
     "site": ["site_title", "site_dir", "site_url"],
     "builder": ["builder_pythons", "builder_user"],
     "webnode": ["webnode_port"],
@@ -68,9 +71,19 @@ def test_an_old_name_says_its_new_one_and_where_it_would_be_ignored_where_it_wen
     assert found.warnings == [
         "webnode_title (set for all hosts) is called site_title now; the old name works in this version only."
     ]
+    assert check_names(inventory(("controller_tries",)), KNOWN).warnings == [
+        "controller_tries (set for all hosts) is called controller_max_attempts now; the old name works in this "
+        "version only."
+    ]
     (sentence,) = check_names(inventory(web="webnode_title"), KNOWN).refusals
     assert "has no effect there" in sentence
     assert "it is called site_title now. Set site_title for the group controller or for all hosts" in sentence
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_still_sets_the_variable_it_is_called_now(old: str, new: str):
+    role = REPOSITORY / "roles" / new.partition("_")[0]
+    assert f"{old} | default(" in yaml.safe_load((role / "defaults/main.yml").read_text())[new]
 
 
 @pytest.mark.parametrize(

@@ -20,17 +20,21 @@ READERS = {
     "client": "clients",
 }
 
-#: What the role site's variables were called. They work for one version; then these lines and the defaults of
-#: roles/site go.
+#: Old names of variables. They work for one version; then these lines go, and the old names in the roles' defaults.
 RENAMED = {
+    "controller_tries": "controller_max_attempts",
+    "controller_witness_percent": "controller_rebuild_percent",
+    "site_people_pages": "site_html_pages",
+    "site_render_everything": "site_full_render",
+    "webnode_mirror_everything": "webnode_full_mirror",
     "webnode_site_dir": "site_dir",
     "webnode_url": "site_url",
     "webnode_title": "site_title",
     "webnode_index_view": "site_index_view",
-    "webnode_people_pages": "site_people_pages",
+    "webnode_people_pages": "site_html_pages",
     "webnode_grace_days": "site_grace_days",
     "webnode_signing_key": "site_signing_key",
-    "webnode_render_everything": "site_render_everything",
+    "webnode_render_everything": "site_full_render",
     "webnode_repair": "site_repair",
     "webnode_templates_dir": "site_templates_dir",
 }
@@ -39,7 +43,7 @@ RENAMED = {
 ONCE = {
     "controller_retry": "each run would try, or build, the same again",
     "site_repair": "each audit would repair without having been asked",
-    "site_render_everything": "each run would render all pages",
+    "site_full_render": "each run would render all pages",
 }
 
 # So much (difflib's ratio) of a group's name, or of the beginning of a variable's, equals one of ours where ours is
@@ -84,14 +88,13 @@ def _check_variable(
     name: str, hosts: Sequence[str], inventory: Inventory, known: Mapping[str, Collection[str]], found: Found
 ) -> None:
     where = "set for all hosts" if len(hosts) == len(inventory.variables) else f"set for {_some(hosts)}"
-    role = name.partition("_")[0]
-    if name in RENAMED:
-        role = "site"
-    elif role not in known:
+    now = RENAMED.get(name, name)
+    role = now.partition("_")[0]
+    if role not in known:
         if meant := _other_beginning(name, known):
             found.refusals.append(f"{name} ({where}) is no variable of wheelfleet; do you mean {meant}?")
         return
-    elif name not in known[role]:
+    if now not in known[role]:
         meant = _other_ending(name, role, known)
         found.refusals.append(
             f"{name} ({where}) is no variable of wheelfleet; do you mean {meant}?"
@@ -102,7 +105,6 @@ def _check_variable(
         return
     group = READERS[role]
     readers = inventory.groups.get(group, [])
-    now = RENAMED.get(name, name)
     if readers and not set(readers) & set(hosts):
         which = f"; it is called {now} now" if now != name else ""
         found.refusals.append(

@@ -84,9 +84,9 @@ class Policy:
             cooldown = float(data.get("cooldown_hours", 0))
             tries = int(data.get("tries", 5))
         except (TypeError, ValueError) as error:
-            raise BadScope(f"controller_cooldown_hours and controller_tries must be numbers ({error}).") from error
+            raise BadScope(f"controller_cooldown_hours, controller_max_attempts: {error}; write a number.") from error
         if cooldown < 0 or tries < 1:
-            raise BadScope("controller_cooldown_hours must not be negative and controller_tries at least 1.")
+            raise BadScope("controller_cooldown_hours must not be negative and controller_max_attempts at least 1.")
         return cls(
             prereleases=prereleases,
             yanked=bool(data.get("yanked", False)),
