@@ -1,4 +1,5 @@
 # Two commands for a fresh machine: `make build` and `make test`. Each sets up what it needs; ./bootstrap has the list.
+# `make help` lists the targets by what follows `##`.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,28 +8,42 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible refuses to start where the locale of the environment was never generated. C.UTF-8 is part of every Debian.
 export LC_ALL := C.UTF-8
 
-.PHONY: build test test-long lint bench clean machine-build machine-test
+.PHONY: help build test test-long unit lint fmt hooks bench clean machine-build machine-test
+.DEFAULT_GOAL := help
 # So that the packages are there before what needs them.
 .NOTPARALLEL:
 
+help: ## show this list
+	@sed -nE 's/^([a-z-]+):.* ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/make /'
+
 # Named here, because Ansible reads no ansible.cfg of a folder that others may write to.
 build: export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-build: $(VENV)/.controller
+build: $(VENV)/.controller ## build what the inventory names, and publish it
 	ansible-playbook build.yml
 
 # On all cores, the quick tests first; PYTEST_ARGS chooses some of them.
-test: machine-test $(VENV)/.dev
+test: machine-test $(VENV)/.dev ## all tests but the long ones; the better part of an hour
 	@python -m tests -n auto --dist loadscope --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
 
 # What takes minutes each, up to a quarter of an hour: an armv7l builder under emulation, numpy, and the slowest of the
 # booted hosts. Not among the others, which CI has an hour for.
-test-long: machine-test $(VENV)/.dev
+test-long: machine-test $(VENV)/.dev ## the tests that take minutes each
 	@python -m tests -m long
 
-lint: $(VENV)/.dev
-	pytest tests/checks
+unit: $(VENV)/.dev ## the quick tests
+	@pytest -q -n auto --dist loadscope tests/unit $(PYTEST_ARGS)
 
-bench: machine-test $(VENV)/.dev
+lint: $(VENV)/.dev ## what CI checks: style, types, YAML, Ansible, documentation
+	@pytest -q tests/checks
+
+fmt: $(VENV)/.dev ## format Python and mend what ruff can mend
+	ruff check --fix .
+	ruff format .
+
+hooks: $(VENV)/.dev ## have git check each commit (.pre-commit-config.yaml)
+	pre-commit install
+
+bench: machine-test $(VENV)/.dev ## measure; some ten minutes
 	python -m benchmarks
 
 # What is missing is said there, and whatever can do without it goes on.
@@ -49,5 +64,5 @@ $(VENV)/.dev: $(VENV)/.controller requirements-dev.txt
 	pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-clean:
+clean: ## remove the environment and the state of the local inventory
 	rm -rf $(VENV) var

@@ -9,6 +9,7 @@ import ansible.module_utils
 # Controller-side plugins do not get the configured module_utils by themselves; modules do.
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from ansible.module_utils.wheelfleet import __version__
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
 from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction
 from ansible.module_utils.wheelfleet.engine.controller_options import PUBLISH_OPTIONS
@@ -49,7 +50,9 @@ class ActionModule(ControllerAction):
             )
             # Check mode shows the plan instead.
             lines = [] if self.check_mode else summary_lines(catalog.db, p["run"])
-            about = f"What was built, what was not and why, and the logs: {site_url}/index.html" if p["people"] else ""
+            about = f"wheelfleet {__version__}"
+            if p["people"]:
+                about += f": what was built, what was not and why, and the logs: {site_url}/index.html"
             summary = [*lines, about, install_line(catalog.db, index_url)]
             unconsidered = [each.as_data() for each in read_unconsidered(catalog.db)]
         self.warnings += published.problems

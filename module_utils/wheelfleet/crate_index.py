@@ -11,6 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, Request, build_opener
 
+from . import USER_AGENT
 from .credentials import without_password
 from .network import TRANSIENT_STATUS, authorities
 
@@ -82,7 +83,7 @@ def ask_index(url: str, ways: Mapping[str, str]) -> str:
 def _read(url: str, bundle: str | None) -> bytes:
     try:
         opener = build_opener(HTTPSHandler(context=ssl.create_default_context(cafile=bundle)))
-        with opener.open(Request(url, headers={"User-Agent": "wheelfleet"}), timeout=_PATIENCE) as answer:
+        with opener.open(Request(url, headers={"User-Agent": USER_AGENT}), timeout=_PATIENCE) as answer:
             data: bytes = answer.read(_LARGEST_CONFIG)
     except HTTPError as error:
         error.close()

@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
 #: Beside them, pages whose links are checked.
 MORE = [
-    REPOSITORY / "README.md",
+    *sorted(REPOSITORY.glob("*.md")),
     *sorted(REPOSITORY.glob("*/README.md")),
     *sorted(REPOSITORY.glob("roles/*/README.md")),
 ]
@@ -60,7 +60,7 @@ def test_every_link_leads_somewhere(page: Path):
 
 
 def test_every_page_that_a_file_names_is_there():
-    """Code, messages and comments name pages as `docs/NAME.md`."""
+    """Code, messages and comments name pages by their path."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
     gone = []
     for name in filter(None, tracked.stdout.split("\0")):

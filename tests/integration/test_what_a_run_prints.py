@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from wheelfleet import __version__
 
 from tests.support import sdists
 from tests.support.operator import ANSIBLE_PLAYBOOK, REPOSITORY, Operator
@@ -123,6 +125,7 @@ def test_each_tag_is_a_part_of_the_run_and_the_whole_then_fits_on_a_screen(plann
     run = planned.build()
     assert run.changed == 0
     assert len(run.output.splitlines()) <= SCREEN
+    assert run.lines(f"^wheelfleet {re.escape(__version__)}: what was built")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from wheelfleet import __version__
 from wheelfleet.site.html import home
 from wheelfleet.site.renderer import Renderer, SiteFacts
 
@@ -170,3 +171,9 @@ def test_the_same_catalog_gives_the_same_bytes(state: ControllerState) -> None:
     state.wheel("numpy", "1.0")
     with_page(state, "numpy")
     assert page(state) == page(state)
+
+
+def test_the_page_says_which_version_made_it(state: ControllerState) -> None:
+    html = page(state)
+    assert f'<meta name="generator" content="wheelfleet {__version__}">' in html
+    assert f"Made by <b>wheelfleet {__version__}</b>" in html

@@ -11,6 +11,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from .. import USER_AGENT
+
 #: Bytes of its answer that are read.
 _LARGEST_ANSWER = 1 << 16
 
@@ -64,7 +66,7 @@ def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
     Waits `timeout` seconds at most. Raises NoCache.
     """
     url = url.rstrip("/")
-    request = Request(f"{url}/-/cache.json", headers={"User-Agent": "wheelfleet"})
+    request = Request(f"{url}/-/cache.json", headers={"User-Agent": USER_AGENT})
     try:
         with urlopen(request, timeout=timeout) as answer:
             said = json.loads(answer.read(_LARGEST_ANSWER))

@@ -15,6 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
 
+from .. import USER_AGENT
 from ..contract.reasons import Failed
 from ..credentials import without_password
 from ..network import TRANSIENT_STATUS
@@ -97,7 +98,7 @@ def _request(url: str) -> Request:
     if parts.scheme not in ("http", "https", "file"):
         why = f"The sdist's URL {without_password(url)} is neither http, https nor file."
         raise Failed(why, "sdist-missing")
-    request = Request(without_password(url), headers={"User-Agent": "wheelfleet", "Accept-Encoding": "identity"})
+    request = Request(without_password(url), headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
     if parts.username is not None:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         # Not among the ordinary headers: those would follow a redirect to another host.

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from .. import __version__
 from ..text import printable
 from .filters import FILTERS
 
@@ -47,7 +48,7 @@ class Renderer:
     """Renders the templates found first in `template_dirs`. Raises PublishError on a bad one.
 
     Every page knows `root`, the relative way to the top of the site (`../../`), so that the site can live under any
-    address and on disk, and `site` (SiteFacts).
+    address and on disk, `site` (SiteFacts) and `wheelfleet_version`.
     """
 
     def __init__(self, template_dirs: Sequence[Path | str], site: SiteFacts | None = None) -> None:
@@ -66,11 +67,12 @@ class Renderer:
         self._environment.filters["printable"] = printable
         self._environment.globals["api_version"] = API_VERSION
         self._environment.globals["site"] = self.site
+        self._environment.globals["wheelfleet_version"] = __version__
         names = self._environment.list_templates()
         sources = {name: self._source(name) for name in names if not name.startswith(f"{ASSETS}/")}
         #: Says whether the pages on disk were made with the same templates, code and settings.
         self.fingerprint = hashlib.sha256(
-            json.dumps([FORMAT, sources, vars(self.site)], sort_keys=True).encode()
+            json.dumps([FORMAT, __version__, sources, vars(self.site)], sort_keys=True).encode()
         ).hexdigest()
         #: The assets by path, as they go out.
         self.assets = {name: self._source(name).encode() for name in names if name.startswith(f"{ASSETS}/")}

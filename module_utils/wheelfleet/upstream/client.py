@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from .. import USER_AGENT
 from ..names import normalize
 from .backoff import Brake
 from .pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE, BadPage
@@ -72,7 +73,7 @@ class Upstream:
         client_cert: str | None = None,
         proxy: str | None = None,
         trusted_hosts: Iterable[str] = (),
-        user_agent: str = "wheelfleet",
+        user_agent: str = USER_AGENT,
         timeout: float = 30.0,
         workers: int = 16,
     ) -> None:
