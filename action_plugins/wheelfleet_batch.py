@@ -26,11 +26,11 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "
 from ansible.module_utils.wheelfleet.admission.result import LARGEST_RESULT_BYTES
 from ansible.module_utils.wheelfleet.admission.wheel_archive import Limits
 from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS
+from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS, BatchOptions
 from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
 from ansible.module_utils.wheelfleet.engine.poll import PollError, parse_snapshot, poll_command, withdraw_command
 from ansible.module_utils.wheelfleet.engine.rebuild_session import RebuildSession
-from ansible.module_utils.wheelfleet.engine.session import BatchOptions, BuilderSession, LinkLost
+from ansible.module_utils.wheelfleet.engine.session import BuilderSession, LinkLost
 from ansible.module_utils.wheelfleet.engine.stdout import is_taken
 from ansible.module_utils.wheelfleet.text import printable
 

@@ -110,7 +110,7 @@ class Planner:
     def top_up(self, host: str, now: float) -> list[tuple[str, float, int]]:
         """All that the host holds: attempt, its place in the order of building, and which build it is."""
         held = batches.claim(self.catalog, host=host, run=RUN, now=now)
-        return [(a.attempt, a.order, int(a.name[1:]) - 1) for a in held.assignments] if held else []
+        return [(a.attempt, a.order, int(a.name[1:]) - 1) for a in held.builds] if held else []
 
     def finish(self, host: str, attempts: Sequence[tuple[str, float]], now: float) -> None:
         """Take results in as the admission does, with a wheel each: attempts, and the seconds they took there."""

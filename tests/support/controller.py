@@ -49,7 +49,7 @@ class Controller:
     def claim(self, host: str, run: str = "run1") -> str:
         held = batches.claim(self.catalog, host=host, run=run, now=NOW)
         assert held is not None
-        return held.assignments[0].attempt
+        return held.builds[0].attempt
 
     def lose(self) -> None:
         """The lease of what is being built ends."""

@@ -107,4 +107,4 @@ class Fleet:
 
 def names(held: Held | None) -> list[str]:
     """The projects that a host has to build, in the order in which it will."""
-    return [assignment.name for assignment in held.assignments] if held else []
+    return [assignment.name for assignment in held.builds] if held else []

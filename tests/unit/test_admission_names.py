@@ -374,7 +374,7 @@ def test_every_failure_ends_after_some_tries_for_ever(controller: Controller, fa
         held = batches.claim(controller.catalog, host="pi1", run=f"day{day}", now=NOW + (day + 1) * DAY)
         if held is None:
             break
-        (assignment,) = held.assignments
+        (assignment,) = held.builds
         attempt = assignment.attempt
     assert tried <= 12
     for day in (100, 1000):

@@ -36,8 +36,8 @@ def test_the_longest_builds_come_first(fleet: Fleet):
         fleet.release(name, 11, seconds=seconds)
     order = []
     while held := fleet.claim():
-        order.append(held.assignments[0].name)
-        fleet.finish(held.assignments[0].attempt, blocks="target")
+        order.append(held.builds[0].name)
+        fleet.finish(held.builds[0].attempt, blocks="target")
     assert order == ["long", "middle", "short"]
 
 
@@ -46,13 +46,13 @@ def test_a_host_is_given_more_before_it_runs_dry_and_no_sooner(fleet: Fleet):
     for number in range(200):
         fleet.release(f"p{number:03}", 11, seconds=5.0)
     first = fleet.claim()
-    assert len(first.assignments) * 5.0 >= sizing.LOW_WATER_SECONDS
+    assert len(first.builds) * 5.0 >= sizing.LOW_WATER_SECONDS
     assert fleet.claim().new == 0, "it has enough"
-    for assignment in first.assignments[:-1]:
+    for assignment in first.builds[:-1]:
         fleet.finish(assignment.attempt, outcome="built", serves=(11,), seconds=5.0)
     again = fleet.claim()
     assert again.new > 0
-    assert first.assignments[-1].attempt in {a.attempt for a in again.assignments}, "what it still holds stays its own"
+    assert first.builds[-1].attempt in {a.attempt for a in again.builds}, "what it still holds stays its own"
 
 
 def test_batches_shrink_as_the_queue_drains(fleet: Fleet):
@@ -63,7 +63,7 @@ def test_batches_shrink_as_the_queue_drains(fleet: Fleet):
     sizes = []
     while held := fleet.claim():
         sizes.append(held.new)
-        for assignment in held.assignments:
+        for assignment in held.builds:
             fleet.finish(assignment.attempt, outcome="built", serves=(11,), seconds=10.0)
     known = sizes[sizing.PROBES :]
     assert known == sorted(known, reverse=True)
@@ -78,10 +78,10 @@ def test_a_slow_host_is_learned_to_be_slow_and_gets_less(fleet: Fleet):
     for host, seconds in (("quick", 10.0), ("slow", 100.0)):
         for _ in range(8):
             held = fleet.claim(host)
-            fleet.finish(held.assignments[0].attempt, outcome="built", serves=(11,), seconds=seconds)
+            fleet.finish(held.builds[0].attempt, outcome="built", serves=(11,), seconds=seconds)
     quick, slow = fleet.claim("quick"), fleet.claim("slow")
-    assert len(quick.assignments) > 2 * len(slow.assignments)
-    assert slow.assignments[-1].predicted_seconds > 50.0, "a prediction is for the host that builds"
+    assert len(quick.builds) > 2 * len(slow.builds)
+    assert slow.builds[-1].predicted_seconds > 50.0, "a prediction is for the host that builds"
 
 
 def test_several_targets_of_a_host_are_served_longest_first(fleet: Fleet):
@@ -96,8 +96,8 @@ def test_a_host_that_still_holds_work_adopts_it(fleet: Fleet):
     fleet.release("demo", 11)
     first = fleet.claim(run="run1")
     again = fleet.claim(run="run2")
-    assert [a.attempt for a in again.assignments] == [a.attempt for a in first.assignments]
-    fleet.finish(again.assignments[0].attempt)
+    assert [a.attempt for a in again.builds] == [a.attempt for a in first.builds]
+    fleet.finish(again.builds[0].attempt)
     assert fleet.claim(run="run2") is None, "the adopting run takes it in, and does not try it again"
 
 
@@ -143,11 +143,11 @@ def test_what_took_its_host_down_is_tried_once_more_elsewhere_alone_and_then_rec
     for host in ("pi1", "pi2", "pi3"):
         fleet.builder(host, 11)
     release = fleet.release("bomb", 11)
-    (first,) = fleet.claim("pi1").assignments
+    (first,) = fleet.claim("pi1").builds
     assert not first.alone
     fleet.begin(first.attempt)
     batches.release_host(fleet.catalog, "pi1", NOW, TRIES)
-    (second,) = fleet.claim("pi2").assignments
+    (second,) = fleet.claim("pi2").builds
     assert second.alone
     fleet.begin(second.attempt)
     batches.release_host(fleet.catalog, "pi2", NOW, TRIES)
@@ -161,7 +161,7 @@ def test_a_host_that_came_back_is_not_given_what_took_it_down_while_others_can_b
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
     fleet.release("bomb", 11)
-    (attempt,) = fleet.claim("pi1").assignments
+    (attempt,) = fleet.claim("pi1").builds
     fleet.begin(attempt.attempt)
     fleet.finish(attempt.attempt, failure="interrupted")
     assert fleet.claim("pi1") is None
@@ -171,23 +171,23 @@ def test_a_host_that_came_back_is_not_given_what_took_it_down_while_others_can_b
 def test_the_only_host_of_a_target_tries_again_itself(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.release("demo", 11)
-    (attempt,) = fleet.claim("pi1").assignments
+    (attempt,) = fleet.claim("pi1").builds
     fleet.begin(attempt.attempt)
     fleet.finish(attempt.attempt, failure="interrupted")
-    assert [(a.name, a.alone) for a in fleet.claim("pi1").assignments] == [("demo", True)]
+    assert [(a.name, a.alone) for a in fleet.claim("pi1").builds] == [("demo", True)]
 
 
 @pytest.mark.parametrize("failure", ["out-of-memory", "killed"])
 def test_what_ran_out_of_memory_beside_others_is_tried_alone_before_that_counts(fleet: Fleet, failure: str):
     fleet.builder("pi1", 11)
     release = fleet.release("heavy", 11)
-    (first,) = fleet.claim().assignments
+    (first,) = fleet.claim().builds
     fleet.finish(first.attempt, failure=failure, blocks="target")
-    (second,) = fleet.claim().assignments
+    (second,) = fleet.claim().builds
     assert second.alone
     fleet.finish(second.attempt, failure=failure, blocks="target")
-    (third,) = fleet.claim().assignments
-    assert (third.alone, third.change.jobs) == (True, 1)
+    (third,) = fleet.claim().builds
+    assert (third.alone, third.adjustments.jobs) == (True, 1)
     fleet.finish(third.attempt, failure=failure, blocks="target")
     assert fleet.needs(release) == {11: "none"}
 
@@ -220,7 +220,7 @@ def test_a_host_that_was_only_not_asked_to_take_part_spends_no_try_and_one_that_
         held = fleet.claim("pi1")
         if held is None:
             break
-        fleet.begin(held.assignments[0].attempt)
+        fleet.begin(held.builds[0].attempt)
         release_absent(fleet, "pi2", silent=silent)
         fleet.catalog.db.execute("UPDATE attempt SET run = 'earlier'")
     assert fleet.needs(release) == {11: "none" if counts else "now"}
@@ -229,7 +229,7 @@ def test_a_host_that_was_only_not_asked_to_take_part_spends_no_try_and_one_that_
 def test_what_such_a_host_delivers_later_is_taken_as_long_as_it_is_wanted(fleet: Fleet):
     fleet.builder("pi1", 11)
     release = fleet.release("demo", 11)
-    (attempt,) = fleet.claim("pi1").assignments
+    (attempt,) = fleet.claim("pi1").builds
     fleet.begin(attempt.attempt)
     release_absent(fleet, "pi2")
     (row,) = fleet.catalog.db.execute("SELECT state, sentence FROM attempt").fetchall()
@@ -253,10 +253,10 @@ def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet
     for number in range(8):
         fleet.release(f"p{number}", 11, seconds=6.0)
     held = [fleet.claim("pi1")]
-    fleet.begin(held[0].assignments[0].attempt)
+    fleet.begin(held[0].builds[0].attempt)
     while (more := fleet.claim("pi1")).new:
         held.append(more)
-    waiting = [a.attempt for a in held[-1].assignments[1:]]
+    waiting = [a.attempt for a in held[-1].builds[1:]]
     assert waiting and not batches.asked_back(fleet.catalog, "pi1", "run1", NOW).attempts
     batches.hunger(fleet.catalog, "pi2", NOW)
     asked = batches.asked_back(fleet.catalog, "pi1", "run1", NOW)
@@ -275,7 +275,7 @@ def test_a_host_slower_than_predicted_gives_back_only_what_others_could_build(fl
     held = fleet.claim("pi1")
     while (more := fleet.claim("pi1")).new:
         held = more
-    fleet.begin(held.assignments[0].attempt, now=NOW)
+    fleet.begin(held.builds[0].attempt, now=NOW)
     asked = batches.asked_back(fleet.catalog, "pi1", "run1", NOW + 3600.0)
     assert (bool(asked.attempts), asked.idle) == (bool(others), False)
 
@@ -283,7 +283,7 @@ def test_a_host_slower_than_predicted_gives_back_only_what_others_could_build(fl
 def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.release("demo", 11)
-    (attempt,) = fleet.claim("pi1").assignments
+    (attempt,) = fleet.claim("pi1").builds
     batches.give_back(fleet.catalog, [attempt.attempt], TRIES)
     assert fleet.catalog.db.execute("SELECT count(*) FROM attempt").fetchone()[0] == 0
     assert batches.give_back(fleet.catalog, [attempt.attempt], TRIES) == 0, "asked twice over a lost link"
@@ -296,7 +296,7 @@ def test_a_target_that_only_faster_hosts_should_build_long_things_for_is_served_
     for _ in range(8):
         fleet.release(f"warm{_}", 11, seconds=10.0)
         held = fleet.claim("slow")
-        for a in held.assignments:
+        for a in held.builds:
             fleet.finish(a.attempt, outcome="built", serves=(11,), seconds=100.0)
     assert fleet.claim("slow") is None, "the quick one does it in a tenth of the time"
     batches.release_host(fleet.catalog, "quick", NOW, TRIES)
@@ -309,14 +309,14 @@ def test_a_host_that_fails_again_and_again_is_doubted_until_it_builds_something(
         fleet.release(f"p{number}", 11, seconds=100.0)
     for _ in range(suspension.DOUBTED_AT):
         assert not suspension.doubted(fleet.catalog, "pi1")
-        fleet.finish(fleet.claim().assignments[0].attempt, blocks="target")
+        fleet.finish(fleet.claim().builds[0].attempt, blocks="target")
     assert suspension.doubted(fleet.catalog, "pi1")
     suspension.clear(fleet.catalog, "pi1")
     assert not suspension.doubted(fleet.catalog, "pi1"), "its canary was built, so those packages fail by themselves"
     for _ in range(suspension.DOUBTED_AT):
-        fleet.finish(fleet.claim().assignments[0].attempt, blocks="target")
+        fleet.finish(fleet.claim().builds[0].attempt, blocks="target")
     assert suspension.doubted(fleet.catalog, "pi1"), "twice as many failures, the next canary"
-    fleet.finish(fleet.claim().assignments[0].attempt, outcome="built", serves=(11,))
+    fleet.finish(fleet.claim().builds[0].attempt, outcome="built", serves=(11,))
     assert not suspension.doubted(fleet.catalog, "pi1")
 
 
@@ -324,11 +324,11 @@ def test_the_failures_of_a_host_that_cannot_build_its_canary_count_for_nothing(f
     fleet.builder("broken", 11)
     fleet.builder("pi2", 11)
     good = fleet.release("good", 11, seconds=500.0)
-    fleet.finish(fleet.claim("broken").assignments[0].attempt, outcome="built", serves=(11,), now=NOW)
+    fleet.finish(fleet.claim("broken").builds[0].attempt, outcome="built", serves=(11,), now=NOW)
     releases = [fleet.release(f"p{number}", 11, seconds=100.0) for number in range(suspension.DOUBTED_AT)]
     for number in range(suspension.DOUBTED_AT):
         held = fleet.claim("broken")
-        fleet.finish(held.assignments[0].attempt, blocks="target", now=NOW + 1 + number)
+        fleet.finish(held.builds[0].attempt, blocks="target", now=NOW + 1 + number)
     canary = suspension.canary_for(fleet.catalog, "broken")
     assert canary is not None and canary.name == "good", "what was built before"
     assert suspension.set_aside(fleet.catalog, "broken", "It cannot.", TRIES) == suspension.DOUBTED_AT
@@ -353,7 +353,7 @@ def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
             while held := batches.claim(catalog, host=host, run="run1", now=NOW):
                 got += names(held)
                 with catalog.writing() as db:
-                    for a in held.assignments:
+                    for a in held.builds:
                         db.execute(
                             "UPDATE attempt SET state = 'done', outcome = 'failed', blocks = 'release' WHERE id = ?",
                             (a.attempt,),
@@ -371,7 +371,7 @@ def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
 def test_a_failure_that_tells_of_the_release_is_not_the_builders_fault(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.release("python2", 11)
-    fleet.finish(fleet.claim().assignments[0].attempt, blocks="release")
+    fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
     assert not suspension.unvouched(fleet.catalog, "pi1")
 
 
@@ -379,7 +379,7 @@ def test_the_others_wait_until_it_is_known_whether_failures_were_their_builders_
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
     fleet.release("demo", 11)
-    fleet.finish(fleet.claim("pi1").assignments[0].attempt, blocks="target")
+    fleet.finish(fleet.claim("pi1").builds[0].attempt, blocks="target")
     assert suspension.unvouched(fleet.catalog, "pi1")
     assert suspension.others_on_trial(fleet.catalog, "pi2", NOW)
     assert not suspension.others_on_trial(fleet.catalog, "pi1", NOW)

@@ -24,7 +24,7 @@ def test_a_release_nobody_has_tried_is_tried_on_its_first_target_only(fleet: Fle
     fleet.builder("pi1", 9, 11)
     release = fleet.release("demo", 9, 11)
     assert fleet.needs(release) == {9: "now", 11: "later"}
-    assert [a.target for a in fleet.claim().assignments] == ["cp39"]
+    assert [a.target for a in fleet.claim().builds] == ["cp39"]
 
 
 def test_where_no_builder_offers_the_first_target_the_next_one_is_the_first(fleet: Fleet):
@@ -35,28 +35,28 @@ def test_where_no_builder_offers_the_first_target_the_next_one_is_the_first(flee
 def test_a_wheel_settles_every_target_it_serves(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
     release = fleet.release("demo", 9, 11)
-    fleet.finish(fleet.claim().assignments[0].attempt, outcome="built", serves=(9, 11))
+    fleet.finish(fleet.claim().builds[0].attempt, outcome="built", serves=(9, 11))
     assert fleet.needs(release) == {9: "none", 11: "none"}
 
 
 def test_a_wheel_for_one_python_brings_the_other_targets_into_the_queue(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
     release = fleet.release("demo", 9, 11)
-    fleet.finish(fleet.claim().assignments[0].attempt, outcome="built", serves=(9,))
+    fleet.finish(fleet.claim().builds[0].attempt, outcome="built", serves=(9,))
     assert fleet.needs(release) == {9: "none", 11: "now"}
 
 
 def test_a_failure_that_tells_of_the_release_settles_all_its_targets(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
     release = fleet.release("demo", 9, 11)
-    fleet.finish(fleet.claim().assignments[0].attempt, blocks="release")
+    fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
     assert fleet.needs(release) == {9: "none", 11: "none"}
 
 
 def test_a_failure_that_tells_of_the_target_lets_the_others_be_tried(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
     release = fleet.release("demo", 9, 11)
-    fleet.finish(fleet.claim().assignments[0].attempt, blocks="target")
+    fleet.finish(fleet.claim().builds[0].attempt, blocks="target")
     assert fleet.needs(release) == {9: "none", 11: "now"}
 
 
@@ -66,7 +66,7 @@ def test_bad_luck_is_tried_again_by_the_next_run_and_not_for_ever(fleet: Fleet):
     for day, run in enumerate(("run1", "run2", "run3")):
         now = NOW + day * 86400
         batch = fleet.claim(run=run, now=now)
-        fleet.finish(batch.assignments[0].attempt, now=now)
+        fleet.finish(batch.builds[0].attempt, now=now)
         assert fleet.claim(run=run, now=now) is None, "not again in the same run"
     assert fleet.needs(release) == {11: "none"}
     assert fleet.claim(run="run4") is None
@@ -75,7 +75,7 @@ def test_bad_luck_is_tried_again_by_the_next_run_and_not_for_ever(fleet: Fleet):
 def test_another_sdist_for_the_same_release_is_a_new_chance(fleet: Fleet):
     fleet.builder("pi1", 11)
     release = fleet.release("demo", 11)
-    fleet.finish(fleet.claim().assignments[0].attempt, blocks="release")
+    fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
     with fleet.catalog.writing() as db:
         db.execute("UPDATE upstream_file SET sha256 = 'bb'")
         settle(db, release, TRIES)
@@ -87,7 +87,7 @@ def test_the_operator_can_have_a_failure_tried_again(fleet: Fleet, word: str):
     fleet.builder("pi1", 11)
     release = fleet.release("demo", 11)
     batch = fleet.claim()
-    fleet.finish(batch.assignments[0].attempt, blocks="release")
+    fleet.finish(batch.builds[0].attempt, blocks="release")
     with fleet.catalog.writing() as db:
         assert forgive(db, ["another"], TRIES) == 0
         assert forgive(db, [word], TRIES) == 1
@@ -101,7 +101,7 @@ def test_progress_counts_what_is_left_and_leaves_out_what_this_run_has_tried(fle
     fleet.release("b", 11, seconds=20.0)
     assert (progress(fleet.catalog, "run1").left, progress(fleet.catalog, "run1").seconds_left) == (2, 50.0)
     held = fleet.claim()
-    fleet.finish(next(a.attempt for a in held.assignments if a.name == "a"))
+    fleet.finish(next(a.attempt for a in held.builds if a.name == "a"))
     assert (progress(fleet.catalog, "run1").left, progress(fleet.catalog, "run1").seconds_left) == (1, 20.0)
     assert progress(fleet.catalog, "run2").left == 2
 
@@ -111,7 +111,7 @@ def test_what_a_host_has_done_in_a_run_is_counted_over_its_batches(fleet: Fleet)
     for name, outcome in (("a", "built"), ("b", "failed"), ("c", "refused")):
         fleet.release(name, 11)
         batch = fleet.claim()
-        fleet.finish(batch.assignments[0].attempt, outcome=outcome, blocks=None if outcome == "built" else "target")
+        fleet.finish(batch.builds[0].attempt, outcome=outcome, blocks=None if outcome == "built" else "target")
     assert done_by(fleet.catalog, "run1", "pi1") == (1, 2)
     assert done_by(fleet.catalog, "run2", "pi1") == (0, 0)
     assert done_by(fleet.catalog, "run1", "pi2") == (0, 0)

@@ -34,7 +34,7 @@ def build(fleet: Fleet, name: str, *, run: str = "run1", seconds: float = 5.0, s
     fleet.release(name, 11)
     held = fleet.claim("pi1", run)
     assert held is not None
-    (attempt,) = (a.attempt for a in held.assignments if a.name == name)
+    (attempt,) = (a.attempt for a in held.builds if a.name == name)
     fleet.finish(attempt, outcome="built", failure=None, serves=(11,), seconds=seconds)
     requires = [{"name": "setuptools", "version": "80.9.0"}, {"name": "x\n--index-url evil", "version": "1"}]
     with fleet.catalog.writing() as db:
@@ -86,15 +86,15 @@ def test_a_wheel_is_built_again_once_from_the_same_sdist_with_the_same_build_req
     fleet.builder("pi3", 11)
     wheel = build(fleet, "demo")
     rebuild = claim(fleet, wheel)
-    assert rebuild.assignment.attempt.startswith(rebuild_sample.WITNESS)
-    assert (rebuild.assignment.name, rebuild.assignment.version, rebuild.assignment.tools) == (
+    assert rebuild.build.attempt.startswith(rebuild_sample.WITNESS)
+    assert (rebuild.build.name, rebuild.build.version, rebuild.build.tools) == (
         "demo",
         "1.0",
         "/tools/python",
     )
-    assert rebuild.assignment.sdist_filename == "demo-1.0.tar.gz"
+    assert rebuild.build.sdist_filename == "demo-1.0.tar.gz"
     # What a builder has told becomes a line that another's installer reads.
-    assert rebuild.constraints == ("setuptools==80.9.0",)
+    assert rebuild.build.adjustments.constraints == ("setuptools==80.9.0",)
     assert rebuild_sample.claim(fleet.catalog, wheel, host="pi3", run="run1", now=NOW) is None
     assert due(fleet, "pi3") == []
 
@@ -107,7 +107,7 @@ def test_what_was_begun_and_never_ended_is_forgotten(fleet: Fleet) -> None:
     rebuild_sample.forget_unfinished(fleet.catalog, "pi2", "run1")
     assert due(fleet) == [wheel]
     rebuild = claim(fleet, wheel)
-    rebuild_sample.give_up(fleet.catalog, rebuild.assignment.attempt)
+    rebuild_sample.give_up(fleet.catalog, rebuild.build.attempt)
     assert due(fleet) == [wheel]
 
 
@@ -117,7 +117,7 @@ def test_it_is_no_attempt_whatever_comes_of_it(fleet: Fleet, tmp_path: Path) -> 
     before = whole(fleet)
     rebuild = claim(fleet, wheel)
     assert whole(fleet) == before
-    heard = hear(fleet.catalog, tmp_path, tmp_path / "nothing", rebuild.assignment.attempt, host="pi2", now=NOW)
+    heard = hear(fleet.catalog, tmp_path, tmp_path / "nothing", rebuild.build.attempt, host="pi2", now=NOW)
     assert heard is not None
     assert heard.verdict == "failed"
     assert whole(fleet) == before
@@ -164,7 +164,7 @@ def heard(fleet: Fleet, tmp_path: Path, ours: bytes, theirs: bytes | None, filen
     name = fleet.catalog.db.execute("SELECT filename FROM wheel WHERE id = ?", (wheel,)).fetchone()["filename"]
     (tmp_path / "files" / "demo").mkdir(parents=True)
     (tmp_path / "files" / "demo" / name).write_bytes(ours)
-    ident = claim(fleet, wheel).assignment.attempt
+    ident = claim(fleet, wheel).build.attempt
     staging = result(tmp_path / "staging", ident, filename or name, theirs)
     said = hear(fleet.catalog, tmp_path / "files", staging, ident, host="pi2", now=NOW + 9)
     assert said is not None

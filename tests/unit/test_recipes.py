@@ -115,11 +115,11 @@ def test_a_build_by_a_recipe_differs_as_it_says(tmp_path: Path, folder: Path):
     with fleet.catalog.writing() as db:
         record_recipes(db, read_recipes(folder))
     fleet.release("demo", 11)
-    (a,) = fleet.claim().assignments
-    assert a.change.environment == {"X": "1"}
+    (a,) = fleet.claim().builds
+    assert a.adjustments.environment == {"X": "1"}
     fleet.finish(a.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
-    (b,) = fleet.claim().assignments
-    assert (b.change.environment, b.change.constraints) == ({"X": "1"}, ("setuptools<58",))
+    (b,) = fleet.claim().builds
+    assert (b.adjustments.environment, b.adjustments.constraints) == ({"X": "1"}, ("setuptools<58",))
     fleet.catalog.close()
 
 

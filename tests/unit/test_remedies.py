@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 from wheelfleet.admission.classify import classify
-from wheelfleet.contract.adjustments import Change, Patch
+from wheelfleet.contract.adjustments import Adjustments, Patch
 from wheelfleet.failure_classes import FAILURE_CLASSES
 from wheelfleet.planner import projects_of_modules, remedies
-from wheelfleet.planner.batches import Assignment
+from wheelfleet.planner.batches import PlannedBuild
 from wheelfleet.planner.queue import forgive, progress
 from wheelfleet.planner.remedies import Case, matched_date, propose
 
@@ -31,10 +31,10 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     fleet.catalog.close()
 
 
-def build(fleet: Fleet, **more: Any) -> Assignment:
+def build(fleet: Fleet, **more: Any) -> PlannedBuild:
     held = fleet.claim(**more)
     assert held is not None
-    return held.assignments[0]
+    return held.builds[0]
 
 
 def case_of(log: str, **more: Any) -> Case:
@@ -75,7 +75,7 @@ def case_of(log: str, **more: Any) -> Case:
 def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, name: str, said: str) -> None:
     proposal = propose(case_of(log), set())
     assert proposal is not None
-    assert (proposal.name, proposal.change.in_words()) == (name, said)
+    assert (proposal.name, proposal.adjustments.in_words()) == (name, said)
     assert proposal.why.endswith(".")
 
 
@@ -102,7 +102,7 @@ def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, n
 def test_what_newer_compilers_refuse_is_built_with_flags(line: str, failure: str, variable: str, flag: str) -> None:
     proposal = propose(Case(failure, text=line), set())
     assert proposal is not None
-    assert flag in proposal.change.flags[variable]
+    assert flag in proposal.adjustments.flags[variable]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_was_learned_of_a_name_in_an_error_message_is_not_taken_over(fleet:
     ]
     with fleet.catalog.writing() as db:
         db.execute("UPDATE project SET remedies = ? WHERE name = 'demo'", (json.dumps(entries),))
-    assert build(fleet).change.requires == ("numpy",)
+    assert build(fleet).adjustments.requires == ("numpy",)
 
 
 def test_every_reviewed_name_is_one_that_can_be_looked_up():
@@ -211,18 +211,18 @@ def test_more_time_is_given_only_near_the_end(said: str, built: float | None, mo
     proposal = propose(Case("time-out", text=said, seconds=100.0, built_seconds=built), set())
     assert (proposal is not None) == more
     if proposal is not None:
-        assert proposal.change.seconds == 201
+        assert proposal.adjustments.seconds == 201
 
 
 def test_a_failure_with_a_remedy_goes_back_to_the_queue_of_the_same_run(fleet: Fleet):
     fleet.release("demo", 11)
     first = build(fleet)
-    assert first.change == Change()
+    assert first.adjustments == Adjustments()
     fleet.finish(first.attempt, failure="removed-api", blocks="target", evidence="setup.py uses use_2to3, gone.")
     assert progress(fleet.catalog, "run1", NOW).left == 1
     second = build(fleet)
     assert second.attempt != first.attempt
-    assert second.change.constraints == ("setuptools<58",)
+    assert second.adjustments.constraints == ("setuptools<58",)
     fleet.finish(second.attempt, outcome="built", serves=(11,))
     assert fleet.claim() is None
 
@@ -239,7 +239,7 @@ def test_remedies_add_up_and_each_is_tried_once(fleet: Fleet):
     for subject in ("Cython", "numpy", "numpy"):
         a = build(fleet)
         fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=subject)
-    assert a.change.requires == ("Cython", "numpy")
+    assert a.adjustments.requires == ("Cython", "numpy")
     assert fleet.claim() is None
     assert fleet.needs(release) == {11: "none"}
 
@@ -249,7 +249,7 @@ def test_the_number_of_remedied_tries_is_bounded(fleet: Fleet):
     for subject in ("numpy", "scipy", "six", "cffi", "pybind11"):
         a = build(fleet)
         fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=subject)
-    assert len(a.change.requires) == remedies.MOST_REMEDIED_TRIES
+    assert len(a.adjustments.requires) == remedies.MOST_REMEDIED_TRIES
     assert fleet.claim() is None
     assert fleet.needs(release) == {11: "none"}
 
@@ -264,7 +264,7 @@ def test_other_targets_wait_until_the_remedy_has_told_and_begin_with_it(fleet: F
     assert second.target == "cp39"
     fleet.finish(second.attempt, outcome="built", serves=(9,))
     other = build(fleet, host="pi2")
-    assert (other.target, other.change.constraints) == ("cp311", ("setuptools<58",))
+    assert (other.target, other.adjustments.constraints) == ("cp311", ("setuptools<58",))
 
 
 def test_the_next_release_of_a_project_begins_with_what_helped_the_last_one(fleet: Fleet):
@@ -273,7 +273,7 @@ def test_the_next_release_of_a_project_begins_with_what_helped_the_last_one(flee
     fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
     fleet.release("demo", 11, version="2.0")
     a = build(fleet)
-    assert (a.version, a.change.constraints) == ("2.0", ("setuptools<58",))
+    assert (a.version, a.adjustments.constraints) == ("2.0", ("setuptools<58",))
 
 
 def test_what_helped_one_release_is_left_out_where_it_stands_in_anothers_way(fleet: Fleet):
@@ -283,10 +283,10 @@ def test_what_helped_one_release_is_left_out_where_it_stands_in_anothers_way(fle
     fleet.release("demo", 11, version="2.0")
     fleet.finish(build(fleet).attempt, failure="build-requirements", blocks="target")
     a = build(fleet)
-    assert a.change == Change()
+    assert a.adjustments == Adjustments()
     fleet.finish(a.attempt, outcome="built", serves=(11,))
     fleet.release("demo", 11, version="3.0")
-    assert build(fleet).change == Change()
+    assert build(fleet).adjustments == Adjustments()
 
 
 def test_bad_luck_with_a_remedy_is_tried_again_with_it(fleet: Fleet):
@@ -294,7 +294,7 @@ def test_bad_luck_with_a_remedy_is_tried_again_with_it(fleet: Fleet):
     fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, failure="interrupted-once", blocks=None)
     assert fleet.claim() is None
-    assert build(fleet, run="run2").change.constraints == ("setuptools<58",)
+    assert build(fleet, run="run2").adjustments.constraints == ("setuptools<58",)
 
 
 def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
@@ -304,7 +304,7 @@ def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
     assert fleet.claim() is None
     with fleet.catalog.writing() as db:
         forgive(db, ["demo"], TRIES)
-    assert build(fleet).change == Change()
+    assert build(fleet).adjustments == Adjustments()
 
 
 def test_the_date_is_that_of_the_release(fleet: Fleet):
@@ -326,9 +326,9 @@ def test_what_ran_out_of_memory_alone_with_one_job_goes_to_a_larger_host(fleet: 
     for _ in range(3):
         a = build(fleet)
         fleet.finish(a.attempt, failure="out-of-memory", blocks="target")
-    assert (a.alone, a.change.jobs) == (True, 1)
+    assert (a.alone, a.adjustments.jobs) == (True, 1)
     assert fleet.claim() is None
-    assert build(fleet, host="pi2").change.jobs == 1
+    assert build(fleet, host="pi2").adjustments.jobs == 1
 
 
 def test_how_often_a_remedy_was_tried_and_helped_is_counted(fleet: Fleet):
@@ -351,10 +351,12 @@ def test_every_remedy_is_for_classes_that_exist_and_has_a_name_of_its_own():
 
 
 def test_changes_add_up_and_survive_json():
-    one = Change(("a<1",), environment={"X": "1"}, flags={"CFLAGS": ("-fcommon",)}, patches=(Patch("p", "t"),), jobs=2)
-    two = Change(("b<1", "a<1"), environment={"X": "2"}, flags={"CFLAGS": ("-g0",)}, seconds=7, memory=1 << 20)
+    one = Adjustments(
+        ("a<1",), environment={"X": "1"}, flags={"CFLAGS": ("-fcommon",)}, patches=(Patch("p", "t"),), jobs=2
+    )
+    two = Adjustments(("b<1", "a<1"), environment={"X": "2"}, flags={"CFLAGS": ("-g0",)}, seconds=7, memory=1 << 20)
     both = one | two
     assert both.constraints == ("a<1", "b<1")
     assert both.with_flags({"CFLAGS": "-O1"}) == {"CFLAGS": "-O1 -fcommon -g0", "X": "2"}
-    assert Change.from_data(json.loads(json.dumps(both.as_data()))) == both
-    assert Change().as_data() == {}
+    assert Adjustments.from_data(json.loads(json.dumps(both.as_data()))) == both
+    assert Adjustments().as_data() == {}

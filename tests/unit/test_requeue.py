@@ -64,7 +64,7 @@ def fail(fleet: Fleet, name: str, failure: str, host: str = "arm1", **more: Any)
     release = fleet.release(name, 11)
     held = fleet.claim(host)
     assert held is not None
-    (attempt,) = (a for a in held.assignments if a.name == name)
+    (attempt,) = (a for a in held.builds if a.name == name)
     fleet.finish(attempt.attempt, failure=failure, blocks="target", **more)
     assert fleet.needs(release) == {11: "none"}
     return release
@@ -127,8 +127,8 @@ def test_another_recipe_brings_back_its_project_alone(fleet: Fleet, tmp_path: Pa
             assert changed == ["demo"]
             assert requeue_for_recipes(db, changed, **TERMS) == 1
         assert (fleet.needs(release), fleet.needs(other)) == ({11: "now"}, {11: "none"})
-        (a,) = fleet.claim("arm1", run=text).assignments
-        assert a.change.environment["X"] in text
+        (a,) = fleet.claim("arm1", run=text).builds
+        assert a.adjustments.environment["X"] in text
         fleet.finish(a.attempt, failure="unknown", blocks="target")
     with fleet.catalog.writing() as db:
         assert record_recipes(db, read_recipes(recipe.parent)) == []
@@ -189,7 +189,7 @@ def test_bad_luck_waits_longer_and_longer_over_runs(fleet: Fleet):
     for failed, wait in enumerate(WAITS[: TRIES - 1], 1):
         held = fleet.claim("arm1", run=f"run{failed}", now=now)
         assert held is not None
-        fleet.finish(held.assignments[0].attempt, blocks=None, now=now)
+        fleet.finish(held.builds[0].attempt, blocks=None, now=now)
         if wait:
             assert fleet.claim("arm1", run=f"early{failed}", now=now + wait - 1) is None
             assert progress(fleet.catalog, f"early{failed}", now + wait - 1).left == 0
@@ -200,7 +200,7 @@ def test_bad_luck_waits_longer_and_longer_over_runs(fleet: Fleet):
 def test_within_a_long_run_what_waited_long_enough_is_tried_again(fleet: Fleet):
     fleet.release("demo", 11)
     for run in ("run1", "run2"):
-        fleet.finish(fleet.claim("arm1", run=run).assignments[0].attempt, blocks=None)
+        fleet.finish(fleet.claim("arm1", run=run).builds[0].attempt, blocks=None)
     assert fleet.claim("arm1", run="run2", now=NOW + 299) is None
     assert fleet.claim("arm1", run="run2", now=NOW + 301) is not None
 
@@ -208,9 +208,9 @@ def test_within_a_long_run_what_waited_long_enough_is_tried_again(fleet: Fleet):
 def test_what_could_not_reach_the_network_is_tried_at_once_by_another_builder(fleet: Fleet):
     arrive(fleet, "arm2")
     fleet.release("demo", 11)
-    fleet.finish(fleet.claim("arm1").assignments[0].attempt, failure="network")
+    fleet.finish(fleet.claim("arm1").builds[0].attempt, failure="network")
     assert fleet.claim("arm1") is None
-    (a,) = fleet.claim("arm2").assignments
+    (a,) = fleet.claim("arm2").builds
     assert (a.name, a.alone) == ("demo", False)
 
 

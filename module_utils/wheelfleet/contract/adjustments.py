@@ -16,7 +16,7 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Change:
+class Adjustments:
     """Each field adds to the usual build; the assignment's keys of these names are in docs/architecture.md."""
 
     #: PEP 508 lines that hold for everything in the build environment.
@@ -44,10 +44,10 @@ class Change:
     seconds: int | None = None
     memory: int | None = None
 
-    def __or__(self, other: Change) -> Change:
+    def __or__(self, other: Adjustments) -> Adjustments:
         """Both; where they contradict each other, `other` counts."""
         flags = {name: (*self.flags.get(name, ()), *words) for name, words in other.flags.items()}
-        return Change(
+        return Adjustments(
             constraints=_unique(self.constraints, other.constraints),
             requires=_unique(self.requires, other.requires),
             environment={**self.environment, **other.environment},
@@ -83,7 +83,7 @@ class Change:
         return data
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Change:
+    def from_data(cls, data: Mapping[str, Any]) -> Adjustments:
         """What `as_data` gave, after JSON."""
         return cls(
             constraints=tuple(data.get("constraints", ())),
@@ -121,7 +121,7 @@ class Change:
 
 
 #: A build like any other.
-NOTHING = Change()
+NO_ADJUSTMENTS = Adjustments()
 
 
 def _unique(*parts: Iterable[str]) -> tuple[str, ...]:

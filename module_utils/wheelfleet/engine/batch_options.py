@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 BATCH_OPTIONS: dict[str, dict[str, Any]] = {
@@ -27,3 +30,24 @@ BATCH_OPTIONS: dict[str, dict[str, Any]] = {
     "min_free": {"type": "int", "default": 0},
     "witness_percent": {"type": "float", "default": 0.0},
 }
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What the play says: see the options of M(wheelfleet_batch)."""
+
+    state_dir: Path
+    run: str
+    hosts: int
+    own_index_url: str | None
+    crates_index: str
+    pip_options: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    sandbox: bool
+    repair: bool
+    repair_exclude: Sequence[str]
+    check_imports: bool
+    tries: int
+    min_free: int
+    witness_percent: float = 0.0

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..planner import rebuild_sample, suspension
 from ..planner.rebuild_sample import Rebuild
+from .assignments import assignment_for
 from .session import FIRST_WAIT, LONGEST_WAIT, MOST_RESTARTS, WAIT_GROWTH, BuilderSession, LinkLost
 
 #: Seconds after which no more is begun, so that the next run is not kept waiting.
@@ -39,25 +40,24 @@ class RebuildSession(BuilderSession):
             self._acknowledge_all()
         except LinkLost as error:
             if rebuild is not None:
-                rebuild_sample.give_up(self.catalog, rebuild.assignment.attempt)
+                rebuild_sample.give_up(self.catalog, rebuild.build.attempt)
             self.say(f"builds nothing again: {error}")
         aside = suspension.why_set_aside(self.catalog, self.host)
         answer = self._leave("set aside", aside) if aside else self._leave("idle")
         return {**answer, "changed": self.changed or bool(self.received)}
 
     def _build_again(self, rebuild: Rebuild) -> None:
-        assignment = rebuild.assignment
-        order = self._order(assignment)
-        order["adjust"]["constraints"] = [*order["adjust"]["constraints"], *rebuild.constraints]
-        self.witnessing = assignment.attempt
-        self._known[assignment.attempt] = assignment
-        self._begun[assignment.attempt] = time.time()
+        build = rebuild.build
+        assignment = assignment_for(build, self.terms)
+        self.witnessing = build.attempt
+        self._known[build.attempt] = build
+        self._begun[build.attempt] = time.time()
         self.say(f"builds {rebuild.filename} again")
-        self.link.hand_over([order])
+        self.link.hand_over([assignment])
         wait, restarts = FIRST_WAIT, 0
         while True:
             snapshot = self._observe()
-            if not rebuild_sample.is_open(self.catalog, assignment.attempt):
+            if not rebuild_sample.is_open(self.catalog, build.attempt):
                 break
             if not snapshot.worker:
                 restarts += 1
@@ -65,7 +65,7 @@ class RebuildSession(BuilderSession):
                     raise LinkLost(
                         f"The worker on {self.host} ends without results; see worker.log in its builder_home."
                     )
-                self.link.hand_over([order])
+                self.link.hand_over([assignment])
             wait = min(wait * WAIT_GROWTH, LONGEST_WAIT)
             time.sleep(wait)
         self.changed = True

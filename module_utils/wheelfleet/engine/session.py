@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,13 +20,14 @@ from ..admission.classify import classify
 from ..admission.compare_rebuild import hear
 from ..admission.result import BadResult, log_tail, read_result
 from ..catalog.database import Catalog
-from ..contract.adjustments import Change
 from ..contract.canary import NAME as CANARY_NAME
 from ..contract.canary import VERSION as CANARY_VERSION
 from ..planner import batches, events, queue, suspension
-from ..planner.batches import Assignment, Held
+from ..planner.batches import Held, PlannedBuild
 from ..planner.rebuild_sample import WITNESS
 from ..text import human_duration
+from .assignments import assignment_for
+from .batch_options import BatchOptions
 from .host_status import Building, HostStatus, post_status
 from .poll import BuilderSnapshot
 
@@ -66,27 +67,6 @@ class Link(Protocol):
         """Copy a result's files, of these sizes in bytes, into a folder; what is too large to be taken stays away."""
 
 
-@dataclass(frozen=True)
-class BatchOptions:
-    """What the play says: see the options of M(wheelfleet_batch)."""
-
-    state_dir: Path
-    run: str
-    hosts: int
-    own_index_url: str | None
-    crates_index: str
-    pip_options: Mapping[str, Any]
-    limits: Mapping[str, Any]
-    environment: Mapping[str, Any]
-    sandbox: bool
-    repair: bool
-    repair_exclude: Sequence[str]
-    check_imports: bool
-    tries: int
-    min_free: int
-    witness_percent: float = 0.0
-
-
 class BuilderSession:
     """Claim or adopt work, hand it over, fetch and admit results while it runs; `say` shows a line to people."""
 
@@ -105,7 +85,7 @@ class BuilderSession:
         self.witnessing: str | None = None
         self._acknowledge: list[str] = []
         self._begun = batches.begun(catalog, host)
-        self._known: dict[str, Assignment] = {}
+        self._known: dict[str, PlannedBuild] = {}
         self._renewed = 0.0
         self._released = False
         built, failed = queue.done_by(catalog, terms.run, host)
@@ -185,12 +165,12 @@ class BuilderSession:
     def _try_canary(self) -> str | None:
         """Have it build what is known to build. None if it did; else why it is set aside."""
         was_aside = suspension.why_set_aside(self.catalog, self.host)
-        assignment = suspension.canary_for(self.catalog, self.host) or self._own_canary()
-        if assignment is None:
+        build = suspension.canary_for(self.catalog, self.host) or self._own_canary()
+        if build is None:
             return None
-        self.canary, self.canary_verdict = assignment.attempt, None
-        self._show("canary", f"builds {assignment.name} {assignment.version} to show that it can build")
-        self.link.hand_over([self._order(assignment)])
+        self.canary, self.canary_verdict = build.attempt, None
+        self._show("canary", f"builds {build.name} {build.version} to show that it can build")
+        self.link.hand_over([assignment_for(build, self.terms)])
         wait, restarts = FIRST_WAIT, 0
         while self.canary_verdict is None:
             snapshot = self._observe()
@@ -199,7 +179,7 @@ class BuilderSession:
                 if restarts > MOST_RESTARTS:
                     self.canary_verdict = "its worker ends without results"
                 else:
-                    self.link.hand_over([self._order(assignment)])
+                    self.link.hand_over([assignment_for(build, self.terms)])
             wait = min(wait * WAIT_GROWTH, LONGEST_WAIT)
             time.sleep(wait)
         if not self.canary_verdict:
@@ -207,16 +187,16 @@ class BuilderSession:
             if was_aside:
                 self._note("It built its canary and gets work again.")
             return None
-        what = f"{assignment.name} {assignment.version}"
+        what = f"{build.name} {build.version}"
         sentence = f"It cannot build {what}, which was built before: {self.canary_verdict}"
-        if assignment.name == CANARY_NAME:
+        if build.name == CANARY_NAME:
             sentence = f"It cannot build the canary that comes with wheelfleet: {self.canary_verdict}"
         returned = suspension.set_aside(self.catalog, self.host, sentence, self.terms.tries)
         if was_aside is None:
             self._note(f"Set aside. {sentence} Its last {returned} failures count for nothing; others try those.")
         return sentence
 
-    def _own_canary(self) -> Assignment | None:
+    def _own_canary(self) -> PlannedBuild | None:
         offer = suspension.any_offer(self.catalog, self.host)
         if offer is None:
             return None
@@ -271,9 +251,9 @@ class BuilderSession:
 
     def _hand_over(self, held: Held, snapshot: BuilderSnapshot | None = None) -> None:
         """Give the builder what it does not have yet."""
-        self._known |= {a.attempt: a for a in held.assignments}
+        self._known |= {a.attempt: a for a in held.builds}
         has = snapshot.waiting | snapshot.building.keys() if snapshot is not None and snapshot.worker else frozenset()
-        missing = [self._order(a) for a in held.assignments if a.attempt not in has]
+        missing = [assignment_for(a, self.terms) for a in held.builds if a.attempt not in has]
         if missing:
             self.link.hand_over(missing)
         self._renewed = time.monotonic()
@@ -335,7 +315,7 @@ class BuilderSession:
             raise LinkLost(f"The worker on {self.host} ends without results; see worker.log in its builder_home.")
         held = batches.claim(self.catalog, host=self.host, run=self.terms.run, now=time.time(), top_up=False)
         if held is not None:
-            self.link.hand_over([self._order(a) for a in held.assignments])
+            self.link.hand_over([assignment_for(a, self.terms) for a in held.builds])
 
     def _may_have_no_more(self, snapshot: BuilderSnapshot) -> bool:
         return self._full_disk(snapshot) is not None or suspension.doubted(self.catalog, self.host)
@@ -357,9 +337,9 @@ class BuilderSession:
         held = batches.claim(self.catalog, host=self.host, run=self.terms.run, now=now)
         if held is None or not held.new:
             return False
-        self._known |= {a.attempt: a for a in held.assignments}
-        fresh = [a for a in held.assignments if a.attempt not in self._begun]
-        self.link.hand_over([self._order(a) for a in fresh])
+        self._known |= {a.attempt: a for a in held.builds}
+        fresh = [a for a in held.builds if a.attempt not in self._begun]
+        self.link.hand_over([assignment_for(a, self.terms) for a in fresh])
         return True
 
     def _withdraw(self, attempts: Iterable[str]) -> int:
@@ -437,50 +417,6 @@ class BuilderSession:
             how = "ahead of" if ahead > 0 else "behind"
             self._note(f"Its clock is {human_duration(abs(ahead))} {how} the controller's; set it right (timedatectl).")
 
-    def _order(self, a: Assignment) -> dict[str, Any]:
-        """The assignment as the builder reads it, but for what the module on the builder adds."""
-        return {
-            "schema": 1,
-            "attempt": a.attempt,
-            "order": a.order,
-            "name": a.name,
-            "version": a.version,
-            "sdist": {
-                "filename": a.sdist_filename,
-                "url": a.sdist_url,
-                "sha256": a.sdist_sha256,
-                "size": a.sdist_size,
-                "upload_time": a.sdist_upload_time,
-            },
-            "target": a.target,
-            "tools": a.tools,
-            "own_index_url": self.terms.own_index_url,
-            "crates_index": self.terms.crates_index or None,
-            "pip_options": dict(self.terms.pip_options),
-            "limits": _limits(self.terms.limits, a.change),
-            "environment": a.change.with_flags({key: str(value) for key, value in self.terms.environment.items()}),
-            "jobs": a.change.jobs,
-            "alone": a.alone,
-            "sandbox": self.terms.sandbox,
-            "adjust": {
-                "constraints": list(a.change.constraints),
-                "requires": list(a.change.requires),
-                "uploaded_before": a.uploaded_before,
-                "patches": [{"name": patch.name, "text": patch.text} for patch in a.change.patches],
-                "config_settings": dict(a.change.config_settings),
-                "regenerate": a.change.regenerate,
-                "modernize": a.change.modernize,
-                "source_on_path": a.change.source_on_path,
-            },
-            # Our own canary is no wheel to be used: it only shows that the builder builds.
-            "finish": {
-                "repair": self.terms.repair and bool(a.sdist_url),
-                "exclude": list(self.terms.repair_exclude),
-                "check": self.terms.check_imports and bool(a.sdist_url),
-            },
-            "peak_memory": max(a.peak_memory, a.change.memory or 0),
-        }
-
     # ------------------------------------------------------------------- talk
 
     def _show_building(self, snapshot: BuilderSnapshot) -> None:
@@ -545,16 +481,6 @@ class BuilderSession:
             if a.outcome != "built"
         ]
         return {"changed": bool(self.received), "drained": drained, "built": built, "failures": failures}
-
-
-def _limits(usual: Mapping[str, Any], change: Change) -> dict[str, Any]:
-    """The limits of a build, with what a recipe or a remedy says of time and memory."""
-    limits = dict(usual)
-    if change.seconds is not None:
-        limits["seconds"] = change.seconds
-    if change.memory is not None:
-        limits["memory"] = change.memory
-    return limits
 
 
 def _builds(count: int) -> str:

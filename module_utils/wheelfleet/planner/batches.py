@@ -13,12 +13,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..catalog.database import Catalog
-from ..contract.adjustments import NOTHING, Change
+from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
+from ..contract.assignment import Kind
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
 from .choice import choose_builds, host_load, known_speed, rest_of_queue
 from .queue import SETTLED_BY_A_WHEEL, TRIED, settle
-from .retries import as_change, begin_with, uploaded_before
+from .retries import adjustments_of, begin_with, uploaded_before
 
 #: Seconds a batch stays with a host that says nothing. Looks at the host renew it.
 LEASE_SECONDS = 15 * 60.0
@@ -29,10 +30,11 @@ MOST_HOSTS_DOWN = 2
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """One build: what the controller knows and the builder needs."""
+class PlannedBuild:
+    """One build for one host: what the catalog knows of it. The assignment is made of this and the run's options."""
 
     attempt: str
+    kind: Kind
     #: Lower is built first.
     order: float
     name: str
@@ -51,7 +53,7 @@ class Assignment:
     #: Nothing else may run on the host at the same time.
     alone: bool
     #: What it differs in from other builds, and until when build requirements count, if that is a part of it.
-    change: Change = NOTHING
+    adjustments: Adjustments = NO_ADJUSTMENTS
     uploaded_before: str | None = None
 
 
@@ -60,7 +62,7 @@ class Held:
     """Everything a host has to build now, longest first; `new` of it was claimed just now, the rest before."""
 
     host: str
-    assignments: tuple[Assignment, ...]
+    builds: tuple[PlannedBuild, ...]
     new: int
 
 
@@ -93,8 +95,8 @@ def claim(
                 chosen = choose_builds(db, host, run, load, now, leave_to_faster=leave_to_faster)
         if chosen:
             _open_batch(db, host, run, chosen, now=now, lease_seconds=lease_seconds, speed=load.speed)
-        assignments = _assignments(db, host)
-        return Held(host, assignments, len(chosen)) if assignments else None
+        builds = _planned_builds(db, host)
+        return Held(host, builds, len(chosen)) if builds else None
 
 
 def is_low(catalog: Catalog, host: str, now: float) -> bool:
@@ -315,12 +317,12 @@ def _open_batch(
     )  # fmt: skip
 
 
-def assignment_again(db: sqlite3.Connection, attempt: str, host: str) -> Assignment | None:
+def planned_again(db: sqlite3.Connection, attempt: str, host: str) -> PlannedBuild | None:
     """What `host` would be given to build the same that was built in an attempt, wherever that was."""
-    return next(iter(_assignments(db, host, again=attempt)), None)
+    return next(iter(_planned_builds(db, host, again=attempt)), None)
 
 
-def _assignments(db: sqlite3.Connection, host: str, again: str | None = None) -> tuple[Assignment, ...]:
+def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None) -> tuple[PlannedBuild, ...]:
     which = "a.host = :host AND a.state = 'open'" if again is None else "a.id = :again"
     rows = db.execute(
         f"""
@@ -339,10 +341,11 @@ def _assignments(db: sqlite3.Connection, host: str, again: str | None = None) ->
         """,
         {"host": host, "again": again},
     ).fetchall()
-    changes = {row["id"]: as_change(row["remedies"]) for row in rows}
+    adjustments = {row["id"]: adjustments_of(row["remedies"]) for row in rows}
     return tuple(
-        Assignment(
+        PlannedBuild(
             attempt=row["id"],
+            kind="build" if again is None else "rebuild",
             order=-row["predicted_normal"],
             name=row["name"],
             version=row["version"],
@@ -356,8 +359,8 @@ def _assignments(db: sqlite3.Connection, host: str, again: str | None = None) ->
             predicted_seconds=row["predicted_seconds"],
             peak_memory=row["peak_memory"] or 0,
             alone=bool(row["alone"]),
-            change=changes[row["id"]],
-            uploaded_before=uploaded_before(changes[row["id"]], row["upload_time"], row["python_version"]),
+            adjustments=adjustments[row["id"]],
+            uploaded_before=uploaded_before(adjustments[row["id"]], row["upload_time"], row["python_version"]),
         )
         for row in rows
     )

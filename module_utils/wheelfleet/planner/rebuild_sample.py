@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from packaging.version import InvalidVersion, Version
 
 from ..catalog.database import Catalog
+from ..contract.adjustments import Adjustments
 from . import batches
-from .batches import Assignment
+from .batches import PlannedBuild
 
 #: What the ids of these builds begin with. No release's does: normalised names have no two dashes in a row.
 WITNESS = "witness--"
@@ -30,11 +31,10 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
 @dataclass(frozen=True)
 class Rebuild:
-    """One build to repeat. `constraints` pin the build requirements to what the first build had."""
+    """One build to repeat, with its build requirements pinned to what the first build had."""
 
-    assignment: Assignment
+    build: PlannedBuild
     filename: str
-    constraints: tuple[str, ...]
 
 
 def in_sample(filename: str, percent: float) -> bool:
@@ -80,8 +80,8 @@ def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> R
             """,
             (host, wheel),
         ).fetchone()
-        assignment = batches.assignment_again(db, row["attempt_id"], host) if row else None
-        if assignment is None or not assignment.tools or not assignment.sdist_url:
+        build = batches.planned_again(db, row["attempt_id"], host) if row else None
+        if build is None or not build.tools or not build.sdist_url:
             return None
         taken = db.execute(
             "INSERT INTO witness (wheel_id, id, run, host, claimed_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -90,11 +90,8 @@ def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> R
         if not taken.rowcount:
             return None
     expected = (row["normal_seconds"] or 0.0) / row["speed"]
-    return Rebuild(
-        replace(assignment, attempt=ident, predicted_seconds=expected),
-        row["filename"],
-        pins(json.loads(row["build_requires"] or "[]")),
-    )
+    pinned = build.adjustments | Adjustments(constraints=pins(json.loads(row["build_requires"] or "[]")))
+    return Rebuild(replace(build, attempt=ident, predicted_seconds=expected, adjustments=pinned), row["filename"])
 
 
 def pins(build_requires: Sequence[dict[str, str]]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from ..contract.adjustments import NOTHING, Change, Patch
+from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments, Patch
 from ..nearest import nearest
 from .scope import digest
 
@@ -41,7 +41,7 @@ class Section:
 
     versions: str
     target: str
-    change: Change
+    adjustments: Adjustments
     apt: tuple[str, ...]
     skip: str
 
@@ -73,20 +73,20 @@ class Recipe:
             if section.skip
         ]
 
-    def for_build(self, version: str, target: str) -> tuple[Change, tuple[str, ...]] | None:
+    def for_build(self, version: str, target: str) -> tuple[Adjustments, tuple[str, ...]] | None:
         """What a build differs in, and the packages its builder must have; None where nothing of it matches."""
         try:
             parsed = Version(version)
         except InvalidVersion:
             return None
-        change, any_of_them = NOTHING, False
+        adjustments, any_of_them = NO_ADJUSTMENTS, False
         apt: tuple[str, ...] = ()
         for section in self.sections:
             if section.matches(parsed, target):
-                change |= section.change
+                adjustments |= section.adjustments
                 apt += tuple(name for name in section.apt if name not in apt)
-                any_of_them = any_of_them or section.change != NOTHING or bool(section.apt)
-        return (change, apt) if any_of_them else None
+                any_of_them = any_of_them or section.adjustments != NO_ADJUSTMENTS or bool(section.apt)
+        return (adjustments, apt) if any_of_them else None
 
     def as_data(self) -> dict[str, Any]:
         """For JSON."""
@@ -97,7 +97,7 @@ class Recipe:
                 {
                     "versions": section.versions,
                     "target": section.target,
-                    "change": section.change.as_data(),
+                    "change": section.adjustments.as_data(),
                     "apt": list(section.apt),
                     "skip": section.skip,
                 }
@@ -115,7 +115,7 @@ class Recipe:
                 Section(
                     each["versions"],
                     each["target"],
-                    Change.from_data(each["change"]),
+                    Adjustments.from_data(each["change"]),
                     tuple(each["apt"]),
                     each["skip"],
                 )
@@ -150,7 +150,7 @@ def record_recipes(db: sqlite3.Connection, recipes: Mapping[str, Recipe]) -> lis
     return sorted(name for name in known.keys() | now.keys() if known.get(name) != now.get(name))
 
 
-def recipe_change(db: sqlite3.Connection, release_id: int, target_id: int) -> tuple[str, Change] | None:
+def recipe_adjustments(db: sqlite3.Connection, release_id: int, target_id: int) -> tuple[str, Adjustments] | None:
     """What the project's recipe says of a release on a target, and why; None where it says nothing."""
     found = _recipe_for(db, release_id, target_id)
     return (found[0], found[1]) if found else None
@@ -162,7 +162,9 @@ def recipe_packages(db: sqlite3.Connection, release_id: int, target_id: int) -> 
     return found[2] if found else ()
 
 
-def _recipe_for(db: sqlite3.Connection, release_id: int, target_id: int) -> tuple[str, Change, tuple[str, ...]] | None:
+def _recipe_for(
+    db: sqlite3.Connection, release_id: int, target_id: int
+) -> tuple[str, Adjustments, tuple[str, ...]] | None:
     row = db.execute(
         """
         SELECT c.data, r.version, t.name AS target FROM release r JOIN project p ON p.id = r.project_id
@@ -228,7 +230,7 @@ class _Reader:
         return Section(
             versions=self._specifier(data.get("versions"), where),
             target=self._string(data.get("target"), f"{where}target"),
-            change=Change(
+            adjustments=Adjustments(
                 constraints=tuple(self._requirement(text, f"{where}constraints") for text in each("constraints")),
                 requires=tuple(self._requirement(text, f"{where}requires") for text in each("requires")),
                 environment=self._mapping(data.get("environment"), f"{where}environment", variables=True),

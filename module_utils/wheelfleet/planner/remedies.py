@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from ..builder.protocol import PHASES
-from ..contract.adjustments import Change
+from ..contract.adjustments import Adjustments
 from ..removed_api import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
 from .projects_of_modules import is_reviewed, is_standard, reviewed
 
@@ -77,7 +77,7 @@ class Remedy:
     name: str
     classes: frozenset[str]
     why: str
-    try_: Callable[[Case], Change | None]
+    try_: Callable[[Case], Adjustments | None]
     version: int = 1
     #: The phases whose failures it can cure.
     phases: frozenset[str] = _FROM_ENVIRONMENT
@@ -99,11 +99,11 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A remedy for one failure: its name, why, and the change."""
+    """A remedy for one failure: its name, why, and the adjustments."""
 
     name: str
     why: str
-    change: Change
+    adjustments: Adjustments
 
 
 def propose(case: Case, applied: Collection[str]) -> Proposal | None:
@@ -111,12 +111,12 @@ def propose(case: Case, applied: Collection[str]) -> Proposal | None:
     for remedy in REMEDIES:
         if not remedy.can_cure(case):
             continue
-        change = remedy.try_(case)
-        if change is None:
+        adjustments = remedy.try_(case)
+        if adjustments is None:
             continue
-        name = f"{remedy.name} {change.requires[0]}" if remedy.name in (REVIEWED, DECLARED) else remedy.name
+        name = f"{remedy.name} {adjustments.requires[0]}" if remedy.name in (REVIEWED, DECLARED) else remedy.name
         if name not in applied:
-            return Proposal(name, remedy.why.format(subject=case.subject or case.failure), change)
+            return Proposal(name, remedy.why.format(subject=case.subject or case.failure), adjustments)
     return None
 
 
@@ -155,14 +155,14 @@ def matched_date(uploaded: str | None, python: tuple[int, int]) -> str | None:
 # ------------------------------------------------------------------------------------------------------- conditions
 
 
-def _says(pattern: str, change: Change) -> Callable[[Case], Change | None]:
-    """The change where the failure's words have the pattern."""
+def _says(pattern: str, adjustments: Adjustments) -> Callable[[Case], Adjustments | None]:
+    """The adjustments where the failure's words have the pattern."""
     compiled = re.compile(pattern, re.MULTILINE)
-    return lambda case: change if compiled.search(f"{case.text}\n{case.subject}") else None
+    return lambda case: adjustments if compiled.search(f"{case.text}\n{case.subject}") else None
 
 
-def _always(change: Change) -> Callable[[Case], Change | None]:
-    return lambda case: change
+def _always(adjustments: Adjustments) -> Callable[[Case], Adjustments | None]:
+    return lambda case: adjustments
 
 
 def _first_name(case: Case) -> str:
@@ -170,55 +170,55 @@ def _first_name(case: Case) -> str:
     return case.subject.partition(":")[0].partition(".")[0]
 
 
-def _reviewed(case: Case) -> Change | None:
+def _reviewed(case: Case) -> Adjustments | None:
     project = reviewed(_first_name(case))
-    return Change(requires=(project,)) if project else None
+    return Adjustments(requires=(project,)) if project else None
 
 
-def _declared(case: Case) -> Change | None:
+def _declared(case: Case) -> Adjustments | None:
     """What the sdist says that it needs, for whatever; its build needs it too. Never what Python itself has or had."""
     if case.declared is None or is_standard(_first_name(case)):
         return None
-    return Change(requires=(case.declared,))
+    return Adjustments(requires=(case.declared,))
 
 
-def _absent_setuptools(case: Case) -> Change | None:
+def _absent_setuptools(case: Case) -> Adjustments | None:
     """Of a module that setuptools has, nothing at all was there."""
     gone = re.search(r"No module named '?(?:setuptools|distutils)'?$", case.text, re.MULTILINE)
-    return Change(requires=("setuptools",)) if gone else None
+    return Adjustments(requires=("setuptools",)) if gone else None
 
 
-def _more_time(case: Case) -> Change | None:
+def _more_time(case: Case) -> Adjustments | None:
     done = [int(a) / int(b) for a, b in re.findall(r"\[\s*(\d{1,6})/(\d{1,6})\]", case.text) if int(b)]
     done += [int(percent) / 100 for percent in re.findall(r"\b(\d{1,3})\s?%", case.text)]
     near = max(done[-1:], default=0) >= _NEAR_END
     if case.built_seconds is not None and case.built_seconds <= 2 * case.seconds:
         near = True
-    return Change(seconds=int(2 * case.seconds) + 1) if near and case.seconds > 0 else None
+    return Adjustments(seconds=int(2 * case.seconds) + 1) if near and case.seconds > 0 else None
 
 
-def _date_matched(case: Case) -> Change | None:
+def _date_matched(case: Case) -> Adjustments | None:
     if case.phase in _BACKEND_AT_WORK and case.installed == frozenset():
         # Nothing was chosen that could be of another time.
         return None
-    return Change(date_matched=True) if matched_date(case.uploaded, case.python) else None
+    return Adjustments(date_matched=True) if matched_date(case.uploaded, case.python) else None
 
 
-def _stdlib_distutils(case: Case) -> Change | None:
+def _stdlib_distutils(case: Case) -> Adjustments | None:
     if case.python >= (3, 12) or "distutils" not in f"{case.subject} {case.text}":
         return None
-    return Change(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
+    return Adjustments(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
 
 
 _C_OF_OLD = re.compile(rf"__[Pp]yx|{GONE_HEADERS}|{GONE_NAMES}")
 
 
-def _c_anew(case: Case) -> Change | None:
+def _c_anew(case: Case) -> Adjustments | None:
     # Such sources are mostly for a Cython before 3, which knows Python up to 3.12.
     if not _C_OF_OLD.search(case.text):
         return None
     old = ("Cython<3",) if case.python < (3, 13) else ()
-    return Change(constraints=old, requires=("Cython",), regenerate=True)
+    return Adjustments(constraints=old, requires=("Cython",), regenerate=True)
 
 
 # ------------------------------------------------------------------------------------------------------------ table
@@ -237,7 +237,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "source on path",
         frozenset({"own-module-missing"}),
         "The build imports {subject} from beside setup.py, as builds could before PEP 517.",
-        _always(Change(source_on_path=True)),
+        _always(Adjustments(source_on_path=True)),
         phases=_BACKEND_AT_WORK,
     ),
     Remedy(
@@ -260,27 +260,27 @@ REMEDIES: tuple[Remedy, ...] = (
         "setuptools<81",
         _REMOVED,
         "pkg_resources left setuptools after 80.",
-        _says(r"pkg_resources", Change(constraints=("setuptools<81",), requires=("setuptools",))),
+        _says(r"pkg_resources", Adjustments(constraints=("setuptools<81",), requires=("setuptools",))),
     ),
     Remedy(
         "setuptools<77",
         _REMOVED,
         "setuptools refuses keys with dashes and licences as classifiers since 77.",
-        _says(r"dash-separated|License classifiers have been superseded", Change(constraints=("setuptools<77",))),
+        _says(r"dash-separated|License classifiers have been superseded", Adjustments(constraints=("setuptools<77",))),
         of="setuptools",
     ),
     Remedy(
         "setuptools<74",
         _REMOVED,
         "setuptools changed its distutils in 74.",
-        _says(r"msvc9?compiler|bcppcompiler|distutils\.\w+compiler", Change(constraints=("setuptools<74",))),
+        _says(r"msvc9?compiler|bcppcompiler|distutils\.\w+compiler", Adjustments(constraints=("setuptools<74",))),
         of="setuptools",
     ),
     Remedy(
         "setuptools<72",
         _REMOVED,
         "The command test left setuptools in 72.",
-        _says(r"setuptools\.command\.test|bdist_wininst|upload_docs", Change(constraints=("setuptools<72",))),
+        _says(r"setuptools\.command\.test|bdist_wininst|upload_docs", Adjustments(constraints=("setuptools<72",))),
         of="setuptools",
     ),
     Remedy(
@@ -289,7 +289,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "setuptools refuses requirements that are not PEP 440 since 66.",
         _says(
             r"InvalidRequirement|[Ii]nvalid ?[Ss]pecifier|valid version specifiers|_extras_require|install_requires",
-            Change(("setuptools<66",)),
+            Adjustments(("setuptools<66",)),
         ),
         of="setuptools",
     ),
@@ -297,35 +297,35 @@ REMEDIES: tuple[Remedy, ...] = (
         "setuptools<61",
         _REMOVED,
         "setuptools no longer guesses at several top-level packages since 61.",
-        _says(r"flat-layout", Change(constraints=("setuptools<61",))),
+        _says(r"flat-layout", Adjustments(constraints=("setuptools<61",))),
         of="setuptools",
     ),
     Remedy(
         "setuptools<58",
         _REMOVED,
         "use_2to3 left setuptools in 58.",
-        _says(r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Change(constraints=("setuptools<58",))),
+        _says(r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Adjustments(constraints=("setuptools<58",))),
         of="setuptools",
     ),
     Remedy(
         "setuptools<46",
         _REMOVED,
         "Feature left setuptools in 46.",
-        _says(r"cannot import name 'Feature'|setuptools\.Feature", Change(constraints=("setuptools<46",))),
+        _says(r"cannot import name 'Feature'|setuptools\.Feature", Adjustments(constraints=("setuptools<46",))),
         of="setuptools",
     ),
     Remedy(
         "Cython<3",
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.",
-        _says(r"[Cc]ython|\.pyx", Change(constraints=("Cython<3",))),
+        _says(r"[Cc]ython|\.pyx", Adjustments(constraints=("Cython<3",))),
         of="cython",
     ),
     Remedy(
         "newer C API",
         frozenset({"removed-api"}),
         "The C code uses what Python's C API has under other names since.",
-        _says(rf"{ASSIGNED_MACROS}|pystrhex\.h", Change(modernize=True)),
+        _says(rf"{ASSIGNED_MACROS}|pystrhex\.h", Adjustments(modernize=True)),
         phases=_BACKEND_AT_WORK,
     ),
     Remedy(
@@ -338,14 +338,14 @@ REMEDIES: tuple[Remedy, ...] = (
         "numpy<2",
         frozenset({"numpy-abi", "compile-error"}),
         "The source is for a numpy before 2.",
-        _says(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", Change(constraints=("numpy<2",))),
+        _says(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", Adjustments(constraints=("numpy<2",))),
         of="numpy",
     ),
     Remedy(
         "numpy<1.24",
         frozenset({"numpy-abi"}),
         "The source uses what numpy removed in 1.24, or declared as going before.",
-        lambda case: Change(constraints=("numpy<1.24",)) if case.python < (3, 12) else None,
+        lambda case: Adjustments(constraints=("numpy<1.24",)) if case.python < (3, 12) else None,
         of="numpy",
     ),
     # Flags
@@ -353,13 +353,13 @@ REMEDIES: tuple[Remedy, ...] = (
         "-fcommon",
         frozenset({"link-error"}),
         "gcc 10 and later give each variable one definition only.",
-        _says(r"multiple definition", Change(flags={"CFLAGS": ("-fcommon",)})),
+        _says(r"multiple definition", Adjustments(flags={"CFLAGS": ("-fcommon",)})),
     ),
     Remedy(
         "-Wno-error",
         _COMPILE,
         "The project turns warnings into errors, and newer compilers warn of more.",
-        _says(r"\[-Werror|all warnings being treated as errors", Change(flags={"CFLAGS": ("-Wno-error",)})),
+        _says(r"\[-Werror|all warnings being treated as errors", Adjustments(flags={"CFLAGS": ("-Wno-error",)})),
     ),
     Remedy(
         "older C",
@@ -368,7 +368,7 @@ REMEDIES: tuple[Remedy, ...] = (
         _says(
             r"incompatible[- ](?:pointer|integer)|makes (?:pointer|integer) from|implicit declaration of function"
             r"|return type defaults to|type defaults to",
-            Change(
+            Adjustments(
                 flags={
                     "CFLAGS": (
                         "-Wno-error=incompatible-pointer-types",
@@ -387,7 +387,7 @@ REMEDIES: tuple[Remedy, ...] = (
         _says(
             r"too many arguments to function|cannot use keyword|two or more data types|conflicting types for"
             r"|expected identifier or .\(. before .(?:bool|true|false)|.bool. cannot be defined",
-            Change(flags={"CFLAGS": ("-std=gnu17",)}),
+            Adjustments(flags={"CFLAGS": ("-std=gnu17",)}),
         ),
     ),
     Remedy(
@@ -398,7 +398,7 @@ REMEDIES: tuple[Remedy, ...] = (
             r"ISO C\+\+17 does not allow|dynamic exception specification|invalid conversion from|\[-fpermissive\]"
             r"|register. storage class|narrowing conversion",
             # distutils gives C++ what CFLAGS say, C takes these for no more than a warning.
-            Change(
+            Adjustments(
                 flags={
                     "CFLAGS": ("-fpermissive", "-Wno-narrowing"),
                     "CXXFLAGS": ("-std=gnu++14", "-fpermissive", "-Wno-narrowing"),
@@ -412,14 +412,14 @@ REMEDIES: tuple[Remedy, ...] = (
         "CMake 4 and later refuse projects for CMake before 3.5, unless they are told to try.",
         _says(
             r"CMake < [\d.]+ has been removed|CMAKE_POLICY_VERSION_MINIMUM",
-            Change(environment={"CMAKE_POLICY_VERSION_MINIMUM": "3.5"}),
+            Adjustments(environment={"CMAKE_POLICY_VERSION_MINIMUM": "3.5"}),
         ),
     ),
     Remedy(
         "PyO3 forward compatibility",
         frozenset({"python-too-new"}),
         "PyO3 builds for a Python it does not know, by the stable ABI, if it is told to.",
-        _says(r"PyO3", Change(environment={"PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"})),
+        _says(r"PyO3", Adjustments(environment={"PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"})),
     ),
     Remedy(
         "Python's distutils",
@@ -433,7 +433,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "one job",
         frozenset({"out-of-memory", "killed", "too-many-processes"}),
         "It ran out of memory; one compiler at a time needs least.",
-        _always(Change(jobs=1, alone=True)),
+        _always(Adjustments(jobs=1, alone=True)),
         phases=_ANY,
     ),
     Remedy("more time", frozenset({"time-out"}), "It was stopped near its end.", _more_time, phases=_ANY),

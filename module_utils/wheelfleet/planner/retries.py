@@ -13,9 +13,9 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from ..contract.adjustments import NOTHING, Change
+from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from . import remedies
-from .recipes import recipe_change, recipe_packages
+from .recipes import recipe_adjustments, recipe_packages
 from .remedies import Case, matched_date
 
 #: Seconds before the second, third, … try after bad luck; the first is the next run's, or another builder's at once.
@@ -46,24 +46,24 @@ def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sh
         ).fetchone()
         applied = [{**entry, REMEMBERED: True} for entry in _read(row["remedies"] if row else None)]
     applied = [entry for entry in applied if entry["name"] != RECIPE and remedies.still_stands(entry["name"])]
-    recipe = recipe_change(db, release_id, target_id)
+    recipe = recipe_adjustments(db, release_id, target_id)
     if recipe is not None:
-        reason, change = recipe
-        applied.insert(0, {"name": RECIPE, "why": reason, "change": change.as_data()})
+        reason, adjustments = recipe
+        applied.insert(0, {"name": RECIPE, "why": reason, "change": adjustments.as_data()})
     return applied
 
 
-def as_change(applied: str | None) -> Change:
+def adjustments_of(applied: str | None) -> Adjustments:
     """All that a try differs in, from its row's `remedies`."""
-    change = NOTHING
+    adjustments = NO_ADJUSTMENTS
     for entry in _read(applied):
-        change |= Change.from_data(entry["change"])
-    return change
+        adjustments |= Adjustments.from_data(entry["change"])
+    return adjustments
 
 
-def uploaded_before(change: Change, uploaded: str | None, python_version: str) -> str | None:
-    """Until when build requirements count, where the change says so."""
-    return matched_date(uploaded, _python(python_version)) if change.date_matched else None
+def uploaded_before(adjustments: Adjustments, uploaded: str | None, python_version: str) -> str | None:
+    """Until when build requirements count, where the adjustments say so."""
+    return matched_date(uploaded, _python(python_version)) if adjustments.date_matched else None
 
 
 def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
@@ -144,7 +144,7 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         {entry["name"] for entry in applied},
     )
     if proposal is not None:
-        entry = {"name": proposal.name, "why": proposal.why, "change": proposal.change.as_data()}
+        entry = {"name": proposal.name, "why": proposal.why, "change": proposal.adjustments.as_data()}
         db.execute("UPDATE attempt SET try_with = ? WHERE id = ?", (json.dumps([*applied, entry]), attempt["id"]))
         _count(db, [entry], "tried")
     elif attempt["class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:

@@ -12,9 +12,9 @@ import secrets
 import sqlite3
 
 from ..catalog.database import Catalog
-from .batches import Assignment
+from .batches import PlannedBuild
 from .queue import settle
-from .retries import as_change, uploaded_before
+from .retries import adjustments_of, uploaded_before
 
 #: Failures in a row after which a builder is doubted; doubled by each canary it builds until it gives a wheel.
 DOUBTED_AT = 3
@@ -87,7 +87,7 @@ def why_set_aside(catalog: Catalog, host: str) -> str | None:
     return row["set_aside"] if row else None
 
 
-def canary_for(catalog: Catalog, host: str) -> Assignment | None:
+def canary_for(catalog: Catalog, host: str) -> PlannedBuild | None:
     """The cheapest build that has succeeded for a target of this builder before; None when there is none."""
     row = catalog.db.execute(
         """
@@ -106,9 +106,10 @@ def canary_for(catalog: Catalog, host: str) -> Assignment | None:
     ).fetchone()
     if row is None:
         return None
-    change = as_change(row["remedies"])
-    return Assignment(
+    adjustments = adjustments_of(row["remedies"])
+    return PlannedBuild(
         attempt=f"{CANARY}{secrets.token_hex(4)}",
+        kind="canary",
         order=0.0,
         name=row["name"],
         version=row["version"],
@@ -122,15 +123,16 @@ def canary_for(catalog: Catalog, host: str) -> Assignment | None:
         predicted_seconds=row["seconds"],
         peak_memory=row["peak_memory"] or 0,
         alone=False,
-        change=change,
-        uploaded_before=uploaded_before(change, row["upload_time"], row["python_version"]),
+        adjustments=adjustments,
+        uploaded_before=uploaded_before(adjustments, row["upload_time"], row["python_version"]),
     )
 
 
-def own_canary(name: str, version: str, *, target: str, tools: str) -> Assignment:
+def own_canary(name: str, version: str, *, target: str, tools: str) -> PlannedBuild:
     """The canary that comes with the builder's own code, which knows its sdist."""
-    return Assignment(
+    return PlannedBuild(
         attempt=f"{CANARY}{secrets.token_hex(4)}",
+        kind="canary",
         order=0.0,
         name=name,
         version=version,

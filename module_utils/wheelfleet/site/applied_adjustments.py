@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..contract.adjustments import Change
+from ..contract.adjustments import Adjustments
 from ..text import printable
 
 
@@ -16,7 +16,7 @@ def tried_with(remedies: str | None) -> tuple[dict[str, str], ...]:
         {
             "name": printable(entry["name"]),
             "why": printable(entry["why"]),
-            "change": printable(Change.from_data(entry["change"]).in_words()),
+            "change": printable(Adjustments.from_data(entry["change"]).in_words()),
         }
         for entry in entries
     )
