@@ -116,7 +116,7 @@ def failure(class_name: str, sentence: str, evidence: Iterable[str] = ()) -> Fai
 def classify(result: Mapping[str, object], log_end: str, name: str) -> Failure:
     """Name the failure of an attempt at project `name`.
 
-    `result` is the builder's result document (docs/architecture.md) and `log_end` the end of the log, of which up to
+    `result` is the builder's result document (docs/contract.md) and `log_end` the end of the log, of which up to
     `LOG_END` characters are looked at. Neither is trusted: any content is classified, in bounded time.
     """
     message, about = _text(result, "message"), _text(result, "about")

@@ -17,7 +17,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Adjustments:
-    """Each field adds to the usual build; the assignment's keys of these names are in docs/architecture.md."""
+    """Each field adds to the usual build; the assignment's keys of these names are in docs/contract.md."""
 
     #: PEP 508 lines that hold for everything in the build environment.
     constraints: tuple[str, ...] = ()
