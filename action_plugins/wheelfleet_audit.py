@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import ansible.module_utils
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction, Refused
-from ansible.module_utils.wheelfleet.engine.controller_options import AUDIT_OPTIONS
-from ansible.module_utils.wheelfleet.site.audit import Audit
+from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.engine.controller_options import AUDIT_OPTIONS
+from wheelfleet.site.audit import Audit
+from wheelfleet_ansible.controller_action import ControllerAction, Refused
 
 
 class ActionModule(ControllerAction):

@@ -15,24 +15,19 @@ import shlex
 import time
 from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.admission.result import LARGEST_RESULT_BYTES
-from ansible.module_utils.wheelfleet.admission.wheel_archive import Limits
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS, BatchOptions
-from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
-from ansible.module_utils.wheelfleet.engine.poll import PollError, parse_snapshot, poll_command, withdraw_command
-from ansible.module_utils.wheelfleet.engine.rebuild_session import RebuildSession
-from ansible.module_utils.wheelfleet.engine.session import BuilderSession, LinkLost
-from ansible.module_utils.wheelfleet.engine.stdout import is_taken
-from ansible.module_utils.wheelfleet.text import printable
+from wheelfleet.admission.result import LARGEST_RESULT_BYTES
+from wheelfleet.admission.wheel_archive import Limits
+from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.engine.batch_options import BATCH_OPTIONS, BatchOptions
+from wheelfleet.engine.lock import parent_is_alive
+from wheelfleet.engine.poll import PollError, parse_snapshot, poll_command, withdraw_command
+from wheelfleet.engine.rebuild_session import RebuildSession
+from wheelfleet.engine.session import BuilderSession, LinkLost
+from wheelfleet.engine.stdout import is_taken
+from wheelfleet.text import printable
 
 #: Bytes that one command brings from the builder; memory holds a few times as much.
 CHUNK = 8 << 20

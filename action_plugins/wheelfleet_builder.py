@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import ansible.module_utils
 from ansible.errors import AnsibleError
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.builder import worker_code
-from ansible.module_utils.wheelfleet.engine.host_action import HostAction
+from wheelfleet.builder import worker_code
+from wheelfleet_ansible.node_action import NodeAction
 
 
-class ActionModule(HostAction):
+class ActionModule(NodeAction):
     """Run the module, and once more with the code if the host lacks it."""
 
     def run(self, tmp=None, task_vars=None):

@@ -6,26 +6,21 @@ import dataclasses
 import time
 from pathlib import Path
 
-import ansible.module_utils
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
-from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction, Refused
-from ansible.module_utils.wheelfleet.engine.controller_options import DELTA_OPTIONS
-from ansible.module_utils.wheelfleet.engine.host_status import CONTROLLER, HostStatus, post_status
-from ansible.module_utils.wheelfleet.engine.stdout import is_taken
-from ansible.module_utils.wheelfleet.planner import events
-from ansible.module_utils.wheelfleet.planner.delta import Options, run_delta
-from ansible.module_utils.wheelfleet.planner.inputs import PlanInputs
-from ansible.module_utils.wheelfleet.planner.preview import MOST_PREVIEWED
-from ansible.module_utils.wheelfleet.planner.recipes import BadRecipe, read_recipes
-from ansible.module_utils.wheelfleet.planner.requirements_files import read_requirements_files
-from ansible.module_utils.wheelfleet.planner.scope import BadScope
-from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 from ansible.utils.display import Display
+from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from wheelfleet.credentials import secrets_of, with_credentials
+from wheelfleet.engine.controller_options import DELTA_OPTIONS
+from wheelfleet.engine.host_status import CONTROLLER, HostStatus, post_status
+from wheelfleet.engine.stdout import is_taken
+from wheelfleet.planner import events
+from wheelfleet.planner.delta import Options, run_delta
+from wheelfleet.planner.inputs import PlanInputs
+from wheelfleet.planner.preview import MOST_PREVIEWED
+from wheelfleet.planner.recipes import BadRecipe, read_recipes
+from wheelfleet.planner.requirements_files import read_requirements_files
+from wheelfleet.planner.scope import BadScope
+from wheelfleet.upstream.client import Upstream, UpstreamUnreachable
+from wheelfleet_ansible.controller_action import ControllerAction, Refused
 
 display = Display()
 

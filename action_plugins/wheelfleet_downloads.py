@@ -9,16 +9,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.downloads.access_log import DOWNLOADS_OPTIONS
-from ansible.module_utils.wheelfleet.downloads.record_sums import (
+from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.downloads.access_log import DOWNLOADS_OPTIONS
+from wheelfleet.downloads.record_sums import (
     BadAnswer,
     Overtaken,
     add_up,
@@ -26,7 +21,7 @@ from ansible.module_utils.wheelfleet.downloads.record_sums import (
     read_answer,
     record_answer,
 )
-from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
+from wheelfleet.engine.lock import parent_is_alive
 
 
 class NotCounted(Exception):

@@ -5,16 +5,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-import ansible.module_utils
 import yaml
 from ansible import constants, context
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction, Refused
-from ansible.module_utils.wheelfleet.engine.controller_options import INVENTORY_OPTIONS
-from ansible.module_utils.wheelfleet.engine.inventory import READERS, Inventory, check_groups_for, check_names
+from wheelfleet.engine.controller_options import INVENTORY_OPTIONS
+from wheelfleet.engine.inventory import READERS, Inventory, check_groups_for, check_names
+from wheelfleet_ansible.controller_action import ControllerAction, Refused
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ROLES = CHECKOUT / "roles"

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-import ansible.module_utils
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.apt_packages import Subject
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction
-from ansible.module_utils.wheelfleet.engine.controller_options import LACKING_OPTIONS
-from ansible.module_utils.wheelfleet.planner import events, missing_packages
+from wheelfleet.apt_packages import Subject
+from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from wheelfleet.engine.controller_options import LACKING_OPTIONS
+from wheelfleet.planner import events, missing_packages
+from wheelfleet_ansible.controller_action import ControllerAction
 
 
 class ActionModule(ControllerAction):

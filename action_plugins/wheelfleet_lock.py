@@ -7,16 +7,11 @@ import os
 import time
 from pathlib import Path
 
-import ansible.module_utils
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.engine import lock
-from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction, Refused
-from ansible.module_utils.wheelfleet.engine.lock import RunBusy, take_run_lock
-from ansible.module_utils.wheelfleet.engine.stdout import is_taken
 from ansible.utils.display import Display
+from wheelfleet.engine import lock
+from wheelfleet.engine.lock import RunBusy, take_run_lock
+from wheelfleet.engine.stdout import is_taken
+from wheelfleet_ansible.controller_action import ControllerAction, Refused
 
 display = Display()
 

@@ -9,16 +9,11 @@ import shlex
 import time
 from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
-from ansible.module_utils.wheelfleet.site.mirror import (
+from wheelfleet.engine.lock import parent_is_alive
+from wheelfleet.site.mirror import (
     MIRROR_OPTIONS,
     Abandoned,
     Mirrored,

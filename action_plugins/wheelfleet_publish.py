@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ansible.module_utils
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet import __version__
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction
-from ansible.module_utils.wheelfleet.engine.controller_options import PUBLISH_OPTIONS
-from ansible.module_utils.wheelfleet.planner.unconsidered import read_unconsidered
-from ansible.module_utils.wheelfleet.site.publication import Settings, publish_site
-from ansible.module_utils.wheelfleet.site.renderer import PublishError, SiteFacts
-from ansible.module_utils.wheelfleet.site.report import install_line, summary_lines
+from wheelfleet import __version__
+from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
+from wheelfleet.engine.controller_options import PUBLISH_OPTIONS
+from wheelfleet.planner.unconsidered import read_unconsidered
+from wheelfleet.site.publication import Settings, publish_site
+from wheelfleet.site.renderer import PublishError, SiteFacts
+from wheelfleet.site.report import install_line, summary_lines
+from wheelfleet_ansible.controller_action import ControllerAction
 
 
 class ActionModule(ControllerAction):

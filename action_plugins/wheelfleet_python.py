@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import ansible.module_utils
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.engine.host_action import HostAction
+from wheelfleet_ansible.node_action import NodeAction
 
 
-class ActionModule(HostAction):
+class ActionModule(NodeAction):
     """Fail with one sentence where the host's Python is too old."""
 
     def run(self, tmp=None, task_vars=None):

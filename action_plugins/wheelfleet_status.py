@@ -10,17 +10,12 @@ import signal
 import time
 from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.engine.host_status import read_statuses
-from ansible.module_utils.wheelfleet.engine.lock import parent_is_alive
-from ansible.module_utils.wheelfleet.engine.status import (
+from wheelfleet.engine.host_status import read_statuses
+from wheelfleet.engine.lock import parent_is_alive
+from wheelfleet.engine.status import (
     STATUS_OPTIONS,
     all_final,
     as_bytes,
@@ -28,7 +23,7 @@ from ansible.module_utils.wheelfleet.engine.status import (
     is_news,
     status_document,
 )
-from ansible.module_utils.wheelfleet.site.layout import STATUS
+from wheelfleet.site.layout import STATUS
 
 #: Seconds between two readings of the hosts' status: the run must not wait for its view at the end.
 LOOK = 0.3

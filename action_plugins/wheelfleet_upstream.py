@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import ansible.module_utils
-
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.engine.controller_action import ControllerAction
-from ansible.module_utils.wheelfleet.engine.controller_options import UPSTREAM_OPTIONS
-from ansible.module_utils.wheelfleet.upstream.pip_config import (
+from wheelfleet.engine.controller_options import UPSTREAM_OPTIONS
+from wheelfleet.upstream.pip_config import (
     PipConfigError,
     pip_credentials,
     pip_settings,
     split_userinfo,
 )
+from wheelfleet_ansible.controller_action import ControllerAction
 
 
 class ActionModule(ControllerAction):

@@ -17,15 +17,14 @@ description:
 import sys
 from pathlib import Path
 
-import ansible.module_utils
 from ansible import context
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.callback import CallbackBase
 
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+# Ansible loads callbacks before it runs the first task, so that action plugins find the packages too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.nearest import do_you_mean
+from wheelfleet.nearest import do_you_mean
 
 #: Words for tags that Ansible itself gives a meaning, in `--tags` and `--skip-tags`.
 ANSIBLES_OWN = {"all", "always", "never", "tagged", "untagged"}

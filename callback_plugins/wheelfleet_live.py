@@ -36,29 +36,28 @@ import threading
 import time
 from pathlib import Path
 
-import ansible.module_utils
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
+# Ansible loads callbacks before it runs the first task, so that action plugins find the packages too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.module_utils.wheelfleet.engine import lock
-from ansible.module_utils.wheelfleet.engine.ansible_workers import killed_children
-from ansible.module_utils.wheelfleet.engine.exit_status import exit_status, lost_builders
-from ansible.module_utils.wheelfleet.engine.host_status import (
+from wheelfleet.engine import lock
+from wheelfleet.engine.ansible_workers import killed_children
+from wheelfleet.engine.exit_status import exit_status, lost_builders
+from wheelfleet.engine.host_status import (
     CONTROLLER,
     HostStatus,
     expected_end_seconds,
     post_status,
     read_statuses,
 )
-from ansible.module_utils.wheelfleet.engine.interrupted import end_status, what_is_left
-from ansible.module_utils.wheelfleet.engine.silence import Doing, still_at
-from ansible.module_utils.wheelfleet.engine.status import Lately, ask_catalog, is_news, status_document, write_status
-from ansible.module_utils.wheelfleet.engine.stdout import is_taken, take_stdout
-from ansible.module_utils.wheelfleet.planner.unconsidered import Unconsidered
-from ansible.module_utils.wheelfleet.text import human_duration
+from wheelfleet.engine.interrupted import end_status, what_is_left
+from wheelfleet.engine.silence import Doing, still_at
+from wheelfleet.engine.status import Lately, ask_catalog, is_news, status_document, write_status
+from wheelfleet.engine.stdout import is_taken, take_stdout
+from wheelfleet.planner.unconsidered import Unconsidered
+from wheelfleet.text import human_duration
 
 #: Seconds between two drawings.
 REDRAW = 0.5

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
+# A filter may be loaded without the callbacks, by ansible-lint for example.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-# Controller-side plugins do not get the configured module_utils by themselves; modules do.
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from ansible.module_utils.wheelfleet.engine.missing_packages import apt_askable, apt_permissions, said
-from ansible.module_utils.wheelfleet.engine.operator_values import as_list
-from ansible.module_utils.wheelfleet.engine.run_builders import roll_call
-from ansible.module_utils.wheelfleet.site.filters import FILTERS
+from wheelfleet.engine.missing_packages import apt_askable, apt_permissions, said
+from wheelfleet.engine.operator_values import as_list
+from wheelfleet.engine.run_builders import roll_call
+from wheelfleet.site.filters import FILTERS
 
 
 class FilterModule:

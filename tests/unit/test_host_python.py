@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheelfleet.engine.host_python import OLDEST, PROGRAM, question, too_old
+from wheelfleet_ansible.host_python import OLDEST, PROGRAM, question, too_old
 
 from tests.support.interpreters import interpreters, older_interpreters
 from tests.support.operator import ANSIBLE_PLAYBOOK, REPOSITORY, Operator

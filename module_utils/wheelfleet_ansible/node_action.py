@@ -1,4 +1,4 @@
-"""What action plugins have in common that have something done on a host by its Python."""
+"""What action plugins have in common that talk to a node."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ansible.plugins.action import ActionBase
 from .host_python import question, too_old
 
 
-class HostAction(ActionBase):  # type: ignore[misc]
-    """A task on a host, which can say that the host's Python is too old."""
+class NodeAction(ActionBase):  # type: ignore[misc]
+    """A task that talks to a node, and can say that the host's Python is too old."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
