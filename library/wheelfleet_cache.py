@@ -53,7 +53,7 @@ EXAMPLES = r"""
     credentials: "{{ controller_upstream.credentials }}"
     pip_options: "{{ controller_upstream.pip_options }}"
     state_dir: /srv/wheelfleet
-  register: webnode_cached
+  register: cache_origins
 """
 
 RETURN = r"""

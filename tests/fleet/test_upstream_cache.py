@@ -36,11 +36,11 @@ def cached(
 ) -> Iterator[Cached]:
     fleet_upstream.basic_auth = ("me", WORD)
     fleet_upstream.add_release(REQUIRED)
-    operator = fleet_operators(fleet_upstream.index_url_with_password, builders=BUILDERS, webnode_cache=True)
+    operator = fleet_operators(fleet_upstream.index_url_with_password, builders=BUILDERS, cache_enabled=True)
     try:
         yield Cached(operator, fleet_upstream, *(provision(operator) for _ in range(2)))
     finally:
-        operator.variables["webnode_cache"] = False
+        operator.variables["cache_enabled"] = False
         provision(operator)
         assert provisioned.ssh("web1", f"ls {CACHE} /etc/nginx/wheelfleet/*cred* 2>/dev/null", check=False) == ""
 

@@ -146,7 +146,7 @@ def test_two_playbooks_in_one_command_do_not_take_each_others_facts_for_variable
 def test_booleans_numbers_and_lists_may_be_text_as_e_gives_them(operator: Operator, upstream: Upstream):
     upstream.add_release(sdists.pure_sdist("demo", "1.0"))
     told = {
-        "webnode_cache": "true",
+        "cache_enabled": "true",
         "webnode_count_downloads": "no",
         "builder_provision": "false",
         "builder_sandbox": "yes",

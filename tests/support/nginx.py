@@ -21,7 +21,9 @@ import urllib3
 if TYPE_CHECKING:
     from typing import Self
 
-ROLE = Path(__file__).resolve().parents[2] / "roles" / "webnode"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+#: The roles that configure nginx, those a role depends on first.
+NGINX_ROLES = [ROLES / "webnode", ROLES / "cache"]
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 #: What a rendered configuration has where each server of a test has its own.
 LISTEN, ROOT, LOG_FOLDER = "127.0.0.1:9", "/the/published/tree", "/var/log/nginx"
@@ -30,7 +32,7 @@ BARRIER = "/-nothing-of-this-name-"
 
 
 def rendered(template: str, **variables: object) -> str:
-    """A template of the role as Ansible renders it, with the role's defaults but for these variables."""
+    """A template (ROLE/templates/…) as Ansible renders it, with the roles' defaults but for these variables."""
     with tempfile.TemporaryDirectory(prefix="nginx-conf-") as folder:
         configuration = Path(folder, "nginx.conf")
         given = {
@@ -40,11 +42,11 @@ def rendered(template: str, **variables: object) -> str:
             "webnode_nginx": {"stderr": "nginx version: nginx/1.18.0"},
             **variables,
         }
-        task = f"src={ROLE}/templates/{template} dest={configuration}"
+        task = f"src={ROLES}/{template} dest={configuration}"
         command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-i", "localhost,", "-c", "local"]
         command += ["-m", "ansible.builtin.template", "-a", task]
-        for values in (f"@{ROLE}/defaults/main.yml", f"@{ROLE}/vars/main.yml", json.dumps(given)):
-            command += ["-e", values]
+        values = [f"@{role}/{folder}/main.yml" for role in NGINX_ROLES for folder in ("defaults", "vars")]
+        command += [word for each in (*values, json.dumps(given)) for word in ("-e", each)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return configuration.read_text()
@@ -54,7 +56,7 @@ def rendered(template: str, **variables: object) -> str:
 def site_configuration(variables: str = "{}") -> str:
     """The site's configuration with these variables (JSON)."""
     given = {"webnode_port": LISTEN, "webnode_root": ROOT, **json.loads(variables)}
-    return rendered("nginx-site.conf.j2", **given)
+    return rendered("webnode/templates/etc/nginx/sites-available/wheelfleet.j2", **given)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The cache of upstream on loopback: the real nginx, set up by the webnode role's own template."""
+"""The cache of upstream on loopback: the real nginx, set up by the cache role's own template."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def _configuration(scheme: str, crates: bool) -> str:
     origins = [f"{scheme}://{_INDEX}", f"{scheme}://{_FILES_HOST}:{_FILES_PORT}"]
     of_crates = [f"http://127.0.0.1:{port}" for port in _CRATES_PORTS] if crates else []
     return rendered(
-        "nginx-cache.conf.j2",
-        webnode_cache_port=_LISTEN,
-        webnode_cache_page_seconds=PAGE_SECONDS,
-        webnode_cache_upstream={
+        "cache/templates/etc/nginx/sites-available/wheelfleet-cache.j2",
+        cache_port=_LISTEN,
+        cache_page_seconds=PAGE_SECONDS,
+        cache_upstream={
             "index": f"{origins[0]}/simple/",
             "origins": [*origins, *of_crates],
             "credentials": True,
             "crates": {"index": f"{of_crates[0]}/" if crates else "", "origins": of_crates},
         },
-        webnode_cache_addresses=["127.0.0.1"],
-        webnode_cache_nameservers=[_DNS],
-        webnode_cache_authorities=f"{_FOLDER}/authorities.pem",
+        cache_allowed=["127.0.0.1"],
+        cache_nameservers=[_DNS],
+        cache_authorities=f"{_FOLDER}/authorities.pem",
     )
 
 

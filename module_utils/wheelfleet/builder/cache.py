@@ -76,7 +76,7 @@ def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
         if error.code == 403:
             raise NoCache(
                 f"The cache {url} does not let it in; run playbooks/provision.yml for the web node, "
-                "or name its address in webnode_cache_allow."
+                "or name its address in cache_allow."
             ) from error
         raise NoCache(f"The cache {url} answers {error.code}; see its error log on the web node.") from error
     except URLError as error:

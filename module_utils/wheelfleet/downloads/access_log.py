@@ -1,7 +1,7 @@
 """A web node's access log, added up: who asked for which project, and took which wheel, on which day.
 
 It runs on the web node; what leaves it are sums without addresses. The log is nginx's, one JSON object a line
-(roles/webnode/templates/nginx-site.conf.j2). Everything in it is strangers' text.
+(roles/webnode/templates/etc/nginx/sites-available/wheelfleet.j2). Everything in it is strangers' text.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ READERS = {
     "site": "controller",
     "builder": "builders",
     "webnode": "webnodes",
+    "cache": "webnodes",
     "client": "clients",
 }
 
@@ -27,6 +28,14 @@ RENAMED = {
     "site_people_pages": "site_html_pages",
     "site_render_everything": "site_full_render",
     "webnode_mirror_everything": "webnode_full_mirror",
+    "webnode_cache": "cache_enabled",
+    "webnode_cache_port": "cache_port",
+    "webnode_cache_dir": "cache_dir",
+    "webnode_cache_size": "cache_size",
+    "webnode_cache_days": "cache_days",
+    "webnode_cache_page_seconds": "cache_page_seconds",
+    "webnode_cache_allow": "cache_allow",
+    "webnode_cache_resolvers": "cache_resolvers",
     "webnode_site_dir": "site_dir",
     "webnode_url": "site_url",
     "webnode_title": "site_title",
@@ -133,8 +142,8 @@ def _ending(name: str) -> str:
 def _other_beginning(name: str, known: Mapping[str, Collection[str]]) -> str | None:
     """The variable of ours that differs in its first part alone: web_node_port, contoller_packages."""
     for role, names in known.items():
-        # sites_dir may well be somebody's own.
-        if role == "site" or name.startswith("ansible_"):
+        # sites_dir and apt_cache_dir may well be somebody's own.
+        if role in ("site", "cache") or name.startswith("ansible_"):
             continue
         for ours in names:
             rest = ours[len(role) :]

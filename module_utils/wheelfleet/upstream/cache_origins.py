@@ -33,22 +33,22 @@ def check_cacheable(index_url: str, pip_options: Mapping[str, Any]) -> None:
     if not index_url:
         raise NoCache(
             "pip on the controller is configured for no index, so there is nothing to cache; "
-            "name the upstream in controller_upstream_url, or set webnode_cache to false."
+            "name the upstream in controller_upstream_url, or set cache_enabled to false."
         )
     origin = origin_of(index_url)
     if origin is None:
-        raise NoCache(f"{index_url} is no address that a web server can ask; set webnode_cache to false.")
+        raise NoCache(f"{index_url} is no address that a web server can ask; set cache_enabled to false.")
     for option, what in (("proxy", "a proxy"), ("client_cert", "a client certificate")):
         if pip_options.get(option):
             raise NoCache(
                 f"pip on the controller needs {what} to reach {index_url}, which the cache cannot use; "
-                "set webnode_cache to false."
+                "set cache_enabled to false."
             )
     parts = urlsplit(index_url)
     if parts.scheme == "https" and {parts.hostname, parts.netloc} & set(pip_options.get("trusted_host") or ()):
         raise NoCache(
             f"pip on the controller trusts {parts.netloc} whatever its certificate says, which the cache does not; "
-            "name the authority of its certificate (pip config set global.cert FILE), or set webnode_cache to false."
+            "name the authority of its certificate (pip config set global.cert FILE), or set cache_enabled to false."
         )
 
 
@@ -87,7 +87,7 @@ def learn_crates(url: str, origins: Sequence[str], ways: Mapping[str, str]) -> d
     except (NoIndex, OutOfReach) as error:
         raise NoCache(str(error)) from error
     if None in own or (index.startswith("https:") and not str(own[1]).startswith("https:")):
-        raise NoCache(f"The crate index {index} names a server for downloads that is not cached; see webnode_cache.")
+        raise NoCache(f"The crate index {index} names a server for downloads that is not cached; see cache_enabled.")
     if index == f"{origins[0]}/":
         raise NoCache(f"The crate index {index} cannot be told from the upstream's own pages there.")
     return {"index": index, "origins": [each for each in dict.fromkeys(own) if each not in origins]}
