@@ -161,8 +161,8 @@ from ansible.module_utils.wheelfleet.builder.cache import Cache, NoCache, ask_ca
 from ansible.module_utils.wheelfleet.builder.canary import put_canary
 from ansible.module_utils.wheelfleet.builder.capacity import MARGIN, Capacity, capacity, whole_host
 from ansible.module_utils.wheelfleet.builder.inbox import hand_over
-from ansible.module_utils.wheelfleet.builder.protocol import ProtocolError
 from ansible.module_utils.wheelfleet.builder.worker import start_worker
+from ansible.module_utils.wheelfleet.contract.assignment import ProtocolError
 from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
 from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS
 

@@ -108,8 +108,8 @@ from ansible.module_utils.wheelfleet.builder import worker_code
 from ansible.module_utils.wheelfleet.builder.capacity import capacity
 from ansible.module_utils.wheelfleet.builder.install import InstallError, make_folders, tool_environment
 from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
-from ansible.module_utils.wheelfleet.builder.protocol import ProtocolError
 from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
+from ansible.module_utils.wheelfleet.contract.assignment import ProtocolError
 from ansible.module_utils.wheelfleet.contract.report import Report
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.builder.protocol import Home
+from wheelfleet.builder.folders import BuilderHome
 
 from tests.support.builder import LIBRARY, Builder
 from tests.support.interpreters import cpythons
@@ -94,12 +94,12 @@ def test_a_build_sees_a_home_of_its_own_and_the_assignments_environment(builder:
     )
     builder.build(builder.assignment(pure_sdist("demo", "1.0", script=script)))
     environment, folder, path = json.loads(seen.read_text())
-    workshop = str(builder.home.resolve() / "work" / "demo-1.0-0000")
-    assert environment["HOME"] == f"{workshop}/home"
+    work_dir = str(builder.home.resolve() / "work" / "demo-1.0-0000")
+    assert environment["HOME"] == f"{work_dir}/home"
     assert environment["PIWHEELS_BUILD"] == "1"
     assert environment["WHEELFLEET_HOME"] == str(builder.home.resolve())
     assert environment["MAKEFLAGS"] == "-j2"
-    assert folder.startswith(f"{workshop}/source/")
+    assert folder.startswith(f"{work_dir}/source/")
     assert [part for part in path if str(LIBRARY) in part] == []
 
 
@@ -208,7 +208,7 @@ def test_each_step_before_the_build_can_fail_with_its_own_phase(builder: Builder
 
 
 def test_an_assignment_that_this_builder_cannot_read_becomes_a_failure_and_stops_nobody(builder: Builder) -> None:
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     home.create()
     (home.inbox / "from-the-future-1.json").write_text('{"schema": 2, "attempt": "from-the-future-1"}')
     (home.inbox / "garbage-1.json").write_text("{")

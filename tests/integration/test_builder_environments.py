@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.builder import env_cache, sandbox
-from wheelfleet.builder.protocol import Home
+from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.processes import boot_id
 
 from tests.support.builder import Builder
@@ -314,8 +314,8 @@ def test_every_interpreter_builds_in_the_sandbox(builder: Builder, upstream: Ups
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
+def home(tmp_path: Path) -> BuilderHome:
+    home = BuilderHome(tmp_path / "home")
     home.create()
     env_cache.clear_untrusted(home)
     return home
@@ -326,7 +326,7 @@ def make(folder: Path) -> None:
     (folder / "file").write_text("whole")
 
 
-def test_what_fails_while_an_environment_is_made_leaves_nothing_and_the_next_makes_it(home: Home) -> None:
+def test_what_fails_while_an_environment_is_made_leaves_nothing_and_the_next_makes_it(home: BuilderHome) -> None:
     def fail(folder: Path) -> None:
         make(folder)
         raise RuntimeError("no")
@@ -338,7 +338,7 @@ def test_what_fails_while_an_environment_is_made_leaves_nothing_and_the_next_mak
         assert (folder / "file").read_text() == "whole"
 
 
-def test_an_environment_is_made_once_and_what_was_being_made_is_thrown_away(home: Home) -> None:
+def test_an_environment_is_made_once_and_what_was_being_made_is_thrown_away(home: BuilderHome) -> None:
     (home.envs / ".key.new").mkdir()
     (home.envs / ".key.new" / "half").touch()
     with env_cache.environment(home, "key", make, 1) as folder:
@@ -347,7 +347,7 @@ def test_an_environment_is_made_once_and_what_was_being_made_is_thrown_away(home
         pass
 
 
-def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_together(home: Home) -> None:
+def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_together(home: BuilderHome) -> None:
     made: list[Path] = []
     together = threading.Barrier(4, timeout=20)
 
@@ -368,7 +368,7 @@ def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_t
 
 
 def test_environments_that_were_not_used_for_longest_go_and_those_in_use_stay(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: BuilderHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(env_cache, "MOST", 3)
     with env_cache.environment(home, "used", make, 1):
@@ -381,7 +381,7 @@ def test_environments_that_were_not_used_for_longest_go_and_those_in_use_stay(
     assert sorted(path.name for path in home.envs.iterdir() if path.is_dir()) == ["key3", "last", "used"]
 
 
-def test_what_another_boot_left_is_not_trusted(home: Home) -> None:
+def test_what_another_boot_left_is_not_trusted(home: BuilderHome) -> None:
     with env_cache.environment(home, "key", make, 1):
         (home.cache / "uv").mkdir()
     env_cache.clear_untrusted(home)
@@ -392,7 +392,7 @@ def test_what_another_boot_left_is_not_trusted(home: Home) -> None:
     assert (home.envs / "boot").read_text() == boot_id()
 
 
-def test_an_answer_of_the_index_is_remembered_for_minutes_only(home: Home) -> None:
+def test_an_answer_of_the_index_is_remembered_for_minutes_only(home: BuilderHome) -> None:
     env_cache.remember(home, "name", "answer")
     assert env_cache.remembered(home, "name") == "answer"
     os.utime(home.envs / "locked" / "name", (0, 0))

@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder.protocol import Home, ProtocolError
+from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.builder.worker import start_worker
+from wheelfleet.contract.assignment import ProtocolError
 
 from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, poll, take_back
 from tests.support.events import FolderEvents
@@ -297,10 +298,10 @@ def test_the_next_worker_kills_what_a_massacre_has_orphaned(builder: Builder, lo
 
 def test_a_result_that_was_finished_but_not_delivered_is_delivered_and_not_built_again(builder: Builder) -> None:
     (result,) = builder.build(builder.assignment(pure_sdist("demo", "1")))
-    home = Home(builder.home)
-    workshop = home.workshop("demo-1-0000")
-    workshop.path.mkdir()
-    home.delivered("demo-1-0000").rename(workshop.result)
+    home = BuilderHome(builder.home)
+    work_dir = home.work_dir("demo-1-0000")
+    work_dir.path.mkdir()
+    home.delivered("demo-1-0000").rename(work_dir.result)
     builder.start()
     builder.wait()
     assert builder.result("demo-1-0000") == result
@@ -308,7 +309,7 @@ def test_a_result_that_was_finished_but_not_delivered_is_delivered_and_not_built
 
 
 def test_leftovers_of_every_kind_are_cleared_away(builder: Builder) -> None:
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     home.create()
     (home.work / "no-assignment-1").mkdir()
     (home.work / "no-assignment-1" / "starts").write_text("{}")
@@ -332,7 +333,7 @@ for _ in range(5):
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_is_killed_whenever_each_assignment_gets_exactly_one_whole_result(builder: Builder, seed: int) -> None:
     chance = random.Random(seed)
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     home.create()
     attempts: list[str] = []
     delivered: dict[str, int] = {}

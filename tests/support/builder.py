@@ -20,9 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from wheelfleet.atomic_files import visible
+from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.builder.inbox import hand_over
-from wheelfleet.builder.protocol import Assignment, Home, Limits, unadjusted, visible
 from wheelfleet.builder.worker import start_worker
+from wheelfleet.contract.assignment import Assignment, Limits, unadjusted
 from wheelfleet.engine.poll import BuilderSnapshot, parse_snapshot, poll_command, withdraw_command
 from wheelfleet.processes import all_processes, kill_marked, marked_processes
 
@@ -271,12 +273,12 @@ def take_back(home: Path, attempts: Iterable[str]) -> list[str]:
 def state(home: Path) -> dict[str, Any]:
     """What is where: the snapshot, the worker's last words, and the builds begun."""
     seen = poll(home)
-    here = Home(home)
+    here = BuilderHome(home)
     return {
         "worker": seen.worker,
         "status": json.loads(here.status.read_bytes()) if here.status.exists() else None,
         "queued": sorted(seen.waiting),
-        "building": [name for name in visible(here.work) if here.workshop(name).assignment.exists()],
+        "building": [name for name in visible(here.work) if here.work_dir(name).assignment.exists()],
         "outbox": seen.outbox,
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.builder.env_vars import build_environment, pip_environment, worker_environment
-from wheelfleet.builder.protocol import Home
+from wheelfleet.builder.folders import BuilderHome
 
 from tests.support.builder import NO_INDEX, Builder
 from tests.support.sdists import pure_sdist
@@ -28,14 +28,14 @@ ALICE = {
 
 def environment(folder: Path, **changes: Any) -> dict[str, str]:
     assignment = Builder(folder).assignment(pure_sdist("demo", "1.0"), **changes)
-    home = Home(folder)
-    return build_environment(home, home.workshop(assignment["attempt"]), assignment)
+    home = BuilderHome(folder)
+    return build_environment(home, home.work_dir(assignment["attempt"]), assignment)
 
 
 def pip(folder: Path, present: dict[str, str] | None = None, **changes: Any) -> dict[str, str]:
     assignment = Builder(folder).assignment(pure_sdist("demo", "1.0"), **changes)
-    home = Home(folder)
-    return pip_environment(home, home.workshop(assignment["attempt"]), assignment, present=present or {})
+    home = BuilderHome(folder)
+    return pip_environment(home, home.work_dir(assignment["attempt"]), assignment, present=present or {})
 
 
 def test_nothing_of_the_workers_environment_gets_into_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,11 +61,11 @@ def test_a_build_learns_no_index_which_may_hold_a_password(tmp_path: Path) -> No
 
 def test_a_build_finds_its_folders_where_it_is_told_to(tmp_path: Path) -> None:
     assignment = Builder(tmp_path).assignment(pure_sdist("demo", "1.0"))
-    home = Home(tmp_path)
-    workshop = home.workshop(assignment["attempt"])
-    variables = build_environment(home, workshop, assignment, lambda path: f"/build/{path.relative_to(workshop.path)}")
+    home = BuilderHome(tmp_path)
+    work_dir = home.work_dir(assignment["attempt"])
+    variables = build_environment(home, work_dir, assignment, lambda path: f"/build/{path.relative_to(work_dir.path)}")
     assert (variables["HOME"], variables["TMPDIR"]) == ("/build/home", "/build/tmp")
-    assert not [name for name, value in variables.items() if str(workshop.path) in value]
+    assert not [name for name, value in variables.items() if str(work_dir.path) in value]
 
 
 def test_a_worker_takes_over_only_what_a_worker_needs() -> None:
@@ -75,9 +75,9 @@ def test_a_worker_takes_over_only_what_a_worker_needs() -> None:
 
 def test_home_caches_and_temporary_files_are_in_the_builds_own_folder(tmp_path: Path) -> None:
     variables = environment(tmp_path)
-    workshop = str(tmp_path / "work" / "demo-1.0-0000")
+    work_dir = str(tmp_path / "work" / "demo-1.0-0000")
     for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
-        assert variables[name].startswith(f"{workshop}/"), name
+        assert variables[name].startswith(f"{work_dir}/"), name
 
 
 def test_the_number_of_jobs_reaches_the_common_build_tools(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_files_are_dated_as_the_sdist_was_uploaded_or_as_early_as_a_wheel_can_be
 ) -> None:
     assignment = Builder(tmp_path).assignment(pure_sdist("demo", "1.0"))
     assignment["sdist"]["upload_time"] = uploaded
-    home = Home(tmp_path)
-    variables = build_environment(home, home.workshop(assignment["attempt"]), assignment)
+    home = BuilderHome(tmp_path)
+    variables = build_environment(home, home.work_dir(assignment["attempt"]), assignment)
     assert variables["SOURCE_DATE_EPOCH"] == epoch
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.builder.fetch import fetch
-from wheelfleet.builder.protocol import Sdist
+from wheelfleet.contract.assignment import Sdist
 from wheelfleet.contract.reasons import Failed
 from wheelfleet.credentials import without_password
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.builder.prepare import build_system
-from wheelfleet.builder.protocol import Home
 from wheelfleet.builder.requirement_lines import are_plain
 from wheelfleet.builder.uv import uv_environment
 
@@ -62,7 +62,7 @@ def test_a_project_that_names_no_backend_is_built_by_setuptools(tmp_path: Path, 
 
 def settings(folder: Path, present: dict[str, str] | None = None, **changes: Any) -> dict[str, str]:
     assignment = Builder(folder).assignment(pure_sdist("demo", "1.0"), **changes)
-    return uv_environment(Home(folder), assignment, folder / "tmp", present or {})
+    return uv_environment(BuilderHome(folder), assignment, folder / "tmp", present or {})
 
 
 def test_uv_gets_pips_options_under_its_own_names(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder.protocol import Home
+from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.engine.host_metrics import METRICS_COMMAND, parse_metrics
 from wheelfleet.engine.poll import PollError, parse_snapshot
 
@@ -48,7 +48,7 @@ def say(root: Path, shell: str = "sh") -> str:
 
 
 def test_a_look_at_this_machine_says_how_it_is(tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = BuilderHome(tmp_path)
     home.create()
     metrics = poll(tmp_path).metrics
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -12,7 +12,7 @@ from wheelfleet import builder
 from wheelfleet.admission import classify as classes
 from wheelfleet.admission.classify import classify
 from wheelfleet.admission.rules import RULES
-from wheelfleet.builder.protocol import ProtocolError, checked_assignment
+from wheelfleet.contract.assignment import ProtocolError, checked_assignment
 from wheelfleet.contract.reasons import Reason
 from wheelfleet.failure_classes import FAILURE_CLASSES
 

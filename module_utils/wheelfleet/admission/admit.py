@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from .. import requires_python
-from ..builder.protocol import sync
+from ..atomic_files import sync
 from ..catalog.database import Catalog
 from ..planner.builders import offered_targets
 from ..planner.outcome import Outcome, record_outcome

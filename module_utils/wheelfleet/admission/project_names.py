@@ -16,7 +16,7 @@ _PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 @dataclass(frozen=True)
 class Project:
-    """What the sdist says of itself (builder/protocol.py); empty of a builder that does not tell."""
+    """What the sdist says of itself (contract/result.py); empty of a builder that does not tell."""
 
     backend: str | None = None
     modules: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..builder.protocol import CHECK_REASONS, PHASES
+from ..contract.result import CHECK_REASONS, PHASES
 from ..text import plain, printable
 from .classify import LOG_END
 from .project_names import Project
@@ -39,7 +39,7 @@ _LONGEST_SENTENCE = 500
 
 @dataclass(frozen=True)
 class Repaired:
-    """What the builder says of the wheel's libraries (builder/protocol.py)."""
+    """What the builder says of the wheel's libraries (contract/result.py)."""
 
     tool: str
     outcome: str
@@ -50,7 +50,7 @@ class Repaired:
 
 @dataclass(frozen=True)
 class Imported:
-    """What the builder says of installing and importing the wheel (builder/protocol.py)."""
+    """What the builder says of installing and importing the wheel (contract/result.py)."""
 
     verdict: str
     modules: list[str]

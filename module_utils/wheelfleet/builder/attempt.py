@@ -16,11 +16,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..atomic_files import remove, write_json
+from ..contract.assignment import Assignment, ProtocolError
 from ..contract.reasons import Failed
+from ..contract.result import Result
 from . import proxy, sandbox
 from .allowed_servers import Way
 from .deliver import PROGRESS, building
-from .protocol import Assignment, Home, ProtocolError, Result, Workshop, remove, write_json
+from .folders import BuilderHome, WorkDir
 from .supervise import run
 
 #: Where the package `wheelfleet` lies, which our own programs are run from.
@@ -35,9 +38,11 @@ _LARGEST_ANSWER = 1 << 20
 class Attempt:
     """`result` is what is known by now."""
 
-    def __init__(self, home: Home, workshop: Workshop, assignment: Assignment, log: BinaryIO, result: Result) -> None:
+    def __init__(
+        self, home: BuilderHome, work_dir: WorkDir, assignment: Assignment, log: BinaryIO, result: Result
+    ) -> None:
         self.home = home
-        self.workshop = workshop
+        self.work_dir = work_dir
         self.assignment = assignment
         self.result = result
         self.sandboxed = assignment["sandbox"]
@@ -56,7 +61,7 @@ class Attempt:
     def note(self, **facts: Any) -> None:
         """Add facts to the result."""
         self.result.update(facts)  # type: ignore[typeddict-item]
-        write_json(self.workshop.progress, {key: self.result[key] for key in PROGRESS}, durable=False)  # type: ignore[literal-required]
+        write_json(self.work_dir.progress, {key: self.result[key] for key in PROGRESS}, durable=False)  # type: ignore[literal-required]
 
     def say(self, *lines: str) -> None:
         """Write lines of ours into the log."""
@@ -79,7 +84,7 @@ class Attempt:
     def outside(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:
         """Run a program that runs no code of packages; returns its exit code. Raises Failed when a limit ends it.
 
-        What it writes to, if it is not the workshop, is `folder`.
+        What it writes to, if it is not the work folder, is `folder`.
         """
         return self._run(command, environment, LIBRARY, folder)
 
@@ -96,11 +101,11 @@ class Attempt:
     ) -> int:
         """Run a command in the sandbox, or where there is none, as it is; returns its exit code.
 
-        Paths in it are those of `place`. `writable` are folders of the workshop. With `reach` the network goes to the
+        Paths in it are those of `place`. `writable` are folders of the build. With `reach` the network goes to the
         servers of these URLs, with `way` to those of that; without either there is none. Raises Failed when a limit
         ends it.
         """
-        cwd = cwd or self.place(self.workshop.path)
+        cwd = cwd or self.place(self.work_dir.path)
         if not self.sandboxed:
             return self._run(command, environment, Path(cwd))
         servers = proxy.reach(reach) if way is None else way.servers
@@ -124,17 +129,17 @@ class Attempt:
 
         A link that a build had put there would lead what is written outside.
         """
-        remove(self.workshop.control)
-        self.workshop.control.mkdir()
+        remove(self.work_dir.control)
+        self.work_dir.control.mkdir()
 
     def place(self, path: Path) -> str:
-        """Where a file or folder of the workshop appears to the commands inside."""
+        """Where a file or folder of the build appears to the commands inside."""
         if not self.sandboxed:
             return str(path)
-        return str(Path(sandbox.BUILD, path.relative_to(self.workshop.path)))
+        return str(Path(sandbox.BUILD, path.relative_to(self.work_dir.path)))
 
     def bound(self, path: Path) -> sandbox.Place:
-        """A file or folder of the workshop, to be read inside."""
+        """A file or folder of the build, to be read inside."""
         return sandbox.Place(path, self.place(path))
 
     @property
@@ -143,11 +148,11 @@ class Attempt:
         return LIBRARY
 
     def _own_folders(self) -> tuple[Path, ...]:
-        return (self.workshop.home, self.workshop.tmp, self.workshop.control)
+        return (self.work_dir.home, self.work_dir.tmp, self.work_dir.control)
 
     def _sandbox_room(self) -> Path:
         if self._room is None:
-            self._room = sandbox.make_room_for(self.workshop.room)
+            self._room = sandbox.make_room_for(self.work_dir.room)
         return self._room
 
     def _run(
@@ -159,7 +164,7 @@ class Attempt:
             command,
             environment=environment,
             cwd=cwd,
-            folder=folder or self.workshop.path,
+            folder=folder or self.work_dir.path,
             log=self._log,
             limits={**limits, "seconds": self.seconds_left, "log": max(0, self._log_room)},
         )
@@ -176,7 +181,7 @@ class Attempt:
         result["exit_code"] = code
         if stopped_by is not None:
             result["stopped_by"] = stopped_by
-            if result["phase"] == "requires" and building(self.workshop):
+            if result["phase"] == "requires" and building(self.work_dir):
                 self.note(phase="build")
             raise Failed(message or "The build was stopped.", None)
         return code or 0
@@ -187,7 +192,7 @@ class Attempt:
 
     def log_since(self, size: int) -> str:
         """What was written to the log since it had that size, the end of it where that is much."""
-        with self.workshop.log.open("rb") as file:
+        with self.work_dir.log.open("rb") as file:
             file.seek(max(size, file.seek(0, os.SEEK_END) - _LARGEST_ANSWER))
             return file.read().decode("utf-8", "replace")
 

@@ -15,14 +15,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from ..atomic_files import remove
 from ..contract.reasons import Failed
+from ..contract.result import Requirement
 from ..credentials import without_password
 from . import bytecode
 from .allowed_servers import Way
 from .attempt import Attempt, ended
 from .env_cache import cache_in_use, environment, remember, remembered
 from .env_vars import listed, pip_environment
-from .protocol import Requirement, remove
 from .requirement_lines import are_plain, normalized
 from .sandbox import Place, certificate_places, interpreter_places, local_places
 from .uv import uv_command, uv_environment
@@ -49,7 +50,7 @@ class Provider:
         self._attempt = attempt
         self._stack = stack
         self._with_sdists = False
-        attempt.workshop.asked.mkdir()
+        attempt.work_dir.asked.mkdir()
 
     def provide(self, requirements: list[str]) -> Provided:
         """An environment with what the package and the assignment ask for. Raises Failed.
@@ -75,7 +76,7 @@ class Provider:
 
 def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
     """The wheels that meet the requirements, with their hashes; None when no wheels do."""
-    assignment, asked = attempt.assignment, attempt.workshop.asked
+    assignment, asked = attempt.assignment, attempt.work_dir.asked
     settings = uv_environment(attempt.home, assignment, asked)
     question = [_FORM, wanted, assignment["adjust"]["constraints"], _interpreter(attempt), _public(settings)]
     name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
@@ -102,9 +103,9 @@ def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) ->
     installed: list[Requirement] = [{"name": name, "version": version} for name, version in _PIN.findall(lock)]
     if not attempt.sandboxed:
         # Nothing would keep this build from writing to what others use.
-        _install(attempt, attempt.workshop.environment, lock, wanted, link="copy")
+        _install(attempt, attempt.work_dir.environment, lock, wanted, link="copy")
         return _private(attempt, installed)
-    settings = uv_environment(attempt.home, assignment, attempt.workshop.asked)
+    settings = uv_environment(attempt.home, assignment, attempt.work_dir.asked)
     made_of = [_FORM, lock, _interpreter(attempt), _public(settings)]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -116,18 +117,18 @@ def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) ->
         folder = stack.enter_context(environment(attempt.home, key, make, attempt.seconds_left))
     except TimeoutError as error:
         raise Failed(str(error), "builder-failed") from error
-    inside = attempt.place(attempt.workshop.environment)
+    inside = attempt.place(attempt.work_dir.environment)
     return Provided(f"{inside}/bin/python", installed, [Place(folder, inside)], [])
 
 
 def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link: str) -> None:
     """Make a virtual environment and install what is locked; nobody's code is run for that."""
     assignment = attempt.assignment
-    settings = {**uv_environment(attempt.home, assignment, attempt.workshop.asked), "UV_LINK_MODE": link}
+    settings = {**uv_environment(attempt.home, assignment, attempt.work_dir.asked), "UV_LINK_MODE": link}
     _make_empty(attempt, folder)
     if not lock:
         return
-    pinned = attempt.workshop.asked / "requirements.txt"
+    pinned = attempt.work_dir.asked / "requirements.txt"
     pinned.write_text(lock, encoding="utf-8")
     # The environment's own Python is asked what it is, and is empty still: later it would run what was installed.
     command = [uv_command(assignment), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
@@ -145,13 +146,13 @@ def _compile(attempt: Attempt, folder: Path) -> None:
         return
     command = [attempt.assignment["tools"], "-I", "-S", "-m", "compileall", "-q", "-q", *map(str, _packages(folder))]
     # What is not for this Python's version is none of our business.
-    attempt.outside(command, uv_environment(attempt.home, attempt.assignment, attempt.workshop.asked), folder)
+    attempt.outside(command, uv_environment(attempt.home, attempt.assignment, attempt.work_dir.asked), folder)
     bytecode.keep(store, _packages(folder))
 
 
 def _make_empty(attempt: Attempt, folder: Path) -> None:
     assignment = attempt.assignment
-    settings = uv_environment(attempt.home, assignment, attempt.workshop.asked)
+    settings = uv_environment(attempt.home, assignment, attempt.work_dir.asked)
     remove(folder)
     command = [uv_command(assignment), "venv", "--quiet", "--relocatable", "--no-project"]
     code = attempt.outside([*command, "--python", assignment["tools"], str(folder)], settings)
@@ -164,30 +165,30 @@ def _make_empty(attempt: Attempt, folder: Path) -> None:
 
 
 def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
-    workshop, assignment = attempt.workshop, attempt.assignment
+    work_dir, assignment = attempt.work_dir, attempt.assignment
     urls = [
         *(assignment["index_url"], assignment["own_index_url"]),
         *listed(assignment["pip_options"].get("extra_index_url")),
         *listed(assignment["pip_options"].get("find_links")),
     ]
     # Where an index keeps its files is where the sdist lay, most often.
-    way = Way([*urls, assignment["sdist"]["url"]], workshop.asked, lambda *asked: _read_pages(attempt, *asked))
+    way = Way([*urls, assignment["sdist"]["url"]], work_dir.asked, lambda *asked: _read_pages(attempt, *asked))
     begins = 0
 
     def install() -> int:
         nonlocal begins
         begins = attempt.log_size()
         if anew:
-            _make_empty(attempt, workshop.environment)
+            _make_empty(attempt, work_dir.environment)
         attempt.clear_control()
-        lines, constraints = workshop.control / "build-requires.txt", workshop.control / "constraints.txt"
+        lines, constraints = work_dir.control / "build-requires.txt", work_dir.control / "constraints.txt"
         # In a file, for pip applies environment markers only there.
         lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
         constraints.write_text("\n".join(assignment["adjust"]["constraints"]) + "\n", encoding="utf-8")
-        settings = pip_environment(attempt.home, workshop, assignment, attempt.place)
+        settings = pip_environment(attempt.home, work_dir, assignment, attempt.place)
         # By environment, so that it holds for what is built as well.
         settings["PIP_CONSTRAINT"] = settings["PIP_BUILD_CONSTRAINT"] = attempt.place(constraints)
-        python = f"{attempt.place(workshop.environment)}/bin/python"
+        python = f"{attempt.place(work_dir.environment)}/bin/python"
         command = [assignment["tools"], "-I", "-m", "pip", "--python", python, "install", "--use-pep517"]
         command += ["--no-compile", "--no-warn-script-location", "--progress-bar", "off", "-r", attempt.place(lines)]
         return attempt.inside(
@@ -198,19 +199,19 @@ def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
                 *certificate_places(settings, assignment["pip_options"].get("cert")),
                 *local_places(*urls),
             ],
-            writable=[workshop.environment],
+            writable=[work_dir.environment],
             way=way,
         )
 
     code = way.run(install, lambda: attempt.log_since(begins))
     if code:
         raise _cannot(wanted, "pip", code)
-    return _private(attempt, _installed(workshop.environment))
+    return _private(attempt, _installed(work_dir.environment))
 
 
 def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
-    asked = str(attempt.workshop.asked)
-    settings = pip_environment(attempt.home, attempt.workshop, attempt.assignment)
+    asked = str(attempt.work_dir.asked)
+    settings = pip_environment(attempt.home, attempt.work_dir, attempt.assignment)
     settings.update({"HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"})
     program = attempt.library / "wheelfleet" / "builder" / "named_servers.py"
     attempt.say(f"::wheelfleet reads the pages of {', '.join(names)}, to see where their files are")
@@ -218,7 +219,7 @@ def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
 
 
 def _private(attempt: Attempt, installed: list[Requirement]) -> Provided:
-    folder = attempt.workshop.environment
+    folder = attempt.work_dir.environment
     return Provided(f"{attempt.place(folder)}/bin/python", installed, [], [folder])
 
 

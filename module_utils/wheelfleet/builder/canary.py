@@ -12,8 +12,9 @@ import io
 import tarfile
 from pathlib import Path
 
+from ..atomic_files import write_atomically
+from ..contract.assignment import Sdist
 from ..contract.canary import NAME, VERSION
-from .protocol import Sdist, write_atomically
 
 _STEM = f"wheelfleet_canary-{VERSION}"
 

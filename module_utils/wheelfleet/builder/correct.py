@@ -32,10 +32,10 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import IO, TypedDict
 
+from ..atomic_files import visible, write_json
 from ..elf import UnreadableElf, code_heads, own_machine, read_elf
 from ..repack import dist_info, repack, with_fields
 from .installers import ask
-from .protocol import visible, write_json
 
 _CHUNK = 1 << 20
 _WITHOUT_CODE = (

@@ -52,13 +52,13 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
     yet, for a build may do without its Rust code: see `blamed`. Raises Failed when a server is out of reach, for a
     build that does without would be another one than the next time.
     """
-    workshop, assignment = attempt.workshop, attempt.assignment
+    work_dir, assignment = attempt.work_dir, attempt.assignment
     asked = assignment["crates_index"]
     if not manifests or not asked or not attempt.sandboxed or any(map(assignment["environment"].get, _OPERATORS)):
         return Crates()
     attempt.enter("crates")
     manifests = [f"{source}/{manifest}" for manifest in manifests]
-    answer = _ask(attempt, "lacking", manifests, {}, writable=[workshop.source])
+    answer = _ask(attempt, "lacking", manifests, {}, writable=[work_dir.source])
     lacking = [manifest for manifest in manifests if manifest in _listed(answer.get("lacking"))]
     version = answer.get("version")
     if not isinstance(version, str) or not lacking:
@@ -72,14 +72,14 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
             "cargo-too-old",
         )
     index = _find_index(attempt, asked, version)
-    workshop.cargo.mkdir()
-    variables = {"CARGO_HOME": attempt.place(workshop.cargo)}
+    work_dir.cargo.mkdir()
+    variables = {"CARGO_HOME": attempt.place(work_dir.cargo)}
     if asked == AUTO:
         variables.update(cargo.SPARSE)
     else:
-        (workshop.cargo / "config.toml").write_text(replacing(index.url), encoding="utf-8")
-    answer = _ask(attempt, "fetch", lacking, variables, writable=[workshop.source, workshop.cargo], reach=index)
-    crates = Crates({**variables, "CARGO_NET_OFFLINE": "true"}, (workshop.cargo,))
+        (work_dir.cargo / "config.toml").write_text(replacing(index.url), encoding="utf-8")
+    answer = _ask(attempt, "fetch", lacking, variables, writable=[work_dir.source, work_dir.cargo], reach=index)
+    crates = Crates({**variables, "CARGO_NET_OFFLINE": "true"}, (work_dir.cargo,))
     if not answer:
         return crates
     failed, said = str(answer.get("manifest"))[len(source) + 1 :], kept_sentence(answer.get("said"))
@@ -155,11 +155,11 @@ def _ask(
     reach: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Have cargo asked inside; returns the answer. Raises Failed."""
-    workshop, assignment = attempt.workshop, attempt.assignment
+    work_dir, assignment = attempt.work_dir, attempt.assignment
     attempt.clear_control()
-    control, reach = attempt.place(workshop.control), list(reach)
+    control, reach = attempt.place(work_dir.control), list(reach)
     # Until there is a CARGO_HOME of the build's, one that is thrown away: the package's own programs may run here.
-    settings = {**build_environment(attempt.home, workshop, assignment, attempt.place)}
+    settings = {**build_environment(attempt.home, work_dir, assignment, attempt.place)}
     settings.update({"CARGO_HOME": f"{control}/home", **variables})
     if reach:
         ways = network()
@@ -177,7 +177,7 @@ def _ask(
         writable=writable,
         reach=reach,
     )
-    answer = read_answer(workshop.control / cargo.ANSWER)
+    answer = read_answer(work_dir.control / cargo.ANSWER)
     if not isinstance(answer, dict):
         why = f"The builder could not do its part: what Cargo was asked ended with {ended(code)}."
         raise Failed(why, "builder-failed")

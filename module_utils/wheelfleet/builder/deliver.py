@@ -10,20 +10,11 @@ import shutil
 import stat
 from pathlib import Path
 
+from ..atomic_files import remove, sync, visible, write_json
+from ..contract.assignment import SCHEMA, ProtocolError, checked_filename
 from ..contract.reasons import Failed
-from .protocol import (
-    SCHEMA,
-    BuiltWheel,
-    Home,
-    ProtocolError,
-    Result,
-    Workshop,
-    checked_filename,
-    remove,
-    sync,
-    visible,
-    write_json,
-)
+from ..contract.result import BuiltWheel, Result
+from .folders import BuilderHome, WorkDir
 
 LOG = "log.gz"
 
@@ -61,62 +52,62 @@ def new_result(attempt: str) -> Result:
     }
 
 
-def take_progress(workshop: Workshop, result: Result) -> None:
+def take_progress(work_dir: WorkDir, result: Result) -> None:
     """Add what the runner had written down when it was killed."""
     try:
-        progress = json.loads(workshop.progress.read_bytes())
+        progress = json.loads(work_dir.progress.read_bytes())
         result.update({key: progress[key] for key in PROGRESS})  # type: ignore[typeddict-item]
     except (OSError, ValueError, KeyError, TypeError):
         # It had not begun.
         return
-    if result["phase"] == "requires" and building(workshop):
+    if result["phase"] == "requires" and building(work_dir):
         result["phase"] = "build"
 
 
-def building(workshop: Workshop) -> bool:
+def building(work_dir: WorkDir) -> bool:
     """Whether the hooks have come to the build itself: the build's word, and good enough for a phase's name."""
-    return os.path.lexists(workshop.control / "building")
+    return os.path.lexists(work_dir.control / "building")
 
 
-def make_room(workshop: Workshop) -> None:
+def make_room(work_dir: WorkDir) -> None:
     """Remove what is large and not needed any more: on a full disk there is no room for the result itself."""
     for part in ("source", "tmp", "home", "wheels", "sdist", "environment", "room", "control"):
-        remove(workshop.path / part)
+        remove(work_dir.path / part)
 
 
-def clear_result(workshop: Workshop) -> None:
+def clear_result(work_dir: WorkDir) -> None:
     """Make the empty folder for the result; whatever a build put in its place is removed."""
-    remove(workshop.result)
-    workshop.result.mkdir()
+    remove(work_dir.result)
+    work_dir.result.mkdir()
 
 
-def collect_wheels(workshop: Workshop) -> list[BuiltWheel]:
+def collect_wheels(work_dir: WorkDir) -> list[BuiltWheel]:
     """Move the wheels that the build made into the empty result folder. Raises Failed, also if there is none."""
-    if workshop.wheels.is_symlink():
+    if work_dir.wheels.is_symlink():
         raise Failed("The build put a link in the place of the folder for its wheels.", "no-wheel")
     wheels = []
-    for name in visible(workshop.wheels):
+    for name in visible(work_dir.wheels):
         if name.endswith(".whl"):
-            wheels.append(_collect(workshop.wheels / name, workshop.result))
+            wheels.append(_collect(work_dir.wheels / name, work_dir.result))
     if not wheels:
         raise Failed("The build ended without an error, but left no wheel.", "no-wheel")
     return wheels
 
 
-def finish(home: Home, workshop: Workshop, result: Result) -> None:
+def finish(home: BuilderHome, work_dir: WorkDir, result: Result) -> None:
     """Complete `result` with the log, make it whole on the disk, and deliver it."""
-    result["log"] = {"filename": LOG, "size": _compress(workshop.log, workshop.result / LOG)}
-    write_json(workshop.result / "result.json", result)
-    workshop.assignment.rename(workshop.finished)
-    sync(workshop.result)
-    deliver(home, workshop)
+    result["log"] = {"filename": LOG, "size": _compress(work_dir.log, work_dir.result / LOG)}
+    write_json(work_dir.result / "result.json", result)
+    work_dir.assignment.rename(work_dir.finished)
+    sync(work_dir.result)
+    deliver(home, work_dir)
 
 
-def deliver(home: Home, workshop: Workshop) -> None:
+def deliver(home: BuilderHome, work_dir: WorkDir) -> None:
     """Put a finished result into the outbox, and remove the build's folder."""
-    workshop.result.rename(home.delivered(workshop.attempt))
+    work_dir.result.rename(home.delivered(work_dir.attempt))
     sync(home.outbox)
-    remove(workshop.path)
+    remove(work_dir.path)
 
 
 def _collect(built: Path, folder: Path) -> BuiltWheel:

@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..atomic_files import remove, visible, write_atomically
 from ..processes import boot_id
 from . import bytecode
+from .folders import BuilderHome
 from .measure import disk_use
-from .protocol import Home, remove, visible, write_atomically
 
 #: Environments kept, and bytes of them and of uv's cache together, also as a part of the file system.
 MOST, LARGEST, LARGEST_PART = 48, 4 << 30, 0.2
@@ -33,7 +34,7 @@ _PAUSE = 0.05
 _BOOT = "boot"
 
 
-def clear_untrusted(home: Home) -> None:
+def clear_untrusted(home: BuilderHome) -> None:
     """Throw away what another boot left, and what was being made; for the worker alone, before any build."""
     stamp = home.envs / _BOOT
     with suppress(OSError):
@@ -51,7 +52,7 @@ def clear_untrusted(home: Home) -> None:
 
 
 @contextmanager
-def environment(home: Home, key: str, make: Callable[[Path], None], patience: float) -> Iterator[Path]:
+def environment(home: BuilderHome, key: str, make: Callable[[Path], None], patience: float) -> Iterator[Path]:
     """The environment `key`, which is not removed meanwhile; `make` fills the folder it is given if there is none.
 
     What `make` raises leaves nothing behind. Raises TimeoutError when another build makes it for too long.
@@ -67,7 +68,7 @@ def environment(home: Home, key: str, make: Callable[[Path], None], patience: fl
         yield folder
 
 
-def _taken(home: Home, folder: Path, lock: int, make: Callable[[Path], None]) -> bool:
+def _taken(home: BuilderHome, folder: Path, lock: int, make: Callable[[Path], None]) -> bool:
     """Whether the environment is there and its lock is held, shared; false while somebody else makes or removes it."""
     if not folder.is_dir() and _locked(lock, fcntl.LOCK_EX) and not folder.is_dir():
         with cache_in_use(home):
@@ -77,7 +78,7 @@ def _taken(home: Home, folder: Path, lock: int, make: Callable[[Path], None]) ->
     return _locked(lock, fcntl.LOCK_SH) and folder.is_dir()
 
 
-def _make(home: Home, folder: Path, make: Callable[[Path], None]) -> None:
+def _make(home: BuilderHome, folder: Path, make: Callable[[Path], None]) -> None:
     unfinished = home.envs / f".{folder.name}.new"
     remove(unfinished)
     try:
@@ -87,7 +88,7 @@ def _make(home: Home, folder: Path, make: Callable[[Path], None]) -> None:
         remove(unfinished)
 
 
-def _make_room(home: Home, newest: Path) -> None:
+def _make_room(home: BuilderHome, newest: Path) -> None:
     """Remove what was not used for longest, except what is in use."""
     names = [name for name in visible(home.envs) if name.endswith(".lock") and (home.envs / name[:-5]).is_dir()]
     by_age = sorted(names, key=lambda name: (home.envs / name).stat().st_mtime)
@@ -107,14 +108,14 @@ def _make_room(home: Home, newest: Path) -> None:
 
 
 @contextmanager
-def cache_in_use(home: Home) -> Iterator[None]:
+def cache_in_use(home: BuilderHome) -> Iterator[None]:
     """uv's cache is not emptied meanwhile."""
     with (home.cache / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
 
-def _empty_cache(home: Home) -> None:
+def _empty_cache(home: BuilderHome) -> None:
     with (home.cache / "lock").open("a") as lock, suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for name in ("uv", bytecode.FOLDER):
@@ -141,7 +142,7 @@ def _locked(descriptor: int, kind: int) -> bool:
     return True
 
 
-def remembered(home: Home, name: str) -> str | None:
+def remembered(home: BuilderHome, name: str) -> str | None:
     """What `remember` was given under this name, if that is not long ago."""
     path = home.envs / "locked" / name
     try:
@@ -151,7 +152,7 @@ def remembered(home: Home, name: str) -> str | None:
         return None
 
 
-def remember(home: Home, name: str, text: str) -> None:
+def remember(home: BuilderHome, name: str, text: str) -> None:
     """Keep an answer for `FRESH` seconds. Another build may be keeping the same one, which will do."""
     folder = home.envs / "locked"
     old = time.time() - FRESH

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from ..contract.assignment import Assignment
 from ..network import NETWORK, chosen, network
 from ..processes import ATTEMPT_MARK, HOME_MARK
-from .protocol import Assignment, Home, Workshop
+from .folders import BuilderHome, WorkDir
 from .reproducible import overridden, reproducible
 
-#: Where a path of the workshop appears to the build.
+#: Where a path of the build appears to the build.
 Place = Callable[[Path], str]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -25,12 +26,14 @@ def worker_environment(present: Mapping[str, str] | None = None) -> dict[str, st
     return chosen(_WORKER, present)
 
 
-def build_environment(home: Home, workshop: Workshop, assignment: Assignment, place: Place = str) -> dict[str, str]:
+def build_environment(
+    home: BuilderHome, work_dir: WorkDir, assignment: Assignment, place: Place = str
+) -> dict[str, str]:
     """The environment of one build; the assignment's own variables go before all others but the marks.
 
-    `place` says where a folder of the workshop appears to the build. Of the network a build learns nothing.
+    `place` says where a folder of the build appears to the build. Of the network a build learns nothing.
     """
-    own, tmp = place(workshop.home), place(workshop.tmp)
+    own, tmp = place(work_dir.home), place(work_dir.tmp)
     variables = {
         "PATH": PATH,
         "LANG": "C.UTF-8",
@@ -43,22 +46,22 @@ def build_environment(home: Home, workshop: Workshop, assignment: Assignment, pl
         "XDG_RUNTIME_DIR": tmp,
         "PYTHONUNBUFFERED": "1",
         **_parallel(assignment["jobs"]),
-        **reproducible(place(workshop.path), assignment["sdist"]["upload_time"]),
+        **reproducible(place(work_dir.path), assignment["sdist"]["upload_time"]),
     }
     variables = overridden(variables, assignment["environment"])
-    variables.update({HOME_MARK: str(home.path), ATTEMPT_MARK: workshop.attempt})
+    variables.update({HOME_MARK: str(home.path), ATTEMPT_MARK: work_dir.attempt})
     return variables
 
 
 def pip_environment(
-    home: Home,
-    workshop: Workshop,
+    home: BuilderHome,
+    work_dir: WorkDir,
     assignment: Assignment,
     place: Place = str,
     present: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The environment of a pip that installs what the assignment's build requires, and of what it builds for that."""
-    return {**network(present), **_pip(assignment), **build_environment(home, workshop, assignment, place)}
+    return {**network(present), **_pip(assignment), **build_environment(home, work_dir, assignment, place)}
 
 
 def _parallel(jobs: int) -> dict[str, str]:

@@ -16,10 +16,10 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
 
 from .. import USER_AGENT
+from ..contract.assignment import Sdist
 from ..contract.reasons import Failed
 from ..credentials import without_password
 from ..network import TRANSIENT_STATUS
-from .protocol import Sdist
 
 #: Answers that say that the file is not there.
 _GONE = {404, 410}

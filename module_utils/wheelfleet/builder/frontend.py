@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..atomic_files import remove, visible
 from ..contract.reasons import Failed
 from . import hooks, prepare
 from .attempt import Attempt, ended, read_answer
@@ -14,7 +15,6 @@ from .build_env import Provided, Provider
 from .crates import Crates
 from .deliver import building
 from .env_vars import build_environment
-from .protocol import remove, visible
 from .requirement_lines import normalized
 from .sandbox import interpreter_places
 
@@ -35,27 +35,27 @@ class Project(NamedTuple):
 
 def open_sdist(attempt: Attempt, archive: Path) -> Project:
     """Unpack the sdist, apply the patches, and read how it is built. Raises Failed."""
-    workshop, assignment = attempt.workshop, attempt.assignment
+    work_dir, assignment = attempt.work_dir, attempt.assignment
     attempt.enter("unpack")
     attempt.clear_control()
-    _write(workshop.control / prepare.PATCHES, assignment["adjust"]["patches"])
+    _write(work_dir.control / prepare.PATCHES, assignment["adjust"]["patches"])
     tools = assignment["tools"]
-    places = [attempt.place(path) for path in (archive, workshop.source, workshop.control)]
+    places = [attempt.place(path) for path in (archive, work_dir.source, work_dir.control)]
     code = attempt.inside(
         [tools, "-E", "-s", "-m", "wheelfleet.builder.prepare", *places],
-        build_environment(attempt.home, workshop, assignment, attempt.place),
+        build_environment(attempt.home, work_dir, assignment, attempt.place),
         cwd=str(attempt.library),
         read_only=[*interpreter_places(tools), attempt.bound(archive)],
-        writable=[workshop.source],
+        writable=[work_dir.source],
     )
-    facts = read_answer(workshop.control / prepare.PREPARED)
+    facts = read_answer(work_dir.control / prepare.PREPARED)
     if not isinstance(facts, dict):
         raise Failed(f"What reads the sdist ended with {ended(code)}; its log says more.", "sdist-broken")
     attempt.note(interpreter=facts["interpreter"], summary=facts["summary"], project=facts.get("names"))
     if facts["problem"]:
         raise Failed(facts["problem"]["message"], facts["problem"]["reason"], facts["problem"]["about"])
     return Project(
-        source=attempt.place(workshop.source / facts["source"]),
+        source=attempt.place(work_dir.source / facts["source"]),
         requires=facts["requires"],
         backend=facts["backend"],
         backend_path=facts["backend_path"],
@@ -65,7 +65,7 @@ def open_sdist(attempt: Attempt, archive: Path) -> Project:
 
 
 def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Crates) -> None:
-    """Have the project's backend build a wheel into the workshop's folder for wheels. Raises Failed."""
+    """Have the project's backend build a wheel into the work folder's folder for wheels. Raises Failed."""
     attempt.enter("environment")
     provider = Provider(attempt, stack)
     environment = provider.provide(project.requires)
@@ -75,7 +75,7 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
             _change_source(attempt, project, environment, program)
     attempt.enter("requires")
     _call_hooks(attempt, project, crates, environment, hooks.REQUIRES, hooks.BUILD)
-    if building(attempt.workshop):
+    if building(attempt.work_dir):
         return
     more = _more_requires(attempt)
     environment = provider.provide([*project.requires, *more])
@@ -83,22 +83,22 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
 
 
 def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment: Provided, *names: str) -> None:
-    workshop = attempt.workshop
+    work_dir = attempt.work_dir
     attempt.clear_control()
     settings: dict[str, Any] = {"config_settings": attempt.assignment["adjust"]["config_settings"] or None}
-    arguments = {hooks.REQUIRES: {}, hooks.BUILD: {"wheel_directory": attempt.place(workshop.wheels)}}
+    arguments = {hooks.REQUIRES: {}, hooks.BUILD: {"wheel_directory": attempt.place(work_dir.wheels)}}
     for name in names:
-        folder = workshop.control / name
+        folder = work_dir.control / name
         folder.mkdir()
         _write(folder / "input.json", {"kwargs": {**settings, **arguments[name]}})
-    _write(workshop.control / hooks.PRESENT, [normalized(known["name"]) for known in environment.installed])
+    _write(work_dir.control / hooks.PRESENT, [normalized(known["name"]) for known in environment.installed])
     program = attempt.library / "wheelfleet" / "builder" / "hooks.py"
     on_path = project.source if attempt.assignment["adjust"]["source_on_path"] else ""
-    variables = build_environment(attempt.home, workshop, attempt.assignment, attempt.place)
+    variables = build_environment(attempt.home, work_dir, attempt.assignment, attempt.place)
     # Programs among the build requirements (meson, ninja, cmake) go before the system's.
     variables["PATH"] = f"{Path(environment.python).parent}:{variables['PATH']}"
     code = attempt.inside(
-        [environment.python, str(program), project.program, attempt.place(workshop.control), on_path, *names],
+        [environment.python, str(program), project.program, attempt.place(work_dir.control), on_path, *names],
         {
             **variables,
             **crates.variables,
@@ -109,19 +109,19 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         },
         cwd=project.source,
         read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
-        writable=[workshop.source, workshop.wheels, *environment.writable, *crates.writable],
+        writable=[work_dir.source, work_dir.wheels, *environment.writable, *crates.writable],
     )
-    begun = building(workshop)
+    begun = building(work_dir)
     if begun:
         attempt.note(phase="build")
     hook = hooks.BUILD if begun else hooks.REQUIRES
     if code:
         raise Failed(f"The backend's {hook} failed ({ended(code)}).", "backend-failed")
-    answer = read_answer(workshop.control / hook / "output.json")
+    answer = read_answer(work_dir.control / hook / "output.json")
     if not isinstance(answer, dict):
         raise Failed(f"The backend's {hook} ended without an answer.", "backend-failed")
     if begun:
-        _keep_named(workshop.wheels, answer.get("return_val"))
+        _keep_named(work_dir.wheels, answer.get("return_val"))
     if answer.get("no_backend"):
         attempt.say(str(answer.get("traceback") or answer.get("backend_error")))
         attempt.result["exit_code"] = 1
@@ -147,17 +147,17 @@ def _change_source(attempt: Attempt, project: Project, environment: Provided, pr
     path = attempt.library / "wheelfleet" / "builder" / f"{program}.py"
     code = attempt.inside(
         [environment.python, str(path), project.source],
-        build_environment(attempt.home, attempt.workshop, attempt.assignment, attempt.place),
+        build_environment(attempt.home, attempt.work_dir, attempt.assignment, attempt.place),
         cwd=project.source,
         read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
-        writable=[attempt.workshop.source, *environment.writable],
+        writable=[attempt.work_dir.source, *environment.writable],
     )
     if code:
         attempt.say("The source stays as it is.")
 
 
 def _more_requires(attempt: Attempt) -> list[str]:
-    answer = read_answer(attempt.workshop.control / hooks.REQUIRES / "output.json")
+    answer = read_answer(attempt.work_dir.control / hooks.REQUIRES / "output.json")
     wanted = answer.get("return_val") if isinstance(answer, dict) else None
     if not isinstance(wanted, list) or not all(isinstance(item, str) for item in wanted):
         attempt.result["exit_code"] = 1

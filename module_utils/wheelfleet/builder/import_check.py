@@ -30,10 +30,10 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
+from ..atomic_files import visible, write_json
 from ..elf import foreign_code
 from ..removed_api import REMOVED_MODULES
 from .importable import Modules, importable
-from .protocol import visible, write_json
 
 #: Seconds for one module, and for all of them.
 ONE, ALL = 90.0, 300.0

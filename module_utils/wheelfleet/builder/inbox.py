@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from .protocol import Assignment, Home, checked_assignment, write_json
+from ..atomic_files import write_json
+from ..contract.assignment import Assignment, checked_assignment
+from .folders import BuilderHome
 
 
 def hand_over(home: Path | str, assignments: Iterable[Assignment]) -> list[str]:
@@ -17,7 +19,7 @@ def hand_over(home: Path | str, assignments: Iterable[Assignment]) -> list[str]:
     One that waits, is being built or lies in the outbox is left alone. Raises ProtocolError, before anything is
     written, when one of them is not an assignment that this builder reads.
     """
-    here = Home(home)
+    here = BuilderHome(home)
     checked = [checked_assignment(assignment) for assignment in assignments]
     here.create()
     # In this order, for an attempt only moves from left to right while this looks.
@@ -25,8 +27,8 @@ def hand_over(home: Path | str, assignments: Iterable[Assignment]) -> list[str]:
         assignment
         for assignment in checked
         if not here.waiting(assignment["attempt"]).exists()
-        and not here.workshop(assignment["attempt"]).assignment.exists()
-        and not here.workshop(assignment["attempt"]).finished.exists()
+        and not here.work_dir(assignment["attempt"]).assignment.exists()
+        and not here.work_dir(assignment["attempt"]).finished.exists()
         and not here.delivered(assignment["attempt"]).exists()
     ]
     for assignment in fresh:

@@ -8,8 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from ..atomic_files import write_atomically
 from . import probe
-from .protocol import Home, write_atomically
+from .folders import BuilderHome
 
 
 class InstallError(Exception):
@@ -18,7 +19,7 @@ class InstallError(Exception):
 
 def make_folders(home: Path, check: bool = False) -> list[str]:
     """Make the folders of a builder; returns those that were missing. Raises ProtocolError."""
-    here = Home(home)
+    here = BuilderHome(home)
     missing = [str(folder) for folder in (here.inbox, here.work, here.outbox) if not folder.is_dir()]
     if missing and not check:
         here.create()

@@ -23,7 +23,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from .protocol import visible, write_json
+from ..atomic_files import visible, write_json
 
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 _ENTRY_POINTS = re.compile(r"[^/]+\.dist-info/entry_points\.txt")

@@ -12,11 +12,13 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..atomic_files import remove, visible
+from ..contract.assignment import ProtocolError, checked_filename
 from ..contract.reasons import Failed
+from ..contract.result import Check, Repair
 from .attempt import Attempt, read_answer
 from .env_cache import cache_in_use
 from .env_vars import build_environment
-from .protocol import Check, ProtocolError, Repair, checked_filename, remove, visible
 from .requirement_lines import are_plain, normalized
 from .sandbox import Place, interpreter_places
 from .uv import uv_command, uv_environment
@@ -37,7 +39,7 @@ def correct_wheel(attempt: Attempt, sdist: Path) -> list[str]:
     if _only_wheel(attempt) is None:
         return []
     arguments = [attempt.place(sdist), attempt.assignment["target"]]
-    answer = _run(attempt, "correct", arguments, [attempt.bound(sdist)], [attempt.workshop.wheels])
+    answer = _run(attempt, "correct", arguments, [attempt.bound(sdist)], [attempt.work_dir.wheels])
     attempt.result["exit_code"] = 0
     if not isinstance(answer, dict):
         attempt.say("The wheel could not be looked into; it is left as it was built.")
@@ -55,9 +57,9 @@ def repair_wheel(attempt: Attempt) -> None:
         return
     attempt.enter("repair")
     # Libraries that the package brings are found by the paths where they were linked.
-    read_only: list[Path | Place] = [attempt.bound(attempt.workshop.source), *_dpkg()]
+    read_only: list[Path | Place] = [attempt.bound(attempt.work_dir.source), *_dpkg()]
     exclude = json.dumps(attempt.assignment["finish"]["exclude"])
-    answer = _run(attempt, "repair", [exclude], read_only, [attempt.workshop.wheels])
+    answer = _run(attempt, "repair", [exclude], read_only, [attempt.work_dir.wheels])
     if not isinstance(answer, dict):
         attempt.say("The wheel could not be repaired; it is left as it was built.")
         return
@@ -93,14 +95,14 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
 
     That its metadata are wrong is nothing that building it anew would change, for whoever installs it.
     """
-    installed = attempt.workshop.path / "installed"
+    installed = attempt.work_dir.path / "installed"
     remove(installed)
     installed.mkdir()
     asked = _run(
         attempt,
         "installers",
         [attempt.place(installed)],
-        [attempt.bound(attempt.workshop.wheels)],
+        [attempt.bound(attempt.work_dir.wheels)],
         [installed],
     )
     refused = _word(asked.get("refused")) if isinstance(asked, dict) else None
@@ -113,7 +115,7 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
         if problem:
             attempt.say(problem)
             return _unchecked(problem) if answer is None else _check(answer)
-        read_only = [attempt.bound(installed), attempt.bound(attempt.workshop.wheels)]
+        read_only = [attempt.bound(installed), attempt.bound(attempt.work_dir.wheels)]
         data = json.dumps(attempt.result["from_sdist"])
         answer = _run(attempt, "check", [attempt.place(installed), data], read_only, [])
         missing = _built_with(attempt, answer)
@@ -142,7 +144,7 @@ def _built_with(attempt: Attempt, answer: object) -> str | None:
 
 def _only_wheel(attempt: Attempt) -> Path | None:
     """The wheel, if there is one under a plain name and it is a file; what else there is, collecting it will tell."""
-    folder = attempt.workshop.wheels
+    folder = attempt.work_dir.wheels
     wheels = [folder / name for name in visible(folder) if name.endswith(".whl")]
     if len(wheels) != 1 or not stat.S_ISREG(wheels[0].lstat().st_mode):
         return None
@@ -161,14 +163,14 @@ def _run(
     writable: Sequence[Path],
 ) -> object:
     """Run one of the two programs inside; returns its answer, or None without one."""
-    workshop, tools = attempt.workshop, attempt.assignment["tools"]
-    file = workshop.control / f"{program}.json"
+    work_dir, tools = attempt.work_dir, attempt.assignment["tools"]
+    file = work_dir.control / f"{program}.json"
     # The build may have left one.
     remove(file)
-    places = [attempt.place(path) for path in (workshop.wheels, workshop.tmp, file)]
+    places = [attempt.place(path) for path in (work_dir.wheels, work_dir.tmp, file)]
     attempt.inside(
         [tools, "-E", "-s", "-m", f"wheelfleet.builder.{program}", *places, *arguments],
-        build_environment(attempt.home, workshop, attempt.assignment, attempt.place),
+        build_environment(attempt.home, work_dir, attempt.assignment, attempt.place),
         cwd=str(attempt.library),
         read_only=[*interpreter_places(tools), *read_only],
         writable=writable,
@@ -201,7 +203,7 @@ def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: S
         return None
     remove(folder)
     folder.mkdir()
-    assignment, asking = attempt.assignment, attempt.workshop.asked
+    assignment, asking = attempt.assignment, attempt.work_dir.asked
     asking.mkdir(exist_ok=True)
     settings = {**uv_environment(attempt.home, assignment, asking), "UV_LINK_MODE": "copy"}
     # What is installed with it is what people get who install it today.
@@ -222,8 +224,8 @@ def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: S
     command = [*uv, "install", "--no-cache", "--offline", *options, attempt.place(folder), attempt.place(wheel)]
     code = attempt.inside(
         command,
-        {**settings, "HOME": attempt.place(attempt.workshop.home), "TMPDIR": attempt.place(attempt.workshop.tmp)},
-        read_only=[*interpreter_places(assignment["tools"]), attempt.bound(attempt.workshop.wheels)],
+        {**settings, "HOME": attempt.place(attempt.work_dir.home), "TMPDIR": attempt.place(attempt.work_dir.tmp)},
+        read_only=[*interpreter_places(assignment["tools"]), attempt.bound(attempt.work_dir.wheels)],
         writable=[folder],
     )
     return "uv does not install the wheel beside what it depends on; the log says why." if code else None

@@ -25,7 +25,8 @@ from .unpack import UnpackError, unpack
 
 if TYPE_CHECKING:
     # Every import costs, a hundred thousand times.
-    from .protocol import Patch, SdistNames
+    from ..contract.assignment import Patch
+    from ..contract.result import SdistNames
 
 #: What is to be done, and what came of it: files in the control folder.
 PATCHES = "patches.json"

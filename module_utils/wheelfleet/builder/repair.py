@@ -23,10 +23,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ..atomic_files import visible, write_json
+from ..contract.result import Repair
 from ..elf import Elf, UnreadableElf, read_code, read_elf
 from ..limited_api import broken_claim, claimed_minor
 from .libraries import foreign_libraries, packages_of
-from .protocol import Repair, visible, write_json
 
 #: auditwheel names a copy after its original and a part of its hash, before the first dot: libjpeg-0a1b2c3d.so.62.3.0,
 #: libopenblasp-r0-0a1b2c3d.3.21.so.

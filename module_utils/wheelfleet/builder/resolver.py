@@ -18,10 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ..atomic_files import remove
+from ..contract.assignment import SCHEMA, Assignment, Limits, unadjusted
 from . import sandbox
 from .allowed_servers import Way
 from .env_vars import listed, pip_environment
-from .protocol import SCHEMA, Assignment, Home, Limits, Workshop, remove, unadjusted
+from .folders import BuilderHome, WorkDir
 from .proxy import gated
 from .requirement_lines import normalized
 from .sieve import Sieve
@@ -84,8 +86,8 @@ def resolve(
         return {"pins": [], "unresolved": [], "problem": why_not, "log": ""}
     attempt = f"resolve-{secrets.token_hex(6)}"
     # A home of its own: a worker takes what lies in its work/ for builds, and what bears its mark for leftovers.
-    place = Home(home / "resolve")
-    workshop = place.workshop(attempt)
+    place = BuilderHome(home / "resolve")
+    work_dir = place.work_dir(attempt)
     assignment: Assignment = {
         "schema": SCHEMA,
         "attempt": attempt,
@@ -108,11 +110,11 @@ def resolve(
         "finish": {"repair": False, "exclude": [], "check": False},
     }
     try:
-        for folder in (workshop.home, workshop.tmp, workshop.asked):
+        for folder in (work_dir.home, work_dir.tmp, work_dir.asked):
             folder.mkdir(parents=True)
-        return _Resolver(home / "lib", place, workshop, assignment, question).answer()
+        return _Resolver(home / "lib", place, work_dir, assignment, question).answer()
     finally:
-        remove(workshop.path)
+        remove(work_dir.path)
         with suppress(OSError):
             place.work.rmdir()
             place.path.rmdir()
@@ -122,25 +124,25 @@ class _Resolver:
     """One file; holds what the runs of pip for it share."""
 
     def __init__(
-        self, library: Path, place: Home, workshop: Workshop, assignment: Assignment, question: Question
+        self, library: Path, place: BuilderHome, work_dir: WorkDir, assignment: Assignment, question: Question
     ) -> None:
         self._library = library
-        self._workshop = workshop
+        self._work_dir = work_dir
         self._assignment = assignment
         self._question = question
-        self._environment = pip_environment(place, workshop, assignment)
+        self._environment = pip_environment(place, work_dir, assignment)
         # A client's pip takes the newest release it can use, wheel or not; the builds' own preference would hide some.
         del self._environment["PIP_PREFER_BINARY"]
         options = assignment["pip_options"]
         more = [word for name in ("extra_index_url", "find_links") for word in listed(options.get(name))]
         self._urls = [assignment["index_url"], assignment["own_index_url"], *more]
-        self._way = Way(self._urls, workshop.asked, self._read_pages)
+        self._way = Way(self._urls, work_dir.asked, self._read_pages)
         self._ends_at = time.monotonic() + assignment["limits"]["seconds"]
         self._together: list[int] = []
         self._said = self._reason = ""
         self._pins: list[list[str]] = []
         self._unresolved: dict[int, str] = {}
-        self._log = workshop.path / "log"
+        self._log = work_dir.path / "log"
 
     def answer(self) -> Resolved:
         lines, suspects = self._question["lines"], set(self._question["suspects"])
@@ -179,19 +181,19 @@ class _Resolver:
         if time.monotonic() >= self._ends_at:
             self._said, self._reason = "", "It was not tried, because the time of builder_limit_seconds was over."
             return False
-        workshop, assignment = self._workshop, self._assignment
+        work_dir, assignment = self._work_dir, self._assignment
         self._together = together
         lines = [self._question["lines"][number] for number in together]
         texts = {"requirements.txt": lines, "constraints.txt": self._question["constraints"]}
         # An option stands behind the lines, so that pip's line numbers are those of `together`.
         texts["requirements.txt"] = [*lines, *self._question["options"]]
         for name, text in texts.items():
-            (workshop.path / name).write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
-        report = workshop.home / "report.json"
+            (work_dir.path / name).write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
+        report = work_dir.home / "report.json"
         command = [assignment["tools"], "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-color"]
         command += ["--progress-bar", "off", "--report", str(report)]
         for option, name in (("--requirement", "requirements.txt"), ("--constraint", "constraints.txt")):
-            command += [option, str(workshop.path / name)]
+            command += [option, str(work_dir.path / name)]
         begins = self._log.stat().st_size if self._log.exists() else 0
 
         def once() -> int:
@@ -200,7 +202,7 @@ class _Resolver:
                 output.write(f"\n::wheelfleet pip resolves {len(lines)} lines: {', '.join(lines)}\n".encode())
                 nonlocal begins
                 begins = output.tell()
-                shown = [workshop.path / name for name in texts]
+                shown = [work_dir.path / name for name in texts]
                 inside = self._inside(command, shown) if assignment["sandbox"] else command
                 ending = self._run(inside, self._environment, output)
             self._stopped = ending[1]
@@ -228,8 +230,8 @@ class _Resolver:
         ending = run(
             command,
             environment=environment,
-            cwd=self._workshop.path,
-            folder=self._workshop.path,
+            cwd=self._work_dir.path,
+            folder=self._work_dir.path,
             log=output,
             limits={**limits, "seconds": max(1.0, self._ends_at - time.monotonic())},
         )
@@ -237,7 +239,7 @@ class _Resolver:
 
     def _read_pages(self, answer: Path, names: list[str]) -> None:
         """Let pip, outside the sandbox, read the pages of projects; nothing of theirs is run for that."""
-        asked = str(self._workshop.asked)
+        asked = str(self._work_dir.asked)
         environment = {**self._environment, "HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"}
         program = self._library / "wheelfleet" / "builder" / "named_servers.py"
         with self._log.open("ab", buffering=0) as output:
@@ -247,14 +249,14 @@ class _Resolver:
 
     def _inside(self, command: list[str], files: list[Path]) -> list[str]:
         """`command` in the sandbox, with a gate; both run from the builder's library, for a module has no files."""
-        tools, workshop = self._assignment["tools"], self._workshop
+        tools, work_dir = self._assignment["tools"], self._work_dir
         shown: list[Path | sandbox.Place] = [*sandbox.interpreter_places(tools), *sandbox.local_places(*self._urls)]
         shown += [*files, *sandbox.certificate_places(self._environment, self._assignment["pip_options"].get("cert"))]
         inside = sandbox.sandboxed(
             command,
-            room=sandbox.make_room_for(workshop.path / "room"),
+            room=sandbox.make_room_for(work_dir.path / "room"),
             read_only=shown,
-            writable=[sandbox.Place(folder, str(folder)) for folder in (workshop.home, workshop.tmp)],
+            writable=[sandbox.Place(folder, str(folder)) for folder in (work_dir.home, work_dir.tmp)],
             hidden=[self._library.parent],
             door=tools,
             library=self._library,

@@ -15,16 +15,18 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import BinaryIO
 
+from ..contract.assignment import ProtocolError, read_assignment
 from ..contract.reasons import Failed
+from ..contract.result import Result
 from ..credentials import without_password
 from ..processes import die_with_parent
 from .attempt import Attempt
 from .crates import blamed, fetch_crates
 from .deliver import clear_result, collect_wheels, finish, make_room, new_result
 from .fetch import fetch
+from .folders import BuilderHome, WorkDir
 from .frontend import build_wheel, open_sdist
 from .postprocess import check_wheel, correct_wheel, repair_wheel
-from .protocol import Home, ProtocolError, Result, Workshop, read_assignment
 from .uv import uv_command
 
 
@@ -35,23 +37,23 @@ class _Leave(BaseException):
 def main(arguments: Sequence[str]) -> int:
     home, attempt, worker = arguments
     os.umask(0o022)
-    here = Home(home)
+    here = BuilderHome(home)
     try:
         signal.signal(signal.SIGTERM, _leave)
         die_with_parent(signal.SIGTERM, int(worker))
-        build(here, here.workshop(attempt))
+        build(here, here.work_dir(attempt))
     except _Leave:
         return 128 + signal.SIGTERM
     return 0
 
 
-def build(home: Home, workshop: Workshop) -> None:
-    """Build what the workshop's assignment says, and deliver the result, whatever it is."""
+def build(home: BuilderHome, work_dir: WorkDir) -> None:
+    """Build what the work folder's assignment says, and deliver the result, whatever it is."""
     began = time.monotonic()
-    result = new_result(workshop.attempt)
-    with workshop.log.open("wb", buffering=0) as log:
+    result = new_result(work_dir.attempt)
+    with work_dir.log.open("wb", buffering=0) as log:
         try:
-            _attempt(home, workshop, result, log)
+            _attempt(home, work_dir, result, log)
         except Failed as error:
             result["message"], result["reason"], result["about"] = str(error), error.reason, error.about
         except ProtocolError as error:
@@ -61,18 +63,18 @@ def build(home: Home, workshop: Workshop) -> None:
             if error.errno == errno.ENOSPC:
                 result["stopped_by"], result["message"] = "disk", "The builder's disk is full."
         if result["stopped_by"] == "disk":
-            make_room(workshop)
+            make_room(work_dir)
         result["seconds"] = round(time.monotonic() - began, 3)
         _write_end(log, result)
     if result["outcome"] == "failed":
         result["wheels"] = []
-        clear_result(workshop)
-    finish(home, workshop, result)
+        clear_result(work_dir)
+    finish(home, work_dir, result)
 
 
-def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> None:
-    assignment = read_assignment(workshop.assignment, workshop.attempt)
-    attempt = Attempt(home, workshop, assignment, log, result)
+def _attempt(home: BuilderHome, work_dir: WorkDir, result: Result, log: BinaryIO) -> None:
+    assignment = read_assignment(work_dir.assignment, work_dir.attempt)
+    attempt = Attempt(home, work_dir, assignment, log, result)
     _write_header(attempt)
     if not os.access(assignment["tools"], os.X_OK):
         raise ProtocolError(f"The tools {assignment['tools']} are not on this builder; provision it again.")
@@ -81,12 +83,12 @@ def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> N
             f"The tools {assignment['tools']} have no uv; add it to builder_tool_requirements and provision it again."
         )
     attempt.check_sandbox()
-    for folder in (workshop.sdist, workshop.source, workshop.wheels, workshop.home, workshop.tmp):
+    for folder in (work_dir.sdist, work_dir.source, work_dir.wheels, work_dir.home, work_dir.tmp):
         folder.mkdir()
     attempt.enter("fetch")
     archive, digest = fetch(
         assignment["sdist"],
-        workshop.sdist,
+        work_dir.sdist,
         largest=assignment["limits"]["disk"],
         seconds=assignment["limits"]["seconds"],
         cert=assignment["pip_options"].get("cert"),
@@ -100,8 +102,8 @@ def _attempt(home: Home, workshop: Workshop, result: Result, log: BinaryIO) -> N
     repair_wheel(attempt)
     check_wheel(attempt, notes)
     attempt.note(phase="collect")
-    clear_result(workshop)
-    result["wheels"] = collect_wheels(workshop)
+    clear_result(work_dir)
+    result["wheels"] = collect_wheels(work_dir)
     result["outcome"] = "built"
 
 

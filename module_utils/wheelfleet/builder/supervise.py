@@ -18,10 +18,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from ..contract.assignment import Limits
 from ..processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
 from .cgroup import Group, bounded
 from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
-from .protocol import Limits
 
 #: Seconds between two looks at the family's memory, at most; near the limit it is looked at more often.
 _LOOK = 0.25

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..contract.assignment import Assignment
 from ..network import authorities, network
 from .env_vars import PATH, listed
-from .protocol import Assignment, Home
+from .folders import BuilderHome
 
 #: pip's options that uv knows under another name; lists are joined by the character.
 _OPTIONS = {
@@ -29,7 +30,7 @@ def uv_command(assignment: Assignment) -> str:
 
 
 def uv_environment(
-    home: Home, assignment: Assignment, tmp: Path, present: Mapping[str, str] | None = None
+    home: BuilderHome, assignment: Assignment, tmp: Path, present: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The environment of a uv that runs no package's code: its cache is the builder's own.
 

@@ -1,7 +1,7 @@
 """The builder's one worker: `python -m wheelfleet.builder.worker HOME [--parallel N] [--detach]`.
 
 It works through the inbox, up to N runners at once, and leaves when nothing is left to do. Whatever is killed, itself
-included, the next one finds by the folders what is to be done (see `protocol`).
+included, the next one finds by the folders what is to be done (see `folders`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from ..atomic_files import remove, write_json
+from ..contract.assignment import SCHEMA, ProtocolError
 from ..processes import ATTEMPT_MARK, HOME_MARK, adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .attempt import LIBRARY
 from .cgroup import delegated_scope, divide
 from .deliver import clear_result, deliver, finish, new_result, take_progress
 from .env_cache import clear_untrusted
 from .env_vars import worker_environment
-from .protocol import SCHEMA, Home, ProtocolError, Workshop, remove, write_json
+from .folders import BuilderHome, WorkDir
 from .supervise import notice_of_children
 
 #: A build that was killed is begun again until it has begun this often.
@@ -49,7 +51,7 @@ class _Running(NamedTuple):
 class Worker:
     """Owns the home's `work` folder while it holds the lock."""
 
-    def __init__(self, home: Home, parallel: int) -> None:
+    def __init__(self, home: BuilderHome, parallel: int) -> None:
         self._home = home
         self._parallel = parallel
         self._running: dict[int, _Running] = {}
@@ -86,7 +88,7 @@ class Worker:
             if name.startswith("."):
                 remove(self._home.outbox / name)
         for name in os.listdir(self._home.work):  # noqa: PTH208
-            self._settle(Workshop(self._home.work / name))
+            self._settle(WorkDir(self._home.work / name))
 
     def _settle_ended(self) -> None:
         ended: dict[int, int] = {}
@@ -98,22 +100,22 @@ class Worker:
             runner = self._running.pop(process, None)
             if runner is not None:
                 runner.process.returncode = os.waitstatus_to_exitcode(status)
-                self._settle(self._home.workshop(runner.attempt))
+                self._settle(self._home.work_dir(runner.attempt))
 
-    def _settle(self, workshop: Workshop) -> None:
+    def _settle(self, work_dir: WorkDir) -> None:
         """Bring a build that has ended, in whatever way, to the outbox or back to the inbox."""
-        if workshop.finished.exists():
-            deliver(self._home, workshop)
-        elif workshop.assignment.exists():
-            _note(f"{workshop.attempt} ended without a result")
-            workshop.assignment.rename(self._home.inbox / f"{workshop.attempt}.json")
-        if not (self._home.inbox / f"{workshop.attempt}.json").exists():
-            self._clean(workshop)
+        if work_dir.finished.exists():
+            deliver(self._home, work_dir)
+        elif work_dir.assignment.exists():
+            _note(f"{work_dir.attempt} ended without a result")
+            work_dir.assignment.rename(self._home.inbox / f"{work_dir.attempt}.json")
+        if not (self._home.inbox / f"{work_dir.attempt}.json").exists():
+            self._clean(work_dir)
 
     @staticmethod
-    def _clean(workshop: Workshop) -> None:
+    def _clean(work_dir: WorkDir) -> None:
         try:
-            remove(workshop.path)
+            remove(work_dir.path)
         except OSError as error:
             _note(str(error))
 
@@ -125,15 +127,15 @@ class Worker:
             if alone and self._running:
                 # Whatever comes after it waits too, or its turn might never come.
                 return
-            workshop = self._home.workshop(attempt)
+            work_dir = self._home.work_dir(attempt)
             try:
-                if self._claim(workshop):
+                if self._claim(work_dir):
                     self._start(attempt, alone)
                     free = 0 if alone else free - 1
             except OSError as error:
                 # A full disk, most likely, which the builds under way may be about to free.
                 _note(f"{attempt} cannot be begun now: {error}")
-                self._settle(workshop)
+                self._settle(work_dir)
                 return
             if free == 0:
                 return
@@ -147,50 +149,50 @@ class Worker:
             # The runner will say what is wrong with it.
             return 0.0, attempt, False
 
-    def _claim(self, workshop: Workshop) -> bool:
+    def _claim(self, work_dir: WorkDir) -> bool:
         """Move an assignment from the inbox into its own folder; True if it is to be built now."""
-        waiting = self._home.waiting(workshop.attempt)
-        if self._home.delivered(workshop.attempt).exists():
+        waiting = self._home.waiting(work_dir.attempt)
+        if self._home.delivered(work_dir.attempt).exists():
             waiting.unlink(missing_ok=True)
             return False
-        workshop.path.mkdir(mode=0o700, exist_ok=True)
+        work_dir.path.mkdir(mode=0o700, exist_ok=True)
         try:
-            waiting.rename(workshop.assignment)
+            waiting.rename(work_dir.assignment)
         except FileNotFoundError:
             # Taken back.
-            remove(workshop.path)
+            remove(work_dir.path)
             return False
-        starts, boot = self._starts(workshop)
+        starts, boot = self._starts(work_dir)
         if starts >= MOST_STARTS:
-            self._give_up(workshop, f"The build was begun {MOST_STARTS} times and each time killed.")
+            self._give_up(work_dir, f"The build was begun {MOST_STARTS} times and each time killed.")
             return False
         if starts and boot != boot_id():
             # It may have been this build that took the machine down: not a second time.
-            self._give_up(workshop, "The builder went down while it was being built.")
+            self._give_up(work_dir, "The builder went down while it was being built.")
             return False
-        for name in os.listdir(workshop.path):  # noqa: PTH208
-            if name not in (workshop.assignment.name, workshop.starts.name):
-                remove(workshop.path / name)
-        write_json(workshop.starts, {"starts": starts + 1, "boot": boot_id()})
+        for name in os.listdir(work_dir.path):  # noqa: PTH208
+            if name not in (work_dir.assignment.name, work_dir.starts.name):
+                remove(work_dir.path / name)
+        write_json(work_dir.starts, {"starts": starts + 1, "boot": boot_id()})
         return True
 
     @staticmethod
-    def _starts(workshop: Workshop) -> tuple[int, str]:
+    def _starts(work_dir: WorkDir) -> tuple[int, str]:
         """How often the build was begun, and in which boot of the machine the last time."""
         try:
-            begun = json.loads(workshop.starts.read_bytes())
+            begun = json.loads(work_dir.starts.read_bytes())
             return int(begun["starts"]), str(begun["boot"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0, ""
 
-    def _give_up(self, workshop: Workshop, why: str) -> None:
-        _note(f"{workshop.attempt} is given up: {why}")
-        result = new_result(workshop.attempt)
-        take_progress(workshop, result)
+    def _give_up(self, work_dir: WorkDir, why: str) -> None:
+        _note(f"{work_dir.attempt} is given up: {why}")
+        result = new_result(work_dir.attempt)
+        take_progress(work_dir, result)
         result["stopped_by"] = "interrupted"
         result["message"] = why
-        clear_result(workshop)
-        finish(self._home, workshop, result)
+        clear_result(work_dir)
+        finish(self._home, work_dir, result)
 
     def _start(self, attempt: str, alone: bool) -> None:
         marks = {HOME_MARK: str(self._home.path), ATTEMPT_MARK: attempt}
@@ -207,9 +209,9 @@ class Worker:
         kill_descendants()
         for runner in self._running.values():
             runner.process.returncode = -signal.SIGKILL
-            workshop = self._home.workshop(runner.attempt)
-            self._settle(workshop)
-            self._clean(workshop)
+            work_dir = self._home.work_dir(runner.attempt)
+            self._settle(work_dir)
+            self._clean(work_dir)
         self._running.clear()
         self._say()
 
@@ -232,7 +234,7 @@ def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, para
     `lib_dir` holds the package `wheelfleet`; `python` (3.9 or newer) runs the worker, not the builds; `parallel` is the
     number of builds at once. When this returns, a worker holds the lock. Raises ProtocolError.
     """
-    here = Home(home)
+    here = BuilderHome(home)
     here.create()
     command = [
         str(python),
@@ -251,7 +253,7 @@ def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, para
         raise ProtocolError(f"The worker did not start ({said}); its log is {here.log}. Provision the builder again.")
 
 
-def _started(home: Home, command: Sequence[str], lib_dir: Path | str, variables: Mapping[str, str]) -> bool:
+def _started(home: BuilderHome, command: Sequence[str], lib_dir: Path | str, variables: Mapping[str, str]) -> bool:
     """Run a command that leaves a worker in the background. Raises ProtocolError where there is no such program."""
     with home.log.open("ab") as log:
         if log.tell() > _LARGEST_LOG:
@@ -280,7 +282,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     parser.add_argument("--delegated", action="store_true", help="this process's control group is its own to divide")
     options = parser.parse_args(arguments)
-    home = Home(options.home)
+    home = BuilderHome(options.home)
     home.create()
     if options.delegated:
         try:

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .protocol import write_atomically
+from ..atomic_files import write_atomically
 
 #: The package's name below the builder's lib/, and where it lies here.
 _PACKAGE = "wheelfleet"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from ..builder.protocol import PHASES
 from ..contract.adjustments import Adjustments
+from ..contract.result import PHASES
 from ..removed_api import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
 from .projects_of_modules import is_reviewed, is_standard, reviewed
 

@@ -45,7 +45,7 @@ class Witness(NamedTuple):
 
 
 class Libraries(NamedTuple):
-    """What was done about the libraries a wheel needs, as the builder said (builder/protocol.py)."""
+    """What was done about the libraries a wheel needs, as the builder said (contract/result.py)."""
 
     tool: str
     #: repaired, unneeded or impossible.

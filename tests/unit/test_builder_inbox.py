@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder import protocol
+from wheelfleet.atomic_files import remove, write_json
+from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.builder.inbox import hand_over
-from wheelfleet.builder.protocol import Home, ProtocolError
+from wheelfleet.contract.assignment import Assignment, ProtocolError, read_assignment
 from wheelfleet.engine.poll import PollError, parse_snapshot
 
 from tests.support.builder import Builder, poll, state, take_back
@@ -23,38 +24,38 @@ def builder(tmp_path: Path) -> Builder:
 
 
 @pytest.fixture
-def assignment(builder: Builder) -> protocol.Assignment:
+def assignment(builder: Builder) -> Assignment:
     return builder.assignment(pure_sdist("demo", "1.0"))
 
 
 def test_an_assignment_handed_over_lies_in_the_inbox_and_only_its_owner_can_read_it(
-    builder: Builder, assignment: protocol.Assignment
+    builder: Builder, assignment: Assignment
 ) -> None:
     assert hand_over(builder.home, [assignment]) == ["demo-1.0-0000"]
     file = builder.home / "inbox" / "demo-1.0-0000.json"
-    assert protocol.read_assignment(file, "demo-1.0-0000") == assignment
+    assert read_assignment(file, "demo-1.0-0000") == assignment
     assert file.stat().st_mode & 0o077 == 0
     assert state(builder.home)["queued"] == ["demo-1.0-0000"]
 
 
-def test_an_assignment_is_not_doubled_wherever_it_has_got_to(builder: Builder, assignment: protocol.Assignment) -> None:
-    home = Home(builder.home)
-    workshop = home.workshop("demo-1.0-0000")
+def test_an_assignment_is_not_doubled_wherever_it_has_got_to(builder: Builder, assignment: Assignment) -> None:
+    home = BuilderHome(builder.home)
+    work_dir = home.work_dir("demo-1.0-0000")
     hand_over(home.path, [assignment])
     assert hand_over(home.path, [assignment]) == []
-    workshop.path.mkdir()
-    home.waiting("demo-1.0-0000").rename(workshop.assignment)
+    work_dir.path.mkdir()
+    home.waiting("demo-1.0-0000").rename(work_dir.assignment)
     assert hand_over(home.path, [assignment]) == []
-    workshop.result.mkdir()
-    workshop.assignment.rename(workshop.finished)
+    work_dir.result.mkdir()
+    work_dir.assignment.rename(work_dir.finished)
     assert hand_over(home.path, [assignment]) == []
-    workshop.result.rename(home.delivered("demo-1.0-0000"))
+    work_dir.result.rename(home.delivered("demo-1.0-0000"))
     assert hand_over(home.path, [assignment]) == []
     assert state(home.path)["queued"] == []
 
 
 def test_nothing_is_written_when_one_of_the_assignments_cannot_be_read_by_this_builder(
-    builder: Builder, assignment: protocol.Assignment
+    builder: Builder, assignment: Assignment
 ) -> None:
     other = {**assignment, "attempt": "other-1.0-0001", "schema": 2}
     with pytest.raises(ProtocolError, match=r"schema 1, not 2; provision the builder again"):
@@ -63,23 +64,21 @@ def test_nothing_is_written_when_one_of_the_assignments_cannot_be_read_by_this_b
 
 
 @pytest.mark.parametrize("attempt", ["", ".", "..", ".hidden", "../x", "a/b", "A", "-a", "ä", "a\n", "a" * 201, None])
-def test_an_id_that_is_no_safe_file_name_is_refused(
-    builder: Builder, assignment: protocol.Assignment, attempt: str
-) -> None:
+def test_an_id_that_is_no_safe_file_name_is_refused(builder: Builder, assignment: Assignment, attempt: str) -> None:
     with pytest.raises(ProtocolError, match="is not an attempt's id"):
         hand_over(builder.home, [{**assignment, "attempt": attempt}])
 
 
 @pytest.mark.parametrize("filename", ["../demo-1.0.tar.gz", "/etc/passwd", "a b.tar.gz", ".tar.gz", ""])
 def test_an_sdist_whose_name_leads_elsewhere_is_refused(
-    builder: Builder, assignment: protocol.Assignment, filename: str
+    builder: Builder, assignment: Assignment, filename: str
 ) -> None:
     assignment["sdist"]["filename"] = filename
     with pytest.raises(ProtocolError, match="is not a file name of a distribution"):
         hand_over(builder.home, [assignment])
 
 
-def test_missing_parts_of_an_assignment_are_named(builder: Builder, assignment: protocol.Assignment) -> None:
+def test_missing_parts_of_an_assignment_are_named(builder: Builder, assignment: Assignment) -> None:
     del assignment["limits"]["memory"]
     del assignment["limits"]["disk"]
     with pytest.raises(ProtocolError, match=r"the assignment's limits lacks disk, memory"):
@@ -89,27 +88,27 @@ def test_missing_parts_of_an_assignment_are_named(builder: Builder, assignment: 
         hand_over(builder.home, [assignment])
 
 
-def test_a_home_that_cannot_be_made_gives_one_sentence(tmp_path: Path, assignment: protocol.Assignment) -> None:
+def test_a_home_that_cannot_be_made_gives_one_sentence(tmp_path: Path, assignment: Assignment) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ProtocolError, match=r"cannot be used .*; set builder_home to a folder"):
         hand_over(tmp_path / "file" / "home", [assignment])
 
 
 def test_what_nobody_has_begun_can_be_taken_back_and_the_rest_is_named_by_its_absence(
-    builder: Builder, assignment: protocol.Assignment
+    builder: Builder, assignment: Assignment
 ) -> None:
     begun = {**assignment, "attempt": "begun-1.0-0001"}
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     hand_over(home.path, [assignment, begun])  # type: ignore[list-item]
-    home.workshop("begun-1.0-0001").path.mkdir()
-    home.waiting("begun-1.0-0001").rename(home.workshop("begun-1.0-0001").assignment)
+    home.work_dir("begun-1.0-0001").path.mkdir()
+    home.waiting("begun-1.0-0001").rename(home.work_dir("begun-1.0-0001").assignment)
     assert take_back(home.path, ["begun-1.0-0001", "demo-1.0-0000", "unknown-1-0"]) == ["demo-1.0-0000"]
     now = state(home.path)
     assert (now["queued"], now["building"]) == ([], ["begun-1.0-0001"])
 
 
 def test_acknowledged_results_are_gone_and_acknowledging_again_is_no_error(builder: Builder) -> None:
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     home.create()
     for attempt in ("one-1-0", "two-1-0"):
         home.delivered(attempt).mkdir()
@@ -121,7 +120,7 @@ def test_acknowledged_results_are_gone_and_acknowledging_again_is_no_error(build
 
 
 def test_an_acknowledgement_cut_off_in_the_middle_is_completed_by_the_next(builder: Builder) -> None:
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     home.create()
     (home.outbox / ".one-1-0").mkdir()
     (home.outbox / ".one-1-0" / "log.gz").touch()
@@ -137,7 +136,7 @@ def test_a_poll_that_broke_off_is_an_error(answer: str) -> None:
 
 
 def test_what_is_not_named_like_a_result_or_an_assignment_is_not_seen(builder: Builder) -> None:
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     home.create()
     (home.inbox / "../inbox/A B.json").touch()
     (home.delivered("one-1-0")).mkdir()
@@ -148,7 +147,7 @@ def test_what_is_not_named_like_a_result_or_an_assignment_is_not_seen(builder: B
 
 
 def test_a_worker_lives_as_long_as_its_lock_is_held(builder: Builder) -> None:
-    home = Home(builder.home)
+    home = BuilderHome(builder.home)
     home.create()
     with home.lock.open("w") as lock:
         assert not state(home.path)["worker"]
@@ -159,9 +158,9 @@ def test_a_worker_lives_as_long_as_its_lock_is_held(builder: Builder) -> None:
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_else_stays_behind(tmp_path: Path) -> None:
     file = tmp_path / "status.json"
-    protocol.write_json(file, {"beat": 1})
+    write_json(file, {"beat": 1})
     with file.open() as reader:
-        protocol.write_json(file, {"beat": 2}, durable=False)
+        write_json(file, {"beat": 2}, durable=False)
         assert json.load(reader) == {"beat": 1}
     assert json.loads(file.read_text()) == {"beat": 2}
     assert list(tmp_path.iterdir()) == [file]
@@ -176,8 +175,8 @@ def test_whatever_a_build_leaves_can_be_removed(tmp_path: Path) -> None:
     (locked / "elsewhere").symlink_to(tmp_path / "other")
     locked.chmod(0o500)
     (tmp_path / "other").mkdir()
-    protocol.remove(folder)
-    protocol.remove(folder)
+    remove(folder)
+    remove(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
