@@ -78,3 +78,27 @@ def test_the_index_names_every_page():
     assert [
         page for page in pages if page != "README.md" and f"({page}" not in index and "decisions/0" not in page
     ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_a_page_can_be_skimmed(page: Path):
+    """No paragraph above 90 words; words of the project's old dialect only as names in code."""
+    text = page.read_text()
+    long = [f"{len(each.split())} words: {each.strip()[:60]}" for each in paragraphs(text) if len(each.split()) > 90]
+    prose_only = re.sub(r"^    .*$", "", prose(text), flags=re.MULTILINE)
+    old = r"\b(?:shifts?|hungry|hunger|forg[ai]v\w+|lack(?:s|ed|ing)?|witness\w*|vouched|besides|afresh|anew)\b"
+    assert long == []
+    assert re.findall(rf".*{old}.*", prose_only, re.IGNORECASE) == []
+
+
+def test_every_word_of_the_glossary_is_in_use():
+    glossary = REPOSITORY / "docs/glossary.md"
+    terms = re.findall(r"\*\*(.+?)\*\*", glossary.read_text())
+    text = "".join(page.read_text() for page in PAGES if page != glossary)
+    for folder in ("module_utils", "playbooks", "roles", "library", "templates"):
+        for path in (REPOSITORY / folder).rglob("*.*"):
+            if path.suffix in {".py", ".yml", ".j2", ".sql"} and not path.is_symlink():
+                text += path.read_text()
+    text = re.sub(r"[\s_-]+", " ", text.lower())
+    assert len(terms) == len(set(terms))
+    assert [term for term in terms if re.sub(r"[\s-]+", " ", term.lower()) not in text] == []
