@@ -2,7 +2,7 @@
 
 Both work on one booted host of the lab, which has a compiler and Python's headers, and reaches the index and the
 distribution's archive. Each sdist of `corpus.yml` is given there to `pip wheel --no-deps --no-binary NAME`, isolated as
-pip does by default, and then all of them to a fleet of that one builder, which may install what builds lack
+pip does by default, and then all of them to a fleet of that one builder, which may install what builds miss
 (`builder_apt_autoinstall`) and runs until it has nothing left to try. The page that is printed is docs/corpus.md;
 lines about what goes on, and what did not come as `corpus.yml` expects, go to standard error.
 """
@@ -191,7 +191,7 @@ def _page(host: str, listed: list[Entry], pip: dict[Entry, str | None], endings:
         "",
         f"{len(failing)} real sdists on which plain pip fails on {host},",
         "with a compiler and Python's headers, each for another reason as far as possible;",
-        f"wheelfleet builds {len(built)} of them there. It may install what builds lack (`builder_apt_autoinstall`),",
+        f"wheelfleet builds {len(built)} of them there. It may install what builds miss (`builder_apt_autoinstall`),",
         "and imports what it built. Made by `python -m benchmarks corpus`, which tries both in one run;",
         "`benchmarks/corpus.yml` lists the sdists, and says what is expected of each.",
         "",
@@ -201,7 +201,8 @@ def _page(host: str, listed: list[Entry], pip: dict[Entry, str | None], endings:
     for entry in failing:
         ending = endings[entry]
         what = "built" if ending.built else f"`{ending.failure}`"
-        said = ", ".join(ending.remedies) or "what it lacked, by apt" if ending.built else ending.sentence
+        helped = ", ".join(f"`{each}`" for each in ending.remedies) or "the missing package, by apt"
+        said = helped if ending.built else ending.sentence
         lines.append(f"| {entry.release} | {_cell(entry.why)} | {what} | {_cell(said)} |")
     return lines
 

@@ -105,7 +105,7 @@ _ALL = (
         "own-module-missing",
         "The build imports a module that lies in its own sdist, where build isolation does not look for it.",
         "release",
-        "Report it to the project: its pyproject.toml lacks a backend-path. source_on_path in a recipe helps.",
+        "Report it to the project: its pyproject.toml has no backend-path. source_on_path in a recipe helps.",
     ),
     FailureClass(
         "wrong-platform",
@@ -115,7 +115,7 @@ _ALL = (
     ),
     FailureClass(
         "sdist-broken",
-        "The sdist cannot be unpacked, lacks files it needs, or has metadata that no tool accepts.",
+        "The sdist cannot be unpacked, misses files it needs, or has metadata that no tool accepts.",
         "release",
         "Nothing on the builder helps; report it to the project and use another release.",
     ),
