@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.engine.audit import Audit
 from wheelfleet.engine.controller_options import AUDIT_OPTIONS
-from wheelfleet.site.audit import Audit
 from wheelfleet_ansible.controller_action import ControllerAction, Refused
 
 

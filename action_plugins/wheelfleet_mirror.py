@@ -72,7 +72,7 @@ class ActionModule(ActionBase):
                 return bring_up_to_date(
                     site,
                     node,
-                    everything=self.options["everything"],
+                    full=self.options["everything"],
                     dry_run=self._task.check_mode,
                     timeout=self.options["timeout"],
                     run_lives=self.run_lives,

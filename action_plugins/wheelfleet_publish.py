@@ -36,11 +36,11 @@ class ActionModule(ControllerAction):
                 template_dirs=[Path(path) for path in p["templates"]],
                 settings=Settings(
                     SiteFacts(p["url"].rstrip("/"), p["title"], p["index_view"]),
-                    people=p["people"],
+                    html_pages=p["people"],
                     grace_seconds=p["grace_days"] * 86400 if p["grace_days"] >= 0 else None,
                     signing_key=Path(p["signing_key"]) if p["signing_key"] else None,
                 ),
-                everything=p["everything"],
+                full=p["everything"],
                 dry_run=self.check_mode,
             )
             # Check mode shows the plan instead.

@@ -65,8 +65,8 @@ def _full(root: Path) -> None:
     plain = dumb(packages, "--no-per-release-json")
     usual = dumb(packages)
     _tell("publishing")
-    index = median(TIMES, lambda: _publish(catalog, people=False, afresh=True))
-    whole = _publish(catalog, people=True, afresh=True)
+    index = median(TIMES, lambda: _publish(catalog, html_pages=False, rerender=True))
+    whole = _publish(catalog, html_pages=True, rerender=True)
     print(f"\nA full render of {PROJECTS:,} projects with {FILES:,} files, {os.cpu_count()} cores:")
     print(f"{'':44}{'wall':>9}{'CPU':>9}{'memory':>11}{'ratio: wall':>13}{'CPU':>7}")
     for title, spent in (
@@ -103,13 +103,13 @@ def _one_more(root: Path) -> None:
         _tell(f"publishing a catalog of {projects:,} projects, then one more file in it, {TIMES} times")
         catalog = Generated(root / str(projects), projects, projects, targets=1)
         catalog.place_files()
-        _publish(catalog, people=False)
+        _publish(catalog, html_pages=False)
         _take_for_whole(catalog.site)
         runs = []
         with ControllerState(catalog.root) as state:
             for number in range(1 + TIMES):
                 state.wheel(catalog.names[projects // 2], f"99.{number}", TARGETS[0][1], serves=[TARGETS[0][0]])
-                runs.append(_publish(catalog, people=True))
+                runs.append(_publish(catalog, html_pages=True))
         # The first of them made lists that were not there yet.
         spent[projects] = sorted(runs[1:], key=lambda run: run.cpu)[TIMES // 2]
         shutil.rmtree(catalog.root)
@@ -127,9 +127,9 @@ def _take_for_whole(site: Path) -> None:
     (site / MARKER).write_text(json.dumps(marker))
 
 
-def _publish(catalog: Generated, *, people: bool, afresh: bool = False) -> Publication:
-    """One publication in a new process; `afresh`: onto a site that has the files and nothing else."""
-    if afresh:
+def _publish(catalog: Generated, *, html_pages: bool, rerender: bool = False) -> Publication:
+    """One publication in a new process; `rerender`: onto a site that has the files and nothing else."""
+    if rerender:
         # Put aside, not removed: ext4 goes on removing many files for a while, at the cost of whoever is next.
         aside = catalog.root / f"aside-{time.time_ns()}"
         aside.mkdir()
@@ -139,7 +139,7 @@ def _publish(catalog: Generated, *, people: bool, afresh: bool = False) -> Publi
     # What was written before must not be brought to disk at this one's expense.
     os.sync()
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_child, args=(theirs, catalog.root, people))
+    process = multiprocessing.get_context("spawn").Process(target=_child, args=(theirs, catalog.root, html_pages))
     process.start()
     theirs.close()
     assert process.pid
@@ -150,7 +150,7 @@ def _publish(catalog: Generated, *, people: bool, afresh: bool = False) -> Publi
     return spent
 
 
-def _child(pipe: Connection, root: Path, people: bool) -> None:
+def _child(pipe: Connection, root: Path, html_pages: bool) -> None:
     began, before = time.monotonic(), _cpu()
     with Catalog(root / "catalog.sqlite") as catalog:
         published = publish_site(
@@ -159,7 +159,7 @@ def _child(pipe: Connection, root: Path, people: bool) -> None:
             logs_dir=root / "logs",
             site_dir=root / "site",
             template_dirs=[TEMPLATES],
-            settings=Settings(people=people),
+            settings=Settings(html_pages=html_pages),
         )
     spent = Publication(time.monotonic() - began, _cpu() - before)
     assert published.projects

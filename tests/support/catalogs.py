@@ -69,13 +69,13 @@ class ControllerState:
     def publish(
         self,
         *,
-        everything: bool = False,
+        full: bool = False,
         dry_run: bool = False,
         site: Path | None = None,
         overrides: Sequence[Path] = (),
         url: str = "",
         index_view: str = "own",
-        people: bool = True,
+        html_pages: bool = True,
         grace_seconds: float | None = None,
         processes: int = 0,
         signing_key: Path | None = None,
@@ -88,8 +88,14 @@ class ControllerState:
                 logs_dir=self.logs_dir,
                 site_dir=site or self.site,
                 template_dirs=[*overrides, TEMPLATES],
-                settings=Settings(SiteFacts(url, index_view=index_view), people, grace_seconds, processes, signing_key),
-                everything=everything,
+                settings=Settings(
+                    SiteFacts(url, index_view=index_view),
+                    html_pages=html_pages,
+                    grace_seconds=grace_seconds,
+                    processes=processes,
+                    signing_key=signing_key,
+                ),
+                full=full,
                 dry_run=dry_run,
             )
 

@@ -240,7 +240,7 @@ def test_everything_is_compared_when_asked_for(state: ControllerState, node: Fol
     a_published_site(state)
     mirror(state, node)
     (node.path / "index.html").write_text("damaged")
-    assert mirror(state, node, everything=True) == Mirrored("everything", ["index.html"])
+    assert mirror(state, node, full=True) == Mirrored("everything", ["index.html"])
     assert mirror(state, node).compared == "nothing"
 
 
@@ -398,7 +398,7 @@ def test_a_reader_who_follows_links_all_the_while_never_meets_one_that_leads_now
             state.wheel("grower", f"{number}.0")
             state.wheel(f"comer{number}", "1.0")
             state.publish()
-            assert mirror(state, node, everything=number == 1).compared != "nothing"
+            assert mirror(state, node, full=number == 1).compared != "nothing"
     finally:
         stop.set()
         reader.join()

@@ -263,4 +263,4 @@ def test_page_json_and_document_say_it_and_nothing_else_is_written(tmp_path: Pat
         assert file["witness"] == {**{k: v for k, v in told.items() if k != "host"}, "builder": "pi2"}
         page = (state.site / "project/spidev/index.html").read_text()
         assert "Built again by pi2: not the same. Other bytes in &lt;b&gt;.so." in page
-        assert state.publish(everything=True).changed == []
+        assert state.publish(full=True).changed == []

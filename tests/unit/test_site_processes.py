@@ -42,25 +42,25 @@ def state(tmp_path: Path) -> Iterator[ControllerState]:
 
 
 def test_several_processes_give_the_bytes_that_one_gives(state: ControllerState, tmp_path: Path) -> None:
-    one = state.publish(everything=True, processes=1, site=tmp_path / "one")
-    several = state.publish(everything=True, processes=2, site=tmp_path / "several")
+    one = state.publish(full=True, processes=1, site=tmp_path / "one")
+    several = state.publish(full=True, processes=2, site=tmp_path / "several")
     assert site_bytes(tmp_path / "several") == site_bytes(tmp_path / "one")
     assert several.projects == one.projects == SOME
     assert sorted(several.changed) == sorted(one.changed)
     assert several.files == one.files == 3
     assert broken_links(tmp_path / "several") == []
-    assert state.publish(everything=True, processes=2, site=tmp_path / "several").changed == []
+    assert state.publish(full=True, processes=2, site=tmp_path / "several").changed == []
 
 
 def test_web_nodes_are_told_what_several_processes_changed_as_if_it_had_been_one(state: ControllerState) -> None:
     state.publish(processes=2)
     journal = Journal(state.site)
     before = journal.position()
-    state.publish(everything=True, processes=2)
+    state.publish(full=True, processes=2)
     assert journal.position() == before, "nothing changed"
     (state.site / "simple/p600/index.html").write_text("edited")
     state.wheel(f"p{SOME}", "1.1")
-    changed = state.publish(everything=True, processes=2).changed
+    changed = state.publish(full=True, processes=2).changed
     assert set(journal.changed_since(before) or []) >= {
         "simple/p600/index.html",
         f"simple/p{SOME}/index.json",
@@ -117,7 +117,7 @@ def assert_carried_on(state: ControllerState, fresh: Path) -> None:
     """The next publication makes the site what one from nothing is."""
     with ControllerState(state.root) as again:
         again.publish(processes=2)
-        again.publish(everything=True, processes=1, site=fresh)
+        again.publish(full=True, processes=1, site=fresh)
         assert site_bytes(again.site) == site_bytes(fresh)
         assert broken_links(again.site) == []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.admission.admit import Admitted, Places, admit
-from wheelfleet.site.audit import Audit, Finding
+from wheelfleet.engine.audit import Audit, Finding
 
 from tests.support.artifacts import Artifact
 from tests.support.catalogs import TARGET, ControllerState, site_bytes

@@ -138,10 +138,10 @@ def test_publishing_everything_repairs_a_damaged_signature_and_else_writes_nothi
     state: ControllerState, keys: Path
 ) -> None:
     state.publish(signing_key=keys / "mine")
-    assert state.publish(signing_key=keys / "mine", everything=True).changed == []
+    assert state.publish(signing_key=keys / "mine", full=True).changed == []
     (state.site / SIGNATURE).write_text("damaged")
     (state.site / SIGNERS).write_text("damaged")
-    assert set(state.publish(signing_key=keys / "mine", everything=True).changed) == {SIGNATURE, SIGNERS}
+    assert set(state.publish(signing_key=keys / "mine", full=True).changed) == {SIGNATURE, SIGNERS}
     assert verified(state.site)
 
 
@@ -160,7 +160,7 @@ def test_a_rehearsal_signs_nothing_on_the_site(state: ControllerState, keys: Pat
 
 
 def test_a_site_without_pages_for_people_has_nothing_to_sign(state: ControllerState, keys: Path) -> None:
-    state.publish(signing_key=keys / "mine", people=False)
+    state.publish(signing_key=keys / "mine", html_pages=False)
     assert not (state.site / "provenance").exists()
 
 

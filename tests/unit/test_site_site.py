@@ -74,7 +74,7 @@ def test_publishing_again_changes_nothing(state: ControllerState) -> None:
 
 def test_publishing_everything_again_writes_nothing_that_has_its_bytes(state: ControllerState) -> None:
     a_published_site(state)
-    published = state.publish(everything=True)
+    published = state.publish(full=True)
     assert (published.changed, published.projects) == ([], 3)
 
 
@@ -83,10 +83,10 @@ def test_publishing_everything_again_in_a_later_hour_gives_the_same_bytes(
 ) -> None:
     a_published_site(state)
     state.execute("UPDATE queue_hour SET hour = hour - 50")
-    state.publish(everything=True)
+    state.publish(full=True)
     before = site_bytes(state.site)
-    assert state.publish(everything=True).changed == []
-    state.publish(everything=True, site=tmp_path / "fresh")
+    assert state.publish(full=True).changed == []
+    state.publish(full=True, site=tmp_path / "fresh")
     assert site_bytes(tmp_path / "fresh") == before
     assert state.one("SELECT count(*) FROM queue_hour") == 1
 
@@ -97,7 +97,7 @@ def test_a_site_that_grew_by_changes_equals_one_made_from_nothing(state: Control
     state.publish()
     state.upstream_removes("bystander", "1.0")
     state.publish()
-    state.publish(everything=True, site=tmp_path / "fresh")
+    state.publish(full=True, site=tmp_path / "fresh")
     assert site_bytes(state.site) == site_bytes(tmp_path / "fresh")
 
 
@@ -177,7 +177,7 @@ def test_nothing_to_do_costs_the_same_for_a_small_and_a_large_catalog(state: Con
             JOIN project p ON p.id = r.project_id WHERE p.name GLOB 'p[0-9]*'
             """
         )
-    state.publish(people=False)
+    state.publish(html_pages=False)
     state.publish()
     assert work_for_nothing_to_do(state) == small
     assert small[0] < 300
@@ -346,7 +346,7 @@ def test_foreign_files_are_left_alone_until_the_site_is_ours_and_then_strays_go(
     foreign.write_bytes(b"photo")
     a_published_site(state)
     assert foreign.exists()
-    state.publish(everything=True)
+    state.publish(full=True)
     assert not foreign.exists()
     assert broken_links(state.site) == []
 
@@ -392,7 +392,7 @@ def test_two_publications_at_once_take_turns(state: ControllerState) -> None:
 
     def publish() -> None:
         with ControllerState(state.root) as same:
-            same.publish(everything=True)
+            same.publish(full=True)
 
     threads = [threading.Thread(target=publish) for _ in range(4)]
     for thread in threads:
@@ -400,7 +400,7 @@ def test_two_publications_at_once_take_turns(state: ControllerState) -> None:
     for thread in threads:
         thread.join()
     assert broken_links(state.site) == []
-    assert state.publish(everything=True).changed == []
+    assert state.publish(full=True).changed == []
     assert not (state.site / STAGING).exists()
 
 
@@ -455,7 +455,7 @@ def test_killed_at_any_moment_no_link_is_broken_and_the_next_publication_carries
 
 
 def made_from_nothing(state: ControllerState, site: Path) -> dict[str, bytes]:
-    state.publish(everything=True, site=site)
+    state.publish(full=True, site=site)
     return site_bytes(site)
 
 
@@ -477,8 +477,8 @@ def test_the_bytes_of_a_page_are_these_until_format_is_raised(state: ControllerS
 def test_a_site_without_pages_for_people_is_the_index_alone_and_loses_what_it_had(state: ControllerState) -> None:
     a_published_site(state)
     index = {path: data for path, data in site_bytes(state.site).items() if path.startswith(("files/", "simple/"))}
-    state.publish(people=False)
+    state.publish(html_pages=False)
     assert site_bytes(state.site) == index
     state.want("stayer", "1.1")
-    assert of_the_index(state.publish(people=False).changed) == []
+    assert of_the_index(state.publish(html_pages=False).changed) == []
     assert site_bytes(state.site) == index

@@ -162,7 +162,7 @@ def bring_up_to_date(
     site: Path,
     node: Node,
     *,
-    everything: bool = False,
+    full: bool = False,
     dry_run: bool = False,
     timeout: int = 60,
     run_lives: Callable[[], bool] = lambda: True,
@@ -179,7 +179,7 @@ def bring_up_to_date(
     if shutil.which("rsync") is None:
         raise MirrorError("The controller has no rsync, which brings the site to web nodes; apt-get install rsync.")
     with _undisturbed(site, node.name, dry_run, run_lives) as locks:
-        return _Mirror(site, node, dry_run, timeout, run_lives, locks).run(everything)
+        return _Mirror(site, node, dry_run, timeout, run_lives, locks).run(full)
 
 
 class _Mirror:
@@ -194,11 +194,11 @@ class _Mirror:
         self.locks = locks
         self.result = Mirrored()
 
-    def run(self, everything: bool) -> Mirrored:
+    def run(self, full: bool) -> Mirrored:
         there = self._look()
         journal = Journal(self.site)
         here = journal.position()
-        changed = None if everything else journal.changed_since(there)
+        changed = None if full else journal.changed_since(there)
         if changed is not None and here == there:
             return self.result
         self.result.compared = "everything" if changed is None else "changes"

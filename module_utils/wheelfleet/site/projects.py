@@ -32,11 +32,12 @@ _LONGEST_SUMMARY = 512
 
 @dataclass
 class Rendered:
-    """What rendering some projects led to. `to_remove` are paths that have to go once no page names them."""
+    """What rendering some projects led to."""
 
     tally: Tally
     changed: list[str] = field(default_factory=list)
-    besides: list[str] = field(default_factory=list)
+    side_changes: list[str] = field(default_factory=list)
+    #: Paths that have to go once no page names them.
     to_remove: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     incomplete: set[int] = field(default_factory=set)
@@ -45,16 +46,18 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where files come from, and which pages are made of them. `people`: those that people read, too. `afresh`: also
-    what never changes once it is there, pages of logs and provenance, is made again. `signer`: who signs provenance, if
-    anybody does; with `doubt` again, whatever is there."""
+    """Where files come from, and which pages are made of them."""
 
     files_dir: Path
     logs_dir: Path
-    people: bool = True
-    afresh: bool = False
+    #: Make the pages that people read, too.
+    html_pages: bool = True
+    #: Make what never changes once it is there, pages of logs and provenance, again.
+    rerender: bool = False
+    #: Signs provenance; None: it is not signed.
     signer: Signer | None = None
-    doubt: bool = False
+    #: Sign provenance again even where a valid signature exists.
+    resign: bool = False
 
 
 class ProjectRenderer:
@@ -75,7 +78,7 @@ class ProjectRenderer:
         `stale` only the pages may be others, made by other templates."""
         with snapshot(self.db):
             # What is shown of a project that is not stale is in the catalog already.
-            asked = project_ids if self.sources.people else [each for each in project_ids if each in stale]
+            asked = project_ids if self.sources.html_pages else [each for each in project_ids if each in stale]
             rows = project_rows(self.db, asked) if asked else {}
             asked_for = set(asked)
             differences = Differences(self.db, asked)
@@ -86,7 +89,7 @@ class ProjectRenderer:
                     "SELECT * FROM project WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(project_ids),)
                 )
             }
-            self._witnessed = provenance.witnessed(self.db, project_ids) if self.sources.people else set()
+            self._witnessed = provenance.witnessed(self.db, project_ids) if self.sources.html_pages else set()
             put = files_of(self.db, project_ids, self.render_page.site.index_view)
             contents = [self._put_files(content, result) for content in put]
             self._sign()
@@ -94,7 +97,7 @@ class ProjectRenderer:
                 mine = rows.get(content.project_id, []) if content.project_id in asked_for else None
                 self._render_project(content, about[content.project_id], mine, differences, result)
         self.tree.settle()
-        result.changed, result.besides = self.tree.changed, self.tree.besides
+        result.changed, result.side_changes = self.tree.changed, self.tree.side_changes
         return result
 
     def _render_project(
@@ -106,7 +109,7 @@ class ProjectRenderer:
         result: Rendered,
     ) -> None:
         project_id, name = content.project_id, content.name
-        logs = self._put_logs(project_id, name, result) if self.sources.people else set()
+        logs = self._put_logs(project_id, name, result) if self.sources.html_pages else set()
         if content.listed:
             as_html, as_json = index_pages.project_pages(self.render_page, content)
             self.tree.write(f"simple/{name}/index.html", as_html, compressed=True)
@@ -119,7 +122,7 @@ class ProjectRenderer:
             summary = self._summary(content) or differences.summary(project_id)
             page = page_of(about, rows, listed=bool(content.listed), summary=summary)
             differences.add(project_id, page, rows)
-            if page and self.sources.people:
+            if page and self.sources.html_pages:
                 facts = read_project(self.db, project_id, content, rows, summary, logs)
                 for path, data in project.pages(facts, self.render_page):
                     self.tree.write(path, data)
@@ -129,8 +132,8 @@ class ProjectRenderer:
         ]
 
     def _names(self, folder: str) -> list[str]:
-        """The names in a folder that a site without pages for people does not have, nor look for."""
-        return self.tree.names(folder) if self.sources.people else []
+        """The names in a folder that a site has only together with its HTML pages."""
+        return self.tree.names(folder) if self.sources.html_pages else []
 
     def _put_files(self, content: ProjectFiles, result: Rendered) -> ProjectFiles:
         """Stage wheels with metadata and provenance; returns the content without those that cannot be published."""
@@ -150,7 +153,7 @@ class ProjectRenderer:
                     continue
                 result.files += 1
             wanted.add(filename)
-            if self.sources.people:
+            if self.sources.html_pages:
                 self._put_provenance(name, wheel, documents)
         result.to_remove += [
             f"files/{name}/{each}" for each in sorted(there) if each.removesuffix(".metadata") not in wanted
@@ -176,13 +179,13 @@ class ProjectRenderer:
         place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
         unsigned = self.sources.signer is not None and signature.rpartition("/")[2] not in there
         known = place.rpartition("/")[2] in there and wheel.wheel_id not in self._witnessed
-        if known and not (self.sources.afresh or unsigned):
+        if known and not (self.sources.rerender or unsigned):
             return
         document = provenance.document(self.db, wheel.wheel_id)
         signer = self.sources.signer
         if signer and (
             unsigned
-            or self.sources.doubt
+            or self.sources.resign
             or self.tree.read(place) != document
             or not signer.made(self.tree.read(signature))
         ):
@@ -218,7 +221,7 @@ class ProjectRenderer:
                 self.tree.place(raw, source)
             wanted |= {raw_name, page_name}
             logs.add(attempt["log"])
-            if page_name not in there or self.sources.afresh:
+            if page_name not in there or self.sources.rerender:
                 text = source if source.is_file() else self.tree.root / raw
                 facts = log.read_log_facts(self.db, attempt["id"])
                 self.tree.write(page, log.page(self.render_page, page, text, facts))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,25 +44,29 @@ WORTH_PROCESSES = 2 * CHUNK
 
 @dataclass(frozen=True)
 class Settings:
-    """How the operator wants the site. `people`: with the pages people read. `grace_seconds`: how long the bytes of
-    what upstream has deleted stay on the disk; None: for ever. `processes`: 0 is one for each core. `signing_key`:
-    what provenance is signed with."""
+    """How the operator wants the site."""
 
     site: SiteFacts = field(default_factory=SiteFacts)
-    people: bool = True
+    #: Whether the pages that people read are made, or the index alone.
+    html_pages: bool = True
+    #: How long the bytes of files that upstream has deleted stay on the disk; None: for ever.
     grace_seconds: float | None = None
+    #: 0 is one for each core.
     processes: int = 0
+    #: Signs provenance.
     signing_key: Path | None = None
 
 
 @dataclass
 class Published:
-    """What a publication did. `changed` are the paths written, placed or removed, relative to the site and in order;
-    `projects` were rendered, wheels (`files`) placed; `problems` are sentences about wheels that could not be."""
+    """What a publication did."""
 
+    #: The paths written, placed or removed, relative to the site and in order.
     changed: list[str] = field(default_factory=list)
+    #: Projects rendered, and wheels placed.
     projects: int = 0
     files: int = 0
+    #: A sentence for each wheel that could not be placed.
     problems: list[str] = field(default_factory=list)
 
 
@@ -74,24 +78,24 @@ def publish_site(
     site_dir: Path,
     template_dirs: Sequence[Path],
     settings: Settings | None = None,
-    everything: bool = False,
+    full: bool = False,
     dry_run: bool = False,
 ) -> Published:
     """Publish what changed: files before the pages that name them, pages before the lists that name them,
     removals the other way round.
 
-    Only projects with `pages_stale` are rendered, unless `everything` is asked for, templates or settings are others
-    than last time, the tree is new, or it was last published from another state of the catalog. Of `template_dirs` the
+    Only projects with `pages_stale` are rendered. All are with `full`, or where templates or settings are others than
+    last time, the tree is new, or it was last published from another state of the catalog. Of `template_dirs` the
     first that has a template provides it. With `dry_run` nothing is written to the site; the catalog is, and has to be
     a copy then. Raises PublishError.
     """
     settings = settings or Settings()
     try:
-        signer = Signer(settings.signing_key) if settings.signing_key and settings.people else None
+        signer = Signer(settings.signing_key) if settings.signing_key and settings.html_pages else None
         render = Renderer(template_dirs, replace(settings.site, signing_key=signer.public if signer else ""))
-        sources = Sources(files_dir, logs_dir, people=settings.people, signer=signer)
+        sources = Sources(files_dir, logs_dir, html_pages=settings.html_pages, signer=signer)
         with Tree(site_dir, dry_run=dry_run) as tree:
-            return _Publication(catalog, render, tree, sources, settings).run(everything)
+            return _Publication(catalog, render, tree, sources, settings).run(full)
     except OSError as error:
         raise PublishError(
             f"The site {site_dir} cannot be written ({error}); check that the disk has room and that you own the "
@@ -113,40 +117,40 @@ class _Publication:
         self.made_with = " ".join(
             [
                 render.fingerprint,
-                "all" if settings.people else "index",
+                "all" if settings.html_pages else "index",
                 "build-always" if builds_always(catalog.db) else "build-missing",
             ]
         )
 
-    def run(self, everything: bool) -> Published:
+    def run(self, full: bool) -> Published:
         marker = self._read_marker()
         published = get_meta(self.catalog.db, "published")
         other_pages = marker.get("made_with") != self.made_with
         # A catalog or a site from a backup: what is marked stale there is not all that is.
         other_catalog = marker.get("published") != published
-        self.sources = replace(self.sources, doubt=everything)
-        everything = everything or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
-        if everything:
-            self.tree.distrust = True
-            self.sources = replace(self.sources, afresh=True)
+        self.sources = replace(self.sources, resign=full)
+        full = full or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
+        if full:
+            self.tree.recheck_gz = True
+            self.sources = replace(self.sources, rerender=True)
         expired = self._expire()
         stale = self._claim_stale()
         self._write_assets()
         # Closed whatever happens: no process of ours may be at work in the tree once it is given free.
-        with closing(self._render(self._projects() if everything else stale, frozenset(stale))) as rendering:
+        with closing(self._render(self._projects() if full else stale, frozenset(stale))) as rendering:
             for rendered in rendering:
                 self._take(rendered)
         named = self._named_in_news()
-        if everything or named:
+        if full or named:
             self._write_root_list()
         changes = count_changes(self.catalog.db)
         news = bool(stale or named or (marker and changes != marker.get("report_changes")))
         if news:
             # Not when the same is rendered again: it would come out with another hour in it.
             self._note_queue()
-        if news or everything:
-            self._write_overviews(None if everything else named)
-        if everything and marker:
+        if news or full:
+            self._write_overviews(None if full else named)
+        if full and marker:
             self._find_strays()
         # Pages before the files they name; in the order they were found otherwise.
         for path in sorted(self.to_remove, key=lambda path: path.partition("/")[0] in FILES):
@@ -184,7 +188,7 @@ class _Publication:
         return [row["id"] for row in self.catalog.db.execute("SELECT id FROM project ORDER BY id")]
 
     def _write_assets(self) -> None:
-        for path, data in self.render.assets.items() if self.settings.people else ():
+        for path, data in self.render.assets.items() if self.settings.html_pages else ():
             self.tree.write(path, data, compressed=True)
         if self.render.site.signing_key:
             self.tree.write(provenance.SIGNERS, allowed_signers(self.render.site.signing_key))
@@ -198,15 +202,16 @@ class _Publication:
             renderer = ProjectRenderer(self.catalog.db, self.render, self.tree, self.sources)
             for chunk in chunks:
                 rendered = renderer.render(chunk, stale)
-                rendered.changed, rendered.besides = [], []  # the tree has them already
+                rendered.changed, rendered.side_changes = [], []  # the tree has them already
                 yield rendered
             return
         self.tree.begin()
-        _Worker.job = (self.catalog.path, self.render, self.tree, self.sources, stale, os.getpid())
-        # Forks, for a module of Ansible's runs out of an archive that no fresh interpreter could import from.
-        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _Worker.begin) as pool:
+        job = _Job(Path(self.catalog.path), self.render, self.tree, self.sources, stale, os.getpid())
+        # Forks: a module of Ansible's runs out of an archive that no fresh interpreter could import from. A fork gets
+        # the job as it is in memory, nothing is copied or pickled.
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _begin_process, (job,)) as pool:
             try:
-                yield from pool.map(_Worker.render, chunks)
+                yield from pool.map(_render_chunk, chunks)
             except BrokenProcessPool as error:
                 raise PublishError(
                     "A process that rendered pages was killed, perhaps for want of memory; publish again: "
@@ -215,7 +220,7 @@ class _Publication:
 
     def _take(self, rendered: Rendered) -> None:
         self.tree.changed += rendered.changed
-        self.tree.besides += rendered.besides
+        self.tree.side_changes += rendered.side_changes
         self.to_remove += rendered.to_remove
         self.incomplete |= rendered.incomplete
         self.result.problems += rendered.problems
@@ -251,7 +256,7 @@ class _Publication:
         """The pages about many projects, of which `changed` say something new (None: any may); those of a kind that is
         made no more go."""
         made: dict[str, set[str]] = {}
-        if self.settings.people:
+        if self.settings.html_pages:
             with snapshot(self.catalog.db) as db:
                 for path, data, compressed, whole_folder in overview_pages(db, self.render, changed, self.tree.has):
                     if whole_folder:
@@ -273,10 +278,12 @@ class _Publication:
         for folder in (*FILES, *PAGES):
             expected = known | top.get(folder, set())
             if folder == ASSETS:
-                expected = {name.partition("/")[2] for name in self.render.assets} if self.settings.people else set()
+                expected = (
+                    {name.partition("/")[2] for name in self.render.assets} if self.settings.html_pages else set()
+                )
                 expected |= {f"{name}.gz" for name in expected}
             self.to_remove += [f"{folder}/{name}" for name in self.tree.names(folder) if name not in expected]
-        if not self.settings.people:
+        if not self.settings.html_pages:
             pages = (*TOP, *LISTS, "project", "logs", "provenance")
             self.to_remove += [path for path in pages if self.tree.has(path)]
 
@@ -294,29 +301,48 @@ class _Publication:
         self.tree.settle()
 
 
-class _Worker:
+@dataclass(frozen=True)
+class _Job:
+    """All that the processes of one publication need, by fork."""
+
+    catalog: Path
+    render: Renderer
+    tree: Tree
+    sources: Sources
+    stale: frozenset[int]
+    parent: int
+
+
+class _RenderProcess:
     """A process of the publication: it reads the catalog by a connection of its own and stages in its own folder."""
 
-    job: tuple[Path | str, Renderer, Tree, Sources, frozenset[int], int]
-    renderer: ProjectRenderer
-    _open = ExitStack()
-
-    @classmethod
-    def begin(cls) -> None:
-        """Called once in each process."""
-        path, render, tree, sources, _, parent = cls.job
+    def __init__(self, job: _Job) -> None:
         # It holds the lock of the site, too.
-        die_with_parent(signal.SIGKILL, parent)
+        die_with_parent(signal.SIGKILL, job.parent)
         # Looking for cycles among hundreds of thousands of rows, again and again, takes a tenth of the time.
         gc.disable()
-        catalog = cls._open.enter_context(Catalog(Path(path)))
-        cls.renderer = ProjectRenderer(catalog.db, render, tree.branch(str(os.getpid())), sources)
+        self._catalog = Catalog(job.catalog).__enter__()
+        self._tree = job.tree.branch(str(os.getpid()))
+        self._renderer = ProjectRenderer(self._catalog.db, job.render, self._tree, job.sources)
+        self._stale = job.stale
 
-    @classmethod
-    def render(cls, project_ids: Sequence[int]) -> Rendered:
-        """Render some projects; what was changed before has been told already."""
-        tree = cls.renderer.tree
-        tree.changed, tree.besides = [], []
-        rendered = cls.renderer.render(project_ids, cls.job[4])
+    def render(self, project_ids: Sequence[int]) -> Rendered:
+        """Render some projects. The tree starts with no changes, because earlier chunks have told theirs."""
+        self._tree.changed, self._tree.side_changes = [], []
+        rendered = self._renderer.render(project_ids, self._stale)
         gc.collect()
         return rendered
+
+
+#: This process, where it is one of a publication's.
+_process: _RenderProcess | None = None
+
+
+def _begin_process(job: _Job) -> None:
+    global _process
+    _process = _RenderProcess(job)
+
+
+def _render_chunk(project_ids: Sequence[int]) -> Rendered:
+    assert _process is not None
+    return _process.render(project_ids)

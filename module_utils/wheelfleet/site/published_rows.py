@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .html.search_shards import words
 from .report import ReportRow, as_a_whole
 
 #: The statuses of a project's releases by how much they matter to somebody who looks for the project.
@@ -42,6 +41,15 @@ class Tally:
     #: (release, target, project, status, class, at, package)
     shown: list[tuple[int, int, int, str, str | None, float, str | None]] = field(default_factory=list)
     not_shown: list[tuple[int, int]] = field(default_factory=list)
+
+
+def words(name: str) -> set[str]:
+    """What a project is found by: its normalised name, and the rest of the name from each part on.
+
+    `python-dateutil` gives `python-dateutil` and `dateutil`.
+    """
+    parts = name.split("-")
+    return {"-".join(parts[first:]) for first in range(len(parts))}
 
 
 def page_of(project: sqlite3.Row, rows: Sequence[ReportRow], *, listed: bool, summary: str) -> Page | None:

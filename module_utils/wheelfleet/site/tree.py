@@ -41,8 +41,8 @@ class Tree:
         self.dry_run = dry_run
         #: What was written, placed or removed, in that order.
         self.changed: list[str] = []
-        #: Whether a `.gz` that is there may be another page's: after a publication that was killed, and on demand.
-        self.distrust = False
+        #: Whether to read each `.gz` that is there: after a publication that was killed it may be another page's.
+        self.recheck_gz = False
         self._top = str(root)
         self._staging = root / STAGING
         self._has_staging = False
@@ -58,8 +58,8 @@ class Tree:
         self._journal = Journal(root)
         self._journal_begun = False
         self._umask = -1
-        #: What came or went besides, in nobody's words: `.gz` files, what lay in folders that were removed at once.
-        self.besides: list[str] = []
+        #: Changed paths that are not reported: `.gz` files, and the contents of removed folders.
+        self.side_changes: list[str] = []
 
     def __enter__(self) -> Tree:
         if not self.dry_run:
@@ -70,7 +70,7 @@ class Tree:
             self._wait_for_the_lock(self._lock)
             shutil.rmtree(self._staging, ignore_errors=True)
             if self._journal.interrupted:
-                self.distrust = True
+                self.recheck_gz = True
                 self.begin()
         return self
 
@@ -96,19 +96,19 @@ class Tree:
             shutil.rmtree(self._staging, ignore_errors=True)
             try:
                 if self._journal_begun and failure is None:
-                    self._journal.end([*self.changed, *self.besides])
+                    self._journal.end([*self.changed, *self.side_changes])
             finally:
                 os.close(self._lock)
                 os.umask(self._umask)
 
     def branch(self, name: str) -> Tree:
         """The same tree for another process of this publication, which has to `begin` before it starts any: it stages
-        in a folder of its own, and tells what it changed by `changed` and `besides`, which the publication has to add
-        to its own."""
+        in a folder of its own, and tells what it changed by `changed` and `side_changes`, which the publication has
+        to add to its own."""
         branch = Tree(self.root, dry_run=self.dry_run)
         branch._staging = self._staging / name
         branch._journal_begun = True
-        branch.distrust = self.distrust
+        branch.recheck_gz = self.recheck_gz
         return branch
 
     def read(self, path: str) -> bytes | None:
@@ -148,7 +148,7 @@ class Tree:
             return
         if compressed:
             self._write(f"{path}.gz", gzip.compress(data, _COMPRESSION, mtime=0), quietly=True)
-            self.besides.append(f"{path}.gz")
+            self.side_changes.append(f"{path}.gz")
         self._write(path, data, quietly)
 
     def place(self, path: str, source: Path) -> None:
@@ -202,12 +202,12 @@ class Tree:
             return
         self.begin()
         self._known_folders.clear()
-        self.besides += self.files_below(path) if place.is_dir() else []
+        self.side_changes += self.files_below(path) if place.is_dir() else []
         compressed = place.with_name(f"{place.name}.gz")
         if place.is_file() and compressed.exists():
             # First, for a web server would go on sending it.
             compressed.unlink()
-            self.besides.append(f"{path}.gz")
+            self.side_changes.append(f"{path}.gz")
         rubbish = Path(self._temporary())
         place.rename(rubbish)
         if rubbish.is_dir():
@@ -221,7 +221,7 @@ class Tree:
 
     def _is_compressed(self, path: str, data: bytes) -> bool:
         """Whether the `.gz` beside a page is its own: that there is one says so, unless nothing is to be believed."""
-        if not self.distrust:
+        if not self.recheck_gz:
             return self.has(f"{path}.gz")
         try:
             return gzip.decompress(self.read(f"{path}.gz") or b"") == data

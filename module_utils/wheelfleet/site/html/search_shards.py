@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ...text import printable
+from ..published_rows import words
 from ..renderer import as_json
 
 #: Words in a shard that is not split. As many, with their summaries, are about 40 kB on the wire.
@@ -46,15 +47,6 @@ _LONGEST = "SELECT max(length(name)) FROM page WHERE status = ?"
 _Project = tuple[str, str, str, str]  # name, display name, summary, status
 
 
-def words(name: str) -> set[str]:
-    """What a project is found by: its normalised name, and the rest of the name from each part on.
-
-    `python-dateutil` gives `python-dateutil` and `dateutil`.
-    """
-    parts = name.split("-")
-    return {"-".join(parts[first:]) for first in range(len(parts))}
-
-
 def shard_path(prefix: str) -> str:
     """Where a prefix's shard is, below the site.
 
@@ -77,10 +69,10 @@ def shards(
     it leads to. The cost of a changed name is that of the few shards on its words' ways.
     """
     if changed is None:
-        yield from _Trie(db, (), most_words, most_best).visit("", (), everything=True)
+        yield from _Trie(db, (), most_words, most_best).visit("", (), full=True)
     elif changed:
         touched = sorted(word for name in changed for word in words(name))
-        yield from _Trie(db, changed, most_words, most_best).visit("", touched, everything=False)
+        yield from _Trie(db, changed, most_words, most_best).visit("", touched, full=False)
 
 
 class _Trie:
@@ -91,7 +83,7 @@ class _Trie:
         self.most_best = most_best
         self._longest: dict[str, int] = {}
 
-    def visit(self, prefix: str, touched: Sequence[str], everything: bool) -> Iterator[tuple[str, bytes | None]]:
+    def visit(self, prefix: str, touched: Sequence[str], full: bool) -> Iterator[tuple[str, bytes | None]]:
         """The shard of a prefix, and those below it that `touched`, words that may have come or gone, lead to."""
         some = self.most_words + len(touched) + 1
         (count,) = self.db.execute(_COUNT, (*_range(prefix), some)).fetchone()
@@ -103,11 +95,11 @@ class _Trie:
             yield from self._removed(prefix, sorted([*unchanged, *touched]))
             return
         # Where so few more words than a shard may hold could all be new, it may not have been split before.
-        everything = everything or count - len(touched) <= self.most_words
+        full = full or count - len(touched) <= self.most_words
         letters = self._next_letters(prefix)
         below = dict(_by_next_letter(prefix, touched))
-        for letter in sorted({*below, *letters} if everything else below):
-            yield from self.visit(prefix + letter, below.get(letter, ()), everything)
+        for letter in sorted({*below, *letters} if full else below):
+            yield from self.visit(prefix + letter, below.get(letter, ()), full)
         yield shard_path(prefix), _shard(self._best(prefix), letters)
 
     def _removed(self, prefix: str, former: Sequence[str]) -> Iterator[tuple[str, None]]:

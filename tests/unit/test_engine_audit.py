@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from wheelfleet.site.audit import Audit, Finding
+from wheelfleet.engine.audit import Audit, Finding
 
 from tests.support.catalogs import TARGET, ControllerState, site_bytes
 from tests.support.site_pages import broken_links, listed
@@ -105,7 +105,7 @@ def test_what_does_not_agree_is_named_and_left_alone_until_a_repair_is_asked_for
     assert found[0].path.split("/")[-1] in found[0].sentence
     assert audit(state) == found
     assert audit(state, repair=True) == found
-    state.publish(everything=True)
+    state.publish(full=True)
     assert audit(state) == []
     assert site_bytes(state.site) == before
     assert broken_links(state.site) == []
@@ -138,7 +138,7 @@ def test_a_page_that_somebody_edited_or_added_is_put_right_by_a_full_rendering(s
     (state.site / "project/added").mkdir()
     (state.site / "project/added/index.html").write_text("added")
     (state.site / "failures/added.html").write_text("added")
-    changed = state.publish(everything=True).changed
+    changed = state.publish(full=True).changed
     assert {"simple/spidev/index.html", "project/pycups/index.html", "project/added", "failures/added.html"} <= set(
         changed
     )
