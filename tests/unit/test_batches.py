@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from wheelfleet.catalog.database import Catalog
@@ -12,13 +10,6 @@ from wheelfleet.planner import batches, sizing, suspension
 from wheelfleet.planner.queue import progress, settle
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path / "catalog.sqlite")
-    yield fleet
-    fleet.catalog.close()
 
 
 def test_a_builder_gets_only_what_it_offers(fleet: Fleet):

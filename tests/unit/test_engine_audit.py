@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,13 @@ from tests.support.site_pages import broken_links, listed
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        state.wheel("spidev", "3.8", serves=[TARGET])
-        state.want("spidev", "3.8")
-        state.attempt("pycups", "2.0", failure="timeout", blocks="target", sentence="It took too long.")
-        state.want("pycups", "2.0")
-        state.publish()
-        yield state
+def state(state: ControllerState) -> ControllerState:
+    state.wheel("spidev", "3.8", serves=[TARGET])
+    state.want("spidev", "3.8")
+    state.attempt("pycups", "2.0", failure="timeout", blocks="target", sentence="It took too long.")
+    state.want("pycups", "2.0")
+    state.publish()
+    return state
 
 
 def audit(state: ControllerState, *, repair: bool = False) -> list[Finding]:

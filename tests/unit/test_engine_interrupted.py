@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from wheelfleet.engine.interrupted import after_a_run, end_status, what_is_left
 from wheelfleet.engine.lock import take_run_lock
 
 from tests.support.catalogs import TARGET, ControllerState
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def show(state: ControllerState, run: str, shown: str = "running") -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from wheelfleet.failure_classes import FAILURE_CLASSES
@@ -20,12 +18,6 @@ OTHER_TARGET = "cp313-cp313-linux_armv7l-glibc2.41"
 @pytest.fixture(scope="module")
 def render() -> Renderer:
     return Renderer([TEMPLATES])
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path) as made:
-        yield made
 
 
 def show(state: ControllerState, name: str, *, status: str = "failed", listed: bool = False) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -20,12 +18,6 @@ SITE = SiteFacts("https://wheels.example.org", "Our wheels")
 ATOM = "{http://www.w3.org/2005/Atom}"
 #: RFC 3339, with the T and Z in capitals that Atom asks for.
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def add(state: ControllerState, name: str, *, version: str = "1.0", summary: str = "") -> str:

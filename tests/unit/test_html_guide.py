@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from posixpath import dirname, join, normpath
 from urllib.parse import urldefrag, urlsplit
 
@@ -29,12 +27,6 @@ OTHERS = {
     "report/index.html", "report/report.json", "simple/index.html", "simple/index.json", "status.json",
     "project/numpy/index.html", "assets/live.js", "assets/search.js",
 }  # fmt: skip
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def made(state: ControllerState, site: SiteFacts = SITE) -> dict[str, str]:

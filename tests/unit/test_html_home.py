@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from wheelfleet import __version__
 from wheelfleet.site.html import home
 from wheelfleet.site.renderer import Renderer, SiteFacts
@@ -17,12 +14,6 @@ from tests.support.site_pages import elements
 
 SITE = SiteFacts("https://wheels.example.org", "Our wheels")
 HOSTILE = "<script>alert(1)</script>\" onclick='alert(1)' \x1b[2J\u202e"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def with_page(state: ControllerState, name: str, *, listed: bool = True, summary: str = "") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,11 @@ FULL = Renderer([TEMPLATES], SiteFacts("https://wheels.example", index_view="ful
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path) as made:
-        made.target()
-        made.target(ARMV7)
-        made.execute("UPDATE target SET preference = 2, platform = 'linux_armv7l' WHERE name = ?", ARMV7)
-        yield made
+def state(state: ControllerState) -> ControllerState:
+    state.target()
+    state.target(ARMV7)
+    state.execute("UPDATE target SET preference = 2, platform = 'linux_armv7l' WHERE name = ?", ARMV7)
+    return state
 
 
 def facts_of(state: ControllerState, name: str = "spam", summary: str = "", view: str = "own") -> ProjectFacts:

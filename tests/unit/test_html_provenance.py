@@ -24,8 +24,7 @@ FACTS = {
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> ControllerState:
-    state = ControllerState(tmp_path)
+def state(state: ControllerState) -> ControllerState:
     facts = json.dumps(FACTS, sort_keys=True)
     state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', ?, 0)", facts)
     return state

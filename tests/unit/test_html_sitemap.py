@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection
 from xml.etree import ElementTree
 
-import pytest
 from wheelfleet.site.html import sitemap
 from wheelfleet.site.html.sitemap import SPAN
 from wheelfleet.site.renderer import Renderer, SiteFacts
@@ -16,12 +14,6 @@ from tests.support.query_cost import steps
 
 NAMESPACE = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 BASE = "https://wheels.example.org"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def add(state: ControllerState, name: str, project_id: int, *, page: bool = True) -> None:

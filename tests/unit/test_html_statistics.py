@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ from tests.support.catalogs import TARGET, TEMPLATES, ControllerState
 #: 2026-11-22, as days since the epoch.
 TODAY = 20779
 EMPTY = "Nothing has been built or downloaded yet."
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from wheelfleet.planner.known_words import check_retry, check_skipped_targets
 from wheelfleet.planner.scope import BadScope, Policy
@@ -13,10 +10,9 @@ from tests.support.catalogs import TARGET, ControllerState
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        state.project("spidev")
-        yield state
+def state(state: ControllerState) -> ControllerState:
+    state.project("spidev")
+    return state
 
 
 @pytest.mark.parametrize("word", ["missing-header", "spidev", "SpiDev", "all", "RPi.GPIO"])

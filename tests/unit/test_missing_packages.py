@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from wheelfleet.apt_packages import Subject
@@ -26,10 +24,9 @@ OWNERS = [
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path) as made:
-        add_builder(made, "pi1")
-        yield made
+def state(state: ControllerState) -> ControllerState:
+    add_builder(state, "pi1")
+    return state
 
 
 def add_builder(state: ControllerState, host: str, version: str = "12", speed: float = 1.0) -> None:

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from wheelfleet.planner.preview import preview
 
 from tests.support.catalogs import ControllerState
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def queued(state: ControllerState, many: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ from wheelfleet.catalog.database import Catalog
 from wheelfleet.planner.queue import done_by, forgive, progress, settle
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path / "catalog.sqlite")
-    yield fleet
-    fleet.catalog.close()
 
 
 def test_a_release_nobody_has_tried_is_tried_on_its_first_target_only(fleet: Fleet):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,10 @@ EVERY = 100.0
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path / "catalog.sqlite")
+def fleet(fleet: Fleet) -> Fleet:
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
-    yield fleet
-    fleet.catalog.close()
+    return fleet
 
 
 def build(fleet: Fleet, name: str, *, run: str = "run1", seconds: float = 5.0, sha256: str = "aa") -> int:

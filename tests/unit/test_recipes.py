@@ -108,8 +108,7 @@ def test_two_recipes_for_one_project_are_a_mistake(folder: Path):
         read_recipes(folder)
 
 
-def test_a_build_by_a_recipe_differs_as_it_says(tmp_path: Path, folder: Path):
-    fleet = Fleet(tmp_path / "catalog.sqlite")
+def test_a_build_by_a_recipe_differs_as_it_says(fleet: Fleet, folder: Path):
     fleet.builder("pi1", 11)
     (folder / "demo.yml").write_text("reason: It needs X.\nenvironment: {X: '1'}\n")
     with fleet.catalog.writing() as db:
@@ -120,7 +119,6 @@ def test_a_build_by_a_recipe_differs_as_it_says(tmp_path: Path, folder: Path):
     fleet.finish(a.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     (b,) = fleet.claim().builds
     assert (b.adjustments.environment, b.adjustments.constraints) == ({"X": "1"}, ("setuptools<58",))
-    fleet.catalog.close()
 
 
 def test_the_recipes_that_come_with_wheelfleet_can_be_read():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,9 @@ LOGS = Path(__file__).parents[1] / "support" / "logs"
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path / "catalog.sqlite")
+def fleet(fleet: Fleet) -> Fleet:
     fleet.builder("pi1", 11)
-    yield fleet
-    fleet.catalog.close()
+    return fleet
 
 
 def build(fleet: Fleet, **more: Any) -> PlannedBuild:

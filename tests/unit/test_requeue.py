@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,9 @@ TERMS: dict[str, Any] = {"run": "run2", "now": NOW, "tries": TRIES}
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path / "catalog.sqlite")
+def fleet(fleet: Fleet) -> Fleet:
     arrive(fleet, "arm1")
-    yield fleet
-    fleet.catalog.close()
+    return fleet
 
 
 def arrive(

@@ -6,8 +6,6 @@ PEP 592, 658, 691, 700, 714, 740, 792.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,12 +22,6 @@ OURS = "cp311-cp311-linux_aarch64"
 THEIRS = "spidev-3.8-cp311-cp311-manylinux_2_36_aarch64.whl"
 PAGES = ("index.html", "index.json")
 OTHER_TARGET = "cp312-cp312-linux_aarch64-glibc2.36"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def beside_ours(state: ControllerState) -> str:

@@ -5,20 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.catalogs import TARGET, ControllerState
 from tests.support.site_pages import broken_links, elements, links, listed
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def page_json(state: ControllerState, name: str) -> dict[str, Any]:

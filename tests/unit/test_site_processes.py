@@ -22,23 +22,22 @@ SOME = 1100
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
+def state(state: ControllerState) -> ControllerState:
     """More projects than one process is given: few with wheels, some more in scope, most only known."""
-    with ControllerState(tmp_path / "var") as state:
-        with state.catalog.writing() as db:
-            db.execute(
-                """
-                INSERT INTO project (name, display_name, state, in_scope, judged)
-                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-                SELECT 'p' || i, 'P' || i, 'present', i % 50 = 0, 1 FROM n
-                """,
-                (SOME,),
-            )
-        for number in (1, 600, SOME):
-            state.wheel(f"p{number}", "1.0")
-        state.attempt("p700", "1.0", failure="timeout", blocks="target", sentence="It took too long.")
-        state.want("p700", "1.0")
-        yield state
+    with state.catalog.writing() as db:
+        db.execute(
+            """
+            INSERT INTO project (name, display_name, state, in_scope, judged)
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+            SELECT 'p' || i, 'P' || i, 'present', i % 50 = 0, 1 FROM n
+            """,
+            (SOME,),
+        )
+    for number in (1, 600, SOME):
+        state.wheel(f"p{number}", "1.0")
+    state.attempt("p700", "1.0", failure="timeout", blocks="target", sentence="It took too long.")
+    state.want("p700", "1.0")
+    return state
 
 
 def test_several_processes_give_the_bytes_that_one_gives(state: ControllerState, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,17 +25,16 @@ KEPT = "spidev-3.8-py3-none-any.whl"
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
+def state(state: ControllerState) -> ControllerState:
     """Upstream has just deleted spidev 3.7; the pages know."""
-    with ControllerState(tmp_path / "var") as state:
-        state.target(tags=["cp311-cp311-linux_aarch64", "py3-none-any"])
-        state.wheel("spidev", "3.7", serves=[TARGET])
-        state.wheel("spidev", "3.8", serves=[TARGET])
-        state.wheel("netifaces", "0.11", serves=[TARGET])
-        state.publish(grace_seconds=GRACE)
-        state.upstream_removes("spidev", "3.7")
-        state.publish(grace_seconds=GRACE)
-        yield state
+    state.target(tags=["cp311-cp311-linux_aarch64", "py3-none-any"])
+    state.wheel("spidev", "3.7", serves=[TARGET])
+    state.wheel("spidev", "3.8", serves=[TARGET])
+    state.wheel("netifaces", "0.11", serves=[TARGET])
+    state.publish(grace_seconds=GRACE)
+    state.upstream_removes("spidev", "3.7")
+    state.publish(grace_seconds=GRACE)
+    return state
 
 
 def gone_for(state: ControllerState, seconds: float) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +14,6 @@ from tests.support.catalogs import TARGET, ControllerState
 from tests.support.site_pages import broken_links, elements
 
 OTHER = "cp313-cp313-linux_armv7l-glibc2.41"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def report_rows(state: ControllerState) -> list[ReportRow]:

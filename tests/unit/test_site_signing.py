@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,10 @@ SIGNERS = "provenance/allowed_signers"
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        state.wheel("spidev", "3.8", serves=[TARGET])
-        state.want("spidev", "3.8")
-        yield state
+def state(state: ControllerState) -> ControllerState:
+    state.wheel("spidev", "3.8", serves=[TARGET])
+    state.want("spidev", "3.8")
+    return state
 
 
 @pytest.fixture(scope="module")

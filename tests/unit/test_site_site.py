@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from wheelfleet.site.tree import STAGING
 
 from tests.support.catalogs import TARGET, ControllerState, site_bytes
 from tests.support.site_pages import broken_links, links, listed
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def a_published_site(state: ControllerState) -> None:

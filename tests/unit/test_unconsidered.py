@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -17,12 +15,6 @@ from wheelfleet.site.report import summary_lines
 from tests.support.catalogs import ControllerState
 
 LINE = Unconsidered("nosuchthing>=1", "requirements.txt:3", "requirement", "No project is called so.", "Correct it.")
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[ControllerState]:
-    with ControllerState(tmp_path / "var") as state:
-        yield state
 
 
 def say(state: ControllerState, source: str, *found: Unconsidered) -> bool:
