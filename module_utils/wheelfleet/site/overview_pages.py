@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from ..planner.requirements_files import resolution_logs
 from ..text import printable
@@ -19,25 +20,37 @@ _WHOLE = (fleet, statistics, guide, feed, home)
 _OWN_FOLDERS = ("failures", "fleet", "report", "statistics", "use", "faq")
 
 
+class OverviewPage(NamedTuple):
+    """A page about many projects."""
+
+    path: str
+    #: None: the page is to be removed.
+    data: bytes | None
+    #: Whether a `.gz` goes beside it.
+    compressed: bool = False
+    #: Whether this pass yields all that belongs into its folder: whatever else is there can go.
+    owns_folder: bool = False
+
+
 def overview_pages(
     db: sqlite3.Connection, render: Renderer, changed: Collection[str] | None, has: Callable[[str], bool]
-) -> Iterator[tuple[str, bytes | None, bool, bool]]:
-    """(path, bytes or None to remove it, whether a `.gz` goes beside it, whether its folder holds only such pages).
+) -> Iterator[OverviewPage]:
+    """All pages about many projects.
 
     `changed` are the projects of which lists say something new; None: any of them may.
     `has` says whether the site has the file at a path: what cannot be published is not linked.
     """
     for path, data in search.pages(db, render, changed):
-        yield path, data, True, changed is None
+        yield OverviewPage(path, data, compressed=True, owns_folder=changed is None)
     for path, data in sitemap.pages(db, render, changed):
-        yield path, data, False, changed is None and "/" in path
+        yield OverviewPage(path, data, owns_folder=changed is None and "/" in path)
     for path, page in _report(db, render, has):
-        yield path, page, False, True
+        yield OverviewPage(path, page, owns_folder=True)
     for module in _WHOLE:
         for path, page in module.pages(db, render):
-            yield path, page, False, path.partition("/")[0] in _OWN_FOLDERS
+            yield OverviewPage(path, page, owns_folder=path.partition("/")[0] in _OWN_FOLDERS)
     for path, page in failures.pages(db, render, has):
-        yield path, page, False, True
+        yield OverviewPage(path, page, owns_folder=True)
 
 
 def _report(db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:

@@ -258,13 +258,13 @@ class _Publication:
         made: dict[str, set[str]] = {}
         if self.settings.html_pages:
             with snapshot(self.catalog.db) as db:
-                for path, data, compressed, whole_folder in overview_pages(db, self.render, changed, self.tree.has):
-                    if whole_folder:
-                        made.setdefault(path.partition("/")[0], set()).add(path)
-                    if data is None:
-                        self.to_remove.append(path)
+                for page in overview_pages(db, self.render, changed, self.tree.has):
+                    if page.owns_folder:
+                        made.setdefault(page.path.partition("/")[0], set()).add(page.path)
+                    if page.data is None:
+                        self.to_remove.append(page.path)
                     else:
-                        self.tree.write(path, data, compressed=compressed)
+                        self.tree.write(page.path, page.data, compressed=page.compressed)
         self.tree.settle()
         for folder, paths in made.items():
             self.to_remove += [path for path in self.tree.files_below(folder) if path.removesuffix(".gz") not in paths]

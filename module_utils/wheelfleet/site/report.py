@@ -88,6 +88,17 @@ class ReportRow:
         return data
 
 
+@dataclass(frozen=True)
+class Section:
+    """One status on the report page."""
+
+    status: str
+    title: str
+    #: All rows of the status, of which `rows` are the newest.
+    count: int
+    rows: list[ReportRow]
+
+
 @dataclass
 class Report:
     """All rows counted, and the most relevant ones kept, by status."""
@@ -103,10 +114,10 @@ class Report:
     unconsidered: list[Unconsidered] = field(default_factory=list)
 
     @property
-    def sections(self) -> list[tuple[str, str, int, list[ReportRow]]]:
-        """(status, title, how many in all, the rows shown) of each status that has any."""
+    def sections(self) -> list[Section]:
+        """A section for each status that has any rows."""
         return [
-            (status, title, self.counts[status], self.rows[status])
+            Section(status, title, self.counts[status], self.rows[status])
             for status, title in STATUSES.items()
             if self.counts[status]
         ]
@@ -125,7 +136,7 @@ class Report:
             "not_considered": [each.as_data() for each in self.unconsidered],
             "most_shown_of_a_status": MOST_SHOWN,
             "events": [{**asdict(event), "at": timestamp(event.at)} for event in self.events],
-            "rows": [row.as_data() for _, _, _, rows in self.sections for row in rows],
+            "rows": [row.as_data() for section in self.sections for row in section.rows],
         }
 
 

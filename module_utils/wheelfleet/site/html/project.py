@@ -1,7 +1,7 @@
 """The page of one project, `project/NAME/index.html`, with its JSON and badge beside it.
 
 Long histories are spread over pages (`page-2.html` …), so that the largest project's first page is no longer than
-another's. What the templates loop over is prepared here as plain tuples: a page costs hardly more than its letters.
+another's. Sizes, durations and addresses are put into words here, once, and not in the template.
 """
 
 from __future__ import annotations
@@ -45,7 +45,23 @@ class Cell(NamedTuple):
     href: str | None
     log: str | None
     failure: str | None
-    small: str
+    note: str
+
+
+class MatrixRow(NamedTuple):
+    """One release in the table of releases and targets."""
+
+    version: str
+    #: The day of its upload; empty where upstream does not state it.
+    date: str
+    #: Upstream's reason for the yank, perhaps empty; None: it is not yanked.
+    yanked: str | None
+    #: File name and address of each.
+    sdists: tuple[tuple[str, str | None], ...]
+    #: How many wheels upstream has, in words.
+    wheels: str
+    #: One for each target; None where the release is not in scope for it.
+    cells: list[Cell | None]
 
 
 class FileLine(NamedTuple):
@@ -174,22 +190,20 @@ def _targets(many: int) -> str:
     return "1 target" if many == 1 else f"{many} targets"
 
 
-def _matrix_row(
-    release: Release, on_site: set[str]
-) -> tuple[str, str, str | None, list[tuple[str, str | None]], str, list[Cell | None]]:
+def _matrix_row(release: Release, on_site: set[str]) -> MatrixRow:
     upstream = release.upstream
     wheels = f"{upstream.wheels} wheel{'' if upstream.wheels == 1 else 's'}" if upstream.wheels else ""
     if not upstream.sdists and not upstream.wheels:
         wheels = "nothing any more"
     cells = [_cell(cell, on_site) if cell else None for cell in release.cells]
-    return release.version, (upstream.uploaded or "")[:10], upstream.yanked, list(upstream.sdists), wheels, cells
+    return MatrixRow(release.version, (upstream.uploaded or "")[:10], upstream.yanked, upstream.sdists, wheels, cells)
 
 
 def _cell(row: ReportRow, on_site: set[str]) -> Cell:
     log = address(log_page(row.log)) if row.log else None
     if row.status != "built":
-        small = f"{row.reason} It will be tried again." if row.tried_again else row.reason
-        return Cell(row.status, _WORDS.get(row.status, row.status), log, None, row.failure, small)
+        note = f"{row.reason} It will be tried again." if row.tried_again else row.reason
+        return Cell(row.status, _WORDS.get(row.status, row.status), log, None, row.failure, note)
     href = address(row.file) if row.file and row.filename in on_site else None
     facts = [human_size(row.size)] if row.size is not None else []
     if row.seconds is not None:
