@@ -72,6 +72,24 @@ def test_every_page_that_a_file_names_is_there():
     assert gone == []
 
 
+def test_every_file_that_a_page_names_is_there():
+    """Pages name files by their paths below the repository, the package, or the folder of tests."""
+    roots = [REPOSITORY, REPOSITORY / "module_utils/wheelfleet", REPOSITORY / "tests/unit"]
+    gone = []
+    for page in PAGES:
+        if page.parent.name == "decisions":  # Says what was true on its date.
+            continue
+        for named in re.findall(r"`([a-z_]+/[\w/]+\.(?:py|j2|sql))(?:::\w+)?`", page.read_text()):
+            if "NAME" not in named and not any((root / named).exists() for root in roots):
+                gone.append(f"{page.name}: {named}")
+    assert gone == []
+
+
+def test_pictures_are_small():
+    pictures = list((REPOSITORY / "docs/images").iterdir())
+    assert pictures and all(path.stat().st_size < 200_000 for path in pictures)
+
+
 def test_the_index_names_every_page():
     index = (REPOSITORY / "docs/README.md").read_text()
     pages = [path.relative_to(REPOSITORY / "docs").as_posix() for path in PAGES]
