@@ -10,7 +10,7 @@ from ansible.utils.display import Display
 from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
 from wheelfleet.credentials import secrets_of, with_credentials
 from wheelfleet.engine.controller_options import DELTA_OPTIONS
-from wheelfleet.engine.host_status import CONTROLLER, HostStatus, post_status
+from wheelfleet.engine.host_status import CONTROLLER, HostState, HostStatus, post_status, status_folder
 from wheelfleet.engine.stdout import is_taken
 from wheelfleet.planner import events
 from wheelfleet.planner.delta import Options, run_delta
@@ -120,6 +120,6 @@ class ActionModule(ControllerAction):
     def _show(self, done, total):
         if not self.check_mode:
             post_status(
-                self.state_dir / "run" / "status",
-                HostStatus(CONTROLLER, self.options["run"], f"read {done} of {total} projects"),
+                status_folder(self.state_dir),
+                HostStatus(CONTROLLER, self.options["run"], HostState.READING, note=f"read {done} of {total} projects"),
             )

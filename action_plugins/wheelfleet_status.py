@@ -13,7 +13,7 @@ from pathlib import Path
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from wheelfleet.engine.host_status import read_statuses
+from wheelfleet.engine.host_status import read_statuses, status_folder
 from wheelfleet.engine.lock import parent_is_alive
 from wheelfleet.engine.status import (
     STATUS_OPTIONS,
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
         started = time.time()
         while True:
             gone = self.interrupted or (self.parent is not None and not parent_is_alive(self.parent.pid))
-            statuses = read_statuses(self.state_dir / "run" / "status", self.options["run"])
+            statuses = read_statuses(status_folder(self.state_dir), self.options["run"])
             silent = time.time() - max([started, *(status.at for status in statuses)]) > self.options["silence"]
             ended = gone or silent or all_final(statuses, self.options["hosts"])
             if ended or time.monotonic() >= due:

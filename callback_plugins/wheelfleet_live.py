@@ -47,10 +47,13 @@ from wheelfleet.engine.ansible_workers import killed_children
 from wheelfleet.engine.exit_status import exit_status, lost_builders
 from wheelfleet.engine.host_status import (
     CONTROLLER,
+    HostState,
     HostStatus,
+    described,
     expected_end_seconds,
     post_status,
     read_statuses,
+    status_folder,
 )
 from wheelfleet.engine.interrupted import end_status, what_is_left
 from wheelfleet.engine.silence import Doing, still_at
@@ -90,7 +93,7 @@ def _speaks_to_people(stdout_callback):
 
 
 class CallbackModule(CallbackBase):
-    """Draws the board below Ansible's own output; everything else is left to the stdout callback."""
+    """Draws the hosts' status below Ansible's own output; everything else is left to the stdout callback."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -160,13 +163,13 @@ class CallbackModule(CallbackBase):
         self.doing.pop(result.host.get_name(), None)
 
     def v2_runner_on_ok(self, result):
-        """Remember where the board is, and what the publishing task sums up."""
+        """Remember where the hosts' status is, and what the publishing task sums up."""
         self.doing.pop(result.host.get_name(), None)
         answer = result.result
         if result.task.action == "wheelfleet_lock":
             # Nothing reads these: they are the run's lock while they are open.
             self.held += lock.handover.take()
-            self.run = (answer["run"], Path(answer["state_dir"]) / "run" / "status")
+            self.run = (answer["run"], status_folder(Path(answer["state_dir"])))
             self.site = Path(answer["site_dir"])
             if not result.task.check_mode:
                 self._begin()
@@ -189,13 +192,13 @@ class CallbackModule(CallbackBase):
         """A host that fails does nothing more in this run."""
         self.doing.pop(result.host.get_name(), None)
         if not ignore_errors:
-            self._mark_final(result, "failed")
+            self._mark_final(result, HostState.FAILED)
             self._note_loss(result)
 
     def v2_runner_on_unreachable(self, result):
         """The same for one that does not answer."""
         self.doing.pop(result.host.get_name(), None)
-        self._mark_final(result, "unreachable")
+        self._mark_final(result, HostState.UNREACHABLE)
         self._note_loss(result)
 
     def v2_playbook_on_stats(self, stats):
@@ -325,7 +328,7 @@ class CallbackModule(CallbackBase):
             return self.print(*args, **kwargs)
 
     def _break_silence(self):
-        """Every wait says for whom: where no board is on the screen, and nothing was printed for a while."""
+        """Every wait says for whom: where no status is on the screen, and nothing was printed for a while."""
         while True:
             time.sleep(WATCH)
             now = time.time()
@@ -338,7 +341,7 @@ class CallbackModule(CallbackBase):
     def _say_now_and_then(self):
         while not self.stopping.wait(PLAIN_LINE):
             for status in read_statuses(self.run[1], self.run[0]):
-                self._say(f"{time.strftime('%H:%M:%S')} {status.host} {status.state}")
+                self._say(f"{time.strftime('%H:%M:%S')} {status.host} {described(status)}")
 
     def _watch(self):
         """Keep the status file true, and see that no process of the run was killed."""
@@ -402,8 +405,7 @@ class CallbackModule(CallbackBase):
         lines = [self._head(statuses, now)] if builders else []
         for status in statuses[:MOST_HOSTS]:
             if not status.building:
-                note = f" {status.note}" if status.state == "waiting" else ""
-                lines.append(f"  {status.host}: {status.state}{note}")
+                lines.append(f"  {status.host}: {described(status)}")
             lines += [
                 f"  {status.host}: {b.name} {b.version} for {b.target}, {human_duration(now - b.since)}"
                 for b in status.building

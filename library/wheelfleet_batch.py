@@ -146,7 +146,7 @@ built:
   type: list
   elements: str
 failures:
-  description: The builds of this batch that failed, with class and sentence.
+  description: The builds of this batch that failed, with failure class and sentence.
   returned: success
   type: list
   elements: dict

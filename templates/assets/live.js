@@ -15,7 +15,7 @@
   // What is not known has a grey mark.
   const MARKS = {
     building: "built", canary: "waiting", waiting: "waiting", silent: "trouble",
-    "set aside": "failed", unreachable: "failed", failed: "failed",
+    suspended: "failed", unreachable: "failed", failed: "failed",
   };
 
   let shown = null;        // the status as read last

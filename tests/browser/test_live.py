@@ -93,7 +93,7 @@ def test_each_builder_shows_what_it_builds_and_how_it_is(live: Live) -> None:
     expect(live.card("pi1").get_by_role("link", name="numpy 2.4.0")).to_have_attribute(
         "href", f"{live.watched.origin}/project/numpy/index.html"
     )
-    expect(live.card("pi2").locator(".live-state")).to_have_text("set aside")
+    expect(live.card("pi2").locator(".live-state")).to_have_text("suspended")
     expect(live.card("pi3")).to_contain_text("It does not answer (timed out).")
     expect(live.card("pi4").locator(".live-state")).to_have_text("not in this run")
     expect(live.page.get_by_role("listitem").filter(has_text="It did not answer any more.")).to_have_count(1)

@@ -17,7 +17,7 @@ COMPLETE = {
     f"/project/{FAILED}/index.html": ["missing-header", "The header lber.h is missing on the builder.", "waiting"],
     f"/project/{BIG}/index.html": ["2.3.6", "pip install", "Older releases"],
     "/failures/index.html": ["missing-header", "4 projects", "opencv-python"],
-    "/fleet/index.html": ["pi1", "Raspberry Pi 5", "set aside", "cp311-cp311-linux_aarch64-glibc2.36"],
+    "/fleet/index.html": ["pi1", "Raspberry Pi 5", "suspended", "cp311-cp311-linux_aarch64-glibc2.36"],
     "/statistics/index.html": ["Builds by day", "Most downloaded projects", "pip 25.3"],
     "/{failed_log}": ["The header lber.h is missing", "fatal error: lber.h"],
     "/report/index.html": ["Being built on pi1", "takes three days on a Pi"],

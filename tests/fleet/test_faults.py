@@ -264,7 +264,7 @@ def test_a_builder_that_fails_everything_fast_is_set_aside_until_it_builds_a_can
     spoilt = trouble.ask("SELECT * FROM attempt WHERE host = 'build1' AND outcome = 'failed'")
     # What it had begun before the third failure was seen comes on top.
     assert 1 <= len(spoilt) <= 5, "it did not swallow the queue"
-    assert "build1: Set aside." in trouble.events()
+    assert "build1: Suspended." in trouble.events()
     trouble.wants(2, "more", seconds=2)
     trouble.operator.builders = ["build1"]
     trouble.operator.build()

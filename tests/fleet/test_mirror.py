@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.engine.host_status import Building, HostStatus, post_status
+from wheelfleet.engine.host_status import Building, HostState, HostStatus, post_status, status_folder
 from wheelfleet.planner.events import note
 
 from tests.lab import Lab
@@ -90,7 +90,7 @@ class Webmaster:
         return self.fleet.start(*arguments, playbook=playbook)
 
     def post_status(self, host: str, **values: Any) -> None:
-        post_status(self.fleet.state / "run" / "status", HostStatus(host, RUN, **values))
+        post_status(status_folder(self.fleet.state), HostStatus(host, RUN, **values))
 
     def served(self, name: str) -> list[str]:
         """What visitors of the node see: paths, sizes, times."""
@@ -231,26 +231,26 @@ def test_a_web_node_that_loses_power_in_the_middle_names_no_file_of_no_bytes_and
 
 def test_the_status_of_a_run_is_on_every_web_node_while_it_goes_on_also_after_a_cut(operator: Webmaster) -> None:
     building = Building("numpy", "2.1.0", "cp311-cp311-linux_aarch64-glibc2.36", time.time())
-    operator.post("pi1", state="building", building=[building], left=7, seconds_left=60.0)
+    operator.post("pi1", state=HostState.BUILDING, building=[building], left=7, seconds_left=60.0)
     with operator.controller.catalog.writing() as db:
-        note(db, run=RUN, host="pi2", sentence="pi2 was set aside.", now=time.time())
+        note(db, run=RUN, host="pi2", sentence="pi2 was suspended.", now=time.time())
     with operator.show_status("-vv") as run:
         for name in WEBNODES:
             until(lambda name=name: operator.status(name).get("state") == "running")
         seen = operator.status("web1")
         assert (seen["run"], seen["left"], seen["built"]) == (RUN, 7, 0)
         assert [host["building"][0]["name"] for host in seen["hosts"]] == ["numpy"]
-        assert seen["events"][0]["sentence"] == "pi2 was set aside."
+        assert seen["events"][0]["sentence"] == "pi2 was suspended."
 
         operator.lab.cut("build1")
-        operator.post("pi1", state="idle", built=1, final=True)
-        operator.post("pi2", state="building", built=2)
+        operator.post("pi1", state=HostState.IDLE, built=1, final=True)
+        operator.post("pi2", state=HostState.BUILDING, built=2)
         until(lambda: operator.status("web1")["built"] == 3)
         read_until(run, "the status file waits for the link")
         operator.lab.mend("build1")
         until(lambda: operator.status("build1")["built"] == 3)
 
-        operator.post("pi2", state="idle", built=3, final=True)
+        operator.post("pi2", state=HostState.IDLE, built=3, final=True)
         output, _ = run.communicate(timeout=60)
     assert run.returncode == 0, output
     for name in WEBNODES:
@@ -260,7 +260,7 @@ def test_the_status_of_a_run_is_on_every_web_node_while_it_goes_on_also_after_a_
 
 
 def test_a_killed_run_leaves_nobody_behind_who_shows_it(operator: Webmaster) -> None:
-    operator.post("pi1", state="building")
+    operator.post("pi1", state=HostState.BUILDING)
     with operator.show_status() as run:
         until(lambda: all(operator.status(name) for name in WEBNODES))
         (playbook,) = processes(run.pid, "ansible-playbook") or [run.pid]

@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 from wheelfleet.admission.classify import classify
-from wheelfleet.engine.host_status import Building, HostStatus
+from wheelfleet.engine.host_status import Building, HostState, HostStatus
 from wheelfleet.engine.status import Lately, status_document
 from wheelfleet.planner.events import Event
 
@@ -117,7 +117,7 @@ def running_status(now: float, **changes: Any) -> dict[str, Any]:
     gib = 1 << 30
     statuses = [
         HostStatus(
-            "pi1", "run", "building", built=21, failed=2, left=38, seconds_left=4000.0, at=now - 1,
+            "pi1", "run", HostState.BUILDING, built=21, failed=2, left=38, seconds_left=4000.0, at=now - 1,
             building=[Building("numpy", "2.4.0", TARGET, now - 754), Building("lxml", "6.0.2", TARGET_313, now - 41)],
             metrics={
                 "at": round(now - 2), "temperature": 71.4, "memory_total": 8 * gib, "memory_free": 2 * gib,
@@ -125,15 +125,17 @@ def running_status(now: float, **changes: Any) -> dict[str, Any]:
             },
         ),
         HostStatus(
-            "pi2", "run", "set aside", built=40, failed=3, left=38, at=now - 1,
+            "pi2", "run", HostState.SUSPENDED, built=40, failed=3, left=38, at=now - 1,
             note="It cannot build lxml 6.0.1, which was built before: compile-error.",
             metrics={
                 "at": round(now - 2), "temperature": 44.0, "memory_total": 4 * gib, "memory_free": 3 * gib,
                 "disk_total": 29 * gib, "disk_free": gib, "load": [0.02, 0.1, 0.2], "cores": 4,
             },
         ),
-        HostStatus("pi3", "run", "unreachable", built=10, left=38, at=now - 1, note="It does not answer (timed out)."),
-        HostStatus("newcomer", "run", "waiting", left=38, at=now - 1),
+        HostStatus(
+            "pi3", "run", HostState.UNREACHABLE, built=10, left=38, at=now - 1, note="It does not answer (timed out).",
+        ),
+        HostStatus("newcomer", "run", HostState.WAITING, left=38, at=now - 1),
     ]  # fmt: skip
     lately = Lately([Event(now - 90, "run", "pi3", "It did not answer any more.")], {"pi1": 23, "pi2": 4, "pi3": 0})
     return {**status_document(statuses, run="run", now=now, ended=False, lately=lately), **changes}
@@ -259,7 +261,7 @@ def _add_builders(state: ControllerState) -> None:
                 f"pi{number}", state.target(target),
             )  # fmt: skip
     for age, host, sentence in (
-        (3000, "pi2", "It cannot build lxml 6.0.1, which was built before: it is set aside until it can."),
+        (3000, "pi2", "It cannot build lxml 6.0.1, which was built before: it is suspended until it can."),
         (2000, "pi3", HOSTILE),
         (1000, "pi4", "It has less than 500 MiB of disk left; free some space there."),
     ):

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.engine.filesystems import network_filesystem
-from wheelfleet.engine.host_status import Building, HostStatus, expected_end_seconds, post_status, read_statuses
+from wheelfleet.engine.host_status import (
+    Building,
+    HostState,
+    HostStatus,
+    expected_end_seconds,
+    post_status,
+    read_statuses,
+)
 from wheelfleet.engine.lock import Handover, RunBusy, take_run_lock
 
 from tests.support.operator import REPOSITORY
@@ -178,8 +185,8 @@ def test_a_state_folder_on_a_network_file_system_is_refused_in_one_sentence(tmp_
 
 
 def test_the_board_shows_the_hosts_of_this_run_only(tmp_path: Path):
-    post_status(tmp_path, HostStatus("pi/1", "run1", "building", [Building("spidev", "3.8", "cp311", 1.0)]))
-    post_status(tmp_path, HostStatus("pi2", "run0", "building"))
+    post_status(tmp_path, HostStatus("pi/1", "run1", HostState.BUILDING, [Building("spidev", "3.8", "cp311", 1.0)]))
+    post_status(tmp_path, HostStatus("pi2", "run0", HostState.BUILDING))
     (tmp_path / "pi3.json").write_text("half a fil")
     (status,) = read_statuses(tmp_path, "run1")
     assert (status.host, status.building[0].name) == ("pi/1", "spidev")
@@ -189,9 +196,9 @@ def test_the_expected_end_shares_what_is_left_among_the_builds_going_on():
     now = time.time()
     build = Building("a", "1", "cp311", now)
     statuses = [
-        HostStatus("pi1", "r", "building", [build, build], seconds_left=100.0, at=now),
-        HostStatus("pi2", "r", "building", [build, build], seconds_left=120.0, at=now - 1),
-        HostStatus("pi3", "r", "idle", at=now - 2),
+        HostStatus("pi1", "r", HostState.BUILDING, [build, build], seconds_left=100.0, at=now),
+        HostStatus("pi2", "r", HostState.BUILDING, [build, build], seconds_left=120.0, at=now - 1),
+        HostStatus("pi3", "r", HostState.IDLE, at=now - 2),
     ]
     assert expected_end_seconds(statuses, now + 5) == pytest.approx(20.0)
     assert expected_end_seconds(statuses[2:], now) is None

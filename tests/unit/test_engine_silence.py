@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wheelfleet.engine.host_status import Building, HostStatus
+from wheelfleet.engine.host_status import Building, HostState, HostStatus
 from wheelfleet.engine.silence import MOST_NAMED, Doing, still_at
 
 BATCH = Doing("Build batch after batch", 0.0, builds=True)
@@ -15,8 +15,8 @@ def test_a_host_at_a_task_is_named_with_the_task_and_how_long():
 
 def test_a_builder_tells_what_it_builds_and_one_that_waits_for_whom():
     statuses = {
-        "pi1": HostStatus("pi1", "r", "building", [Building("numpy", "2.0", "cp311", 0.0)]),
-        "pi2": HostStatus("pi2", "r", "waiting", note="for pi1, which has 1 build that may come back"),
+        "pi1": HostStatus("pi1", "r", HostState.BUILDING, [Building("numpy", "2.0", "cp311", 0.0)]),
+        "pi2": HostStatus("pi2", "r", HostState.WAITING, note="for pi1, which has 1 build that may come back"),
     }
     assert still_at({"pi1": BATCH, "pi2": BATCH}, statuses, 120.0) == (
         "pi1 still builds numpy 2.0 (2 min); pi2 waits for pi1, which has 1 build that may come back (2 min)"

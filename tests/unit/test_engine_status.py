@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from wheelfleet.engine.host_metrics import HostMetrics
-from wheelfleet.engine.host_status import CONTROLLER, Building, HostStatus
+from wheelfleet.engine.host_status import CONTROLLER, Building, HostState, HostStatus
 from wheelfleet.engine.status import (
     HEARTBEAT,
     Lately,
@@ -27,18 +27,20 @@ NOW = 1_700_000_000.4
 def statuses() -> list[HostStatus]:
     building = [Building("numpy", "2.1.0", "cp311-cp311-linux_aarch64-glibc2.36", NOW - 90)]
     pi1 = HostStatus(
-        "pi1", "run", state="building", building=building, built=3, left=8, seconds_left=100.0, at=NOW - 10
+        "pi1", "run", state=HostState.BUILDING, building=building, built=3, left=8, seconds_left=100.0, at=NOW - 10
     )
     pi1.metrics = {"at": 1_699_999_990, "temperature": 61.3, "load": [4.0, 3.5, 1.2]}
     return [
-        HostStatus(CONTROLLER, "run", state="read 7 of 9 projects", at=NOW),
+        HostStatus(CONTROLLER, "run", state=HostState.READING, note="read 7 of 9 projects", at=NOW),
         pi1,
-        HostStatus("pi2", "run", state="set aside", note="three failures in a row", failed=3, left=9, at=NOW - 20),
+        HostStatus(
+            "pi2", "run", state=HostState.SUSPENDED, note="three failures in a row", failed=3, left=9, at=NOW - 20
+        ),
     ]
 
 
 def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
-    lately = Lately([Event(NOW - 20, "run", "pi2", "pi2 is set aside.")], {"pi1": 7})
+    lately = Lately([Event(NOW - 20, "run", "pi2", "pi2 is suspended.")], {"pi1": 7})
     assert status_document(statuses(), run="run", now=NOW, ended=False, lately=lately) == {
         "schema": 1,
         "run": "run",
@@ -68,7 +70,7 @@ def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
             },
             {
                 "host": "pi2",
-                "state": "set aside",
+                "state": "suspended",
                 "note": "three failures in a row",
                 "building": [],
                 "built": 0,
@@ -77,7 +79,7 @@ def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
                 "metrics": {},
             },
         ],
-        "events": [{"at": 1_699_999_980, "host": "pi2", "sentence": "pi2 is set aside."}],
+        "events": [{"at": 1_699_999_980, "host": "pi2", "sentence": "pi2 is suspended."}],
     }
 
 

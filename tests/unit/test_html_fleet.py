@@ -140,7 +140,7 @@ def test_the_bars_of_a_day_stand_on_each_other_and_the_highest_fills_the_field(s
 def test_a_builder_set_aside_says_why(state: ControllerState) -> None:
     add_builder(state, "pi1", set_aside="It cannot build lxml 5.3.0, which was built before: compiler-error.")
     html, data = published(state)
-    assert "pi1 set aside" in Page(html).text
+    assert "pi1 suspended" in Page(html).text
     assert data["builders"][0]["set_aside"] in Page(html).text
 
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..contract.adjustments import Adjustments
+from ..contract.assignment import Kind
 from ..planner.batches import PlannedBuild
+from ..planner.rebuild_sample import WITNESS
+from ..planner.suspension import CANARY
 from .batch_options import BatchOptions
 
 
@@ -55,6 +58,15 @@ def assignment_for(build: PlannedBuild, options: BatchOptions) -> dict[str, Any]
         },
         "peak_memory": max(build.peak_memory, adjustments.memory or 0),
     }
+
+
+def kind_of(attempt: str, planned: Mapping[str, PlannedBuild]) -> Kind:
+    """Why an attempt is built: from what this session has `planned`, or for a late result from the form of its id."""
+    if attempt in planned:
+        return planned[attempt].kind
+    if attempt.startswith(CANARY):
+        return "canary"
+    return "rebuild" if attempt.startswith(WITNESS) else "build"
 
 
 def _limits(usual: Mapping[str, Any], adjustments: Adjustments) -> dict[str, Any]:

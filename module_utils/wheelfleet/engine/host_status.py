@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,25 @@ from .host_metrics import HostMetrics
 
 #: The name under which the controller reports how far it has read upstream; no inventory host may have such a name.
 CONTROLLER = "(controller)"
+
+
+class HostState(str, Enum):
+    """What a host is doing; the values stand in the status file."""
+
+    STARTING = "starting"
+    READING = "reading"
+    VISITING = "visiting"
+    BUILDING = "building"
+    CANARY = "canary"
+    WAITING = "waiting"
+    SILENT = "silent"
+    SUSPENDED = "suspended"
+    IDLE = "idle"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass
@@ -33,11 +53,11 @@ class Building:
 
 @dataclass
 class HostStatus:
-    """What one host is doing: state is a word for people, counts are of this run, seconds are predicted."""
+    """What one host is doing: counts are of this run, seconds are predicted."""
 
     host: str
     run: str
-    state: str = "starting"
+    state: HostState = HostState.STARTING
     building: list[Building] = field(default_factory=list)
     built: int = 0
     failed: int = 0
@@ -49,6 +69,11 @@ class HostStatus:
     #: Whether the host does nothing more in this run.
     final: bool = False
     metrics: HostMetrics = field(default_factory=HostMetrics)
+
+
+def status_folder(state_dir: Path) -> Path:
+    """Where the status files of all hosts are."""
+    return state_dir / "run" / "status"
 
 
 def post_status(folder: Path, status: HostStatus) -> None:
@@ -69,8 +94,16 @@ def read_statuses(folder: Path, run: str) -> list[HostStatus]:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             data: Mapping[str, Any] = json.loads(path.read_text())
             if data["run"] == run:
-                statuses.append(HostStatus(**{**data, "building": [Building(**b) for b in data["building"]]}))
+                building = [Building(**each) for each in data["building"]]
+                statuses.append(HostStatus(**{**data, "state": HostState(data["state"]), "building": building}))
     return statuses
+
+
+def described(status: HostStatus) -> str:
+    """The host's state in words: `waiting for pi2`, `read 3 of 10 projects`, `idle`."""
+    if status.state is HostState.READING:
+        return status.note
+    return f"{status.state} {status.note}" if status.state is HostState.WAITING else str(status.state)
 
 
 def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None:
@@ -78,7 +111,7 @@ def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None
 
     `seconds_left` is fleet-wide and newest in the status written last; the hosts share it evenly.
     """
-    working = [status for status in statuses if status.state == "building"]
+    working = [status for status in statuses if status.state is HostState.BUILDING]
     if not working:
         return None
     newest = max(statuses, key=lambda status: status.at)

@@ -1,72 +1,61 @@
-"""One call of the batch module that builds wheels again which others have built (planner/rebuild_sample)."""
+"""The session of a rebuild check: a builder builds wheels again that others have built (planner/rebuild_sample)."""
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 from ..planner import rebuild_sample, suspension
 from ..planner.rebuild_sample import Rebuild
-from .assignments import assignment_for
-from .session import FIRST_WAIT, LONGEST_WAIT, MOST_RESTARTS, WAIT_GROWTH, BuilderSession, LinkLost
+from .connected_builder import ConnectedBuilder
+from .host_status import HostState
+from .link import LinkLost
+from .progress import Answer
 
-#: Seconds after which no more is begun, so that the next run is not kept waiting.
+#: Seconds after which no more rebuilds begin, so that the next run does not wait.
 LONGEST_STEP = 1800.0
 
 
-class RebuildSession(BuilderSession):
-    """Everything that is due for this host, one after the other. Whatever goes wrong, the run goes on."""
+class RebuildSession:
+    """Rebuilds everything that is due for this host, one after the other. Whatever goes wrong, the run goes on."""
 
-    def work(self) -> dict[str, Any]:
-        """Do it; the answer is always `drained`, and `changed` if there is a new verdict or a late result."""
+    def __init__(self, builder: ConnectedBuilder) -> None:
+        self.builder = builder
+        self.context = builder.context
         self.changed = False
-        rebuild: Rebuild | None = None
-        try:
-            snapshot = self._observe()
-            self._look_ahead()
-            rebuild_sample.forget_unfinished(self.catalog, self.host, self.terms.run)
-            if self._full_disk(snapshot) is None and not suspension.doubted(self.catalog, self.host):
-                until = time.monotonic() + LONGEST_STEP
-                for wheel in rebuild_sample.due(
-                    self.catalog, host=self.host, run=self.terms.run, percent=self.terms.witness_percent
-                ):
-                    if time.monotonic() > until:
-                        break
-                    rebuild = rebuild_sample.claim(
-                        self.catalog, wheel, host=self.host, run=self.terms.run, now=time.time()
-                    )
-                    if rebuild is not None:
-                        self._build_again(rebuild)
-            self._acknowledge_all()
-        except LinkLost as error:
-            if rebuild is not None:
-                rebuild_sample.give_up(self.catalog, rebuild.build.attempt)
-            self.say(f"builds nothing again: {error}")
-        aside = suspension.why_set_aside(self.catalog, self.host)
-        answer = self._leave("set aside", aside) if aside else self._leave("idle")
-        return {**answer, "changed": self.changed or bool(self.received)}
 
-    def _build_again(self, rebuild: Rebuild) -> None:
+    def work(self) -> Answer:
+        """Do it; the answer is always `drained`, and `changed` if there is a new verdict or a late result."""
+        builder, catalog, host = self.builder, self.context.catalog, self.context.host
+        try:
+            snapshot = builder.observe()
+            builder.progress.count_queue()
+            rebuild_sample.forget_unfinished(catalog, host, self.context.options.run)
+            if builder.full_disk(snapshot) is None and not suspension.doubted(catalog, host):
+                self._rebuild_all()
+            builder.acknowledge_all()
+        except LinkLost as error:
+            builder.progress.report_line(f"builds nothing again: {error}")
+        suspended = suspension.why_set_aside(catalog, host)
+        answer = builder.progress.last_answer(HostState.SUSPENDED if suspended else HostState.IDLE, suspended or "")
+        return {**answer, "changed": self.changed or answer["changed"]}
+
+    def _rebuild_all(self) -> None:
+        catalog, options, clock = self.context.catalog, self.context.options, self.context.clock
+        until = clock.monotonic() + LONGEST_STEP
+        for wheel in rebuild_sample.due(
+            catalog, host=self.context.host, run=options.run, percent=options.witness_percent
+        ):
+            if clock.monotonic() > until:
+                return
+            rebuild = rebuild_sample.claim(catalog, wheel, host=self.context.host, run=options.run, now=clock.now())
+            if rebuild is not None:
+                self._rebuild(rebuild)
+
+    def _rebuild(self, rebuild: Rebuild) -> None:
         build = rebuild.build
-        assignment = assignment_for(build, self.terms)
-        self.witnessing = build.attempt
-        self._known[build.attempt] = build
-        self._begun[build.attempt] = time.time()
-        self.say(f"builds {rebuild.filename} again")
-        self.link.hand_over([assignment])
-        wait, restarts = FIRST_WAIT, 0
-        while True:
-            snapshot = self._observe()
-            if not rebuild_sample.is_open(self.catalog, build.attempt):
-                break
-            if not snapshot.worker:
-                restarts += 1
-                if restarts > MOST_RESTARTS:
-                    raise LinkLost(
-                        f"The worker on {self.host} ends without results; see worker.log in its builder_home."
-                    )
-                self.link.hand_over([assignment])
-            wait = min(wait * WAIT_GROWTH, LONGEST_WAIT)
-            time.sleep(wait)
+        self.builder.begun[build.attempt] = self.context.clock.now()
+        self.builder.progress.report_line(f"builds {rebuild.filename} again", begins=True)
+        try:
+            self.builder.wait_for(build, lambda: not rebuild_sample.is_open(self.context.catalog, build.attempt))
+        except LinkLost:
+            rebuild_sample.give_up(self.context.catalog, build.attempt)
+            raise
         self.changed = True
-        self.witnessing = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..text import human_duration
-from .host_status import HostStatus
+from .host_status import HostState, HostStatus
 
 #: So many hosts are named in one line.
 MOST_NAMED = 6
@@ -39,4 +39,4 @@ def _of(host: str, doing: Doing, status: HostStatus | None, now: float) -> str:
 
 def _state(status: HostStatus) -> str:
     """The host's state and note as the rest of a sentence."""
-    return f"waits {status.note}" if status.state == "waiting" else f"is {status.state}: {status.note}"
+    return f"waits {status.note}" if status.state is HostState.WAITING else f"is {status.state}: {status.note}"

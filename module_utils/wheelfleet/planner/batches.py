@@ -270,6 +270,12 @@ def open_attempts(catalog: Catalog, host: str) -> dict[str, bool]:
     return {row["id"]: row["begun_at"] is not None for row in rows}
 
 
+def others_build(catalog: Catalog, host: str) -> bool:
+    """Whether other hosts still hold builds, which may come back and be this host's when it is fit again."""
+    row = catalog.db.execute("SELECT 1 FROM attempt WHERE state = 'open' AND host <> ? LIMIT 1", (host,)).fetchone()
+    return row is not None
+
+
 def held_by_others(catalog: Catalog, host: str, now: float) -> list[tuple[str, int, float]]:
     """The other hosts that hold builds: which, how many, and in how many seconds these come back if it says nothing."""
     rows = catalog.db.execute(

@@ -1,0 +1,60 @@
+"""The trial of a builder: it builds something that is known to build, and gets no work while it cannot."""
+
+from __future__ import annotations
+
+from ..contract.canary import NAME as CANARY_NAME
+from ..contract.canary import VERSION as CANARY_VERSION
+from ..planner import suspension
+from ..planner.batches import PlannedBuild
+from .connected_builder import ConnectedBuilder, WorkerEnds
+from .host_status import HostState
+
+
+def try_canary(builder: ConnectedBuilder) -> str | None:
+    """Have the builder build its canary. None if it did, or if there is nothing to try; else why it is suspended."""
+    catalog, host = builder.context.catalog, builder.context.host
+    suspended_before = suspension.why_set_aside(catalog, host)
+    canary = suspension.canary_for(catalog, host) or _own_canary(builder)
+    if canary is None:
+        return None
+    builder.progress.show(HostState.CANARY, f"builds {canary.name} {canary.version} to show that it can build")
+    failure = _build(builder, canary)
+    if not failure:
+        suspension.clear(catalog, host)
+        if suspended_before:
+            builder.progress.event("It built its canary and gets work again.")
+        return None
+    sentence = f"It cannot build {canary.name} {canary.version}, which was built before: {failure}"
+    if canary.name == CANARY_NAME:
+        sentence = f"It cannot build the canary that comes with wheelfleet: {failure}"
+    returned = suspension.set_aside(catalog, host, sentence, builder.context.options.tries)
+    if suspended_before is None:
+        builder.progress.event(
+            f"Suspended. {sentence} Its last {returned} failures count for nothing; others try those."
+        )
+    return sentence
+
+
+def _build(builder: ConnectedBuilder, canary: PlannedBuild) -> str:
+    """Why it could not be built; empty if it was."""
+    context, verdicts = builder.context, builder.intake.canaries
+
+    def arrived() -> bool:
+        if canary.attempt in verdicts:
+            return True
+        # The others wait for the verdict, because this builder's failures may come back to them.
+        suspension.go_on_trial(context.catalog, context.host, context.clock.now())
+        return False
+
+    try:
+        builder.wait_for(canary, arrived)
+    except WorkerEnds:
+        return "its worker ends without results"
+    return verdicts[canary.attempt]
+
+
+def _own_canary(builder: ConnectedBuilder) -> PlannedBuild | None:
+    offer = suspension.any_offer(builder.context.catalog, builder.context.host)
+    if offer is None:
+        return None
+    return suspension.own_canary(CANARY_NAME, CANARY_VERSION, target=offer[0], tools=offer[1])

@@ -1,0 +1,138 @@
+"""One builder over its link: hand builds over, withdraw them, poll, and take in what has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from ..planner import batches
+from ..planner.batches import PlannedBuild
+from ..text import human_duration
+from .assignments import assignment_for, kind_of
+from .context import Context
+from .host_status import Building
+from .intake import Intake
+from .link import Link, LinkEvents, LinkLost
+from .poll import BuilderSnapshot
+from .progress import Progress, ReportLine
+from .silent_host import SilentHost
+
+#: Seconds between two polls of a builder: short after news, then growing.
+FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH = 0.1, 2.0, 1.5
+#: A worker that ends with work in its inbox is started so often before its builds go back to the queue.
+MOST_RESTARTS = 3
+#: Seconds by which a builder's clock may differ from the controller's before people are told.
+CLOCK_TOLERANCE = 120.0
+
+
+class ConnectedBuilder:
+    """What sessions, canaries and rebuilds do with a builder. `connect` makes its link, given who hears its events."""
+
+    def __init__(self, context: Context, connect: Callable[[LinkEvents], Link], report_line: ReportLine) -> None:
+        self.context = context
+        self.progress = Progress(context, report_line)
+        self._silence = SilentHost(context, self.progress)
+        self.link = connect(self._silence)
+        self.intake = Intake(context, self.link, self.progress)
+        #: By attempt, the builds that this session has handed over or found there.
+        self.planned: dict[str, PlannedBuild] = {}
+        #: By attempt, when a build was first seen going on, in epoch seconds.
+        self.begun = batches.begun(context.catalog, context.host)
+        #: The canary or rebuild that goes on; it is in the builder's inbox and not among the host's attempts.
+        self._waits_for: str | None = None
+
+    def observe(self) -> BuilderSnapshot:
+        """Poll, take in every result, withdraw what is not this host's to build any more, and show what goes on."""
+        snapshot = self.link.poll(self.intake.unacknowledged)
+        self.intake.unacknowledged = []
+        self._silence.answered()
+        for attempt, files in snapshot.outbox.items():
+            self.intake.take(attempt, kind_of(attempt, self.planned), files)
+        held = batches.open_attempts(self.context.catalog, self.context.host).keys()
+        if orphans := snapshot.waiting - held - {self._waits_for}:
+            self.link.withdraw(orphans)
+        self._compare_clocks(snapshot)
+        self.progress.show_metrics(snapshot.metrics, self._going_on(snapshot))
+        return snapshot
+
+    def observations(self) -> Iterator[BuilderSnapshot]:
+        """Observe again and again, at growing intervals."""
+        wait = FIRST_WAIT
+        while True:
+            yield self.observe()
+            wait = min(wait * WAIT_GROWTH, LONGEST_WAIT)
+            self.context.clock.sleep(wait)
+
+    def hand_over(self, builds: Iterable[PlannedBuild]) -> None:
+        """Have the builder build these; what it has already it goes on with."""
+        assignments = []
+        for build in builds:
+            self.planned[build.attempt] = build
+            assignments.append(assignment_for(build, self.context.options))
+        if assignments:
+            self.link.hand_over(assignments)
+
+    def withdraw(self, attempts: Collection[str]) -> int:
+        """Take builds back that have not begun; returns how many went back to the queue."""
+        withdrawn = self.link.withdraw(list(attempts))
+        return batches.give_back(self.context.catalog, withdrawn, self.context.options.tries)
+
+    def acknowledge_all(self) -> None:
+        """Have the builder remove every result that was taken in."""
+        while self.intake.unacknowledged:
+            self.observe()
+
+    def wait_for(self, build: PlannedBuild, arrived: Callable[[], bool]) -> None:
+        """Hand one build over and wait until it has `arrived`. Raises LinkLost when its worker ends without it."""
+        restarts = 0
+        self._waits_for = build.attempt
+        self.hand_over([build])
+        try:
+            for snapshot in self.observations():
+                if arrived():
+                    return
+                if not snapshot.worker:
+                    restarts += 1
+                    self.check_restarts(restarts)
+                    self.hand_over([build])
+        finally:
+            self._waits_for = None
+
+    def check_restarts(self, restarts: int) -> None:
+        """Raise LinkLost when the worker was started too often."""
+        if restarts > MOST_RESTARTS:
+            raise WorkerEnds(
+                f"The worker on {self.context.host} ends without results; see worker.log in its builder_home."
+            )
+
+    def full_disk(self, snapshot: BuilderSnapshot) -> str | None:
+        """Why the builder may have no work, if its disk is too full."""
+        least = self.context.options.min_free
+        if snapshot.free >= least:
+            return None
+        sentence = f"It has less than {least >> 20} MiB of disk left; free some space there."
+        self.progress.event(sentence)
+        return sentence
+
+    def show_building(self, snapshot: BuilderSnapshot) -> None:
+        """Show what goes on on the builder."""
+        self.progress.show_building(self._going_on(snapshot))
+
+    def _going_on(self, snapshot: BuilderSnapshot) -> list[Building]:
+        going_on = []
+        for attempt in snapshot.building:
+            if attempt in self.begun and attempt in self.planned:
+                build = self.planned[attempt]
+                going_on.append(Building(build.name, build.version, build.target, self.begun[attempt]))
+        return going_on
+
+    def _compare_clocks(self, snapshot: BuilderSnapshot) -> None:
+        ahead = snapshot.clock - self.context.clock.now()
+        if abs(ahead) > CLOCK_TOLERANCE:
+            how = "ahead of" if ahead > 0 else "behind"
+            self.progress.event(
+                f"Its clock is {human_duration(abs(ahead))} {how} the controller's; set it right (timedatectl)."
+            )
+
+
+class WorkerEnds(LinkLost):
+    """The builder answers, but its worker ends again and again without results."""

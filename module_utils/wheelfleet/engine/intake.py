@@ -1,0 +1,97 @@
+"""Taking results in: each is fetched from the builder's outbox and goes where its kind of build belongs.
+
+A result is acknowledged only after the catalog has it. Killed before that, the next session meets it in the outbox
+again, and admission drops what it has already.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..admission.admit import Places, admit
+from ..admission.classify import classify
+from ..admission.compare_rebuild import hear
+from ..admission.result import BadResult, log_tail, read_result
+from ..contract.assignment import Kind
+from ..contract.canary import NAME as CANARY_NAME
+from .context import Context
+from .link import Link
+from .progress import Progress
+
+
+class Intake:
+    """Fetches results and has them admitted, compared or judged."""
+
+    def __init__(self, context: Context, link: Link, progress: Progress) -> None:
+        self.context = context
+        self.link = link
+        self.progress = progress
+        self.places = Places(context.options.state_dir / "files", context.options.state_dir / "logs")
+        #: Results that the catalog has and the builder may remove.
+        self.unacknowledged: list[str] = []
+        #: By attempt, why a canary could not be built; empty where it was.
+        self.canaries: dict[str, str] = {}
+
+    def take(self, attempt: str, kind: Kind, files: Mapping[str, int]) -> None:
+        """Fetch a result (sizes of its files in bytes by name) and take it in. Raises LinkLost, and OSError when the
+        controller's own disk fails."""
+        staging = self._staging(attempt)
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            self.link.fetch(attempt, files, staging)
+            if kind == "canary":
+                self.canaries[attempt] = canary_failure(staging, attempt)
+            elif kind == "rebuild":
+                self._compare(staging, attempt)
+            else:
+                self._admit(staging, attempt)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        self.unacknowledged.append(attempt)
+
+    def _staging(self, attempt: str) -> Path:
+        host = re.sub(r"[^A-Za-z0-9.-]", "_", self.context.host)
+        return self.context.options.state_dir / "incoming" / f"{host}-{attempt}"
+
+    def _admit(self, staging: Path, attempt: str) -> None:
+        options = self.context.options
+        admitted = admit(
+            self.context.catalog,
+            self.places,
+            staging,
+            attempt,
+            host=self.context.host,
+            now=self.context.clock.now(),
+            tries=options.tries,
+            exclude=options.repair_exclude,
+        )
+        self.progress.result(admitted)
+
+    def _compare(self, staging: Path, attempt: str) -> None:
+        """A wheel built again: only a difference is an event."""
+        context = self.context
+        found = hear(context.catalog, self.places.files, staging, attempt, host=context.host, now=context.clock.now())
+        if found is None:
+            return
+        if found.verdict == "differs":
+            self.progress.event(f"It built {found.filename} again, and not as {found.builder} did. {found.sentence}")
+        elif found.verdict == "agrees":
+            self.progress.report_line(f"built {found.filename} again, the same as {found.builder}")
+        else:
+            self.progress.report_line(f"could not build {found.filename} again ({found.sentence})")
+
+
+def canary_failure(staging: Path, attempt: str) -> str:
+    """Why the canary was not built, from its result; empty if it was built."""
+    try:
+        result = read_result(staging, attempt)
+    except BadResult as error:
+        return str(error)
+    if result.outcome == "built":
+        return ""
+    why = classify(result.document, log_tail(staging, "log.gz"), CANARY_NAME)
+    return f"{why.class_name}: {why.sentence}"

@@ -1,0 +1,136 @@
+"""What people see of a session: the host's status, lines in the terminal, events in the catalog, the final answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol, TypedDict
+
+from ..admission.admit import Admitted
+from ..planner import events, queue
+from ..text import human_duration
+from .context import Context
+from .host_metrics import HostMetrics
+from .host_status import Building, HostState, HostStatus, post_status, status_folder
+
+
+class ReportLine(Protocol):
+    """Prints a line in the terminal. `begins`: it tells of a build that begins, which a live view shows already."""
+
+    def __call__(self, text: str, *, begins: bool = False) -> None: ...
+
+
+class Failed(TypedDict):
+    """A build that failed."""
+
+    name: str
+    version: str
+    target: str
+    failure_class: str
+    sentence: str
+
+
+class Answer(TypedDict, total=False):
+    """What M(wheelfleet_batch) returns; `drained` ends the loop around it."""
+
+    changed: bool
+    drained: bool
+    built: list[str]
+    failures: list[Failed]
+    msg: str
+    failed: bool
+    unreachable: bool
+
+
+class Progress:
+    """Keeps the host's status file true and collects the results of this session."""
+
+    def __init__(self, context: Context, report_line: ReportLine) -> None:
+        self.context = context
+        self.report_line = report_line
+        self.admitted: list[Admitted] = []
+        run, host = context.options.run, context.host
+        built, failed = queue.done_by(context.catalog, run, host)
+        self.status = HostStatus(host, run, state=HostState.VISITING, built=built, failed=failed)
+
+    def show(self, state: HostState, note: str = "", final: bool = False) -> None:
+        """Write the host's status: what it does now and why. `final`: it does nothing more in this run."""
+        self.status = replace(self.status, state=state, note=note, final=final)
+        post_status(status_folder(self.context.options.state_dir), self.status)
+
+    def show_metrics(self, metrics: HostMetrics, building: Sequence[Building]) -> None:
+        """Take over what a poll has shown."""
+        self.status.metrics = {**metrics, "at": round(self.context.clock.now())}
+        self.show_building(building)
+
+    def show_building(self, building: Sequence[Building]) -> None:
+        """Show these builds; where there are none, the state stays as it is."""
+        self.status.building = list(building)
+        if building:
+            self.show(HostState.BUILDING)
+
+    def count_queue(self) -> None:
+        """Note how much the whole fleet has still to do."""
+        progress = queue.progress(self.context.catalog, self.context.options.run)
+        self.status.left, self.status.seconds_left = progress.left, progress.seconds_left
+
+    def event(self, sentence: str) -> None:
+        """Record an event in the catalog, once in a run, and print it."""
+        context = self.context
+        with context.catalog.writing() as db:
+            new = events.note(
+                db, run=context.options.run, host=context.host, sentence=sentence, now=context.clock.now()
+            )
+        if new:
+            self.report_line(sentence)
+
+    def result(self, admitted: Admitted) -> None:
+        """Count an admitted result and print it."""
+        if admitted.outcome == "dropped":
+            self.event(f"Its result {admitted.attempt} was dropped: {admitted.sentence}.")
+            return
+        self.admitted.append(admitted)
+        if admitted.outcome == "built":
+            self.status.built += 1
+            what = f"built {admitted.wheel}"
+        else:
+            self.status.failed += 1
+            what = f"failed {admitted.name} {admitted.version} ({admitted.failure_class}: {admitted.sentence})"
+        self.count_queue()
+        self.report_line(f"{what} in {human_duration(admitted.seconds)}; {self._outlook()}")
+
+    def answer(self, *, drained: bool) -> Answer:
+        """The answer of this session."""
+        failures: list[Failed] = [
+            {
+                "name": each.name,
+                "version": each.version,
+                "target": each.target,
+                "failure_class": each.failure_class,
+                "sentence": each.sentence,
+            }
+            for each in self.admitted
+            if each.outcome != "built"
+        ]
+        built = [each.wheel for each in self.admitted if each.outcome == "built"]
+        return {"changed": bool(self.admitted), "drained": drained, "built": built, "failures": failures}
+
+    def last_answer(self, state: HostState, note: str = "") -> Answer:
+        """The answer of a host's last session in this run: show the state it stays in, and say why."""
+        self.status.building = []
+        self.show(state, note, final=True)
+        answer = self.answer(drained=True)
+        if note:
+            answer["msg"] = f"{self.context.host}: {note}"
+        return answer
+
+    def _outlook(self) -> str:
+        if not self.status.left:
+            return "nothing left"
+        seconds = self.status.seconds_left / max(self.context.options.hosts, 1)
+        return f"{self.status.left} left, about {human_duration(seconds)}"
+
+
+def count_builds(count: int) -> str:
+    """`1 build`, `2 builds`."""
+    return "1 build" if count == 1 else f"{count} builds"
