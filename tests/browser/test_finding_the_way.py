@@ -10,7 +10,7 @@ from tests.support.chromium import Watched
 from tests.support.sample_site import BIG, FAILED
 
 
-def test_from_the_first_page_by_search_to_the_line_that_shows_why_a_build_failed(page: Page) -> None:
+def test_from_the_first_page_by_search_to_why_a_build_failed(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Find a project").fill("python")
     page.get_by_role("button", name="Search").click()
@@ -31,7 +31,7 @@ def test_from_the_first_page_by_search_to_the_line_that_shows_why_a_build_failed
     expect(error).to_be_in_viewport()
 
 
-def test_results_come_while_typing_and_enter_opens_the_project_of_that_name(page: Page) -> None:
+def test_results_come_while_typing_and_enter_opens_the_project(page: Page) -> None:
     page.goto("/search/index.html")
     expect(page.get_by_label("Find a project")).to_be_focused()
     page.keyboard.type("spi")
@@ -54,7 +54,7 @@ def test_the_arrow_keys_go_through_the_results(page: Page) -> None:
     expect(page.get_by_label("Find a project")).to_be_focused()
 
 
-def test_the_address_of_a_search_can_be_shared_loaded_again_and_gone_back_to(page: Page) -> None:
+def test_the_address_of_a_search_can_be_shared_and_gone_back_to(page: Page) -> None:
     page.goto("/search/index.html?q=gpio")
     expect(page.locator("#results a")).to_have_text(["RPi.GPIO"])
     page.get_by_label("Find a project").fill("pandas")

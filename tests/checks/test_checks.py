@@ -101,7 +101,7 @@ def jinja_of(path: Path) -> Iterator[str]:
     yield from walk(yaml.safe_load(path.read_text()), bare=False)
 
 
-def test_what_is_computed_with_variables_takes_the_text_that_e_gives_for_booleans_and_lists():
+def test_computed_variables_take_text_for_booleans_and_lists():
     """A module converts what it is given, Jinja does not: "false" is true there, and text for a list is letters."""
     filters = {"bool": "bool", "list": "wheelfleet_list"}
     options: dict[str, str] = {}

@@ -70,7 +70,7 @@ def test_every_file_can_be_had_and_is_what_the_page_says(
         assert reader.get_package_metadata(package).startswith("Metadata-Version: ")
 
 
-def test_yanks_and_requirements_of_python_are_told_with_their_special_characters(reader: PyPISimple) -> None:
+def test_yanks_and_requires_python_are_told_with_special_characters(reader: PyPISimple) -> None:
     yanked = {package.version: package for package in reader.get_project_page("yanked").packages}
     assert (yanked["1.0"].is_yanked, yanked["1.0"].yanked_reason) == (False, None)
     assert (yanked["2.0"].is_yanked, yanked["2.0"].yanked_reason) == (True, "eats <data>")
@@ -125,7 +125,7 @@ def test_no_value_is_null_that_a_client_may_not_expect_to_be(json_page: Any, pro
         assert "dist-info-metadata" not in file
 
 
-def test_the_highest_build_comes_first_among_files_that_differ_in_nothing_else(json_page: Any) -> None:
+def test_the_highest_build_comes_first_among_otherwise_equal_files(json_page: Any) -> None:
     # pdm takes the first of them, whatever its build tag; all others look at the tag.
     builds = [file["filename"].split("-")[2] for file in json_page("rebuilt")["files"]]
     assert [build if build.isdigit() else "" for build in builds] == ["10", "2", "1", ""]

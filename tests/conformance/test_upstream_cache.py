@@ -113,7 +113,7 @@ def place(running: Place) -> Iterator[Place]:
 @pytest.mark.parametrize(
     ("client", "json_offered"), [(PIPS[2], False), (PIPS[-1], True), (UV, False), (UV, True)], ids=str
 )
-def test_installers_install_through_it_and_for_a_second_builder_no_file_comes_from_upstream(
+def test_installers_work_through_it_and_a_second_builder_fetches_nothing(
     client: Client, json_offered: bool, tmp_path: Path
 ):
     with Upstream() as index, Upstream() as files:
@@ -151,7 +151,7 @@ def test_the_metadata_of_a_wheel_comes_through_it(place: Place):
         (f"{V1_JSON};q=0, text/html", "text/html"),
     ],
 )
-def test_pages_of_different_types_are_kept_apart_and_name_files_in_the_cache(place: Place, accept: str, given: str):
+def test_pages_of_different_types_are_kept_apart_and_name_cached_files(place: Place, accept: str, given: str):
     for _ in range(2):
         answer = ask(place.page(), Accept=accept)
         assert (answer.status, answer.headers.get_content_type()) == (200, given)
@@ -210,7 +210,7 @@ class Names(socketserver.BaseRequestHandler):
         answering.sendto(query[:2] + b"\x81\x80" + counts + query[12:end] + address, self.client_address)
 
 
-def test_what_was_fetched_is_served_while_upstreams_name_cannot_be_looked_up():
+def test_fetched_files_are_served_while_upstreams_name_has_no_address():
     with Upstream() as index, socketserver.UDPServer(("127.0.0.1", 0), Names) as names:
         index.add_release(DEMO)
         index_url = index.index_url.replace("127.0.0.1", "upstream.example")
@@ -233,7 +233,7 @@ def test_what_was_fetched_is_served_while_upstream_is_in_trouble(place: Place, t
     assert (answer.status, answer.headers["X-Cache"], answer.body) == (200, "STALE", before)
 
 
-def test_upstreams_password_is_the_caches_affair_and_goes_to_the_index_alone(place: Place):
+def test_upstreams_password_is_the_caches_alone_and_goes_to_the_index_only(place: Place):
     asked = ask(place.page("helper"), Accept="text/html", Authorization="Basic b3RoZXI6b3RoZXI=")
     assert asked.status == 200
     ask(place.cache.through(place.files.file_url(wheels.wheel_file("helper", "1.0"))), Authorization="Basic eDp4")

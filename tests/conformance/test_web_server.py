@@ -110,7 +110,7 @@ def test_everything_has_its_type_its_age_and_its_policy(nginx: NginxSite, addres
 
 
 @pytest.mark.parametrize("address", [address for address in SERVED if not address.startswith("/files/")])
-def test_it_comes_compressed_for_whoever_understands_that_and_is_not_sent_twice(nginx: NginxSite, address: str) -> None:
+def test_it_comes_compressed_on_request_and_is_not_sent_twice(nginx: NginxSite, address: str) -> None:
     answer = ask(nginx, address, Accept_Encoding="gzip")
     assert answer.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(answer.data) == body_of(address)
@@ -185,7 +185,7 @@ FOLDERS = ["/simple", "/simple/demo", "/project", "/project/demo", "/search", "/
 
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("query", ["", "?format=text%2Fhtml&x=/a/b"])
-def test_a_folder_without_its_slash_is_redirected_to_itself_also_below_a_path(
+def test_a_folder_without_its_slash_is_redirected_to_itself(
     nginx: NginxSite, proxy: Proxy, folder: str, query: str
 ) -> None:
     for server, prefix in ((nginx, ""), (proxy, "/below/here")):
@@ -206,9 +206,7 @@ def test_no_address_redirects_to_another_host_or_adds_a_header(nginx: NginxSite,
     assert led is None or led.startswith("./") or re.fullmatch("[a-z0-9%./-]+", led, re.IGNORECASE)
 
 
-def test_answers_to_an_authoritys_challenges_are_served_though_their_address_has_a_dot(
-    site: Path, tmp_path: Path
-) -> None:
+def test_challenges_of_an_authority_are_served_though_they_have_a_dot(site: Path, tmp_path: Path) -> None:
     folder = tmp_path / ".well-known/acme-challenge"
     folder.mkdir(parents=True)
     (folder / "token").write_text("answer")

@@ -54,13 +54,13 @@ def test_sdist_only_c_extensions_are_built(state: Path):
     assert {"rpi-gpio", "spidev", "netifaces", "smbus"} <= built
 
 
-def test_what_upstream_serves_as_a_wheel_is_left_alone_and_the_report_says_why(state: Path):
+def test_a_wheel_of_upstream_is_left_alone_and_the_report_says_why(state: Path):
     row = rows(state)["smbus2"]
     assert row["status"] == "upstream"
     assert "smbus2-" in row["reason"] and ".whl" in row["reason"]
 
 
-def test_a_missing_library_is_a_named_failure_that_says_which_package_would_help(state: Path):
+def test_a_missing_library_is_a_named_failure_that_names_the_package(state: Path):
     row = rows(state)["pycups"]
     if row["status"] == "built":
         pytest.skip("libcups2-dev is installed here, so that nothing is missing")

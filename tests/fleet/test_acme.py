@@ -99,7 +99,7 @@ def secured(host: Host, checked: Run) -> Run:
     return host.provision_with_acme()
 
 
-def test_a_site_whose_certificate_is_not_there_yet_is_served_by_http_with_its_challenges(host: Host, waiting: Run):
+def test_a_site_without_certificate_is_served_by_http_with_its_challenges(host: Host, waiting: Run):
     assert waiting.lines("/etc/ssl/wheels/fullchain.pem is not there yet, so web3 serves by plain http")
     host.lab.ssh(NODE, f"echo answer | sudo tee /var/lib/wheelfleet-acme{CHALLENGE}/token")
     assert host.ask(f"{CHALLENGE}/token") == (200, b"answer\n")
@@ -130,7 +130,7 @@ def test_challenges_are_answered_by_http_without_a_redirect_and_by_https(host: H
     assert host.ask(f"{CHALLENGE}/other")[0] == host.ask(f"{CHALLENGE}/other", https=True)[0] == 404
 
 
-def test_a_renewed_certificate_is_loaded_at_once_and_the_next_run_changes_nothing(host: Host, secured: Run):
+def test_a_renewed_certificate_is_loaded_and_the_next_run_changes_nothing(host: Host, secured: Run):
     assert host.lab.ssh(NODE, "systemctl is-enabled certbot.timer").strip() == "enabled"
     before = host.certificate()
     # As the timer does it, but now.

@@ -84,7 +84,7 @@ PyMODINIT_FUNC PyInit_@MODULE@(void) { return PyModule_Create(&module); }
 
 
 @pytest.mark.long
-def test_an_armv7l_builder_makes_wheels_for_armv7l_and_takes_their_libraries_along(
+def test_an_armv7l_builder_makes_armv7l_wheels_with_their_libraries(
     fleet_operators: Callable[..., FleetOperator], fleet_upstream: Upstream, arm_node: str, provisioned: Lab
 ):
     fleet_upstream.add_release(sdists.c_sdist("armed", "1.0"))

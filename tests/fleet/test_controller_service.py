@@ -139,7 +139,7 @@ def controller(fleet: Lab, fleet_upstream: Upstream) -> Iterator[BootedControlle
 
 
 @pytest.mark.long
-def test_the_service_repeats_builds_bounds_what_it_keeps_and_may_be_stopped_at_any_time(
+def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
     controller: BootedController, fleet_upstream: Upstream
 ):
     fleet_upstream.add_release(sdists.pure_sdist("fails", "1.0", script="raise SystemExit(1)"))

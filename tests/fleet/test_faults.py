@@ -118,7 +118,7 @@ def trouble(fleet_operator: FleetOperator, fleet_upstream: Upstream, fleet: Lab)
     yield Trouble(fleet_operator, fleet_upstream, fleet)
 
 
-def test_a_builder_that_loses_power_loses_what_it_was_building_and_the_others_do_it(trouble: Trouble):
+def test_a_builder_that_loses_power_leaves_its_builds_to_the_others(trouble: Trouble):
     trouble.wants(9, "power")
     with trouble.operator.running() as run:
         until(lambda: trouble.under_way("build2"), "build2 to build", 120)
@@ -133,7 +133,7 @@ def test_a_builder_that_loses_power_loses_what_it_was_building_and_the_others_do
     assert trouble.operator.build().changed == 0
 
 
-def test_results_of_a_builder_that_comes_back_later_are_taken_while_they_are_wanted(trouble: Trouble):
+def test_results_of_a_builder_that_comes_back_are_taken_while_wanted(trouble: Trouble):
     trouble.operator.builders = ["build1"]
     trouble.wants(1, "late", seconds=4)
     with trouble.operator.running() as run:
@@ -205,7 +205,7 @@ def test_a_full_disk_gets_no_work_and_spoils_none(trouble: Trouble):
     assert "build2" in {row["host"] for row in trouble.ask("SELECT host FROM attempt WHERE state = 'done'")}
 
 
-def test_a_build_that_exhausts_the_memory_is_tried_alone_and_the_others_do_not_suffer(trouble: Trouble):
+def test_a_build_that_exhausts_memory_is_tried_alone_and_others_go_on(trouble: Trouble):
     trouble.operator.variables |= {"builder_parallel": 2, "builder_limit_memory": "0"}
     trouble.wants(4, "modest", seconds=2)
     trouble.wants(1, "greedy", script="hoard = []\nwhile True:\n    hoard.append(bytearray(32 << 20))\n")
@@ -253,7 +253,7 @@ def test_a_web_node_that_is_down_catches_up_with_the_next_run(trouble: Trouble):
 
 
 @pytest.mark.long
-def test_a_builder_that_fails_everything_fast_is_set_aside_until_it_builds_a_canary(trouble: Trouble):
+def test_a_builder_that_fails_fast_is_suspended_until_it_builds_a_canary(trouble: Trouble):
     trouble.wants(12, "sound", seconds=2)
     trouble.lab.ssh("build1", "sudo chmod -x $(readlink -f /usr/bin/cc)")
     try:
@@ -273,7 +273,7 @@ def test_a_builder_that_fails_everything_fast_is_set_aside_until_it_builds_a_can
 
 
 @pytest.mark.long
-def test_what_takes_its_builder_down_is_tried_on_one_other_and_then_left_alone(trouble: Trouble):
+def test_what_takes_its_builder_down_is_tried_on_one_other_alone(trouble: Trouble):
     trouble.wants(1, "bomb", seconds=60)
     went_down: list[str] = []
     with trouble.operator.running() as run:

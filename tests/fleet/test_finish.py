@@ -65,7 +65,7 @@ print(numpy.allclose(numpy.linalg.inv(matrix) @ matrix, numpy.eye(2)))
 
 
 @pytest.mark.parametrize("case", [PILLOW, pytest.param(NUMPY, marks=pytest.mark.long)], ids=lambda case: case.project)
-def test_what_is_built_against_a_library_is_imported_on_a_host_that_has_none(
+def test_what_is_built_against_a_library_is_imported_without_it(
     fleet_operators: Callable[..., FleetOperator],
     fleet_upstream: Upstream,
     provisioned: Lab,

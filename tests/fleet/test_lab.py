@@ -32,7 +32,7 @@ def fetches(url: str) -> str:
     )
 
 
-def test_a_node_is_a_host_with_systemd_and_an_ordinary_user_who_may_become_root(nodes: Lab):
+def test_a_node_is_a_host_with_systemd_and_a_user_with_sudo(nodes: Lab):
     said = nodes.ssh("build1", "id -un; hostname; sudo -n id -un; cat /proc/1/comm; systemctl is-system-running")
     assert said.split() == ["pi", "build1", "root", "systemd", "running"]
 
@@ -50,7 +50,7 @@ def test_ssh_refuses_a_node_whose_host_key_is_not_the_known_one(nodes: Lab):
     assert "Host key verification failed" in refused.value.stderr
 
 
-def test_an_operators_playbook_reaches_every_node_and_leaves_no_connection_open(
+def test_an_operators_playbook_reaches_every_node_and_closes_connections(
     fleet_operators: Callable[..., FleetOperator], tmp_path: Path
 ):
     operator = fleet_operators("http://unused.invalid/simple/")

@@ -134,7 +134,7 @@ def test_a_pi_that_has_only_a_password_is_reached_and_asked_for_it_by_sudo(fleet
 
 
 @pytest.mark.parametrize("fault", ["cut", "hang"])
-def test_a_link_that_is_cut_and_a_host_that_hangs_are_noticed_while_a_command_runs(
+def test_a_cut_link_and_a_hanging_host_are_noticed_during_a_command(
     fault: str, fleet: Lab, connect: Callable[..., Any]
 ):
     connection = connect(alive_interval=0.2, alive_patience=1)

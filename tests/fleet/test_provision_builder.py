@@ -213,7 +213,7 @@ def test_the_journal_is_limited(builder: Site):
     assert f"SystemMaxUse={100 << 20}" in said.splitlines()
 
 
-def test_a_pis_kernel_is_asked_to_limit_memory_and_the_operator_told_to_reboot(builder: Site, runs: dict[str, Run]):
+def test_a_pis_kernel_is_told_to_limit_memory_and_a_reboot_is_due(builder: Site, runs: dict[str, Run]):
     assert builder.ask(f"cat {CMDLINE}") == "console=tty1 root=PARTUUID=1-02 rootwait cgroup_enable=memory\n"
     assert runs["first"].lines("A reboot is due")
     assert runs["second"].lines("A reboot is due")

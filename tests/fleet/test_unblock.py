@@ -13,7 +13,7 @@ from tests.support.upstream import Upstream
 
 
 @pytest.mark.long
-def test_what_a_build_lacks_is_proposed_and_with_permission_installed_and_built_in_the_same_run(
+def test_missing_packages_are_proposed_or_installed_and_built_in_one_run(
     fleet_operator: FleetOperator, fleet_upstream: Upstream, provisioned: Lab
 ):
     fleet_upstream.add_release(sdists.missing_header_sdist("wants-yaml", "1.0", header="yaml.h"))

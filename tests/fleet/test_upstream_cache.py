@@ -50,7 +50,7 @@ def provision(operator: FleetOperator, *arguments: str) -> Run:
 
 
 @pytest.mark.long
-def test_two_builders_have_upstream_send_each_file_once_and_know_no_password(cached: Cached, provisioned: Lab):
+def test_two_builders_fetch_each_file_once_and_know_no_password(cached: Cached, provisioned: Lab):
     operator, upstream = cached.operator, cached.upstream
     assert cached.first.recap["web1"]["changed"] > 0
     assert cached.again.recap["web1"]["changed"] == 0, cached.again.output

@@ -374,7 +374,7 @@ def test_a_configuration_nginx_refuses_is_not_installed(web: WebNode):
     web.lab.ssh(NODE, "sudo nginx -t")
 
 
-def test_a_configuration_that_does_not_go_with_another_site_is_loaded_once_it_does(web: WebNode):
+def test_a_configuration_that_clashes_is_loaded_once_it_does_not(web: WebNode):
     other = "/etc/nginx/conf.d/other.conf"
     web.lab.ssh(NODE, f"echo 'server {{ listen 8080 default_server; }}' | sudo tee {other} && sudo nginx -s reload")
     try:

@@ -86,7 +86,7 @@ def test_what_did_not_exist_before_is_installed_over_http_and_works(mixed: Opera
 
 
 @pytest.mark.parametrize("made", [sdists.c_sdist, sdists.pure_sdist])
-def test_the_run_ends_with_a_line_that_installs_what_needs_a_wheel_of_upstreams(
+def test_the_run_ends_with_a_line_that_installs_with_upstreams_wheel(
     mixed: Operator, upstream: Upstream, tmp_path: Path, made: Callable[..., Artifact]
 ):
     installed = "newest"
@@ -144,7 +144,7 @@ def test_each_attempt_keeps_what_it_cost_and_what_it_was_made_with(mixed: Operat
     assert gzip.decompress((mixed.state / "logs" / row["log"]).read_bytes())
 
 
-def test_a_second_run_changes_nothing_builds_nothing_and_asks_conditionally(mixed: Operator, upstream: Upstream):
+def test_a_second_run_changes_nothing_and_asks_conditionally(mixed: Operator, upstream: Upstream):
     mixed.build()
     assert json.loads((mixed.site / "status.json").read_text())["state"] == "ended"
     before, attempts = tree(mixed.state / "site"), mixed.attempts()
@@ -175,9 +175,7 @@ def test_check_mode_after_a_run_tells_of_news_only_and_writes_nothing(mixed: Ope
     assert after == {name: digest for name, digest in before.items() if not name.startswith("catalog.sqlite-")}
 
 
-def test_an_upstream_wheel_is_never_shadowed_and_one_for_another_machine_settles_nothing(
-    operator: Operator, upstream: Upstream
-):
+def test_upstreams_wheel_is_never_shadowed_one_elsewhere_settles_nothing(operator: Operator, upstream: Upstream):
     upstream.add_release(sdists.c_sdist("both", "1.0"), wheels.wheel_file("both", "1.0", "cp311-cp311-win_amd64"))
     upstream.add_release(sdists.pure_sdist("pure", "1.0"), wheels.wheel_file("pure", "1.0"))
     operator.variables |= {"controller_packages": ["both", "pure"], "controller_build": "always"}
@@ -261,7 +259,7 @@ def test_an_operator_may_replace_a_template(mixed: Operator, tmp_path: Path):
     assert (mixed.site / "report/index.html").read_text() == "<p>Pages of my own</p>\n"
 
 
-def test_without_a_terminal_there_is_one_plain_line_for_each_build_that_begins_and_ends(mixed: Operator):
+def test_without_a_terminal_one_plain_line_tells_each_begin_and_end(mixed: Operator):
     run = mixed.build()
     assert len(run.lines(r"^\d\d:\d\d:\d\d localhost builds ")) == 3
     assert len(run.lines(r"^\d\d:\d\d:\d\d localhost (built|failed) ")) == 3

@@ -122,7 +122,7 @@ def test_a_sdist_without_pyproject_builds_with_setuptools_from_upstream(builder:
         assert {"name": "setuptools", "version": setuptools.version} in result["build_requires"]
 
 
-def test_a_wheel_of_our_own_index_is_preferred_to_a_newer_sdist_of_upstream(builder: Builder, tmp_path: Path) -> None:
+def test_a_wheel_of_our_index_is_preferred_to_a_newer_sdist_of_upstream(builder: Builder, tmp_path: Path) -> None:
     own = tmp_path / "site" / "simple"
     page = own / "helper" / "index.html"
     page.parent.mkdir(parents=True)
@@ -207,7 +207,7 @@ def test_each_step_before_the_build_can_fail_with_its_own_phase(builder: Builder
     assert "is no Python project" in messages[3]
 
 
-def test_an_assignment_that_this_builder_cannot_read_becomes_a_failure_and_stops_nobody(builder: Builder) -> None:
+def test_an_unreadable_assignment_becomes_a_failure_and_stops_nobody(builder: Builder) -> None:
     home = BuilderHome(builder.home)
     home.create()
     (home.inbox / "from-the-future-1.json").write_text('{"schema": 2, "attempt": "from-the-future-1"}')
@@ -272,7 +272,7 @@ def test_what_is_no_wheel_is_not_handed_out(builder: Builder, script: str, messa
     assert sorted(builder.state()["outbox"]["demo-1-0000"]) == ["log.gz", "result.json"]
 
 
-def test_whatever_a_build_does_to_its_folder_a_result_comes_out_and_the_folder_goes(builder: Builder) -> None:
+def test_whatever_a_build_does_to_its_folder_a_result_comes_out(builder: Builder) -> None:
     script = """
 import os, pathlib, shutil
 work = pathlib.Path(wheel_directory).parent

@@ -47,9 +47,7 @@ def outcomes(results: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
     return [(result["outcome"], result["message"]) for result in results]
 
 
-def test_builds_with_the_same_requirements_share_an_environment_and_download_each_wheel_once(
-    builder: Builder, upstream: Upstream
-) -> None:
+def test_builds_with_the_same_requirements_share_an_environment(builder: Builder, upstream: Upstream) -> None:
     setuptools = installed_wheel("setuptools")
     upstream.add_release(setuptools)
     results = build(
@@ -133,7 +131,7 @@ def test_sdists_that_are_required_are_built_inside_for_this_build_alone(builder:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_sdists_come_from_where_the_index_keeps_its_files_and_from_nowhere_else(
+def test_sdists_come_from_where_the_index_keeps_its_files_alone(
     builder: Builder, upstream: Upstream, tmp_path: Path, known: bool
 ) -> None:
     helper, demo = pure_sdist("helper", "2.0"), pure_sdist("demo", "1", build_requires=["helper"])
@@ -172,9 +170,7 @@ def test_what_is_more_than_a_name_with_versions_is_asked_for_inside_only(
     assert (result["outcome"], result["phase"]) == ("failed", phase)
 
 
-def test_an_upstream_with_html_alone_a_password_and_no_metadata_beside_its_files_will_do(
-    builder: Builder, upstream: Upstream
-) -> None:
+def test_an_upstream_with_html_a_password_and_no_metadata_will_do(builder: Builder, upstream: Upstream) -> None:
     upstream.add_release(wheel_file("helper", "1.0"))
     upstream.json = upstream.core_metadata = False
     upstream.basic_auth = ("pi", "secret")
@@ -326,7 +322,7 @@ def make(folder: Path) -> None:
     (folder / "file").write_text("whole")
 
 
-def test_what_fails_while_an_environment_is_made_leaves_nothing_and_the_next_makes_it(home: BuilderHome) -> None:
+def test_a_failure_while_an_environment_is_made_leaves_nothing(home: BuilderHome) -> None:
     def fail(folder: Path) -> None:
         make(folder)
         raise RuntimeError("no")
@@ -338,7 +334,7 @@ def test_what_fails_while_an_environment_is_made_leaves_nothing_and_the_next_mak
         assert (folder / "file").read_text() == "whole"
 
 
-def test_an_environment_is_made_once_and_what_was_being_made_is_thrown_away(home: BuilderHome) -> None:
+def test_an_environment_is_made_once_and_a_half_made_one_thrown_away(home: BuilderHome) -> None:
     (home.envs / ".key.new").mkdir()
     (home.envs / ".key.new" / "half").touch()
     with env_cache.environment(home, "key", make, 1) as folder:
@@ -347,7 +343,7 @@ def test_an_environment_is_made_once_and_what_was_being_made_is_thrown_away(home
         pass
 
 
-def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_together(home: BuilderHome) -> None:
+def test_builds_that_want_the_same_environment_at_once_make_it_once(home: BuilderHome) -> None:
     made: list[Path] = []
     together = threading.Barrier(4, timeout=20)
 
@@ -367,7 +363,7 @@ def test_builds_that_want_the_same_environment_at_once_make_it_once_and_use_it_t
     assert len(made) == 1
 
 
-def test_environments_that_were_not_used_for_longest_go_and_those_in_use_stay(
+def test_environments_unused_for_longest_go_and_used_ones_stay(
     home: BuilderHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(env_cache, "MOST", 3)

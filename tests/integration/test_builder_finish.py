@@ -82,9 +82,7 @@ def test_a_wheel_takes_its_library_along_and_is_imported_without_it(
     builder.assert_nothing_is_left()
 
 
-def test_a_pure_wheel_is_imported_with_what_it_depends_on_and_its_bytes_stay(
-    builder: Builder, upstream: Upstream
-) -> None:
+def test_a_pure_wheel_is_imported_with_its_dependencies_and_unchanged(builder: Builder, upstream: Upstream) -> None:
     upstream.add_release(wheel_file("helper", "1.0", files={"helper.py": "there = True\n"}))
     source = "import helper\nassert helper.there\n"
     sdist = pure_sdist("demo", "1.0", requires_dist=["helper>=1", "absent; python_version < '3'"], source=source)
@@ -96,9 +94,7 @@ def test_a_pure_wheel_is_imported_with_what_it_depends_on_and_its_bytes_stay(
     assert builder.wheel(builder.build(plain)[0]) == builder.wheel(checked)
 
 
-def test_what_it_was_built_with_and_imports_without_declaring_it_is_named_and_no_failure(
-    builder: Builder, upstream: Upstream
-) -> None:
+def test_an_undeclared_import_of_a_build_requirement_is_no_failure(builder: Builder, upstream: Upstream) -> None:
     upstream.add_release(wheel_file("a.helper", "1.0", files={"a_helper.py": "there = True\n"}))
     source = "import a_helper\nassert a_helper.there\n"
     forgetful = pure_sdist("forgetful", "1.0", source=source, build_requires=["A_Helper"])
@@ -150,9 +146,7 @@ def test_what_pip_or_uv_refuses_has_failed_with_what_it_says(builder: Builder, u
     assert second["message"].startswith("uv does not install the wheel: ")
 
 
-def test_the_wheel_that_the_hook_returns_is_made_right_and_libraries_of_the_sdist_are_data(
-    builder: Builder, upstream: Upstream
-) -> None:
+def test_the_hooks_wheel_is_corrected_and_libraries_of_the_sdist_are_data(builder: Builder, upstream: Upstream) -> None:
     two = sdist_that_builds("two", "1.0", wheel_file("two", "1.0"), wheel_file("two", "0.9"))
     odd = sdist_that_builds("odd", "1.0", wheel_file("odd", "1.0", wheel_tags=["cp27-none-any"]))
     data = {"boards/__init__.py": b"", "boards/one.so": arm_elf(), "boards/zero.so": arm_elf(cpu=6)}
@@ -167,9 +161,7 @@ def test_the_wheel_that_the_hook_returns_is_made_right_and_libraries_of_the_sdis
     assert "has no machine code" in results[3]["check"]["message"]
 
 
-def test_an_import_that_goes_beyond_the_limits_costs_the_verdict_and_not_the_wheel(
-    builder: Builder, upstream: Upstream
-) -> None:
+def test_an_import_beyond_the_limits_costs_the_verdict_and_not_the_wheel(builder: Builder, upstream: Upstream) -> None:
     sdist = pure_sdist("greedy", "1.0", source="held = bytearray(400 << 20)\nimport time\ntime.sleep(60)\n")
     (result,) = build(builder, upstream, sdist, limits={"memory": 200 << 20})
     assert (result["outcome"], result["stopped_by"]) == ("built", None)

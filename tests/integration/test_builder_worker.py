@@ -78,9 +78,7 @@ def test_as_many_builds_run_at_once_as_were_asked_for(builder: Builder, lookout:
     assert len(builder.state()["outbox"]) == 3
 
 
-def test_the_status_says_what_is_being_built_and_beats_while_nothing_happens(
-    builder: Builder, lookout: Lookout
-) -> None:
+def test_the_status_says_what_is_being_built_and_beats_meanwhile(builder: Builder, lookout: Lookout) -> None:
     builder.hand_over(
         builder.assignment(pure_sdist("demo", "1", script=WAITING), environment=lookout.environment),
         builder.assignment(pure_sdist("next", "1"), order=1),
@@ -138,9 +136,7 @@ def test_work_handed_over_while_a_worker_is_leaving_is_never_left_lying(builder:
     assert len(builder.state()["outbox"]) == 8
 
 
-def test_the_rest_of_a_batch_can_be_taken_back_while_the_first_is_being_built(
-    builder: Builder, lookout: Lookout
-) -> None:
+def test_the_rest_of_a_batch_can_be_taken_back_during_the_first_build(builder: Builder, lookout: Lookout) -> None:
     sdist = pure_sdist("demo", "1", script=WAITING)
     for order in range(3):
         builder.hand_over(builder.assignment(sdist, order=order, environment=lookout.environment))
@@ -183,9 +179,7 @@ def test_a_worker_that_cannot_start_is_an_error_that_names_the_cure(builder: Bui
 # ------------------------------------------------------------------------------------------------- interruptions
 
 
-def test_a_worker_told_to_stop_ends_its_builds_and_leaves_them_as_if_not_begun(
-    builder: Builder, lookout: Lookout
-) -> None:
+def test_a_worker_told_to_stop_leaves_its_builds_as_if_not_begun(builder: Builder, lookout: Lookout) -> None:
     assignments = [
         builder.assignment(pure_sdist("demo", "1", script=WAITING), order=order, environment=lookout.environment)
         for order in range(3)
@@ -223,7 +217,7 @@ def test_a_build_whose_runner_is_killed_is_begun_again_once(builder: Builder, lo
     builder.assert_nothing_is_left()
 
 
-def test_a_build_whose_runner_is_killed_twice_is_given_up_with_its_last_log(builder: Builder, lookout: Lookout) -> None:
+def test_a_build_whose_runner_is_killed_twice_fails_with_its_last_log(builder: Builder, lookout: Lookout) -> None:
     sdist = pure_sdist("demo", "1", script="print('last words', flush=True)\n" + WAITING)
     builder.hand_over(
         builder.assignment(sdist, environment=lookout.environment), builder.assignment(pure_sdist("next", "1"), order=1)
@@ -241,9 +235,7 @@ def test_a_build_whose_runner_is_killed_twice_is_given_up_with_its_last_log(buil
     builder.assert_nothing_is_left()
 
 
-def test_the_death_of_the_worker_is_the_death_of_its_builds_and_the_next_one_carries_on(
-    builder: Builder, lookout: Lookout
-) -> None:
+def test_a_dead_workers_builds_end_and_the_next_worker_carries_on(builder: Builder, lookout: Lookout) -> None:
     sdist = pure_sdist("demo", "1", script=WAITING)
     builder.hand_over(builder.assignment(sdist, environment=lookout.environment))
     builder.start()
@@ -296,7 +288,7 @@ def test_the_next_worker_kills_what_a_massacre_has_orphaned(builder: Builder, lo
     builder.assert_nothing_is_left()
 
 
-def test_a_result_that_was_finished_but_not_delivered_is_delivered_and_not_built_again(builder: Builder) -> None:
+def test_a_finished_result_is_delivered_later_and_not_built_again(builder: Builder) -> None:
     (result,) = builder.build(builder.assignment(pure_sdist("demo", "1")))
     home = BuilderHome(builder.home)
     work_dir = home.work_dir("demo-1-0000")
@@ -331,7 +323,7 @@ for _ in range(5):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_whatever_is_killed_whenever_each_assignment_gets_exactly_one_whole_result(builder: Builder, seed: int) -> None:
+def test_whatever_is_killed_each_assignment_gets_exactly_one_result(builder: Builder, seed: int) -> None:
     chance = random.Random(seed)
     home = BuilderHome(builder.home)
     home.create()

@@ -185,7 +185,7 @@ def test_vendored_crates_need_no_index(builder: Builder, registry: CrateRegistry
     assert answer(builder, result) == "ANSWER = 42"
 
 
-def test_without_the_index_or_the_server_for_downloads_it_is_tried_again_later(
+def test_without_the_index_or_the_download_server_it_is_tried_again_later(
     builder: Builder, registry: CrateRegistry
 ) -> None:
     if not reads_sparse_indexes(builder, registry):
@@ -250,7 +250,7 @@ def test_a_package_that_does_without_its_rust_code_is_built(builder: Builder, re
     assert "The build goes on without them." in builder.log(result["attempt"])
 
 
-def test_the_packages_own_configuration_runs_nothing_while_there_is_a_network(
+def test_the_packages_configuration_runs_nothing_while_there_is_a_network(
     builder: Builder, registry: CrateRegistry
 ) -> None:
     if not reads_sparse_indexes(builder, registry):

@@ -76,7 +76,7 @@ def counted(operator: Operator) -> dict[str, tuple[int, int, float]]:
     return {row["name"]: (row["downloads"], row["lookups"], row["saved_seconds"]) for row in rows}
 
 
-def test_what_pip_and_uv_install_is_counted_once_by_client_through_rotation(
+def test_what_pip_and_uv_install_is_counted_once_through_rotation(
     operator: Operator, server: NginxSite, tmp_path: Path
 ):
     install_with_pip_and_uv(server, tmp_path / "first")

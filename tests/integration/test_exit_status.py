@@ -42,7 +42,7 @@ def run(operator: Operator, command: list[str], **environment: str) -> tuple[int
     return done.returncode, done.stdout
 
 
-def test_the_summary_and_status_3_come_whatever_callbacks_an_environment_enables_and_those_hear_of_the_end(
+def test_summary_and_status_3_come_whatever_callbacks_are_enabled(
     operator: Operator, upstream: Upstream, tmp_path: Path
 ):
     upstream.add_release(sdists.pure_sdist("purely", "1.0"))
@@ -99,9 +99,7 @@ def test_ansible_runner_hands_the_status_on(operator: Operator, upstream: Upstre
     assert run(operator, command, PATH=programs)[0] == 0
 
 
-def test_a_builder_that_is_off_is_a_warning_while_another_works_and_alone_it_is_a_failed_run(
-    operator: Operator, upstream: Upstream
-):
+def test_a_builder_that_is_off_is_a_warning_unless_it_is_the_only_one(operator: Operator, upstream: Upstream):
     upstream.add_release(sdists.pure_sdist("purely", "1.0"))
     operator.variables |= {
         "controller_packages": ["purely"],

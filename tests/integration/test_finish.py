@@ -16,9 +16,7 @@ from tests.support.upstream import Upstream
 pytestmark = pytest.mark.skipif(sandbox.probe() is not None, reason=str(sandbox.probe()))
 
 
-def test_what_is_offered_imports_and_what_does_not_is_withheld_until_the_operator_wants_it(
-    operator: Operator, upstream: Upstream
-):
+def test_what_is_offered_imports_and_the_rest_is_withheld(operator: Operator, upstream: Upstream):
     upstream.add_release(sdists.c_sdist("native", "1.0"))
     upstream.add_release(sdists.pure_sdist("forgetful", "1.0", source="import _uncompiled\n"))
     operator.variables |= {

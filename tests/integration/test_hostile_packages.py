@@ -110,9 +110,7 @@ def told(log: str, word: str) -> list[str]:
     return [line for line in log.splitlines() if line.startswith(word)]
 
 
-def test_whatever_packages_try_they_are_contained_and_the_next_builds_are_the_same(
-    builder: Builder, scene: Scene, upstream: Upstream
-) -> None:
+def test_whatever_packages_try_they_are_contained(builder: Builder, scene: Scene, upstream: Upstream) -> None:
     upstream.add_release(wheel_file("helper", "1.0"))
     upstream.add_release(requirement())
     shared = [LIBRARY / "wheelfleet" / "builder", tools().parents[1]]

@@ -62,7 +62,7 @@ def test_every_playbook_refuses_a_misspelt_variable_first(tmp_path: Path, playbo
     assert said.count("TASK [") == 1
 
 
-def test_a_variable_of_the_site_that_is_set_for_web_nodes_says_where_it_went(tmp_path: Path):
+def test_a_variable_of_the_site_set_for_web_nodes_says_where_it_went(tmp_path: Path):
     inventory = write(tmp_path / "inventory", FLEET, webnodes={"webnode_title": "Ours"}, all={"webnode_grace_days": 3})
     status, said = run(tmp_path, "-i", inventory, "build.yml", "--check")
     assert status == 2
@@ -134,7 +134,7 @@ def test_a_run_without_the_controller_says_how_it_is_named(tmp_path: Path):
     assert "The controller is not in this run; name it with the others: --limit localhost,pi1" in said
 
 
-def test_two_playbooks_in_one_command_do_not_take_each_others_facts_for_variables(tmp_path: Path):
+def test_two_playbooks_in_one_command_share_no_facts_as_variables(tmp_path: Path):
     inventory = write(tmp_path / "inventory", {**FLEET, "builders": {}, "webnodes": {}})
     state = f"controller_state_dir={tmp_path / 'state'}"
     status, said = run(tmp_path, "-i", inventory, "-e", state, "playbooks/provision.yml", "playbooks/publish.yml")

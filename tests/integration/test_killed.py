@@ -74,7 +74,7 @@ def half_done(operator: Operator) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_what_goes_on(gated: Operator, tmp_path: Path):
+def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_builds(gated: Operator, tmp_path: Path):
     process = half_done(gated)
     ids = {row["id"] for row in gated.query("SELECT id FROM attempt WHERE state = 'open'")}
     kill(process.pid)
@@ -86,9 +86,7 @@ def test_a_killed_controller_loses_nothing_and_the_next_run_adopts_what_goes_on(
     assert_whole(gated, again=True)
 
 
-def test_a_run_of_which_one_process_is_killed_ends_with_a_reason_and_the_next_one_carries_on(
-    gated: Operator, tmp_path: Path
-):
+def test_a_run_with_a_killed_process_ends_with_a_reason_and_is_carried_on(gated: Operator, tmp_path: Path):
     process = half_done(gated)
     (worker,) = [pid for pid in family(process.pid)[1:] if b"ansible-playbook" in command_of(pid)]
     kill(worker)
@@ -101,9 +99,7 @@ def test_a_run_of_which_one_process_is_killed_ends_with_a_reason_and_the_next_on
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_interrupted_says_what_is_left_and_what_to_do_and_its_status_ends(
-    gated: Operator, tmp_path: Path, number: int
-):
+def test_an_interrupted_run_says_what_is_left_and_its_status_ends(gated: Operator, tmp_path: Path, number: int):
     process = half_done(gated)
     until(lambda: (gated.site / "status.json").exists() or not gated.site.mkdir(exist_ok=True), "the status file")
     process.send_signal(number)
@@ -127,7 +123,7 @@ def test_a_controller_killed_with_all_its_children_loses_nothing(gated: Operator
     assert_whole(gated)
 
 
-def test_results_that_came_while_no_controller_lived_are_taken_in_and_not_built_again(gated: Operator, tmp_path: Path):
+def test_results_that_came_without_a_controller_are_taken_in(gated: Operator, tmp_path: Path):
     process = half_done(gated)
     kill(*family(process.pid))
     process.communicate()
@@ -152,9 +148,7 @@ def test_a_killed_worker_is_started_again_by_the_run_that_watches_it(gated: Oper
     assert_whole(gated)
 
 
-def test_a_worker_and_its_controller_killed_together_leave_no_process_once_build_ran_again(
-    gated: Operator, tmp_path: Path
-):
+def test_a_worker_and_its_controller_killed_together_leave_no_process(gated: Operator, tmp_path: Path):
     process = half_done(gated)
     kill(*family(process.pid), *gated.processes())
     process.communicate()
@@ -216,7 +210,7 @@ def test_check_mode_beside_a_run_at_work_disturbs_neither(gated: Operator, upstr
     assert_whole(gated)
 
 
-def test_a_build_beyond_its_limits_is_stopped_with_all_it_started_and_named(operator: Operator, upstream: Upstream):
+def test_a_build_beyond_its_limits_is_stopped_with_all_it_started(operator: Operator, upstream: Upstream):
     escape = "import subprocess, time\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\ntime.sleep(1000)\n"
     upstream.add_release(sdists.broken_sdist("endless", "1.0", script=escape))
     upstream.add_release(

@@ -78,7 +78,7 @@ def is_about_itself(path: str) -> bool:
     return path.startswith(".wheelfleet-")
 
 
-def test_check_mode_says_what_does_not_agree_and_what_would_be_written_and_changes_nothing(published: Operator):
+def test_check_mode_says_what_would_be_written_and_changes_nothing(published: Operator):
     assert publish(published, "--check").changed == 0
     damage(published)
     before = state_of(published)
@@ -91,7 +91,7 @@ def test_check_mode_says_what_does_not_agree_and_what_would_be_written_and_chang
         assert state_of(published) == before
 
 
-def test_what_does_not_agree_is_named_until_a_repair_is_asked_for_and_pages_are_right_at_once(published: Operator):
+def test_what_does_not_agree_is_named_until_a_repair_puts_pages_right(published: Operator):
     before = state_of(published)
     damage(published)
     for writes_pages in (1, 0):
@@ -116,9 +116,7 @@ def is_news(path: str) -> bool:
     return is_about_itself(path.removeprefix("site/"))
 
 
-def test_a_wheel_lost_on_the_site_too_is_given_up_and_the_next_build_makes_it_again(
-    published: Operator, upstream: Upstream
-):
+def test_a_wheel_lost_on_the_site_too_is_given_up_and_built_again(published: Operator, upstream: Upstream):
     # In place: on one file system a wheel on the site is a second name of the controller's.
     (published.site / "files" / WHEEL).write_bytes(b"damaged")
     assert "it is given up, and built again if wanted" in said(publish(published, expect=2))
@@ -149,9 +147,7 @@ def test_web_nodes_are_compared_as_a_whole(published: Operator, tmp_path: Path):
     assert publish(published).changed == 0
 
 
-def test_files_of_a_deleted_release_go_after_the_days_of_grace_and_never_with_minus_one(
-    operator: Operator, upstream: Upstream
-):
+def test_files_of_a_deleted_release_go_after_the_grace_period_or_never(operator: Operator, upstream: Upstream):
     for version in ("1.0", "1.1"):
         upstream.add_release(sdists.pure_sdist("demo", version))
     operator.variables |= {"controller_packages": [{"name": "demo", "newest": 2}], "site_grace_days": -1}

@@ -25,9 +25,7 @@ def permits_2to3(path: str, data: bytes) -> bytes:
     return data.replace(b"use_2to3 = setuptools.dist:invalid_unless_false", b"use_2to3 = setuptools.dist:assert_bool")
 
 
-def test_what_uses_a_removed_feature_or_declares_too_little_is_built_in_the_same_run(
-    operator: Operator, upstream: Upstream
-):
+def test_removed_features_and_undeclared_needs_are_cured_in_the_same_run(operator: Operator, upstream: Upstream):
     upstream.add_release(wheels.installed_wheel("setuptools"))
     upstream.add_release(wheels.installed_wheel("setuptools", "57.5.0", permits_2to3))
     upstream.add_release(wheels.wheel_file("helping", "1.0"))

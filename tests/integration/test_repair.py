@@ -197,7 +197,7 @@ def test_only_code_that_all_says_armv6_is_for_a_pi_1(tmp_path: Path) -> None:
         assert not runs_on_armv6([v6, other])
 
 
-def test_a_builder_whose_own_c_library_is_for_another_processor_adds_no_armv6_tag(workshop: Workshop) -> None:
+def test_a_c_library_of_another_processor_adds_no_armv6_tag(workshop: Workshop) -> None:
     """Here that is every processor but an ARMv6: the very case of a Debian armhf."""
     workshop.put(arm_elf(cpu=6, fp=2), f"{TAG}-{TAG}-linux_armv7l", "demo.so")
     workshop.repair()

@@ -48,9 +48,7 @@ def names(resolved: Resolved) -> list[str]:
     return [each["line"] for each in resolved["unresolved"]]
 
 
-def test_servers_are_open_that_pages_name_or_redirect_to_also_those_of_what_only_the_closure_needs(
-    home: Path, upstream: Upstream
-) -> None:
+def test_servers_are_open_that_pages_of_the_closure_name_or_redirect_to(home: Path, upstream: Upstream) -> None:
     with Upstream() as third, Upstream() as fourth:
         leaf, moved = wheel_file("leaf", "1.5"), wheel_file("moved", "3.0")
         third.add_release(leaf, moved)
@@ -81,9 +79,7 @@ def test_a_server_that_no_page_names_stays_closed_and_is_named(home: Path, upstr
     assert line == "app" and f"pip was led to {server}, which no page of the index names" in reason
 
 
-def test_lines_that_cannot_be_resolved_are_named_and_the_others_are_resolved_together(
-    home: Path, upstream: Upstream
-) -> None:
+def test_lines_that_cannot_be_resolved_are_named_the_others_resolved(home: Path, upstream: Upstream) -> None:
     upstream.add_release(wheel_file("app", "1.0", requires_dist=["leaf<2"]))
     for version in ("1.5", "2.0"):
         upstream.add_release(wheel_file("leaf", version))
@@ -99,7 +95,7 @@ def test_lines_that_cannot_be_resolved_are_named_and_the_others_are_resolved_tog
     assert "what-nobody-has" in resolved["log"] and "::wheelfleet pip resolves 5 lines" in resolved["log"]
 
 
-def test_wheels_of_the_fleets_own_site_on_this_host_are_found_with_their_metadata(
+def test_wheels_of_the_fleets_site_on_this_host_are_found_with_metadata(
     home: Path, upstream: Upstream, tmp_path: Path
 ) -> None:
     with ControllerState(tmp_path / "var") as state:
@@ -119,7 +115,7 @@ def test_an_index_that_cannot_be_asked_is_no_lines_fault(home: Path, upstream: U
     assert resolved["problem"] == f"The index could not be asked: {upstream.index_url}app/ answers 401 Unauthorized."
 
 
-def test_pip_reaches_the_index_by_the_proxy_that_it_alone_is_configured_for(home: Path, upstream: Upstream) -> None:
+def test_pip_reaches_the_index_by_the_proxy_of_its_configuration(home: Path, upstream: Upstream) -> None:
     class Proxy(LoopbackServer):
         def answer(self, method: str, target: str, headers: Any, body: bytes) -> Answer:
             return upstream.answer(method, target.removeprefix(upstream.url), headers, body)

@@ -26,9 +26,7 @@ def no_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_bubblewrap")
-def test_a_host_without_bubblewrap_builds_nothing_until_it_is_allowed_to_by_name(
-    operator: Operator, upstream: Upstream
-) -> None:
+def test_a_host_without_bubblewrap_builds_nothing_until_allowed_by_name(operator: Operator, upstream: Upstream) -> None:
     upstream.add_release(sdists.pure_sdist("demo", "1.0"))
     operator.variables["controller_packages"] = ["demo"]
     run = operator.build(expect=None)

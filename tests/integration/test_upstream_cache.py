@@ -20,7 +20,7 @@ def keeps(folder: Path, word: str) -> list[Path]:
     return [path for path in files if word.encode() in path.read_bytes()]
 
 
-def test_what_builds_for_two_targets_need_comes_from_upstream_once_and_the_password_stays_with_the_cache(
+def test_two_targets_needs_come_once_and_the_cache_keeps_the_password(
     operators: Callable[..., Operator], upstream: Upstream, two_pythons: list[str]
 ):
     script = f"import os\nassert not [value for value in os.environ.values() if {WORD!r} in value]\n"
@@ -48,7 +48,7 @@ def test_what_builds_for_two_targets_need_comes_from_upstream_once_and_the_passw
         assert WORD not in run.output
 
 
-def test_builders_go_to_upstream_themselves_while_the_cache_does_not_answer(
+def test_builders_go_to_upstream_while_the_cache_does_not_answer(
     operators: Callable[..., Operator], upstream: Upstream
 ):
     upstream.add_release(sdists.c_sdist("lonely", "1.0", build_requires=["required"]))

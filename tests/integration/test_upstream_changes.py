@@ -60,7 +60,7 @@ def test_a_deleted_release_leaves_the_pages_and_the_file_stays_for_a_while(demo:
     assert (demo.state / "files/demo/demo-1.0-py3-none-any.whl").is_file()
 
 
-def test_a_deleted_project_leaves_the_pages_and_a_second_look_is_taken_first(demo: Operator, upstream: Upstream):
+def test_a_deleted_project_leaves_the_pages_after_a_second_look(demo: Operator, upstream: Upstream):
     upstream.add_release(wheels.wheel_file("stays", "1.0"))
     demo.variables["controller_packages"] = ["demo", "stays"]
     upstream.fault("demo", "404", times=1)
@@ -88,7 +88,7 @@ def test_an_sdist_that_comes_late_is_built(operator: Operator, upstream: Upstrea
     assert operator.attempts() == [("late", "built")]
 
 
-def test_a_second_run_builds_nothing_in_vain_and_other_bytes_get_another_name(demo: Operator, upstream: Upstream):
+def test_a_second_run_builds_nothing_and_other_bytes_get_another_name(demo: Operator, upstream: Upstream):
     """An index that states no Requires-Python, one that has our wheel's name, and one that replaces an sdist."""
     upstream.add_release(replace(sdists.pure_sdist("newer", "1.0", requires_python=">=3.99"), requires_python=None))
     upstream.add_release(
@@ -122,7 +122,7 @@ def test_a_stale_page_is_not_taken_and_the_project_is_asked_again(demo: Operator
     assert problem(demo, "demo") is None
 
 
-def test_trouble_with_some_projects_stops_no_other_and_is_tried_again_next_time(operator: Operator, upstream: Upstream):
+def test_trouble_with_some_projects_stops_no_other_and_is_tried_again(operator: Operator, upstream: Upstream):
     kinds = ["429", "500", "503", "garbage", "truncated", "hang"]
     bad = {f"bad-{kind}": kind for kind in kinds}
     for name in ("good", *bad):
@@ -233,7 +233,7 @@ def test_everything_reads_only_what_the_root_list_says_has_changed(operator: Ope
     assert operator.build().changed == 0
 
 
-def test_everything_takes_the_changelog_as_a_hint_before_the_root_list_knows(operator: Operator, upstream: Upstream):
+def test_everything_takes_the_changelog_as_a_hint_before_the_root_list(operator: Operator, upstream: Upstream):
     upstream.add_release(sdists.pure_sdist("p1", "1.0"))
     operator.variables |= {"controller_everything": True, "controller_changelog_url": upstream.xmlrpc_url}
     operator.build()
@@ -247,7 +247,7 @@ def test_everything_takes_the_changelog_as_a_hint_before_the_root_list_knows(ope
     assert operator.build().returncode == 0, "a hint that fails stops nothing"
 
 
-def test_a_requirements_file_brings_its_closure_as_pip_on_the_target_resolves_it(
+def test_a_requirements_file_brings_its_closure_as_pip_resolves_it(
     operator: Operator, upstream: Upstream, tmp_path: Path
 ):
     upstream.add_release(sdists.pure_sdist("app", "1.0", requires_dist=["middle>=1", "other; python_version < '3'"]))
@@ -270,7 +270,7 @@ def test_a_requirements_file_brings_its_closure_as_pip_on_the_target_resolves_it
     assert "leaf-1.6-py3-none-any.whl" in operator.wheels()
 
 
-def test_a_line_that_cannot_be_resolved_is_named_everywhere_and_the_others_are_built(
+def test_a_line_that_cannot_be_resolved_is_named_and_others_are_built(
     operator: Operator, upstream: Upstream, tmp_path: Path
 ):
     for name in ("one", "two"):
@@ -305,9 +305,7 @@ def test_a_release_that_cools_down_waits_and_the_one_before_is_taken(operator: O
     assert operator.verdicts()["demo 2.0"] == "passed"
 
 
-def test_inventories_that_cannot_be_meant_are_each_one_clear_sentence_and_a_failed_run(
-    operator: Operator, upstream: Upstream
-):
+def test_inventories_that_cannot_be_meant_are_one_sentence_each(operator: Operator, upstream: Upstream):
     upstream.add_release(wheels.wheel_file("demo", "1.0"))
     usual = {**operator.variables, "controller_packages": ["demo"]}
     for variables, sentence in [
@@ -353,7 +351,7 @@ def test_another_upstream_is_read_anew_whatever_serials_it_has(operators: Callab
         assert "demo-2.0-py3-none-any.whl" in operator.wheels()
 
 
-def test_a_project_that_left_the_scope_keeps_its_wheels_and_still_hears_of_yanks(demo: Operator, upstream: Upstream):
+def test_a_project_that_left_the_scope_keeps_wheels_and_notices_yanks(demo: Operator, upstream: Upstream):
     upstream.add_release(sdists.pure_sdist("other", "1.0"))
     demo.variables["controller_packages"] = ["other"]
     demo.build()

@@ -21,7 +21,7 @@ ADDRESSES = {
 }
 
 
-def test_the_index_is_where_the_variables_of_the_web_node_say_and_no_host_is_asked(tmp_path: Path):
+def test_the_index_is_where_variables_of_the_web_node_say(tmp_path: Path):
     inventory = {"webnodes": {"hosts": {host: variables for host, (variables, _) in ADDRESSES.items()}}}
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
     play = {

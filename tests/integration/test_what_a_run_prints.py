@@ -92,7 +92,7 @@ def test_whoever_asks_for_more_words_gets_all_of_them(tmp_path: Path):
     assert "TASK [Quiet]" in output and "ok: [host0]" in output
 
 
-def test_the_recap_of_a_large_fleet_counts_the_hosts_to_which_nothing_happened(tmp_path: Path):
+def test_the_recap_of_a_large_fleet_counts_hosts_without_changes(tmp_path: Path):
     task = {"name": "One changes", "ansible.builtin.debug": {}, "changed_when": "inventory_hostname == 'host7'"}
     output = played(tmp_path, [task], hosts=20)
     assert [line.split()[0] for line in output.splitlines() if ": ok=" in line] == ["host7"]

@@ -43,7 +43,7 @@ def verified(document: Path, signature: Path, signers: Path) -> bool:
         return subprocess.run(command, stdin=data, capture_output=True, check=False).returncode == 0
 
 
-def test_what_another_builder_makes_otherwise_is_told_and_published_as_nothing_but_that(pair: Operator) -> None:
+def test_what_a_rebuild_makes_otherwise_is_told_and_not_published(pair: Operator) -> None:
     run = pair.build()
     assert pair.attempts() == [("cext", "built"), ("clocked", "built")]
     assert [name.split("-")[0] for name in pair.wheels()] == ["cext", "clocked"]

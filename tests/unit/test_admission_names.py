@@ -61,7 +61,7 @@ def published(controller: Controller) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in controller.places.files.rglob("*.whl")}
 
 
-def test_a_lost_wheel_that_is_built_again_with_other_bytes_gets_the_next_build_tag(
+def test_a_lost_wheel_built_again_with_other_bytes_gets_the_next_build_tag(
     controller: Controller, tmp_path: Path
 ) -> None:
     controller.send(wheel(1))
@@ -73,7 +73,7 @@ def test_a_lost_wheel_that_is_built_again_with_other_bytes_gets_the_next_build_t
     assert check(tmp_path, data, name).build == "2", "in WHEEL too, and RECORD agrees"
 
 
-def test_a_lost_wheel_that_is_built_again_with_the_same_bytes_has_its_name_back(controller: Controller) -> None:
+def test_a_lost_wheel_built_again_with_the_same_bytes_has_its_name_back(controller: Controller) -> None:
     controller.send(wheel(1))
     lose(controller)
     assert rebuild(controller, wheel(1), "run2") == wheel(1).filename
@@ -83,7 +83,7 @@ def test_a_lost_wheel_that_is_built_again_with_the_same_bytes_has_its_name_back(
     assert rebuild(controller, wheel(2), "run4") == tagged, "packed again it has the same bytes again"
 
 
-def test_what_somebody_asks_to_build_again_gets_a_build_number_above_the_one_that_is_listed(
+def test_a_requested_rebuild_gets_a_build_number_above_the_listed_one(
     controller: Controller,
 ) -> None:
     controller.send(wheel(1))
@@ -100,7 +100,7 @@ def test_what_somebody_asks_to_build_again_gets_a_build_number_above_the_one_tha
     assert len(published(controller)) == 3
 
 
-def test_what_is_built_again_on_request_with_the_same_bytes_is_not_asked_for_any_more(controller: Controller) -> None:
+def test_a_requested_rebuild_with_the_same_bytes_is_done(controller: Controller) -> None:
     controller.send(wheel(1))
     for run in ("run2", "run3"):
         with controller.catalog.writing() as db:
@@ -125,7 +125,7 @@ def test_a_name_stays_given_when_the_release_was_removed(controller: Controller)
     assert rebuild(controller, wheel(2), "run2") == "demo-1.0-1-py3-none-any.whl"
 
 
-def test_a_catalog_put_back_from_a_backup_gives_no_name_again_that_it_does_not_know(controller: Controller) -> None:
+def test_a_restored_catalog_gives_no_name_again_that_it_does_not_know(controller: Controller) -> None:
     stray = controller.places.files / "demo" / wheel(1).filename
     stray.parent.mkdir(parents=True)
     stray.write_bytes(wheel(1).data)
@@ -146,16 +146,14 @@ def test_a_build_tag_of_the_projects_own_is_counted_on_from(controller: Controll
 @pytest.mark.parametrize(
     "theirs", ["demo-1.0-py3-none-any.whl", "Demo-1.0-py3-none-any.whl"], ids=["the same", "spelled otherwise"]
 )
-def test_what_has_the_name_of_upstreams_wheel_gets_a_build_tag_of_the_fleets_own(
-    controller: Controller, theirs: str
-) -> None:
+def test_a_wheel_named_as_upstreams_gets_a_build_tag_of_the_fleets(controller: Controller, theirs: str) -> None:
     upstream_has(controller, theirs)
     sent = controller.send(wheel(1))
     assert (sent.outcome, sent.wheel) == ("built", "demo-1.0-1-py3-none-any.whl")
     assert controller.one("SELECT need FROM wanted") == "none"
 
 
-def test_a_pure_wheel_of_upstreams_for_other_pythons_is_not_shadowed_for_them(
+def test_upstreams_pure_wheel_for_other_pythons_is_not_shadowed_for_them(
     controller: Controller, tmp_path: Path
 ) -> None:
     upstream_has(controller, "demo-1.0-py2.py3-none-any.whl", yanked=None, requires_python=">=3.13")
@@ -228,7 +226,7 @@ def replace_sdist(controller: Controller, sha256: str | None) -> None:
         settle(db, 1, 5)
 
 
-def test_what_was_built_from_an_sdist_that_upstream_replaced_is_built_again_under_another_name(
+def test_a_wheel_of_a_replaced_sdist_is_built_again_under_another_name(
     controller: Controller,
 ) -> None:
     controller.send(wheel(1))
@@ -270,7 +268,7 @@ def verdict(controller: Controller) -> tuple[str, str, str]:
     )
 
 
-def test_a_wheel_that_is_for_no_python_of_the_fleet_passes_the_release_over(controller: Controller) -> None:
+def test_a_wheel_for_no_python_of_the_fleet_passes_the_release_over(controller: Controller) -> None:
     remember_inputs(controller)
     with controller.catalog.writing() as db:
         db.execute("INSERT INTO release (id, project_id, version) VALUES (2, 1, '0.9')")
@@ -286,7 +284,7 @@ def test_a_wheel_that_is_for_no_python_of_the_fleet_passes_the_release_over(cont
     assert controller.one("SELECT need FROM wanted WHERE release_id = 2") == "now", "as pip, the release before it"
 
 
-def test_what_a_builder_reads_in_the_sdist_settles_the_target_before_it_is_built(controller: Controller) -> None:
+def test_what_a_builder_reads_in_the_sdist_settles_the_target(controller: Controller) -> None:
     remember_inputs(controller)
     sent = controller.send(None, reason="other-python", about=">=3.99", phase="unpack", message="It asks for another.")
     assert (sent.outcome, sent.failure_class) == ("failed", "other-python")
@@ -305,7 +303,7 @@ def test_what_a_build_told_of_pythons_counts_for_its_sdist_alone(controller: Con
         assert (said[0], said[2]) == now
 
 
-def test_a_wheel_for_another_python_of_the_fleet_is_published_and_settles_both(controller: Controller) -> None:
+def test_a_wheel_for_another_python_of_the_fleet_settles_both(controller: Controller) -> None:
     remember_inputs(controller)
     with controller.catalog.writing() as db:
         db.execute(
@@ -334,9 +332,7 @@ IN_VAIN = {
 
 
 @pytest.mark.parametrize("what", IN_VAIN)
-def test_whatever_a_build_gives_it_is_not_asked_for_again_while_upstream_stays_the_same(
-    controller: Controller, what: str
-) -> None:
+def test_whatever_a_build_gives_is_not_asked_for_again_meanwhile(controller: Controller, what: str) -> None:
     remember_inputs(controller)
     sent = IN_VAIN[what]
     controller.send(sent, wheels=named(sent))

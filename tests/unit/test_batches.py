@@ -130,7 +130,7 @@ def test_what_was_never_begun_is_no_try_however_often_its_host_is_lost(fleet: Fl
     assert fleet.needs(release) == {11: "now"}
 
 
-def test_what_took_its_host_down_is_tried_once_more_elsewhere_alone_and_then_recorded(fleet: Fleet):
+def test_what_took_its_host_down_is_tried_once_elsewhere_and_recorded(fleet: Fleet):
     for host in ("pi1", "pi2", "pi3"):
         fleet.builder(host, 11)
     release = fleet.release("bomb", 11)
@@ -148,7 +148,7 @@ def test_what_took_its_host_down_is_tried_once_more_elsewhere_alone_and_then_rec
     assert (row["class"], row["blocks"]) == ("host-lost", "target")
 
 
-def test_a_host_that_came_back_is_not_given_what_took_it_down_while_others_can_build_it(fleet: Fleet):
+def test_a_host_is_not_given_what_took_it_down_while_others_can_build_it(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
     fleet.release("bomb", 11)
@@ -169,7 +169,7 @@ def test_the_only_host_of_a_target_tries_again_itself(fleet: Fleet):
 
 
 @pytest.mark.parametrize("failure", ["out-of-memory", "killed"])
-def test_what_ran_out_of_memory_beside_others_is_tried_alone_before_that_counts(fleet: Fleet, failure: str):
+def test_memory_shortage_beside_others_is_tried_alone_before_it_counts(fleet: Fleet, failure: str):
     fleet.builder("pi1", 11)
     release = fleet.release("heavy", 11)
     (first,) = fleet.claim().builds
@@ -189,7 +189,7 @@ def release_absent(fleet: Fleet, *here: str, silent: tuple[str, ...] = ()) -> di
 
 
 @pytest.mark.parametrize("where", ["limited", "silent", "gone"])
-def test_what_a_host_holds_that_takes_no_part_in_the_run_goes_to_the_others_at_once(fleet: Fleet, where: str):
+def test_builds_held_by_a_host_outside_the_run_go_to_the_others_at_once(fleet: Fleet, where: str):
     host = "pi9" if where == "gone" else "pi1"
     fleet.builder(host, 11)
     fleet.builder("pi2", 11)
@@ -202,7 +202,7 @@ def test_what_a_host_holds_that_takes_no_part_in_the_run_goes_to_the_others_at_o
 
 
 @pytest.mark.parametrize(("silent", "counts"), [((), False), (("pi1",), True)])
-def test_a_host_that_was_only_not_asked_to_take_part_spends_no_try_and_one_that_is_silent_does(
+def test_a_host_that_was_not_asked_spends_no_try_and_a_silent_one_does(
     fleet: Fleet, silent: tuple[str, ...], counts: bool
 ):
     fleet.builder("pi1", 11)
@@ -258,7 +258,7 @@ def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet
 
 
 @pytest.mark.parametrize("others", [[], ["pi2"]])
-def test_a_host_slower_than_predicted_gives_back_only_what_others_could_build(fleet: Fleet, others: list[str]):
+def test_a_slow_host_gives_back_only_what_others_could_build(fleet: Fleet, others: list[str]):
     for host in ["pi1", *others]:
         fleet.builder(host, 11)
     for number in range(8):
@@ -280,7 +280,7 @@ def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):
     assert batches.give_back(fleet.catalog, [attempt.attempt], TRIES) == 0, "asked twice over a lost link"
 
 
-def test_a_target_that_only_faster_hosts_should_build_long_things_for_is_served_by_what_is_left(fleet: Fleet):
+def test_a_target_meant_for_faster_hosts_is_served_by_what_is_left(fleet: Fleet):
     fleet.builder("quick", 11, speed=1.0)
     fleet.builder("slow", 11, speed=0.1)
     fleet.release("huge", 11, seconds=10_000.0)
@@ -294,7 +294,7 @@ def test_a_target_that_only_faster_hosts_should_build_long_things_for_is_served_
     assert names(fleet.claim("slow")) == ["huge"], "nobody else is left"
 
 
-def test_a_host_that_fails_again_and_again_is_doubted_until_it_builds_something(fleet: Fleet):
+def test_a_host_that_fails_repeatedly_is_suspect_until_it_builds_something(fleet: Fleet):
     fleet.builder("pi1", 11)
     for number in range(10):
         fleet.release(f"p{number}", 11, seconds=100.0)
@@ -311,7 +311,7 @@ def test_a_host_that_fails_again_and_again_is_doubted_until_it_builds_something(
     assert not suspension.doubted(fleet.catalog, "pi1")
 
 
-def test_the_failures_of_a_host_that_cannot_build_its_canary_count_for_nothing(fleet: Fleet):
+def test_failures_of_a_host_that_cannot_build_its_canary_do_not_count(fleet: Fleet):
     fleet.builder("broken", 11)
     fleet.builder("pi2", 11)
     good = fleet.release("good", 11, seconds=500.0)
@@ -366,7 +366,7 @@ def test_a_failure_that_tells_of_the_release_is_not_the_builders_fault(fleet: Fl
     assert not suspension.unvouched(fleet.catalog, "pi1")
 
 
-def test_the_others_wait_until_it_is_known_whether_failures_were_their_builders_own(fleet: Fleet):
+def test_the_others_wait_until_it_is_known_whose_fault_failures_were(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
     fleet.release("demo", 11)

@@ -67,7 +67,7 @@ def test_elsewhere_than_on_debian_it_lists_what_is_missing_and_what_for(folder: 
     assert "on Debian only" in done.stderr
 
 
-def test_a_user_who_may_not_become_root_is_told_the_one_command_and_asked_nothing(folder: Path, script: Path):
+def test_a_user_without_sudo_is_told_the_one_command_and_asked_nothing(folder: Path, script: Path):
     path = bare_machine(folder, "apt-get", "apt-cache", "dpkg-query")
     (folder / "sudo").symlink_to("/bin/false")
     done = bootstrap(path, script=script)
@@ -115,7 +115,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed here; on Debian: apt-get install make")
 @pytest.mark.parametrize("variable", ["LANG", "LC_ALL"])
-def test_make_build_works_from_elsewhere_where_all_may_write_and_without_the_locale(checkout: Path, variable: str):
+def test_make_build_works_from_elsewhere_and_without_the_locale(checkout: Path, variable: str):
     environment = {
         name: value for name, value in os.environ.items() if name not in ("LANG", "LC_ALL", "ANSIBLE_CONFIG")
     }

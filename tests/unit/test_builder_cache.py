@@ -38,7 +38,7 @@ def test_an_address_is_led_through_it_only_where_it_fetches_from(url: str, there
     assert CACHE.through(url) == there
 
 
-def test_an_assignment_names_the_cache_in_place_of_upstream_and_no_password():
+def test_an_assignment_names_the_cache_for_upstream_and_no_password():
     order = {
         "attempt": "a",
         "sdist": {"url": "https://index.example.org/a.zip", "size": 1},

@@ -66,9 +66,7 @@ def test_a_group_has_room_for_so_many_processes(group: Group) -> None:
     assert not group.ran_out_of_memory()
 
 
-def test_a_process_that_wants_more_memory_than_its_group_has_is_ended_by_the_kernel(
-    group: Group, tmp_path: Path
-) -> None:
+def test_a_process_beyond_the_memory_of_its_group_is_ended_by_the_kernel(group: Group, tmp_path: Path) -> None:
     assert run_in(group, FILL, "128", str(tmp_path / "file")).returncode == -signal.SIGKILL
     assert group.ran_out_of_memory()
     assert not group.refused_process()
@@ -79,7 +77,7 @@ def test_what_its_files_have_in_the_page_cache_makes_room_for_memory(group: Grou
     assert not group.ran_out_of_memory()
 
 
-def test_groups_go_at_the_end_and_what_a_killed_supervisor_left_is_swept_away(group: Group) -> None:
+def test_groups_go_at_the_end_also_those_of_a_killed_supervisor(group: Group) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
     left, used = (

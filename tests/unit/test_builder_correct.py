@@ -120,7 +120,7 @@ def test_a_right_wheel_keeps_its_bytes(tmp_path: Path, wheel: bytes) -> None:
     ],
     ids=["record", "metadata", "wheel-version", "a-path-twice"],
 )
-def test_what_an_installer_refuses_or_readers_see_differently_is_not_mended(tmp_path: Path, wheel: bytes) -> None:
+def test_what_installers_refuse_or_read_differently_is_not_mended(tmp_path: Path, wheel: bytes) -> None:
     try:
         assert corrected(tmp_path, wheel)[0].read_bytes() == wheel
     except ValueError:
@@ -149,7 +149,7 @@ def test_a_library_that_the_build_made_gets_the_platform_that_is_true(tmp_path: 
     assert check(tmp_path, wheel.read_bytes(), wheel.name, target_tags=[f"py3-none-{MACHINE}"]).has_native
 
 
-def test_an_extension_module_that_the_build_made_gets_the_tag_of_its_python(tmp_path: Path, library: bytes) -> None:
+def test_an_extension_module_of_the_build_gets_the_tag_of_its_python(tmp_path: Path, library: bytes) -> None:
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     wheel, _ = corrected(tmp_path, packed(more={f"_demo{suffix}": library}))
     assert wheel.name == f"demo-1.0-cp311-cp311-{MACHINE}.whl"
@@ -169,7 +169,7 @@ def test_libraries_that_lie_in_the_sdist_as_they_are_are_data(tmp_path: Path, li
     assert check(tmp_path, wheel.read_bytes(), from_sdist=found["from_sdist"]).pure
 
 
-def test_a_wheel_that_calls_itself_pure_and_has_code_of_this_python_is_not_pure(tmp_path: Path, library: bytes) -> None:
+def test_a_wheel_that_claims_to_be_pure_and_has_extension_code_is_not(tmp_path: Path, library: bytes) -> None:
     python = f"cp{sys.version_info.major}{sys.version_info.minor}"
     tag = f"{python}-{python}-{MACHINE}"
     content = WHEEL.replace(b"py3-none-any", tag.encode())

@@ -71,7 +71,7 @@ def test_an_index_is_named_with_or_without_cargos_prefix(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["ftp://crates.example/", "crates.example", "file:///srv/crates", "https://u:secret@x/"]
 )
-def test_what_is_no_index_that_builds_may_ask_is_refused_without_its_password(url: str) -> None:
+def test_what_is_no_index_for_builds_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(crate_index.NoIndex, match="see builder_crates_index") as error:
         crate_index.checked_index(url)
     assert "secret" not in str(error.value)

@@ -86,7 +86,7 @@ def test_the_number_of_jobs_reaches_the_common_build_tools(tmp_path: Path) -> No
     assert [variables[name] for name in names] == ["-j3", "3", "3", "3"]
 
 
-def test_the_assignments_own_variables_go_before_ours_but_not_before_the_marks(tmp_path: Path) -> None:
+def test_the_assignments_variables_go_before_ours_but_not_before_marks(tmp_path: Path) -> None:
     own = {"PIWHEELS_BUILD": "1", "MAKEFLAGS": "-j1", "WHEELFLEET_HOME": "elsewhere"}
     variables = environment(tmp_path, environment=own)
     assert (variables["PIWHEELS_BUILD"], variables["MAKEFLAGS"]) == ("1", "-j1")
@@ -104,9 +104,7 @@ def test_the_assignments_own_variables_go_before_ours_but_not_before_the_marks(t
         (None, "315532800"),
     ],
 )
-def test_files_are_dated_as_the_sdist_was_uploaded_or_as_early_as_a_wheel_can_be(
-    tmp_path: Path, uploaded: str | None, epoch: str
-) -> None:
+def test_files_are_dated_as_the_sdist_was_uploaded(tmp_path: Path, uploaded: str | None, epoch: str) -> None:
     assignment = Builder(tmp_path).assignment(pure_sdist("demo", "1.0"))
     assignment["sdist"]["upload_time"] = uploaded
     home = BuilderHome(tmp_path)
@@ -114,7 +112,7 @@ def test_files_are_dated_as_the_sdist_was_uploaded_or_as_early_as_a_wheel_can_be
     assert variables["SOURCE_DATE_EPOCH"] == epoch
 
 
-def test_flags_of_the_assignment_stand_behind_ours_and_empty_ones_leave_ours_out(tmp_path: Path) -> None:
+def test_flags_of_the_assignment_follow_ours_and_empty_ones_drop_ours(tmp_path: Path) -> None:
     ours = environment(tmp_path)
     theirs = environment(tmp_path, environment={"CPPFLAGS": "-g -DX=1", "LDFLAGS": "", "TZ": "Europe/Berlin"})
     assert theirs["CPPFLAGS"] == f"{ours['CPPFLAGS']} -g -DX=1"

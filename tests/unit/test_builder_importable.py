@@ -99,7 +99,7 @@ def test_only_what_can_be_imported_nowhere_has_failed(
     assert not tried.sentence or tried.sentence.endswith(".")
 
 
-def test_what_another_project_does_not_have_today_says_nothing_of_the_wheel() -> None:
+def test_what_another_project_does_not_have_says_nothing_of_the_wheel() -> None:
     name = "cannot import name 'old' from 'other' (/x/other.py)"
     assert judge("demo", IMPORT_ERROR, name, "other", there=True).verdict == "unchecked"
     assert judge("demo", NOT_FOUND, "No module named 'other.old'", "other.old", there=True).verdict == "unchecked"

@@ -28,9 +28,7 @@ def assignment(builder: Builder) -> Assignment:
     return builder.assignment(pure_sdist("demo", "1.0"))
 
 
-def test_an_assignment_handed_over_lies_in_the_inbox_and_only_its_owner_can_read_it(
-    builder: Builder, assignment: Assignment
-) -> None:
+def test_an_assignment_handed_over_can_be_read_by_its_owner_alone(builder: Builder, assignment: Assignment) -> None:
     assert hand_over(builder.home, [assignment]) == ["demo-1.0-0000"]
     file = builder.home / "inbox" / "demo-1.0-0000.json"
     assert read_assignment(file, "demo-1.0-0000") == assignment
@@ -54,9 +52,7 @@ def test_an_assignment_is_not_doubled_wherever_it_has_got_to(builder: Builder, a
     assert state(home.path)["queued"] == []
 
 
-def test_nothing_is_written_when_one_of_the_assignments_cannot_be_read_by_this_builder(
-    builder: Builder, assignment: Assignment
-) -> None:
+def test_nothing_is_written_when_one_assignment_cannot_be_read(builder: Builder, assignment: Assignment) -> None:
     other = {**assignment, "attempt": "other-1.0-0001", "schema": 2}
     with pytest.raises(ProtocolError, match=r"schema 1, not 2; provision the builder again"):
         hand_over(builder.home, [assignment, other])
@@ -94,9 +90,7 @@ def test_a_home_that_cannot_be_made_gives_one_sentence(tmp_path: Path, assignmen
         hand_over(tmp_path / "file" / "home", [assignment])
 
 
-def test_what_nobody_has_begun_can_be_taken_back_and_the_rest_is_named_by_its_absence(
-    builder: Builder, assignment: Assignment
-) -> None:
+def test_unstarted_builds_can_be_taken_back_and_the_rest_is_missing(builder: Builder, assignment: Assignment) -> None:
     begun = {**assignment, "attempt": "begun-1.0-0001"}
     home = BuilderHome(builder.home)
     hand_over(home.path, [assignment, begun])  # type: ignore[list-item]

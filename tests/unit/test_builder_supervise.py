@@ -94,7 +94,7 @@ def test_cpu_time_of_children_and_grandchildren_is_counted(supervised: Supervise
     assert ending["cpu_seconds"] >= 0.4
 
 
-def test_a_command_that_dies_by_a_signal_of_its_own_has_a_negative_exit_code(supervised: Supervised) -> None:
+def test_a_command_that_dies_by_a_signal_has_a_negative_exit_code(supervised: Supervised) -> None:
     ending = supervised.run("sh", "-c", "kill -SEGV $$")
     assert (ending["exit_code"], ending["stopped_by"]) == (-signal.SIGSEGV, None)
 

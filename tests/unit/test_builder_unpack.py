@@ -191,9 +191,7 @@ def test_links_that_stay_inside_are_kept(python: Path, tmp_path: Path) -> None:
     assert (top / "hard").read_text() == "text"
 
 
-def test_members_become_the_builders_own_and_writable_and_keep_only_what_makes_them_executable(
-    python: Path, tmp_path: Path
-) -> None:
+def test_members_become_the_builders_own_writable_and_keep_executable_bits(python: Path, tmp_path: Path) -> None:
     owner = {"uid": 12345, "gid": 12345, "uname": "nobody", "gname": "nogroup"}
     archive = tar(
         "w",

@@ -17,7 +17,7 @@ def test_a_builder_gets_exactly_the_workers_code(tmp_path: Path) -> None:
     assert worker_code.install(tmp_path, worker_code.pack(files)) == []
 
 
-def test_what_was_changed_or_added_or_removed_there_is_other_code_and_is_put_right(tmp_path: Path) -> None:
+def test_changed_added_or_removed_code_there_is_put_right(tmp_path: Path) -> None:
     files = worker_code.worker_code()
     worker_code.install(tmp_path, worker_code.pack(files))
     folder = tmp_path / "lib" / "wheelfleet" / "builder"

@@ -217,7 +217,7 @@ def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> Non
     assert classify(BUILD_FAILED, log, "demo").class_name == "python-too-new"
 
 
-def test_until_the_contents_index_was_asked_the_remedy_says_how_to_find_the_package() -> None:
+def test_without_the_contents_index_the_advice_says_how_to_find_a_package() -> None:
     assert "apt-file search wiringPi.h" in classified("header").remedy
 
 
@@ -231,7 +231,7 @@ def test_the_evidence_of_a_stopped_build_is_the_last_thing_it_said() -> None:
     assert classified("limit-silence").evidence[-1] == "compiling the last file"
 
 
-def test_what_fails_while_pip_installs_a_requirement_never_settles_the_whole_release() -> None:
+def test_a_failure_of_an_installed_requirement_never_settles_the_release() -> None:
     in_requirement = {"phase": "environment", "message": "", "reason": "requirements-failed"}
     log = "SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"
     own = classify(BUILD_FAILED, log, "demo")
@@ -241,7 +241,7 @@ def test_what_fails_while_pip_installs_a_requirement_never_settles_the_whole_rel
     assert requirement.sentence.startswith("While the build requirements were installed: ")
 
 
-def test_a_module_that_is_missing_is_the_project_itself_however_it_is_spelled() -> None:
+def test_a_missing_module_is_the_project_itself_however_it_is_spelled() -> None:
     log = "ModuleNotFoundError: No module named 'RPi_lgpio._version'\n"
     assert classify(BUILD_FAILED, log, "rpi-lgpio").class_name == "sdist-broken"
     assert classify(BUILD_FAILED, log, "gpiozero").class_name == "undeclared-build-requirement"
@@ -266,13 +266,13 @@ def test_of_two_modules_of_one_name_the_sdists_own_is_meant(line: str) -> None:
     assert classify(of_project(), f"{line}\n", "demo").class_name != "own-module-missing"
 
 
-def test_a_module_of_the_sdist_that_has_the_name_of_one_of_old_is_no_sign_of_python_2() -> None:
+def test_a_module_of_the_sdist_with_an_old_name_is_no_sign_of_python_2() -> None:
     line = "ModuleNotFoundError: No module named 'commands'\n"
     assert classify(of_project(), line, "demo").class_name == "python2-syntax"
     assert classify(of_project(modules=["commands"]), line, "demo").class_name == "own-module-missing"
 
 
-def test_where_the_source_is_on_the_path_already_the_sdist_lacks_a_part_of_itself() -> None:
+def test_with_the_source_on_the_path_the_sdist_misses_a_part_of_itself() -> None:
     result = of_project("setuptools.build_meta:__legacy__", modules=["demo"])
     found = classify(result, "ModuleNotFoundError: No module named 'demo._native'\n", "demo")
     assert found.class_name == "sdist-broken"
@@ -287,7 +287,7 @@ def test_a_missing_module_is_known_by_what_the_sdist_declares(module: str, decla
     assert (found.class_name, found.declared) == ("undeclared-build-requirement", declared)
 
 
-def test_a_module_that_left_python_is_an_api_that_is_gone_and_nobodys_project() -> None:
+def test_a_module_that_left_python_is_a_removed_api() -> None:
     for module in ("sre_constants", "asynchat", "imp", "distutils.core"):
         found = classify(BUILD_FAILED, f"ModuleNotFoundError: No module named '{module}'\n", "demo")
         assert found.class_name == "removed-api", module
@@ -308,7 +308,7 @@ def test_an_interrupted_attempt_is_worth_another_try() -> None:
     assert (found.class_name, found.blocks) == ("interrupted", None)
 
 
-def test_an_optional_library_that_is_missing_does_not_hide_the_error_that_ended_the_build() -> None:
+def test_a_missing_optional_library_does_not_hide_the_error_at_the_end() -> None:
     log = "Package 'libfoo', required by 'virtual:world', not found\nmain.c:7:1: error: unknown type name ‘u8’\n"
     assert classify(BUILD_FAILED, log, "demo").class_name == "compile-error"
 
@@ -388,7 +388,7 @@ def test_every_class_says_what_it_means_and_what_would_help() -> None:
         assert entry.remedy.endswith(".")
 
 
-def test_the_operators_page_lists_every_class_with_what_it_settles_and_depends_on() -> None:
+def test_the_operators_page_lists_every_class_and_what_it_settles() -> None:
     said = {
         row[0]: (row[1], row[2])
         for row in re.findall(

@@ -72,7 +72,7 @@ def test_pip_gets_the_index_beside_those_it_has_and_nothing_else_changes(before:
     assert FLEET.url in pip_configured(before, FLEET)
 
 
-def test_the_options_of_a_command_would_hide_those_for_all_so_both_get_the_index():
+def test_options_of_a_command_would_hide_global_ones_so_both_get_the_index():
     reads = pip_reads(pip_configured(PIP_FILES["a command's own"], FLEET))
     assert reads["install"]["extra-index-url"] == ["https://a.example.net/simple", FLEET.url]
     assert reads["global"]["extra-index-url"] == [FLEET.url]

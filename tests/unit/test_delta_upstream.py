@@ -89,9 +89,7 @@ def fleet(tmp_path: Path, upstream: Upstream) -> Iterator[Fleet]:
 # Serials
 
 
-def test_a_serial_that_is_the_same_for_everything_is_none_and_each_project_is_asked_conditionally(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_serial_equal_for_everything_is_none_pages_are_asked_for(fleet: Fleet, upstream: Upstream) -> None:
     """As Pulp does it, whose ETag is one for all pages too."""
     upstream.one_serial, upstream.cached = 1_000_000_000, False
     fleet.look()
@@ -116,9 +114,7 @@ def test_a_project_whose_serial_the_list_does_not_state_is_asked_itself(fleet: F
     assert fleet.look().changed == ["spam"]
 
 
-def test_a_mirror_that_was_restored_is_believed_when_the_serial_of_its_list_fell(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_restored_mirror_is_believed_when_the_serial_of_its_list_fell(fleet: Fleet, upstream: Upstream) -> None:
     before = upstream.serial
     upstream.add_release(pure_sdist("spam", "2.0"))
     upstream.add_release(pure_sdist("later", "1.0"))
@@ -132,7 +128,7 @@ def test_a_mirror_that_was_restored_is_believed_when_the_serial_of_its_list_fell
     assert {path for path, _ in fleet.asked()} == {"/simple/"}
 
 
-def test_a_list_that_a_cache_has_from_before_changes_nothing_and_is_told_of(fleet: Fleet, upstream: Upstream) -> None:
+def test_a_list_that_a_cache_has_from_before_changes_nothing(fleet: Fleet, upstream: Upstream) -> None:
     fleet.look()
     upstream.fault("/simple/", "stale", serial=1)
     delta = fleet.look()
@@ -140,9 +136,7 @@ def test_a_list_that_a_cache_has_from_before_changes_nothing_and_is_told_of(flee
     assert len(fleet.releases) == 3
 
 
-def test_another_server_whose_list_is_newer_and_whose_serials_are_smaller_is_read(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_server_with_a_newer_list_and_smaller_serials_is_read(fleet: Fleet, upstream: Upstream) -> None:
     upstream.add_release(pure_sdist("spam", "2.0"))
     fleet.look()
     upstream.restore(0)
@@ -164,9 +158,7 @@ def test_named_projects_follow_an_index_that_went_back(fleet: Fleet, upstream: U
     assert fleet.look("spam", "eggs").changed == ["spam"]
 
 
-def test_a_project_that_left_the_list_is_asked_for_around_the_cache_that_still_has_its_page(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_project_that_left_the_list_is_asked_for_around_the_cache(fleet: Fleet, upstream: Upstream) -> None:
     fleet.look()
     upstream.delete_project("spam")
     assert fleet.look().changed == ["spam"]
@@ -176,9 +168,7 @@ def test_a_project_that_left_the_list_is_asked_for_around_the_cache_that_still_h
 # Everything is gone
 
 
-def test_an_upstream_that_has_nothing_any_more_is_doubted_for_a_day_by_the_smallest_fleet_too(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_an_upstream_that_is_suddenly_empty_is_doubted_for_a_day(fleet: Fleet, upstream: Upstream) -> None:
     fleet.look("spam")
     fault = upstream.fault("*", "404")
     delta = fleet.look("spam")
@@ -214,18 +204,14 @@ def test_a_project_that_is_gone_together_with_the_list_is_doubted(fleet: Fleet, 
     assert [each.where for each in delta.unconsidered] == ["controller_everything"]
 
 
-def test_a_list_that_cannot_be_read_or_is_empty_is_something_that_was_asked_for_in_vain(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_list_that_is_empty_or_unreadable_was_asked_for_in_vain(fleet: Fleet, upstream: Upstream) -> None:
     upstream.restore(0)
     assert "lists no project" in fleet.look().unconsidered[0].sentence
     upstream.fault("/simple/", "garbage")
     assert [(each.what, each.code) for each in fleet.look().unconsidered] == [("everything", "unread")]
 
 
-def test_a_project_that_never_could_be_read_was_asked_for_in_vain_and_one_that_is_known_stands(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_project_never_read_was_asked_for_in_vain_a_known_one_stands(fleet: Fleet, upstream: Upstream) -> None:
     fleet.look("spam")
     for name in ("spam", "eggs"):
         upstream.fault(name, "garbage")
@@ -248,9 +234,7 @@ def test_403_for_some_projects_means_that_they_are_not_there_and_is_told(fleet: 
 # Times
 
 
-def test_a_cool_down_counts_from_when_a_file_was_first_seen_where_upstream_states_no_time(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_cool_down_counts_from_first_seen_where_upstream_states_no_time(fleet: Fleet, upstream: Upstream) -> None:
     upstream.json = False
     delta = fleet.look("spam", cooldown_hours=24)
     assert (delta.queue.left, fleet.column("SELECT verdict FROM wanted")) == (0, ["passed"])
@@ -266,9 +250,7 @@ def test_a_cool_down_counts_from_when_a_file_was_first_seen_where_upstream_state
     assert sorted(fleet.column("SELECT verdict FROM wanted")) == ["build"]
 
 
-def test_a_replaced_file_cools_down_again_and_without_a_cool_down_nothing_waits(
-    fleet: Fleet, upstream: Upstream
-) -> None:
+def test_a_replaced_file_cools_down_again(fleet: Fleet, upstream: Upstream) -> None:
     upstream.json = False
     fleet.look("spam", cooldown_hours=24)
     fleet.hours += 48

@@ -64,7 +64,7 @@ def clients(state: ControllerState) -> dict[tuple[str, str], int]:
     return {(row["kind"], row["key"]): row["n"] for row in rows}
 
 
-def test_downloads_of_our_wheels_are_added_to_their_day_with_the_time_they_saved(state: ControllerState):
+def test_downloads_are_added_to_their_day_with_the_time_they_saved(state: ControllerState):
     wheel = state.wheel("Demo", "1.0")  # building it took 12 seconds
     count(state, downloads=[[TODAY, "demo", wheel, 0, 3], [TODAY - 1, "demo", wheel, 1, 1]])
     sums = count(state, downloads=[[TODAY, "demo", wheel, 0, 1]], positions=[HERE._replace(offset=200)])

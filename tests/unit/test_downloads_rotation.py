@@ -128,7 +128,7 @@ def test_what_is_being_compressed_is_not_a_second_log(counting: Counting):
     assert counting.count().total() == 2000
 
 
-def test_compressed_logs_of_the_same_size_that_begin_with_an_empty_line_are_two(counting: Counting):
+def test_compressed_logs_of_equal_size_with_an_empty_first_line_are_two(counting: Counting):
     counting.log.write_bytes(b"\n")
     counting.append("a", at=NOON - 1)
     counting.count()
@@ -137,7 +137,7 @@ def test_compressed_logs_of_the_same_size_that_begin_with_an_empty_line_are_two(
     assert counting.count() == {"a": 1, "b": 1}
 
 
-def test_a_log_that_one_visit_does_not_get_to_is_known_when_another_is_gone(counting: Counting):
+def test_a_log_that_one_visit_does_not_reach_is_known_when_another_is_gone(counting: Counting):
     counting.rotated(".1").write_bytes(line("/simple/a/") * 2)
     counting.append("b", "b")
     counting.commit(counting.read(most_bytes=1))
@@ -145,7 +145,7 @@ def test_a_log_that_one_visit_does_not_get_to_is_known_when_another_is_gone(coun
     assert counting.count() == {"a": 1, "b": 2}
 
 
-def test_a_log_first_seen_compressed_is_counted_and_a_damaged_one_as_far_as_it_goes(counting: Counting):
+def test_a_log_first_seen_compressed_is_counted_a_damaged_one_in_part(counting: Counting):
     lines = [line(f"/simple/p{number}/") for number in range(2000)]
     counting.rotated(".2.gz").write_bytes(gzip.compress(b"".join(lines)))
     assert len(counting.count(most_bytes=100_000)) == 2000

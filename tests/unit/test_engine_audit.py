@@ -94,7 +94,7 @@ def test_a_site_as_it_was_published_leaves_nothing_to_say(state: ControllerState
 
 
 @pytest.mark.parametrize(("harm", "kind"), HARMS, ids=lambda value: getattr(value, "__name__", None))
-def test_what_does_not_agree_is_named_and_left_alone_until_a_repair_is_asked_for(
+def test_what_does_not_agree_is_named_and_left_alone_until_repair(
     state: ControllerState, harm: Callable[[ControllerState], None], kind: str
 ) -> None:
     before = site_bytes(state.site)
@@ -110,7 +110,7 @@ def test_what_does_not_agree_is_named_and_left_alone_until_a_repair_is_asked_for
     assert broken_links(state.site) == []
 
 
-def test_a_wheel_lost_in_both_places_is_given_up_and_its_release_is_planned_again(state: ControllerState) -> None:
+def test_a_wheel_lost_in_both_places_is_given_up_and_planned_again(state: ControllerState) -> None:
     (state.files_dir / WHEEL).unlink()
     replace_bytes(state.site / "files" / WHEEL)
     assert [finding.kind for finding in audit(state, repair=True)] == ["damaged-on-site", "lost"]
@@ -130,7 +130,7 @@ def test_a_log_lost_in_both_places_is_no_longer_linked(state: ControllerState) -
     assert audit(state) == []
 
 
-def test_a_page_that_somebody_edited_or_added_is_put_right_by_a_full_rendering(state: ControllerState) -> None:
+def test_a_page_that_somebody_edited_is_put_right_by_a_full_rendering(state: ControllerState) -> None:
     before = site_bytes(state.site)
     (state.site / "simple/spidev/index.html").write_text("edited")
     (state.site / "project/pycups/index.html").unlink()

@@ -21,7 +21,7 @@ def shown(state: ControllerState) -> dict:
     return json.loads((state.site / "status.json").read_text())
 
 
-def test_it_names_what_is_built_and_not_published_and_what_builders_go_on_with(state: ControllerState) -> None:
+def test_it_names_what_is_built_but_not_published_and_what_goes_on(state: ControllerState) -> None:
     state.wheel("spidev", "3.8", serves=[TARGET])
     state.publish()
     unpublished = state.wheel("netifaces", "0.11", serves=[TARGET])
@@ -37,7 +37,7 @@ def test_a_state_folder_without_a_catalog_has_nothing_to_tell_of(tmp_path: Path)
     assert len(what_is_left(tmp_path, tmp_path / "site", "run1")) == 2
 
 
-def test_a_status_that_a_killed_run_left_running_ends_with_the_next_run_and_its_own_does_not(
+def test_a_status_left_running_by_a_killed_run_ends_with_the_next_run(
     state: ControllerState,
 ) -> None:
     show(state, "killed")
@@ -48,7 +48,7 @@ def test_a_status_that_a_killed_run_left_running_ends_with_the_next_run_and_its_
     assert end_status(state.site) is None, "said once"
 
 
-def test_after_a_run_nothing_is_said_while_one_is_at_work_or_where_it_had_ended_by_itself(
+def test_after_a_run_nothing_is_said_while_one_is_at_work_or_had_ended(
     state: ControllerState,
 ) -> None:
     folder = state.site.parent

@@ -55,7 +55,7 @@ def test_an_operators_own_variables_are_let_be(name: str):
     assert (found.refusals, found.warnings) == ([], [])
 
 
-def test_a_variable_that_none_of_its_readers_sees_is_refused_and_one_of_them_is_enough():
+def test_a_variable_that_none_of_its_readers_sees_is_refused():
     (sentence,) = check_names(inventory(web="site_title"), KNOWN).refusals
     assert sentence.startswith(
         "site_title (set for web) has no effect there, because only hosts of the group controller "
@@ -65,7 +65,7 @@ def test_a_variable_that_none_of_its_readers_sees_is_refused_and_one_of_them_is_
     assert check_names(inventory(pi2="client_state"), KNOWN).refusals == [], "the fleet has no clients"
 
 
-def test_an_old_name_says_its_new_one_and_where_it_would_be_ignored_where_it_went():
+def test_an_old_name_says_its_new_one_and_where_it_went():
     found = check_names(inventory(("webnode_title",)), KNOWN)
     assert found.refusals == []
     assert found.warnings == [
@@ -121,7 +121,7 @@ def test_what_a_playbook_needs_is_one_controller_that_takes_part():
     assert check_groups_for(Inventory({}, {}), [], [], "start there.") == ["No inventory was found: start there."]
 
 
-def test_what_is_meant_for_one_run_is_warned_of_in_an_inventory_and_not_on_the_command_line():
+def test_variables_for_one_run_are_warned_of_in_an_inventory_alone():
     known = {**KNOWN, "controller": [*KNOWN["controller"], "controller_retry"]}
     (warning,) = check_names(inventory(("controller_retry",)), known).warnings
     assert warning == (

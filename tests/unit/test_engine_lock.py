@@ -130,7 +130,7 @@ def test_a_reused_pid_is_not_mistaken_for_the_run_that_had_it(tmp_path: Path):
 
 
 @pytest.mark.parametrize("left", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
-def test_a_half_written_lock_holds_nobody_back_and_one_that_is_held_is_refused(tmp_path: Path, left: str):
+def test_a_half_written_lock_is_taken_and_a_held_one_is_refused(tmp_path: Path, left: str):
     (tmp_path / "run").mkdir()
     lock = tmp_path / "run" / "lock"
     lock.write_text(left)
@@ -172,13 +172,13 @@ MOUNTS = r"""
         ("/media/var", "cifs"),
     ],
 )
-def test_a_folder_on_a_network_file_system_is_told_by_what_is_mounted_there(tmp_path: Path, folder: str, kind: str):
+def test_a_folder_on_a_network_file_system_is_known_by_its_mount(tmp_path: Path, folder: str, kind: str):
     mountinfo = tmp_path / "mountinfo"
     mountinfo.write_text(MOUNTS)
     assert network_filesystem(Path(folder), mountinfo) == kind
 
 
-def test_a_state_folder_on_a_network_file_system_is_refused_in_one_sentence(tmp_path: Path, monkeypatch):
+def test_a_state_folder_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("wheelfleet.engine.lock.network_filesystem", lambda folder: "nfs4")
     with pytest.raises(RunBusy, match=r"network file system \(nfs4\).*set controller_state_dir to a folder on a disk"):
         take_run_lock(tmp_path, os.getpid())

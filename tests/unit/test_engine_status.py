@@ -121,7 +121,7 @@ def test_a_temperature_that_rises_and_an_hour_that_passes_are_no_news() -> None:
     assert not is_news(document({"temperature": 70.0}, 6), first)
 
 
-def test_the_catalog_says_what_each_host_finished_within_the_last_hour_in_whichever_run(tmp_path: Path) -> None:
+def test_the_catalog_says_what_each_host_finished_within_the_last_hour(tmp_path: Path) -> None:
     with ControllerState(tmp_path) as state:
         for host in ("pi1", "pi2"):
             state.execute("INSERT INTO builder (host, facts, seen_at) VALUES (?, '{}', 0)", host)
@@ -142,7 +142,7 @@ def test_a_catalog_that_cannot_be_read_takes_only_its_part_from_the_status(tmp_p
     assert ask_catalog(tmp_path / "catalog.sqlite", "run", NOW) == Lately()
 
 
-def test_a_run_is_over_when_every_builder_is_done_also_those_nobody_heard_of_yet() -> None:
+def test_a_run_is_over_when_every_builder_is_done_even_unknown_ones() -> None:
     seen = statuses()
     assert all_final(seen, [])
     seen[1].final = True
@@ -151,7 +151,7 @@ def test_a_run_is_over_when_every_builder_is_done_also_those_nobody_heard_of_yet
     assert not all_final(seen, ["pi1", "pi3"])
 
 
-def test_the_file_is_replaced_whole_and_readable_and_a_missing_site_is_no_trouble(tmp_path: Path) -> None:
+def test_the_file_is_replaced_whole_and_a_missing_site_is_no_trouble(tmp_path: Path) -> None:
     document = status_document(statuses(), run="run", now=NOW, ended=False)
     write_status(tmp_path, document)
     assert json.loads((tmp_path / STATUS).read_text()) == document

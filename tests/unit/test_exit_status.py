@@ -29,7 +29,7 @@ def test_without_a_builder_that_works_the_run_has_failed():
     assert status(lost=BUILDERS, finished=False, unconsidered=1) == 2
 
 
-def test_something_that_could_not_be_considered_is_three_also_where_a_builder_is_off():
+def test_what_was_not_considered_is_three_also_where_a_builder_is_off():
     assert status(unconsidered=1) == 3
     assert status(unconsidered=1, lost={"pi1"}) == 3
 

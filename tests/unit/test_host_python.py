@@ -57,7 +57,7 @@ def test_an_older_one_understands_the_question() -> None:
         assert str(python) in sentence
 
 
-def test_the_builders_module_ends_with_that_sentence_and_so_does_provisioning(tmp_path: Path) -> None:
+def test_the_builders_module_and_provisioning_end_with_that_sentence(tmp_path: Path) -> None:
     """With whatever older Python is here, else with one that fails at Ansible's code as such ones do."""
     python = next(map(str, older_interpreters()), stand_in(tmp_path, "3.7.3"))
     (tmp_path / "hosts.yml").write_text(

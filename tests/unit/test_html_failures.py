@@ -87,9 +87,7 @@ def test_what_the_fleet_tried_by_itself_stands_with_how_often_it_helped(
     assert "<b>numpy" not in page
 
 
-def test_classes_that_block_more_projects_come_first_and_of_equals_those_asked_for_more(
-    state: ControllerState, render: Renderer
-) -> None:
+def test_classes_that_block_more_projects_come_first(state: ControllerState, render: Renderer) -> None:
     block(state, "alone", "time-out")
     block(state, "asked", "python2-syntax")
     look_up(state, "asked", 7)
@@ -178,7 +176,7 @@ def test_builders_that_never_answered_are_a_class_of_their_own(state: Controller
     assert f"for {TARGET}" in pages["failures/lost/index.html"]
 
 
-def test_a_long_class_tells_of_those_asked_for_most_names_more_and_counts_the_rest(
+def test_a_long_class_tells_of_the_most_wanted_and_counts_the_rest(
     state: ControllerState, render: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(failures, "MOST_TOLD", 2)
@@ -194,7 +192,7 @@ def test_a_long_class_tells_of_those_asked_for_most_names_more_and_counts_the_re
     assert "and 4 more" in page
 
 
-def test_names_asked_for_that_the_index_has_no_page_of_are_listed_with_the_reason(
+def test_names_that_the_index_has_no_page_of_are_listed_with_the_reason(
     state: ControllerState, render: Renderer
 ) -> None:
     block(state, "Broken", "missing-header")

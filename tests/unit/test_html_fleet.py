@@ -125,7 +125,7 @@ def test_work_is_counted_over_the_newest_seven_days_with_builds_and_in_all(state
     assert "Nothing on the last 7 days with builds; 1 build in all, 100 % gave a wheel." in text
 
 
-def test_the_bars_of_a_day_stand_on_each_other_and_the_highest_fills_the_field(state: ControllerState) -> None:
+def test_the_bars_of_a_day_are_stacked_and_the_highest_fills_the_field(state: ControllerState) -> None:
     add_builder(state, "pi1")
     builds(state, "pi1", TODAY, built=3, failed=1)
     builds(state, "pi1", TODAY - 1, built=1)
@@ -144,7 +144,7 @@ def test_a_builder_set_aside_says_why(state: ControllerState) -> None:
     assert data["builders"][0]["set_aside"] in Page(html).text
 
 
-def test_one_that_was_not_in_the_last_run_stands_apart_and_was_last_heard_of_with_its_last_build(
+def test_a_builder_outside_the_last_run_stands_apart_with_its_last_build(
     state: ControllerState,
 ) -> None:
     add_builder(state, "pi1")
@@ -241,7 +241,7 @@ def test_the_same_catalog_gives_the_same_bytes(state: ControllerState) -> None:
     assert [builder["host"] for builder in published(state)[1]["builders"]] == ["pi1", "pi2"]
 
 
-def test_without_javascript_the_page_says_when_it_was_made_from_and_what_is_missing(state: ControllerState) -> None:
+def test_without_javascript_the_page_says_when_it_was_made(state: ControllerState) -> None:
     add_builder(state, "pi1")
     page = Page(published(state)[0])
     assert (

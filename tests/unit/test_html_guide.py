@@ -76,7 +76,7 @@ def test_over_plain_http_pdm_is_told_so(state: ControllerState) -> None:
     assert pdm == {"tool": {"pdm": {"source": [source]}}}
 
 
-def test_only_where_upstreams_files_are_listed_too_may_the_index_be_the_only_one(state: ControllerState) -> None:
+def test_only_with_upstreams_files_listed_may_the_index_be_the_only_one(state: ControllerState) -> None:
     alone = "pip install --index-url https://wheels.example.org/simple/ numpy"
     assert alone in examples(made(state, FULL)["use/index.html"])
     assert alone not in examples(made(state, SITE)["use/index.html"])

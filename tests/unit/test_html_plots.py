@@ -67,7 +67,7 @@ def test_a_single_failure_among_thousands_is_still_seen() -> None:
     assert all(float(rect["height"]) >= 1 for css in ("built", "failed") for rect in rects(root, css))
 
 
-def test_places_across_are_percentages_within_the_plot_so_that_it_fits_any_width() -> None:
+def test_places_are_percentages_so_that_the_plot_fits_any_width() -> None:
     root = drawn(bars(plot(Series("built", "built", [1, 2]))))
     for rect in rects(root, "built"):
         left, width = rect["x"], rect["width"]
@@ -104,7 +104,7 @@ def test_each_column_says_its_numbers() -> None:
     assert [column.findtext("title") for column in root.iter("g")] == ["2026-11-19: 8 built, 2 failed"]
 
 
-def test_the_rows_of_a_table_begin_with_the_newest_and_leave_out_columns_of_nothing() -> None:
+def test_rows_of_a_table_begin_with_the_newest_without_empty_columns() -> None:
     rows = plot(Series("hours", "built", [1.25, 0, 1234.5]), columns=("2026-09", "2026-10", "2026-11")).rows
     assert rows == [{"name": "2026-11", "values": ["1,234"]}, {"name": "2026-09", "values": ["1.2"]}]
 

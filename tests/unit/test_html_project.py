@@ -89,7 +89,7 @@ def test_each_cell_says_in_a_word_what_became_of_the_release_on_the_target(state
     ]
 
 
-def test_releases_come_newest_first_and_targets_in_the_order_in_which_they_are_tried(state: ControllerState) -> None:
+def test_releases_come_newest_first_and_targets_in_order_of_preference(state: ControllerState) -> None:
     for version in ("1.9", "1.10", "1.10rc1"):
         state.want("spam", version, target=ARMV7)
         state.want("spam", version)
@@ -101,7 +101,7 @@ def test_releases_come_newest_first_and_targets_in_the_order_in_which_they_are_t
     }  # fmt: skip
 
 
-def test_a_release_nobody_judged_for_a_target_has_an_empty_cell_and_one_nobody_asked_for_is_counted(
+def test_a_release_not_judged_has_an_empty_cell_one_not_wanted_is_counted(
     state: ControllerState,
 ) -> None:
     state.want("spam", "1.0")
@@ -112,7 +112,7 @@ def test_a_release_nobody_judged_for_a_target_has_an_empty_cell_and_one_nobody_a
     assert "Upstream lists 1 more release, which nobody has asked this fleet for." in html
 
 
-def test_every_address_leads_to_what_the_site_has_from_the_page_and_from_the_json(state: ControllerState) -> None:
+def test_every_address_leads_to_what_the_site_has(state: ControllerState) -> None:
     filename = build(state)
     attempt = fail(state, "2.0")
     page = Path("/site/project/spam/index.html")
@@ -173,7 +173,7 @@ def test_a_project_out_of_scope_says_that_nothing_new_is_built(state: Controller
     assert filename in html
 
 
-def test_a_failure_shows_its_class_the_lines_that_show_it_and_what_would_help(state: ControllerState) -> None:
+def test_a_failure_shows_its_class_its_lines_and_what_would_help(state: ControllerState) -> None:
     fail(state, evidence="a.c:1: fatal error: png.h", remedy="Install libpng-dev.", host="kitchen")
     html = html_of(state)
     for words in ("missing-header", "The header png.h is missing.", "a.c:1: fatal error: png.h", "Install libpng-dev."):
@@ -212,7 +212,7 @@ def test_a_build_still_going_on_is_in_the_matrix_alone(state: ControllerState) -
     assert json_of(state)["attempts"] == []
 
 
-def test_files_say_what_they_are_for_when_they_are_yanked_and_what_an_install_saves(state: ControllerState) -> None:
+def test_files_say_what_they_are_for_yanks_and_what_an_install_saves(state: ControllerState) -> None:
     state.release("spam", "1.0", yanked="broken <on> ARM")
     state.want("spam", "1.0")
     filename = state.wheel("spam", "1.0", "cp311-abi3-manylinux_2_31_aarch64", requires_python=">=3.8", serves=[TARGET])
@@ -400,7 +400,7 @@ def test_a_wheel_s_libraries_and_import_are_told_to_people_and_programs(state: C
     assert "was imported where only its dependencies were installed" in html_of(state)
 
 
-def test_that_a_wheel_is_of_an_earlier_sdist_is_said_until_there_is_one_of_the_new(state: ControllerState) -> None:
+def test_a_wheel_of_an_earlier_sdist_says_so_until_there_is_a_new_one(state: ControllerState) -> None:
     old = state.wheel("spam", "1.0")
     state.want("spam", "1.0")
     state.execute("UPDATE wheel SET sdist_filename = 'spam-1.0.tar.gz', sdist_sha256 = 'aa'")

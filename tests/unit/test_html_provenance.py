@@ -111,7 +111,7 @@ def test_nothing_that_changes_later_changes_the_document(state: ControllerState)
     assert read(state) == before
 
 
-def test_a_build_from_before_these_things_were_written_down_has_a_document_too(state: ControllerState) -> None:
+def test_a_build_from_before_provenance_has_a_document_too(state: ControllerState) -> None:
     state.wheel("spam", "1.0")
     document = read(state)
     assert document["builder"] == {"host": "pi1"}

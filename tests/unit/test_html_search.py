@@ -208,7 +208,7 @@ def test_a_shard_that_grows_is_split_and_one_that_shrinks_is_whole_again(control
     assert names(listed.shard("")) == ["b", "aa", "ab"]
 
 
-def test_the_best_of_many_are_those_whose_names_begin_so_and_then_others_with_such_a_word(
+def test_the_best_matches_begin_with_the_word_then_others_contain_it(
     controller: ControllerState,
 ) -> None:
     listed = Listed(controller, most_words=4, most_best=3)
@@ -234,7 +234,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listed]:
         yield listed
 
 
-def test_every_project_is_found_by_its_name_and_by_every_word_that_few_have(crowd: Listed) -> None:
+def test_every_project_is_found_by_its_name_and_by_rare_words(crowd: Listed) -> None:
     for name in crowd.projects:
         assert name in names(walk(crowd, name))
         for word in words(name):
@@ -292,7 +292,7 @@ def test_the_page_works_from_anywhere_and_says_what_needs_a_script(controller: C
     assert "One project is here." in page
 
 
-def test_the_script_knows_every_status_by_its_letter_and_in_the_order_of_the_shards() -> None:
+def test_the_script_knows_every_status_by_its_letter_and_order() -> None:
     known = re.findall(r'\b([a-z]): \["([a-z-]+)", "([^"]+)"\]', SCRIPT)
     assert known == [(status[0], status, STATUSES[status]) for status in STATUS_ORDER]
     assert set(STATUS_ORDER) == set(STATUSES)

@@ -116,9 +116,7 @@ def test_ten_years_are_shown_as_two_years_of_months(state: ControllerState, rend
     assert (months[0], months[-1], len(months)) == ("2024-12", "2026-11", 24)
 
 
-def test_the_queue_is_told_by_its_peak_of_each_day_and_holds_until_something_else_is_noted(
-    state: ControllerState, render: Renderer
-) -> None:
+def test_the_queue_is_told_by_its_peak_of_each_day(state: ControllerState, render: Renderer) -> None:
     for day, hour, queued in ((-3, 5, 40), (-3, 9, 90), (-3, 20, 10), (0, 1, 25)):
         state.execute("INSERT INTO queue_hour VALUES (?, ?)", (TODAY + day) * 24 + hour, queued)
     days = data(state, render)["days"]
@@ -182,9 +180,7 @@ def test_what_clients_say_of_themselves_is_text_and_short(state: ControllerState
     assert "x" * statistics.MOST_LETTERS not in shown
 
 
-def test_a_builder_that_never_fails_has_a_hundred_percent_and_one_failure_takes_it_away(
-    state: ControllerState, render: Renderer
-) -> None:
+def test_a_builder_that_never_fails_has_a_hundred_percent(state: ControllerState, render: Renderer) -> None:
     built(state, TODAY, 99_999)
     assert "100\u00a0% gave a wheel" in page(state, render)
     built(state, TODAY, 1, outcome="failed")

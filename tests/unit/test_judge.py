@@ -43,7 +43,7 @@ def test_a_release_with_only_an_sdist_is_built():
     assert verdicts(release("1.0", "demo-1.0.tar.gz"))["1.0", 11][0] == "build"
 
 
-def test_a_release_whose_wheel_the_target_can_install_is_left_to_upstream_and_the_reason_names_the_file():
+def test_a_release_with_an_installable_wheel_is_left_to_upstream():
     verdict, reason = verdicts(release("1.0", "demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"))["1.0", 11]
     assert verdict == "upstream"
     assert "demo-1.0-py3-none-any.whl" in reason
@@ -91,7 +91,7 @@ def test_a_prerelease_is_passed_over_while_there_is_a_final_release():
     assert found["1.0", 11][0] == "build"
 
 
-def test_a_project_with_nothing_but_prereleases_is_built_from_them_as_pip_would():
+def test_a_project_with_prereleases_alone_is_built_from_them():
     assert verdicts(release("2.0rc1", "demo-2.0rc1.tar.gz"))["2.0rc1", 11][0] == "build"
     assert verdicts(release("2.0rc1", "demo-2.0rc1.tar.gz"), prereleases="never")["2.0rc1", 11][0] == "passed"
 
@@ -136,7 +136,7 @@ def test_a_release_without_sdist_is_passed_over_until_a_late_sdist_arrives():
     assert late["2.0", 11][0] == "build"
 
 
-def test_a_fresh_release_cools_down_and_the_judgement_says_when_to_look_again():
+def test_a_fresh_release_cools_down_and_is_judged_again_later():
     fresh = release("2.0", "demo-2.0.tar.gz", uploaded=NOW - 3600)
     found: Judgement = judge(
         "demo",
@@ -153,7 +153,7 @@ def test_a_fresh_release_cools_down_and_the_judgement_says_when_to_look_again():
     assert later.again_at is None
 
 
-def test_a_release_of_unknown_age_waits_from_when_it_was_first_seen_and_the_reason_says_so():
+def test_a_release_of_unknown_age_waits_from_when_it_was_first_seen():
     waiting = verdicts(release("1.0", "demo-1.0.tar.gz", first_seen=NOW - 3600), cooldown_hours=24)["1.0", 11]
     assert waiting[0] == "passed"
     assert "no upload time" in waiting[1]
@@ -161,7 +161,7 @@ def test_a_release_of_unknown_age_waits_from_when_it_was_first_seen_and_the_reas
     assert verdicts(seen_long_ago, cooldown_hours=24)["1.0", 11][0] == "build"
 
 
-def test_without_a_cool_down_nothing_waits_not_even_what_is_dated_in_the_future():
+def test_without_a_cool_down_nothing_waits_not_even_for_the_future():
     assert verdicts(release("1.0", "demo-1.0.tar.gz", uploaded=NOW + 3600), cooldown_hours=0)["1.0", 11][0] == "build"
 
 
@@ -172,7 +172,7 @@ def test_a_skipped_release_carries_the_operators_reason():
     assert found["1.0", 13][0] == "build"
 
 
-def test_policy_always_builds_beside_upstreams_platform_wheels_but_never_shadows_a_pure_one():
+def test_policy_always_builds_beside_upstream_but_shadows_no_pure_wheel():
     platform = release("1.0", "demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", "demo-1.0.tar.gz")
     pure = release("1.0", "demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz")
     assert verdicts(platform, build="always")["1.0", 11][0] == "build"
@@ -186,7 +186,7 @@ def test_the_targz_is_taken_where_a_release_has_several_sdists():
     assert [v.sdist.filename for v in found.verdicts.values() if v.sdist] == ["demo-1.0.tar.gz"]
 
 
-def test_several_wishes_for_one_project_all_count_and_one_may_speak_of_one_target_only():
+def test_several_rules_for_one_project_all_count_also_for_one_target():
     releases = [release(f"{n}.0", f"demo-{n}.0.tar.gz") for n in (1, 2, 3)]
     wishes = [Wish("demo"), Wish("demo", "==1.0", 1, frozenset({13}))]
     found = judge("demo", releases, wishes, [cpython(11), cpython(13)], Policy(), NOW)

@@ -38,16 +38,16 @@ def skip(**entry: str) -> Policy:
 
 
 @pytest.mark.parametrize("target", [TARGET, "aarch64", "armv6l", "cp39-", "glibc2.31", "musl", "linux_riscv64", ""])
-def test_a_part_of_a_targets_name_can_be_skipped_before_the_fleet_has_such_a_target(target: str) -> None:
+def test_a_part_of_a_targets_name_can_be_skipped_in_advance(target: str) -> None:
     check_skipped_targets([TARGET], skip(target=target).skip)
 
 
 @pytest.mark.parametrize(("target", "meant"), [("amrv7l", "armv7l"), ("arm64", "aarch64"), ("x86-64", "x86_64")])
-def test_what_is_part_of_no_targets_name_is_refused_with_the_nearest_known_word(target: str, meant: str) -> None:
+def test_what_is_part_of_no_targets_name_is_refused_with_the_nearest_word(target: str, meant: str) -> None:
     with pytest.raises(BadScope, match=f"names the target {target} for demo, .*; do you mean {meant}[?]$"):
         check_skipped_targets([TARGET], skip(target=target).skip)
 
 
-def test_a_misspelt_key_of_a_skip_entry_is_refused_with_the_nearest_known_one() -> None:
+def test_a_misspelt_key_of_a_skip_entry_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(BadScope, match=r"versoins; do you mean versions[?]$"):
         skip(versoins="<2")

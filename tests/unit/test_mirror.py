@@ -91,9 +91,7 @@ def mirror(state: ControllerState, node: Folder, **options: object) -> Mirrored:
 # ------------------------------------------------------------------------------------------------ what arrives
 
 
-def test_a_new_node_gets_everything_with_its_times_and_readable_for_the_web_server(
-    state: ControllerState, node: Folder
-) -> None:
+def test_a_new_node_gets_everything_readable_and_with_its_times(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     done = mirror(state, node)
     assert (done.compared, done.removed) == ("everything", [])
@@ -154,9 +152,7 @@ def test_several_nodes_each_carry_on_from_where_they_are(state: ControllerState,
     assert served(node.path) == served(second.path) == served(state.site)
 
 
-def test_the_order_is_files_pages_lists_then_removals_of_pages_and_of_files(
-    state: ControllerState, node: Folder
-) -> None:
+def test_the_order_is_files_pages_lists_then_removals(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
 
     def rank(path: str) -> int:
@@ -210,9 +206,7 @@ def test_signatures_come_before_pages_change_with_the_key_and_go_with_it(
 # ---------------------------------------------------------------------------------------- when everything is compared
 
 
-def test_everything_is_compared_after_a_marker_was_lost_damaged_or_is_another_sites(
-    state: ControllerState, node: Folder
-) -> None:
+def test_everything_is_compared_after_a_marker_was_lost_or_damaged(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     mirror(state, node)
     marker = node.path / MARKER
@@ -238,9 +232,7 @@ def test_everything_is_compared_when_asked_for(state: ControllerState, node: Fol
     assert mirror(state, node).compared == "nothing"
 
 
-def test_everything_is_compared_until_a_publication_that_was_killed_is_carried_on(
-    state: ControllerState, node: Folder
-) -> None:
+def test_everything_is_compared_until_a_killed_publication_is_carried_on(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     mirror(state, node)
     many_changes(state)
@@ -266,9 +258,7 @@ def test_a_killed_publication_that_has_nothing_left_to_do_is_settled_too(state: 
     assert mirror(state, node).compared == "nothing"
 
 
-def test_a_site_made_anew_or_a_damaged_journal_is_not_mistaken_for_an_older_state(
-    state: ControllerState, node: Folder
-) -> None:
+def test_a_new_site_or_a_damaged_journal_is_not_taken_for_an_older_state(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     mirror(state, node)
     for harm in (lambda: shutil.rmtree(state.site), lambda: (state.site / JOURNAL).write_bytes(b"no database")):
@@ -308,7 +298,7 @@ def publish_and_die(state: ControllerState, before_change: int) -> None:
 
 
 @pytest.mark.parametrize("compared", ["changes", "everything"])
-def test_killed_in_any_stage_no_link_is_broken_and_the_next_mirror_carries_on(
+def test_killed_in_any_stage_no_link_is_broken_and_the_next_carries_on(
     state: ControllerState, node: Folder, compared: str, tmp_path: Path
 ) -> None:
     a_published_site(state)
@@ -367,9 +357,7 @@ def names(node: Folder) -> set[Path]:
     return set(node.path.rglob("*"))
 
 
-def test_a_reader_who_follows_links_all_the_while_never_meets_one_that_leads_nowhere(
-    state: ControllerState, node: Folder
-) -> None:
+def test_a_reader_who_follows_links_never_meets_a_broken_one(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     mirror(state, node)
     stop = threading.Event()
@@ -415,9 +403,7 @@ def test_a_large_wheel_that_broke_off_is_resumed_and_not_sent_again(state: Contr
     assert not part.parent.exists()
 
 
-def test_a_link_that_breaks_between_the_stages_is_told_and_the_node_claims_nothing(
-    state: ControllerState, node: Folder
-) -> None:
+def test_a_link_that_breaks_between_stages_is_told_and_nothing_is_claimed(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     node.lost = lambda command: command == "sync"
     with pytest.raises(NodeLost, match="the cable is cut"):
@@ -435,9 +421,7 @@ def test_it_leaves_when_its_run_is_gone(state: ControllerState, node: Folder) ->
     assert not (node.path / "files").exists()
 
 
-def test_one_mirror_to_a_node_at_a_time_and_none_while_the_site_is_published(
-    state: ControllerState, node: Folder
-) -> None:
+def test_one_mirror_to_a_node_at_a_time_and_none_during_a_publication(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     mirror(state, node)
     many_changes(state)
@@ -486,9 +470,7 @@ def test_a_controller_without_a_published_site_does_not_empty_the_nodes(state: C
     assert served(node.path) == before
 
 
-def test_a_folder_with_somebodys_files_is_left_alone_until_its_owner_says_otherwise(
-    state: ControllerState, node: Folder
-) -> None:
+def test_a_folder_with_foreign_files_is_left_alone_until_the_owner_agrees(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     photo = node.path / "files" / "holiday" / "photo.jpg"
     photo.parent.mkdir(parents=True)

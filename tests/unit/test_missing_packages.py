@@ -56,7 +56,7 @@ def answer(state: ControllerState, host: str = "pi1") -> int:
         return missing_packages.record_answers(db, host, asked, OWNERS, EPOCH)
 
 
-def test_each_subject_is_asked_for_once_most_wanted_first_and_of_one_builder(state: ControllerState) -> None:
+def test_each_subject_is_asked_for_once_most_wanted_first(state: ControllerState) -> None:
     add_builder(state, "pi2", speed=2.0)
     fail(state, "one", USB)
     fail(state, "two", YAML)
@@ -119,7 +119,7 @@ def test_answers_that_name_no_package_or_were_not_asked_for_change_nothing(state
     assert state.one("SELECT group_concat(subject || packages) FROM owner") == "yaml.h[]"
 
 
-def test_packages_are_proposed_by_the_projects_they_would_unblock_and_how_often_those_were_asked_for(
+def test_packages_are_proposed_by_what_they_would_unblock(
     state: ControllerState,
 ) -> None:
     for name in ("one", "two"):
@@ -160,7 +160,7 @@ def test_nothing_is_installed_without_permission(state: ControllerState) -> None
     assert missing_packages.to_install(state.catalog.db, {}, EPOCH) == {}
 
 
-def test_the_best_owner_that_is_permitted_is_installed_on_every_builder_of_the_system(state: ControllerState) -> None:
+def test_the_best_permitted_package_is_installed_on_every_such_builder(state: ControllerState) -> None:
     add_builder(state, "pi2")
     add_builder(state, "pi13", version="13")
     fail(state, "one", YAML)
@@ -172,7 +172,7 @@ def test_the_best_owner_that_is_permitted_is_installed_on_every_builder_of_the_s
     }
 
 
-def test_what_was_installed_lets_the_builds_that_lacked_it_go_back_to_the_queue_once(state: ControllerState) -> None:
+def test_installed_packages_let_their_builds_go_back_to_the_queue_once(state: ControllerState) -> None:
     fail(state, "one", YAML)
     fail(state, "two", USB)
     answer(state)
@@ -192,7 +192,7 @@ def test_what_was_installed_lets_the_builds_that_lacked_it_go_back_to_the_queue_
     ]
 
 
-def test_a_builder_that_is_new_or_was_set_up_anew_gets_what_the_others_have(state: ControllerState) -> None:
+def test_a_builder_that_is_new_or_set_up_again_gets_what_others_have(state: ControllerState) -> None:
     with state.catalog.writing() as db:
         missing_packages.record_installed(db, "pi1", ["libyaml-dev"], {}, run="run1", now=EPOCH, tries=5)
     add_builder(state, "pi2")

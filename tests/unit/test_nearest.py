@@ -33,9 +33,9 @@ def test_a_word_like_none_of_many_or_of_none_gets_nothing():
     assert do_you_mean("xyz", []) == ""
 
 
-def test_of_two_words_equally_like_it_the_one_with_two_letters_changed_over_is_meant():
+def test_of_two_equally_near_words_the_one_with_swapped_letters_is_meant():
     assert nearest("prot", ["root", "port"]) == "port"
 
 
-def test_the_same_mistake_gets_the_same_answer_in_whatever_order_words_are_known():
+def test_the_same_mistake_gets_the_same_answer_in_any_order_of_words():
     assert nearest("abx", ["abz", "aby"]) == nearest("abx", ["aby", "abz"]) is not None

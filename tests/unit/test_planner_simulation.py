@@ -37,7 +37,7 @@ def test_a_host_ten_times_slower_than_predicted_does_not_hold_up_the_end(tmp_pat
     assert ratio(tmp_path, builds, [Host(speed=0.1), *[Host()] * 3]) <= 1.15
 
 
-def test_what_waits_behind_a_build_far_longer_than_predicted_is_done_by_the_others(tmp_path: Path):
+def test_builds_behind_an_unexpectedly_long_one_are_done_by_the_others(tmp_path: Path):
     # Everything looks alike, but one build takes as long as all the others shared by all the hosts.
     builds = [Build(2000.0, 20.0), *[Build(20.0, 20.0)] * 300]
     hosts = [Host()] * 4

@@ -132,7 +132,7 @@ def test_refusals_fill_no_log(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.splitlines()) == 20
 
 
-def test_the_hosts_own_proxy_is_used_with_its_password_and_the_inside_learns_nothing_of_it(
+def test_the_hosts_own_proxy_is_used_and_the_inside_learns_no_password(
     index: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = f"http://user:secret@127.0.0.1:{index.server_port}"

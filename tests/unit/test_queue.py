@@ -19,7 +19,7 @@ def test_a_release_nobody_has_tried_is_tried_on_its_first_target_only(fleet: Fle
     assert [a.target for a in fleet.claim().builds] == ["cp39"]
 
 
-def test_where_no_builder_offers_the_first_target_the_next_one_is_the_first(fleet: Fleet):
+def test_without_a_builder_of_the_first_target_the_next_one_is_the_first(fleet: Fleet):
     fleet.builder("pi1", 11)
     assert fleet.needs(fleet.release("demo", 9, 11)) == {9: "later", 11: "now"}
 
@@ -87,7 +87,7 @@ def test_the_operator_can_have_a_failure_tried_again(fleet: Fleet, word: str):
     assert names(fleet.claim()) == ["demo"]
 
 
-def test_progress_counts_what_is_left_and_leaves_out_what_this_run_has_tried(fleet: Fleet):
+def test_progress_counts_what_is_left_without_what_this_run_has_tried(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.release("a", 11, seconds=30.0)
     fleet.release("b", 11, seconds=20.0)

@@ -65,7 +65,7 @@ def test_every_reason_has_its_class() -> None:
     assert set(classes._BY_PHASE.values()) <= known.keys()
 
 
-def test_an_assignment_of_another_schema_is_the_builders_fault_and_says_provision() -> None:
+def test_an_assignment_of_another_schema_is_a_builder_fault() -> None:
     with pytest.raises(ProtocolError) as refused:
         checked_assignment({"schema": 99})
     result = {"phase": "fetch", "message": str(refused.value), "reason": "not-provisioned"}

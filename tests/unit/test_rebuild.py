@@ -63,7 +63,7 @@ def test_the_sample_has_about_its_share_and_is_the_same_each_time() -> None:
     assert all(rebuild_sample.in_sample(name, 100) for name in names)
 
 
-def test_another_builder_of_the_target_is_asked_and_never_the_one_that_built_it(fleet: Fleet) -> None:
+def test_another_builder_of_the_target_is_asked_never_the_same_one(fleet: Fleet) -> None:
     fleet.builder("pi3", 9)
     wheel = build(fleet, "demo")
     assert (due(fleet, "pi1"), due(fleet, "pi2"), due(fleet, "pi3")) == ([], [wheel], [])
@@ -79,7 +79,7 @@ def test_what_takes_too_long_on_the_other_builder_is_left_out(fleet: Fleet) -> N
     assert due(fleet) == []
 
 
-def test_a_wheel_is_built_again_once_from_the_same_sdist_with_the_same_build_requirements(fleet: Fleet) -> None:
+def test_a_wheel_is_rebuilt_once_from_the_same_sdist_and_requirements(fleet: Fleet) -> None:
     fleet.builder("pi3", 11)
     wheel = build(fleet, "demo")
     rebuild = claim(fleet, wheel)

@@ -264,7 +264,7 @@ def test_other_targets_wait_until_the_remedy_has_told_and_begin_with_it(fleet: F
     assert (other.target, other.adjustments.constraints) == ("cp311", ("setuptools<58",))
 
 
-def test_the_next_release_of_a_project_begins_with_what_helped_the_last_one(fleet: Fleet):
+def test_the_next_release_begins_with_what_helped_the_last_one(fleet: Fleet):
     fleet.release("demo", 11)
     fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
@@ -273,7 +273,7 @@ def test_the_next_release_of_a_project_begins_with_what_helped_the_last_one(flee
     assert (a.version, a.adjustments.constraints) == ("2.0", ("setuptools<58",))
 
 
-def test_what_helped_one_release_is_left_out_where_it_stands_in_anothers_way(fleet: Fleet):
+def test_a_remedy_of_one_release_is_left_out_where_it_harms_another(fleet: Fleet):
     fleet.release("demo", 11)
     fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))

@@ -148,7 +148,7 @@ def test_new_rules_of_remedies_bring_back_the_classes_they_are_for(fleet: Fleet,
     assert (fleet.needs(linked), fleet.needs(other)) == ({11: "now"}, {11: "none"})
 
 
-def test_a_run_in_which_nothing_changed_costs_the_same_for_few_and_for_many_failures(fleet: Fleet):
+def test_a_run_without_changes_costs_the_same_for_few_and_many_failures(fleet: Fleet):
     with fleet.catalog.writing() as db:
         requeue_for_remedies(db, **TERMS)
 
@@ -203,7 +203,7 @@ def test_within_a_long_run_what_waited_long_enough_is_tried_again(fleet: Fleet):
     assert fleet.claim("arm1", run="run2", now=NOW + 301) is not None
 
 
-def test_what_could_not_reach_the_network_is_tried_at_once_by_another_builder(fleet: Fleet):
+def test_a_network_failure_is_tried_at_once_by_another_builder(fleet: Fleet):
     arrive(fleet, "arm2")
     fleet.release("demo", 11)
     fleet.finish(fleet.claim("arm1").builds[0].attempt, failure="network")

@@ -65,7 +65,7 @@ def test_a_requirements_file_is_read_as_pip_reads_it(
     assert not file.problems
 
 
-def test_constraints_and_options_are_read_and_the_index_is_the_fleets_own_matter(tmp_path: Path) -> None:
+def test_constraints_and_options_are_read_and_an_index_is_not(tmp_path: Path) -> None:
     (tmp_path / "limits.txt").write_text("six<2\n")
     (tmp_path / "a.txt").write_text(
         "-c limits.txt\n--pre\n--only-binary numpy\n--extra-index-url https://u:p@wheels.example/simple\n"
@@ -167,7 +167,7 @@ def memory(tmp_path: Path) -> Any:
     memory.state.catalog.close()
 
 
-def test_a_file_is_resolved_once_until_its_lines_or_a_page_of_its_closure_change(memory: Memory) -> None:
+def test_a_file_is_resolved_once_until_its_lines_or_its_closure_change(memory: Memory) -> None:
     memory.write("app", "leaf<2")
     assert [question["lines"] for question in memory.asked()] == [["app", "leaf<2"]]
     (told,) = memory.told()
@@ -181,7 +181,7 @@ def test_a_file_is_resolved_once_until_its_lines_or_a_page_of_its_closure_change
     assert memory.asked()
 
 
-def test_an_unresolved_line_is_named_where_it_stands_now_and_asked_again_with_the_others_in_scope(
+def test_an_unresolved_line_is_named_where_it_stands_now_and_asked_again(
     memory: Memory,
 ) -> None:
     memory.write("good", "wrong")

@@ -27,7 +27,7 @@ from wheelfleet.requires_python import allows, constraint, is_installable
         (">=3\n", None, False),
     ],
 )
-def test_what_pip_cannot_read_is_no_constraint_and_what_uv_cannot_read_is_not_installable(
+def test_unreadable_to_pip_is_no_constraint_to_uv_is_not_installable(
     stated: str, read: str | None, installable: bool
 ) -> None:
     assert (constraint(stated), is_installable(stated)) == (read, installable)

@@ -43,7 +43,7 @@ def test_keys_and_names_of_the_host_are_not_among_what_is_shown(room: Path) -> N
     assert not shown & {"/", "/etc", str(Path.home()), "/home", "/var", "/run", "/sys", "/etc/ssl"}
 
 
-def test_the_builders_home_is_empty_also_where_it_lies_among_the_systems_folders(room: Path) -> None:
+def test_the_builders_home_is_empty_also_among_the_systems_folders(room: Path) -> None:
     hidden = Path("/opt/wheelfleet")
     tools = hidden / "tools"
     command = sandboxed(["true"], room=room, read_only=[tools], hidden=[hidden, Path("/var/lib/wheelfleet")])
@@ -52,7 +52,7 @@ def test_the_builders_home_is_empty_also_where_it_lies_among_the_systems_folders
     assert command[command.index("--chdir") - 2 : command.index("--chdir")] == ["--remount-ro", str(hidden)]
 
 
-def test_an_environments_interpreter_is_shown_with_its_base_but_not_the_home_that_they_lie_in(tmp_path: Path) -> None:
+def test_an_environments_interpreter_is_shown_with_its_base_but_not_home(tmp_path: Path) -> None:
     home = tmp_path / "pi"
     for folder in ("bin", "lib/python3.11", "share/keyrings", ".ssh"):
         (home / folder).mkdir(parents=True)
@@ -73,7 +73,7 @@ def test_the_systems_interpreter_needs_nothing_more() -> None:
     assert interpreter_places("/usr/bin/python3") == []
 
 
-def test_certificates_elsewhere_are_shown_under_the_name_by_which_they_are_asked_for(tmp_path: Path) -> None:
+def test_certificates_elsewhere_are_shown_under_their_requested_name(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     (tmp_path / "link.pem").symlink_to("ca.pem")
     environment = {"SSL_CERT_FILE": str(tmp_path / "link.pem"), "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt"}
@@ -142,7 +142,7 @@ def _forget() -> object:
         cached.cache_clear()
 
 
-def test_the_umask_does_not_matter_for_places_that_everybody_inside_may_use(tmp_path: Path) -> None:
+def test_the_umask_does_not_matter_for_shared_places_inside(tmp_path: Path) -> None:
     old = os.umask(0o077)
     try:
         room = make_room_for(tmp_path / "room")

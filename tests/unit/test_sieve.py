@@ -30,7 +30,7 @@ def test_all_that_go_together_need_one_try() -> None:
 
 
 @pytest.mark.parametrize(("hints", "most"), [(True, 5), (False, 30)])
-def test_the_bad_ones_are_found_with_few_tries_and_fewer_where_a_try_names_them(hints: bool, most: int) -> None:
+def test_bad_lines_are_found_with_few_tries_fewer_where_a_try_names_them(hints: bool, most: int) -> None:
     trial = Trial({17, 60}, hints=hints)
     trial.sieve.add(range(100))
     assert (trial.refused, trial.sieve.good) == ([17, 60], [n for n in range(100) if n not in (17, 60)])

@@ -63,7 +63,7 @@ def test_the_own_view_lists_our_wheels_alone(state: ControllerState) -> None:
     assert UPSTREAM.encode() not in b"".join((state.site / "simple/spidev" / name).read_bytes() for name in PAGES)
 
 
-def test_the_full_view_lists_upstreams_files_by_their_addresses_with_all_that_upstream_says(
+def test_the_full_view_lists_upstreams_files_with_all_that_upstream_says(
     state: ControllerState,
 ) -> None:
     ours = beside_ours(state)
@@ -169,7 +169,7 @@ def test_a_provenance_that_only_the_controller_can_read_is_not_named(state: Cont
     assert not any(b"file:" in data for path, data in site_bytes(state.site).items() if path.startswith("simple/"))
 
 
-def test_switching_the_view_renders_every_page_again_and_back_to_the_same_bytes(state: ControllerState) -> None:
+def test_switching_the_view_and_back_renders_the_same_bytes(state: ControllerState) -> None:
     beside_ours(state)
     other = state.wheel("netifaces", "0.11")
     state.upstream_file(state.release("netifaces", "0.11"), "netifaces-0.11.zip", url=f"{UPSTREAM}/netifaces-0.11.zip")
@@ -206,9 +206,7 @@ def test_the_status_of_a_project_is_on_both_pages(
 
 
 @pytest.mark.parametrize("view", ["own", "full"])
-def test_of_a_quarantined_project_nothing_is_listed_and_nothing_can_be_fetched(
-    state: ControllerState, view: str
-) -> None:
+def test_of_a_quarantined_project_nothing_is_listed_or_fetched(state: ControllerState, view: str) -> None:
     ours = beside_ours(state)
     state.publish(index_view=view)
     state.execute("UPDATE project SET state = 'quarantined', status = 'quarantined'")
@@ -236,7 +234,7 @@ def upstream_ships(state: ControllerState, filename: str = THEIRS, **said: str) 
     return state.upstream_file(state.release("spidev", "3.8"), filename, url=f"{UPSTREAM}/{filename}", **said)
 
 
-def test_a_wheel_is_withdrawn_from_the_pages_once_upstream_serves_its_target_and_its_file_stays(
+def test_a_wheel_leaves_the_pages_once_upstream_serves_its_target(
     served: ControllerState,
 ) -> None:
     file = served.site / f"files/spidev/spidev-3.8-{OURS}.whl"
@@ -254,7 +252,7 @@ def test_a_wheel_is_withdrawn_from_the_pages_once_upstream_serves_its_target_and
     assert listed(served.site, "spidev") == [file.name], "upstream took its own back"
 
 
-def test_other_releases_stay_listed_and_in_the_full_view_with_upstreams_wheel(served: ControllerState) -> None:
+def test_other_releases_stay_listed_with_upstreams_wheel(served: ControllerState) -> None:
     newer = served.wheel("spidev", "3.9", OURS, serves=[TARGET])
     upstream_ships(served)
     served.publish()
@@ -277,7 +275,7 @@ def test_a_wheel_of_upstreams_that_no_client_would_take_withdraws_nothing(
 
 
 @pytest.mark.parametrize("filename", [OTHERS, "spidev-3.8-cp311-cp311-manylinux_2_40_aarch64.whl"])
-def test_a_wheel_of_upstreams_for_other_machines_or_a_newer_libc_withdraws_nothing(
+def test_upstreams_wheel_for_other_machines_or_a_newer_libc_hides_nothing(
     served: ControllerState, filename: str
 ) -> None:
     upstream_ships(served, filename)
@@ -298,7 +296,7 @@ def test_a_target_that_installs_more_than_before_is_noticed(served: ControllerSt
     assert listed(served.site, "spidev") == []
 
 
-def test_a_wheel_stays_listed_while_upstream_leaves_one_of_its_targets_unserved(state: ControllerState) -> None:
+def test_a_wheel_stays_listed_while_one_of_its_targets_is_unserved(state: ControllerState) -> None:
     abi3 = "cp39-abi3-linux_aarch64"
     state.target(tags=[*TAGS, abi3])
     state.target(OTHER_TARGET, tags=[abi3, "cp312-cp312-manylinux_2_36_aarch64"], python_version="3.12")
@@ -317,7 +315,7 @@ def builds(state: ControllerState, policy: str) -> None:
         PlanInputs([], [], False, "1", {"build": policy}).remember(db)
 
 
-def test_an_operator_who_builds_always_keeps_wheels_beside_upstreams_and_may_change_their_mind(
+def test_an_operator_who_always_builds_keeps_wheels_beside_upstreams(
     served: ControllerState,
 ) -> None:
     upstream_ships(served)
@@ -341,7 +339,7 @@ def skips(state: ControllerState, *entries: dict[str, str]) -> None:
     state.publish()
 
 
-def test_a_wheel_that_is_skipped_after_it_was_published_leaves_the_index_and_comes_back(
+def test_a_published_wheel_that_is_skipped_leaves_the_index_and_comes_back(
     served: ControllerState,
 ) -> None:
     before = site_bytes(served.site)
@@ -367,7 +365,7 @@ def test_a_wheel_that_is_skipped_after_it_was_published_leaves_the_index_and_com
     ],
     ids=str,
 )
-def test_skipping_other_versions_targets_or_projects_leaves_a_wheel_where_it_is(
+def test_skipping_other_versions_or_targets_leaves_a_wheel_in_place(
     served: ControllerState, entry: dict[str, str], stays: bool
 ) -> None:
     skips(served, {"name": "spidev", "reason": "so", **entry})

@@ -17,7 +17,7 @@ def page_json(state: ControllerState, name: str) -> dict[str, Any]:
     return dict(json.loads((state.site / "simple" / name / "index.json").read_text()))
 
 
-def test_a_wheel_is_listed_with_its_hash_its_metadata_and_the_pythons_it_wants(state: ControllerState) -> None:
+def test_a_wheel_is_listed_with_its_hash_metadata_and_requires_python(state: ControllerState) -> None:
     filename = state.wheel("RPi.GPIO", "0.7.1", "cp311-cp311-linux_aarch64", requires_python=">=3.8,<4")
     state.publish()
 
@@ -142,7 +142,7 @@ def test_a_release_that_has_lost_its_sdist_is_yanked_with_its_wheels(state: Cont
     assert links(state.site / "simple/spidev/index.html")[filename]["data-yanked"] == "broken"
 
 
-def test_a_release_upstream_has_deleted_leaves_the_pages_and_its_files_stay_for_a_while(state: ControllerState) -> None:
+def test_a_release_upstream_deleted_leaves_the_pages_its_files_stay(state: ControllerState) -> None:
     old = state.wheel("spidev", "3.7")
     new = state.wheel("spidev", "3.8")
     state.publish()
@@ -158,9 +158,7 @@ def test_a_release_upstream_has_deleted_leaves_the_pages_and_its_files_stay_for_
 
 
 @pytest.mark.parametrize("gone", ["absent", "deleted", "quarantined"])
-def test_a_project_upstream_no_longer_offers_has_no_page_that_could_hide_anything(
-    state: ControllerState, gone: str
-) -> None:
+def test_a_project_upstream_no_longer_offers_has_no_page(state: ControllerState, gone: str) -> None:
     state.wheel("spidev", "3.8")
     state.wheel("netifaces", "1.0")
     state.publish()
@@ -170,7 +168,7 @@ def test_a_project_upstream_no_longer_offers_has_no_page_that_could_hide_anythin
     assert list(links(state.site / "simple/index.html")) == ["netifaces"]
 
 
-def test_quarantined_files_cannot_be_fetched_either_and_come_back_with_the_project(state: ControllerState) -> None:
+def test_quarantined_files_cannot_be_fetched_and_come_back_later(state: ControllerState) -> None:
     filename = state.wheel("spidev", "3.8")
     state.publish()
     state.execute("UPDATE project SET state = 'quarantined', pages_stale = 1")
@@ -190,7 +188,7 @@ def test_a_wheel_of_the_same_name_as_one_of_upstreams_is_not_listed(state: Contr
     assert listed(state.site, "spidev") == []
 
 
-def test_a_pure_wheel_of_upstreams_is_not_shadowed_by_ours_whatever_its_build_tag(state: ControllerState) -> None:
+def test_upstreams_pure_wheel_is_not_shadowed_whatever_our_build_tag(state: ControllerState) -> None:
     state.wheel("spidev", "3.8", "py3-none-any", build="2")
     ours = state.wheel("spidev", "3.8", "cp311-cp311-linux_aarch64")
     state.upstream_file(state.release("spidev", "3.8"), "spidev-3.8-py2.py3-none-any.whl")
@@ -201,7 +199,7 @@ def test_a_pure_wheel_of_upstreams_is_not_shadowed_by_ours_whatever_its_build_ta
 @pytest.mark.parametrize(
     "said", [{"yanked": "broken"}, {"requires_python": ">=3.13"}], ids=lambda said: next(iter(said))
 )
-def test_a_pure_wheel_of_upstreams_that_the_target_cannot_have_hides_nothing_of_ours(
+def test_upstreams_pure_wheel_not_for_the_target_hides_nothing_of_ours(
     state: ControllerState, said: dict[str, str]
 ) -> None:
     state.target(tags=["py3-none-any"])

@@ -51,7 +51,7 @@ def test_several_processes_give_the_bytes_that_one_gives(state: ControllerState,
     assert state.publish(full=True, processes=2, site=tmp_path / "several").changed == []
 
 
-def test_web_nodes_are_told_what_several_processes_changed_as_if_it_had_been_one(state: ControllerState) -> None:
+def test_web_nodes_see_several_processes_changes_as_if_it_had_been_one(state: ControllerState) -> None:
     state.publish(processes=2)
     journal = Journal(state.site)
     before = journal.position()
@@ -121,7 +121,7 @@ def assert_carried_on(state: ControllerState, fresh: Path) -> None:
         assert broken_links(again.site) == []
 
 
-def test_a_publication_of_which_one_process_is_killed_says_so_and_the_next_carries_on(
+def test_a_publication_with_a_killed_process_says_so_the_next_carries_on(
     state: ControllerState, halted: Halted, tmp_path: Path
 ) -> None:
     assert len(halted.workers) == 2
@@ -133,7 +133,7 @@ def test_a_publication_of_which_one_process_is_killed_says_so_and_the_next_carri
     assert_carried_on(state, tmp_path / "fresh")
 
 
-def test_a_killed_publication_leaves_no_process_behind_and_the_next_carries_on(
+def test_a_killed_publication_leaves_no_process_and_the_next_carries_on(
     state: ControllerState, halted: Halted, tmp_path: Path
 ) -> None:
     kill(halted.publisher)

@@ -59,7 +59,7 @@ def audit(state: ControllerState, *, repair: bool = False) -> list[Finding]:
     return list(Audit(state.catalog, state.files_dir, state.logs_dir, state.site, repair=repair).run())
 
 
-def test_a_deleted_release_is_off_the_pages_at_once_and_its_files_stay_for_the_grace_period(
+def test_a_deleted_release_leaves_the_pages_and_its_files_stay_for_a_while(
     state: ControllerState,
 ) -> None:
     assert listed(state.site, "spidev") == [KEPT]
@@ -70,7 +70,7 @@ def test_a_deleted_release_is_off_the_pages_at_once_and_its_files_stay_for_the_g
     assert state.one("SELECT count(*) FROM wheel WHERE removed_at IS NOT NULL") == 0
 
 
-def test_after_it_the_files_go_from_site_and_controller_and_nothing_else_is_touched(state: ControllerState) -> None:
+def test_after_the_grace_period_the_files_go_and_nothing_else_is_touched(state: ControllerState) -> None:
     before = site_bytes(state.site)
     others = {path for path in state.files_dir.rglob("*.whl") if path.name != DELETED}
     gone_for(state, GRACE + 1)
@@ -127,7 +127,7 @@ def built_again(state: ControllerState, wheel: Artifact) -> Admitted:
     return admit(state.catalog, places, staging, attempt, host="pi1", now=time.time(), tries=5)
 
 
-def test_a_removed_wheel_that_is_built_again_with_the_same_bytes_is_listed_again(state: ControllerState) -> None:
+def test_a_removed_wheel_built_again_with_the_same_bytes_is_listed_again(state: ControllerState) -> None:
     gone_for(state, GRACE + 1)
     state.publish(grace_seconds=GRACE)
     state.upstream_file(state.release("spidev", "3.7"), "spidev-3.7.tar.gz")
@@ -158,7 +158,7 @@ def test_a_project_deleted_as_a_whole_goes_in_the_same_way(state: ControllerStat
     assert audit(state) == []
 
 
-def test_the_bytes_of_quarantined_projects_stay_on_the_controller_however_long(state: ControllerState) -> None:
+def test_bytes_of_quarantined_projects_stay_on_the_controller(state: ControllerState) -> None:
     state.upstream_removes("spidev", "3.8")
     state.execute("UPDATE project SET state = 'quarantined' WHERE name = 'spidev'")
     gone_for(state, 100 * GRACE)
@@ -207,9 +207,7 @@ def publish_and_die_before_change(state: ControllerState, number: int) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-def test_killed_at_any_moment_no_page_names_what_is_gone_and_an_audit_finds_what_was_left(
-    state: ControllerState, tmp_path: Path
-) -> None:
+def test_killed_anywhere_no_page_names_what_is_gone(state: ControllerState, tmp_path: Path) -> None:
     gone_for(state, GRACE + 1)
     state.catalog.close()
     left = set()

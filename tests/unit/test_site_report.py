@@ -76,7 +76,7 @@ def test_a_built_release_names_its_wheel_its_builder_and_its_log(state: Controll
     assert broken_links(state.site) == []
 
 
-def test_one_wheel_is_shown_for_every_target_it_serves_the_newest_first_choice(state: ControllerState) -> None:
+def test_one_wheel_is_shown_for_every_target_the_newest_first_choice(state: ControllerState) -> None:
     state.wheel("smbus2", "0.5", "py3-none-any", serves=[TARGET, OTHER])
     newer = state.wheel("smbus2", "0.5", "py3-none-any", build="1", serves=[TARGET])
     state.want("smbus2", "0.5")
@@ -92,7 +92,7 @@ def test_what_upstream_serves_says_which_file_and_is_nobodys_failure(state: Cont
     assert "requests-2.32-py3-none-any.whl" in report_page(state)
 
 
-def test_a_failure_has_its_class_its_sentence_its_lines_and_what_would_help(state: ControllerState) -> None:
+def test_a_failure_has_its_class_sentence_lines_and_advice(state: ControllerState) -> None:
     state.attempt(
         "pycups", "2.0.4", failure="missing-header", blocks="target", sentence="The compiler did not find cups/cups.h.",
         evidence="fatal error: cups/cups.h: No such file", remedy="Install libcups2-dev.", seconds=200,
@@ -197,7 +197,7 @@ def test_skipped_and_passed_over_come_with_their_reasons(state: ControllerState)
     }
 
 
-def test_a_name_upstream_does_not_know_is_told_apart_from_trouble_reading_it(state: ControllerState) -> None:
+def test_a_name_upstream_does_not_know_differs_from_trouble_reading_it(state: ControllerState) -> None:
     state.project("no-such-thing", state="absent")
     state.project("slowpoke", problem="Upstream answered 503.")
     state.want("slowpoke", "1.0", verdict="upstream", reason="upstream serves it")
@@ -279,7 +279,7 @@ def test_a_log_that_is_gone_is_not_linked(state: ControllerState) -> None:
     assert "log.gz" not in report_page(state)
 
 
-def test_the_summary_counts_everything_and_tells_each_failure_with_its_remedy(state: ControllerState) -> None:
+def test_the_summary_counts_everything_and_gives_advice_for_each_failure(state: ControllerState) -> None:
     state.wheel("spidev", "3.8", serves=[TARGET])
     state.want("spidev", "3.8")
     state.want("requests", "2.32", verdict="upstream", reason="upstream serves it")

@@ -67,7 +67,7 @@ def signed_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-def test_a_document_verifies_until_it_is_touched_and_only_with_the_key_that_signed(
+def test_a_document_verifies_with_its_key_until_it_is_touched(
     state: ControllerState, keys: Path, tmp_path: Path
 ) -> None:
     state.publish(signing_key=keys / "mine")
@@ -132,9 +132,7 @@ def test_a_key_given_later_signs_what_was_published_before_it(state: ControllerS
     assert verified(state.site)
 
 
-def test_publishing_everything_repairs_a_damaged_signature_and_else_writes_nothing(
-    state: ControllerState, keys: Path
-) -> None:
+def test_publishing_everything_repairs_a_damaged_signature(state: ControllerState, keys: Path) -> None:
     state.publish(signing_key=keys / "mine")
     assert state.publish(signing_key=keys / "mine", full=True).changed == []
     (state.site / SIGNATURE).write_text("damaged")
@@ -172,7 +170,7 @@ def test_a_site_without_pages_for_people_has_nothing_to_sign(state: ControllerSt
         ("ecdsa", "is of the type ecdsa-sha2-nistp256; it has to be an Ed25519 key"),
     ],
 )
-def test_a_key_that_cannot_sign_is_one_sentence_before_anything_is_published(
+def test_a_key_that_cannot_sign_is_refused_before_anything_is_published(
     state: ControllerState, keys: Path, name: str, words: str
 ) -> None:
     with pytest.raises(PublishError, match=words) as told:

@@ -29,7 +29,7 @@ def a_published_site(state: ControllerState) -> None:
     state.publish()
 
 
-def test_a_site_that_others_hold_is_waited_for_and_given_up_with_a_sentence_in_the_end(
+def test_a_held_site_is_waited_for_and_given_up_with_a_sentence(
     state: ControllerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_published_site(state)
@@ -118,7 +118,7 @@ def test_the_list_of_projects_is_written_only_when_a_project_comes_or_goes(state
     assert {"simple/index.html", "simple/index.json"} <= set(state.publish().changed)
 
 
-def test_files_come_before_pages_and_pages_before_the_list_and_they_go_the_other_way_round(
+def test_files_come_before_pages_and_pages_before_the_list(
     state: ControllerState,
 ) -> None:
     a_published_site(state)
@@ -214,7 +214,7 @@ def test_check_mode_works_before_there_is_a_site(state: ControllerState) -> None
     assert state.publish().changed == would.changed
 
 
-def test_a_page_written_again_is_newer_by_a_second_for_servers_that_count_in_seconds(state: ControllerState) -> None:
+def test_a_page_written_again_is_newer_by_a_second(state: ControllerState) -> None:
     a_published_site(state)
     page = state.site / "simple/stayer/index.html"
     os.utime(page, (page.stat().st_mtime + 100,) * 2)
@@ -255,7 +255,7 @@ def test_a_site_is_readable_for_the_web_server_whatever_the_umask(state: Control
         assert path.stat().st_mode & (0o555 if path.is_dir() else 0o444) == (0o555 if path.is_dir() else 0o444), path
 
 
-def test_a_wheel_that_is_missing_is_not_linked_is_reported_and_appears_once_it_is_back(state: ControllerState) -> None:
+def test_a_missing_wheel_is_reported_not_linked_and_appears_once_back(state: ControllerState) -> None:
     lost = state.wheel("spidev", "3.8", serves=[TARGET])
     state.want("spidev", "3.8")
     kept = state.wheel("spidev", "3.7")
@@ -296,9 +296,7 @@ def test_a_wheel_whose_code_was_exchanged_is_not_published(state: ControllerStat
     assert "not those the catalog knows" in published.problems[0]
 
 
-def test_an_operators_template_replaces_the_shipped_one_and_a_changed_one_takes_effect(
-    state: ControllerState, tmp_path: Path
-) -> None:
+def test_an_operators_template_replaces_the_shipped_one(state: ControllerState, tmp_path: Path) -> None:
     a_published_site(state)
     override = tmp_path / "templates" / "simple_root.html.j2"
     override.parent.mkdir()
@@ -333,7 +331,7 @@ def test_a_disk_that_cannot_be_written_is_one_clear_sentence(state: ControllerSt
         state.publish()
 
 
-def test_foreign_files_are_left_alone_until_the_site_is_ours_and_then_strays_go(state: ControllerState) -> None:
+def test_foreign_files_stay_until_the_site_is_ours_and_then_go(state: ControllerState) -> None:
     foreign = state.site / "files" / "holiday" / "photo.jpg"
     foreign.parent.mkdir(parents=True)
     foreign.write_bytes(b"photo")
@@ -423,9 +421,7 @@ def publish_and_die_at_step(state: ControllerState, step: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def test_killed_at_any_moment_no_link_is_broken_and_the_next_publication_carries_on(
-    state: ControllerState, tmp_path: Path
-) -> None:
+def test_killed_anywhere_no_link_is_broken_and_the_next_one_carries_on(state: ControllerState, tmp_path: Path) -> None:
     a_published_site(state)
     many_changes(state)
     state.catalog.close()
@@ -467,7 +463,7 @@ def test_the_bytes_of_a_page_are_these_until_format_is_raised(state: ControllerS
     )
 
 
-def test_a_site_without_pages_for_people_is_the_index_alone_and_loses_what_it_had(state: ControllerState) -> None:
+def test_a_site_without_html_pages_is_the_index_alone(state: ControllerState) -> None:
     a_published_site(state)
     index = {path: data for path, data in site_bytes(state.site).items() if path.startswith(("files/", "simple/"))}
     state.publish(html_pages=False)

@@ -67,7 +67,7 @@ def test_a_late_build_is_thought_to_stay_late():
 # --------------------------------------------------------------- how much
 
 
-def test_each_free_slot_gets_one_of_the_longest_builds_and_nothing_behind_it():
+def test_each_free_slot_gets_one_of_the_longest_builds():
     assert chosen([5 * HOUR, 4 * HOUR, 3 * HOUR, 2 * HOUR, 60.0], Load(slots=2)) == [5 * HOUR, 4 * HOUR]
 
 
@@ -127,11 +127,11 @@ def test_a_slow_host_leaves_the_longest_builds_to_the_others():
     assert fitting(seconds, Load(slots=1, speed=0.1), rest, faster=1.0) == [10.0] * 1000
 
 
-def test_a_slow_host_leaves_the_last_builds_to_the_others_when_they_have_them_done_sooner():
+def test_a_slow_host_leaves_the_last_builds_to_faster_ones():
     assert fitting([60.0, 60.0], Load(slots=1, speed=0.1), Rest(120.0, 2.1), faster=2.0) == []
 
 
-def test_a_slower_host_takes_its_share_of_long_builds_when_the_fast_ones_alone_would_be_longer_at_them():
+def test_a_slower_host_takes_its_share_of_long_builds_when_that_helps():
     five = [5 * HOUR] * 5
     assert fitting(five, Load(slots=1), Rest(sum(five), power=21.0), faster=2.0)[:1] == [5 * HOUR]
 
@@ -149,12 +149,12 @@ def test_when_others_are_idle_a_host_gives_back_what_it_will_not_begin_now():
     assert keep(load, NOTHING, others_idle=True) == 1
 
 
-def test_a_host_whose_build_takes_far_longer_than_predicted_gives_back_what_waits_behind_it():
+def test_a_host_with_a_build_longer_than_predicted_gives_back_the_rest():
     load = Load(slots=1, building=[(10.0, 3 * HOUR)], waiting=[20.0])
     assert keep(load, PLENTY, others_idle=False) == 0
 
 
-def test_a_host_with_another_slot_free_soon_keeps_its_next_build_all_the_same():
+def test_a_host_with_another_slot_free_soon_keeps_its_next_build():
     load = Load(slots=2, building=[(10.0, 3 * HOUR), (5.0, 0.0)], waiting=[20.0])
     assert keep(load, PLENTY, others_idle=False) == 1
 

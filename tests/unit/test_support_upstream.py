@@ -286,7 +286,7 @@ def test_a_stale_page_is_the_page_as_it_was(upstream: Upstream) -> None:
     assert [page.json["meta"]["_last-serial"] for page in pages] == [old, new]
 
 
-def test_files_are_on_another_host_which_knows_no_passwords_and_is_like_an_object_store(upstream: Upstream) -> None:
+def test_files_are_on_another_host_without_passwords_like_an_object_store(upstream: Upstream) -> None:
     upstream.basic_auth = ("user", "secret")
     sdist = sdists.pure_sdist("spam", "1.0")
     upstream.add_file(sdist)

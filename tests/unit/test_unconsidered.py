@@ -28,7 +28,7 @@ def asked(state: ControllerState, *names: str, specifier: str = "") -> list[Unco
     )
 
 
-def test_a_source_takes_back_what_it_said_and_leaves_alone_what_others_said(state: ControllerState) -> None:
+def test_a_source_takes_back_its_own_entries_and_no_others(state: ControllerState) -> None:
     other = replace(LINE, what="other")
     assert say(state, "requirements", LINE, replace(LINE, what="second"))
     assert say(state, "packages", other)
@@ -73,7 +73,7 @@ def test_a_misspelt_project_is_told_with_the_known_one_that_is_nearest(state: Co
     assert "controller_packages" in found.cure
 
 
-def test_a_project_that_upstream_has_removed_is_told_and_one_it_did_not_answer_for_is_not(
+def test_a_removed_project_is_told_and_an_unanswered_one_is_not(
     state: ControllerState,
 ) -> None:
     state.project("removed", state="deleted")

@@ -30,7 +30,7 @@ def remember(path: Path, *urls: str) -> None:
         db.executemany("INSERT INTO upstream_file (release_id, filename, kind, url) VALUES (1, ?, 'sdist', ?)", rows)
 
 
-def test_files_hosts_are_learned_from_the_pages_of_common_build_requirements(tmp_path: Path):
+def test_files_hosts_are_learned_from_pages_of_common_requirements(tmp_path: Path):
     with Upstream() as upstream:
         upstream.files_url = "http://files.example.org:8080"
         upstream.add_release(wheels.wheel_file("setuptools", "70.0"))
@@ -50,7 +50,7 @@ def test_files_hosts_are_learned_from_the_catalog_while_upstream_is_down(tmp_pat
     ]
 
 
-def test_an_https_index_leads_to_no_plain_http_and_no_page_to_a_hundred_hosts(tmp_path: Path):
+def test_an_https_index_leads_to_no_plain_http_and_not_to_many_hosts(tmp_path: Path):
     path = tmp_path / "catalog.sqlite"
     remember(path, "http://a.example.org/x", *(f"https://{number}.example.org/x" for number in range(100)))
     origins = learn_origins(client("https://127.0.0.1:1/simple"), path)
@@ -99,7 +99,7 @@ def test_others_are_cacheable():
     check_cacheable("http://index.example.org/simple/", {"trusted_host": ["index.example.org"]})
 
 
-def test_a_crate_index_is_cached_with_the_server_that_it_names_for_downloads():
+def test_a_crate_index_is_cached_with_its_server_for_downloads():
     with CrateRegistry() as registry:
         index, crates = registry.index.url, registry.crates.url
         assert learn_crates(f"sparse+{index}", ["https://index.example.org"], {}) == {

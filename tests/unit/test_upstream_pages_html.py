@@ -10,7 +10,7 @@ from wheelfleet.upstream.pages import HTML_TYPE, BadPage, read_project_page
 from tests.support.page_samples import MARK, SDIST, SHA256, URL, read_html, read_json
 
 
-def test_an_html_page_tells_what_the_json_page_tells_except_sizes_and_times() -> None:
+def test_an_html_page_tells_what_json_tells_except_sizes_and_times() -> None:
     page = read_html(
         f"""<!DOCTYPE html><html><head>{MARK}
         <meta name="pypi:project-status" content="deprecated">
@@ -77,7 +77,7 @@ def test_a_web_servers_folder_listing_is_a_page_too() -> None:
     assert page.unusable == ()
 
 
-def test_a_page_without_any_head_is_believed_when_all_its_links_are_files_of_the_project() -> None:
+def test_a_page_without_head_is_believed_when_all_links_are_its_files() -> None:
     assert len(read_html('<a href="foo-1.0.tar.gz">foo-1.0.tar.gz</a><a href="foo-1.0.exe">foo-1.0.exe</a>').files) == 1
 
 
@@ -92,7 +92,7 @@ def test_links_around_those_to_files_are_not_files_and_hide_none() -> None:
     assert [name for name, _ in page.unusable] == ["foo", "foo-1.0.exe"]
 
 
-def test_a_project_without_files_is_believed_though_the_index_has_links_around_them() -> None:
+def test_a_project_without_files_is_believed_with_links_around_them() -> None:
     assert read_html(f'{MARK}<h1>Links for foo</h1><a href="/help">Help</a>').files == ()
 
 
@@ -114,7 +114,7 @@ def test_html_is_read_in_the_characters_that_it_says_it_is_in(charset: str, cont
     assert page.files[0].yanked == "zerstört"
 
 
-def test_a_project_without_files_is_believed_when_the_page_says_that_it_is_an_index() -> None:
+def test_a_project_without_files_is_believed_when_the_page_is_an_index() -> None:
     assert read_html(f"<html><head>{MARK}</head></html>").files == ()
     assert read_html("<html><h1>Links for foo</h1></html>").files == ()
 

@@ -192,9 +192,7 @@ def test_upload_times_are_utc_whatever_the_page_writes() -> None:
         ("yanked", ["reason"], "yanked"),
     ],
 )
-def test_a_file_that_cannot_be_trusted_is_left_out_with_the_reason_and_the_others_stay(
-    key: str, value: Any, why: str
-) -> None:
+def test_a_file_that_cannot_be_trusted_is_left_out_with_the_reason(key: str, value: Any, why: str) -> None:
     other = {**SDIST, "filename": "foo-2.0.tar.gz"}
     page = read_json({**SDIST, key: value}, other)
     assert [file.filename for file in page.files] == ["foo-2.0.tar.gz"]

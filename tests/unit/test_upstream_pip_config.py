@@ -43,7 +43,7 @@ def python(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_files_give_the_index_with_its_password_and_install_wins_over_global(pip_conf: Path, python: str) -> None:
+def test_pip_files_give_the_index_with_password_and_install_wins(pip_conf: Path, python: str) -> None:
     pip_conf.write_text(
         """[global]
 index-url = https://global.example/simple

@@ -122,7 +122,7 @@ def test_a_wheel_of_another_project_or_version_is_a_mismatch(tmp_path: Path) -> 
     assert refusal(tmp_path, wheel_file("demo", "1.0"), version="1.0+rpi1").failure == "metadata-mismatch"
 
 
-def test_a_local_version_that_the_build_adds_stands_for_the_one_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_local_version_added_by_the_build_stands_for_the_requested_one(tmp_path: Path) -> None:
     assert check(tmp_path, wheel_file("demo", "1.0+cpu")).version == "1.0+cpu"
 
 
@@ -284,7 +284,7 @@ def test_of_two_requires_python_none_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [b"2.5", b"3.0", b"new"])
-def test_metadata_of_versions_that_are_to_come_is_taken_as_installers_take_it(tmp_path: Path, version: bytes) -> None:
+def test_metadata_of_future_versions_is_taken_as_installers_take_it(tmp_path: Path, version: bytes) -> None:
     assert check(tmp_path, packed(metadata=METADATA.replace(b"2.1", version))).name == "demo"
 
 

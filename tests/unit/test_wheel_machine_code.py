@@ -38,12 +38,12 @@ def test_an_extension_for_the_target_is_native_and_not_pure(tmp_path: Path) -> N
     assert (checked.pure, checked.has_native) == (False, True)
 
 
-def test_code_that_this_machine_cannot_load_beside_code_that_it_can_is_no_reason_to_refuse(tmp_path: Path) -> None:
+def test_code_that_cannot_load_here_beside_code_that_can_is_accepted(tmp_path: Path) -> None:
     files = {"demo/a.so": elf(), "demo/_a.cpython-38-old.so": elf(EM_X86_64)}
     assert check(tmp_path, wheel_file("demo", "1.0", NATIVE, files=files)).has_native
 
 
-def test_a_library_that_lies_in_the_sdist_as_it_is_is_data_in_a_wheel_for_every_machine(tmp_path: Path) -> None:
+def test_a_library_of_the_sdist_is_data_in_a_wheel_for_every_machine(tmp_path: Path) -> None:
     files = {"demo/__init__.py": "", "demo/here.so": elf(), "demo/other.so": elf(EM_X86_64)}
     wheel = wheel_file("demo", "1.0", files=files)
     checked = check(tmp_path, wheel, from_sdist=["demo/here.so", "demo/other.so"])

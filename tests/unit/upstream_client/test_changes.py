@@ -50,7 +50,7 @@ def test_an_unchanged_page_is_not_sent_again(upstream: Upstream, asking: Client,
 
 
 @pytest.mark.parametrize("form", ["json", "html"])
-def test_an_upstream_without_serials_and_tags_is_seen_to_be_unchanged_by_its_content(
+def test_an_upstream_without_serials_and_tags_is_compared_by_content(
     upstream: Upstream, asking: Client, form: str
 ) -> None:
     setattr(upstream, "html" if form == "json" else "json", False)
@@ -94,9 +94,7 @@ def test_a_project_nobody_knows_is_absent_at_once(upstream: Upstream, asking: Cl
     assert upstream.requests.count("/simple/nothing/") == 1
 
 
-def test_a_known_project_is_absent_only_when_that_is_confirmed_around_caches(
-    upstream: Upstream, asking: Client
-) -> None:
+def test_a_known_project_is_absent_only_when_confirmed_around_caches(upstream: Upstream, asking: Client) -> None:
     known = as_known(asking.project(ProjectRequest("spam")))
     upstream.delete_project("spam")
     upstream.requests.clear()
@@ -110,9 +108,7 @@ def test_a_known_project_that_is_missing_only_for_a_moment_is_not_absent(upstrea
     assert isinstance(asking.project(known), Unchanged)
 
 
-def test_a_new_project_that_was_announced_is_not_absent_because_a_cache_has_not_heard_of_it(
-    upstream: Upstream, asking: Client
-) -> None:
+def test_a_new_announced_project_is_not_absent_because_of_an_old_cache(upstream: Upstream, asking: Client) -> None:
     upstream.fault("spam", "404", times=1)
     assert versions(asking.project(ProjectRequest("spam", want_serial=upstream.serial))) == ["1.0", "2.0"]
 
@@ -141,9 +137,7 @@ def test_a_page_that_is_stale_in_one_cache_only_is_read_around_it(upstream: Upst
     assert versions(asking.project(ProjectRequest("spam", want_serial=upstream.serial))) == ["1.0", "2.0"]
 
 
-def test_a_page_older_than_the_one_we_have_is_stale_though_nobody_announced_news(
-    upstream: Upstream, asking: Client
-) -> None:
+def test_a_page_older_than_ours_is_stale_though_nobody_announced_news(upstream: Upstream, asking: Client) -> None:
     known = as_known(asking.project(ProjectRequest("spam")))
     upstream.fault("spam", "stale")
     assert isinstance(asking.project(known), Stale)
@@ -164,9 +158,7 @@ def test_an_index_that_went_back_is_believed_when_no_cache_answers_for_it(upstre
 
 
 @pytest.mark.parametrize("header", ["Age: 7", "X-Cache: HIT", "CF-Cache-Status: HIT", "Cache-Status: ours; hit"])
-def test_what_a_cache_gives_is_never_believed_to_be_an_index_that_went_back(
-    upstream: Upstream, asking: Client, header: str
-) -> None:
+def test_a_cache_is_never_taken_for_an_index_that_went_back(upstream: Upstream, asking: Client, header: str) -> None:
     known = as_known(asking.project(ProjectRequest("spam")))
     page = asking.transport.request("GET", f"{upstream.index_url}spam/", {"Accept": JSON_TYPE}, 1 << 20)
     name, _, value = header.partition(": ")
@@ -175,9 +167,7 @@ def test_what_a_cache_gives_is_never_believed_to_be_an_index_that_went_back(
         assert isinstance(behind_it.project(replace(known, have_serial=10_000)), Stale)
 
 
-def test_not_modified_from_a_cache_that_has_not_heard_the_news_is_not_believed(
-    upstream: Upstream, asking: Client
-) -> None:
+def test_not_modified_from_an_outdated_cache_is_not_believed(upstream: Upstream, asking: Client) -> None:
     known = asking.project(ProjectRequest("spam"))
     news = upstream.add_release(pure_sdist("spam", "3.0"))
     fault = upstream.fault("spam", "stale")

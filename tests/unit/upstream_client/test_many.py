@@ -82,7 +82,7 @@ def test_an_upstream_that_refuses_everything_is_left_alone_soon(upstream: Upstre
     assert "was not asked any more" in trouble_of(answers["project-1999"]).sentence
 
 
-def test_an_upstream_that_breaks_down_in_the_middle_is_not_asked_100_000_times(upstream: Upstream) -> None:
+def test_an_upstream_that_breaks_down_is_not_asked_100_000_times(upstream: Upstream) -> None:
     with Client(upstream.index_url, workers=4) as asking:
         answers = asking.projects(ProjectRequest(f"project-{number}") for number in range(3000))
         assert next(answers)[1] == Absent()
@@ -93,7 +93,7 @@ def test_an_upstream_that_breaks_down_in_the_middle_is_not_asked_100_000_times(u
     assert len(upstream.requests) < 100
 
 
-def test_403_means_not_there_where_other_pages_can_be_read_however_many_come_first(upstream: Upstream) -> None:
+def test_403_means_not_there_where_other_pages_can_be_read(upstream: Upstream) -> None:
     """A static index in an object store says so of whatever it does not have."""
     upstream.missing_page = 403
     upstream.add_release(pure_sdist("there", "1.0"))

@@ -12,9 +12,7 @@ from tests.support.upstream import Upstream
 
 
 @pytest.mark.parametrize("form", ["json", "html"])
-def test_the_list_of_all_projects_is_read_in_either_form_and_not_sent_twice(
-    upstream: Upstream, asking: Client, form: str
-) -> None:
+def test_the_list_of_all_projects_is_read_in_either_form(upstream: Upstream, asking: Client, form: str) -> None:
     setattr(upstream, "html" if form == "json" else "json", False)
     upstream.add_release(pure_sdist("RPi.Fake", "1.0"))
     answer = asking.root()

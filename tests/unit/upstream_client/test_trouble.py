@@ -150,7 +150,7 @@ def test_an_answer_that_only_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         assert "too slowly" in trouble_of(asking.project(ProjectRequest("spam"))).sentence
 
 
-def test_html_that_ends_with_the_connection_is_believed_only_when_it_is_whole() -> None:
+def test_html_that_ends_with_the_connection_is_believed_only_when_whole() -> None:
     whole = (
         b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html><h1>Links for spam</h1>"
         b'<a href="spam-1.0.tar.gz">x</a><a href="spam-2.0.tar.gz">x</a></html>\n'

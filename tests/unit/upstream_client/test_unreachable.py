@@ -12,7 +12,7 @@ from tests.support.asking import trouble_of
 from tests.support.upstream import Upstream
 
 
-def test_an_upstream_that_is_not_there_is_one_sentence_without_the_password(upstream: Upstream) -> None:
+def test_an_absent_upstream_is_one_sentence_without_the_password(upstream: Upstream) -> None:
     upstream.basic_auth = ("me", "secret")
     upstream.stop()
     with Client(upstream.index_url_with_password) as asking:
@@ -28,7 +28,7 @@ def test_an_upstream_that_is_not_there_is_one_sentence_without_the_password(upst
     assert "secret" not in sentence
 
 
-def test_that_nobody_is_there_is_clear_long_before_100_000_projects_were_asked_for(upstream: Upstream) -> None:
+def test_an_absent_server_is_clear_long_before_100_000_requests(upstream: Upstream) -> None:
     upstream.stop()
     drawn = iter(range(100_000))
     with Client(upstream.index_url, workers=4) as asking, pytest.raises(UpstreamUnreachable):
