@@ -180,7 +180,7 @@ def _plain_pip(lab: Lab, entry: Entry) -> str | None:
     if code == "124":
         return f"still at it after {_PATIENCE} s"
     said = classify({"phase": "build", "exit_code": int(code), "message": ""}, log[-_OUTPUT:], entry.name)
-    return f"{said.class_name}: {said.sentence} ({time.monotonic() - began:.0f} s)"
+    return f"{said.failure_class}: {said.sentence} ({time.monotonic() - began:.0f} s)"
 
 
 def _page(host: str, listed: list[Entry], pip: dict[Entry, str | None], endings: dict[Entry, Ending]) -> list[str]:

@@ -67,7 +67,7 @@ def reads_sparse_indexes(builder: Builder, registry: CrateRegistry) -> bool:
 def assert_too_old(builder: Builder, result: dict[str, Any]) -> None:
     assert (result["outcome"], result["phase"]) == ("failed", "crates")
     assert "on this builder is older than 1.68; install a newer one" in result["message"]
-    assert classify(result, builder.log(result["attempt"]), "demo").class_name == "toolchain-too-old"
+    assert classify(result, builder.log(result["attempt"]), "demo").failure_class == "toolchain-too-old"
 
 
 def demo(name: str = "demo", dependencies: str = 'tiny = "1"', main: str = MAIN, **more: Any) -> Artifact:
@@ -201,7 +201,7 @@ def test_without_the_index_or_the_download_server_it_is_tried_again_later(
         assert (result["outcome"], result["phase"]) == ("failed", "crates")
         assert result["message"].startswith(sentence)
         failure = classify(result, builder.log(result["attempt"]), "demo")
-        assert (failure.class_name, failure.blocks) == ("network", None)
+        assert (failure.failure_class, failure.blocks) == ("network", None)
 
 
 def test_which_index_cargo_asks_by_itself_is_learned_from_it(
@@ -240,7 +240,7 @@ def test_crates_that_cannot_be_had_are_named(
     assert result["message"].startswith("The crates of Cargo.toml cannot be had, ")
     assert words in result["message"]
     found = classify(result, builder.log(result["attempt"]), "demo")
-    assert (found.class_name, found.blocks) == (failure, "target")
+    assert (found.failure_class, found.blocks) == (failure, "target")
 
 
 def test_a_package_that_does_without_its_rust_code_is_built(builder: Builder, registry: CrateRegistry) -> None:
@@ -286,7 +286,7 @@ def test_without_cargo_or_without_an_index_nothing_is_fetched(
     without = next((path for path in (USUAL,) if path != path_with_cargo()), str(tmp_path))
     (result,) = build(builder, registry.url, demo(), path=without)
     assert (result["outcome"], result["phase"]) == ("failed", "build")
-    assert classify(result, builder.log(result["attempt"]), "demo").class_name == "missing-tool"
+    assert classify(result, builder.log(result["attempt"]), "demo").failure_class == "missing-tool"
     (result,) = build(builder, None, demo())
     assert (result["outcome"], result["phase"]) == ("failed", "build")
     assert len(registry.index.requests) == 0

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wheelfleet.admission.admit import Admitted, Places, admit
+from wheelfleet.admission.admit import Admitted, Storage, admit
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.planner import batches
 from wheelfleet.planner.queue import settle
@@ -23,7 +23,7 @@ class Controller:
 
     def __init__(self, root: Path) -> None:
         self.catalog = Catalog(root / "catalog.sqlite")
-        self.places = Places(root / "files", root / "logs")
+        self.storage = Storage(root / "files", root / "logs")
         self.staging = root / "incoming"
         with self.catalog.writing() as db:
             db.execute(
@@ -82,7 +82,7 @@ class Controller:
         (self.staging / "log.gz").write_bytes(gzip.compress(b"the log\n"))
         if wheel:
             (self.staging / wheel.filename).write_bytes(wheel.data)
-        return admit(self.catalog, self.places, self.staging, attempt, host=host, now=NOW, tries=5)
+        return admit(self.catalog, self.storage, self.staging, attempt, host=host, now=NOW, tries=5)
 
     def one(self, sql: str) -> Any:
         return self.catalog.db.execute(sql).fetchone()[0]

@@ -35,7 +35,7 @@ def refusal(folder: Path, wheel: Artifact | bytes, *arguments: str, **how: Any) 
     with pytest.raises(Refused) as refused:
         check(folder, wheel, *arguments, **how)
     assert str(refused.value).endswith(".")
-    assert refused.value.failure in FAILURE_CLASSES
+    assert refused.value.failure_class in FAILURE_CLASSES
     return refused.value
 
 

@@ -184,7 +184,7 @@ def _fail(state: ControllerState, name: str, version: str, target: str, log: str
     failure = classify(json.loads(result), text, name)
     state.want(name, version, target=target)
     state.attempt(
-        name, version, target=target, host="pi2", seconds=71.0, log=text, failure=failure.class_name,
+        name, version, target=target, host="pi2", seconds=71.0, log=text, failure=failure.failure_class,
         blocks=failure.blocks, sentence=failure.sentence, evidence="\n".join(failure.evidence), remedy=failure.remedy,
     )  # fmt: skip
 

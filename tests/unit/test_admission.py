@@ -25,11 +25,11 @@ def controller(tmp_path: Path) -> Iterator[Controller]:
 def test_a_good_wheel_is_in_files_and_catalog_and_settles_the_queue(controller: Controller):
     wheel = wheel_file("demo", "1.0")
     assert controller.send(wheel).outcome == "built"
-    assert (controller.places.files / "demo" / wheel.filename).read_bytes() == wheel.data
+    assert (controller.storage.files / "demo" / wheel.filename).read_bytes() == wheel.data
     assert controller.one("SELECT sha256 FROM wheel") == wheel.sha256, "computed here, not believed"
     assert controller.one("SELECT need FROM wanted") == "none"
     assert controller.one("SELECT pages_stale FROM project") == 1
-    assert (controller.places.logs / controller.one("SELECT log FROM attempt")).is_file()
+    assert (controller.storage.logs / controller.one("SELECT log FROM attempt")).is_file()
 
 
 def test_the_same_result_again_is_dropped(controller: Controller):
@@ -42,7 +42,7 @@ def test_a_result_for_a_build_the_host_was_not_given_is_dropped(controller: Cont
     assert controller.send(wheel_file("demo", "1.0"), host="pi2").outcome == "dropped"
     assert controller.send(wheel_file("demo", "1.0"), answering="demo-1.0-deadbeef").outcome == "dropped"
     assert controller.one("SELECT state FROM attempt") == "open"
-    assert not controller.places.files.exists()
+    assert not controller.storage.files.exists()
 
 
 def test_a_late_result_is_welcome_while_the_release_still_needs_a_build(controller: Controller):
@@ -78,7 +78,7 @@ def test_a_wheel_that_is_not_what_was_asked_for_is_refused_and_recorded(
     assert names in admitted.sentence
     assert controller.one("SELECT outcome FROM attempt") == "refused"
     assert controller.one("SELECT count(*) FROM wheel") == 0
-    assert not list(controller.places.files.rglob("*.whl"))
+    assert not list(controller.storage.files.rglob("*.whl"))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_missing_or_endless_result_document_is_refused(controller: Controller)
     controller.staging.mkdir()
     (controller.staging / "result.json").write_text("[" * 2_000_000)
     answer = admit(
-        controller.catalog, controller.places, controller.staging, controller.attempt, host="pi1", now=NOW, tries=5
+        controller.catalog, controller.storage, controller.staging, controller.attempt, host="pi1", now=NOW, tries=5
     )
     assert answer.outcome == "refused"
 
@@ -173,7 +173,7 @@ def test_a_wheel_that_cannot_be_imported_is_withheld(controller: Controller):
     sent = controller.send(wheel_file("demo", "1.0"), check={"verdict": "failed", "modules": [], "message": sentence})
     assert sent.outcome == "failed"
     assert controller.catalog.db.execute("SELECT count(*) FROM wheel").fetchone()[0] == 0
-    assert not list(controller.places.files.rglob("*.whl"))
+    assert not list(controller.storage.files.rglob("*.whl"))
     row = controller.catalog.db.execute("SELECT class, sentence FROM attempt WHERE state = 'done'").fetchone()
     assert tuple(row) == ("import-failed", sentence)
 
@@ -187,7 +187,7 @@ def test_a_wheel_that_an_installer_refuses_is_withheld_with_what_it_says(control
     assert controller.send(wheel, check=verdict).outcome == "failed"
     row = controller.catalog.db.execute("SELECT class, sentence FROM attempt WHERE state = 'done'").fetchone()
     assert tuple(row) == ("not-installable", sentence)
-    assert not list(controller.places.files.rglob("*.whl"))
+    assert not list(controller.storage.files.rglob("*.whl"))
 
 
 def test_a_library_for_want_of_which_a_wheel_fails_is_looked_up(controller: Controller):

@@ -37,9 +37,11 @@ def wheel(answer: int, tag: str = "py3-none-any", **how: str) -> Artifact:
 
 def lose(controller: Controller) -> None:
     """What `playbooks/publish.yml -e site_repair=true` does when a wheel's bytes are lost everywhere."""
-    for file in controller.places.files.rglob("*.whl"):
+    for file in controller.storage.files.rglob("*.whl"):
         file.unlink()
-    audit = Audit(controller.catalog, controller.places.files, controller.places.logs, controller.staging, repair=True)
+    audit = Audit(
+        controller.catalog, controller.storage.files, controller.storage.logs, controller.staging, repair=True
+    )
     assert "lost" in [finding.kind for finding in audit.run()]
     settle_all(controller)
 
@@ -58,7 +60,7 @@ def rebuild(controller: Controller, artifact: Artifact, run: str, host: str = "p
 
 
 def published(controller: Controller) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in controller.places.files.rglob("*.whl")}
+    return {file.name: file.read_bytes() for file in controller.storage.files.rglob("*.whl")}
 
 
 def test_a_lost_wheel_built_again_with_other_bytes_gets_the_next_build_tag(
@@ -91,7 +93,7 @@ def test_a_requested_rebuild_gets_a_build_number_above_the_listed_one(
         assert forgive(db, ["demo"], 5) == 1
     assert controller.one("SELECT need FROM wanted") == "now"
     rebuild(controller, wheel(2), "run2")
-    lose_one = controller.places.files / "demo" / wheel(1).filename
+    lose_one = controller.storage.files / "demo" / wheel(1).filename
     assert lose_one.read_bytes() == wheel(1).data, "who locked it still gets it"
     with controller.catalog.writing() as db:
         forgive(db, ["demo"], 5)
@@ -126,12 +128,14 @@ def test_a_name_stays_given_when_the_release_was_removed(controller: Controller)
 
 
 def test_a_restored_catalog_gives_no_name_again_that_it_does_not_know(controller: Controller) -> None:
-    stray = controller.places.files / "demo" / wheel(1).filename
+    stray = controller.storage.files / "demo" / wheel(1).filename
     stray.parent.mkdir(parents=True)
     stray.write_bytes(wheel(1).data)
     assert controller.send(wheel(2)).wheel == "demo-1.0-1-py3-none-any.whl"
     assert stray.read_bytes() == wheel(1).data
-    audit = Audit(controller.catalog, controller.places.files, controller.places.logs, controller.staging, repair=True)
+    audit = Audit(
+        controller.catalog, controller.storage.files, controller.storage.logs, controller.staging, repair=True
+    )
     assert "stray-file" in [finding.kind for finding in audit.run()]
     lose(controller)
     assert rebuild(controller, wheel(3), "run2") == "demo-1.0-2-py3-none-any.whl"

@@ -199,4 +199,4 @@ def test_cargos_error_is_one_line_and_of_a_kind(text: str, kind: str, said: str)
 def test_failures_of_the_phase_have_their_class(reason: str, about: str | None, name: str) -> None:
     result = {"phase": "crates", "message": "The crates are not there.", "reason": reason, "about": about}
     found = classify(result, "", "demo")
-    assert (found.class_name, found.sentence) == (name, "The crates are not there.")
+    assert (found.failure_class, found.sentence) == (name, "The crates are not there.")

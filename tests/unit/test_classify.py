@@ -169,10 +169,12 @@ def classified(log: str, project: str | None = None) -> Failure:
     return classify(json.loads(head), text, project or log)
 
 
-@pytest.mark.parametrize(("log", "class_name", "blocks", "named"), CASES, ids=[case[0] for case in CASES])
-def test_a_build_that_really_failed_gets_its_class(log: str, class_name: str, blocks: str | None, named: str) -> None:
+@pytest.mark.parametrize(("log", "failure_class", "blocks", "named"), CASES, ids=[case[0] for case in CASES])
+def test_a_build_that_really_failed_gets_its_class(
+    log: str, failure_class: str, blocks: str | None, named: str
+) -> None:
     found = classified(log)
-    assert (found.class_name, found.blocks) == (class_name, blocks)
+    assert (found.failure_class, found.blocks) == (failure_class, blocks)
     assert named in found.sentence
     assert found.sentence.endswith(".")
     assert found.remedy.endswith((".", ")."))
@@ -214,7 +216,7 @@ def test_what_is_missing_is_said_as_data_for_who_looks_for_its_package(
 def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> None:
     # As PyO3's build script prints it; building it takes crates, which no test downloads.
     log = "the configured Python interpreter version (3.14) is newer than PyO3's maximum supported version (3.13)"
-    assert classify(BUILD_FAILED, log, "demo").class_name == "python-too-new"
+    assert classify(BUILD_FAILED, log, "demo").failure_class == "python-too-new"
 
 
 def test_without_the_contents_index_the_advice_says_how_to_find_a_package() -> None:
@@ -236,15 +238,15 @@ def test_a_failure_of_an_installed_requirement_never_settles_the_release() -> No
     log = "SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"
     own = classify(BUILD_FAILED, log, "demo")
     requirement = classify({**BUILD_FAILED, **in_requirement}, log, "demo")
-    assert (own.class_name, own.blocks) == ("python2-syntax", "release")
-    assert (requirement.class_name, requirement.blocks) == ("python2-syntax", "target")
+    assert (own.failure_class, own.blocks) == ("python2-syntax", "release")
+    assert (requirement.failure_class, requirement.blocks) == ("python2-syntax", "target")
     assert requirement.sentence.startswith("While the build requirements were installed: ")
 
 
 def test_a_missing_module_is_the_project_itself_however_it_is_spelled() -> None:
     log = "ModuleNotFoundError: No module named 'RPi_lgpio._version'\n"
-    assert classify(BUILD_FAILED, log, "rpi-lgpio").class_name == "sdist-broken"
-    assert classify(BUILD_FAILED, log, "gpiozero").class_name == "undeclared-build-requirement"
+    assert classify(BUILD_FAILED, log, "rpi-lgpio").failure_class == "sdist-broken"
+    assert classify(BUILD_FAILED, log, "gpiozero").failure_class == "undeclared-build-requirement"
 
 
 def of_project(backend: str = "setuptools.build_meta", **names: list[str]) -> dict[str, Any]:
@@ -262,20 +264,20 @@ def of_project(backend: str = "setuptools.build_meta", **names: list[str]) -> di
 )
 def test_of_two_modules_of_one_name_the_sdists_own_is_meant(line: str) -> None:
     found = classify(of_project(modules=["versioneer"]), f"{line}\n", "demo")
-    assert (found.class_name, found.blocks, found.lacks) == ("own-module-missing", "release", None)
-    assert classify(of_project(), f"{line}\n", "demo").class_name != "own-module-missing"
+    assert (found.failure_class, found.blocks, found.lacks) == ("own-module-missing", "release", None)
+    assert classify(of_project(), f"{line}\n", "demo").failure_class != "own-module-missing"
 
 
 def test_a_module_of_the_sdist_with_an_old_name_is_no_sign_of_python_2() -> None:
     line = "ModuleNotFoundError: No module named 'commands'\n"
-    assert classify(of_project(), line, "demo").class_name == "python2-syntax"
-    assert classify(of_project(modules=["commands"]), line, "demo").class_name == "own-module-missing"
+    assert classify(of_project(), line, "demo").failure_class == "python2-syntax"
+    assert classify(of_project(modules=["commands"]), line, "demo").failure_class == "own-module-missing"
 
 
 def test_with_the_source_on_the_path_the_sdist_misses_a_part_of_itself() -> None:
     result = of_project("setuptools.build_meta:__legacy__", modules=["demo"])
     found = classify(result, "ModuleNotFoundError: No module named 'demo._native'\n", "demo")
-    assert found.class_name == "sdist-broken"
+    assert found.failure_class == "sdist-broken"
 
 
 @pytest.mark.parametrize(
@@ -284,13 +286,13 @@ def test_with_the_source_on_the_path_the_sdist_misses_a_part_of_itself() -> None
 def test_a_missing_module_is_known_by_what_the_sdist_declares(module: str, declared: str | None) -> None:
     result = of_project(declared=["help-ing", "helping"])
     found = classify(result, f"ModuleNotFoundError: No module named '{module}'\n", "demo")
-    assert (found.class_name, found.declared) == ("undeclared-build-requirement", declared)
+    assert (found.failure_class, found.declared) == ("undeclared-build-requirement", declared)
 
 
 def test_a_module_that_left_python_is_a_removed_api() -> None:
     for module in ("sre_constants", "asynchat", "imp", "distutils.core"):
         found = classify(BUILD_FAILED, f"ModuleNotFoundError: No module named '{module}'\n", "demo")
-        assert found.class_name == "removed-api", module
+        assert found.failure_class == "removed-api", module
 
 
 def test_the_limit_that_stopped_a_build_counts_more_than_what_its_log_says() -> None:
@@ -300,17 +302,17 @@ def test_the_limit_that_stopped_a_build_counts_more_than_what_its_log_says() -> 
         "message": "The build wanted more than the 800 MiB of memory it may use.",
     }
     found = classify(result, "foo.c:1:10: fatal error: foo.h: No such file or directory\n", "demo")
-    assert found.class_name == "out-of-memory"
+    assert found.failure_class == "out-of-memory"
 
 
 def test_an_interrupted_attempt_is_worth_another_try() -> None:
     found = classify({"phase": "build", "stopped_by": "interrupted", "message": "The builder went down."}, "", "demo")
-    assert (found.class_name, found.blocks) == ("interrupted", None)
+    assert (found.failure_class, found.blocks) == ("interrupted", None)
 
 
 def test_a_missing_optional_library_does_not_hide_the_error_at_the_end() -> None:
     log = "Package 'libfoo', required by 'virtual:world', not found\nmain.c:7:1: error: unknown type name ‘u8’\n"
-    assert classify(BUILD_FAILED, log, "demo").class_name == "compile-error"
+    assert classify(BUILD_FAILED, log, "demo").failure_class == "compile-error"
 
 
 def test_terminal_colours_do_not_hide_a_cause() -> None:
@@ -346,7 +348,7 @@ def test_terminal_colours_do_not_hide_a_cause() -> None:
 )
 def test_a_hostile_log_is_classified_like_any_other(log: str) -> None:
     found = classify({"phase": "build", "message": log}, log, "demo")
-    assert found.class_name in FAILURE_CLASSES
+    assert found.failure_class in FAILURE_CLASSES
     assert len(found.sentence) <= 600
     assert all(len(line) <= 300 and line.isprintable() for line in found.evidence)
 
@@ -363,12 +365,12 @@ def test_a_hostile_log_is_classified_like_any_other(log: str) -> None:
     ],
 )
 def test_a_result_document_of_any_content_is_classified(result: dict[str, Any]) -> None:
-    assert classify(result, "what happened?\n", "demo").class_name in FAILURE_CLASSES
+    assert classify(result, "what happened?\n", "demo").failure_class in FAILURE_CLASSES
 
 
 def test_only_the_end_of_a_log_is_looked_at() -> None:
     log = "x.c:1:10: fatal error: zmq.h: No such file or directory\n" + "all is well\n" * LOG_END
-    assert classify(BUILD_FAILED, log, "demo").class_name == "unknown"
+    assert classify(BUILD_FAILED, log, "demo").failure_class == "unknown"
 
 
 def test_names_from_the_log_are_shown_without_what_could_deceive_a_reader() -> None:
@@ -415,7 +417,7 @@ def test_every_class_says_whether_and_when_it_is_tried_again() -> None:
 
 
 def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
-    assert {rule.failure for rule in RULES} <= FAILURE_CLASSES.keys()
+    assert {rule.failure_class for rule in RULES} <= FAILURE_CLASSES.keys()
     # The builder's own word for a restart, the queue's for builders that went down, and the verification's four.
     shown = {case[1] for case in CASES}
     shown |= {

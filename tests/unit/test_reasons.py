@@ -70,18 +70,18 @@ def test_an_assignment_of_another_schema_is_a_builder_fault() -> None:
         checked_assignment({"schema": 99})
     result = {"phase": "fetch", "message": str(refused.value), "reason": "not-provisioned"}
     found = classify(result, "", "demo")
-    assert found.class_name == "builder-fault"
+    assert found.failure_class == "builder-fault"
     assert "provision the builder again" in found.sentence
 
 
 def test_what_the_sentence_says_decides_nothing() -> None:
     for text in ("the server answers 404", "upstream states another hash", "The builder could not do its part", ""):
         result = {"phase": "fetch", "message": text, "reason": "index-unreachable"}
-        assert classify(result, "", "demo").class_name == "network"
+        assert classify(result, "", "demo").failure_class == "network"
 
 
 @pytest.mark.parametrize(
-    ("phase", "class_name"),
+    ("phase", "failure_class"),
     [
         ("fetch", "network"),
         ("unpack", "sdist-broken"),
@@ -94,8 +94,8 @@ def test_what_the_sentence_says_decides_nothing() -> None:
 )
 @pytest.mark.parametrize("reason", [None, "of-a-later-version", 7])
 def test_a_result_without_a_known_reason_is_classified_by_how_far_it_came(
-    phase: str, class_name: str, reason: object
+    phase: str, failure_class: str, reason: object
 ) -> None:
-    log = "x.c:1:10: fatal error: zmq.h: No such file or directory\n" if class_name == "missing-header" else ""
+    log = "x.c:1:10: fatal error: zmq.h: No such file or directory\n" if failure_class == "missing-header" else ""
     result = {"phase": phase, "message": "It failed.", "reason": reason}
-    assert classify(result, log, "demo").class_name == class_name
+    assert classify(result, log, "demo").failure_class == failure_class

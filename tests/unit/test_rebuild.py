@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from wheelfleet.admission.compare_rebuild import MOST_NAMES, Account, differing_files, hear
+from wheelfleet.admission.compare_rebuild import MOST_NAMES, RebuildReport, differing_files, hear
 from wheelfleet.planner import batches, events, queue, rebuild_sample
 from wheelfleet.site.report import summary_lines
 
@@ -155,7 +155,7 @@ def result(folder: Path, ident: str, filename: str, data: bytes | None) -> Path:
     return folder
 
 
-def heard(fleet: Fleet, tmp_path: Path, ours: bytes, theirs: bytes | None, filename: str = "") -> Account:
+def heard(fleet: Fleet, tmp_path: Path, ours: bytes, theirs: bytes | None, filename: str = "") -> RebuildReport:
     """What comes of a wheel of which pi1 made `ours` and pi2 makes `theirs`."""
     wheel = build(fleet, "demo", sha256=hashlib.sha256(ours).hexdigest())
     name = fleet.catalog.db.execute("SELECT filename FROM wheel WHERE id = ?", (wheel,)).fetchone()["filename"]

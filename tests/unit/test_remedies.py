@@ -37,7 +37,7 @@ def build(fleet: Fleet, **more: Any) -> PlannedBuild:
 def case_of(log: str, **more: Any) -> Case:
     head, _, text = (LOGS / f"{log}.log").read_text().partition("\n")
     failure = classify(json.loads(head), text, log)
-    return Case(failure.class_name, failure.subject or "", "\n".join(failure.evidence), **more)
+    return Case(failure.failure_class, failure.subject or "", "\n".join(failure.evidence), **more)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from wheelfleet.admission.admit import Admitted, Places, admit
+from wheelfleet.admission.admit import Admitted, Storage, admit
 from wheelfleet.engine.audit import Audit, Finding
 
 from tests.support.artifacts import Artifact
@@ -123,8 +123,8 @@ def built_again(state: ControllerState, wheel: Artifact) -> Admitted:
         "sdist_sha256": "aa", "message": None, "wheels": [{"filename": wheel.filename, "size": 1, "sha256": ""}],
     }  # fmt: skip
     (staging / "result.json").write_text(json.dumps(result))
-    places = Places(state.files_dir, state.logs_dir)
-    return admit(state.catalog, places, staging, attempt, host="pi1", now=time.time(), tries=5)
+    storage = Storage(state.files_dir, state.logs_dir)
+    return admit(state.catalog, storage, staging, attempt, host="pi1", now=time.time(), tries=5)
 
 
 def test_a_removed_wheel_built_again_with_the_same_bytes_is_listed_again(state: ControllerState) -> None:

@@ -116,10 +116,10 @@ def test_better_hashes_than_sha256_and_unstated_sizes_are_taken(tmp_path: Path, 
 
 def test_a_wheel_of_another_project_or_version_is_a_mismatch(tmp_path: Path) -> None:
     assert "other" in str(refusal(tmp_path, wheel_file("other", "1.0")))
-    assert refusal(tmp_path, wheel_file("other", "1.0")).failure == "metadata-mismatch"
-    assert refusal(tmp_path, wheel_file("demo", "1.1")).failure == "metadata-mismatch"
-    assert refusal(tmp_path, wheel_file("demo", "1.1+rpi1")).failure == "metadata-mismatch"
-    assert refusal(tmp_path, wheel_file("demo", "1.0"), version="1.0+rpi1").failure == "metadata-mismatch"
+    assert refusal(tmp_path, wheel_file("other", "1.0")).failure_class == "metadata-mismatch"
+    assert refusal(tmp_path, wheel_file("demo", "1.1")).failure_class == "metadata-mismatch"
+    assert refusal(tmp_path, wheel_file("demo", "1.1+rpi1")).failure_class == "metadata-mismatch"
+    assert refusal(tmp_path, wheel_file("demo", "1.0"), version="1.0+rpi1").failure_class == "metadata-mismatch"
 
 
 def test_a_local_version_added_by_the_build_stands_for_the_requested_one(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_metadata_of_future_versions_is_taken_as_installers_take_it(tmp_path: Pa
 )
 def test_metadata_that_does_not_agree_is_refused(tmp_path: Path, metadata: bytes, failure: str, named: str) -> None:
     refused = refusal(tmp_path, packed(metadata=metadata))
-    assert refused.failure == failure
+    assert refused.failure_class == failure
     assert named in str(refused)
 
 

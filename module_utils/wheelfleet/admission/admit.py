@@ -49,16 +49,16 @@ class Admitted:
     wheel: str = ""
 
 
-#: What is said of a result that nobody needs any more.
+#: The sentence for a result that nobody needs any more.
 _MEANWHILE = "its work was done meanwhile"
 
 
-class _Meanwhile(Exception):
-    """Another target's build gave the same file while this one was going on: no failure of anybody's."""
+class _AlreadyServed(Exception):
+    """Another target's build published the same file while this one went on. That is no failure."""
 
 
 @dataclass(frozen=True)
-class Places:
+class Storage:
     """The controller's folders for admitted bytes."""
 
     files: Path
@@ -67,7 +67,7 @@ class Places:
 
 def admit(
     catalog: Catalog,
-    places: Places,
+    storage: Storage,
     staging: Path,
     attempt_id: str,
     *,
@@ -87,7 +87,7 @@ def admit(
         return Admitted(attempt_id, "dropped", sentence=f"{host} was not given {attempt_id}")
     if attempt["state"] == "done" or (attempt["state"] == "lost" and not attempt["still_wanted"]):
         return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
-    log_name = _keep_log(staging, places.logs, attempt["name"], attempt_id)
+    log_name = _keep_log(staging, storage.logs, attempt["name"], attempt_id)
     result: Result | None = None
     #: What sdist or wheel say of the Pythons they are for.
     stated: str | None = None
@@ -100,22 +100,27 @@ def admit(
             checked = _checked_wheel(result, staging, attempt, exclude)
             stated = checked.requires_python
             _check_python(catalog.db, checked, attempt)
-            why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name))
-            wheel = None if why else _named(catalog, checked, staging, attempt, places, exclude, result.from_sdist)
+            why = withheld(catalog.db, result.imported, log_tail(storage.logs, log_name))
+            wheel = None if why else _named(catalog, checked, staging, attempt, storage, exclude, result.from_sdist)
         else:
-            why = classify(result.document, log_tail(places.logs, log_name), attempt["name"])
+            why = classify(result.document, log_tail(storage.logs, log_name), attempt["name"])
             stated = requires_python.constraint(result.document.get("about"))
-    except _Meanwhile as error:
+    except _AlreadyServed as error:
         meanwhile = str(error)
     except BadResult as error:
         why = failure("refused", str(error))
     except Refused as error:
-        why = failure(error.failure, str(error))
-        if result and result.imported and result.imported.reason == "not-installable" and error.failure == "refused":
+        why = failure(error.failure_class, str(error))
+        if (
+            result
+            and result.imported
+            and result.imported.reason == "not-installable"
+            and error.failure_class == "refused"
+        ):
             # What an installer says of it is what people will meet.
-            why = withheld(catalog.db, result.imported, log_tail(places.logs, log_name)) or why
+            why = withheld(catalog.db, result.imported, log_tail(storage.logs, log_name)) or why
     if wheel is not None:
-        _move(wheel.path, places.files / attempt["name"] / wheel.checked.filename)
+        _move(wheel.path, storage.files / attempt["name"] / wheel.checked.filename)
     with catalog.writing() as db:
         # Asked again: two controllers' halves may hold the same late result.
         if db.execute("SELECT state FROM attempt WHERE id = ?", (attempt_id,)).fetchone()["state"] == "done":
@@ -129,7 +134,7 @@ def admit(
             # Built again, it would serve the target no better.
             sentence = f"{wheel.checked.filename} does not serve the target it was built for."
             outcome = replace(outcome, blocks="target", sentence=sentence)
-        if wheel is not None or (why and why.class_name == OTHER_PYTHON):
+        if wheel is not None or (why and why.failure_class == OTHER_PYTHON):
             outcome = _with_python(outcome, attempt, stated)
         outcome = record_outcome(db, attempt_id, outcome, now=now, tries=tries)
         if outcome.requires_python:
@@ -150,12 +155,12 @@ def admit(
 
 
 def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, log_name: str | None) -> Outcome:
-    withheld_or_failed = result and (result.outcome == "failed" or (why and why.class_name in WITHHELD))
+    withheld_or_failed = result and (result.outcome == "failed" or (why and why.failure_class in WITHHELD))
     outcome = Outcome("built" if wheel else "failed" if withheld_or_failed else "refused", log=log_name)
     if why:
         outcome = replace(
             outcome,
-            failure=why.class_name,
+            failure=why.failure_class,
             blocks=why.blocks,
             sentence=why.sentence,
             evidence="\n".join(why.evidence) or None,
@@ -164,7 +169,7 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
             lacks=why.lacks,
             declared=why.declared,
         )
-        if why.class_name == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
+        if why.failure_class == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
             # Not what it may use, but what its builder had left.
             outcome = replace(outcome, blocks=None, again="elsewhere")
     if result:
@@ -230,7 +235,7 @@ def _named(
     wheel: CheckedWheel,
     staging: Path,
     attempt: sqlite3.Row,
-    places: Places,
+    storage: Storage,
     exclude: Collection[str],
     from_sdist: Collection[str],
 ) -> Named:
@@ -238,13 +243,13 @@ def _named(
     path, tags = staging / wheel.filename, json.loads(attempt["target_tags"])
     while True:
         try:
-            chosen = publishable(catalog.db, path, wheel, places.files / attempt["name"], tags)
+            chosen = publishable(catalog.db, path, wheel, storage.files / attempt["name"], tags)
         except ValueError as error:
             raise Refused(f"{wheel.filename} cannot be given another build tag: {error}") from error
         named = Named(wheel, path, None)
         if chosen != path:
             if _is_settled(catalog.db, attempt):
-                raise _Meanwhile(f"{wheel.filename} was published meanwhile and serves the target.")
+                raise _AlreadyServed(f"{wheel.filename} was published meanwhile and serves the target.")
             again = check_wheel(
                 chosen,
                 name=attempt["name"],

@@ -94,7 +94,7 @@ _LAST_LINES = 5
 class Failure:
     """A failure's name and what people need to know about it; `blocks` None means that it is worth another try."""
 
-    class_name: str
+    failure_class: str
     sentence: str
     #: Lines of the log that show it, without control characters.
     evidence: list[str]
@@ -107,10 +107,10 @@ class Failure:
     declared: str | None = None
 
 
-def failure(class_name: str, sentence: str, evidence: Iterable[str] = ()) -> Failure:
+def failure(failure_class: str, sentence: str, evidence: Iterable[str] = ()) -> Failure:
     """A failure with the remedy and the consequences of its class (a name in FAILURE_CLASSES)."""
-    known = FAILURE_CLASSES[class_name]
-    return Failure(class_name, plain(sentence, 600), [plain(line) for line in evidence], known.remedy, known.blocks)
+    known = FAILURE_CLASSES[failure_class]
+    return Failure(failure_class, plain(sentence, 600), [plain(line) for line in evidence], known.remedy, known.blocks)
 
 
 def classify(result: Mapping[str, object], log_end: str, name: str) -> Failure:
@@ -126,9 +126,9 @@ def classify(result: Mapping[str, object], log_end: str, name: str) -> Failure:
         return failure(stopped, message or FAILURE_CLASSES[stopped].meaning, _last(lines))
     reason = _reason(result)
     if reason in _CLASSES:
-        class_name = _CLASSES[reason]
-        found = failure(class_name, message or FAILURE_CLASSES[class_name].meaning)
-        return replace(found, subject=about, lacks="tool") if class_name == "missing-tool" and about else found
+        failure_class = _CLASSES[reason]
+        found = failure(failure_class, message or FAILURE_CLASSES[failure_class].meaning)
+        return replace(found, subject=about, lacks="tool") if failure_class == "missing-tool" and about else found
     rest = _REST[reason]
     if reason == "crates-unusable":
         # Of all that Cargo says, what it wants newer is known by rules.
@@ -210,7 +210,7 @@ def _find(rule: Rule, lines: Sequence[str], name: str) -> tuple[int, str] | None
 
 
 def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: bool) -> Failure:
-    base = failure(rule.failure, rule.sentence.format(found=found), evidence)
+    base = failure(rule.failure_class, rule.sentence.format(found=found), evidence)
     if about := rule.about or found:
         base = replace(base, subject=_PROGRAMS.get(about, about) if rule.lacks == "tool" else about)
     if rule.lacks is not None:
@@ -219,7 +219,7 @@ def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: 
         base = replace(base, remedy=rule.remedy.format(found=found))
     if rule.settles != "as the class says":
         base = replace(base, blocks="target" if rule.settles == "target" else None)
-    if in_requirement and rule.failure not in ("network", "build-requirements"):
+    if in_requirement and rule.failure_class not in ("network", "build-requirements"):
         # What is wrong with a build requirement says nothing about the project on other targets.
         blocks = base.blocks and "target"
         base = replace(base, sentence=f"While the build requirements were installed: {base.sentence}", blocks=blocks)

@@ -20,7 +20,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Account:
+class RebuildReport:
     """`verdict` is agrees, differs or failed; `filename` and `builder` are of the wheel that was there before."""
 
     verdict: str
@@ -31,7 +31,7 @@ class Account:
     sha256: str | None = None
 
 
-def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str, now: float) -> Account | None:
+def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str, now: float) -> RebuildReport | None:
     """Take the result fetched into `staging` as what `host` was asked to build again, and record what it shows; None
     if nobody waits for it."""
     row = catalog.db.execute(
@@ -67,33 +67,33 @@ class Sent:
     published: str
 
 
-def _judge(staging: Path, ident: str, name: str, first: Sent, builder: str, files: Path) -> Account:
+def _judge(staging: Path, ident: str, name: str, first: Sent, builder: str, files: Path) -> RebuildReport:
     filename = first.published
     try:
         result = read_result(staging, ident)
     except BadResult as error:
-        return Account("failed", filename, builder, printable(str(error)))
+        return RebuildReport("failed", filename, builder, printable(str(error)))
     if result.outcome != "built":
         why = classify(result.document, log_tail(staging, "log.gz"), name)
-        return Account("failed", filename, builder, f"{why.class_name}: {why.sentence}")
+        return RebuildReport("failed", filename, builder, f"{why.failure_class}: {why.sentence}")
     if len(result.wheels) != 1 or not (staging / result.wheels[0]).is_file():
-        return Account("failed", filename, builder, "It sent no wheel, or several.")
+        return RebuildReport("failed", filename, builder, "It sent no wheel, or several.")
     theirs = staging / result.wheels[0]
     with theirs.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if theirs.name != first.filename:
         other = printable(theirs.name)[:LONGEST_NAME]
-        return Account("differs", filename, builder, f"Its wheel is named {other}.", sha256=found)
+        return RebuildReport("differs", filename, builder, f"Its wheel is named {other}.", sha256=found)
     if found == first.sha256:
-        return Account("agrees", filename, builder, sha256=found)
+        return RebuildReport("agrees", filename, builder, sha256=found)
     try:
         names = differing_files(files / name / filename, theirs)
     except Refused as error:
-        return Account("differs", filename, builder, str(error), sha256=found)
+        return RebuildReport("differs", filename, builder, str(error), sha256=found)
     if filename != first.filename:
         # It was given another build tag, which WHEEL says.
         names = [each for each in names if not each.endswith((".dist-info/WHEEL", ".dist-info/RECORD"))]
-    return Account("differs", filename, builder, _sentence(names), tuple(names[:MOST_NAMES]), found)
+    return RebuildReport("differs", filename, builder, _sentence(names), tuple(names[:MOST_NAMES]), found)
 
 
 def differing_files(one: Path, other: Path) -> list[str]:

@@ -41,12 +41,12 @@ _CHUNK = 1 << 20
 class Refused(Exception):
     """What a builder sent is not admitted; the message is a sentence that says why.
 
-    `failure` is the name of the failure class (failure_classes.py) that this makes of the attempt.
+    `failure_class` is the name that the attempt gets for it (failure_classes.py).
     """
 
-    def __init__(self, sentence: str, failure: str = "refused") -> None:
+    def __init__(self, sentence: str, failure_class: str = "refused") -> None:
         super().__init__(plain(sentence, 600))
-        self.failure = failure
+        self.failure_class = failure_class
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ def withheld(db: sqlite3.Connection, imported: Imported | None, log_end: str) ->
     """Why the wheel is not offered; None if it is (`controller_failed_imports`)."""
     if imported is None or imported.verdict != "failed" or _flagged(db):
         return None
-    class_name = "not-installable" if imported.reason == "not-installable" else "import-failed"
-    why = failure(class_name, imported.message or "The wheel cannot be imported.", _evidence(log_end))
+    failure_class = "not-installable" if imported.reason == "not-installable" else "import-failed"
+    why = failure(failure_class, imported.message or "The wheel cannot be imported.", _evidence(log_end))
     lacks = _LACKS.get(imported.reason or "")
     return replace(why, subject=imported.subject[:200], lacks=lacks) if lacks and imported.subject else why
 

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..admission.admit import Places, admit
+from ..admission.admit import Storage, admit
 from ..admission.classify import classify
 from ..admission.compare_rebuild import hear
 from ..admission.result import BadResult, log_tail, read_result
@@ -29,7 +29,7 @@ class Intake:
         self.context = context
         self.link = link
         self.progress = progress
-        self.places = Places(context.options.state_dir / "files", context.options.state_dir / "logs")
+        self.storage = Storage(context.options.state_dir / "files", context.options.state_dir / "logs")
         #: Results that the catalog has and the builder may remove.
         self.unacknowledged: list[str] = []
         #: By attempt, why a canary could not be built; empty where it was.
@@ -61,7 +61,7 @@ class Intake:
         options = self.context.options
         admitted = admit(
             self.context.catalog,
-            self.places,
+            self.storage,
             staging,
             attempt,
             host=self.context.host,
@@ -74,7 +74,7 @@ class Intake:
     def _compare(self, staging: Path, attempt: str) -> None:
         """A wheel built again: only a difference is an event."""
         context = self.context
-        found = hear(context.catalog, self.places.files, staging, attempt, host=context.host, now=context.clock.now())
+        found = hear(context.catalog, self.storage.files, staging, attempt, host=context.host, now=context.clock.now())
         if found is None:
             return
         if found.verdict == "differs":
@@ -94,4 +94,4 @@ def canary_failure(staging: Path, attempt: str) -> str:
     if result.outcome == "built":
         return ""
     why = classify(result.document, log_tail(staging, "log.gz"), CANARY_NAME)
-    return f"{why.class_name}: {why.sentence}"
+    return f"{why.failure_class}: {why.sentence}"

@@ -1,4 +1,4 @@
-"""What a rule is: a line of a log to look for, and what follows from it."""
+"""A rule: a line of a log to look for, and what follows from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Lacks = Literal["header", "library", "tool", "module", "pkg-config"]
 
 @dataclass(frozen=True)
 class Rule:
-    failure: str
+    failure_class: str
     pattern: re.Pattern[str]
     #: `{found}` is what the pattern's last matching group has, else `subject`.
     sentence: str
@@ -32,12 +32,13 @@ class Rule:
     only: Literal["", "in a requirement", "in the build"] = ""
     #: Instead of what the class says.
     remedy: str = ""
+    #: What the failure settles, where that is not what its class says.
     settles: Literal["as the class says", "target", "nothing"] = "as the class says"
 
 
-def rule(failure: str, pattern: str, sentence: str, **more: object) -> Rule:
+def rule(failure_class: str, pattern: str, sentence: str, **more: object) -> Rule:
     """A rule by its pattern's text."""
-    return Rule(failure, re.compile(pattern), sentence, **more)  # type: ignore[arg-type]
+    return Rule(failure_class, re.compile(pattern), sentence, **more)  # type: ignore[arg-type]
 
 
 def any_of(*names: str) -> str:
