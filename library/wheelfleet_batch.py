@@ -113,8 +113,8 @@ options:
         chosen by a hash of their names, are built again here, and compared.
     type: float
     default: 0
-  visit:
-    description: The assignments to hand over. Set by the action plugin.
+  assignments:
+    description: The builds to hand over (docs/contract.md). Set by the action plugin.
     type: list
     elements: dict
 author:
@@ -154,71 +154,53 @@ failures:
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.builder.cache import Cache, NoCache, ask_cache, led_through
-from ansible.module_utils.wheelfleet.builder.canary import put_canary
-from ansible.module_utils.wheelfleet.builder.capacity import MARGIN, Capacity, capacity, whole_host
+from ansible.module_utils.wheelfleet.builder.cache import NoCache, ask_cache
+from ansible.module_utils.wheelfleet.builder.capacity import capacity, whole_host
+from ansible.module_utils.wheelfleet.builder.complete import complete
+from ansible.module_utils.wheelfleet.builder.folders import NotReady
 from ansible.module_utils.wheelfleet.builder.inbox import hand_over
 from ansible.module_utils.wheelfleet.builder.worker import start_worker
-from ansible.module_utils.wheelfleet.contract.assignment import ProtocolError
-from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet.contract.shape import ContractError
+from ansible.module_utils.wheelfleet.credentials import secrets_of
 from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS
-
-
-def complete(
-    params: dict[str, Any],
-    assignment: dict[str, Any],
-    home: Path,
-    share: Capacity,
-    alone: Capacity,
-    cache: Cache | None = None,
-) -> dict[str, Any]:
-    """The assignment with what only the builder knows: its share of the host, the canary's sdist, the way upstream."""
-    # What was seen to need more than a share has the host for itself.
-    heavy = assignment["peak_memory"] * MARGIN > share.memory
-    mine = alone if assignment["alone"] or heavy else share
-    sdist = assignment["sdist"] if assignment["sdist"]["url"] else put_canary(home / "lib")
-    order = {**{key: value for key, value in assignment.items() if key != "peak_memory"}, "sdist": sdist}
-    return {
-        **(led_through(cache, order, params["index_url"]) if cache else led_directly(params, order)),
-        "alone": mine is alone,
-        "jobs": mine.jobs,
-        "limits": {**assignment["limits"], "memory": mine.memory},
-    }
-
-
-def led_directly(params: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
-    """The assignment with the index and its sdist at upstream."""
-    url = with_credentials(order["sdist"]["url"], params["credentials"], only_for=params["index_url"])
-    index_url = with_credentials(params["index_url"], params["credentials"])
-    return {**order, "index_url": index_url, "sdist": {**order["sdist"], "url": url}}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**BATCH_OPTIONS, "visit": {"type": "list", "elements": "dict"}},
+        argument_spec={**BATCH_OPTIONS, "assignments": {"type": "list", "elements": "dict"}},
         supports_check_mode=True,
     )
-    home = Path(module.params["home"])
+    home, index_url, credentials = Path(module.params["home"]), module.params["index_url"], module.params["credentials"]
     memory = int(module.params["limits"].get("memory") or 0)
-    share, alone = capacity(module.params["parallel"], memory), whole_host(memory)
-    module.no_log_values |= secrets_of(module.params["credentials"])
+    share = capacity(module.params["parallel"], memory)
+    module.no_log_values |= secrets_of(credentials)
     cache = None
     if module.params["cache_url"]:
         try:
-            cache = ask_cache(module.params["cache_url"], module.params["index_url"])
+            cache = ask_cache(module.params["cache_url"], index_url)
         except NoCache as error:
             # The controller's half comes again without it, and with the credentials that may then be needed.
             module.exit_json(changed=False, handed_over=[], cache_trouble=str(error))
     try:
-        orders = [complete(module.params, a, home, share, alone, cache) for a in module.params["visit"] or []]
-        new = hand_over(home, orders)
+        assignments = [
+            complete(
+                given,
+                lib=home / "lib",
+                share=share,
+                whole=whole_host(memory),
+                index_url=index_url,
+                credentials=credentials,
+                cache=cache,
+            )
+            for given in module.params["assignments"] or []
+        ]
+        new = hand_over(home, assignments)
         start_worker(home, home / "lib", sys.executable, share.parallel)
-    except (ProtocolError, OSError) as error:
+    except (ContractError, NotReady, OSError) as error:
         module.fail_json(msg=f"The builder cannot take work: {error}")
-    past_the_cache = cache.strangers(order["sdist"]["url"] for order in orders) if cache else []
+    past_the_cache = cache.strangers(each["sdist"]["url"] for each in assignments) if cache else []
     module.exit_json(changed=bool(new), handed_over=new, past_the_cache=past_the_cache)
 
 

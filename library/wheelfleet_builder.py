@@ -106,10 +106,10 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder import worker_code
 from ansible.module_utils.wheelfleet.builder.capacity import capacity
+from ansible.module_utils.wheelfleet.builder.folders import NotReady
 from ansible.module_utils.wheelfleet.builder.install import InstallError, make_folders, tool_environment
 from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
-from ansible.module_utils.wheelfleet.contract.assignment import ProtocolError
 from ansible.module_utils.wheelfleet.contract.report import Report
 
 
@@ -158,7 +158,7 @@ def main() -> None:
                     "keep one of them."
                 )
             targets.append(target)
-    except (InstallError, ProbeError, ProtocolError) as error:
+    except (InstallError, ProbeError, NotReady) as error:
         module.fail_json(msg=str(error))
     report = Report(
         facts={

@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from wheelfleet.admission.result import LARGEST_RESULT_BYTES
 from wheelfleet.admission.wheel_archive import Limits
+from wheelfleet.contract.assignment import HandOver
 from wheelfleet.engine.link import LinkEvents, LinkLost
 from wheelfleet.engine.lock import parent_is_alive
 from wheelfleet.engine.poll import BuilderSnapshot, PollError, parse_snapshot, poll_command, withdraw_command
@@ -59,7 +60,7 @@ class BuilderLink:
         answer = self._with_patience(lambda: self._shell(withdraw_command(self.home, attempts)))
         return [attempt for attempt in answer.split() if attempt in attempts]
 
-    def hand_over(self, assignments: list[dict[str, Any]]) -> None:
+    def hand_over(self, assignments: list[HandOver]) -> None:
         """Run the module on the builder: it puts the work into the inbox and starts the worker."""
         self._with_patience(lambda: self._visit(assignments))
 
@@ -79,10 +80,10 @@ class BuilderLink:
                 for offset in range(0, size, CHUNK):
                     copy.write(self._read(path, offset, min(CHUNK, size - offset)))
 
-    def _visit(self, assignments: list[dict[str, Any]]) -> None:
+    def _visit(self, assignments: list[HandOver]) -> None:
         """Hand over by way of the cache while it answers the builder, which then is given no credentials."""
         if self.options["cache_url"]:
-            answer = self._run_module(visit=assignments, credentials="")
+            answer = self._run_module(assignments=assignments, credentials="")
             trouble = answer.get("cache_trouble")
             if trouble is None:
                 for host in answer.get("past_the_cache", []):
@@ -92,7 +93,7 @@ class BuilderLink:
                     )
                 return
             self.events.bypasses_cache(f"It goes to upstream itself. {printable(str(trouble))[:500]}")
-        self._run_module(visit=assignments, cache_url="")
+        self._run_module(assignments=assignments, cache_url="")
 
     def _run_module(self, **arguments: object) -> dict[str, Any]:
         answer: dict[str, Any] = self.action._execute_module(

@@ -186,7 +186,7 @@ def test_a_requirement_is_taken_as_of_a_moment(builder: Builder, upstream: Upstr
     upstream.add_release(wheel_file("helper", "2.0"), upload_time="2021-01-01T00:00:00Z")
     sdists = [pure_sdist("demo", "1", build_requires=["helper"]), pure_sdist("next", "1", build_requires=["helper"])]
     first, second = (
-        build(builder, upstream, sdist, adjust={"uploaded_before": moment})[0]
+        build(builder, upstream, sdist, uploaded_before=moment)[0]
         for sdist, moment in zip(sdists, ["2020-01-01T00:00:00Z", None], strict=True)
     )
     assert (first["build_requires"], second["build_requires"]) == (
@@ -199,8 +199,8 @@ def test_constraints_and_more_requirements_reach_the_environment(builder: Builde
     for version in ("1.0", "2.0"):
         upstream.add_release(wheel_file("helper", version))
         upstream.add_release(wheel_file("undeclared", version))
-    adjust = {"constraints": ["helper<2", "undeclared<2", "nobody-asks-for==3"], "requires": ["undeclared"]}
-    (result,) = build(builder, upstream, pure_sdist("demo", "1", build_requires=["helper"]), adjust=adjust)
+    adjustments = {"constraints": ["helper<2", "undeclared<2", "nobody-asks-for==3"], "requires": ["undeclared"]}
+    (result,) = build(builder, upstream, pure_sdist("demo", "1", build_requires=["helper"]), adjustments=adjustments)
     assert result["build_requires"] == [
         {"name": "helper", "version": "1.0"},
         {"name": "undeclared", "version": "1.0"},
@@ -210,8 +210,8 @@ def test_constraints_and_more_requirements_reach_the_environment(builder: Builde
 def test_patches_and_settings_reach_the_build(builder: Builder, upstream: Upstream) -> None:
     sdist = pure_sdist("demo", "1", script="print('settings', config_settings)")
     patch = "--- a/demo.py\n+++ b/demo.py\n@@ -2,4 +2,4 @@\n \n \n def answer():\n-    return 42\n+    return 43\n"
-    adjust = {"patches": [{"name": "answer.patch", "text": patch}], "config_settings": {"key": "value"}}
-    (result,) = build(builder, upstream, sdist, adjust=adjust)
+    adjustments = {"patches": [{"name": "answer.patch", "text": patch}], "config_settings": {"key": "value"}}
+    (result,) = build(builder, upstream, sdist, adjustments=adjustments)
     assert (result["outcome"], result["message"]) == ("built", None)
     assert b"return 43" in wheel_member(builder.wheel(result), "demo.py")
     assert "settings {'key': 'value'}" in builder.log("demo-1-0000")
@@ -219,8 +219,8 @@ def test_patches_and_settings_reach_the_build(builder: Builder, upstream: Upstre
 
 def test_a_patch_that_does_not_apply_is_named(builder: Builder, upstream: Upstream) -> None:
     patch = "--- a/demo.py\n+++ b/demo.py\n@@ -1 +1 @@\n-never there\n+anywhere\n"
-    adjust = {"patches": [{"name": "wrong.patch", "text": patch}]}
-    (result,) = build(builder, upstream, pure_sdist("demo", "1"), adjust=adjust)
+    adjustments = {"patches": [{"name": "wrong.patch", "text": patch}]}
+    (result,) = build(builder, upstream, pure_sdist("demo", "1"), adjustments=adjustments)
     assert (result["outcome"], result["phase"]) == ("failed", "unpack")
     assert result["message"].startswith("The patch wrong.patch does not apply: Hunk #1 FAILED")
 
@@ -235,8 +235,8 @@ def test_c_code_of_an_old_cython_is_generated_anew(builder: Builder, upstream: U
     sdist = c_sdist("extension", "1", source=OLD_C, files=pyx, backend="setuptools")
     (before,) = build(builder, upstream, sdist)
     assert (before["outcome"], before["phase"]) == ("failed", "build")
-    adjust = {"requires": ["Cython"], "regenerate": True}
-    (after,) = build(builder, upstream, sdist, order=1, adjust=adjust)
+    adjustments = {"requires": ["Cython"], "regenerate": True}
+    (after,) = build(builder, upstream, sdist, order=1, adjustments=adjustments)
     assert (after["outcome"], after["message"]) == ("built", None)
     log = builder.log(after["attempt"])
     assert "Generating extension.c anew, which was by Cython 0.27.3" in log
@@ -264,7 +264,7 @@ def test_c_code_for_older_pythons_is_rewritten(builder: Builder, upstream: Upstr
     sdist = c_sdist("extension", "1", source=OLD_API, backend="setuptools")
     (before,) = build(builder, upstream, sdist)
     assert (before["outcome"], before["phase"]) == ("failed", "build")
-    (after,) = build(builder, upstream, sdist, order=1, adjust={"modernize": True})
+    (after,) = build(builder, upstream, sdist, order=1, adjustments={"modernize": True})
     assert (after["outcome"], after["message"]) == ("built", None)
     assert "Rewriting extension.c for the C API of newer Pythons" in builder.log(after["attempt"])
     assert extension_of(builder, after).hex() == "2a"
@@ -272,8 +272,8 @@ def test_c_code_for_older_pythons_is_rewritten(builder: Builder, upstream: Upstr
 
 def test_where_nothing_can_be_changed_the_source_stays_as_it_is(builder: Builder, upstream: Upstream) -> None:
     upstream.add_release(*map(installed_wheel, ("setuptools", "Cython")))
-    adjust = {"requires": ["Cython"], "regenerate": True, "modernize": True}
-    (result,) = build(builder, upstream, c_sdist("plain", "1", backend="setuptools"), adjust=adjust)
+    adjustments = {"requires": ["Cython"], "regenerate": True, "modernize": True}
+    (result,) = build(builder, upstream, c_sdist("plain", "1", backend="setuptools"), adjustments=adjustments)
     assert (result["outcome"], result["message"]) == ("built", None)
     said = builder.log(result["attempt"])
     assert "No C code here uses anything that can be rewritten.\nThe source stays as it is." in said

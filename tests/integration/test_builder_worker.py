@@ -14,9 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder.folders import BuilderHome
+from wheelfleet.builder.folders import BuilderHome, NotReady
 from wheelfleet.builder.worker import start_worker
-from wheelfleet.contract.assignment import ProtocolError
 
 from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, poll, take_back
 from tests.support.events import FolderEvents
@@ -168,11 +167,9 @@ def test_a_worker_outlives_the_session_that_started_it(builder: Builder, lookout
 
 
 def test_a_worker_that_cannot_start_is_an_error_that_names_the_cure(builder: Builder, tmp_path: Path) -> None:
-    with pytest.raises(ProtocolError, match=r"cannot be started with /nowhere/python .* provision the builder"):
+    with pytest.raises(NotReady, match=r"cannot be started with /nowhere/python .* provision the builder"):
         start_worker(builder.home, LIBRARY, "/nowhere/python")
-    with pytest.raises(
-        ProtocolError, match=r"did not start \(.*No module named 'wheelfleet'\).* Provision the builder"
-    ):
+    with pytest.raises(NotReady, match=r"did not start \(.*No module named 'wheelfleet'\).* Provision the builder"):
         start_worker(builder.home, tmp_path, sys.executable)
 
 

@@ -24,7 +24,7 @@ from wheelfleet.atomic_files import visible
 from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.builder.inbox import hand_over
 from wheelfleet.builder.worker import start_worker
-from wheelfleet.contract.assignment import Assignment, Limits, unadjusted
+from wheelfleet.contract.assignment import SCHEMA, Assignment, Limits
 from wheelfleet.engine.poll import BuilderSnapshot, parse_snapshot, poll_command, withdraw_command
 from wheelfleet.processes import all_processes, kill_marked, marked_processes
 
@@ -81,14 +81,15 @@ class Builder:
         limits: Mapping[str, float] | None = None,
         environment: Mapping[str, str] | None = None,
         interpreter: Path | None = None,
-        adjust: Mapping[str, Any] | None = None,
+        adjustments: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> Assignment:
         """An assignment to build `sdist`, which is served from a file; `changes` replace whole fields."""
         file = self._sdists / sdist.filename
         file.write_bytes(sdist.data)
         assignment: dict[str, Any] = {
-            "schema": 1,
+            "schema": SCHEMA,
+            "kind": "build",
             "attempt": f"{sdist.name.lower()}-{sdist.version}-{order:04x}",
             "order": order,
             "name": sdist.name,
@@ -112,7 +113,9 @@ class Builder:
             "alone": False,
             # Most of these builds talk to the test, and some write where it says.
             "sandbox": False,
-            "adjust": {**unadjusted(), **(adjust or {})},
+            "adjustments": dict(adjustments or {}),
+            "uploaded_before": None,
+            "peak_memory": 0,
             "finish": {"repair": False, "exclude": [], "check": False},
             **changes,
         }

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.atomic_files import remove, write_json
-from wheelfleet.builder.folders import BuilderHome
+from wheelfleet.builder.folders import BuilderHome, NotReady
 from wheelfleet.builder.inbox import hand_over
-from wheelfleet.contract.assignment import Assignment, ProtocolError, read_assignment
+from wheelfleet.contract.assignment import Assignment, read_assignment
+from wheelfleet.contract.shape import ContractError
 from wheelfleet.engine.poll import PollError, parse_snapshot
 
 from tests.support.builder import Builder, poll, state, take_back
@@ -53,15 +54,15 @@ def test_an_assignment_is_not_doubled_wherever_it_has_got_to(builder: Builder, a
 
 
 def test_nothing_is_written_when_one_assignment_cannot_be_read(builder: Builder, assignment: Assignment) -> None:
-    other = {**assignment, "attempt": "other-1.0-0001", "schema": 2}
-    with pytest.raises(ProtocolError, match=r"schema 1, not 2; provision the builder again"):
+    other = {**assignment, "attempt": "other-1.0-0001", "schema": 3}
+    with pytest.raises(ContractError, match=r"schema 2, not 3; provision the builder again"):
         hand_over(builder.home, [assignment, other])
     assert not builder.home.exists()
 
 
 @pytest.mark.parametrize("attempt", ["", ".", "..", ".hidden", "../x", "a/b", "A", "-a", "ä", "a\n", "a" * 201, None])
 def test_an_id_that_is_no_safe_file_name_is_refused(builder: Builder, assignment: Assignment, attempt: str) -> None:
-    with pytest.raises(ProtocolError, match="is not an attempt's id"):
+    with pytest.raises(ContractError, match="is not an attempt's id"):
         hand_over(builder.home, [{**assignment, "attempt": attempt}])
 
 
@@ -70,23 +71,23 @@ def test_an_sdist_whose_name_leads_elsewhere_is_refused(
     builder: Builder, assignment: Assignment, filename: str
 ) -> None:
     assignment["sdist"]["filename"] = filename
-    with pytest.raises(ProtocolError, match="is not a file name of a distribution"):
+    with pytest.raises(ContractError, match="is not a file name of a distribution"):
         hand_over(builder.home, [assignment])
 
 
 def test_missing_parts_of_an_assignment_are_named(builder: Builder, assignment: Assignment) -> None:
     del assignment["limits"]["memory"]
     del assignment["limits"]["disk"]
-    with pytest.raises(ProtocolError, match=r"the assignment's limits lacks disk, memory"):
+    with pytest.raises(ContractError, match=r"the assignment's limits lacks disk, memory"):
         hand_over(builder.home, [assignment])
     del assignment["limits"]
-    with pytest.raises(ProtocolError, match=r"the assignment lacks limits"):
+    with pytest.raises(ContractError, match=r"the assignment lacks limits"):
         hand_over(builder.home, [assignment])
 
 
 def test_a_home_that_cannot_be_made_gives_one_sentence(tmp_path: Path, assignment: Assignment) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ProtocolError, match=r"cannot be used .*; set builder_home to a folder"):
+    with pytest.raises(NotReady, match=r"cannot be used .*; set builder_home to a folder"):
         hand_over(tmp_path / "file" / "home", [assignment])
 
 

@@ -97,7 +97,7 @@ def test_uv_trusts_the_certificates_that_this_machine_names(tmp_path: Path) -> N
 
 
 def test_uv_keeps_its_cache_below_the_builders_home_and_dates_on_request(tmp_path: Path) -> None:
-    variables = settings(tmp_path, adjust={"uploaded_before": "2019-05-01T00:00:00Z"})
+    variables = settings(tmp_path, uploaded_before="2019-05-01T00:00:00Z")
     assert variables["UV_CACHE_DIR"] == str(tmp_path / "cache" / "uv")
     assert variables["UV_EXCLUDE_NEWER"] == "2019-05-01T00:00:00Z"
     assert "UV_EXCLUDE_NEWER" not in settings(tmp_path)

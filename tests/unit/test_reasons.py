@@ -12,8 +12,9 @@ from wheelfleet import builder
 from wheelfleet.admission import classify as classes
 from wheelfleet.admission.classify import classify
 from wheelfleet.admission.rules import RULES
-from wheelfleet.contract.assignment import ProtocolError, checked_assignment
+from wheelfleet.contract.assignment import checked_assignment
 from wheelfleet.contract.reasons import Reason
+from wheelfleet.contract.shape import ContractError
 from wheelfleet.failure_classes import FAILURE_CLASSES
 
 SOURCES = sorted(Path(str(builder.__file__)).parent.glob("*.py"))
@@ -66,7 +67,7 @@ def test_every_reason_has_its_class() -> None:
 
 
 def test_an_assignment_of_another_schema_is_a_builder_fault() -> None:
-    with pytest.raises(ProtocolError) as refused:
+    with pytest.raises(ContractError) as refused:
         checked_assignment({"schema": 99})
     result = {"phase": "fetch", "message": str(refused.value), "reason": "not-provisioned"}
     found = classify(result, "", "demo")

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..atomic_files import remove, write_json
-from ..contract.assignment import Assignment, ProtocolError
+from ..contract.adjustments import Adjustments
+from ..contract.assignment import Assignment
 from ..contract.reasons import Failed
 from ..contract.result import Result
 from . import proxy, sandbox
 from .allowed_servers import Way
 from .deliver import PROGRESS, building
-from .folders import BuilderHome, WorkDir
+from .folders import BuilderHome, NotReady, WorkDir
 from .supervise import run
 
 #: Where the package `wheelfleet` lies, which our own programs are run from.
@@ -45,6 +46,7 @@ class Attempt:
         self.work_dir = work_dir
         self.assignment = assignment
         self.result = result
+        self.adjustments = Adjustments.from_data(assignment["adjustments"])
         self.sandboxed = assignment["sandbox"]
         self._log = log
         self._began = time.monotonic()
@@ -74,11 +76,11 @@ class Attempt:
     # --------------------------------------------------------------- commands
 
     def check_sandbox(self) -> None:
-        """See that package code can be run as the assignment says. Raises ProtocolError."""
+        """See that package code can be run as the assignment says. Raises NotReady."""
         if self.sandboxed:
             why_not = sandbox.probe()
             if why_not is not None:
-                raise ProtocolError(why_not)
+                raise NotReady(why_not)
             self.note(sandbox="bubblewrap")
 
     def outside(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:

@@ -58,7 +58,7 @@ class Provider:
         It is asked again when the package's own backend asks for more.
         """
         attempt = self._attempt
-        wanted = sorted({*requirements, *attempt.assignment["adjust"]["requires"]})
+        wanted = sorted({*requirements, *attempt.adjustments.requires})
         lock = "" if not wanted else None
         if wanted and not self._with_sdists and are_plain(wanted):
             lock = _resolve(attempt, wanted)
@@ -78,14 +78,14 @@ def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
     """The wheels that meet the requirements, with their hashes; None when no wheels do."""
     assignment, asked = attempt.assignment, attempt.work_dir.asked
     settings = uv_environment(attempt.home, assignment, asked)
-    question = [_FORM, wanted, assignment["adjust"]["constraints"], _interpreter(attempt), _public(settings)]
+    question = [_FORM, wanted, attempt.adjustments.constraints, _interpreter(attempt), _public(settings)]
     name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
     known = remembered(attempt.home, name)
     if known is not None:
         return known
     lines, constraints, lock = asked / "requirements.in", asked / "constraints.txt", asked / "requirements.txt"
     lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
-    constraints.write_text("\n".join(assignment["adjust"]["constraints"]) + "\n", encoding="utf-8")
+    constraints.write_text("\n".join(attempt.adjustments.constraints) + "\n", encoding="utf-8")
     command = [uv_command(assignment), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
     command += ["--only-binary", ":all:", "--python", assignment["tools"], "--constraints", str(constraints)]
     with cache_in_use(attempt.home):
@@ -184,7 +184,7 @@ def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
         lines, constraints = work_dir.control / "build-requires.txt", work_dir.control / "constraints.txt"
         # In a file, for pip applies environment markers only there.
         lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
-        constraints.write_text("\n".join(assignment["adjust"]["constraints"]) + "\n", encoding="utf-8")
+        constraints.write_text("\n".join(attempt.adjustments.constraints) + "\n", encoding="utf-8")
         settings = pip_environment(attempt.home, work_dir, assignment, attempt.place)
         # By environment, so that it holds for what is built as well.
         settings["PIP_CONSTRAINT"] = settings["PIP_BUILD_CONSTRAINT"] = attempt.place(constraints)

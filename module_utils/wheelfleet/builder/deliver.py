@@ -11,9 +11,10 @@ import stat
 from pathlib import Path
 
 from ..atomic_files import remove, sync, visible, write_json
-from ..contract.assignment import SCHEMA, ProtocolError, checked_filename
+from ..contract.assignment import checked_filename
 from ..contract.reasons import Failed
-from ..contract.result import BuiltWheel, Result
+from ..contract.result import SCHEMA, BuiltWheel, Result
+from ..contract.shape import ContractError
 from .folders import BuilderHome, WorkDir
 
 LOG = "log.gz"
@@ -113,7 +114,7 @@ def deliver(home: BuilderHome, work_dir: WorkDir) -> None:
 def _collect(built: Path, folder: Path) -> BuiltWheel:
     try:
         checked_filename(built.name)
-    except ProtocolError as error:
+    except ContractError as error:
         raise Failed(f"The build's wheel is refused: {error}", "no-wheel") from error
     # A link would hand out whatever file of this machine it names.
     if not stat.S_ISREG(built.lstat().st_mode):

@@ -92,8 +92,8 @@ def _pip(assignment: Assignment) -> dict[str, str]:
     }
     if extra:
         variables["PIP_EXTRA_INDEX_URL"] = " ".join(extra)
-    if assignment["adjust"]["uploaded_before"] is not None:
-        variables["PIP_UPLOADED_PRIOR_TO"] = assignment["adjust"]["uploaded_before"]
+    if assignment["uploaded_before"] is not None:
+        variables["PIP_UPLOADED_PRIOR_TO"] = assignment["uploaded_before"]
     for option, value in options.items():
         variables[f"PIP_{option.upper().replace('-', '_')}"] = " ".join(listed(value))
     return variables

@@ -13,7 +13,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..atomic_files import visible
-from ..contract.assignment import ATTEMPT_ID, ProtocolError, checked_attempt
+from ..contract.assignment import ATTEMPT_ID, checked_attempt
+
+
+class NotReady(Exception):
+    """The builder cannot do its part as it is; the message says what is wrong and what to do."""
 
 
 def folders(home: Path) -> list[Path]:
@@ -37,12 +41,12 @@ class BuilderHome:
         self.log = self.path / "worker.log"
 
     def create(self) -> None:
-        """Make the folders, for their owner only. Raises ProtocolError."""
+        """Make the folders, for their owner only. Raises NotReady."""
         try:
             for folder in folders(self.path):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise ProtocolError(
+            raise NotReady(
                 f"The builder's home {self.path} cannot be used ({error.strerror}); "
                 "set builder_home to a folder that the building user may write to."
             ) from error

@@ -38,7 +38,7 @@ def open_sdist(attempt: Attempt, archive: Path) -> Project:
     work_dir, assignment = attempt.work_dir, attempt.assignment
     attempt.enter("unpack")
     attempt.clear_control()
-    _write(work_dir.control / prepare.PATCHES, assignment["adjust"]["patches"])
+    _write(work_dir.control / prepare.PATCHES, [vars(patch) for patch in attempt.adjustments.patches])
     tools = assignment["tools"]
     places = [attempt.place(path) for path in (archive, work_dir.source, work_dir.control)]
     code = attempt.inside(
@@ -69,8 +69,8 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
     attempt.enter("environment")
     provider = Provider(attempt, stack)
     environment = provider.provide(project.requires)
-    adjust = attempt.assignment["adjust"]
-    for wanted, program in ((adjust["modernize"], "modernize"), (adjust["regenerate"], "cythonize")):
+    adjustments = attempt.adjustments
+    for wanted, program in ((adjustments.modernize, "modernize"), (adjustments.regenerate, "cythonize")):
         if wanted:
             _change_source(attempt, project, environment, program)
     attempt.enter("requires")
@@ -85,7 +85,7 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
 def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment: Provided, *names: str) -> None:
     work_dir = attempt.work_dir
     attempt.clear_control()
-    settings: dict[str, Any] = {"config_settings": attempt.assignment["adjust"]["config_settings"] or None}
+    settings: dict[str, Any] = {"config_settings": dict(attempt.adjustments.config_settings) or None}
     arguments = {hooks.REQUIRES: {}, hooks.BUILD: {"wheel_directory": attempt.place(work_dir.wheels)}}
     for name in names:
         folder = work_dir.control / name
@@ -93,7 +93,7 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         _write(folder / "input.json", {"kwargs": {**settings, **arguments[name]}})
     _write(work_dir.control / hooks.PRESENT, [normalized(known["name"]) for known in environment.installed])
     program = attempt.library / "wheelfleet" / "builder" / "hooks.py"
-    on_path = project.source if attempt.assignment["adjust"]["source_on_path"] else ""
+    on_path = project.source if attempt.adjustments.source_on_path else ""
     variables = build_environment(attempt.home, work_dir, attempt.assignment, attempt.place)
     # Programs among the build requirements (meson, ninja, cmake) go before the system's.
     variables["PATH"] = f"{Path(environment.python).parent}:{variables['PATH']}"

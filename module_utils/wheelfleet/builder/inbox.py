@@ -16,7 +16,7 @@ from .folders import BuilderHome
 def hand_over(home: Path | str, assignments: Iterable[Assignment]) -> list[str]:
     """Put assignments into the inbox; returns the attempts that are new to this builder.
 
-    One that waits, is being built or lies in the outbox is left alone. Raises ProtocolError, before anything is
+    One that waits, is being built or lies in the outbox is left alone. Raises ContractError, before anything is
     written, when one of them is not an assignment that this builder reads.
     """
     here = BuilderHome(home)

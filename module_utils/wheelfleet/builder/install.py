@@ -18,7 +18,7 @@ class InstallError(Exception):
 
 
 def make_folders(home: Path, check: bool = False) -> list[str]:
-    """Make the folders of a builder; returns those that were missing. Raises ProtocolError."""
+    """Make the folders of a builder; returns those that were missing. Raises NotReady."""
     here = BuilderHome(home)
     missing = [str(folder) for folder in (here.inbox, here.work, here.outbox) if not folder.is_dir()]
     if missing and not check:

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..atomic_files import remove, visible
-from ..contract.assignment import ProtocolError, checked_filename
+from ..contract.assignment import checked_filename
 from ..contract.reasons import Failed
 from ..contract.result import Check, Repair
+from ..contract.shape import ContractError
 from .attempt import Attempt, read_answer
 from .env_cache import cache_in_use
 from .env_vars import build_environment
@@ -150,7 +151,7 @@ def _only_wheel(attempt: Attempt) -> Path | None:
         return None
     try:
         checked_filename(wheels[0].name)
-    except ProtocolError:
+    except ContractError:
         return None
     return wheels[0]
 

@@ -25,7 +25,6 @@ from .unpack import UnpackError, unpack
 
 if TYPE_CHECKING:
     # Every import costs, a hundred thousand times.
-    from ..contract.assignment import Patch
     from ..contract.result import SdistNames
 
 #: What is to be done, and what came of it: files in the control folder.
@@ -224,7 +223,7 @@ def _strings(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _apply(patch: Patch, source: Path) -> None:
+def _apply(patch: dict[str, str], source: Path) -> None:
     """Apply one patch with the tool of that name, which writes nothing outside of `source`."""
     command = ["patch", "--batch", "--forward", "--strip=1", "--no-backup-if-mismatch", "--reject-file=-"]
     print(f"Applying {patch['name']}", flush=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ..atomic_files import remove
-from ..contract.assignment import SCHEMA, Assignment, Limits, unadjusted
+from ..contract.assignment import SCHEMA, Assignment, Limits
 from . import sandbox
 from .allowed_servers import Way
 from .env_vars import listed, pip_environment
@@ -91,6 +91,7 @@ def resolve(
     assignment: Assignment = {
         "schema": SCHEMA,
         "attempt": attempt,
+        "kind": "build",
         "order": 0,
         "name": "requirements",
         "version": "0",
@@ -106,8 +107,10 @@ def resolve(
         "environment": {},
         "jobs": 1,
         "sandbox": sandboxed,
-        "adjust": unadjusted(),
+        "adjustments": {},
+        "uploaded_before": None,
         "finish": {"repair": False, "exclude": [], "check": False},
+        "peak_memory": 0,
     }
     try:
         for folder in (work_dir.home, work_dir.tmp, work_dir.asked):

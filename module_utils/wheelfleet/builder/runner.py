@@ -15,16 +15,17 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import BinaryIO
 
-from ..contract.assignment import ProtocolError, read_assignment
+from ..contract.assignment import read_assignment
 from ..contract.reasons import Failed
 from ..contract.result import Result
+from ..contract.shape import ContractError
 from ..credentials import without_password
 from ..processes import die_with_parent
 from .attempt import Attempt
 from .crates import blamed, fetch_crates
 from .deliver import clear_result, collect_wheels, finish, make_room, new_result
 from .fetch import fetch
-from .folders import BuilderHome, WorkDir
+from .folders import BuilderHome, NotReady, WorkDir
 from .frontend import build_wheel, open_sdist
 from .postprocess import check_wheel, correct_wheel, repair_wheel
 from .uv import uv_command
@@ -56,7 +57,7 @@ def build(home: BuilderHome, work_dir: WorkDir) -> None:
             _attempt(home, work_dir, result, log)
         except Failed as error:
             result["message"], result["reason"], result["about"] = str(error), error.reason, error.about
-        except ProtocolError as error:
+        except (ContractError, NotReady) as error:
             result["message"], result["reason"] = str(error), "not-provisioned"
         except OSError as error:
             result["message"], result["reason"] = f"The builder could not do its part: {error}.", "builder-failed"
@@ -77,9 +78,9 @@ def _attempt(home: BuilderHome, work_dir: WorkDir, result: Result, log: BinaryIO
     attempt = Attempt(home, work_dir, assignment, log, result)
     _write_header(attempt)
     if not os.access(assignment["tools"], os.X_OK):
-        raise ProtocolError(f"The tools {assignment['tools']} are not on this builder; provision it again.")
+        raise NotReady(f"The tools {assignment['tools']} are not on this builder; provision it again.")
     if not os.access(uv_command(assignment), os.X_OK):
-        raise ProtocolError(
+        raise NotReady(
             f"The tools {assignment['tools']} have no uv; add it to builder_tool_requirements and provision it again."
         )
     attempt.check_sandbox()

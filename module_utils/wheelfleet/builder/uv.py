@@ -66,6 +66,6 @@ def uv_environment(
             variables[variable] = separator.join(listed(options[name]))
     if "proxy" in options:
         variables.update(dict.fromkeys(_PROXIES, str(options["proxy"])))
-    if assignment["adjust"]["uploaded_before"] is not None:
-        variables["UV_EXCLUDE_NEWER"] = assignment["adjust"]["uploaded_before"]
+    if assignment["uploaded_before"] is not None:
+        variables["UV_EXCLUDE_NEWER"] = assignment["uploaded_before"]
     return variables

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..atomic_files import remove, write_json
-from ..contract.assignment import SCHEMA, ProtocolError
+from ..contract.result import SCHEMA
 from ..processes import ATTEMPT_MARK, HOME_MARK, adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .attempt import LIBRARY
 from .cgroup import delegated_scope, divide
 from .deliver import clear_result, deliver, finish, new_result, take_progress
 from .env_cache import clear_untrusted
 from .env_vars import worker_environment
-from .folders import BuilderHome, WorkDir
+from .folders import BuilderHome, NotReady, WorkDir
 from .supervise import notice_of_children
 
 #: A build that was killed is begun again until it has begun this often.
@@ -232,7 +232,7 @@ def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, para
     """Start a detached worker for `home`; when one lives already, that one goes on and the new one leaves by itself.
 
     `lib_dir` holds the package `wheelfleet`; `python` (3.9 or newer) runs the worker, not the builds; `parallel` is the
-    number of builds at once. When this returns, a worker holds the lock. Raises ProtocolError.
+    number of builds at once. When this returns, a worker holds the lock. Raises NotReady.
     """
     here = BuilderHome(home)
     here.create()
@@ -250,11 +250,11 @@ def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, para
         return
     if not _started(here, command, lib_dir, {}):
         said = here.log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-        raise ProtocolError(f"The worker did not start ({said}); its log is {here.log}. Provision the builder again.")
+        raise NotReady(f"The worker did not start ({said}); its log is {here.log}. Provision the builder again.")
 
 
 def _started(home: BuilderHome, command: Sequence[str], lib_dir: Path | str, variables: Mapping[str, str]) -> bool:
-    """Run a command that leaves a worker in the background. Raises ProtocolError where there is no such program."""
+    """Run a command that leaves a worker in the background. Raises NotReady where there is no such program."""
     with home.log.open("ab") as log:
         if log.tell() > _LARGEST_LOG:
             log.truncate(0)
@@ -271,7 +271,7 @@ def _started(home: BuilderHome, command: Sequence[str], lib_dir: Path | str, var
             )
         except OSError as error:
             why = f"The worker cannot be started with {command[0]} from {lib_dir}: {error.strerror}"
-            raise ProtocolError(f"{why}; provision the builder.") from error
+            raise NotReady(f"{why}; provision the builder.") from error
     return started.returncode == 0
 
 

@@ -1,10 +1,35 @@
-"""What a build differs in from the usual one: the same for recipes, remedies and the assignment they end in."""
+"""What one build does differently: the same for recipes, remedies and the assignment they end in.
+
+A new adjustment is one more field here, with what it is (`Form`) and how it is said. Merging, JSON, words and the keys
+of recipes follow from that; the builder obeys it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
 from typing import Any
+
+from .shape import ContractError, check_shape
+
+
+class Form(Enum):
+    """What a field holds, which decides how it is merged, checked and written in a recipe."""
+
+    #: PEP 508.
+    REQUIREMENTS = "requirements"
+    VARIABLES = "variables"
+    #: Words for each variable.
+    FLAGS = "flags"
+    PATCHES = "patches"
+    SETTINGS = "settings"
+    SWITCH = "switch"
+    COUNT = "count"
+    #: Seconds.
+    DURATION = "duration"
+    #: Bytes.
+    SIZE = "size"
 
 
 @dataclass(frozen=True)
@@ -15,113 +40,163 @@ class Patch:
     text: str
 
 
+_AS_JSON: dict[Form, Any] = {
+    Form.REQUIREMENTS: list[str],
+    Form.VARIABLES: dict[str, str],
+    Form.FLAGS: dict[str, list[str]],
+    Form.PATCHES: list[dict[str, str]],
+    Form.SETTINGS: dict[str, str],
+    Form.SWITCH: bool,
+    Form.COUNT: int,
+    Form.DURATION: int,
+    Form.SIZE: int,
+}
+_USUAL: dict[Form, Any] = {
+    Form.REQUIREMENTS: (),
+    Form.VARIABLES: dict,
+    Form.FLAGS: dict,
+    Form.PATCHES: (),
+    Form.SETTINGS: dict,
+    Form.SWITCH: False,
+}
+
+
+def _field(form: Form, words: str, recipe: str | None = None) -> Any:
+    """A field of Adjustments: its form, its words for people, and its key in recipes; None: recipes cannot set it."""
+    usual = _USUAL.get(form)
+    kind: dict[str, Any] = {"default_factory": dict} if usual is dict else {"default": usual}
+    return field(metadata={"form": form, "words": words, "recipe": recipe}, **kind)
+
+
 @dataclass(frozen=True)
 class Adjustments:
-    """Each field adds to the usual build; the assignment's keys of these names are in docs/contract.md."""
+    """Each field adds to the usual build."""
 
-    #: PEP 508 lines that hold for everything in the build environment.
-    constraints: tuple[str, ...] = ()
-    #: Build requirements besides the declared ones.
-    requires: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    #: PEP 508 lines that hold for everything in the build environment, without asking for it.
+    constraints: tuple[str, ...] = _field(Form.REQUIREMENTS, "{}", "constraints")
+    #: Build requirements (PEP 508) in addition to the declared ones.
+    requires: tuple[str, ...] = _field(Form.REQUIREMENTS, "also {}", "requires")
+    #: Environment variables of the build.
+    environment: Mapping[str, str] = _field(Form.VARIABLES, "{}={}", "environment")
     #: Words added to what a variable has: CFLAGS.
-    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    patches: tuple[Patch, ...] = ()
-    config_settings: Mapping[str, str] = field(default_factory=dict)
-    #: What an old Cython generated is generated anew.
-    regenerate: bool = False
+    flags: Mapping[str, tuple[str, ...]] = _field(Form.FLAGS, "{} {}")
+    #: Unified diffs, applied in this order to the unpacked sdist.
+    patches: tuple[Patch, ...] = _field(Form.PATCHES, "{}", "patches")
+    #: For the build backend (PEP 517).
+    config_settings: Mapping[str, str] = _field(Form.SETTINGS, "{}={}", "config_settings")
+    #: The build environment's Cython generates again what another one generated.
+    regenerate: bool = _field(Form.SWITCH, "Cython's C code generated anew", "regenerate")
     #: C code is rewritten for the C API of newer Pythons.
-    modernize: bool = False
+    modernize: bool = _field(Form.SWITCH, "C code rewritten for newer Pythons", "modernize")
     #: The backend finds what lies beside setup.py.
-    source_on_path: bool = False
+    source_on_path: bool = _field(Form.SWITCH, "source on path", "source_on_path")
     #: Build requirements as of the time of the release.
-    date_matched: bool = False
-    #: 0: as many as usual.
-    jobs: int = 0
+    date_matched: bool = _field(Form.SWITCH, "build requirements as of the release")
+    #: Compilers at once; None: as many as usual.
+    jobs: int | None = _field(Form.COUNT, "{} jobs", "jobs")
     #: Nothing else on the host meanwhile.
-    alone: bool = False
-    #: Limits: seconds, and bytes of memory; None: as usual.
-    seconds: int | None = None
-    memory: int | None = None
+    alone: bool = _field(Form.SWITCH, "alone on its builder")
+    #: Limit of the whole build in seconds; None: as usual.
+    seconds: int | None = _field(Form.DURATION, "{} s", "time")
+    #: Bytes of memory that it needs; None: as usual.
+    memory: int | None = _field(Form.SIZE, "{} MiB of memory", "memory")
 
     def __or__(self, other: Adjustments) -> Adjustments:
         """Both; where they contradict each other, `other` counts."""
-        flags = {name: (*self.flags.get(name, ()), *words) for name, words in other.flags.items()}
         return Adjustments(
-            constraints=_unique(self.constraints, other.constraints),
-            requires=_unique(self.requires, other.requires),
-            environment={**self.environment, **other.environment},
-            flags={name: _unique(words) for name, words in {**self.flags, **flags}.items()},
-            patches=(*self.patches, *other.patches),
-            config_settings={**self.config_settings, **other.config_settings},
-            regenerate=self.regenerate or other.regenerate,
-            modernize=self.modernize or other.modernize,
-            source_on_path=self.source_on_path or other.source_on_path,
-            date_matched=self.date_matched or other.date_matched,
-            jobs=other.jobs or self.jobs,
-            alone=self.alone or other.alone,
-            seconds=other.seconds if other.seconds is not None else self.seconds,
-            memory=other.memory if other.memory is not None else self.memory,
+            **{
+                each.name: _merged(each.metadata["form"], getattr(self, each.name), getattr(other, each.name))
+                for each in fields(self)
+            }
         )
 
     def with_flags(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """An environment changed by this: variables replaced, and then flags added to what is there."""
-        changed = {**environment, **self.environment}
+        """An environment adjusted: variables replaced, and then flags added to what is there."""
+        adjusted = {**environment, **self.environment}
         for name, words in self.flags.items():
-            changed[name] = " ".join([*changed.get(name, "").split(), *words])
-        return changed
+            adjusted[name] = " ".join([*adjusted.get(name, "").split(), *words])
+        return adjusted
 
     def as_data(self) -> dict[str, Any]:
         """For JSON: what is as usual is left out."""
-        data: dict[str, Any] = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name == "patches":
-                value = [{"name": patch.name, "text": patch.text} for patch in value]
-            if value not in ((), [], {}, 0, None, False):
-                data[each.name] = value
-        return data
+        found = {each: getattr(self, each.name) for each in fields(self)}
+        return {
+            each.name: [vars(patch) for patch in value] if each.metadata["form"] is Form.PATCHES else value
+            for each, value in found.items()
+            if value != _usual(each)
+        }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Adjustments:
-        """What `as_data` gave, after JSON."""
-        return cls(
-            constraints=tuple(data.get("constraints", ())),
-            requires=tuple(data.get("requires", ())),
-            environment=dict(data.get("environment", {})),
-            flags={name: tuple(words) for name, words in data.get("flags", {}).items()},
-            patches=tuple(Patch(each["name"], each["text"]) for each in data.get("patches", ())),
-            config_settings=dict(data.get("config_settings", {})),
-            regenerate=bool(data.get("regenerate", False)),
-            modernize=bool(data.get("modernize", False)),
-            source_on_path=bool(data.get("source_on_path", False)),
-            date_matched=bool(data.get("date_matched", False)),
-            jobs=int(data.get("jobs", 0)),
-            alone=bool(data.get("alone", False)),
-            seconds=data.get("seconds"),
-            memory=data.get("memory"),
-        )
+        """What `as_data` gave, after JSON. Raises ContractError for what it never gives."""
+        known = {each.name: each.metadata["form"] for each in fields(cls)}
+        unknown = sorted(map(str, data.keys() - known.keys()))
+        if unknown:
+            raise ContractError(f"The adjustments have {', '.join(unknown)}, which this version does not know.")
+        return cls(**{name: _from_json(known[name], value, name) for name, value in data.items()})
 
     def in_words(self) -> str:
         """What is different, for people: "setuptools<58; CFLAGS -fcommon"."""
-        said = [*self.constraints, *(f"also {name}" for name in self.requires)]
-        said += [f"{name}={value}" for name, value in self.environment.items()]
-        said += [f"{name} {' '.join(words)}" for name, words in self.flags.items()]
-        said += [patch.name for patch in self.patches]
-        said += [f"{key}={value}" for key, value in self.config_settings.items()]
-        said += ["Cython's C code generated anew"] if self.regenerate else []
-        said += ["C code rewritten for newer Pythons"] if self.modernize else []
-        said += ["source on path"] if self.source_on_path else []
-        said += ["build requirements as of the release"] if self.date_matched else []
-        said += ["one job at a time" if self.jobs == 1 else f"{self.jobs} jobs"] if self.jobs else []
-        said += ["alone on its builder"] if self.alone else []
-        said += [f"{self.seconds} s"] if self.seconds is not None else []
-        said += [f"{self.memory >> 20} MiB of memory"] if self.memory is not None else []
-        return "; ".join(said)
+        return "; ".join(
+            words
+            for each in fields(self)
+            if getattr(self, each.name) != _usual(each)
+            for words in _in_words(each.metadata["form"], each.metadata["words"], getattr(self, each.name))
+        )
 
 
 #: A build like any other.
 NO_ADJUSTMENTS = Adjustments()
+
+#: The keys of a recipe that adjust a build: the name of the field, and its form.
+RECIPE_KEYS: dict[str, tuple[str, Form]] = {
+    each.metadata["recipe"]: (each.name, each.metadata["form"])
+    for each in fields(Adjustments)
+    if each.metadata["recipe"] is not None
+}
+
+
+def _usual(each: Any) -> Any:
+    return each.default if each.default is not MISSING else {}
+
+
+def _merged(form: Form, one: Any, other: Any) -> Any:
+    if form is Form.REQUIREMENTS:
+        return _unique(one, other)
+    if form is Form.PATCHES:
+        return (*one, *other)
+    if form in (Form.VARIABLES, Form.SETTINGS):
+        return {**one, **other}
+    if form is Form.FLAGS:
+        return {name: _unique(one.get(name, ()), other.get(name, ())) for name in {**one, **other}}
+    if form is Form.SWITCH:
+        return one or other
+    return one if other is None else other
+
+
+def _from_json(form: Form, value: Any, name: str) -> Any:
+    check_shape(list(value) if isinstance(value, tuple) else value, _AS_JSON[form], f"the adjustment {name}")
+    if form is Form.REQUIREMENTS:
+        return tuple(value)
+    if form is Form.FLAGS:
+        return {variable: tuple(words) for variable, words in value.items()}
+    if form is Form.PATCHES:
+        return tuple(Patch(each.get("name", ""), each.get("text", "")) for each in value)
+    return value
+
+
+def _in_words(form: Form, words: str, value: Any) -> list[str]:
+    if form is Form.REQUIREMENTS:
+        return [words.format(each) for each in value]
+    if form is Form.PATCHES:
+        return [words.format(each.name) for each in value]
+    if form in (Form.VARIABLES, Form.SETTINGS):
+        return [words.format(*pair) for pair in value.items()]
+    if form is Form.FLAGS:
+        return [words.format(name, " ".join(flags)) for name, flags in value.items()]
+    if form is Form.COUNT and value == 1:
+        return ["one job at a time"]
+    return [words.format(value >> 20 if form is Form.SIZE else value)]
 
 
 def _unique(*parts: Iterable[str]) -> tuple[str, ...]:

@@ -6,6 +6,9 @@ from typing import TypedDict
 
 from .reasons import Reason
 
+#: Version of the result's form.
+SCHEMA = 1
+
 #: The steps of an attempt. "unpack" applies the patches and reads pyproject.toml as well.
 PHASES = ("fetch", "unpack", "crates", "environment", "requires", "build", "repair", "check", "collect")
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from ..contract.assignment import HandOver
 from .poll import BuilderSnapshot
 
 
@@ -23,7 +24,7 @@ class Link(Protocol):
     def poll(self, acknowledged: Collection[str]) -> BuilderSnapshot:
         """Return what the builder has; it first removes the results `acknowledged`."""
 
-    def hand_over(self, assignments: list[dict[str, Any]]) -> None:
+    def hand_over(self, assignments: list[HandOver]) -> None:
         """Put those assignments into the inbox that the builder does not have yet, and start its worker."""
 
     def withdraw(self, attempts: Collection[str]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments, Patch
+from ..contract.adjustments import NO_ADJUSTMENTS, RECIPE_KEYS, Adjustments, Form, Patch
 from ..nearest import nearest
 from .scope import digest
 
@@ -224,28 +224,32 @@ class _Reader:
                 f"{where}{unknown[0]}", f"is no key of a recipe{hint}; there are {', '.join(sorted(_KEYS))}"
             )
 
-        def each(key: str) -> Iterator[str]:
-            return self._strings(data.get(key), where + key)
-
+        adjustments = {
+            name: self._adjustment(form, data[key], f"{where}{key}")
+            for key, (name, form) in RECIPE_KEYS.items()
+            if data.get(key) is not None
+        }
         return Section(
             versions=self._specifier(data.get("versions"), where),
             target=self._string(data.get("target"), f"{where}target"),
-            adjustments=Adjustments(
-                constraints=tuple(self._requirement(text, f"{where}constraints") for text in each("constraints")),
-                requires=tuple(self._requirement(text, f"{where}requires") for text in each("requires")),
-                environment=self._mapping(data.get("environment"), f"{where}environment", variables=True),
-                patches=tuple(self._patch(name, f"{where}patches") for name in each("patches")),
-                config_settings=self._mapping(data.get("config_settings"), f"{where}config_settings"),
-                regenerate=self._flag(data.get("regenerate"), f"{where}regenerate"),
-                modernize=self._flag(data.get("modernize"), f"{where}modernize"),
-                source_on_path=self._flag(data.get("source_on_path"), f"{where}source_on_path"),
-                jobs=self._jobs(data.get("jobs"), f"{where}jobs"),
-                seconds=self._amount(data.get("time"), _SPANS, f"{where}time", "'90 min'"),
-                memory=self._amount(data.get("memory"), _UNITS, f"{where}memory", "'2 GiB'"),
-            ),
-            apt=tuple(self._package(name, f"{where}apt") for name in each("apt")),
+            adjustments=Adjustments(**adjustments),
+            apt=tuple(self._package(name, f"{where}apt") for name in self._strings(data.get("apt"), f"{where}apt")),
             skip=self._string(data.get("skip"), f"{where}skip"),
         )
+
+    def _adjustment(self, form: Form, value: Any, key: str) -> Any:
+        """What a key of the form says."""
+        readers: dict[Form, Callable[[], Any]] = {
+            Form.REQUIREMENTS: lambda: tuple(self._requirement(text, key) for text in self._strings(value, key)),
+            Form.VARIABLES: lambda: self._mapping(value, key, variables=True),
+            Form.SETTINGS: lambda: self._mapping(value, key),
+            Form.PATCHES: lambda: tuple(self._patch(name, key) for name in self._strings(value, key)),
+            Form.SWITCH: lambda: self._switch(value, key),
+            Form.COUNT: lambda: self._count(value, key),
+            Form.DURATION: lambda: self._amount(value, _SPANS, key, "'90 min'"),
+            Form.SIZE: lambda: self._amount(value, _UNITS, key, "'2 GiB'"),
+        }
+        return readers[form]()
 
     def _bad(self, key: str, what: str) -> BadRecipe:
         return BadRecipe(f"{self.path.name}: {key} {what}.")
@@ -263,8 +267,6 @@ class _Reader:
         yield from value or ()
 
     def _mapping(self, value: Any, key: str, variables: bool = False) -> dict[str, str]:
-        if value is None:
-            return {}
         if not isinstance(value, dict):
             raise self._bad(key, f"is {value!r}; write a mapping")
         for name, each in value.items():
@@ -310,28 +312,21 @@ class _Reader:
         except (OSError, UnicodeDecodeError) as error:
             raise self._bad(key, f"names {name}, which cannot be read beside it ({error})") from error
 
-    def _jobs(self, value: Any, key: str) -> int:
-        if value is None:
-            return 0
+    def _count(self, value: Any, key: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 256:
             raise self._bad(key, f"is {value!r}; write how many compilers may run at once")
         return value
 
-    def _flag(self, value: Any, key: str) -> bool:
-        if value not in (None, True, False):
+    def _switch(self, value: Any, key: str) -> bool:
+        if value not in (True, False):
             raise self._bad(key, f"is {value!r}; write true or false")
         return bool(value)
 
-    def _amount(self, value: Any, units: Mapping[str, int], key: str, example: str) -> int | None:
-        if value is None:
-            return None
+    def _amount(self, value: Any, units: Mapping[str, int], key: str, example: str) -> int:
         match = re.fullmatch(r"(\d{1,12})\s*([A-Za-z]*)", str(value).strip())
         if match is None or match[2] not in units or not int(match[1]):
             raise self._bad(key, f"is {value!r}; write it like {example}")
         return int(match[1]) * units[match[2]]
 
 
-_KEYS: frozenset[str] = frozenset(
-    {"versions", "target", "environment", "apt", "constraints", "requires", "patches", "config_settings", "jobs"}
-    | {"regenerate", "modernize", "source_on_path", "memory", "time", "skip"}
-)
+_KEYS: frozenset[str] = frozenset({"versions", "target", "apt", "skip"} | RECIPE_KEYS.keys())
