@@ -7,17 +7,17 @@ from pathlib import Path
 
 from wheelfleet.catalog.database import Catalog, CatalogError
 from wheelfleet.engine.audit import Audit
-from wheelfleet.engine.controller_options import AUDIT_OPTIONS
-from wheelfleet_ansible.controller_action import ControllerAction, Refused
+from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
     """Compare, and repair on request."""
 
-    OPTIONS = AUDIT_OPTIONS
-    REFUSALS = (CatalogError, OSError)
+    OPTIONS = documented_options("wheelfleet_audit")
+    REFUSALS = (Refused, CatalogError, OSError)
 
-    def work(self):
+    def work(self) -> Result:
         if not self.catalog_path.is_file():
             raise Refused(f"There is no catalog in {self.state_dir}; run build.yml first.")
         site_dir = Path(self.options["site_dir"] or self.state_dir / "site")

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from ansible.utils.display import Display
-from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from wheelfleet.credentials import secrets_of, with_credentials
-from wheelfleet.engine.controller_options import DELTA_OPTIONS
+from wheelfleet.catalog.database import CatalogError
+from wheelfleet.credentials import with_credentials
 from wheelfleet.engine.host_status import CONTROLLER, HostState, HostStatus, post_status, status_folder
-from wheelfleet.engine.stdout import is_taken
 from wheelfleet.planner import events
 from wheelfleet.planner.delta import Options, run_delta
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.preview import MOST_PREVIEWED
-from wheelfleet.planner.recipes import BadRecipe, read_recipes
+from wheelfleet.planner.recipes import BadRecipe, Recipe, read_recipes
 from wheelfleet.planner.requirements_files import read_requirements_files
 from wheelfleet.planner.scope import BadScope
 from wheelfleet.upstream.client import Upstream, UpstreamUnreachable
-from wheelfleet_ansible.controller_action import ControllerAction, Refused
-
-display = Display()
+from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
     """Bring the catalog to what upstream has, and the queue to what is missing."""
 
-    OPTIONS = DELTA_OPTIONS
-    REFUSALS = (BadRecipe, BadScope, CatalogError, UpstreamUnreachable)
+    OPTIONS = documented_options("wheelfleet_delta")
+    REFUSALS = (Refused, BadRecipe, BadScope, CatalogError, UpstreamUnreachable)
 
-    def work(self):
+    def work(self) -> Result:
         p = self.options
-        self.secrets |= secrets_of(p["credentials"])
         upstream = self._upstream()
         if not p["builders"] and not p["coming"]:
             raise Refused(
@@ -42,7 +38,7 @@ class ActionModule(ControllerAction):
         recipes = read_recipes(Path(p["recipes_dir"])) if p["recipes_dir"] else {}
         inputs = self._inputs(recipes)
         policy, scope = inputs.as_policy(), inputs.scope()
-        with rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path) as catalog:
+        with self.catalog() as catalog:
             delta = run_delta(
                 catalog,
                 upstream,
@@ -72,7 +68,7 @@ class ActionModule(ControllerAction):
                     told[host] = f"{why} {went} went back to the queue."
                 for host, sentence in told.items():
                     if events.note(db, run=p["run"], host=host, sentence=sentence, now=time.time()):
-                        display.display(f"{time.strftime('%H:%M:%S')} {host} {sentence}", stderr=is_taken())
+                        self.say(host, sentence)
         self.warnings += [
             f"{line.where}: {line.text} plays no part, because {line.why}."
             for file in inputs.requirements
@@ -96,7 +92,7 @@ class ActionModule(ControllerAction):
             "diff": {"before": "", "after": "".join(f"build {line}\n" for line in delta.preview.builds)},
         }
 
-    def _upstream(self):
+    def _upstream(self) -> Upstream:
         p = self.options
         if not p["index_url"]:
             raise Refused(
@@ -106,7 +102,7 @@ class ActionModule(ControllerAction):
             with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
         )
 
-    def _inputs(self, recipes):
+    def _inputs(self, recipes: Mapping[str, Recipe]) -> PlanInputs:
         p = self.options
         skipped = [entry for recipe in recipes.values() for entry in recipe.skips()]
         return PlanInputs(
@@ -117,7 +113,7 @@ class ActionModule(ControllerAction):
             policy={**p["policy"], "skip": [*(p["policy"].get("skip") or ()), *skipped]},
         )
 
-    def _show(self, done, total):
+    def _show(self, done: int, total: int) -> None:
         if not self.check_mode:
             post_status(
                 status_folder(self.state_dir),

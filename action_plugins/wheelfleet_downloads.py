@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 import time
+from collections.abc import Callable, Iterable
 from contextlib import closing
-from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 from wheelfleet.catalog.database import Catalog, CatalogError
-from wheelfleet.downloads.access_log import DOWNLOADS_OPTIONS
+from wheelfleet.downloads.log_rotation import Position
 from wheelfleet.downloads.record_sums import (
+    Answer,
     BadAnswer,
     Overtaken,
+    Sums,
     add_up,
     counted_positions,
     read_answer,
     record_answer,
 )
-from wheelfleet.engine.lock import parent_is_alive
+from wheelfleet_ansible.controller_action import Result
+from wheelfleet_ansible.documented_options import documented_options
+from wheelfleet_ansible.node_action import NodeAction, RunGone
 
 
 class NotCounted(Exception):
     """Why the log was not counted, and the cure; a sentence without its beginning and end."""
 
 
-class ActionModule(ActionBase):
+class ActionModule(NodeAction):
     """Ask the node for what is new until there is no more, and record each answer."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    OPTIONS = documented_options("wheelfleet_downloads")
 
-    def run(self, tmp=None, task_vars=None):
+    def work(self) -> Result:
         """Count; a log that cannot be counted is a warning."""
-        super().run(tmp, task_vars)
-        _, self.options = self.validate_argument_spec(DOWNLOADS_OPTIONS)
-        self.host = task_vars["inventory_hostname"]
-        self.task_vars = task_vars
-        self.parent = multiprocessing.parent_process()
-        self.result = {"changed": False, "unreadable": False, "more": False}
+        self.result: Result = {"changed": False, "unreadable": False, "more": False}
         self.result |= dict.fromkeys(("downloads", "lookups", "lines", "garbage"), 0)
         # The default inventory's web node is a folder without a web server.
         if self._connection.transport == "local" and not os.path.lexists(self.options["log"]):
             return self.result
         try:
-            self._rehearse() if self._task.check_mode else self._count()
+            self._rehearse() if self.check_mode else self._count()
         except (NotCounted, BadAnswer) as error:
-            self.result["warnings"] = [f"Downloads from {self.host} are not counted: {error}."]
+            self.warnings.append(f"Downloads from {self.host} are not counted: {error}.")
         except (AnsibleError, CatalogError) as error:
             said = " ".join(str(error).split()).rstrip(".")
             cure = "the next run does it"
             if self._connection.become is not None and not isinstance(error, AnsibleConnectionFailure | CatalogError):
                 cure = f"{self.options['log']} needs root there (ansible_become), or a user in the log's group (adm)"
-            self.result["warnings"] = [f"Downloads from {self.host} are not counted ({said}); {cure}."]
+            self.warnings.append(f"Downloads from {self.host} are not counted ({said}); {cure}.")
         return self.result
 
-    def _count(self):
-        with Catalog(Path(self.options["state_dir"]) / "catalog.sqlite") as catalog:
+    def _count(self) -> None:
+        with Catalog(self.catalog_path) as catalog:
             self._repeat(
                 lambda: counted_positions(catalog.db, self.host),
                 lambda counted, answer: record_answer(catalog, self.host, counted, answer, time.time()),
             )
 
-    def _rehearse(self):
+    def _rehearse(self) -> None:
         """The same with a catalog that cannot be written; a run that has none yet has nothing to count."""
-        path = Path(self.options["state_dir"]) / "catalog.sqlite"
+        path = self.catalog_path
         if not path.is_file():
             return
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
@@ -79,15 +75,17 @@ class ActionModule(ActionBase):
             self._repeat(lambda: positions, lambda _counted, answer: self._pretend(db, positions, answer))
 
     @staticmethod
-    def _pretend(db, positions, answer):
+    def _pretend(db: sqlite3.Connection, positions: list[Position], answer: Answer) -> Sums:
         positions[:] = [*answer.positions, *answer.lost]
         return add_up(db, answer)
 
-    def _repeat(self, positions, record):
+    def _repeat(
+        self, positions: Callable[[], list[Position]], record: Callable[[list[Position], Answer], Sums]
+    ) -> None:
         until = time.monotonic() + self.options["seconds"]
         while True:
-            if self.parent is not None and not parent_is_alive(self.parent.pid):
-                os._exit(0)  # killed: the next run counts
+            if not self.run_lives():
+                raise RunGone  # the next run counts
             counted = positions()
             answer = self._ask(counted)
             if answer is None:
@@ -109,7 +107,7 @@ class ActionModule(ActionBase):
             if not self.result["more"] or time.monotonic() > until:
                 return
 
-    def _ask(self, counted):
+    def _ask(self, counted: Iterable[Position]) -> Answer | None:
         """One visit; None where the log may not be read and the next task tries as root."""
         answer = self._execute_module(
             module_name="wheelfleet_downloads",

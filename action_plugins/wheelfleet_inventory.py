@@ -5,11 +5,12 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import ansible.constants as constants
+import ansible.context as context
 import yaml
-from ansible import constants, context
-from wheelfleet.engine.controller_options import INVENTORY_OPTIONS
 from wheelfleet.engine.inventory import READERS, Inventory, check_groups_for, check_names
-from wheelfleet_ansible.controller_action import ControllerAction, Refused
+from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ROLES = CHECKOUT / "roles"
@@ -18,13 +19,9 @@ ROLES = CHECKOUT / "roles"
 class ActionModule(ControllerAction):
     """Refuse what nobody would read, before anything is done."""
 
-    OPTIONS = INVENTORY_OPTIONS
+    OPTIONS = documented_options("wheelfleet_inventory")
 
-    def run(self, tmp=None, task_vars=None):
-        self.task_vars = task_vars
-        return super().run(tmp, task_vars)
-
-    def work(self):
+    def work(self) -> Result:
         names = self.options["names"]
         groups = self.task_vars["groups"]
         inventory = Inventory(
@@ -50,7 +47,7 @@ class ActionModule(ControllerAction):
             raise Refused("\n".join(refusals))
         return {"changed": False}
 
-    def _files(self, folder):
+    def _files(self, folder: str) -> set[str]:
         """What the files and folders beside the inventory that set variables for a group or a host are called."""
         sources = [Path(source) for source in self.task_vars.get("ansible_inventory_sources", []) if "," not in source]
         bases = {source if source.is_dir() else source.parent for source in sources}
@@ -62,12 +59,12 @@ class ActionModule(ControllerAction):
         }
 
 
-def known_variables():
+def known_variables() -> dict[str, list[str]]:
     """The variables of each role, as its defaults have them."""
     return {role: list(yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())) for role in READERS}
 
 
-def why_no_inventory():
+def why_no_inventory() -> str:
     """What a person does who started Ansible where it did not read our ansible.cfg, which names the inventory."""
     config = constants.CONFIG_FILE
     if config and Path(config).resolve() == CHECKOUT / "ansible.cfg":

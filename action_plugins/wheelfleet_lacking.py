@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 
 from wheelfleet.apt_packages import Subject
-from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from wheelfleet.engine.controller_options import LACKING_OPTIONS
+from wheelfleet.catalog.database import CatalogError
 from wheelfleet.planner import events, missing_packages
-from wheelfleet_ansible.controller_action import ControllerAction
+from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
     """Take in what was answered and installed; say what to ask and what to install."""
 
-    OPTIONS = LACKING_OPTIONS
-    REFUSALS = (CatalogError,)
+    OPTIONS = documented_options("wheelfleet_lacking")
+    REFUSALS = (Refused, CatalogError)
 
-    def work(self):
+    def work(self) -> Result:
         self.now = time.time()
         named = requeued = 0
-        with rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path) as catalog:
+        with self.catalog() as catalog:
             if any(self.options[news] for news in ("answers", "judged", "anew")):
                 with catalog.writing() as db:
                     named, requeued = self._take_in(db)
@@ -34,7 +35,7 @@ class ActionModule(ControllerAction):
             "diff": {"before": "", "after": "".join(f"{h}: {n}\n" for h, names in install.items() for n in names)},
         }
 
-    def _take_in(self, db):
+    def _take_in(self, db: sqlite3.Connection) -> tuple[int, int]:
         """How many subjects have owners now, and how many builds are in the queue again."""
         named = requeued = 0
         run, tries = self.options["run"], self.options["tries"]

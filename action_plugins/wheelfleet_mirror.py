@@ -2,107 +2,85 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
 import shlex
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-from wheelfleet.engine.lock import parent_is_alive
+from ansible.errors import AnsibleConnectionFailure
 from wheelfleet.site.mirror import (
-    MIRROR_OPTIONS,
     Abandoned,
     Mirrored,
     MirrorError,
     NodeLost,
     bring_up_to_date,
 )
+from wheelfleet_ansible.controller_action import Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
+from wheelfleet_ansible.node_action import NodeAction, Pauses
 
 #: Seconds between two tries after a lost link: first, and at most.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
 #: A node that answers every time, and loses every transfer, is given up after so many.
 MOST_TRIES = 5
 
-display = Display()
 
-
-class ActionModule(ActionBase):
+class ActionModule(NodeAction):
     """Make the site's folder on the node equal to the controller's."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    OPTIONS = documented_options("wheelfleet_mirror")
+    REFUSALS = (Refused, MirrorError)
 
-    def run(self, tmp=None, task_vars=None):
+    def work(self) -> Result:
         """Mirror, again over a new link where the old one breaks off; unreachable where the node does not answer."""
-        super().run(tmp, task_vars)
-        _, self.options = self.validate_argument_spec(MIRROR_OPTIONS)
-        self.parent = multiprocessing.parent_process()
-        name = task_vars["inventory_hostname"]
         site, root = Path(self.options["site_dir"]), self.options["root"].rstrip("/")
         transport = self._connection.transport
         if transport == "local" and (not Path(root).exists() or Path(root).resolve() == site.resolve()):
             return self._report(Mirrored())
         if transport not in ("ssh", "local"):
-            return {
-                "failed": True,
-                "msg": f"{name} is connected by {transport}, but the site comes to web nodes by rsync over OpenSSH; "
-                "set ansible_connection to ssh for it.",
-            }
+            raise Refused(
+                f"{self.host} is connected by {transport}, but the site comes to web nodes by rsync over OpenSSH; "
+                "set ansible_connection to ssh for it."
+            )
         try:
-            return self._report(self._with_patience(site, ConnectedNode(self, name, root)))
+            return self._report(self._with_patience(site, ConnectedNode(self, root)))
         except NodeLost as error:
             return {
                 "unreachable": True,
-                "msg": f"{name} does not answer ({error}); it keeps the site it has, and the next run of build.yml "
-                "brings it up to date.",
+                "msg": f"{self.host} does not answer ({error}); it keeps the site it has, and the next run of "
+                "build.yml brings it up to date.",
             }
-        except MirrorError as error:
-            return {"failed": True, "msg": str(error)}
         except Abandoned:
-            os._exit(0)
+            self.leave()
 
-    def _with_patience(self, site, node):
-        wait, tried = FIRST_WAIT, 0
-        while True:
+    def _with_patience(self, site: Path, node: ConnectedNode) -> Mirrored:
+        pauses = Pauses(FIRST_WAIT, LONGEST_WAIT)
+        for tries_left in reversed(range(MOST_TRIES)):
             try:
                 return bring_up_to_date(
                     site,
                     node,
                     full=self.options["everything"],
-                    dry_run=self._task.check_mode,
+                    dry_run=self.check_mode,
                     timeout=self.options["timeout"],
                     run_lives=self.run_lives,
                 )
             except NodeLost as error:
-                tried += 1
-                if tried == MOST_TRIES or not self._answers_again(node, error, wait):
+                if not tries_left or not node.answered_within(self.options["patience"]):
                     raise
-                wait = min(wait * 2, LONGEST_WAIT)
-
-    def _answers_again(self, node, error, wait):
-        """Wait for a node that was there; one that never answered is not waited for."""
-        while node.answered_at is not None and time.monotonic() - node.answered_at < self.options["patience"]:
-            if not self.run_lives():
-                raise Abandoned
-            display.vv(f"{node.name}: link lost ({error}), trying again in {wait:.0f} s")
-            time.sleep(wait)
-            with contextlib.suppress(AnsibleError, AttributeError):
-                self._connection.reset()
-            with contextlib.suppress(NodeLost):
-                node.run("true")
-                return True
-        return False
-
-    def run_lives(self):
-        """Whether the ansible-playbook that forked this process still does."""
-        return self.parent is None or parent_is_alive(self.parent.pid)
+                self.wait_for_link(error, pauses.next())
+                self.repeat(
+                    lambda: node.run("true"),
+                    lost=(NodeLost,),
+                    patience=self.options["patience"],
+                    pauses=pauses,
+                    since=node.answered_at,
+                )
+        raise AssertionError("the last try returns or raises")
 
     @staticmethod
-    def _report(mirrored):
+    def _report(mirrored: Mirrored) -> Result:
         return {
             "changed": bool(mirrored.sent or mirrored.removed),
             "compared": mirrored.compared,
@@ -115,15 +93,16 @@ class ActionModule(ActionBase):
 class ConnectedNode:
     """A web node as Ansible's connection to it shows it (the Node of site/mirror.py)."""
 
-    def __init__(self, action, name, root):
-        self.name = name
+    def __init__(self, action: NodeAction, root: str) -> None:
+        self.name = action.host
         self.root = root
-        self.answered_at = None
+        #: Monotonic time of the last answer.
+        self.answered_at: float | None = None
         self._action = action
         self._connection = action._connection
 
     @property
-    def destination(self):
+    def destination(self) -> str:
         """As rsync writes it: an IPv6 address in brackets."""
         if self._connection.transport == "local":
             return self.root
@@ -131,7 +110,7 @@ class ConnectedNode:
         return f"[{host}]:{self.root}" if ":" in host else f"{host}:{self.root}"
 
     @property
-    def remote_shell(self):
+    def remote_shell(self) -> Sequence[str] | None:
         """The ssh command Ansible itself would use, from the connection's public options."""
         if self._connection.transport == "local":
             return None
@@ -151,7 +130,7 @@ class ConnectedNode:
         # Nobody could answer a question.
         return [*words, "-o", "BatchMode=yes"]
 
-    def run(self, command):
+    def run(self, command: str) -> tuple[int, str]:
         """A shell command on the node, as the user Ansible connects as."""
         try:
             answer = self._action._low_level_execute_command(command, sudoable=False)
@@ -160,9 +139,13 @@ class ConnectedNode:
         self.answered_at = time.monotonic()
         return answer["rc"], answer["stdout"]
 
-    def _option(self, name):
+    def answered_within(self, seconds: float) -> bool:
+        """Whether the node answered lately; one that never did is not waited for."""
+        return self.answered_at is not None and time.monotonic() - self.answered_at < seconds
+
+    def _option(self, name: str) -> Any:
         return self._connection.get_option(name)
 
 
-def _lines(paths):
+def _lines(paths: Iterable[str]) -> str:
     return "".join(f"{path}\n" for path in paths)

@@ -5,29 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from wheelfleet import __version__
-from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
-from wheelfleet.engine.controller_options import PUBLISH_OPTIONS
+from wheelfleet.catalog.database import CatalogError
 from wheelfleet.planner.unconsidered import read_unconsidered
 from wheelfleet.site.publication import Settings, publish_site
 from wheelfleet.site.renderer import PublishError, SiteFacts
 from wheelfleet.site.report import install_line, summary_lines
-from wheelfleet_ansible.controller_action import ControllerAction
+from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
     """Render what changed, and say in the end what a person wants to know."""
 
-    OPTIONS = PUBLISH_OPTIONS
-    REFUSALS = (CatalogError, PublishError)
+    OPTIONS = documented_options("wheelfleet_publish")
+    REFUSALS = (Refused, CatalogError, PublishError)
 
-    def work(self):
+    def work(self) -> Result:
         p = self.options
         site_dir = Path(p["site_dir"] or self.state_dir / "site")
         site_url = p["url"].rstrip("/") if p["url"] else site_dir.resolve().as_uri()
         index_url = f"{site_url}/simple"
         if self.check_mode and not self.catalog_path.is_file():
             return {"changed": False, "index_url": index_url, "summary": [], "unconsidered": [], "written": 0}
-        with rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path) as catalog:
+        with self.catalog() as catalog:
             published = publish_site(
                 catalog,
                 files_dir=self.state_dir / "files",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from wheelfleet_ansible.controller_action import Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction
 
 
 class ActionModule(NodeAction):
     """Fail with one sentence where the host's Python is too old."""
 
-    def run(self, tmp=None, task_vars=None):
-        """The task's result."""
-        result = super().run(tmp, task_vars)
-        problem = self.python_problem(task_vars)
-        return {**result, "changed": False, **({"failed": True, "msg": problem} if problem else {})}
+    OPTIONS = documented_options("wheelfleet_python")
+
+    def work(self) -> Result:
+        if problem := self.python_problem():
+            raise Refused(problem)
+        return {"changed": False}

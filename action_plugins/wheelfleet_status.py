@@ -1,29 +1,21 @@
-"""The controller's half of M(wheelfleet_status): brings the status of the run's hosts onto a web node."""
+"""The controller's half of M(wheelfleet_status): the hosts' status onto a web node, over the open connection."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
 import shlex
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from wheelfleet.engine.host_status import read_statuses, status_folder
-from wheelfleet.engine.lock import parent_is_alive
-from wheelfleet.engine.status import (
-    STATUS_OPTIONS,
-    all_final,
-    as_bytes,
-    ask_catalog,
-    is_news,
-    status_document,
-)
+from wheelfleet.engine.status import all_final, as_bytes, ask_catalog, is_news, status_document
 from wheelfleet.site.layout import STATUS
+from wheelfleet_ansible.controller_action import Result
+from wheelfleet_ansible.documented_options import documented_options
+from wheelfleet_ansible.node_action import NodeAction, Pauses
 
 #: Seconds between two readings of the hosts' status: the run must not wait for its view at the end.
 LOOK = 0.3
@@ -33,60 +25,58 @@ LONGEST_PAUSE = 60.0
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(NodeAction):
     """Keep the status file on the node true until the builders are done."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    OPTIONS = documented_options("wheelfleet_status")
 
-    def run(self, tmp=None, task_vars=None):
+    def work(self) -> Result:
         """Watch the hosts' status; returns when there is nothing more to show."""
-        super().run(tmp, task_vars)
-        _, self.options = self.validate_argument_spec(STATUS_OPTIONS)
-        self.state_dir = Path(self.options["state_dir"])
-        self.host = task_vars["inventory_hostname"]
-        self.parent = multiprocessing.parent_process()
         self.written = 0
         self.interrupted = False
         root = Path(self.options["root"])
         served_here = self._connection.transport == "local" and (
             not root.exists() or root.resolve() == Path(self.options["site_dir"]).resolve()
         )
-        if not (self._task.check_mode or served_here):
+        if not (self.check_mode or served_here):
             # A run that is interrupted has the node say so; Ansible would end this process without a word.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._be_interrupted)
             self._watch()
         return {"changed": False, "written": self.written}
 
-    def _watch(self):
-        before, due, pause = None, 0.0, self.options["interval"]
+    def _watch(self) -> None:
+        run, interval = self.options["run"], self.options["interval"]
+        pauses = Pauses(interval * 2, LONGEST_PAUSE)
+        before, due = None, 0.0
         started = time.time()
         while True:
-            gone = self.interrupted or (self.parent is not None and not parent_is_alive(self.parent.pid))
-            statuses = read_statuses(status_folder(self.state_dir), self.options["run"])
+            gone = self.interrupted or not self.run_lives()
+            statuses = read_statuses(status_folder(self.state_dir), run)
             silent = time.time() - max([started, *(status.at for status in statuses)]) > self.options["silence"]
             ended = gone or silent or all_final(statuses, self.options["hosts"])
             if ended or time.monotonic() >= due:
                 now = time.time()
-                lately = ask_catalog(self.state_dir / "catalog.sqlite", self.options["run"], now)
-                document = status_document(statuses, run=self.options["run"], now=now, ended=ended, lately=lately)
+                lately = ask_catalog(self.catalog_path, run, now)
+                document = status_document(statuses, run=run, now=now, ended=ended, lately=lately)
+                pause = interval
                 if is_news(document, before):
                     if self._write(document):
-                        before, pause = document, self.options["interval"]
+                        before = document
+                        pauses.start_again()
                     else:
-                        pause = min(pause * 2, LONGEST_PAUSE)
+                        pause = pauses.next()
                 due = time.monotonic() + pause
             if gone:
-                os._exit(0)
+                self.leave()
             if ended:
                 return
             time.sleep(LOOK)
 
-    def _be_interrupted(self, number, frame):
+    def _be_interrupted(self, number: int, frame: object) -> None:
         self.interrupted = True
 
-    def _write(self, document):
+    def _write(self, document: dict[str, Any]) -> bool:
         """Whether the node has it now. One that has no folder yet has no site to show it on either."""
         data = as_bytes(document)
         new = f".{STATUS}.new"
@@ -99,8 +89,7 @@ class ActionModule(ActionBase):
             answer = self._low_level_execute_command(command, in_data=data, sudoable=False)
         except AnsibleConnectionFailure as error:
             display.vv(f"{self.host}: the status file waits for the link ({error})")
-            with contextlib.suppress(AnsibleError, AttributeError):
-                self._connection.reset()
+            self.reset_link()
             return False
         if answer["rc"] != 0:
             display.vv(f"{self.host}: the status file cannot be written: {answer['stderr'].strip()}")

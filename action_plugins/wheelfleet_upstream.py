@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from wheelfleet.engine.controller_options import UPSTREAM_OPTIONS
 from wheelfleet.upstream.pip_config import (
     PipConfigError,
     pip_credentials,
     pip_settings,
     split_userinfo,
 )
-from wheelfleet_ansible.controller_action import ControllerAction
+from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
     """Take index, credentials and how to reach it apart."""
 
-    OPTIONS = UPSTREAM_OPTIONS
-    REFUSALS = (PipConfigError,)
+    OPTIONS = documented_options("wheelfleet_upstream")
+    REFUSALS = (Refused, PipConfigError)
 
-    def work(self):
+    def work(self) -> Result:
         settings = pip_settings()
         url = (self.options["url"] or settings.index_url or "").strip()
         index_url, _ = split_userinfo(url)

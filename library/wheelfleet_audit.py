@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Compare catalog, files and site."""
 
 from __future__ import annotations
@@ -58,15 +57,3 @@ findings:
       description: What it is, and what a repair does about it.
       type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.engine.controller_options import AUDIT_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=AUDIT_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_audit works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

@@ -164,12 +164,34 @@ from ansible.module_utils.wheelfleet.builder.inbox import hand_over
 from ansible.module_utils.wheelfleet.builder.worker import start_worker
 from ansible.module_utils.wheelfleet.contract.shape import ContractError
 from ansible.module_utils.wheelfleet.credentials import secrets_of
-from ansible.module_utils.wheelfleet.engine.batch_options import BATCH_OPTIONS
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**BATCH_OPTIONS, "assignments": {"type": "list", "elements": "dict"}},
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
+            "home": {"type": "path", "required": True},
+            "hosts": {"type": "int", "default": 1},
+            "parallel": {"type": "int", "default": 0},
+            "index_url": {"type": "str", "required": True},
+            "credentials": {"type": "str", "default": "", "no_log": True},
+            "own_index_url": {"type": "str"},
+            "crates_index": {"type": "str", "default": "auto"},
+            "cache_url": {"type": "str", "default": ""},
+            "pip_options": {"type": "dict", "default": {}},
+            "limits": {"type": "dict", "required": True},
+            "environment": {"type": "dict", "default": {}},
+            "sandbox": {"type": "bool", "default": True},
+            "repair": {"type": "bool", "default": True},
+            "repair_exclude": {"type": "list", "elements": "str", "default": []},
+            "check_imports": {"type": "bool", "default": True},
+            "patience": {"type": "float", "default": 300.0},
+            "tries": {"type": "int", "default": 5},
+            "min_free": {"type": "int", "default": 0},
+            "witness_percent": {"type": "float", "default": 0.0},
+            "assignments": {"type": "list", "elements": "dict"},
+        },
         supports_check_mode=True,
     )
     home, index_url, credentials = Path(module.params["home"]), module.params["index_url"], module.params["credentials"]

@@ -102,6 +102,7 @@ packages:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder import worker_code
@@ -143,7 +144,7 @@ def main() -> None:
         module.fail_json(msg=why_not)
     home = Path(module.params["home"])
     made = []
-    targets = []
+    targets: list[dict[str, Any]] = []
     try:
         made += make_folders(home, check=module.check_mode)
         made += install_code(module, home)

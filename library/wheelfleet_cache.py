@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Work out what a cache of upstream has to fetch from."""
 
 from __future__ import annotations
@@ -71,44 +70,3 @@ crates:
   returned: success
   type: dict
 """
-
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
-from ansible.module_utils.wheelfleet.network import network
-from ansible.module_utils.wheelfleet.upstream.cache_origins import NoCache, check_cacheable, learn_crates, learn_origins
-from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "index_url": {"type": "str", "required": True},
-            "credentials": {"type": "str", "default": "", "no_log": True},
-            "pip_options": {"type": "dict", "default": {}},
-            "state_dir": {"type": "path", "required": True},
-            "crates_index": {"type": "str", "default": ""},
-            "timeout": {"type": "float", "default": 30.0},
-        },
-        supports_check_mode=True,
-    )
-    p = module.params
-    module.no_log_values |= secrets_of(p["credentials"])
-    try:
-        check_cacheable(p["index_url"], p["pip_options"])
-        url = with_credentials(p["index_url"], p["credentials"])
-        with Upstream.from_pip(url, p["pip_options"], timeout=p["timeout"]) as upstream:
-            origins = learn_origins(upstream, Path(p["state_dir"]) / "catalog.sqlite")
-            index = upstream.index_url
-        crates: dict[str, Any] = {"index": "", "origins": []}
-        if p["crates_index"]:
-            crates = learn_crates(p["crates_index"], origins, network())
-    except (NoCache, UpstreamUnreachable) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, index=index, origins=[*origins, *crates["origins"]], crates=crates)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Learn what changed upstream and plan what to build."""
 
 from __future__ import annotations
@@ -155,15 +154,3 @@ absent:
   type: list
   elements: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.engine.controller_options import DELTA_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=DELTA_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_delta works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

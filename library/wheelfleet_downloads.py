@@ -89,12 +89,21 @@ unreadable:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.downloads.access_log import DOWNLOADS_OPTIONS, read_log
+from ansible.module_utils.wheelfleet.downloads.access_log import read_log
 from ansible.module_utils.wheelfleet.downloads.log_rotation import Position, Unreadable
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=DOWNLOADS_OPTIONS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "log": {"type": "str", "required": True},
+            "seconds": {"type": "float", "default": 60.0},
+            "bytes": {"type": "int", "default": 16 << 20},
+            "counted": {"type": "list", "elements": "list", "default": []},
+        },
+        supports_check_mode=True,
+    )
     log = Path(module.params["log"])
     counted = [Position(*position) for position in module.params["counted"]]
     try:

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """What M(wheelfleet_inventory) is; the work is done by the action plugin of the same name."""
 
 from __future__ import annotations
@@ -40,15 +39,3 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""#"""
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.engine.controller_options import INVENTORY_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=INVENTORY_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_inventory works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

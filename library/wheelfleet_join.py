@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Let a builder that became ready late join the run that is at work."""
 
 from __future__ import annotations
@@ -77,59 +76,3 @@ resolve:
   type: list
   elements: dict
 """
-
-import dataclasses
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.catalog.database import Catalog, CatalogError
-from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
-from ansible.module_utils.wheelfleet.planner.delta import Options, run_delta
-from ansible.module_utils.wheelfleet.planner.inputs import PlanInputs
-from ansible.module_utils.wheelfleet.planner.scope import BadScope
-from ansible.module_utils.wheelfleet.upstream.client import Upstream, UpstreamUnreachable
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "run": {"type": "str", "required": True},
-            "host": {"type": "str", "required": True},
-            "report": {"type": "dict", "required": True},
-            "index_url": {"type": "str", "required": True},
-            "credentials": {"type": "str", "default": "", "no_log": True},
-            "pip_options": {"type": "dict", "default": {}},
-            "resolutions": {"type": "list", "elements": "dict", "default": []},
-            "timeout": {"type": "float", "default": 30.0},
-        },
-        supports_check_mode=True,
-    )
-    if module.check_mode:
-        module.exit_json(changed=False, resolve=[])
-    p = module.params
-    module.no_log_values |= secrets_of(p["credentials"])
-    try:
-        upstream = Upstream.from_pip(
-            with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
-        )
-        with Catalog(Path(p["state_dir"]) / "catalog.sqlite") as catalog:
-            inputs = PlanInputs.remembered(catalog.db)
-            if inputs is None:
-                module.fail_json(msg="No run has planned anything yet; a builder joins by build.yml.")
-            delta = run_delta(
-                catalog,
-                upstream,
-                inputs.scope(),
-                inputs.as_policy(),
-                {p["host"]: p["report"]},
-                Options(run=p["run"], resolutions=p["resolutions"], join=True),
-            )
-    except (BadScope, CatalogError, UpstreamUnreachable) as error:
-        module.fail_json(msg=str(error))
-    mine = [dataclasses.asdict(each) for each in delta.resolve if each.host == p["host"]]
-    module.exit_json(changed=delta.anything_changed, resolve=mine)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Keep what builds lacked and who has it, and say what to ask and what to install."""
 
 from __future__ import annotations
@@ -83,15 +82,3 @@ requeued:
   returned: success
   type: int
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.engine.controller_options import LACKING_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=LACKING_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_lacking works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Let one run at a time work on a catalog."""
 
 from __future__ import annotations
@@ -55,20 +54,3 @@ site_dir:
   returned: success
   type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "site_dir": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    module.fail_json(msg="wheelfleet_lock works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Bring the published site to a web node."""
 
 from __future__ import annotations
@@ -70,15 +69,3 @@ removed:
   returned: success
   type: int
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.site.mirror import MIRROR_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=MIRROR_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_mirror works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

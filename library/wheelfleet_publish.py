@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Render the pages of what changed."""
 
 from __future__ import annotations
@@ -100,15 +99,3 @@ written:
   returned: success
   type: int
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.engine.controller_options import PUBLISH_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=PUBLISH_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_publish works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """See that the Python that Ansible uses on a host can run wheelfleet's modules."""
 
 from __future__ import annotations
@@ -27,14 +26,3 @@ EXAMPLES = r"""
 """
 
 RETURN = r""" # """
-
-from ansible.module_utils.basic import AnsibleModule
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_python works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

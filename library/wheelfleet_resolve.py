@@ -78,11 +78,13 @@ resolutions:
 """
 
 from pathlib import Path
+from typing import cast
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder.cache import NoCache, ask_cache
 from ansible.module_utils.wheelfleet.builder.capacity import capacity
 from ansible.module_utils.wheelfleet.builder.resolver import resolve
+from ansible.module_utils.wheelfleet.contract.assignment import Limits
 from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
 
 
@@ -111,7 +113,8 @@ def main() -> None:
             module.warn(str(error))
         else:
             index_url, pip_options = cache.through(p["index_url"]) or index_url, cache.pip_options(pip_options)
-    limits = {**p["limits"], "memory": capacity(0, int(p["limits"].get("memory") or 0)).memory}
+    memory = capacity(0, int(p["limits"].get("memory") or 0)).memory
+    limits = cast(Limits, {**p["limits"], "memory": memory})
     resolutions = [
         {
             "path": wanted["path"],

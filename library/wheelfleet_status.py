@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Show a run on a web node while it goes on."""
 
 from __future__ import annotations
@@ -71,15 +70,3 @@ written:
   returned: success
   type: int
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.engine.status import STATUS_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=STATUS_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_status works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

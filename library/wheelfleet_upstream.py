@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Ask pip which index it is configured for."""
 
 from __future__ import annotations
@@ -48,15 +47,3 @@ pip_options:
   returned: success
   type: dict
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.engine.controller_options import UPSTREAM_OPTIONS
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=UPSTREAM_OPTIONS, supports_check_mode=True)
-    module.fail_json(msg="wheelfleet_upstream works by its action plugin; name action_plugins/ in ansible.cfg.")
-
-
-if __name__ == "__main__":
-    main()

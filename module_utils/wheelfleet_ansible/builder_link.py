@@ -4,49 +4,38 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import multiprocessing
-import random
 import shlex
-import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from wheelfleet.admission.result import LARGEST_RESULT_BYTES
 from wheelfleet.admission.wheel_archive import Limits
 from wheelfleet.contract.assignment import HandOver
 from wheelfleet.engine.link import LinkEvents, LinkLost
-from wheelfleet.engine.lock import parent_is_alive
 from wheelfleet.engine.poll import BuilderSnapshot, PollError, parse_snapshot, poll_command, withdraw_command
 from wheelfleet.text import printable
+
+from .node_action import NodeAction, Pauses
 
 #: Bytes that one command brings from the builder; memory holds a few times as much.
 CHUNK = 8 << 20
 
+#: Seconds between two tries after a lost connection: first, and at most.
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+
 _Answer = TypeVar("_Answer")
-display = Display()
-
-
-class ControllerGone(Exception):
-    """The process that forked this one was killed: leave without a word, the next run adopts what is under way."""
 
 
 class BuilderLink:
     """The Link of wheelfleet.engine.link, made of an action plugin's connection and its module."""
 
-    def __init__(self, action: ActionBase, task_vars: dict[str, Any], options: dict[str, Any], events: LinkEvents):
+    def __init__(self, action: NodeAction, events: LinkEvents) -> None:
         self.action = action
-        self.task_vars = task_vars
-        self.options = options
+        self.options = action.options
         self.events = events
-        self.host = str(task_vars["inventory_hostname"])
-        self.home = str(options["home"])
-        parent = multiprocessing.parent_process()
-        self.parent_pid = parent.pid if parent else None
+        self.home = str(self.options["home"])
 
     def poll(self, acknowledged: Collection[str]) -> BuilderSnapshot:
         """Poll the builder once over the open connection."""
@@ -99,7 +88,7 @@ class BuilderLink:
         answer: dict[str, Any] = self.action._execute_module(
             module_name="wheelfleet_batch",
             module_args={**self.action._task.args, **arguments},
-            task_vars=self.task_vars,
+            task_vars=self.action.task_vars,
         )
         if answer.get("unreachable"):
             raise AnsibleConnectionFailure(answer.get("msg", "unreachable"))
@@ -134,20 +123,14 @@ class BuilderLink:
 
     def _with_patience(self, step: Callable[[], _Answer]) -> _Answer:
         """Repeat a step over a reset connection until it works or patience ends."""
-        began = time.monotonic()
-        wait = 1.0
-        while True:
-            if self.parent_pid is not None and not parent_is_alive(self.parent_pid):
-                raise ControllerGone
-            try:
-                return step()
-            except (AnsibleConnectionFailure, PollError) as error:
-                silent = time.monotonic() - began
-                if silent > self.options["patience"]:
-                    raise LinkLost(f"It does not answer ({error}); its work goes to the others.") from error
-                display.vv(f"{self.host}: link lost ({error}), trying again in {wait:.0f} s")
-                self.events.silent(silent)
-                time.sleep(wait * random.uniform(0.7, 1.3))
-                wait = min(wait * 2, 30.0)
-                with contextlib.suppress(AnsibleError, AttributeError):
-                    self.action._connection.reset()
+        lost = (AnsibleConnectionFailure, PollError)
+        try:
+            return self.action.repeat(
+                step,
+                lost=lost,
+                patience=self.options["patience"],
+                pauses=Pauses(FIRST_WAIT, LONGEST_WAIT),
+                on_silence=self.events.silent,
+            )
+        except lost as error:
+            raise LinkLost(f"It does not answer ({error}); its work goes to the others.") from error

@@ -1,62 +1,74 @@
-"""What the action plugins have in common whose whole work is done on the controller.
+"""The base class of our action plugins: options, refusals, warnings and secrets.
 
-A module sent to a host is packed, unpacked and compiled anew for each task. The controller has the code at hand and
-compiled, so its part of a run costs a fraction of that in the process that Ansible starts for the task anyway.
+A module that is sent to a host is packed, unpacked and compiled for each task. The controller has the code at hand and
+compiled, so an action plugin costs a fraction of that in the process that Ansible starts for the task anyway.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from wheelfleet.catalog.database import Catalog, rehearsal
+from wheelfleet.credentials import secrets_of
+from wheelfleet.engine.stdout import is_taken
+
+from .documented_options import Options
 
 #: Warnings that a task gives one by one; of the others it gives the number.
 MOST_WARNINGS = 20
+
+Result = dict[str, Any]
+
+display = Display()
 
 
 class Refused(Exception):
     """The task cannot be done; the message says why and names the cure."""
 
 
-class ControllerAction(ActionBase):  # type: ignore[misc]
+class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
     """A task on the controller: options are checked as a module's are, refusals become the task's failure."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    #: The options, as AnsibleModule takes them.
-    OPTIONS: ClassVar[dict[str, dict[str, Any]]] = {}
-    #: What a refusal is besides Refused: exceptions whose message says what is wrong and how to mend it.
-    REFUSALS: ClassVar[tuple[type[Exception], ...]] = ()
+    OPTIONS: ClassVar[Options] = {}
+    #: Exceptions that end the task as a failure, because their message says what is wrong and how to mend it.
+    REFUSALS: ClassVar[tuple[type[Exception], ...]] = (Refused,)
 
     options: dict[str, Any]
     check_mode: bool
-    #: Text that no result may contain.
+    #: The variables of the host, untemplated.
+    task_vars: dict[str, Any]
+    #: Text that no result may contain. The option `credentials` is in it from the beginning.
     secrets: set[str]
     #: Sentences for the operator.
     warnings: list[str]
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         """Do the task and return its result."""
         super().run(tmp, task_vars)
+        self.task_vars = task_vars or {}
         _, self.options = self.validate_argument_spec(self.OPTIONS)
         self.check_mode = self._task.check_mode
-        self.secrets, self.warnings = set(), []
+        self.secrets, self.warnings = secrets_of(self.options.get("credentials") or ""), []
         try:
             result = self.work()
-        except Exception as error:
-            if not isinstance(error, (Refused, *self.REFUSALS)):
-                raise
+        except self.REFUSALS as error:
             result = {"failed": True, "msg": str(error)}
         if self.warnings:
             left_out = len(self.warnings) - MOST_WARNINGS
             result["warnings"] = self.warnings[:MOST_WARNINGS] + ([f"… and {left_out} more."] if left_out > 0 else [])
-        clean: dict[str, Any] = remove_values(result, self.secrets)
+        clean: Result = remove_values(result, self.secrets)
         return clean
 
-    def work(self) -> dict[str, Any]:
-        """The task's own part; raises Refused or one of REFUSALS."""
+    def work(self) -> Result:
+        """The task's own part; raises one of REFUSALS."""
         raise NotImplementedError
 
     @property
@@ -68,3 +80,11 @@ class ControllerAction(ActionBase):  # type: ignore[misc]
     def catalog_path(self) -> Path:
         """The catalog's file."""
         return self.state_dir / "catalog.sqlite"
+
+    def catalog(self) -> AbstractContextManager[Catalog]:
+        """The catalog; in check mode a copy of it, which is thrown away."""
+        return rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path)
+
+    def say(self, *words: str) -> None:
+        """Print a line with the time of day."""
+        display.display(" ".join([time.strftime("%H:%M:%S"), *words]), stderr=is_taken())

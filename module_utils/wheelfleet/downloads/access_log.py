@@ -25,14 +25,6 @@ from .user_agents import OTHER, Client, read_agent
 DAY = 86400
 #: Days before now, and after it, of which a line may be: beyond, the clock was wrong.
 LONGEST_AGO, AHEAD = 400, 1
-#: The options of M(wheelfleet_downloads), which its two halves (library/ and action_plugins/) both have to accept.
-DOWNLOADS_OPTIONS: dict[str, dict[str, Any]] = {
-    "state_dir": {"type": "path", "required": True},
-    "log": {"type": "str", "required": True},
-    "seconds": {"type": "float", "default": 60.0},
-    "bytes": {"type": "int", "default": 16 << 20},
-    "counted": {"type": "list", "elements": "list", "default": []},
-}
 
 _WHEEL = re.compile(r"/files/([a-z0-9]+(?:-[a-z0-9]+)*)/([A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.whl)")
 _PAGE = re.compile(r"/simple/([A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)/(?:index\.(?:html|json))?")

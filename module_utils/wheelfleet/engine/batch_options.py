@@ -1,4 +1,4 @@
-"""The options of the batch module, which its two halves (library/ and action_plugins/) both have to accept."""
+"""What a batch is told by its task."""
 
 from __future__ import annotations
 
@@ -6,30 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-BATCH_OPTIONS: dict[str, dict[str, Any]] = {
-    "state_dir": {"type": "path", "required": True},
-    "run": {"type": "str", "required": True},
-    "home": {"type": "path", "required": True},
-    "hosts": {"type": "int", "default": 1},
-    "parallel": {"type": "int", "default": 0},
-    "index_url": {"type": "str", "required": True},
-    "credentials": {"type": "str", "default": "", "no_log": True},
-    "own_index_url": {"type": "str"},
-    "crates_index": {"type": "str", "default": "auto"},
-    "cache_url": {"type": "str", "default": ""},
-    "pip_options": {"type": "dict", "default": {}},
-    "limits": {"type": "dict", "required": True},
-    "environment": {"type": "dict", "default": {}},
-    "sandbox": {"type": "bool", "default": True},
-    "repair": {"type": "bool", "default": True},
-    "repair_exclude": {"type": "list", "elements": "str", "default": []},
-    "check_imports": {"type": "bool", "default": True},
-    "patience": {"type": "float", "default": 300.0},
-    "tries": {"type": "int", "default": 5},
-    "min_free": {"type": "int", "default": 0},
-    "witness_percent": {"type": "float", "default": 0.0},
-}
 
 
 @dataclass(frozen=True)

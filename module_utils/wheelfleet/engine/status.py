@@ -28,17 +28,6 @@ HEARTBEAT = 30.0
 #: Over so many seconds "done per hour" is counted.
 HOUR = 3600.0
 
-#: The options of M(wheelfleet_status), which its two halves (library/ and action_plugins/) both have to accept.
-STATUS_OPTIONS: dict[str, dict[str, Any]] = {
-    "state_dir": {"type": "path", "required": True},
-    "site_dir": {"type": "path", "required": True},
-    "root": {"type": "str", "required": True},
-    "run": {"type": "str", "required": True},
-    "hosts": {"type": "list", "elements": "str", "required": True},
-    "interval": {"type": "float", "default": 5.0},
-    "silence": {"type": "float", "default": 900.0},
-}
-
 
 @dataclass(frozen=True)
 class Lately:

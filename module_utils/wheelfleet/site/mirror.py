@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from .journal import Journal, Position
 from .layout import FILES, LISTS, PAGES, STATUS
@@ -35,15 +35,6 @@ MARKER = ".wheelfleet-mirror.json"
 PARTIAL = ".wheelfleet-partial"
 #: Below the site, on the controller: which nodes are being mirrored to.
 LOCKS = ".wheelfleet-mirrors"
-
-#: The options of M(wheelfleet_mirror), which its two halves (library/ and action_plugins/) both have to accept.
-MIRROR_OPTIONS: dict[str, dict[str, Any]] = {
-    "site_dir": {"type": "path", "required": True},
-    "root": {"type": "str", "required": True},
-    "everything": {"type": "bool", "default": False},
-    "timeout": {"type": "int", "default": 60},
-    "patience": {"type": "int", "default": 60},
-}
 
 
 class NodeLost(Exception):
@@ -64,10 +55,16 @@ class Node(Protocol):
     name: str
     #: The site's folder there.
     root: str
-    #: The same for rsync: `host:folder`, or the folder where the node is this machine.
-    destination: str
-    #: The command by which rsync reaches it; None where the node is this machine.
-    remote_shell: Sequence[str] | None
+
+    @property
+    def destination(self) -> str:
+        """The same for rsync: `host:folder`, or the folder where the node is this machine."""
+        ...
+
+    @property
+    def remote_shell(self) -> Sequence[str] | None:
+        """The command by which rsync reaches it; None where the node is this machine."""
+        ...
 
     def run(self, command: str) -> tuple[int, str]:
         """A shell command there: exit status and output. Raises NodeLost."""
