@@ -1,4 +1,4 @@
-"""Rust code in packages: its crates are fetched through the gate before the build, which has no network itself."""
+"""Rust code in packages: its crates are fetched through the proxy before the build, which has no network itself."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ GATE = "import os, time\nwhile not os.path.exists({gate!r}): time.sleep(0.02)\n"
 
 def building(operator: Operator) -> list[int]:
     """The processes of builds going on: runners and what they started, without the worker."""
-    return [pid for pid in operator.processes() if b"build.worker" not in command_of(pid)]
+    return [pid for pid in operator.processes() if b"builder.worker" not in command_of(pid)]
 
 
 @pytest.fixture
@@ -139,7 +139,8 @@ def test_results_that_came_without_a_controller_are_taken_in(gated: Operator, tm
 def test_a_killed_worker_is_started_again_by_the_run_that_watches_it(gated: Operator, tmp_path: Path):
     process = gated.start()
     workers = until(
-        lambda: finished(gated) == 2 and [p for p in gated.processes() if b"build.worker" in command_of(p)], "a worker"
+        lambda: finished(gated) == 2 and [p for p in gated.processes() if b"builder.worker" in command_of(p)],
+        "a worker",
     )
     kill(*workers)
     open_gate(tmp_path)

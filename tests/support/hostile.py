@@ -344,7 +344,7 @@ def requirement() -> Artifact:
     ask = """
 import urllib.request
 for url in (f"http://127.0.0.1:{VICTIM['port']}/", "http://192.0.2.1/", "https://192.0.2.1/"):
-    contained("ask the gate for " + url, urllib.request.urlopen, url)
+    contained("ask the proxy for " + url, urllib.request.urlopen, url)
 with open(os.path.join(source, "hostile_requirement.py"), "a") as file:
     file.write(f"told = {told!r}\\n")
 """

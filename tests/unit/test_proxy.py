@@ -1,4 +1,4 @@
-"""The gate: through it the index is reached, and nothing else."""
+"""The proxy: through it the index is reached, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from wheelfleet.builder.proxy import Gate, gated, inside, reach
+from wheelfleet.builder.proxy import Proxy, behind_proxy, proxied_environment, servers_of
 
 
 class _Index(BaseHTTPRequestHandler):
@@ -44,10 +44,10 @@ def index() -> Iterator[ThreadingHTTPServer]:
 
 
 def ask(servers: list[str], request: str) -> bytes:
-    """All that a gate to these servers answers."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        threading.Thread(target=Gate(servers).serve, args=(door,), daemon=True).start()
-        with socket.create_connection(door.getsockname(), timeout=10) as client:
+    """All that a proxy to these servers answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=Proxy(servers).serve, args=(listener,), daemon=True).start()
+        with socket.create_connection(listener.getsockname(), timeout=10) as client:
             client.sendall(request.encode())
             said = b""
             while data := client.recv(4096):
@@ -57,7 +57,7 @@ def ask(servers: list[str], request: str) -> bytes:
 
 def test_the_servers_of_urls_are_named_once_with_their_ports() -> None:
     urls = ["https://u:p@Index.Example/simple/", "https://index.example:443/x", "http://[::1]:8080/", "file:///srv/x"]
-    assert reach([*urls, None, ""]) == ["[::1]:8080", "index.example:443"]
+    assert servers_of([*urls, None, ""]) == ["[::1]:8080", "index.example:443"]
 
 
 def test_a_page_of_the_index_is_had_under_its_own_host_name(index: ThreadingHTTPServer) -> None:
@@ -123,10 +123,10 @@ def test_a_name_with_control_characters_does_not_reach_the_log(capsys: pytest.Ca
 
 
 def test_refusals_fill_no_log(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        threading.Thread(target=Gate([]).serve, args=(door,), daemon=True).start()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=Proxy([]).serve, args=(listener,), daemon=True).start()
         for _ in range(40):
-            with closing(http.client.HTTPConnection(*door.getsockname(), timeout=10)) as client:
+            with closing(http.client.HTTPConnection(*listener.getsockname(), timeout=10)) as client:
                 client.request("GET", "http://elsewhere/")
                 assert client.getresponse().status == 403
     assert len(capsys.readouterr().out.splitlines()) == 20
@@ -143,7 +143,7 @@ def test_the_hosts_own_proxy_is_used_and_the_inside_learns_no_password(
     assert index.asked == [("index.example:443", "Basic dXNlcjpzZWNyZXQ=")]  # type: ignore[attr-defined]
     said = ask(["index.example:80"], "GET http://index.example/simple/ HTTP/1.1\r\n\r\n")
     assert said.endswith(b"http://index.example/simple/ index.example Basic dXNlcjpzZWNyZXQ=")
-    environment = inside({"https_proxy": proxy, "NO_PROXY": "*", "PATH": "/bin"})
+    environment = proxied_environment({"https_proxy": proxy, "NO_PROXY": "*", "PATH": "/bin"})
     assert "secret" not in str(environment)
     assert environment["https_proxy"] == environment["HTTP_PROXY"] == "http://127.0.0.1:3128"
     assert "NO_PROXY" not in environment
@@ -158,6 +158,6 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_gate_is_a_program_before_the_sandboxs() -> None:
-    command = gated(["bwrap", "true"], ["index.example:443"], "/usr/bin/python3")
+    command = behind_proxy(["bwrap", "true"], ["index.example:443"], "/usr/bin/python3")
     assert command[:3] == ["/usr/bin/python3", "-I", "-S"]
     assert command[4:] == ["index.example:443", "--", "bwrap", "true"]

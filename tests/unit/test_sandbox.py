@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.builder import sandbox
-from wheelfleet.builder.sandbox import Place, certificate_places, closed, interpreter_places, make_room_for, sandboxed
+from wheelfleet.builder.sandbox import Place, certificate_places, closed, interpreter_places, make_rootfs, sandboxed
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Path:
-    return make_room_for(tmp_path / "room")
+def rootfs(tmp_path: Path) -> Path:
+    return make_rootfs(tmp_path / "room")
 
 
 def bound(command: list[str], how: str) -> dict[str, str]:
@@ -20,12 +20,12 @@ def bound(command: list[str], how: str) -> dict[str, str]:
     return {command[at + 2]: command[at + 1] for at, word in enumerate(command) if word == how}
 
 
-def test_only_the_builds_own_folders_can_be_written_to(room: Path, tmp_path: Path) -> None:
-    command = sandboxed(["true"], room=room, writable=[Place(tmp_path / "source", "/build/source")])
+def test_only_the_builds_own_folders_can_be_written_to(rootfs: Path, tmp_path: Path) -> None:
+    command = sandboxed(["true"], rootfs=rootfs, writable=[Place(tmp_path / "source", "/build/source")])
     assert bound(command, "--bind") == {
-        "/tmp": f"{room}/tmp",
-        "/var/tmp": f"{room}/tmp",
-        "/dev/shm": f"{room}/shm",
+        "/tmp": f"{rootfs}/tmp",
+        "/var/tmp": f"{rootfs}/tmp",
+        "/dev/shm": f"{rootfs}/shm",
         "/build/source": f"{tmp_path}/source",
     }
     last = command.index("--chdir")
@@ -33,20 +33,20 @@ def test_only_the_builds_own_folders_can_be_written_to(room: Path, tmp_path: Pat
     assert command[last:] == ["--chdir", "/build", "--", "true"]
 
 
-def test_keys_and_names_of_the_host_are_not_among_what_is_shown(room: Path) -> None:
-    command = sandboxed(["true"], room=room)
+def test_keys_and_names_of_the_host_are_not_among_what_is_shown(rootfs: Path) -> None:
+    command = sandboxed(["true"], rootfs=rootfs)
     shown = set(bound(command, "--ro-bind")) | set(bound(command, "--ro-bind-try"))
     for name in ("passwd", "group", "hosts", "resolv.conf", "nsswitch.conf"):
-        assert bound(command, "--ro-bind")[f"/etc/{name}"] == f"{room}/etc/{name}"
+        assert bound(command, "--ro-bind")[f"/etc/{name}"] == f"{rootfs}/etc/{name}"
     for name in ("shadow", "gshadow", "ssh", "machine-id", "ssl/private", "wheelfleet", "sudoers", "fstab"):
         assert f"/etc/{name}" not in shown
     assert not shown & {"/", "/etc", str(Path.home()), "/home", "/var", "/run", "/sys", "/etc/ssl"}
 
 
-def test_the_builders_home_is_empty_also_among_the_systems_folders(room: Path) -> None:
+def test_the_builders_home_is_empty_also_among_the_systems_folders(rootfs: Path) -> None:
     hidden = Path("/opt/wheelfleet")
     tools = hidden / "tools"
-    command = sandboxed(["true"], room=room, read_only=[tools], hidden=[hidden, Path("/var/lib/wheelfleet")])
+    command = sandboxed(["true"], rootfs=rootfs, read_only=[tools], hidden=[hidden, Path("/var/lib/wheelfleet")])
     assert command.index("/opt/wheelfleet") < command.index(str(tools))
     assert "/var/lib/wheelfleet" not in command
     assert command[command.index("--chdir") - 2 : command.index("--chdir")] == ["--remount-ro", str(hidden)]
@@ -127,12 +127,12 @@ def test_a_host_whose_kernel_refuses_says_what_bubblewrap_said(path: Path) -> No
     assert "builder_sandbox: false" in said
 
 
-def test_an_older_bubblewrap_is_not_asked_for_what_it_does_not_know(path: Path, room: Path) -> None:
+def test_an_older_bubblewrap_is_not_asked_for_what_it_does_not_know(path: Path, rootfs: Path) -> None:
     program = path / "bwrap"
     program.write_text("#!/bin/sh\ncase \"$*\" in *--disable-userns*) echo 'unknown option' >&2; exit 1;; esac\n")
     program.chmod(0o755)
     assert sandbox.probe() is None
-    assert "--disable-userns" not in sandboxed(["true"], room=room)
+    assert "--disable-userns" not in sandboxed(["true"], rootfs=rootfs)
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +145,7 @@ def _forget() -> object:
 def test_the_umask_does_not_matter_for_shared_places_inside(tmp_path: Path) -> None:
     old = os.umask(0o077)
     try:
-        room = make_room_for(tmp_path / "room")
+        rootfs = make_rootfs(tmp_path / "room")
     finally:
         os.umask(old)
-    assert (room / "tmp").stat().st_mode & 0o7777 == 0o1777
+    assert (rootfs / "tmp").stat().st_mode & 0o7777 == 0o1777

@@ -1,4 +1,4 @@
-"""Which servers are open to a command behind the gate: those of the indexes, and those that pages of theirs name.
+"""Which servers are open to a command behind the proxy: those of the indexes, and those that their pages name.
 
 What such a command will ask for is not known before: pip finds out on its way which projects it needs. So it is started
 with what is known. If it was refused a server, the pages of the projects that it named are read (`named_servers`), and
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from .proxy import reach
+from .proxy import servers_of
 
 #: Each time opens a server at least; no index has its files on more.
 _MOST_TIMES = 8
@@ -33,25 +33,25 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ReadPages = Callable[[Path, list[str]], None]
 
 
-class Way:
-    """The way to the network for one kind of command, which is run several times.
+class AllowedServers:
+    """The servers that are open to one kind of command, which is run several times.
 
     `urls` are the indexes and what else is known, `folder` is one of the attempt's that nothing inside can write to.
     """
 
     def __init__(self, urls: Iterable[str | None], folder: Path, read_pages: ReadPages) -> None:
-        self._servers = set(reach(urls))
+        self._servers = set(servers_of(urls))
         self._answer = folder / "servers.json"
         self._read_pages = read_pages
         self._asked: set[str] = set()
-        #: Where the gate notes what it refuses.
+        #: Where the proxy notes what it refuses.
         self.refused = folder / "refused"
         #: Why no index could be asked for any page, in pip's words.
         self.trouble: str | None = None
 
     @property
     def servers(self) -> list[str]:
-        """What is open now, as `gate.reach` has it."""
+        """What is open now, as `proxy.servers_of` has it."""
         return sorted(self._servers)
 
     def begin(self, requirements: Iterable[str]) -> None:
@@ -94,5 +94,5 @@ class Way:
         self._read_pages(self._answer, fresh)
         with suppress(OSError, ValueError, KeyError, TypeError):
             answer = json.loads(self._answer.read_text(encoding="utf-8"))
-            self._servers.update(reach(answer["servers"]))
+            self._servers.update(servers_of(answer["servers"]))
             self.trouble = answer["trouble"]

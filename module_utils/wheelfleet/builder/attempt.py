@@ -22,7 +22,7 @@ from ..contract.assignment import Assignment
 from ..contract.reasons import Failed
 from ..contract.result import Result
 from . import proxy, sandbox
-from .allowed_servers import Way
+from .allowed_servers import AllowedServers
 from .deliver import PROGRESS, building
 from .folders import BuilderHome, NotReady, WorkDir
 from .supervise import run
@@ -50,8 +50,8 @@ class Attempt:
         self.sandboxed = assignment["sandbox"]
         self._log = log
         self._began = time.monotonic()
-        self._log_room = assignment["limits"]["log"]
-        self._room: Path | None = None
+        self._log_left = assignment["limits"]["log"]
+        self._rootfs: Path | None = None
 
     # ------------------------------------------------------------------ words
 
@@ -99,29 +99,29 @@ class Attempt:
         read_only: Iterable[Path | sandbox.Place] = (),
         writable: Iterable[Path] = (),
         reach: Iterable[str | None] = (),
-        way: Way | None = None,
+        allowed: AllowedServers | None = None,
     ) -> int:
         """Run a command in the sandbox, or where there is none, as it is; returns its exit code.
 
         Paths in it are those of `place`. `writable` are folders of the build. With `reach` the network goes to the
-        servers of these URLs, with `way` to those of that; without either there is none. Raises Failed when a limit
+        servers of these URLs, with `allowed` to those; without either there is none. Raises Failed when a limit
         ends it.
         """
         cwd = cwd or self.place(self.work_dir.path)
         if not self.sandboxed:
             return self._run(command, environment, Path(cwd))
-        servers = proxy.reach(reach) if way is None else way.servers
+        servers = proxy.servers_of(reach) if allowed is None else allowed.servers
         command = sandbox.sandboxed(
             command,
-            room=self._sandbox_room(),
+            rootfs=self._make_rootfs(),
             cwd=cwd,
             read_only=[LIBRARY / "wheelfleet", *read_only],
             writable=[sandbox.Place(path, self.place(path)) for path in (*writable, *self._own_folders())],
             hidden=[self.home.path],
-            door=self.assignment["tools"] if servers else None,
+            proxy_python=self.assignment["tools"] if servers else None,
         )
         if servers:
-            command = proxy.gated(command, servers, refused=None if way is None else way.refused)
+            command = proxy.behind_proxy(command, servers, refused=None if allowed is None else allowed.refused)
         else:
             environment = sandbox.closed(environment)
         return self._run(command, environment, LIBRARY)
@@ -152,10 +152,10 @@ class Attempt:
     def _own_folders(self) -> tuple[Path, ...]:
         return (self.work_dir.home, self.work_dir.tmp, self.work_dir.control)
 
-    def _sandbox_room(self) -> Path:
-        if self._room is None:
-            self._room = sandbox.make_room_for(self.work_dir.room)
-        return self._room
+    def _make_rootfs(self) -> Path:
+        if self._rootfs is None:
+            self._rootfs = sandbox.make_rootfs(self.work_dir.rootfs)
+        return self._rootfs
 
     def _run(
         self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, folder: Path | None = None
@@ -168,9 +168,9 @@ class Attempt:
             cwd=cwd,
             folder=folder or self.work_dir.path,
             log=self._log,
-            limits={**limits, "seconds": self.seconds_left, "log": max(0, self._log_room)},
+            limits={**limits, "seconds": self.seconds_left, "log": max(0, self._log_left)},
         )
-        self._log_room -= self.log_size() - before
+        self._log_left -= self.log_size() - before
         result = self.result
         result["cpu_seconds"] = round(result["cpu_seconds"] + ending.cpu_seconds, 3)
         result["peak_memory"] = max(result["peak_memory"], ending.peak_memory)

@@ -20,7 +20,7 @@ from ..contract.reasons import Failed
 from ..contract.result import Requirement
 from ..credentials import without_password
 from . import bytecode
-from .allowed_servers import Way
+from .allowed_servers import AllowedServers
 from .attempt import Attempt, ended
 from .env_cache import cache_in_use, environment, remember, remembered
 from .env_vars import listed, pip_environment
@@ -34,7 +34,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 _INSTALLED = re.compile(r"([A-Za-z0-9._]+)-([^-]+)(?:-py[0-9.]+)?\.(?:dist-info|egg-info)")
 
 
-class Provided(NamedTuple):
+class Environment(NamedTuple):
     """An environment as the commands inside find it."""
 
     python: str
@@ -43,19 +43,19 @@ class Provided(NamedTuple):
     writable: list[Path]
 
 
-class Provider:
-    """Provides environments until `stack` is left."""
+class EnvironmentMaker:
+    """Makes the environments of one build; they stay until `stack` is left."""
 
     def __init__(self, attempt: Attempt, stack: ExitStack) -> None:
         self._attempt = attempt
         self._stack = stack
         self._with_sdists = False
-        attempt.work_dir.asked.mkdir()
+        attempt.work_dir.resolver.mkdir()
 
-    def provide(self, requirements: list[str]) -> Provided:
+    def make(self, requirements: list[str]) -> Environment:
         """An environment with what the package and the assignment ask for. Raises Failed.
 
-        It is asked again when the package's own backend asks for more.
+        Called again when the package's backend names more requirements.
         """
         attempt = self._attempt
         wanted = sorted({*requirements, *attempt.adjustments.requires})
@@ -65,7 +65,7 @@ class Provider:
         if lock is not None:
             provided = _locked(attempt, self._stack, lock, wanted)
         else:
-            provided = _built_inside(attempt, wanted, anew=not self._with_sdists)
+            provided = _built_inside(attempt, wanted, fresh=not self._with_sdists)
             self._with_sdists = True
         attempt.note(build_requires=provided.installed)
         return provided
@@ -76,14 +76,14 @@ class Provider:
 
 def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
     """The wheels that meet the requirements, with their hashes; None when no wheels do."""
-    assignment, asked = attempt.assignment, attempt.work_dir.asked
-    settings = uv_environment(attempt.home, assignment, asked)
+    assignment, folder = attempt.assignment, attempt.work_dir.resolver
+    settings = uv_environment(attempt.home, assignment, folder)
     question = [_FORM, wanted, attempt.adjustments.constraints, _interpreter(attempt), _public(settings)]
     name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
     known = remembered(attempt.home, name)
     if known is not None:
         return known
-    lines, constraints, lock = asked / "requirements.in", asked / "constraints.txt", asked / "requirements.txt"
+    lines, constraints, lock = (folder / name for name in ("requirements.in", "constraints.txt", "requirements.txt"))
     lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
     constraints.write_text("\n".join(attempt.adjustments.constraints) + "\n", encoding="utf-8")
     command = [uv_command(assignment), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
@@ -98,14 +98,14 @@ def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
     return answer
 
 
-def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) -> Provided:
+def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) -> Environment:
     assignment = attempt.assignment
     installed: list[Requirement] = [{"name": name, "version": version} for name, version in _PIN.findall(lock)]
     if not attempt.sandboxed:
         # Nothing would keep this build from writing to what others use.
         _install(attempt, attempt.work_dir.environment, lock, wanted, link="copy")
         return _private(attempt, installed)
-    settings = uv_environment(attempt.home, assignment, attempt.work_dir.asked)
+    settings = uv_environment(attempt.home, assignment, attempt.work_dir.resolver)
     made_of = [_FORM, lock, _interpreter(attempt), _public(settings)]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -118,17 +118,17 @@ def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) ->
     except TimeoutError as error:
         raise Failed(str(error), "builder-failed") from error
     inside = attempt.place(attempt.work_dir.environment)
-    return Provided(f"{inside}/bin/python", installed, [Place(folder, inside)], [])
+    return Environment(f"{inside}/bin/python", installed, [Place(folder, inside)], [])
 
 
 def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link: str) -> None:
     """Make a virtual environment and install what is locked; nobody's code is run for that."""
     assignment = attempt.assignment
-    settings = {**uv_environment(attempt.home, assignment, attempt.work_dir.asked), "UV_LINK_MODE": link}
+    settings = {**uv_environment(attempt.home, assignment, attempt.work_dir.resolver), "UV_LINK_MODE": link}
     _make_empty(attempt, folder)
     if not lock:
         return
-    pinned = attempt.work_dir.asked / "requirements.txt"
+    pinned = attempt.work_dir.resolver / "requirements.txt"
     pinned.write_text(lock, encoding="utf-8")
     # The environment's own Python is asked what it is, and is empty still: later it would run what was installed.
     command = [uv_command(assignment), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
@@ -146,13 +146,13 @@ def _compile(attempt: Attempt, folder: Path) -> None:
         return
     command = [attempt.assignment["tools"], "-I", "-S", "-m", "compileall", "-q", "-q", *map(str, _packages(folder))]
     # What is not for this Python's version is none of our business.
-    attempt.outside(command, uv_environment(attempt.home, attempt.assignment, attempt.work_dir.asked), folder)
+    attempt.outside(command, uv_environment(attempt.home, attempt.assignment, attempt.work_dir.resolver), folder)
     bytecode.keep(store, _packages(folder))
 
 
 def _make_empty(attempt: Attempt, folder: Path) -> None:
     assignment = attempt.assignment
-    settings = uv_environment(attempt.home, assignment, attempt.work_dir.asked)
+    settings = uv_environment(attempt.home, assignment, attempt.work_dir.resolver)
     remove(folder)
     command = [uv_command(assignment), "venv", "--quiet", "--relocatable", "--no-project"]
     code = attempt.outside([*command, "--python", assignment["tools"], str(folder)], settings)
@@ -164,7 +164,7 @@ def _make_empty(attempt: Attempt, folder: Path) -> None:
 # ---------------------------------------------------------------------------------------------------- sdists as well
 
 
-def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
+def _built_inside(attempt: Attempt, wanted: list[str], fresh: bool) -> Environment:
     work_dir, assignment = attempt.work_dir, attempt.assignment
     urls = [
         *(assignment["index_url"], assignment["own_index_url"]),
@@ -172,13 +172,15 @@ def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
         *listed(assignment["pip_options"].get("find_links")),
     ]
     # Where an index keeps its files is where the sdist lay, most often.
-    way = Way([*urls, assignment["sdist"]["url"]], work_dir.asked, lambda *asked: _read_pages(attempt, *asked))
+    allowed = AllowedServers(
+        [*urls, assignment["sdist"]["url"]], work_dir.resolver, lambda *asked: _read_pages(attempt, *asked)
+    )
     begins = 0
 
     def install() -> int:
         nonlocal begins
         begins = attempt.log_size()
-        if anew:
+        if fresh:
             _make_empty(attempt, work_dir.environment)
         attempt.clear_control()
         lines, constraints = work_dir.control / "build-requires.txt", work_dir.control / "constraints.txt"
@@ -200,27 +202,27 @@ def _built_inside(attempt: Attempt, wanted: list[str], anew: bool) -> Provided:
                 *local_places(*urls),
             ],
             writable=[work_dir.environment],
-            way=way,
+            allowed=allowed,
         )
 
-    code = way.run(install, lambda: attempt.log_since(begins))
+    code = allowed.run(install, lambda: attempt.log_since(begins))
     if code:
         raise _cannot(wanted, "pip", code)
     return _private(attempt, _installed(work_dir.environment))
 
 
 def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
-    asked = str(attempt.work_dir.asked)
+    folder = str(attempt.work_dir.resolver)
     settings = pip_environment(attempt.home, attempt.work_dir, attempt.assignment)
-    settings.update({"HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"})
+    settings.update({"HOME": folder, "TMPDIR": folder, "PIP_KEYRING_PROVIDER": "disabled"})
     program = attempt.library / "wheelfleet" / "builder" / "named_servers.py"
     attempt.say(f"::wheelfleet reads the pages of {', '.join(names)}, to see where their files are")
     attempt.outside([attempt.assignment["tools"], "-I", str(program), str(answer), *names], settings)
 
 
-def _private(attempt: Attempt, installed: list[Requirement]) -> Provided:
+def _private(attempt: Attempt, installed: list[Requirement]) -> Environment:
     folder = attempt.work_dir.environment
-    return Provided(f"{attempt.place(folder)}/bin/python", installed, [], [folder])
+    return Environment(f"{attempt.place(folder)}/bin/python", installed, [], [folder])
 
 
 def _installed(folder: Path) -> list[Requirement]:

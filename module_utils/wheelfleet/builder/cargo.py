@@ -1,6 +1,6 @@
-"""What cargo is asked, inside the sandbox: `python -m wheelfleet.builder.cargo STEP CONTROL [MANIFEST...]`.
+"""Questions to cargo, inside the sandbox: `python -m wheelfleet.builder.cargo STEP CONTROL [MANIFEST...]`.
 
-`lacking`: which manifests have crates that are not there? Without network, in the manifest's own folder, so that the
+`missing`: which manifests have crates that are not there? Without network, in the manifest's own folder, so that the
 package's configuration of cargo counts, a vendored source above all.
 `index`: which index would cargo ask by itself? Without network, about a manifest of ours.
 `fetch`: get the crates. With the network, hence from a folder of ours: the package's configuration, which may name
@@ -37,7 +37,7 @@ SPARSE = {"CARGO_REGISTRIES_CRATES_IO_PROTOCOL": "sparse"}
 _CAUSE = "Caused by:"
 #: Lines after an error that say where, and not what.
 _WHERE = re.compile(r"location searched|required by|help:|perhaps|As a reminder|-->|\|")
-#: A server that says no: the gate for what is not the index, or the index itself.
+#: A server that says no: the proxy for what is not the index, or the index itself.
 _REFUSED = re.compile(r"\b(?:response|got|status code:?|HTTP code) 40[137]\b")
 #: By curl's numbers (no name, no connection, broken off, TLS), by HTTP's, and by libgit2's words.
 _PASSING = re.compile(
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     step, control, *manifests = arguments
     here = Path(control)
     answers: dict[str, Any] = {
-        "lacking": lambda: _lacking(manifests),
+        "missing": lambda: _missing(manifests),
         "index": lambda: {"index": _index(here / "ours")},
         "fetch": lambda: _fetch(here, manifests),
     }
@@ -77,17 +77,17 @@ def explained(lines: Sequence[str]) -> dict[str, str]:
     return {"kind": kind, "said": error[:_LONGEST]}
 
 
-def _lacking(manifests: Sequence[str]) -> dict[str, Any]:
+def _missing(manifests: Sequence[str]) -> dict[str, Any]:
     if shutil.which("cargo") is None:
-        return {"version": None, "lacking": []}
+        return {"version": None, "missing": []}
     said = subprocess.run(["cargo", "--version"], capture_output=True, text=True, check=False).stdout
     version = _VERSION.match(said)
     if version is None:
-        return {"version": None, "lacking": []}
+        return {"version": None, "missing": []}
     print(said.strip(), flush=True)
     # It says of each crate that it is not there, which is the question.
-    lacking = [each for each in manifests if _cargo(Path(each).parent, each, "--offline", quiet=True)]
-    return {"version": version[1], "lacking": lacking}
+    missing = [each for each in manifests if _cargo(Path(each).parent, each, "--offline", quiet=True)]
+    return {"version": version[1], "missing": missing}
 
 
 def _index(folder: Path) -> str | None:

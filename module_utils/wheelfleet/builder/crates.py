@@ -1,6 +1,6 @@
 """The crates that a package's Rust code is built from: fetched before the build, which then has no network.
 
-The network of this phase is the crate index and the server that it names for downloads, through the gate. No code of
+The network of this phase is the crate index and the server that it names for downloads, through the proxy. No code of
 the package runs while there is any (see `cargo`). What was fetched lies in the build's own CARGO_HOME.
 """
 
@@ -21,7 +21,7 @@ from . import cargo
 from .attempt import Attempt, ended, kept_sentence, read_answer
 from .env_cache import remember, remembered
 from .env_vars import build_environment
-from .sandbox import DOOR_PORT, certificate_places, interpreter_places
+from .sandbox import PROXY_PORT, certificate_places, interpreter_places
 
 #: What the assignment says for "the index that cargo asks by itself".
 AUTO = "auto"
@@ -36,8 +36,8 @@ class Crates(NamedTuple):
 
     variables: dict[str, str] = {}
     writable: tuple[Path, ...] = ()
-    #: Why crates are missing that the build may need.
-    lack: Failed | None = None
+    #: Why crates that the build may need are missing.
+    missing: Failed | None = None
 
 
 class _Index(NamedTuple):
@@ -58,14 +58,14 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
         return Crates()
     attempt.enter("crates")
     manifests = [f"{source}/{manifest}" for manifest in manifests]
-    answer = _ask(attempt, "lacking", manifests, {}, writable=[work_dir.source])
-    lacking = [manifest for manifest in manifests if manifest in _listed(answer.get("lacking"))]
+    answer = _ask(attempt, "missing", manifests, {}, writable=[work_dir.source])
+    missing = [manifest for manifest in manifests if manifest in _listed(answer.get("missing"))]
     version = answer.get("version")
-    if not isinstance(version, str) or not lacking:
+    if not isinstance(version, str) or not missing:
         return Crates()
-    shown = lacking[0][len(source) + 1 :]
+    shown = missing[0][len(source) + 1 :]
     if numbers(version) < _SPARSE_SINCE:
-        return _lacks(
+        return _without(
             attempt,
             f"The crates of {shown} cannot be fetched, because Cargo {version} on this builder is older than 1.68; "
             "install a newer one (cargo-web on Debian 12; else by rustup, as docs/how-to/crates.md says).",
@@ -78,7 +78,7 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
         variables.update(cargo.SPARSE)
     else:
         (work_dir.cargo / "config.toml").write_text(replacing(index.url), encoding="utf-8")
-    answer = _ask(attempt, "fetch", lacking, variables, writable=[work_dir.source, work_dir.cargo], reach=index)
+    answer = _ask(attempt, "fetch", missing, variables, writable=[work_dir.source, work_dir.cargo], reach=index)
     crates = Crates({**variables, "CARGO_NET_OFFLINE": "true"}, (work_dir.cargo,))
     if not answer:
         return crates
@@ -88,21 +88,21 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
     refused = answer.get("kind") == "refused"
     why = "a server refuses them, or they are not in the index" if refused else "Cargo stops"
     reason: Reason = "crates-refused" if refused else "crates-unusable"
-    lacks = _lacks(attempt, f"The crates of {failed} cannot be had, {why}: {said}.", reason, said)
-    return crates._replace(lack=lacks.lack)
+    without = _without(attempt, f"The crates of {failed} cannot be had, {why}: {said}.", reason, said)
+    return crates._replace(missing=without.missing)
 
 
 @contextmanager
 def blamed(attempt: Attempt, crates: Crates) -> Iterator[None]:
-    """A build that fails in this block failed for the crates it lacks, if it lacks some. Raises Failed."""
+    """A build that fails in this block fails because of its missing crates, if some are missing. Raises Failed."""
     try:
         yield
     except Failed as error:
         result = attempt.result
-        if crates.lack is None or result["stopped_by"] or result["phase"] not in ("requires", "build"):
+        if crates.missing is None or result["stopped_by"] or result["phase"] not in ("requires", "build"):
             raise
         attempt.note(phase="crates")
-        raise crates.lack from error
+        raise crates.missing from error
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -114,13 +114,13 @@ def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _lacks(attempt: Attempt, sentence: str, reason: Reason, about: str | None = None) -> Crates:
+def _without(attempt: Attempt, sentence: str, reason: Reason, about: str | None = None) -> Crates:
     attempt.say(f"{sentence} The build goes on without them.")
-    return Crates(lack=Failed(sentence, reason, about))
+    return Crates(missing=Failed(sentence, reason, about))
 
 
 def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
-    """The index and its server for downloads, as they were told some minutes ago, or asked anew. Raises Failed."""
+    """The index and its server for downloads, as remembered for some minutes, or else from cargo. Raises Failed."""
     question = json.dumps(["crates", asked, version, attempt.assignment["environment"].get("PATH")])
     name = hashlib.sha256(question.encode()).hexdigest()
     known = remembered(attempt.home, name)
@@ -154,7 +154,7 @@ def _ask(
     writable: Iterable[Path] = (),
     reach: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Have cargo asked inside; returns the answer. Raises Failed."""
+    """Run a step of `cargo` inside; returns its answer. Raises Failed."""
     work_dir, assignment = attempt.work_dir, attempt.assignment
     attempt.clear_control()
     control, reach = attempt.place(work_dir.control), list(reach)
@@ -165,7 +165,7 @@ def _ask(
         ways = network()
         bundle = authorities(ways)
         settings.update(ways)
-        settings["CARGO_HTTP_PROXY"] = f"http://127.0.0.1:{DOOR_PORT}"
+        settings["CARGO_HTTP_PROXY"] = f"http://127.0.0.1:{PROXY_PORT}"
         if bundle is not None:
             settings.setdefault("CARGO_HTTP_CAINFO", bundle)
     tools = assignment["tools"]

@@ -72,7 +72,7 @@ def building(work_dir: WorkDir) -> bool:
 
 def make_room(work_dir: WorkDir) -> None:
     """Remove what is large and not needed any more: on a full disk there is no room for the result itself."""
-    for part in ("source", "tmp", "home", "wheels", "sdist", "environment", "room", "control"):
+    for part in ("source", "tmp", "home", "wheels", "sdist", "environment", "rootfs", "control"):
         remove(work_dir.path / part)
 
 

@@ -73,7 +73,7 @@ def _taken(home: BuilderHome, folder: Path, lock: int, make: Callable[[Path], No
     if not folder.is_dir() and _locked(lock, fcntl.LOCK_EX) and not folder.is_dir():
         with cache_in_use(home):
             _make(home, folder, make)
-        _make_room(home, folder)
+        _evict(home, folder)
     # Changing the kind of a lock lets go of it for a moment, in which others may do what they like.
     return _locked(lock, fcntl.LOCK_SH) and folder.is_dir()
 
@@ -88,8 +88,8 @@ def _make(home: BuilderHome, folder: Path, make: Callable[[Path], None]) -> None
         remove(unfinished)
 
 
-def _make_room(home: BuilderHome, newest: Path) -> None:
-    """Remove what was not used for longest, except what is in use."""
+def _evict(home: BuilderHome, newest: Path) -> None:
+    """Remove the environments that were unused for longest, except those in use."""
     names = [name for name in visible(home.envs) if name.endswith(".lock") and (home.envs / name[:-5]).is_dir()]
     by_age = sorted(names, key=lambda name: (home.envs / name).stat().st_mtime)
     system = os.statvfs(home.envs)

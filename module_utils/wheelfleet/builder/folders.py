@@ -85,12 +85,12 @@ class WorkDir:
         self.cargo = path / "cargo"
         #: What the steps of a build tell one another; what runs inside the sandbox writes there.
         self.control = path / "control"
-        #: What uv is asked, outside the sandbox.
-        self.asked = path / "asked"
+        #: Files of uv and pip when they resolve requirements, outside the sandbox.
+        self.resolver = path / "resolver"
         #: A build environment that is this build's alone.
         self.environment = path / "environment"
         #: The sandbox's own folders.
-        self.room = path / "room"
+        self.rootfs = path / "rootfs"
         #: How far it came and what it used, for whoever finds it killed.
         self.progress = path / "progress.json"
         self.result = path / "result"

@@ -11,7 +11,7 @@ from ..atomic_files import remove, visible
 from ..contract.reasons import Failed
 from . import hooks, prepare
 from .attempt import Attempt, ended, read_answer
-from .build_env import Provided, Provider
+from .build_env import Environment, EnvironmentMaker
 from .crates import Crates
 from .deliver import building
 from .env_vars import build_environment
@@ -67,8 +67,8 @@ def open_sdist(attempt: Attempt, archive: Path) -> Project:
 def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Crates) -> None:
     """Have the project's backend build a wheel into the work folder's folder for wheels. Raises Failed."""
     attempt.enter("environment")
-    provider = Provider(attempt, stack)
-    environment = provider.provide(project.requires)
+    maker = EnvironmentMaker(attempt, stack)
+    environment = maker.make(project.requires)
     adjustments = attempt.adjustments
     for wanted, program in ((adjustments.modernize, "modernize"), (adjustments.regenerate, "cythonize")):
         if wanted:
@@ -78,11 +78,11 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
     if building(attempt.work_dir):
         return
     more = _more_requires(attempt)
-    environment = provider.provide([*project.requires, *more])
+    environment = maker.make([*project.requires, *more])
     _call_hooks(attempt, project, crates, environment, hooks.BUILD)
 
 
-def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment: Provided, *names: str) -> None:
+def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment: Environment, *names: str) -> None:
     work_dir = attempt.work_dir
     attempt.clear_control()
     settings: dict[str, Any] = {"config_settings": dict(attempt.adjustments.config_settings) or None}
@@ -139,7 +139,7 @@ def _keep_named(folder: Path, named: object) -> None:
                 remove(folder / name)
 
 
-def _change_source(attempt: Attempt, project: Project, environment: Provided, program: str) -> None:
+def _change_source(attempt: Attempt, project: Project, environment: Environment, program: str) -> None:
     """Run a program of ours on the source, inside, by the build environment's Python.
 
     Where it finds nothing to change the build goes on all the same: what it then says is what people have to know.

@@ -204,7 +204,7 @@ def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: S
         return None
     remove(folder)
     folder.mkdir()
-    assignment, asking = attempt.assignment, attempt.work_dir.asked
+    assignment, asking = attempt.assignment, attempt.work_dir.resolver
     asking.mkdir(exist_ok=True)
     settings = {**uv_environment(attempt.home, assignment, asking), "UV_LINK_MODE": "copy"}
     # What is installed with it is what people get who install it today.

@@ -3,9 +3,9 @@
     PYTHON proxy.py [--refused FILE] HOST:PORT... -- COMMAND...
 
 It runs outside, as the parent of the sandbox whose command line COMMAND is, and ends with it and as it ends. The socket
-on which it is asked comes from inside, from `door`, so there is no address by which anybody else could find it. What is
-asked for and refused is said to the log, and FILE gets a line for each such server. Whether the index itself is what it
-claims to be is between it and its client: for https this carries bytes.
+on which it listens comes from inside, from `proxy_client`, so no address leads anybody else to it. The log names what
+is refused, and FILE gets a line for each such server. This carries https as bytes, so the client itself verifies the
+index.
 
 This file imports nothing of this package, so that it can be run by itself.
 """
@@ -29,9 +29,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 _LIBRARY = Path(__file__).resolve().parents[2]
-#: As `door.HANDOVER` and `sandbox.DOOR_PORT`.
-_HANDOVER = "WHEELFLEET_DOOR"
-_DOOR_PORT = 3128
+#: As in `proxy_client` and `sandbox`, which this file cannot import.
+_SOCKET_VARIABLE = "WHEELFLEET_PROXY_SOCKET"
+_PROXY_PORT = 3128
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_HEAD = 1 << 16
 _CHUNK = 1 << 16
@@ -47,16 +47,16 @@ _PR_SET_PDEATHSIG = 1
 _PIPS_PROXY = "PIP_PROXY"
 
 
-class GateError(Exception):
-    """What is asked for cannot be had; `code` is the HTTP status that says so."""
+class Refusal(Exception):
+    """A request is not served; `code` is the HTTP status that says so."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-def reach(urls: Iterable[str | None]) -> list[str]:
-    """The servers of these URLs, as "HOST:PORT", sorted: what a gate may be told to let through."""
+def servers_of(urls: Iterable[str | None]) -> list[str]:
+    """The servers of these URLs, as "HOST:PORT", sorted: what a proxy may be told to let through."""
     found = set()
     for url in urls:
         parts = urlsplit(url or "")
@@ -65,34 +65,34 @@ def reach(urls: Iterable[str | None]) -> list[str]:
     return sorted(found)
 
 
-def gated(
+def behind_proxy(
     command: Sequence[str],
     servers: Sequence[str],
     python: str = sys.executable,
     library: Path = _LIBRARY,
     refused: Path | None = None,
 ) -> list[str]:
-    """The command line that runs `command`, a sandbox with a door, beside a gate to `servers` (see `reach`).
+    """The command line that runs `command`, a sandbox with a proxy client, beside a proxy to `servers`.
 
-    `library` is where the package `wheelfleet` lies. The servers that were asked for and are not open are added to the
-    file `refused`. Its environment is the command's, with the host's own proxies in it, which the gate uses and keeps
-    to itself; a proxy that pip alone is configured for goes before them.
+    `library` is where the package `wheelfleet` lies. Each refused server is added to the file `refused`. The line is to
+    be run in the command's environment with the host's own proxies, which this proxy uses and hides from the command;
+    a proxy that pip alone is configured for goes before them.
     """
     options = [] if refused is None else ["--refused", str(refused)]
     program = library / "wheelfleet" / "builder" / "proxy.py"
     return [python, "-I", "-S", str(program), *options, *servers, "--", *command]
 
 
-def inside(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` as the sandboxed command gets it: the door is its proxy for everything."""
+def proxied_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` as the sandboxed command gets it, with this proxy for everything."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy", _PIPS_PROXY.lower())
     kept = {name: value for name, value in environment.items() if name.lower() not in proxies}
-    door = f"http://127.0.0.1:{_DOOR_PORT}"
-    return {**kept, **{name: door for both in proxies[:2] for name in (both, both.upper())}}
+    url = f"http://127.0.0.1:{_PROXY_PORT}"
+    return {**kept, **{name: url for both in proxies[:2] for name in (both, both.upper())}}
 
 
-class Gate:
-    """Serves the listening socket `door`, each connection in a thread of its own."""
+class Proxy:
+    """Serves each connection in a thread of its own."""
 
     def __init__(self, servers: Iterable[str], refused: Path | None = None) -> None:
         self._servers = frozenset(servers)
@@ -103,12 +103,12 @@ class Gate:
         self._words = 0
         self._noted: set[str] = set()
 
-    def serve(self, door: socket.socket) -> None:
-        """Until the process ends, or the door breaks."""
+    def serve(self, listener: socket.socket) -> None:
+        """Serve until the process ends or the listening socket fails."""
         while True:
             self._free.acquire()
             try:
-                client = door.accept()[0]
+                client = listener.accept()[0]
             except OSError:
                 return
             threading.Thread(target=self._attend, args=(client,), daemon=True).start()
@@ -127,7 +127,7 @@ class Gate:
             head, rest = _read_head(client)
             words = head[0].split(" ")
             if len(words) != 3:
-                raise GateError(400, "This is no HTTP request.")
+                raise Refusal(400, "This is no HTTP request.")
             method, target, _ = words
             if method == "CONNECT":
                 server, said = self._tunnel(target)
@@ -137,10 +137,10 @@ class Gate:
                     _carry(client, server)
                 return
             if method not in ("GET", "HEAD"):
-                raise GateError(405, "The index is read here, and not written to.")
+                raise Refusal(405, "The index is read here, and not written to.")
             with self._request(method, target, head[1:]) as server:
                 _carry(client, server, one_way=True)
-        except GateError as error:
+        except Refusal as error:
             text = f"wheelfleet: {error}\n".encode()
             client.sendall(
                 f"HTTP/1.1 {error.code} Closed\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
@@ -160,18 +160,18 @@ class Gate:
         server.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         try:
             head, rest = _read_head(server)
-        except GateError as error:
-            raise GateError(502, "This host's proxy does not answer in HTTP.") from error
+        except Refusal as error:
+            raise Refusal(502, "This host's proxy does not answer in HTTP.") from error
         if head[0].split(" ")[1:2] != ["200"]:
             server.close()
-            raise GateError(502, f"This host's proxy refuses the way to {_server(host, port)}: {head[0][:200]}")
+            raise Refusal(502, f"This host's proxy refuses the way to {_server(host, port)}: {head[0][:200]}")
         return server, rest
 
     def _request(self, method: str, target: str, headers: Sequence[str]) -> socket.socket:
         """A connection on which `target`, an http URL, was asked for, and whose answer is all that comes."""
         parts = _split(target)
         if parts.scheme != "http":
-            raise GateError(400, "This is a proxy, and needs a whole http URL.")
+            raise Refusal(400, "This is a proxy, and needs a whole http URL.")
         host, port = self._allowed(parts, parts.port or 80)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         whom = _server(host, port) if port != 80 else _server(host, port).rpartition(":")[0]
@@ -203,7 +203,7 @@ class Gate:
             self._noted.add(shown)
             with self._refused.open("a", encoding="utf-8") as file:
                 file.write(f"{shown}\n")
-        raise GateError(403, "The network beyond the index is closed here.")
+        raise Refusal(403, "The network beyond the index is closed here.")
 
     def _proxy(self, scheme: str, host: str, port: int) -> SplitResult | None:
         """The host's own proxy for this, if its environment names one."""
@@ -212,9 +212,7 @@ class Gate:
             return None
         parts = _split(url if "://" in url else f"http://{url}")
         if parts.scheme not in _PORTS or not parts.hostname:
-            raise GateError(
-                502, f"This host's proxy is of a kind ({parts.scheme}) that builds cannot use; http can be."
-            )
+            raise Refusal(502, f"This host's proxy is of a kind ({parts.scheme}) that builds cannot use; http can be.")
         return parts
 
 
@@ -228,7 +226,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise GateError(400, "This is no URL.") from error
+        raise Refusal(400, "This is no URL.") from error
     return parts
 
 
@@ -239,11 +237,11 @@ def _read_head(connection: socket.socket) -> tuple[list[str], bytes]:
         more = connection.recv(_CHUNK)
         data += more
         if not more or len(data) > _LONGEST_HEAD:
-            raise GateError(400, "This is no HTTP message.")
+            raise Refusal(400, "This is no HTTP message.")
     head, _, rest = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     if any(letter in line for line in lines for letter in "\r\n\0"):
-        raise GateError(400, "This is no HTTP message.")
+        raise Refusal(400, "This is no HTTP message.")
     return lines, rest
 
 
@@ -251,7 +249,7 @@ def _connect(host: str, port: int) -> socket.socket:
     try:
         return socket.create_connection((host, port), timeout=_PATIENCE)
     except OSError as error:
-        raise GateError(502, f"{_server(host, port)} cannot be reached: {error}.") from error
+        raise Refusal(502, f"{_server(host, port)} cannot be reached: {error}.") from error
 
 
 def _connect_to_proxy(proxy: SplitResult) -> socket.socket:
@@ -261,7 +259,7 @@ def _connect_to_proxy(proxy: SplitResult) -> socket.socket:
         try:
             return ssl.create_default_context().wrap_socket(server, server_hostname=host)
         except (OSError, ValueError) as error:
-            raise GateError(502, f"This host's proxy cannot be trusted: {error}.") from error
+            raise Refusal(502, f"This host's proxy cannot be trusted: {error}.") from error
     return server
 
 
@@ -303,12 +301,12 @@ def main(arguments: Sequence[str]) -> int:
     if servers[:1] == ["--refused"]:
         refused, servers = Path(servers[1]), servers[2:]
     ours, theirs = socket.socketpair()
-    environment = {**inside(os.environ), _HANDOVER: str(theirs.fileno())}
-    gate = os.getpid()
+    environment = {**proxied_environment(os.environ), _SOCKET_VARIABLE: str(theirs.fileno())}
+    parent = os.getpid()
 
     def in_the_child() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != gate:
+        if os.getppid() != parent:
             os._exit(1)
 
     # From the main thread, which lives as long as the process does: the kernel counts a parent by its thread.
@@ -317,14 +315,14 @@ def main(arguments: Sequence[str]) -> int:
     with ours:
         _, handed, _, _ = socket.recv_fds(ours, 16, 1)
     if handed:
-        door = socket.socket(fileno=handed[0])
-        threading.Thread(target=Gate(servers, refused).serve, args=(door,), daemon=True).start()
+        listener = socket.socket(fileno=handed[0])
+        threading.Thread(target=Proxy(servers, refused).serve, args=(listener,), daemon=True).start()
     code = process.wait()
     return 128 - code if code < 0 else code
 
 
 if __name__ == "__main__":
-    # The threads are not waited for: whoever they serve has ended.
+    # Do not wait for the threads: the command that they serve has ended.
     status = main(sys.argv[1:])
     sys.stdout.flush()
     os._exit(status)

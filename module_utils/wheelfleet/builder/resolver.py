@@ -1,7 +1,7 @@
 """Requirements files resolved as pip on the target would: by that pip, in a dry run, under the limits of a build.
 
-pip may have to run the code of sdists for their metadata; that is why it happens on a builder and not on the
-controller, and in the sandbox. pip gives up at the first line that it cannot resolve. The others are resolved then as
+pip may have to run the code of sdists for their metadata, so it runs on a builder and in the sandbox, not on the
+controller. pip gives up at the first line that it cannot resolve. The others are resolved then as
 pip would without that line.
 """
 
@@ -21,12 +21,12 @@ from typing import Any, TypedDict
 from ..atomic_files import remove
 from ..contract.assignment import SCHEMA, Assignment, Limits
 from . import sandbox
-from .allowed_servers import Way
+from .allowed_servers import AllowedServers
+from .compatible_subset import CompatibleSubset
 from .env_vars import listed, pip_environment
 from .folders import BuilderHome, WorkDir
-from .proxy import gated
+from .proxy import behind_proxy
 from .requirement_lines import normalized
-from .sieve import Sieve
 from .supervise import run
 
 #: How much of pip's words goes into a sentence.
@@ -113,7 +113,7 @@ def resolve(
         "peak_memory": 0,
     }
     try:
-        for folder in (work_dir.home, work_dir.tmp, work_dir.asked):
+        for folder in (work_dir.home, work_dir.tmp, work_dir.resolver):
             folder.mkdir(parents=True)
         return _Resolver(home / "lib", place, work_dir, assignment, question).answer()
     finally:
@@ -139,7 +139,7 @@ class _Resolver:
         options = assignment["pip_options"]
         more = [word for name in ("extra_index_url", "find_links") for word in listed(options.get(name))]
         self._urls = [assignment["index_url"], assignment["own_index_url"], *more]
-        self._way = Way(self._urls, work_dir.asked, self._read_pages)
+        self._servers = AllowedServers(self._urls, work_dir.resolver, self._read_pages)
         self._ends_at = time.monotonic() + assignment["limits"]["seconds"]
         self._together: list[int] = []
         self._said = self._reason = ""
@@ -149,13 +149,13 @@ class _Resolver:
 
     def answer(self) -> Resolved:
         lines, suspects = self._question["lines"], set(self._question["suspects"])
-        self._way.begin(lines)
+        self._servers.begin(lines)
         problem = None
-        if lines and self._way.trouble is not None:
-            problem = f"The index could not be asked: {_short(self._way.trouble)}"
+        if lines and self._servers.trouble is not None:
+            problem = f"The index could not be asked: {_short(self._servers.trouble)}"
         else:
-            sieve = Sieve(self._pip, self._hinted, self._refuse)
-            sieve.add(range(len(lines)), [number for number, line in enumerate(lines) if line in suspects])
+            subset = CompatibleSubset(self._pip, self._hinted, self._refuse)
+            subset.add(range(len(lines)), [number for number, line in enumerate(lines) if line in suspects])
         said = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
         return {
             "pins": self._pins,
@@ -216,7 +216,7 @@ class _Resolver:
                 file.seek(max(begins, file.seek(0, os.SEEK_END) - 4 * _KEPT))
                 return file.read().decode("utf-8", "replace")
 
-        code = self._way.run(once, said)
+        code = self._servers.run(once, said)
         self._said = said()
         if not code:
             try:
@@ -225,7 +225,7 @@ class _Resolver:
                 self._reason = "pip's report cannot be read."
                 return False
             return True
-        self._reason = self._stopped or _why(self._said, self._way.closed())
+        self._reason = self._stopped or _why(self._said, self._servers.closed())
         return False
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str], output: Any) -> tuple[int, str | None]:
@@ -242,8 +242,8 @@ class _Resolver:
 
     def _read_pages(self, answer: Path, names: list[str]) -> None:
         """Let pip, outside the sandbox, read the pages of projects; nothing of theirs is run for that."""
-        asked = str(self._work_dir.asked)
-        environment = {**self._environment, "HOME": asked, "TMPDIR": asked, "PIP_KEYRING_PROVIDER": "disabled"}
+        folder = str(self._work_dir.resolver)
+        environment = {**self._environment, "HOME": folder, "TMPDIR": folder, "PIP_KEYRING_PROVIDER": "disabled"}
         program = self._library / "wheelfleet" / "builder" / "named_servers.py"
         with self._log.open("ab", buffering=0) as output:
             output.write(f"::wheelfleet reads the pages of {', '.join(names)}\n".encode())
@@ -251,20 +251,20 @@ class _Resolver:
             self._run(command, environment, output)
 
     def _inside(self, command: list[str], files: list[Path]) -> list[str]:
-        """`command` in the sandbox, with a gate; both run from the builder's library, for a module has no files."""
+        """`command` in the sandbox, behind a proxy; both run from the builder's library, for a module has no files."""
         tools, work_dir = self._assignment["tools"], self._work_dir
         shown: list[Path | sandbox.Place] = [*sandbox.interpreter_places(tools), *sandbox.local_places(*self._urls)]
         shown += [*files, *sandbox.certificate_places(self._environment, self._assignment["pip_options"].get("cert"))]
         inside = sandbox.sandboxed(
             command,
-            room=sandbox.make_room_for(work_dir.path / "room"),
+            rootfs=sandbox.make_rootfs(work_dir.path / "rootfs"),
             read_only=shown,
             writable=[sandbox.Place(folder, str(folder)) for folder in (work_dir.home, work_dir.tmp)],
             hidden=[self._library.parent],
-            door=tools,
+            proxy_python=tools,
             library=self._library,
         )
-        return gated(inside, self._way.servers, library=self._library, refused=self._way.refused)
+        return behind_proxy(inside, self._servers.servers, library=self._library, refused=self._servers.refused)
 
 
 def _program(home: Path, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The room a package's code runs in: a command line of bubblewrap (`bwrap`), and whether this host can run one.
+"""The sandbox that a package's code runs in: a command line of bubblewrap (`bwrap`), and whether this host can run one.
 
 Inside there is the system, read-only; what the caller binds; and nothing else. No other process, no network but a
 loopback of its own, no capability, no home, no host name, no key. Every place that can be written to lies in the
@@ -27,9 +27,9 @@ BUILD = "/build"
 #: Whom builds take themselves for, on every builder.
 USER, USER_ID, HOST = "build", 1000, "build"
 
-#: Where the inside of the network's one way out listens, and the program that opens it there; see `gate`.
-DOOR_PORT = 3128
-DOOR = "/run/wheelfleet/proxy_client.py"
+#: Where the proxy listens inside, and the program that opens that socket there; see `proxy`.
+PROXY_PORT = 3128
+PROXY_CLIENT = "/run/wheelfleet/proxy_client.py"
 
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libo32", "libx32", "opt")
 #: What programs need of /etc, and what tells nobody anything. Everything else of it is not there.
@@ -46,7 +46,7 @@ _PREFIX = ("bin", "compiler_compat", "include", "lib", "lib-python", "lib_pypy",
 _SECRET = ("kcore", "keys", "key-users", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "timer_list", "slabinfo")
 _NAMESPACES = ("user", "pid", "ipc", "uts", "net")
 
-#: Environment variables that name the way to the network, which is closed inside, or is the door.
+#: Environment variables that name proxies; inside, the network is closed or the proxy is ours.
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 
@@ -61,19 +61,19 @@ class Place(NamedTuple):
 def sandboxed(
     command: Sequence[str],
     *,
-    room: Path,
+    rootfs: Path,
     cwd: str = BUILD,
     read_only: Iterable[Path | Place] = (),
     writable: Iterable[Place] = (),
     hidden: Iterable[Path] = (),
-    door: str | None = None,
+    proxy_python: str | None = None,
     library: Path = LIBRARY,
 ) -> list[str]:
     """The command line that runs `command` in the sandbox.
 
-    `room` is a folder made by `make_room_for`, of this one build. A plain path in `read_only` appears where it is on
-    the host. `hidden` folders are empty inside, should they lie below `/usr` or `/opt`. `door` is the Python that opens
-    the door to the index (see `gate`); without it there is no network. `library` is where the package `wheelfleet`
+    `rootfs` is a folder made by `make_rootfs`, of this one build. A plain path in `read_only` appears where it is on
+    the host. `hidden` folders are empty inside, should they lie below `/usr` or `/opt`. `proxy_python` is the
+    Python that opens the way to `proxy`; without it there is no network. `library` is where the package `wheelfleet`
     lies. The environment is the caller's: a command line is no secret. A process that a signal ended inside ends the
     command with 128 and the signal's number.
     """
@@ -82,28 +82,28 @@ def sandboxed(
     options += ["--unshare-cgroup-try", *_no_namespaces_inside()]
     options += ["--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", HOST]
     options += ["--cap-drop", "ALL", "--new-session", "--die-with-parent"]
-    options += [*_system(), *_etc(room), *_proc(), *_dev(room)]
+    options += [*_system(), *_etc(rootfs), *_proc(), *_dev(rootfs)]
     covered = [str(folder) for folder in hidden if _of_the_system(folder)]
     for folder in covered:
         options += ["--tmpfs", folder]
     for empty in (BUILD, "/home", "/mnt", "/run", "/srv", "/var"):
         options += ["--dir", empty]
-    options += ["--bind", str(room / "tmp"), "/tmp", "--bind", str(room / "tmp"), "/var/tmp"]
+    options += ["--bind", str(rootfs / "tmp"), "/tmp", "--bind", str(rootfs / "tmp"), "/var/tmp"]
     for path in read_only:
         place = path if isinstance(path, Place) else Place(path, str(path))
         # bubblewrap cannot put something in the place of a link; what it leads to is what is meant.
         options += ["--ro-bind", os.path.realpath(place.outside), place.inside]
     for place in writable:
         options += ["--bind", str(place.outside), place.inside]
-    if door is not None:
-        options += ["--ro-bind", str(library / "wheelfleet" / "builder" / "proxy_client.py"), DOOR]
-        command = [door, "-I", "-S", DOOR, str(DOOR_PORT), *command]
+    if proxy_python is not None:
+        options += ["--ro-bind", str(library / "wheelfleet" / "builder" / "proxy_client.py"), PROXY_CLIENT]
+        command = [proxy_python, "-I", "-S", PROXY_CLIENT, str(PROXY_PORT), *command]
     for folder in ("/", *covered):
         options += ["--remount-ro", folder]
     return [*options, "--chdir", cwd, "--", *command]
 
 
-def make_room_for(folder: Path) -> Path:
+def make_rootfs(folder: Path) -> Path:
     """Make `folder`, which is the sandbox's own of one build: its /tmp, /dev/shm and the names in its /etc."""
     folder.mkdir(exist_ok=True)
     for name in ("tmp", "shm", "etc"):
@@ -126,7 +126,7 @@ def make_room_for(folder: Path) -> Path:
 
 
 def interpreter_places(python: Path | str) -> list[Place]:
-    """What of this host the interpreter `python`, often one of a virtual environment, needs besides the system."""
+    """What the interpreter `python`, often one of a virtual environment, needs of this host except the system."""
     places: list[Place] = []
     for prefix in _prefixes(Path(python)):
         if prefix.is_absolute() and not _of_the_system(prefix):
@@ -234,12 +234,12 @@ def _system() -> tuple[str, ...]:
     return tuple(options)
 
 
-def _etc(room: Path) -> list[str]:
+def _etc(rootfs: Path) -> list[str]:
     options = ["--dir", "/etc"]
     for path in sorted({path for pattern in _ETC for path in Path("/etc").glob(pattern)}):
         # Links in /etc lead to /usr or to nothing.
         options += ["--ro-bind-try", os.path.realpath(path), str(path)]
-    for path in sorted((room / "etc").iterdir()):
+    for path in sorted((rootfs / "etc").iterdir()):
         options += ["--ro-bind", str(path), f"/etc/{path.name}"]
     return options
 
@@ -263,8 +263,8 @@ def _proc() -> tuple[str, ...]:
     return tuple(options)
 
 
-def _dev(room: Path) -> list[str]:
-    return ["--dev", "/dev", "--bind", str(room / "shm"), "/dev/shm", "--remount-ro", "/dev"]
+def _dev(rootfs: Path) -> list[str]:
+    return ["--dev", "/dev", "--bind", str(rootfs / "shm"), "/dev/shm", "--remount-ro", "/dev"]
 
 
 def _prefixes(python: Path) -> list[Path]:

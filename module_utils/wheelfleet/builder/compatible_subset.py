@@ -1,18 +1,18 @@
-"""Which of many things go together, where only a whole set can be tried: the good ones, with few tries."""
+"""The largest part of a set that works together, found with few tries, where only whole sets can be tried."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-#: So often what a try says of its failure is believed; then halves are tried, for it may name the wrong ones.
+#: So often the hints of a failed try are used; then halves are tried, because hints may be wrong.
 _MOST_HINTS = 12
 
 
-class Sieve:
-    """Adds what goes together with all that was added before, in the order of numbers.
+class CompatibleSubset:
+    """Collects, in the order of numbers, each number that works together with all collected before.
 
-    `tried` says whether a set goes together, `hinted` which of the numbers given are likely to be why the last try
-    failed; it may be wrong. `refused` is told of each number that does not go together with those that do.
+    `tried` says whether a set works together, `hinted` which of the numbers given probably made the last try fail; it
+    may be wrong. `refused` is called with each number that does not work together with the collected ones.
     """
 
     def __init__(
