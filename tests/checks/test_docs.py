@@ -85,6 +85,12 @@ def test_every_file_that_a_page_names_is_there():
     assert gone == []
 
 
+def test_the_architecture_shows_every_room():
+    page = (REPOSITORY / "docs/architecture.md").read_text()
+    rooms = [path.parent.name for path in (REPOSITORY / "module_utils/wheelfleet").glob("*/__init__.py")]
+    assert [room for room in rooms if f'{room}["{room}:' not in page] == []
+
+
 def test_pictures_are_small():
     pictures = list((REPOSITORY / "docs/images").iterdir())
     assert pictures and all(path.stat().st_size < 200_000 for path in pictures)
