@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.catalog.migrations import MIGRATIONS
 
 #: 2025-11-22, when the first of these wheels were built; the last ones were a year later.
 BEGINNING = 1_763_769_600.0
@@ -30,8 +29,6 @@ TARGETS = (
 )
 #: Links to one file: file systems allow 65,000.
 MOST_LINKS = 50_000
-#: The schema whose rows are written; later migrations then do with them what they do with an operator's.
-_SCHEMA = 2
 _SYLLABLES = (
     "ba",
     "co",
@@ -81,10 +78,9 @@ class Generated:
         self.names = self._names(projects)
         self.releases = self._releases(projects, files // targets, largest // targets)
         root.mkdir(parents=True)
-        with closing(sqlite3.connect(self.path)) as db:
-            self._write(db)
-        # Opened once as it will be, so that no measurement pays for the migrations.
         Catalog(self.path).close()
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as db:
+            self._write(db)
 
     @property
     def path(self) -> Path:
@@ -157,10 +153,8 @@ class Generated:
         return counts
 
     def _write(self, db: sqlite3.Connection) -> None:
-        db.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")
-        for migration in MIGRATIONS[:_SCHEMA]:
-            db.executescript(migration)
-        db.execute(f"PRAGMA user_version = {_SCHEMA}")
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("BEGIN")
         db.executemany(
             "INSERT INTO project (id, name, display_name, state, in_scope, judged) VALUES (?, ?, ?, 'present', 1, 1)",
             ((number, name, name) for number, name in enumerate(self.names, 1)),
@@ -185,7 +179,7 @@ class Generated:
                 release += 1
                 self._write_release(db, release, project_ids[wheel.project], wheel)
             self._write_wheel(db, number, release, target + 1, wheel)
-        db.commit()
+        db.execute("COMMIT")
 
     def _write_release(self, db: sqlite3.Connection, release: int, project: int, wheel: Wheel) -> None:
         db.execute("INSERT INTO release (id, project_id, version) VALUES (?, ?, ?)", (release, project, wheel.version))
@@ -200,7 +194,7 @@ class Generated:
         attempt = f"{wheel.project}-{wheel.version}-{number:08x}"
         seconds = 5 + number * 31 % 600
         db.execute(
-            "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id) "
+            "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id) "
             "VALUES (?, ?, 'build', 'upstream has no wheel this target can install', ?)",
             (release, target, release),
         )
@@ -215,10 +209,13 @@ class Generated:
         )  # fmt: skip
         db.execute(
             "INSERT INTO wheel (id, release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, "
-            "tags, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "tags, added_at, sdist_filename) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number, release, attempt, wheel.filename, wheel.sha256, 20_000 + number * 613 % 5_000_000,
                 wheel.metadata_sha256, wheel.requires_python, json.dumps([self.targets[target - 1][1]]), wheel.added_at,
+                "sdist.tar.gz",
             ),
         )  # fmt: skip
-        db.execute("INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?)", (release, target, number))
+        db.execute(
+            "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?)", (release, target, number)
+        )

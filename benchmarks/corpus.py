@@ -155,10 +155,10 @@ def _ending(operator: Operator, entry: Entry) -> Ending:
         verdict = operator.verdicts().get(f"{canonicalize_name(entry.name)} {entry.version}", "not wanted")
         return Ending(False, "", f"never tried: {verdict}")
     last = rows[-1]
-    failed = next((row for row in rows if row["class"]), None)
+    failed = next((row for row in rows if row["failure_class"]), None)
     return Ending(
         last["outcome"] == "built",
-        failed["class"] if failed is not None else "",
+        failed["failure_class"] if failed is not None else "",
         last["sentence"] or "",
         tuple(remedy["name"] for remedy in json.loads(last["remedies"] or "[]")),
     )

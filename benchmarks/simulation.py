@@ -101,7 +101,7 @@ class Planner:
             (number, number, f"{name}-1.0.tar.gz"),
         )
         db.execute(
-            "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id, predicted_seconds) "
+            "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id, predicted_seconds) "
             "VALUES (?, 1, 'build', 'simulated', ?, ?)",
             (number, number, predicted),
         )
@@ -122,7 +122,7 @@ class Planner:
                     "added_at) VALUES (?, ?, ?, '', 1, '', '[]', ?)",
                     (release, attempt, f"{attempt}.whl", now),
                 ).lastrowid
-                db.execute("INSERT INTO serves VALUES (?, 1, ?)", (release, wheel))
+                db.execute("INSERT INTO wheel_target VALUES (?, 1, ?)", (release, wheel))
                 record_outcome(db, attempt, Outcome("built", seconds=seconds), now=now, tries=TRIES)
         batches.close_finished(self.catalog, host)
 

@@ -65,7 +65,7 @@ def test_a_missing_library_is_a_named_failure_that_names_the_package(state: Path
     if row["status"] == "built":
         pytest.skip("libcups2-dev is installed here, so that nothing is missing")
     assert row["failure"] == "missing-header"
-    assert "libcups2-dev" in row["remedy"]
+    assert "libcups2-dev" in row["advice"]
 
 
 def test_the_wheels_install_and_import(state: Path, tmp_path: Path):

@@ -283,7 +283,7 @@ def test_what_takes_its_builder_down_is_tried_on_one_other_alone(trouble: Troubl
             went_down.append(str(host))
         output, _ = run.communicate(timeout=300)
     assert len(set(went_down)) == 2
-    (verdict,) = trouble.ask("SELECT class, blocks FROM attempt WHERE class IS NOT NULL")
+    (verdict,) = trouble.ask("SELECT failure_class, blocks FROM attempt WHERE failure_class IS NOT NULL")
     assert tuple(verdict) == ("host-lost", "target"), output
     assert len(trouble.ask("SELECT 1 FROM attempt")) == 2, "the third host was spared"
     for name in went_down:

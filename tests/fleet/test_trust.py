@@ -78,7 +78,7 @@ def test_a_forged_wheel_is_refused_with_a_reason(victim: FleetOperator, fleet: L
         output, _ = run.communicate(timeout=300)
     assert victim.wheels() == []
     assert not list(victim.state.glob("files/**/*.whl"))
-    (row,) = victim.query("SELECT outcome, class, sentence FROM attempt WHERE state = 'done'")
+    (row,) = victim.query("SELECT outcome, failure_class, sentence FROM attempt WHERE state = 'done'")
     assert row["outcome"] == "refused", output
 
 

@@ -23,7 +23,7 @@ def test_missing_packages_are_proposed_or_installed_and_built_in_one_run(
     # Without permission it is found and proposed, and nothing is installed.
     proposed = fleet_operator.build()
     (attempt,) = fleet_operator.query("SELECT * FROM attempt")
-    assert attempt["remedy"] == "Install libyaml-dev on the builder (apt-get install libyaml-dev).", proposed.output
+    assert attempt["advice"] == "Install libyaml-dev on the builder (apt-get install libyaml-dev).", proposed.output
     assert "Proposal: install libyaml-dev (would unblock 1 project)." in proposed.output
     assert "builder_apt_extra_packages: [libyaml-dev]" in proposed.output
     failures = json.loads((fleet_operator.site / "failures" / "failures.json").read_text())

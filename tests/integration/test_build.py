@@ -124,7 +124,7 @@ def test_the_report_says_what_became_of_everything_and_why(mixed: Operator):
     failed = rows["needscups"]
     assert failed["failure"] == "missing-header"
     # Which package has it is asked of apt after the builds (tests/fleet/test_unblock.py); not here.
-    assert "cups/cups.h" in failed["remedy"]
+    assert "cups/cups.h" in failed["advice"]
     assert "cups/cups.h" in failed["evidence"]
     log = gzip.decompress((mixed.site / failed["log"]).read_bytes()).decode()
     assert "fatal error: cups/cups.h" in log

@@ -148,7 +148,7 @@ def test_what_builds_of_a_fleet_ask_for_comes_from_the_registry_once(
         operator.variables["builder_environment"] = {"PATH": path_with_cargo(prefix)}
         run = operator.build()
     if cargo_version() < (1, 68):
-        assert {name for (name,) in operator.query("SELECT class FROM attempt")} == {"toolchain-too-old"}
+        assert {name for (name,) in operator.query("SELECT failure_class FROM attempt")} == {"toolchain-too-old"}
         return
     assert sorted(operator.attempts()) == [("demo", "built"), ("other", "built")], run.output
     assert [request.path for request in registry.crates.requests] == ["/crates/tiny/1.0.0/download"]

@@ -31,8 +31,8 @@ def test_what_is_offered_imports_and_the_rest_is_withheld(operator: Operator, up
     page = json.loads((operator.site / "project" / "native" / "json").read_text())
     (file,) = page["releases"]["1.0"]["files"]
     assert file["check"] == {"verdict": "imported", "modules": ["native"]}
-    (failed,) = operator.query("SELECT class, sentence, evidence FROM attempt WHERE outcome = 'failed'")
-    assert failed["class"] == "import-failed"
+    (failed,) = operator.query("SELECT failure_class, sentence, evidence FROM attempt WHERE outcome = 'failed'")
+    assert failed["failure_class"] == "import-failed"
     assert "_uncompiled" in failed["sentence"] + failed["evidence"]
     pip = [sys.executable, "-m", "pip", "--isolated", "install", "--quiet", "--no-index", "--find-links"]
     folder = operator.root / "installed"

@@ -225,8 +225,8 @@ def test_a_build_beyond_its_limits_is_stopped_with_all_it_started(operator: Oper
         "builder_limit_log": "1M",
     }
     operator.build()
-    rows = operator.query("SELECT id, class FROM attempt WHERE state = 'done'")
-    assert {row["id"].split("-")[0]: row["class"] for row in rows} == {
+    rows = operator.query("SELECT id, failure_class FROM attempt WHERE state = 'done'")
+    assert {row["id"].split("-")[0]: row["failure_class"] for row in rows} == {
         "endless": "time-out",
         "greedy": "out-of-memory",
         "chatty": "log-limit",

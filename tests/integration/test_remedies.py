@@ -65,11 +65,12 @@ def test_a_name_in_an_error_message_is_never_asked_for_upstream(operator: Operat
     operator.build()
     assert [name.split("-")[0] for name in operator.wheels()] == ["owner"]
     rows = operator.query(
-        "SELECT p.name, a.class, a.remedies FROM attempt a JOIN release r ON r.id = a.release_id "
+        "SELECT p.name, a.failure_class, a.remedies FROM attempt a JOIN release r ON r.id = a.release_id "
         "JOIN project p ON p.id = r.project_id ORDER BY p.name, a.finished_at"
     )
     tried = [
-        (row["name"], row["class"], [each["name"] for each in json.loads(row["remedies"] or "[]")]) for row in rows
+        (row["name"], row["failure_class"], [each["name"] for each in json.loads(row["remedies"] or "[]")])
+        for row in rows
     ]
     assert tried == [
         ("headless", "sdist-broken", []),

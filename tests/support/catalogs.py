@@ -167,7 +167,7 @@ class ControllerState:
         need: str = "none",
     ) -> None:
         self.execute(
-            "INSERT INTO wanted (release_id, target_id, verdict, reason, need) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO release_target (release_id, target_id, verdict, reason, need) VALUES (?, ?, ?, ?, ?)",
             self.release(name, version), self.target(target), verdict, reason, need,
         )  # fmt: skip
 
@@ -203,8 +203,8 @@ class ControllerState:
         self.execute(
             """
             INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds,
-                                 state, claimed_at, finished_at, outcome, class, blocks, sentence, evidence, remedy,
-                                 seconds, log, remedies, try_with)
+                                 state, claimed_at, finished_at, outcome, failure_class, blocks, sentence, evidence,
+                                 advice, seconds, log, remedies, retry_with)
             VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             attempt, run, host, self.release(name, version), self.target(target), state, self.at,
@@ -258,7 +258,7 @@ class ControllerState:
             ).lastrowid  # fmt: skip
         for target in serves:
             self.execute(
-                "INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?)",
+                "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?)",
                 release,
                 self.target(target),
                 wheel,

@@ -33,7 +33,7 @@ class Controller:
             )
             for host in ("pi1", "pi2"):
                 db.execute("INSERT INTO builder (host, facts, seen_at) VALUES (?, '{}', 0)", (host,))
-                db.execute("INSERT INTO offer VALUES (?, 1, '/tools/python', '/usr/bin/python3')", (host,))
+                db.execute("INSERT INTO builder_target VALUES (?, 1, '/tools/python', '/usr/bin/python3')", (host,))
             db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
             db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
             db.execute(
@@ -41,7 +41,8 @@ class Controller:
                 "VALUES (1, 1, 'demo-1.0.tar.gz', 'sdist', '/', 'aa')"
             )
             db.execute(
-                "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id) VALUES (1, 1, 'build', '', 1)"
+                "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id) "
+                "VALUES (1, 1, 'build', '', 1)"
             )
             settle(db, 1, 5)
         self.attempt = self.claim("pi1")

@@ -37,7 +37,9 @@ class Fleet:
             facts = json.dumps({"slots": slots})
             db.execute("INSERT INTO builder (host, facts, seen_at, speed) VALUES (?, ?, 0, ?)", (host, facts, speed))
             for target in targets:
-                db.execute("INSERT INTO offer VALUES (?, ?, '/tools/python', '/usr/bin/python3')", (host, target))
+                db.execute(
+                    "INSERT INTO builder_target VALUES (?, ?, '/tools/python', '/usr/bin/python3')", (host, target)
+                )
 
     def release(self, name: str, *targets: int, seconds: float = 10.0, version: str = "1.0", sha256: str = "aa") -> int:
         """A release wanted on the targets."""
@@ -56,7 +58,7 @@ class Fleet:
             ).lastrowid
             for target in targets:
                 db.execute(
-                    "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id, predicted_seconds) "
+                    "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id, predicted_seconds) "
                     "VALUES (?, ?, 'build', 'test', ?, ?)",
                     (release, target, sdist, seconds),
                 )
@@ -93,7 +95,7 @@ class Fleet:
                     "added_at) VALUES (?, ?, ?, '', 1, '', '[]', 0)",
                     (row["release_id"], attempt, f"{attempt}-{target}.whl"),
                 ).lastrowid
-                db.execute("INSERT INTO serves VALUES (?, ?, ?)", (row["release_id"], target, wheel))
+                db.execute("INSERT INTO wheel_target VALUES (?, ?, ?)", (row["release_id"], target, wheel))
             failure = None if outcome == "built" else failure
             said = Outcome(outcome, failure, blocks, sentence=sentence, evidence=evidence, subject=subject)
             said = replace(said, seconds=seconds, peak_memory=1, **more)
@@ -101,7 +103,7 @@ class Fleet:
         batches.close_finished(self.catalog, row["host"])
 
     def needs(self, release: int) -> dict[int, str]:
-        rows = self.catalog.db.execute("SELECT target_id, need FROM wanted WHERE release_id = ?", (release,))
+        rows = self.catalog.db.execute("SELECT target_id, need FROM release_target WHERE release_id = ?", (release,))
         return {row["target_id"]: row["need"] for row in rows}
 
 

@@ -190,7 +190,7 @@ class Operator:
     def verdicts(self) -> Mapping[str, str]:
         """Project and version to verdict."""
         rows = self.query(
-            "SELECT p.name, r.version, w.verdict FROM wanted w JOIN release r ON r.id = w.release_id "
+            "SELECT p.name, r.version, w.verdict FROM release_target w JOIN release r ON r.id = w.release_id "
             "JOIN project p ON p.id = r.project_id"
         )
         return {f"{row['name']} {row['version']}": row["verdict"] for row in rows}

@@ -172,7 +172,7 @@ def _add_witnesses(state: ControllerState) -> None:
     verdicts = {"agrees": None, "differs": "Other bytes in <i>a</i>.so.", "failed": "time-out: It took too long."}
     for number, (verdict, sentence) in enumerate(verdicts.items()):
         state.execute(
-            "INSERT INTO witness (wheel_id, id, run, host, claimed_at, finished_at, verdict, sha256, sentence, "
+            "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at, finished_at, verdict, sha256, sentence, "
             "differences) SELECT w.id, ?, 'run', 'pi1', ?, ?, ?, 'ab', ?, '[\"<i>a</i>.so\"]' "
             "FROM wheel w WHERE w.filename LIKE ? ORDER BY w.id DESC LIMIT 1 OFFSET ?",
             f"witness--{number}", NOW, NOW, verdict, sentence, f"{BIG}-%", number,
@@ -252,12 +252,13 @@ def _add_builders(state: ControllerState) -> None:
         }  # fmt: skip
         aside = "It cannot build lxml 6.0.1, which was built before: compile-error." if number == 2 else None
         state.execute(
-            "INSERT INTO builder (host, facts, seen_at, speed, set_aside) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO builder (host, facts, seen_at, speed, suspended) VALUES (?, ?, ?, ?, ?)",
             f"pi{number}", json.dumps(facts), NOW - 60, speed, aside,
         )  # fmt: skip
         for target in targets:
             state.execute(
-                "INSERT INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, '/tools', '/usr/bin/python3')",
+                "INSERT INTO builder_target (host, target_id, tools, interpreter) "
+                "VALUES (?, ?, '/tools', '/usr/bin/python3')",
                 f"pi{number}", state.target(target),
             )  # fmt: skip
     for age, host, sentence in (
@@ -275,7 +276,8 @@ def _add_history(state: ControllerState) -> None:
     with state.catalog.writing() as db:
         # What these builds ever counted for is counted anew, with what is added here.
         db.execute(
-            "DELETE FROM total WHERE kind IN ('outcome', 'host-builds', 'host-built', 'host-seconds', 'build-seconds')"
+            "DELETE FROM counter "
+            "WHERE kind IN ('outcome', 'host-builds', 'host-built', 'host-seconds', 'build-seconds')"
         )
         for age in range(40):
             day = today - age
@@ -312,7 +314,7 @@ def _add_history(state: ControllerState) -> None:
             "'host-seconds', host, sum(seconds) FROM build_day GROUP BY host",
             "'build-seconds', '', sum(seconds) FROM build_day",
         ):
-            db.execute(f"INSERT INTO total (kind, key, value) SELECT {counted}")
+            db.execute(f"INSERT INTO counter (kind, key, value) SELECT {counted}")
 
 
 def _log_page(log: object) -> str:

@@ -27,7 +27,7 @@ def test_a_good_wheel_is_in_files_and_catalog_and_settles_the_queue(controller: 
     assert controller.send(wheel).outcome == "built"
     assert (controller.storage.files / "demo" / wheel.filename).read_bytes() == wheel.data
     assert controller.one("SELECT sha256 FROM wheel") == wheel.sha256, "computed here, not believed"
-    assert controller.one("SELECT need FROM wanted") == "none"
+    assert controller.one("SELECT need FROM release_target") == "none"
     assert controller.one("SELECT pages_stale FROM project") == 1
     assert (controller.storage.logs / controller.one("SELECT log FROM attempt")).is_file()
 
@@ -114,13 +114,13 @@ def test_a_failure_gets_a_name_and_its_cost_predicts_the_next_build(controller: 
     admitted = controller.send(None, stopped_by="timeout", message="The build took longer than 10 seconds.")
     assert (admitted.outcome, admitted.failure_class) == ("failed", "time-out")
     assert controller.one("SELECT seconds FROM attempt") == 12.5
-    assert controller.one("SELECT need FROM wanted") == "none"
+    assert controller.one("SELECT need FROM release_target") == "none"
 
 
 def test_bad_luck_stays_in_the_queue_with_what_was_measured_as_prediction(controller: Controller):
     controller.send(None, stopped_by="killed", message="The build was killed.")
-    assert controller.one("SELECT need FROM wanted") == "now"
-    assert controller.one("SELECT predicted_seconds FROM wanted") == 12.5
+    assert controller.one("SELECT need FROM release_target") == "now"
+    assert controller.one("SELECT predicted_seconds FROM release_target") == 12.5
 
 
 # ------------------------------------------------------------------------------------- what was done with the wheel
@@ -140,7 +140,7 @@ def test_what_was_done_with_a_wheel_is_kept_with_it(controller: Controller):
     assert sent.outcome == "built"
     row = controller.catalog.db.execute("SELECT * FROM wheel").fetchone()
     assert json.loads(row["repaired"]) == REPAIR
-    assert json.loads(row["apt"]) == ["libssl3", "zlib1g"]
+    assert json.loads(row["apt_packages"]) == ["libssl3", "zlib1g"]
     assert (row["imports"], json.loads(row["import_facts"])) == ("imported", {"modules": ["demo"], "message": None})
 
 
@@ -151,7 +151,7 @@ def test_what_was_done_with_a_wheel_is_kept_with_it(controller: Controller):
 ])  # fmt: skip
 def test_what_is_no_answer_at_all_counts_as_none(controller: Controller, fields: dict[str, Any]):
     assert controller.send(wheel_file("demo", "1.0"), **fields).outcome == "built"
-    row = controller.catalog.db.execute("SELECT repaired, apt, imports, import_facts FROM wheel").fetchone()
+    row = controller.catalog.db.execute("SELECT repaired, apt_packages, imports, import_facts FROM wheel").fetchone()
     assert tuple(row) == (None, "[]", None, None)
 
 
@@ -174,7 +174,7 @@ def test_a_wheel_that_cannot_be_imported_is_withheld(controller: Controller):
     assert sent.outcome == "failed"
     assert controller.catalog.db.execute("SELECT count(*) FROM wheel").fetchone()[0] == 0
     assert not list(controller.storage.files.rglob("*.whl"))
-    row = controller.catalog.db.execute("SELECT class, sentence FROM attempt WHERE state = 'done'").fetchone()
+    row = controller.catalog.db.execute("SELECT failure_class, sentence FROM attempt WHERE state = 'done'").fetchone()
     assert tuple(row) == ("import-failed", sentence)
 
 
@@ -185,7 +185,7 @@ def test_a_wheel_that_an_installer_refuses_is_withheld_with_what_it_says(control
     # Also where the controller would refuse it for something else: what the installer says is what people meet.
     wheel = wheel_file("demo", "1.0", flaws=() if good else ["wrong-record-hash"])
     assert controller.send(wheel, check=verdict).outcome == "failed"
-    row = controller.catalog.db.execute("SELECT class, sentence FROM attempt WHERE state = 'done'").fetchone()
+    row = controller.catalog.db.execute("SELECT failure_class, sentence FROM attempt WHERE state = 'done'").fetchone()
     assert tuple(row) == ("not-installable", sentence)
     assert not list(controller.storage.files.rglob("*.whl"))
 
@@ -193,5 +193,5 @@ def test_a_wheel_that_an_installer_refuses_is_withheld_with_what_it_says(control
 def test_a_library_for_want_of_which_a_wheel_fails_is_looked_up(controller: Controller):
     verdict = {"verdict": "failed", "modules": [], "message": "It fails.", "reason": "missing-library"}
     controller.send(wheel_file("demo", "1.0"), check={**verdict, "subject": "libfoo.so.1"})
-    row = controller.catalog.db.execute("SELECT lacks, subject FROM attempt WHERE state = 'done'").fetchone()
+    row = controller.catalog.db.execute("SELECT missing_kind, subject FROM attempt WHERE state = 'done'").fetchone()
     assert tuple(row) == ("library", "libfoo.so.1")

@@ -55,7 +55,7 @@ def rebuild(controller: Controller, artifact: Artifact, run: str, host: str = "p
     """The wheel is built once more; returns the name it is published by."""
     sent = controller.send(artifact, host=host, answering=controller.claim(host, run))
     assert sent.outcome == "built", sent
-    assert controller.one("SELECT need FROM wanted") == "none"
+    assert controller.one("SELECT need FROM release_target") == "none"
     return sent.wheel
 
 
@@ -91,7 +91,7 @@ def test_a_requested_rebuild_gets_a_build_number_above_the_listed_one(
     controller.send(wheel(1))
     with controller.catalog.writing() as db:
         assert forgive(db, ["demo"], 5) == 1
-    assert controller.one("SELECT need FROM wanted") == "now"
+    assert controller.one("SELECT need FROM release_target") == "now"
     rebuild(controller, wheel(2), "run2")
     lose_one = controller.storage.files / "demo" / wheel(1).filename
     assert lose_one.read_bytes() == wheel(1).data, "who locked it still gets it"
@@ -121,7 +121,7 @@ def test_of_a_project_with_failures_only_these_are_tried_again(controller: Contr
 def test_a_name_stays_given_when_the_release_was_removed(controller: Controller) -> None:
     controller.send(wheel(1))
     with controller.catalog.writing() as db:
-        db.execute("DELETE FROM serves")
+        db.execute("DELETE FROM wheel_target")
         db.execute("UPDATE wheel SET removed_at = ?", (NOW,))
         settle(db, 1, 5)
     assert rebuild(controller, wheel(2), "run2") == "demo-1.0-1-py3-none-any.whl"
@@ -154,7 +154,7 @@ def test_a_wheel_named_as_upstreams_gets_a_build_tag_of_the_fleets(controller: C
     upstream_has(controller, theirs)
     sent = controller.send(wheel(1))
     assert (sent.outcome, sent.wheel) == ("built", "demo-1.0-1-py3-none-any.whl")
-    assert controller.one("SELECT need FROM wanted") == "none"
+    assert controller.one("SELECT need FROM release_target") == "none"
 
 
 def test_upstreams_pure_wheel_for_other_pythons_is_not_shadowed_for_them(
@@ -203,20 +203,20 @@ def test_a_build_whose_work_was_done_meanwhile_is_nobodys_failure(controller: Co
             "VALUES (2, 'cp311-newer', '3.11.9', 'cpython', 'linux', 2, ?)",
             (json.dumps(TAGS),),
         )
-        db.execute("INSERT INTO offer VALUES ('pi2', 2, '/tools/python', '/usr/bin/python3')")
+        db.execute("INSERT INTO builder_target VALUES ('pi2', 2, '/tools/python', '/usr/bin/python3')")
         db.execute(
-            "INSERT INTO wanted (release_id, target_id, verdict, reason, sdist_id, need) VALUES (1, 2, 'build', '', 1, "
-            "'now')"
+            "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id, need) "
+            "VALUES (1, 2, 'build', '', 1, 'now')"
         )
-        db.execute("DELETE FROM offer WHERE host = 'pi2' AND target_id = 1")
+        db.execute("DELETE FROM builder_target WHERE host = 'pi2' AND target_id = 1")
     other = controller.claim("pi2")
     assert controller.send(wheel(1)).outcome == "built"
-    assert controller.one("SELECT count(*) FROM wanted WHERE need <> 'none'") == 0
+    assert controller.one("SELECT count(*) FROM release_target WHERE need <> 'none'") == 0
     assert batches.settled_meanwhile(controller.catalog, "pi2") == [other], "withdrawn, if it has not begun"
     sent = controller.send(wheel(2), host="pi2", answering=other)
     assert (sent.outcome, sent.sentence) == ("dropped", "its work was done meanwhile")
     row = controller.catalog.db.execute("SELECT * FROM attempt WHERE id = ?", (other,)).fetchone()
-    assert (row["state"], row["outcome"], row["class"]) == ("done", "built", None)
+    assert (row["state"], row["outcome"], row["failure_class"]) == ("done", "built", None)
     assert controller.one("SELECT failures FROM builder WHERE host = 'pi2'") == 0
     assert published(controller) == {wheel(1).filename: wheel(1).data}
 
@@ -235,10 +235,10 @@ def test_a_wheel_of_a_replaced_sdist_is_built_again_under_another_name(
 ) -> None:
     controller.send(wheel(1))
     replace_sdist(controller, "bb")
-    assert controller.one("SELECT need FROM wanted") == "now"
+    assert controller.one("SELECT need FROM release_target") == "now"
     assert rebuild(controller, wheel(2), "run2") == "demo-1.0-1-py3-none-any.whl"
     replace_sdist(controller, "aa")
-    assert controller.one("SELECT need FROM wanted") == "none", "a wheel of that one is there"
+    assert controller.one("SELECT need FROM release_target") == "none", "a wheel of that one is there"
 
 
 def test_a_replaced_sdist_that_gives_the_same_bytes_is_built_once(controller: Controller) -> None:
@@ -253,7 +253,7 @@ def test_an_sdist_of_which_upstream_tells_no_other_hash_is_not_replaced(
 ) -> None:
     controller.send(wheel(1))
     replace_sdist(controller, sha256)
-    assert controller.one("SELECT need FROM wanted") == "none"
+    assert controller.one("SELECT need FROM release_target") == "none"
 
 
 # ------------------------------------------------------------------------------------- nothing is built in vain
@@ -268,7 +268,9 @@ def remember_inputs(controller: Controller) -> None:
 
 def verdict(controller: Controller) -> tuple[str, str, str]:
     return tuple(
-        controller.catalog.db.execute("SELECT verdict, reason, need FROM wanted WHERE release_id = 1").fetchone()
+        controller.catalog.db.execute(
+            "SELECT verdict, reason, need FROM release_target WHERE release_id = 1"
+        ).fetchone()
     )
 
 
@@ -285,7 +287,9 @@ def test_a_wheel_for_no_python_of_the_fleet_passes_the_release_over(controller: 
     assert verdict(controller) == ("passed", "needs Python >=3.99, the target has 3.11.2", "none")
     assert published(controller) == {}
     assert controller.one("SELECT failures FROM builder WHERE host = 'pi1'") == 0, "it did nothing wrong"
-    assert controller.one("SELECT need FROM wanted WHERE release_id = 2") == "now", "as pip, the release before it"
+    assert controller.one("SELECT need FROM release_target WHERE release_id = 2") == "now", (
+        "as pip, the release before it"
+    )
 
 
 def test_what_a_builder_reads_in_the_sdist_settles_the_target(controller: Controller) -> None:
@@ -315,10 +319,12 @@ def test_a_wheel_for_another_python_of_the_fleet_settles_both(controller: Contro
             "VALUES (2, 'cp313', '3.13.1', 'cpython', 'linux', 2, ?)",
             (json.dumps(["py3-none-any"]),),
         )
-        db.execute("INSERT INTO offer VALUES ('pi2', 2, '/tools/python', '/usr/bin/python3')")
+        db.execute("INSERT INTO builder_target VALUES ('pi2', 2, '/tools/python', '/usr/bin/python3')")
     sent = controller.send(wheel(1, requires_python=">=3.12"))
     assert sent.outcome == "built"
-    rows = controller.catalog.db.execute("SELECT target_id, verdict, need FROM wanted ORDER BY target_id").fetchall()
+    rows = controller.catalog.db.execute(
+        "SELECT target_id, verdict, need FROM release_target ORDER BY target_id"
+    ).fetchall()
     assert [tuple(row) for row in rows] == [(1, "passed", "none"), (2, "build", "none")]
 
 
@@ -370,7 +376,7 @@ def test_every_failure_ends_after_some_tries_for_ever(controller: Controller, fa
         tried += 1
         batches.close_finished(controller.catalog, "pi1")
         with controller.catalog.writing() as db:
-            db.execute("UPDATE builder SET failures = 0, set_aside = NULL")
+            db.execute("UPDATE builder SET failures = 0, suspended = NULL")
         held = batches.claim(controller.catalog, host="pi1", run=f"day{day}", now=NOW + (day + 1) * DAY)
         if held is None:
             break

@@ -145,7 +145,7 @@ def test_what_took_its_host_down_is_tried_once_elsewhere_and_recorded(fleet: Fle
     assert fleet.claim("pi3") is None
     assert fleet.needs(release) == {11: "none"}
     row = fleet.catalog.db.execute("SELECT * FROM attempt WHERE id = ?", (second.attempt,)).fetchone()
-    assert (row["class"], row["blocks"]) == ("host-lost", "target")
+    assert (row["failure_class"], row["blocks"]) == ("host-lost", "target")
 
 
 def test_a_host_is_not_given_what_took_it_down_while_others_can_build_it(fleet: Fleet):

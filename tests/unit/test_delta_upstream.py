@@ -237,9 +237,9 @@ def test_403_for_some_projects_means_that_they_are_not_there_and_is_told(fleet: 
 def test_a_cool_down_counts_from_first_seen_where_upstream_states_no_time(fleet: Fleet, upstream: Upstream) -> None:
     upstream.json = False
     delta = fleet.look("spam", cooldown_hours=24)
-    assert (delta.queue.left, fleet.column("SELECT verdict FROM wanted")) == (0, ["passed"])
+    assert (delta.queue.left, fleet.column("SELECT verdict FROM release_target")) == (0, ["passed"])
     assert "first saw" in delta.troubles["(cool-down)"]
-    assert "no upload time" in fleet.column("SELECT reason FROM wanted")[0]
+    assert "no upload time" in fleet.column("SELECT reason FROM release_target")[0]
     fleet.hours += 23
     upstream.add_release(pure_sdist("spam", "2.0"))
     assert fleet.look("spam", cooldown_hours=24).queue.left == 0
@@ -247,7 +247,7 @@ def test_a_cool_down_counts_from_first_seen_where_upstream_states_no_time(fleet:
     assert fleet.look("spam", cooldown_hours=24).queue.left == 1, "the older release is ripe"
     fleet.hours += 24
     assert "(cool-down)" not in fleet.look("spam", cooldown_hours=24).troubles
-    assert sorted(fleet.column("SELECT verdict FROM wanted")) == ["build"]
+    assert sorted(fleet.column("SELECT verdict FROM release_target")) == ["build"]
 
 
 def test_a_replaced_file_cools_down_again(fleet: Fleet, upstream: Upstream) -> None:

@@ -78,7 +78,7 @@ def test_downloads_are_added_to_their_day_with_the_time_they_saved(state: Contro
         ("machine", "aarch64"): 4,
         ("system", "Debian GNU/Linux 12"): 4,
     }
-    assert state.one("SELECT value FROM total WHERE kind = 'downloads'") == 5
+    assert state.one("SELECT value FROM counter WHERE kind = 'downloads'") == 5
 
 
 def test_files_that_are_no_wheel_of_ours_or_lie_elsewhere_are_not_counted(state: ControllerState):

@@ -68,11 +68,11 @@ def lose_a_log(state: ControllerState) -> None:
 
 
 def miscount(state: ControllerState) -> None:
-    state.execute("UPDATE total SET value = 7 WHERE kind = 'status' AND key = 'failed'")
+    state.execute("UPDATE counter SET value = 7 WHERE kind = 'status' AND key = 'failed'")
 
 
 def forget_a_counter(state: ControllerState) -> None:
-    state.execute("DELETE FROM total WHERE kind = 'wheels'")
+    state.execute("DELETE FROM counter WHERE kind = 'wheels'")
 
 
 HARMS = [

@@ -24,7 +24,7 @@ def show(state: ControllerState, name: str, *, status: str = "failed", listed: b
     """A project that has a page."""
     project = state.project(name)
     state.execute(
-        "INSERT OR IGNORE INTO page (project_id, name, display_name, status, listed) "
+        "INSERT OR IGNORE INTO site_project (project_id, name, display_name, status, listed) "
         "SELECT id, name, display_name, ?, ? FROM project WHERE id = ?",
         status, listed, project,
     )  # fmt: skip
@@ -48,8 +48,8 @@ def block(
     if at is not None:
         state.execute("UPDATE attempt SET finished_at = ? WHERE id = ?", at, attempt)
     state.execute(
-        "INSERT INTO shown (release_id, target_id, project_id, status, class, at) "
-        "SELECT release_id, target_id, ?, 'failed', class, finished_at FROM attempt WHERE id = ?",
+        "INSERT INTO site_release (release_id, target_id, project_id, status, failure_class, finished_at) "
+        "SELECT release_id, target_id, ?, 'failed', failure_class, finished_at FROM attempt WHERE id = ?",
         project, attempt,
     )  # fmt: skip
     return attempt
@@ -75,7 +75,7 @@ def test_what_the_fleet_tried_by_itself_stands_with_how_often_it_helped(
     state: ControllerState, render: Renderer
 ) -> None:
     for name, tried, helped in (("setuptools<58", 5, 4), ("requirement <b>numpy", 9, 7)):
-        state.execute("INSERT INTO remedy_use (name, tried, helped) VALUES (?, ?, ?)", name, tried, helped)
+        state.execute("INSERT INTO remedy_use (name, applied, helped) VALUES (?, ?, ?)", name, tried, helped)
     pages = made(state, render)
     assert [each["name"] for each in json.loads(pages["failures/failures.json"])["remedies"]] == [
         "requirement <b>numpy",
@@ -125,7 +125,7 @@ def test_a_class_that_blocks_nothing_any_more_has_no_page(state: ControllerState
     block(state, "demo", "missing-tool")
     block(state, "demo", "time-out", "2.0")
     assert "failures/time-out/index.html" in made(state, render)
-    state.execute("UPDATE shown SET status = 'built', class = NULL WHERE class = 'time-out'")
+    state.execute("UPDATE site_release SET status = 'built', failure_class = NULL WHERE failure_class = 'time-out'")
     assert [path for path in made(state, render) if path.startswith("failures/time")] == []
 
 
@@ -144,7 +144,7 @@ def test_the_attempt_behind_a_failure_may_have_been_for_another_target(
     state: ControllerState, render: Renderer
 ) -> None:
     attempt = block(state, "demo", "python2-syntax")
-    state.execute("UPDATE shown SET target_id = ?", state.target(OTHER_TARGET))
+    state.execute("UPDATE site_release SET target_id = ?", state.target(OTHER_TARGET))
     page = made(state, render)["failures/python2-syntax/index.html"]
     assert f"../../logs/demo/{attempt}.html" in page
     assert f"for {TARGET}" in page
@@ -153,7 +153,7 @@ def test_the_attempt_behind_a_failure_may_have_been_for_another_target(
 def test_a_forgiven_failure_tells_nothing(state: ControllerState, render: Renderer) -> None:
     kept = block(state, "demo", "time-out")
     later = state.attempt("demo", "1.0", failure="time-out")
-    state.execute("UPDATE attempt SET forgiven = 1 WHERE id = ?", later)
+    state.execute("UPDATE attempt SET superseded = 1 WHERE id = ?", later)
     assert re.findall(r"logs/demo/([^\"]*)\.html", made(state, render)["failures/time-out/index.html"]) == [kept]
 
 
@@ -168,7 +168,7 @@ def test_builders_that_never_answered_are_a_class_of_their_own(state: Controller
     attempt = state.attempt("demo", "1.0", state="lost")
     project = show(state, "demo")
     state.execute(
-        "INSERT INTO shown (release_id, target_id, project_id, status, class) "
+        "INSERT INTO site_release (release_id, target_id, project_id, status, failure_class) "
         "SELECT release_id, target_id, ?, 'failed', 'lost' FROM attempt WHERE id = ?", project, attempt
     )  # fmt: skip
     pages = made(state, render)

@@ -31,13 +31,13 @@ def add_builder(
 ) -> None:
     values = {"speed": 1.0, "set_aside": None, "seen_at": EPOCH, **more}
     state.execute(
-        "INSERT INTO builder (host, facts, seen_at, speed, set_aside) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO builder (host, facts, seen_at, speed, suspended) VALUES (?, ?, ?, ?, ?)",
         host, facts if isinstance(facts, str) else json.dumps(facts), values["seen_at"], values["speed"],
         values["set_aside"],
     )  # fmt: skip
     if target:
         state.execute(
-            "INSERT INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, '/tools', 'python3')",
+            "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES (?, ?, '/tools', 'python3')",
             host,
             state.target(target),
         )
@@ -54,7 +54,7 @@ def builds(state: ControllerState, host: str, day: int, *, built: int = 0, faile
                 ("host-seconds", 10.0 * count),
             ):
                 state.execute(
-                    "INSERT INTO total VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                    "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                     kind, host, more,
                 )  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_a_target_nobody_offers_is_shown_as_long_as_something_waits_for_it(state
 
 
 def test_the_queue_and_what_happened_are_told_newest_first(state: ControllerState) -> None:
-    state.execute("INSERT OR REPLACE INTO total (kind, key, value) VALUES ('status', 'waiting', 1204)")
+    state.execute("INSERT OR REPLACE INTO counter (kind, key, value) VALUES ('status', 'waiting', 1204)")
     for number in range(60):
         state.execute(
             "INSERT INTO event (at, run, host, sentence) VALUES (?, 'run', 'pi1', ?)",
@@ -203,7 +203,7 @@ def test_nothing_that_a_builder_says_becomes_markup(state: ControllerState) -> N
     }
     add_builder(state, "pi1", facts, target=f"cp311{HOSTILE}", set_aside=HOSTILE)
     state.want("numpy", "1.0", target=f"cp39{HOSTILE}", need="now")
-    state.execute("UPDATE offer SET interpreter = ?", HOSTILE)
+    state.execute("UPDATE builder_target SET interpreter = ?", HOSTILE)
     state.execute("UPDATE target SET tags = ?", json.dumps([HOSTILE]))
     state.execute("INSERT INTO event (at, run, host, sentence) VALUES (0, 'run', 'pi1', ?)", HOSTILE)
     html, data = published(state)

@@ -127,7 +127,7 @@ def test_robots_leave_files_and_logs_alone_and_are_told_of_the_sitemap(state: Co
 def test_every_link_of_the_first_page_and_the_guides_leads_somewhere(state: ControllerState, site: SiteFacts) -> None:
     state.wheel("numpy", "1.0")
     state.execute(
-        "INSERT INTO page (project_id, name, display_name, status, listed) "
+        "INSERT INTO site_project (project_id, name, display_name, status, listed) "
         "SELECT id, name, display_name, 'built', 1 FROM project"
     )
     render = Renderer([TEMPLATES], site)

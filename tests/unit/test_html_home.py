@@ -20,7 +20,7 @@ def with_page(state: ControllerState, name: str, *, listed: bool = True, summary
     """The project has a page for people."""
     project = state.project(name)
     state.execute(
-        "INSERT INTO page (project_id, name, display_name, summary, status, listed) "
+        "INSERT INTO site_project (project_id, name, display_name, summary, status, listed) "
         "SELECT id, name, display_name, ?, 'built', ? FROM project WHERE id = ?",
         summary, listed, project,
     )  # fmt: skip
@@ -103,7 +103,7 @@ def test_numbers_are_those_of_the_catalogs_counters(state: ControllerState) -> N
     for number in range(3):
         with_page(state, f"p{number}")
         state.wheel(f"p{number}", "1.0")
-    state.execute("INSERT INTO total (kind, key, value) VALUES ('status', 'waiting', 1), ('downloads', '', 12345)")
+    state.execute("INSERT INTO counter (kind, key, value) VALUES ('status', 'waiting', 1), ('downloads', '', 12345)")
     counts = re.sub(r"<[^>]+>", "", page(state))
     assert "3 projects have wheels of ours" in counts
     assert "3 wheels, " in counts
@@ -134,7 +134,7 @@ def test_an_empty_catalog_has_a_page_too(state: ControllerState) -> None:
 def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState) -> None:
     state.wheel("evil", "1.0")
     with_page(state, "evil", summary=HOSTILE)
-    state.execute("UPDATE page SET display_name = ?", HOSTILE)
+    state.execute("UPDATE site_project SET display_name = ?", HOSTILE)
     html = page(state)
     assert [attributes for tag, attributes, _ in elements(html) if tag == "script"] == [
         {"src": "assets/live.js", "defer": None}

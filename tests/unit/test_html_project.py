@@ -187,9 +187,9 @@ def test_an_attempt_says_what_it_differed_in_and_what_was_tried_after_it(state: 
     entry = {"name": "setuptools<58", "why": "use_2to3 left setuptools.", "change": {"constraints": ["setuptools<58"]}}
     dated = {"name": "date-matched", "why": "As of then.", "change": {"date_matched": True}}
     fail(state, remedies=json.dumps([entry]), try_with=json.dumps([entry, dated]), blocks="target")
-    state.execute("UPDATE wanted SET need = 'now'")
+    state.execute("UPDATE release_target SET need = 'now'")
     state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-    state.execute("INSERT INTO offer VALUES ('pi1', ?, '', '')", state.target())
+    state.execute("INSERT INTO builder_target VALUES ('pi1', ?, '', '')", state.target())
     (attempt,) = json_of(state)["attempts"]
     assert attempt["tried_with"] == [{**entry, "change": "setuptools<58"}]
     assert attempt["next_try"] == "It was tried again with date-matched."

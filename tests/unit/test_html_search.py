@@ -33,10 +33,10 @@ class Listed:
             db.execute("INSERT OR IGNORE INTO project (name, display_name) VALUES (?, ?)", (name, name))
             (project,) = db.execute("SELECT id FROM project WHERE name = ?", (name,)).fetchone()
             if name in self.projects:
-                db.execute("UPDATE page SET status = ?, summary = ? WHERE name = ?", (status, summary, name))
+                db.execute("UPDATE site_project SET status = ?, summary = ? WHERE name = ?", (status, summary, name))
             else:
                 db.execute(
-                    "INSERT INTO page (project_id, name, display_name, summary, status, listed) "
+                    "INSERT INTO site_project (project_id, name, display_name, summary, status, listed) "
                     "VALUES (?, ?, ?, ?, ?, 1)",
                     (project, name, display_name or name, summary, status),
                 )
@@ -47,7 +47,7 @@ class Listed:
         self.projects[name] = (status, summary)
 
     def remove(self, name: str) -> None:
-        self.controller.execute("DELETE FROM page WHERE name = ?", name)
+        self.controller.execute("DELETE FROM site_project WHERE name = ?", name)
         del self.projects[name]
 
     def render(self, changed: Collection[str] | None) -> list[tuple[str, bytes | None]]:

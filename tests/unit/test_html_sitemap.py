@@ -20,7 +20,7 @@ def add(state: ControllerState, name: str, project_id: int, *, page: bool = True
     state.execute("INSERT INTO project (id, name, display_name) VALUES (?1, ?2, ?2)", project_id, name)
     if page:
         state.execute(
-            "INSERT INTO page (project_id, name, display_name, status, listed) VALUES (?1, ?2, ?2, 'built', 1)",
+            "INSERT INTO site_project (project_id, name, display_name, status, listed) VALUES (?1, ?2, ?2, 'built', 1)",
             project_id, name,
         )  # fmt: skip
 
@@ -76,7 +76,7 @@ def test_a_new_project_rewrites_its_shard_alone(state: ControllerState) -> None:
 def test_the_last_project_of_a_shard_takes_it_along(state: ControllerState) -> None:
     add(state, "a", 1)
     add(state, "b", SPAN)
-    state.execute("DELETE FROM page WHERE name = 'b'")
+    state.execute("DELETE FROM site_project WHERE name = 'b'")
     files = made(state, ["b"])
     assert files["sitemaps/1.xml"] is None
     assert shards(files) == ["sitemaps/site.xml", "sitemaps/0.xml"]
@@ -108,7 +108,7 @@ def test_a_change_costs_the_same_however_many_projects_there_are(state: Controll
             for each in ids:
                 db.execute("INSERT INTO project (id, name, display_name) VALUES (?1, 'p' || ?1, 'p' || ?1)", (each,))
                 db.execute(
-                    "INSERT INTO page (project_id, name, display_name, status, listed) "
+                    "INSERT INTO site_project (project_id, name, display_name, status, listed) "
                     "VALUES (?1, 'p' || ?1, 'p' || ?1, 'built', 1)",
                     (each,),
                 )

@@ -32,20 +32,22 @@ def state(state: ControllerState) -> ControllerState:
 def add_builder(state: ControllerState, host: str, version: str = "12", speed: float = 1.0) -> None:
     facts = json.dumps({"os": {"id": "debian", "version": version}})
     state.execute("INSERT INTO builder (host, facts, seen_at, speed) VALUES (?, ?, 0, ?)", host, facts, speed)
-    state.execute("INSERT INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, '', '')", host, state.target())
+    state.execute(
+        "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES (?, ?, '', '')", host, state.target()
+    )
 
 
 def fail(state: ControllerState, name: str, missing: Subject, *, host: str = "pi1") -> str:
     """A build that failed for want of something, and blocks its target."""
     state.want(name, "1.0")
     sdist = state.one("SELECT id FROM upstream_file WHERE release_id = ?", state.release(name, "1.0"))
-    state.execute("UPDATE wanted SET sdist_id = ? WHERE release_id = ?", sdist, state.release(name, "1.0"))
+    state.execute("UPDATE release_target SET sdist_id = ? WHERE release_id = ?", sdist, state.release(name, "1.0"))
     attempt = state.attempt(
         name, "1.0", host=host, failure="missing-header", blocks="target", sentence="It is missing."
     )
     filename = state.one("SELECT filename FROM upstream_file WHERE id = ?", sdist)
     state.execute(
-        "UPDATE attempt SET lacks = ?, subject = ?, sdist_filename = ? WHERE id = ?", *missing, filename, attempt
+        "UPDATE attempt SET missing_kind = ?, subject = ?, sdist_filename = ? WHERE id = ?", *missing, filename, attempt
     )
     return attempt
 
@@ -86,7 +88,7 @@ def test_that_nobody_has_it_is_known_for_a_month_and_said(state: ControllerState
         none = [{"lacks": "header", "subject": "own.h", "packages": []}]
         missing_packages.record_answers(db, "pi1", [Subject("header", "own.h")], none, EPOCH)
     said = "No package of the builder's distribution has own.h. It may be a file of its own that the sdist lacks."
-    assert state.one("SELECT remedy FROM attempt WHERE id = ?", attempt) == said
+    assert state.one("SELECT advice FROM attempt WHERE id = ?", attempt) == said
     assert missing_packages.to_ask(state.catalog.db, EPOCH + 86400, ALL) == {}
     assert missing_packages.to_ask(state.catalog.db, EPOCH + missing_packages.ASK_AGAIN + 1, ALL) == {
         "pi1": [Subject("header", "own.h")]
@@ -103,7 +105,7 @@ def test_the_attempt_names_the_package_also_when_the_answer_came_before_it(state
         record_outcome(db, later, outcome, now=EPOCH, tries=5)
     for attempt in (first, later):
         assert state.one("SELECT package FROM attempt WHERE id = ?", attempt) == "libyaml-dev"
-        remedy = state.one("SELECT remedy FROM attempt WHERE id = ?", attempt)
+        remedy = state.one("SELECT advice FROM attempt WHERE id = ?", attempt)
         assert remedy == "Install libyaml-dev on the builder (apt-get install libyaml-dev)."
 
 
@@ -116,7 +118,7 @@ def test_answers_that_name_no_package_or_were_not_asked_for_change_nothing(state
             {"packages": "libyaml-dev"},
         ]
         assert missing_packages.record_answers(db, "pi1", [YAML], lies, EPOCH) == 0
-    assert state.one("SELECT group_concat(subject || packages) FROM owner") == "yaml.h[]"
+    assert state.one("SELECT group_concat(subject || packages) FROM provider") == "yaml.h[]"
 
 
 def test_packages_are_proposed_by_what_they_would_unblock(
@@ -148,7 +150,7 @@ def test_what_was_built_meanwhile_is_proposed_no_more(state: ControllerState) ->
     attempt = fail(state, "one", YAML)
     answer(state)
     state.publish()
-    state.execute("UPDATE attempt SET forgiven = 1 WHERE id = ?", attempt)
+    state.execute("UPDATE attempt SET superseded = 1 WHERE id = ?", attempt)
     state.publish()
     assert proposals(state.catalog.db) == []
 
@@ -181,7 +183,7 @@ def test_installed_packages_let_their_builds_go_back_to_the_queue_once(state: Co
         back = missing_packages.record_installed(db, "pi1", ["libyaml-dev"], refused, run="run1", now=EPOCH, tries=5)
     assert back == 1
     needs = state.catalog.db.execute(
-        "SELECT p.name, w.need FROM wanted w JOIN release r ON r.id = w.release_id "
+        "SELECT p.name, w.need FROM release_target w JOIN release r ON r.id = w.release_id "
         "JOIN project p ON p.id = r.project_id"
     )
     assert dict(map(tuple, needs)) == {"one": "now", "two": "none"}
@@ -207,5 +209,5 @@ def test_a_builder_that_is_new_or_set_up_again_gets_what_others_have(state: Cont
 def test_targets_are_those_of_the_system(state: ControllerState) -> None:
     fail(state, "one", YAML)
     answer(state)
-    assert state.one("SELECT system FROM owner WHERE subject = 'yaml.h'") == SYSTEM
+    assert state.one("SELECT system FROM provider WHERE subject = 'yaml.h'") == SYSTEM
     assert state.one("SELECT platform FROM target WHERE name = ?", TARGET) == "linux_aarch64"

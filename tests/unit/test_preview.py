@@ -10,9 +10,9 @@ from tests.support.catalogs import ControllerState
 def queued(state: ControllerState, many: int) -> None:
     for number in range(many):
         state.want(f"p{number}", "1.0")
-    state.execute("UPDATE wanted SET need = 'now', predicted_seconds = release_id")
+    state.execute("UPDATE release_target SET need = 'now', predicted_seconds = release_id")
     state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-    state.execute("INSERT INTO offer SELECT 'pi1', id, '/tools/python', 'python3' FROM target")
+    state.execute("INSERT INTO builder_target SELECT 'pi1', id, '/tools/python', 'python3' FROM target")
 
 
 def test_a_long_queue_is_cut_and_says_how_many_and_how_to_see_all(state: ControllerState) -> None:
@@ -29,7 +29,7 @@ def test_all_are_listed_where_the_operator_asks_for_all(state: ControllerState) 
 
 def test_what_waits_for_another_target_is_counted(state: ControllerState) -> None:
     queued(state, 3)
-    state.execute("UPDATE wanted SET need = 'later' WHERE release_id > 1")
+    state.execute("UPDATE release_target SET need = 'later' WHERE release_id > 1")
     assert preview(state.catalog.db, most=9).lines[1:] == [
         "1 build would begin; 2 for other targets wait for what those tell."
     ]

@@ -111,8 +111,8 @@ def test_what_a_host_has_done_in_a_run_is_counted_over_its_batches(fleet: Fleet)
 
 def test_the_queue_is_read_by_its_index_not_by_reading_the_catalog(fleet: Fleet):
     plan = fleet.catalog.db.execute(
-        "EXPLAIN QUERY PLAN SELECT count(*), sum(predicted_seconds) FROM wanted "
-        "WHERE need = 'now' AND target_id IN (SELECT target_id FROM offer)"
+        "EXPLAIN QUERY PLAN SELECT count(*), sum(predicted_seconds) FROM release_target "
+        "WHERE need = 'now' AND target_id IN (SELECT target_id FROM builder_target)"
     ).fetchall()
     assert any("wanted_now" in row["detail"] for row in plan), [tuple(row) for row in plan]
 

@@ -174,7 +174,7 @@ def demo(**files: str) -> bytes:
 
 def test_the_same_bytes_agree_whatever_the_builder_says_of_them(fleet: Fleet, tmp_path: Path) -> None:
     assert heard(fleet, tmp_path, demo(a="1"), demo(a="1")).verdict == "agrees"
-    row = fleet.catalog.db.execute("SELECT * FROM witness").fetchone()
+    row = fleet.catalog.db.execute("SELECT * FROM rebuild").fetchone()
     assert (row["verdict"], row["host"], row["finished_at"], row["sentence"]) == ("agrees", "pi2", NOW + 9, None)
     assert "Built again on another builder: 1 wheel; 1 gave the same bytes." in summary_lines(fleet.catalog.db, "run1")
 
@@ -221,7 +221,7 @@ def test_dates_alone_are_told_from_contents(tmp_path: Path) -> None:
 
 def test_a_result_from_elsewhere_or_a_second_one_is_heard_by_nobody(fleet: Fleet, tmp_path: Path) -> None:
     heard(fleet, tmp_path, demo(a="1"), demo(a="1"))
-    ident = fleet.catalog.db.execute("SELECT id FROM witness").fetchone()["id"]
+    ident = fleet.catalog.db.execute("SELECT id FROM rebuild").fetchone()["id"]
     for host, which in (("pi1", ident), ("pi2", ident), ("pi2", "witness--00000000")):
         assert hear(fleet.catalog, tmp_path / "files", tmp_path / "staging", which, host=host, now=NOW) is None
     assert events.events(fleet.catalog.db) == []
@@ -240,12 +240,12 @@ def test_page_json_and_document_say_it_and_nothing_else_is_written(tmp_path: Pat
         state.publish()
         assert json.loads((state.site / DOCUMENT).read_bytes())["witness"] is None
         state.execute(
-            "INSERT INTO witness (wheel_id, id, run, host, claimed_at) "
+            "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at) "
             "SELECT id, 'witness--1', 'run1', 'pi2', 1 FROM wheel WHERE filename LIKE 'spidev%'"
         )
         assert state.publish().changed == []
         state.execute(
-            "UPDATE witness SET verdict = 'differs', finished_at = 1700000000, sha256 = 'bb', "
+            "UPDATE rebuild SET verdict = 'differs', finished_at = 1700000000, sha256 = 'bb', "
             "sentence = 'Other bytes in <b>.so.', differences = '[\"<b>.so\"]'"
         )
         changed = state.publish().changed

@@ -214,5 +214,5 @@ def test_a_network_failure_is_tried_at_once_by_another_builder(fleet: Fleet):
 
 def test_a_failure_keeps_what_it_depended_on(fleet: Fleet):
     fail(fleet, "demo", "missing-header")
-    depended = json.loads(fleet.catalog.db.execute("SELECT depended FROM attempt").fetchone()[0])
+    depended = json.loads(fleet.catalog.db.execute("SELECT depended_on FROM attempt").fetchone()[0])
     assert depended.keys() == {"toolchain", "packages", "recipe", "remedies"}

@@ -118,7 +118,8 @@ class Memory:
         self.target: Any = SimpleNamespace(id=self.state.target(), name=TARGET)
         self.state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
         self.state.execute(
-            "INSERT INTO offer (host, target_id, tools, interpreter) VALUES ('pi1', ?, '/t', '/p')", self.target.id
+            "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES ('pi1', ?, '/t', '/p')",
+            self.target.id,
         )
         self.db = self.state.catalog.db
 

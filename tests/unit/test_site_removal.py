@@ -91,7 +91,7 @@ def test_the_catalog_keeps_its_name_so_that_other_bytes_never_get_it(state: Cont
     gone_for(state, GRACE + 1)
     state.publish(grace_seconds=GRACE)
     assert state.one("SELECT removed_at IS NOT NULL FROM wheel WHERE filename = ?", DELETED) == 1
-    assert state.one("SELECT count(*) FROM serves") == 2
+    assert state.one("SELECT count(*) FROM wheel_target") == 2
     state.upstream_file(state.release("spidev", "3.7"), "spidev-3.7.tar.gz")
     other = built_again(state, wheel_file("spidev", "3.7", files={"spidev.py": "other = 'code'\n"}))
     assert other.wheel == "spidev-3.7-1-py3-none-any.whl"
@@ -112,7 +112,9 @@ def test_a_release_that_comes_back_within_the_grace_period_is_listed_again(state
 def built_again(state: ControllerState, wheel: Artifact) -> Admitted:
     """A builder sends a wheel of spidev 3.7 that it was asked for."""
     state.execute("INSERT OR IGNORE INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-    state.execute("INSERT OR IGNORE INTO offer VALUES ('pi1', ?, '/tools/python', '/usr/bin/python3')", state.target())
+    state.execute(
+        "INSERT OR IGNORE INTO builder_target VALUES ('pi1', ?, '/tools/python', '/usr/bin/python3')", state.target()
+    )
     attempt = state.attempt("spidev", "3.7", state="open", outcome=None, log=None)
     staging = state.root / "incoming"
     staging.mkdir(exist_ok=True)
@@ -138,7 +140,7 @@ def test_a_removed_wheel_built_again_with_the_same_bytes_is_listed_again(state: 
     state.publish(grace_seconds=GRACE)
     assert listed(state.site, "spidev") == [DELETED, KEPT]
     assert copies(state) == EVERY_COPY
-    assert state.one("SELECT count(*) FROM serves") == 3
+    assert state.one("SELECT count(*) FROM wheel_target") == 3
     assert broken_links(state.site) == []
     assert audit(state) == []
 

@@ -34,7 +34,8 @@ def only_row(state: ControllerState) -> ReportRow:
 def offer(state: ControllerState, target: str = TARGET) -> None:
     state.execute("INSERT OR IGNORE INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
     state.execute(
-        "INSERT INTO offer (host, target_id, tools, interpreter) VALUES ('pi1', ?, '', '')", state.target(target)
+        "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES ('pi1', ?, '', '')",
+        state.target(target),
     )
 
 
@@ -150,7 +151,7 @@ def test_a_forgiven_failure_is_back_in_the_queue(state: ControllerState) -> None
     offer(state)
     state.attempt("pycups", "2.0.4", failure="missing-header", blocks="target", sentence="No header.")
     state.want("pycups", "2.0.4", need="now")
-    state.execute("UPDATE attempt SET forgiven = 1")
+    state.execute("UPDATE attempt SET superseded = 1")
     row = only_row(state)
     assert (row.status, row.reason) == ("waiting", "In the queue.")
 
@@ -236,7 +237,8 @@ def test_the_page_says_that_it_does_not_show_all(state: ControllerState) -> None
             )
             db.execute("INSERT INTO release (id, project_id, version) VALUES (?1, ?1, '1')", (i,))
             db.execute(
-                "INSERT INTO wanted (release_id, target_id, verdict, reason) VALUES (?, ?, 'upstream', 'served')",
+                "INSERT INTO release_target (release_id, target_id, verdict, reason) "
+                "VALUES (?, ?, 'upstream', 'served')",
                 (i, target),
             )
     page = report_page(state)

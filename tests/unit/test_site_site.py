@@ -165,7 +165,7 @@ def test_nothing_to_do_costs_the_same_for_a_small_and_a_large_catalog(state: Con
             db.execute(f"INSERT INTO {table} {counting} SELECT {columns} FROM n")
         db.execute(
             """
-            INSERT INTO wanted (release_id, target_id, verdict, reason)
+            INSERT INTO release_target (release_id, target_id, verdict, reason)
             SELECT r.id, (SELECT id FROM target), 'upstream', 'upstream serves it' FROM release r
             JOIN project p ON p.id = r.project_id WHERE p.name GLOB 'p[0-9]*'
             """
@@ -184,11 +184,11 @@ def test_what_pages_show_is_noticed_whoever_changes_it(state: ControllerState) -
     assert changed[0].startswith("logs/failer/")
     assert "failures/timeout/index.html" in changed
     for statement in (
-        "UPDATE attempt SET remedy = 'wait' WHERE class = 'timeout'",
-        "UPDATE wanted SET verdict = 'skip', reason = 'too slow' WHERE need = 'none'",
+        "UPDATE attempt SET advice = 'wait' WHERE failure_class = 'timeout'",
+        "UPDATE release_target SET verdict = 'skip', reason = 'too slow' WHERE need = 'none'",
         "UPDATE project SET problem = 'Upstream answered 503.'",
         "INSERT INTO project (name, display_name, state, in_scope) VALUES ('lost', 'lost', 'absent', 1)",
-        "DELETE FROM wanted",
+        "DELETE FROM release_target",
     ):
         state.execute(statement)
         assert {"report/index.html", "report/report.json"} <= set(state.publish().changed), statement

@@ -43,7 +43,7 @@ def catalog_with(tag: str, requires_python: str | None = None) -> Catalog:
                 (target.id, target.name, str(target.python_version), target.preference, tags),
             )
         db.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi', '{}', 0)")
-        db.executemany("INSERT INTO offer VALUES ('pi', ?, '', '')", [(target.id,) for target in TARGETS])
+        db.executemany("INSERT INTO builder_target VALUES ('pi', ?, '', '')", [(target.id,) for target in TARGETS])
         db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
         db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
         db.execute(
@@ -79,7 +79,7 @@ def test_a_wheel_settles_every_target_that_can_install_it(tag: str, requires_pyt
     with catalog_with(tag, requires_python) as catalog:
         with catalog.writing() as db:
             judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
-        rows = catalog.db.execute("SELECT target_id, need FROM wanted").fetchall()
+        rows = catalog.db.execute("SELECT target_id, need FROM release_target").fetchall()
         assert {row["target_id"] for row in rows if row["need"] == "none"} == settled
         assert {row["target_id"] for row in rows} == {9, 11, 13, 39}
 
@@ -94,4 +94,4 @@ def test_what_leaves_the_scope_leaves_the_queue():
     with catalog_with("cp39-cp39-linux_x86_64") as catalog, catalog.writing() as db:
         judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
         assert judge_project(db, 1, [], TARGETS, Policy(), NOW)
-        assert db.execute("SELECT count(*) FROM wanted").fetchone()[0] == 0
+        assert db.execute("SELECT count(*) FROM release_target").fetchone()[0] == 0

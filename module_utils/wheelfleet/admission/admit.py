@@ -196,7 +196,7 @@ def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row | None:
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
         JOIN target t ON t.id = a.target_id
-        LEFT JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id
+        LEFT JOIN release_target w ON w.release_id = a.release_id AND w.target_id = a.target_id
         WHERE a.id = ?
         """,
         (attempt_id,),
@@ -267,7 +267,8 @@ def _is_settled(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
     """Whether a wheel of ours serves what the attempt was for, and nobody asked for another one."""
     row = db.execute(
         f"""
-        SELECT 1 FROM wanted w WHERE w.release_id = ? AND w.target_id = ? AND {SETTLED_BY_A_WHEEL.format(row="w")}
+        SELECT 1 FROM release_target w
+        WHERE w.release_id = ? AND w.target_id = ? AND {SETTLED_BY_A_WHEEL.format(row="w")}
         """,
         (attempt["release_id"], attempt["target_id"]),
     ).fetchone()
@@ -278,8 +279,8 @@ def _serves(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
     """Whether a wheel of ours serves the attempt's target; of what no builder offers just now this is not known."""
     row = db.execute(
         """
-        SELECT NOT EXISTS (SELECT 1 FROM offer WHERE target_id = :target)
-            OR EXISTS (SELECT 1 FROM serves WHERE release_id = :release AND target_id = :target) AS serves
+        SELECT NOT EXISTS (SELECT 1 FROM builder_target WHERE target_id = :target)
+            OR EXISTS (SELECT 1 FROM wheel_target WHERE release_id = :release AND target_id = :target) AS serves
         """,
         {"release": attempt["release_id"], "target": attempt["target_id"]},
     ).fetchone()
@@ -324,11 +325,11 @@ def _record_wheel(
         """
         INSERT INTO wheel
             (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, tags, added_at,
-             repaired, apt, imports, import_facts, built)
+             repaired, apt_packages, imports, import_facts, built_as)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
-            attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt = excluded.apt,
-            imports = excluded.imports, import_facts = excluded.import_facts, built = excluded.built
+            attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt_packages = excluded.apt_packages,
+            imports = excluded.imports, import_facts = excluded.import_facts, built_as = excluded.built_as
             WHERE removed_at IS NOT NULL
         """,
         (
@@ -350,7 +351,7 @@ def _record_wheel(
     )
     # Also of bytes that are there already: they came of this sdist, too, and what somebody asked for is done.
     db.execute(
-        "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild = 0 WHERE filename = ?",
+        "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild_requested = 0 WHERE filename = ?",
         (attempt["sdist_filename"], attempt["sdist_sha256"] or (result and result.sdist_sha256), wheel.filename),
     )
     serve_targets(db, attempt["project_id"], offered_targets(db))

@@ -36,7 +36,7 @@ def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str,
     if nobody waits for it."""
     row = catalog.db.execute(
         """
-        SELECT w.filename, w.sha256, w.built, p.name, a.host FROM witness x
+        SELECT w.filename, w.sha256, w.built_as, p.name, a.host FROM rebuild x
         JOIN wheel w ON w.id = x.wheel_id JOIN attempt a ON a.id = w.attempt_id
         JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
         WHERE x.id = ? AND x.host = ? AND x.verdict IS NULL
@@ -45,12 +45,12 @@ def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str,
     ).fetchone()
     if row is None:
         return None
-    sent = json.loads(row["built"]) if row["built"] else {"filename": row["filename"], "sha256": row["sha256"]}
+    sent = json.loads(row["built_as"]) if row["built_as"] else {"filename": row["filename"], "sha256": row["sha256"]}
     heard = _judge(staging, ident, row["name"], Sent(**sent, published=row["filename"]), row["host"], files)
     with catalog.writing() as db:
         db.execute(
             """
-            UPDATE witness SET verdict = ?, sha256 = ?, sentence = ?, differences = ?, finished_at = ?
+            UPDATE rebuild SET verdict = ?, sha256 = ?, sentence = ?, differences = ?, finished_at = ?
             WHERE id = ? AND verdict IS NULL
             """,
             (heard.verdict, heard.sha256, heard.sentence, json.dumps(heard.differences), now, ident),

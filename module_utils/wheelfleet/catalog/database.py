@@ -1,4 +1,4 @@
-"""Opening the catalog: one SQLite file in WAL mode, short IMMEDIATE transactions, numbered migrations."""
+"""Opening the catalog: one SQLite file in WAL mode, short IMMEDIATE transactions, an up-to-date schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from .migrations import MIGRATIONS
+from . import schema
 
 
 class CatalogError(Exception):
@@ -26,7 +26,7 @@ class Catalog:
     LOCK_SECONDS = 60
 
     def __init__(self, path: Path | str) -> None:
-        """Open the catalog at `path` (`:memory:` works), creating or migrating it. Raises CatalogError."""
+        """Open the catalog at `path` (`:memory:` works), making or upgrading it. Raises CatalogError."""
         try:
             self.db = sqlite3.connect(path, timeout=self.LOCK_SECONDS, isolation_level=None)
             self.db.row_factory = sqlite3.Row
@@ -34,7 +34,7 @@ class Catalog:
             self.db.execute("PRAGMA journal_mode = WAL")
             # In WAL mode FULL syncs each commit: a power cut loses no acknowledged result.
             self.db.execute("PRAGMA synchronous = FULL")
-            self._migrate()
+            self._bring_up_to_date()
         except sqlite3.DatabaseError as error:
             raise CatalogError(
                 f"The catalog {path} cannot be opened ({error}); "
@@ -42,22 +42,29 @@ class Catalog:
             ) from error
         self.path = path
 
-    def _migrate(self) -> None:
-        (have,) = self.db.execute("PRAGMA user_version").fetchone()
-        if have > len(MIGRATIONS):
-            raise CatalogError(
-                f"The catalog has schema {have}, but this wheelfleet knows only {len(MIGRATIONS)}; "
-                "update the checkout (git pull) to at least the version that wrote it."
-            )
-        while have < len(MIGRATIONS):
-            with self.writing() as db:
-                # Asked again inside the transaction: two processes may open a new catalog at once.
-                (have,) = db.execute("PRAGMA user_version").fetchone()
-                if have < len(MIGRATIONS):
-                    for statement in _statements(MIGRATIONS[have]):
-                        db.execute(statement)
-                    have += 1
-                    db.execute(f"PRAGMA user_version = {have}")
+    def _bring_up_to_date(self) -> None:
+        if self._version() == schema.VERSION:
+            return
+        with self.writing() as db:
+            # Read inside the transaction, because two processes may open a new catalog at once.
+            version = self._version()
+            if version == 0:
+                schema.create(db)
+            elif version < schema.OLDEST:
+                raise CatalogError(
+                    f"The catalog has schema {version}, but this wheelfleet upgrades only from {schema.OLDEST} on; "
+                    f"run build.yml once with the last version that wrote schema {schema.OLDEST} (before 0.1.0)."
+                )
+            elif version < schema.VERSION:
+                schema.upgrade(db, version)
+            elif version > schema.VERSION:
+                raise CatalogError(
+                    f"The catalog has schema {version}, but this wheelfleet knows only {schema.VERSION}; "
+                    "update the checkout (git pull) to at least the version that wrote it."
+                )
+
+    def _version(self) -> int:
+        return int(self.db.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -100,13 +107,3 @@ def rehearsal(path: Path) -> Iterator[Catalog]:
                 raise CatalogError(f"The catalog {path} cannot be read ({error}).") from error
         with Catalog(copy) as catalog:
             yield catalog
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: `executescript` would commit the transaction it is run in."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

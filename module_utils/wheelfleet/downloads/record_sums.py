@@ -177,7 +177,7 @@ def _is_counted(db: sqlite3.Connection, day: int, name: str) -> bool:
         return True
     taken = db.execute(
         """
-        INSERT INTO total (kind, key, value) VALUES ('unknown-names', ?, 1)
+        INSERT INTO counter (kind, key, value) VALUES ('unknown-names', ?, 1)
         ON CONFLICT (kind, key) DO UPDATE SET value = value + 1 WHERE value < ?
         """,
         (str(day), MOST_UNKNOWN_NAMES),

@@ -125,7 +125,7 @@ class Audit:
 
     def _counters(self) -> Iterator[Finding]:
         """The counters that triggers keep, counted afresh."""
-        kept = {(row["kind"], row["key"]): row["value"] for row in self.catalog.db.execute("SELECT * FROM total")}
+        kept = {(row["kind"], row["key"]): row["value"] for row in self.catalog.db.execute("SELECT * FROM counter")}
         counted = {(row[0], str(row[1])): row[2] for row in self.catalog.db.execute(_COUNTED)}
         kinds = {kind for kind, _ in counted} | {"status", "page", "listed", "as-a-whole", "class-builds"}
         for key in sorted({key for key in kept if key[0] in kinds} | counted.keys()):
@@ -138,7 +138,7 @@ class Audit:
                 if self.repair:
                     with self.catalog.writing() as db:
                         db.execute(
-                            "INSERT INTO total (kind, key, value) VALUES (?, ?, ?) "
+                            "INSERT INTO counter (kind, key, value) VALUES (?, ?, ?) "
                             "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
                             (*key, counted.get(key, 0)),
                         )
@@ -151,17 +151,19 @@ _WHEELS = """
     """
 
 _COUNTED = """
-    SELECT 'status', status, count(*) FROM shown GROUP BY status
-    UNION ALL SELECT 'class-builds', class, count(*) FROM shown WHERE class IS NOT NULL GROUP BY class
-    UNION ALL SELECT 'class-projects', class, count(DISTINCT project_id) FROM shown
-        WHERE class IS NOT NULL GROUP BY class
-    UNION ALL SELECT 'page', status, count(*) FROM page GROUP BY status
-    UNION ALL SELECT 'as-a-whole', coalesce(as_a_whole, ''), count(*) FROM page GROUP BY as_a_whole
-    UNION ALL SELECT 'listed', '', count(*) FROM page WHERE listed
+    SELECT 'status', status, count(*) FROM site_release GROUP BY status
+    UNION ALL SELECT 'class-builds', failure_class, count(*) FROM site_release
+        WHERE failure_class IS NOT NULL GROUP BY failure_class
+    UNION ALL SELECT 'class-projects', failure_class, count(DISTINCT project_id) FROM site_release
+        WHERE failure_class IS NOT NULL GROUP BY failure_class
+    UNION ALL SELECT 'page', status, count(*) FROM site_project GROUP BY status
+    UNION ALL SELECT 'as-a-whole', coalesce(project_status, ''), count(*) FROM site_project GROUP BY project_status
+    UNION ALL SELECT 'listed', '', count(*) FROM site_project WHERE listed
     UNION ALL SELECT 'wheels', '', count(*) FROM wheel WHERE removed_at IS NULL
     UNION ALL SELECT 'bytes', '', coalesce(sum(size), 0) FROM wheel WHERE removed_at IS NULL
-    UNION ALL SELECT 'target-wheels', target_id, count(*) FROM serves GROUP BY target_id
-    UNION ALL SELECT 'target-bytes', s.target_id, sum(w.size) FROM serves s JOIN wheel w ON w.id = s.wheel_id GROUP BY 2
+    UNION ALL SELECT 'target-wheels', target_id, count(*) FROM wheel_target GROUP BY target_id
+    UNION ALL SELECT 'target-bytes', s.target_id, sum(w.size)
+        FROM wheel_target s JOIN wheel w ON w.id = s.wheel_id GROUP BY 2
     UNION ALL SELECT 'downloads', '', coalesce(sum(downloads), 0) FROM use_day
     """
 

@@ -136,7 +136,7 @@ def close_finished(catalog: Catalog, host: str) -> None:
 def release_host(catalog: Catalog, host: str, now: float, tries: int) -> int:
     """Take back all that a host holds, which is lost to this run and offers nothing any more; returns how many."""
     with catalog.writing() as db:
-        db.execute("DELETE FROM offer WHERE host = ?", (host,))
+        db.execute("DELETE FROM builder_target WHERE host = ?", (host,))
         return _release(db, "host = ?", host, now, tries)
 
 
@@ -208,7 +208,7 @@ def give_back(catalog: Catalog, attempts: Collection[str], tries: int) -> int:
 def hunger(catalog: Catalog, host: str, now: float) -> None:
     """Let the others know that this host is idle and the queue has nothing for it."""
     with catalog.writing() as db:
-        db.execute("UPDATE builder SET hungry_at = ? WHERE host = ?", (now, host))
+        db.execute("UPDATE builder SET idle_since = ? WHERE host = ?", (now, host))
 
 
 @dataclass(frozen=True)
@@ -228,10 +228,10 @@ def asked_back(catalog: Catalog, host: str, run: str, now: float) -> AskedBack:
     waiting = db.execute(
         """
         SELECT id,
-               EXISTS (SELECT 1 FROM offer o JOIN builder b ON b.host = o.host
-                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.hungry_at > :since) AS asked,
-               EXISTS (SELECT 1 FROM offer o JOIN builder b ON b.host = o.host
-                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.set_aside IS NULL) AS shared
+               EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
+                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.idle_since > :since) AS asked,
+               EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
+                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.suspended IS NULL) AS shared
         FROM attempt WHERE host = :host AND state = 'open' AND begun_at IS NULL
         ORDER BY predicted_normal DESC, id
         """,
@@ -248,7 +248,7 @@ def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:
     """What of this host's work not yet begun is needed no more: another build gave a wheel that serves its target."""
     rows = catalog.db.execute(
         f"""
-        SELECT a.id FROM attempt a JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id
+        SELECT a.id FROM attempt a JOIN release_target w ON w.release_id = a.release_id AND w.target_id = a.target_id
         WHERE a.host = ? AND a.state = 'open' AND a.begun_at IS NULL AND {SETTLED_BY_A_WHEEL.format(row="w")}
         """,
         (host,),
@@ -340,7 +340,7 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
         JOIN target t ON t.id = a.target_id
-        LEFT JOIN offer o ON o.host = :host AND o.target_id = a.target_id
+        LEFT JOIN builder_target o ON o.host = :host AND o.target_id = a.target_id
         LEFT JOIN upstream_file f ON f.release_id = a.release_id AND f.filename = a.sdist_filename
         WHERE {which}
         ORDER BY a.predicted_normal DESC, a.id
@@ -398,17 +398,17 @@ def note_host_down(db: sqlite3.Connection, attempt: str, now: float) -> bool:
         f"""
         SELECT count(*) FROM attempt a JOIN attempt this ON this.id = ?
         WHERE a.release_id = this.release_id AND a.target_id = this.target_id AND a.sdist_sha256 IS this.sdist_sha256
-          AND NOT a.forgiven AND {TRIED} AND (a.id = this.id OR a.again = 'elsewhere')
+          AND NOT a.superseded AND {TRIED} AND (a.id = this.id OR a.retry_on = 'elsewhere')
         """,
         (attempt,),
     ).fetchone()
     if downs < MOST_HOSTS_DOWN:
-        db.execute("UPDATE attempt SET again = 'elsewhere' WHERE id = ?", (attempt,))
+        db.execute("UPDATE attempt SET retry_on = 'elsewhere' WHERE id = ?", (attempt,))
         return False
     db.execute(
         """
-        UPDATE attempt SET class = 'host-lost', blocks = 'target', outcome = 'failed', finished_at = ?, sentence = ?,
-            remedy = ?
+        UPDATE attempt SET failure_class = 'host-lost', blocks = 'target', outcome = 'failed', finished_at = ?,
+            sentence = ?, advice = ?
         WHERE id = ?
         """,
         (

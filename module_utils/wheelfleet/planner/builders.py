@@ -45,15 +45,16 @@ def record_builders(
             offers[host, _record_target(db, target)] = (target["tools"], target["interpreter"])
     known = {
         (row["host"], row["target_id"]): (row["tools"], row["interpreter"])
-        for row in db.execute("SELECT host, target_id, tools, interpreter FROM offer")
+        for row in db.execute("SELECT host, target_id, tools, interpreter FROM builder_target")
     }
     gone = () if join else known.keys() - offers.keys()
     for key in gone:
-        db.execute("DELETE FROM offer WHERE host = ? AND target_id = ?", key)
+        db.execute("DELETE FROM builder_target WHERE host = ? AND target_id = ?", key)
     for key, value in offers.items():
         if known.get(key) != value:
             db.execute(
-                "INSERT OR REPLACE INTO offer (host, target_id, tools, interpreter) VALUES (?, ?, ?, ?)", key + value
+                "INSERT OR REPLACE INTO builder_target (host, target_id, tools, interpreter) VALUES (?, ?, ?, ?)",
+                key + value,
             )
     return news
 
@@ -63,7 +64,7 @@ def offered_targets(db: sqlite3.Connection) -> list[Target]:
     rows = db.execute(
         """
         SELECT id, name, python_version, tags, preference FROM target
-        WHERE id IN (SELECT target_id FROM offer) ORDER BY preference, id
+        WHERE id IN (SELECT target_id FROM builder_target) ORDER BY preference, id
         """
     )
     return [

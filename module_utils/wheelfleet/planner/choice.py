@@ -62,7 +62,7 @@ def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
     (held,) = db.execute("SELECT coalesce(sum(predicted_normal), 0) FROM attempt WHERE state = 'open'").fetchone()
     power = 0.0
     for row in db.execute(
-        "SELECT facts, speed FROM builder WHERE set_aside IS NULL AND host IN (SELECT host FROM offer)"
+        "SELECT facts, speed FROM builder WHERE suspended IS NULL AND host IN (SELECT host FROM builder_target)"
     ):
         power += int(json.loads(row["facts"]).get("slots", 1)) * row["speed"]
     return sizing.Rest(max(seconds_left(db, run) - held, 0.0), power)
@@ -78,9 +78,9 @@ _CANDIDATES = f"""
     SELECT w.release_id, w.target_id, w.predicted_seconds, p.name, r.version, f.filename, f.sha256,
            EXISTS (
                SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
-                 AND NOT a.forgiven AND (a.again IS NOT NULL AND a.class IS NOT 'network') AND {TRIED}
+                 AND NOT a.superseded AND (a.retry_on IS NOT NULL AND a.failure_class IS NOT 'network') AND {TRIED}
            ) AS alone
-    FROM wanted w
+    FROM release_target w
     JOIN release r ON r.id = w.release_id
     JOIN project p ON p.id = r.project_id
     JOIN upstream_file f ON f.id = w.sdist_id
@@ -88,9 +88,9 @@ _CANDIDATES = f"""
       AND NOT EXISTS (
           SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
             AND (a.state = 'open' OR ({SPENT_IN_THIS_RUN}) OR ({WAITING})
-                 OR (NOT a.forgiven AND a.needs_memory >= :memory)
-                 OR (a.run = :run AND NOT a.forgiven AND {TRIED} AND a.again = 'elsewhere' AND a.host = :host
-                     AND EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id AND o.host <> :host))))
+                 OR (NOT a.superseded AND a.needs_memory >= :memory)
+                 OR (a.run = :run AND NOT a.superseded AND {TRIED} AND a.retry_on = 'elsewhere' AND a.host = :host
+                     AND EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id AND o.host <> :host))))
     ORDER BY w.predicted_seconds DESC, w.release_id
 """
 
@@ -102,7 +102,7 @@ def choose_builds(
     facts = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
     memory = int(json.loads(facts["facts"]).get("memory", 0)) if facts else 0
     rest = rest_of_queue(db, run)
-    targets = db.execute("SELECT target_id FROM offer WHERE host = ?", (host,)).fetchall()
+    targets = db.execute("SELECT target_id FROM builder_target WHERE host = ?", (host,)).fetchall()
 
     def seconds(row: sqlite3.Row) -> float:
         return float(row["predicted_seconds"])
@@ -133,8 +133,8 @@ def _faster_power(db: sqlite3.Connection, target: int, speed: float) -> float:
     """Slots times speed of the trusted builders here that offer the target and are clearly faster."""
     rows = db.execute(
         """
-        SELECT b.facts, b.speed FROM offer o JOIN builder b ON b.host = o.host
-        WHERE o.target_id = ? AND b.set_aside IS NULL AND b.speed > ?
+        SELECT b.facts, b.speed FROM builder_target o JOIN builder b ON b.host = o.host
+        WHERE o.target_id = ? AND b.suspended IS NULL AND b.speed > ?
         """,
         (target, speed * sizing.SPEED_TOLERANCE),
     )

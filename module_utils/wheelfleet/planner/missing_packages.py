@@ -26,20 +26,20 @@ _SYSTEM = (
 )
 #: The failures that count: the last word on something that is still wanted, and for want of something.
 _LACKING = f"""
-    SELECT a.id, a.release_id, a.lacks, a.subject, a.package, r.project_id, {_SYSTEM} AS system
+    SELECT a.id, a.release_id, a.missing_kind, a.subject, a.package, r.project_id, {_SYSTEM} AS system
     FROM attempt a
     JOIN builder b ON b.host = a.host
     JOIN target t ON t.id = a.target_id
     JOIN release r ON r.id = a.release_id
-    JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.verdict = 'build'
-    WHERE a.lacks IN ('header', 'library', 'tool', 'pkg-config') AND a.subject IS NOT NULL
-      AND a.state = 'done' AND a.outcome IS NOT 'built' AND NOT a.forgiven
-      AND NOT EXISTS (SELECT 1 FROM serves s WHERE s.release_id = a.release_id AND s.target_id = a.target_id)
+    JOIN release_target w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.verdict = 'build'
+    WHERE a.missing_kind IN ('header', 'library', 'tool', 'pkg-config') AND a.subject IS NOT NULL
+      AND a.state = 'done' AND a.outcome IS NOT 'built' AND NOT a.superseded
+      AND NOT EXISTS (SELECT 1 FROM wheel_target s WHERE s.release_id = a.release_id AND s.target_id = a.target_id)
     """
 #: The systems of the builders of this run.
 _HOSTS = f"""
     SELECT DISTINCT b.host, b.speed, {_SYSTEM} AS system
-    FROM offer o JOIN builder b ON b.host = o.host JOIN target t ON t.id = o.target_id
+    FROM builder_target o JOIN builder b ON b.host = o.host JOIN target t ON t.id = o.target_id
     """
 
 
@@ -49,13 +49,13 @@ def to_ask(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[s
         return {}
     rows = db.execute(
         f"""
-        SELECT system, lacks, subject, count(DISTINCT project_id) AS projects FROM ({_LACKING}) missing
+        SELECT system, missing_kind, subject, count(DISTINCT project_id) AS projects FROM ({_LACKING}) missing
         WHERE NOT EXISTS (
-            SELECT 1 FROM owner o
-            WHERE o.system = missing.system AND o.lacks = missing.lacks AND o.subject = missing.subject
-              AND (o.packages <> '[]' OR o.asked_at > ?)
+            SELECT 1 FROM provider o
+            WHERE o.system = missing.system AND o.missing_kind = missing.missing_kind AND o.subject = missing.subject
+              AND (o.packages <> '[]' OR o.looked_up_at > ?)
         )
-        GROUP BY system, lacks, subject ORDER BY projects DESC, lacks, subject
+        GROUP BY system, missing_kind, subject ORDER BY projects DESC, missing_kind, subject
         """,
         (now - ASK_AGAIN,),
     ).fetchall()
@@ -67,7 +67,7 @@ def to_ask(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[s
             fastest[row["system"]] = row["host"]
     asked: dict[str, list[Subject]] = {}
     for row in rows:
-        subject = Subject(row["lacks"], row["subject"])
+        subject = Subject(row["missing_kind"], row["subject"])
         host = fastest.get(row["system"])
         if host is not None and is_askable(subject) and len(asked.setdefault(host, [])) < MOST_ASKED:
             asked[host].append(subject)
@@ -90,9 +90,9 @@ def record_answers(
             if subject in said:
                 db.execute(
                     """
-                    INSERT INTO owner (system, lacks, subject, packages, asked_at) VALUES (?, ?, ?, ?, ?)
-                    ON CONFLICT (system, lacks, subject) DO UPDATE SET packages = excluded.packages,
-                        asked_at = excluded.asked_at
+                    INSERT INTO provider (system, missing_kind, subject, packages, looked_up_at) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT (system, missing_kind, subject) DO UPDATE SET packages = excluded.packages,
+                        looked_up_at = excluded.looked_up_at
                     """,
                     (system, *subject, json.dumps(said[subject]), now),
                 )
@@ -107,9 +107,9 @@ def name_package(db: sqlite3.Connection, attempt: str) -> bool:
     """Have a failed attempt say which package has what it lacked, as far as that is known; whether it does."""
     row = db.execute(
         f"""
-        SELECT o.packages, a.lacks, a.subject FROM attempt a
+        SELECT o.packages, a.missing_kind, a.subject FROM attempt a
         JOIN builder b ON b.host = a.host JOIN target t ON t.id = a.target_id
-        JOIN owner o ON o.system = {_SYSTEM} AND o.lacks = a.lacks AND o.subject = a.subject
+        JOIN provider o ON o.system = {_SYSTEM} AND o.missing_kind = a.missing_kind AND o.subject = a.subject
         WHERE a.id = ?
         """,
         (attempt,),
@@ -118,15 +118,15 @@ def name_package(db: sqlite3.Connection, attempt: str) -> bool:
         return False
     packages = json.loads(row["packages"])
     if not packages:
-        ours = " It may be a file of its own that the sdist lacks." if row["lacks"] == "header" else ""
+        ours = " It may be a file of its own that the sdist lacks." if row["missing_kind"] == "header" else ""
         db.execute(
-            "UPDATE attempt SET remedy = ? WHERE id = ?",
+            "UPDATE attempt SET advice = ? WHERE id = ?",
             (f"No package of the builder's distribution has {row['subject']}.{ours}", attempt),
         )
         return False
     package = packages[0]
     db.execute(
-        "UPDATE attempt SET package = ?, remedy = ? WHERE id = ?",
+        "UPDATE attempt SET package = ?, advice = ? WHERE id = ?",
         (package, f"Install {package} on the builder (apt-get install {package}).", attempt),
     )
     return True
@@ -145,9 +145,9 @@ def to_install(
         return {}
     lacking = db.execute(
         f"""
-        SELECT system, lacks, packages, count(DISTINCT project_id) AS projects
-        FROM ({_LACKING}) missing JOIN owner o USING (system, lacks, subject)
-        WHERE packages <> '[]' GROUP BY system, lacks, subject, packages ORDER BY projects DESC, packages
+        SELECT system, missing_kind, packages, count(DISTINCT project_id) AS projects
+        FROM ({_LACKING}) missing JOIN provider o USING (system, missing_kind, subject)
+        WHERE packages <> '[]' GROUP BY system, missing_kind, subject, packages ORDER BY projects DESC, packages
         """
     ).fetchall()
     hosts: dict[str, set[str]] = {}
@@ -163,7 +163,10 @@ def to_install(
         )
         known = {row["package"] for row in rows}
         chosen = [
-            next((name for name in json.loads(row["packages"]) if is_allowed(name, row["lacks"], permission)), None)
+            next(
+                (name for name in json.loads(row["packages"]) if is_allowed(name, row["missing_kind"], permission)),
+                None,
+            )
             for row in lacking
             if row["system"] in systems
         ]
@@ -209,13 +212,13 @@ def record_installed(
     rows = db.execute(
         f"""
         SELECT missing.id, missing.release_id, missing.subject
-        FROM ({_LACKING}) missing JOIN owner o USING (system, lacks, subject)
+        FROM ({_LACKING}) missing JOIN provider o USING (system, missing_kind, subject)
         WHERE missing.system IN (SELECT system FROM ({_HOSTS}) WHERE host = ?)
           AND EXISTS (SELECT 1 FROM json_each(o.packages) WHERE value IN (SELECT value FROM json_each(?)))
         """,
         (host, json.dumps(list(installed))),
     ).fetchall()
-    db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
+    db.executemany("UPDATE attempt SET superseded = 1 WHERE id = ?", [(row["id"],) for row in rows])
     for release in {row["release_id"] for row in rows}:
         settle(db, release, tries)
     if installed:

@@ -63,10 +63,10 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
     normal = outcome.seconds * (attempt["speed"] or 1.0) if outcome.seconds is not None else None
     db.execute(
         """
-        UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, class = :failure, blocks = :blocks,
-            again = :again, sentence = :sentence, evidence = :evidence, remedy = :remedy, subject = :subject,
-            lacks = :lacks, requires_python = :requires_python, declared = :declared, phase = :phase,
-            backend = :backend, seconds = :seconds,
+        UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, failure_class = :failure,
+            blocks = :blocks, retry_on = :again, sentence = :sentence, evidence = :evidence, advice = :remedy,
+            subject = :subject, missing_kind = :lacks, requires_python = :requires_python,
+            declared = :declared, phase = :phase, backend = :backend, seconds = :seconds,
             normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
             summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
             built_with = json_object(
@@ -104,15 +104,15 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
     if outcome.lacks:
         missing_packages.name_package(db, attempt_id)
     if outcome.failure == "interrupted" and batches.note_host_down(db, attempt_id, now):
-        row = db.execute("SELECT class, blocks, sentence FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
-        outcome = replace(outcome, failure=row["class"], blocks=row["blocks"], sentence=row["sentence"])
+        row = db.execute("SELECT failure_class, blocks, sentence FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
+        outcome = replace(outcome, failure=row["failure_class"], blocks=row["blocks"], sentence=row["sentence"])
     requeue.record_dependencies(db, attempt_id)
     follow_up(db, attempt_id, now)
     if normal is not None:
         # What was measured replaces what was predicted for the project's other builds.
         db.execute(
             """
-            UPDATE wanted SET predicted_seconds = ?
+            UPDATE release_target SET predicted_seconds = ?
             WHERE need <> 'none' AND release_id IN (SELECT id FROM release WHERE project_id = ?)
             """,
             (max(normal, 0.1), attempt["project_id"]),

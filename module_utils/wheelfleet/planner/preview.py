@@ -36,16 +36,16 @@ def preview(db: sqlite3.Connection, most: int | None) -> Preview:
     counts = dict.fromkeys(("now", "later"), 0) | dict(
         db.execute(
             """
-            SELECT need, count(*) FROM wanted
-            WHERE need IN ('now', 'later') AND target_id IN (SELECT target_id FROM offer) GROUP BY need
+            SELECT need, count(*) FROM release_target
+            WHERE need IN ('now', 'later') AND target_id IN (SELECT target_id FROM builder_target) GROUP BY need
             """
         )
     )
     rows = db.execute(
         """
-        SELECT p.name, r.version, t.name AS target FROM wanted w
+        SELECT p.name, r.version, t.name AS target FROM release_target w
         JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id JOIN target t ON t.id = w.target_id
-        WHERE w.need = 'now' AND w.target_id IN (SELECT target_id FROM offer)
+        WHERE w.need = 'now' AND w.target_id IN (SELECT target_id FROM builder_target)
         ORDER BY w.predicted_seconds DESC, p.name LIMIT ?
         """,
         (-1 if most is None else most,),

@@ -19,17 +19,18 @@ TRIED = "(a.state = 'done' OR (a.state = 'lost' AND a.begun_at IS NOT NULL))"
 #: Tried in the run :run and not to be tried again in it: whatever failed by bad luck waits for the next run, but
 #: for what may go better `alone` on its host, `elsewhere` or with a remedy, and for what waited long enough.
 SPENT_IN_THIS_RUN = (
-    f"a.run = :run AND NOT a.forgiven AND {TRIED} AND a.again IS NULL AND a.try_with IS NULL AND a.wait_until IS NULL"
+    f"a.run = :run AND NOT a.superseded AND {TRIED} "
+    "AND a.retry_on IS NULL AND a.retry_with IS NULL AND a.wait_until IS NULL"
 )
 #: Failed by bad luck, and its wait is not over at :now.
-WAITING = "NOT a.forgiven AND a.wait_until > :now"
+WAITING = "NOT a.superseded AND a.wait_until > :now"
 
-#: A wheel of ours serves the row of `wanted` that is called {row}, nobody asked for it to be built again, and upstream
-#: has not replaced the sdist it was built from under its name.
+#: A wheel of ours serves the row of `release_target` that is called {row}, nobody asked for it to be built again, and
+#: upstream has not replaced the sdist it was built from under its name.
 SETTLED_BY_A_WHEEL = """EXISTS (
-                SELECT 1 FROM serves s JOIN wheel v ON v.id = s.wheel_id
+                SELECT 1 FROM wheel_target s JOIN wheel v ON v.id = s.wheel_id
                 LEFT JOIN upstream_file f ON f.id = {row}.sdist_id
-                WHERE s.release_id = {row}.release_id AND s.target_id = {row}.target_id AND NOT v.rebuild
+                WHERE s.release_id = {row}.release_id AND s.target_id = {row}.target_id AND NOT v.rebuild_requested
                   AND (v.sdist_filename = f.filename AND v.sdist_sha256 <> f.sha256) IS NOT TRUE
             )"""
 
@@ -53,28 +54,29 @@ def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
     """
     db.execute(
         f"""
-        UPDATE wanted SET need = CASE
+        UPDATE release_target SET need = CASE
             WHEN verdict <> 'build' THEN 'none'
-            WHEN {SETTLED_BY_A_WHEEL.format(row="wanted")} THEN 'none'
+            WHEN {SETTLED_BY_A_WHEEL.format(row="release_target")} THEN 'none'
             WHEN EXISTS (
-                SELECT 1 FROM attempt a JOIN upstream_file f ON f.id = wanted.sdist_id
-                WHERE a.release_id = wanted.release_id AND NOT a.forgiven AND a.try_with IS NULL
+                SELECT 1 FROM attempt a JOIN upstream_file f ON f.id = release_target.sdist_id
+                WHERE a.release_id = release_target.release_id AND NOT a.superseded AND a.retry_with IS NULL
                   AND a.sdist_filename = f.filename AND a.sdist_sha256 IS f.sha256
-                  AND (a.blocks = 'release' OR (a.blocks = 'target' AND a.target_id = wanted.target_id))
+                  AND (a.blocks = 'release' OR (a.blocks = 'target' AND a.target_id = release_target.target_id))
             ) THEN 'none'
             WHEN (
-                SELECT count(*) FROM attempt a JOIN upstream_file f ON f.id = wanted.sdist_id
-                WHERE a.release_id = wanted.release_id AND a.target_id = wanted.target_id AND NOT a.forgiven
-                  AND a.try_with IS NULL AND {TRIED} AND a.outcome IS NOT 'built' AND a.sdist_sha256 IS f.sha256
+                SELECT count(*) FROM attempt a JOIN upstream_file f ON f.id = release_target.sdist_id
+                WHERE a.release_id = release_target.release_id AND a.target_id = release_target.target_id
+                  AND NOT a.superseded AND a.retry_with IS NULL AND {TRIED} AND a.outcome IS NOT 'built'
+                  AND a.sdist_sha256 IS f.sha256
             ) >= :tries THEN 'none'
             WHEN EXISTS (
                 SELECT 1 FROM attempt a
-                WHERE a.release_id = wanted.release_id AND a.state = 'done' AND a.try_with IS NULL
+                WHERE a.release_id = release_target.release_id AND a.state = 'done' AND a.retry_with IS NULL
             ) THEN 'now'
             WHEN target_id = (
-                SELECT w.target_id FROM wanted w JOIN target t ON t.id = w.target_id
-                WHERE w.release_id = wanted.release_id AND w.verdict = 'build'
-                  AND EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id)
+                SELECT w.target_id FROM release_target w JOIN target t ON t.id = w.target_id
+                WHERE w.release_id = release_target.release_id AND w.verdict = 'build'
+                  AND EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id)
                 ORDER BY t.preference, t.id LIMIT 1
             ) THEN 'now'
             ELSE 'later'
@@ -121,12 +123,12 @@ def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
         f"""
         SELECT a.id, a.release_id, p.name FROM attempt a
         JOIN release r ON r.id = a.release_id JOIN project p ON p.id = r.project_id
-        WHERE a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
-          AND ('all' IN ({marks}) OR a.class IN ({marks}) OR p.name IN ({marks}))
+        WHERE a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.superseded
+          AND ('all' IN ({marks}) OR a.failure_class IN ({marks}) OR p.name IN ({marks}))
         """,
         [*wanted, *wanted, *wanted],
     ).fetchall()
-    db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
+    db.executemany("UPDATE attempt SET superseded = 1 WHERE id = ?", [(row["id"],) for row in rows])
     for release in {row["release_id"] for row in rows}:
         settle(db, release, tries)
     failed = {row["name"] for row in rows}
@@ -141,12 +143,12 @@ def _rebuild(db: sqlite3.Connection, project: str, tries: int) -> int:
     rows = db.execute(
         """
         SELECT DISTINCT s.wheel_id, w.release_id FROM project p JOIN release r ON r.project_id = p.id
-        JOIN wanted w ON w.release_id = r.id AND w.verdict = 'build'
-        JOIN serves s ON s.release_id = w.release_id AND s.target_id = w.target_id WHERE p.name = ?
+        JOIN release_target w ON w.release_id = r.id AND w.verdict = 'build'
+        JOIN wheel_target s ON s.release_id = w.release_id AND s.target_id = w.target_id WHERE p.name = ?
         """,
         (project,),
     ).fetchall()
-    db.executemany("UPDATE wheel SET rebuild = 1 WHERE id = ?", [(row["wheel_id"],) for row in rows])
+    db.executemany("UPDATE wheel SET rebuild_requested = 1 WHERE id = ?", [(row["wheel_id"],) for row in rows])
     for release in {row["release_id"] for row in rows}:
         settle(db, release, tries)
     return len(rows)
@@ -156,15 +158,15 @@ def _progress(db: sqlite3.Connection, run: str, now: float | None) -> Progress:
     row = db.execute(
         f"""
         WITH queue AS (
-            SELECT count(*) AS n, coalesce(sum(predicted_seconds), 0) AS s FROM wanted
-            WHERE need = 'now' AND target_id IN (SELECT target_id FROM offer)
+            SELECT count(*) AS n, coalesce(sum(predicted_seconds), 0) AS s FROM release_target
+            WHERE need = 'now' AND target_id IN (SELECT target_id FROM builder_target)
         ), tried AS (
             SELECT count(*) AS n, coalesce(sum(w.predicted_seconds), 0) AS s
             FROM (SELECT DISTINCT a.release_id, a.target_id FROM attempt a
                   WHERE {SPENT_IN_THIS_RUN} AND a.outcome IS NOT 'built'
                   UNION SELECT a.release_id, a.target_id FROM attempt a WHERE {WAITING}) a
-            JOIN wanted w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.need = 'now'
-            WHERE w.target_id IN (SELECT target_id FROM offer)
+            JOIN release_target w ON w.release_id = a.release_id AND w.target_id = a.target_id AND w.need = 'now'
+            WHERE w.target_id IN (SELECT target_id FROM builder_target)
         )
         SELECT queue.n - tried.n AS n, queue.s - tried.s AS s,
                (SELECT count(*) FROM attempt WHERE state = 'open') AS held

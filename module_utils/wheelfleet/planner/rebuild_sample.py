@@ -46,7 +46,7 @@ def in_sample(filename: str, percent: float) -> bool:
 def forget_unfinished(catalog: Catalog, host: str, run: str) -> None:
     """Forget what this host was given and never did, and what earlier runs left."""
     with catalog.writing() as db:
-        db.execute("DELETE FROM witness WHERE verdict IS NULL AND (host = ? OR run <> ?)", (host, run))
+        db.execute("DELETE FROM rebuild WHERE verdict IS NULL AND (host = ? OR run <> ?)", (host, run))
 
 
 def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
@@ -55,12 +55,12 @@ def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
         """
         SELECT w.id, w.filename
         FROM attempt a
-        JOIN offer o ON o.host = :host AND o.target_id = a.target_id
+        JOIN builder_target o ON o.host = :host AND o.target_id = a.target_id
         JOIN wheel w ON w.release_id = a.release_id AND w.attempt_id = a.id AND w.removed_at IS NULL
         JOIN builder b ON b.host = :host
         WHERE a.run = :run AND a.outcome = 'built' AND a.host <> :host
           AND coalesce(a.normal_seconds, 0) / b.speed <= :longest
-          AND NOT EXISTS (SELECT 1 FROM witness x WHERE x.wheel_id = w.id)
+          AND NOT EXISTS (SELECT 1 FROM rebuild x WHERE x.wheel_id = w.id)
         ORDER BY w.id
         """,
         {"host": host, "run": run, "longest": LONGEST_SECONDS},
@@ -84,7 +84,7 @@ def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> R
         if build is None or not build.tools or not build.sdist_url:
             return None
         taken = db.execute(
-            "INSERT INTO witness (wheel_id, id, run, host, claimed_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (wheel, ident, run, host, now),
         )
         if not taken.rowcount:
@@ -110,12 +110,12 @@ def pins(build_requires: Sequence[dict[str, str]]) -> tuple[str, ...]:
 def give_up(catalog: Catalog, ident: str) -> None:
     """Nothing will come of it."""
     with catalog.writing() as db:
-        db.execute("DELETE FROM witness WHERE id = ? AND verdict IS NULL", (ident,))
+        db.execute("DELETE FROM rebuild WHERE id = ? AND verdict IS NULL", (ident,))
 
 
 def is_open(catalog: Catalog, ident: str) -> bool:
     """Whether it still waits for its verdict."""
-    return catalog.db.execute("SELECT 1 FROM witness WHERE id = ? AND verdict IS NULL", (ident,)).fetchone() is not None
+    return catalog.db.execute("SELECT 1 FROM rebuild WHERE id = ? AND verdict IS NULL", (ident,)).fetchone() is not None
 
 
 def summary(db: sqlite3.Connection, run: str) -> str | None:
@@ -123,7 +123,7 @@ def summary(db: sqlite3.Connection, run: str) -> str | None:
     found = {
         row["verdict"]: row["n"]
         for row in db.execute(
-            "SELECT verdict, count(*) AS n FROM witness WHERE run = ? AND verdict IS NOT NULL GROUP BY verdict", (run,)
+            "SELECT verdict, count(*) AS n FROM rebuild WHERE run = ? AND verdict IS NOT NULL GROUP BY verdict", (run,)
         )
     }
     if not found:

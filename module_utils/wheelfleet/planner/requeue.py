@@ -51,7 +51,7 @@ def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
         "recipe": row["digest"],
         "remedies": digest(remedies.versions()),
     }
-    db.execute("UPDATE attempt SET depended = ? WHERE id = ?", (json.dumps(depended), attempt_id))
+    db.execute("UPDATE attempt SET depended_on = ? WHERE id = ?", (json.dumps(depended), attempt_id))
 
 
 def builder_news(
@@ -84,9 +84,9 @@ def requeue_for_news(db: sqlite3.Connection, news: Iterable[News], *, run: str, 
         rows = db.execute(
             f"""
             SELECT id, release_id FROM attempt
-            WHERE state = 'done' AND outcome <> 'built' AND NOT forgiven AND class IN ({_marks(classes)})
-              AND target_id IN (SELECT target_id FROM offer WHERE host = ?)
-              AND coalesce(json_extract(depended, '$.{each.kind}'), '') <> ?
+            WHERE state = 'done' AND outcome <> 'built' AND NOT superseded AND failure_class IN ({_marks(classes)})
+              AND target_id IN (SELECT target_id FROM builder_target WHERE host = ?)
+              AND coalesce(json_extract(depended_on, '$.{each.kind}'), '') <> ?
             """,
             [*classes, each.host, seen],
         ).fetchall()
@@ -104,7 +104,7 @@ def requeue_for_recipes(db: sqlite3.Connection, names: Collection[str], *, run: 
             """
             SELECT a.id, a.release_id FROM project p JOIN release r ON r.project_id = p.id
             JOIN attempt a ON a.release_id = r.id
-            WHERE p.name = ? AND a.state IN ('done', 'lost') AND NOT a.forgiven
+            WHERE p.name = ? AND a.state IN ('done', 'lost') AND NOT a.superseded
               AND (a.outcome IS NOT 'built' OR a.requires_python IS NOT NULL)
             """,
             (name,),
@@ -130,8 +130,8 @@ def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, tries:
     rows = db.execute(
         f"""
         SELECT id, release_id FROM attempt
-        WHERE state = 'done' AND outcome <> 'built' AND NOT forgiven AND class IN ({_marks(classes)})
-          AND blocks IS NOT NULL AND coalesce(json_extract(depended, '$.remedies'), '') <> ?
+        WHERE state = 'done' AND outcome <> 'built' AND NOT superseded AND failure_class IN ({_marks(classes)})
+          AND blocks IS NOT NULL AND coalesce(json_extract(depended_on, '$.remedies'), '') <> ?
         """,
         [*classes, digest(versions)],
     ).fetchall()
@@ -148,7 +148,7 @@ def _lift(
     for release in releases:
         db.execute(
             """
-            UPDATE attempt SET forgiven = 1 WHERE release_id = :release AND NOT forgiven
+            UPDATE attempt SET superseded = 1 WHERE release_id = :release AND NOT superseded
               AND state = 'done' AND (outcome <> 'built' OR requires_python IS NOT NULL) AND target_id IN (
                 SELECT target_id FROM attempt WHERE id IN (SELECT value FROM json_each(:ids)))
             """,

@@ -155,7 +155,7 @@ def to_resolve(db: sqlite3.Connection, files: Iterable[RequirementsFile], target
             if row and row["digest"] == file.digest and row["pages"] == _pages_digest(db, json.loads(row["pins"])):
                 continue
             offer = db.execute(
-                "SELECT host, tools FROM offer WHERE target_id = ? ORDER BY host LIMIT 1", (target.id,)
+                "SELECT host, tools FROM builder_target WHERE target_id = ? ORDER BY host LIMIT 1", (target.id,)
             ).fetchone()
             suspects = [each["line"] for each in json.loads(row["unresolved"])] if row is not None else []
             question = file.question(suspects)

@@ -30,16 +30,16 @@ def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sh
     """What the next try of a release differs in on a target."""
     last = db.execute(
         """
-        SELECT remedies, try_with FROM attempt
-        WHERE release_id = ? AND target_id = ? AND state <> 'open' AND NOT forgiven AND sdist_sha256 IS ?
+        SELECT remedies, retry_with FROM attempt
+        WHERE release_id = ? AND target_id = ? AND state <> 'open' AND NOT superseded AND sdist_sha256 IS ?
           AND (begun_at IS NOT NULL OR state = 'done')
-        ORDER BY claimed_at DESC, finished_at DESC, json_array_length(coalesce(try_with, remedies, '[]')) DESC, id
+        ORDER BY claimed_at DESC, finished_at DESC, json_array_length(coalesce(retry_with, remedies, '[]')) DESC, id
         LIMIT 1
         """,
         (release_id, target_id, sdist_sha256),
     ).fetchone()
     if last is not None:
-        applied = _read(last["try_with"] if last["try_with"] is not None else last["remedies"])
+        applied = _read(last["retry_with"] if last["retry_with"] is not None else last["remedies"])
     else:
         row = db.execute(
             "SELECT p.remedies FROM release r JOIN project p ON p.id = r.project_id WHERE r.id = ?", (release_id,)
@@ -85,7 +85,7 @@ def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
         _count(db, applied, "helped")
         _remember(db, attempt, applied)
     elif attempt["blocks"] is None:
-        if attempt["again"] is None:
+        if attempt["retry_on"] is None:
             _wait(db, attempt, now)
     else:
         _propose(db, attempt, applied)
@@ -102,23 +102,23 @@ def _name_what_the_recipe_lacks(db: sqlite3.Connection, attempt: sqlite3.Row) ->
     if lacking:
         names = " ".join(lacking)
         remedy = f"Install {names} on the builder, as the project's recipe says (apt-get install {names})."
-        db.execute("UPDATE attempt SET remedy = ? WHERE id = ?", (remedy, attempt["id"]))
+        db.execute("UPDATE attempt SET advice = ? WHERE id = ?", (remedy, attempt["id"]))
 
 
 def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> None:
     (spent,) = db.execute(
         """
-        SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT forgiven AND try_with IS NOT NULL
-          AND sdist_sha256 IS ? AND id <> ?
+        SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT superseded
+          AND retry_with IS NOT NULL AND sdist_sha256 IS ? AND id <> ?
         """,
         (attempt["release_id"], attempt["target_id"], attempt["sdist_sha256"], attempt["id"]),
     ).fetchone()
     if spent >= remedies.MOST_REMEDIED_TRIES:
         return
-    if attempt["class"] == "build-requirements" and any(entry.get(REMEMBERED) for entry in applied):
+    if attempt["failure_class"] == "build-requirements" and any(entry.get(REMEMBERED) for entry in applied):
         # What helped another release stands in this one's way.
         plain = [entry for entry in applied if not entry.get(REMEMBERED)]
-        db.execute("UPDATE attempt SET try_with = ? WHERE id = ?", (json.dumps(plain), attempt["id"]))
+        db.execute("UPDATE attempt SET retry_with = ? WHERE id = ?", (json.dumps(plain), attempt["id"]))
         return
     (built,) = db.execute(
         """
@@ -129,7 +129,7 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
     ).fetchone()
     proposal = remedies.propose(
         Case(
-            failure=attempt["class"] or "unknown",
+            failure=attempt["failure_class"] or "unknown",
             subject=attempt["subject"] or "",
             text=attempt["evidence"] or "",
             phase=attempt["phase"],
@@ -145,11 +145,11 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
     )
     if proposal is not None:
         entry = {"name": proposal.name, "why": proposal.why, "change": proposal.adjustments.as_data()}
-        db.execute("UPDATE attempt SET try_with = ? WHERE id = ?", (json.dumps([*applied, entry]), attempt["id"]))
-        _count(db, [entry], "tried")
-    elif attempt["class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
+        db.execute("UPDATE attempt SET retry_with = ? WHERE id = ?", (json.dumps([*applied, entry]), attempt["id"]))
+        _count(db, [entry], "applied")
+    elif attempt["failure_class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
         db.execute(
-            "UPDATE attempt SET try_with = ?, needs_memory = ? WHERE id = ?",
+            "UPDATE attempt SET retry_with = ?, needs_memory = ? WHERE id = ?",
             (json.dumps(applied), memory, attempt["id"]),
         )
 
@@ -164,7 +164,8 @@ def _largest_below(db: sqlite3.Connection, attempt: sqlite3.Row) -> int | None:
     """The memory of the attempt's host in bytes, where another one that is here has clearly more."""
     had = _memory(attempt["facts"])
     others = db.execute(
-        "SELECT b.facts FROM offer o JOIN builder b ON b.host = o.host WHERE o.target_id = ? AND b.set_aside IS NULL",
+        "SELECT b.facts FROM builder_target o JOIN builder b ON b.host = o.host "
+        "WHERE o.target_id = ? AND b.suspended IS NULL",
         (attempt["target_id"],),
     )
     return had if had and any(_memory(row["facts"]) > 1.2 * had for row in others) else None
@@ -178,8 +179,8 @@ def _wait(db: sqlite3.Connection, attempt: sqlite3.Row, now: float) -> None:
     """The first failure by bad luck is tried again by the next run; the others wait longer and longer."""
     (spent,) = db.execute(
         """
-        SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT forgiven AND state = 'done'
-          AND outcome <> 'built' AND blocks IS NULL AND try_with IS NULL AND sdist_sha256 IS ?
+        SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT superseded AND state = 'done'
+          AND outcome <> 'built' AND blocks IS NULL AND retry_with IS NULL AND sdist_sha256 IS ?
         """,
         (attempt["release_id"], attempt["target_id"], attempt["sdist_sha256"]),
     ).fetchone()

@@ -30,37 +30,39 @@ def note_outcome(db: sqlite3.Connection, host: str, *, built: bool, now: float) 
     """Count a builder's failures in a row. Those that tell of the release wherever it is built are none of its own."""
     if built:
         db.execute(
-            "UPDATE builder SET failures = 0, vouched = 0, doubted_at = ? WHERE host = ? AND failures > 0",
+            "UPDATE builder SET failures = 0, cleared_failures = 0, suspect_after = ? WHERE host = ? AND failures > 0",
             (DOUBTED_AT, host),
         )
     else:
-        db.execute("UPDATE builder SET failures = failures + 1, trial_at = ? WHERE host = ?", (now, host))
+        db.execute("UPDATE builder SET failures = failures + 1, canary_since = ? WHERE host = ?", (now, host))
 
 
 def doubted(catalog: Catalog, host: str) -> bool:
     """Whether the builder must build a canary before it gets any work."""
     row = catalog.db.execute(
-        "SELECT set_aside IS NOT NULL OR failures >= doubted_at AS doubted FROM builder WHERE host = ?", (host,)
+        "SELECT suspended IS NOT NULL OR failures >= suspect_after AS doubted FROM builder WHERE host = ?", (host,)
     ).fetchone()
     return bool(row and row["doubted"])
 
 
 def unvouched(catalog: Catalog, host: str) -> bool:
     """Whether the builder has failures that may be its own, and nothing since has shown that they are not."""
-    row = catalog.db.execute("SELECT failures > vouched AS unvouched FROM builder WHERE host = ?", (host,)).fetchone()
+    row = catalog.db.execute(
+        "SELECT failures > cleared_failures AS unvouched FROM builder WHERE host = ?", (host,)
+    ).fetchone()
     return bool(row and row["unvouched"])
 
 
 def go_on_trial(catalog: Catalog, host: str, now: float) -> None:
     """Have the others wait: what this builder failed may come back to them."""
     with catalog.writing() as db:
-        db.execute("UPDATE builder SET trial_at = ? WHERE host = ?", (now, host))
+        db.execute("UPDATE builder SET canary_since = ? WHERE host = ?", (now, host))
 
 
 def others_on_trial(catalog: Catalog, host: str, now: float) -> list[str]:
     """The other builders whose failures may still come back to this one."""
     rows = catalog.db.execute(
-        "SELECT host FROM builder WHERE host <> ? AND failures > vouched AND trial_at > ? ORDER BY host",
+        "SELECT host FROM builder WHERE host <> ? AND failures > cleared_failures AND canary_since > ? ORDER BY host",
         (host, now - TRIAL_SECONDS),
     )
     return [row["host"] for row in rows]
@@ -70,10 +72,10 @@ def needed(catalog: Catalog, host: str) -> bool:
     """Whether there is work in the queue that no other builder here could do."""
     row = catalog.db.execute(
         """
-        SELECT 1 FROM wanted w JOIN offer o ON o.target_id = w.target_id AND o.host = :host
+        SELECT 1 FROM release_target w JOIN builder_target o ON o.target_id = w.target_id AND o.host = :host
         WHERE w.need = 'now' AND NOT EXISTS (
-            SELECT 1 FROM offer p JOIN builder b ON b.host = p.host
-            WHERE p.target_id = w.target_id AND p.host <> :host AND b.set_aside IS NULL)
+            SELECT 1 FROM builder_target p JOIN builder b ON b.host = p.host
+            WHERE p.target_id = w.target_id AND p.host <> :host AND b.suspended IS NULL)
         LIMIT 1
         """,
         {"host": host},
@@ -83,8 +85,8 @@ def needed(catalog: Catalog, host: str) -> bool:
 
 def why_set_aside(catalog: Catalog, host: str) -> str | None:
     """The sentence that set the builder aside; None while it is trusted."""
-    row = catalog.db.execute("SELECT set_aside FROM builder WHERE host = ?", (host,)).fetchone()
-    return row["set_aside"] if row else None
+    row = catalog.db.execute("SELECT suspended FROM builder WHERE host = ?", (host,)).fetchone()
+    return row["suspended"] if row else None
 
 
 def canary_for(catalog: Catalog, host: str) -> PlannedBuild | None:
@@ -94,7 +96,7 @@ def canary_for(catalog: Catalog, host: str) -> PlannedBuild | None:
         SELECT p.name, r.version, t.name AS target, o.tools, f.filename, f.url, f.sha256, f.size, f.upload_time,
                a.seconds, a.peak_memory, a.remedies, t.python_version
         FROM attempt a
-        JOIN offer o ON o.host = ? AND o.target_id = a.target_id
+        JOIN builder_target o ON o.host = ? AND o.target_id = a.target_id
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
         JOIN target t ON t.id = a.target_id
@@ -153,7 +155,7 @@ def any_offer(catalog: Catalog, host: str) -> tuple[str, str] | None:
     """A target the builder offers, the preferred one, and the interpreter that builds for it."""
     row = catalog.db.execute(
         """
-        SELECT t.name, o.tools FROM offer o JOIN target t ON t.id = o.target_id WHERE o.host = ?
+        SELECT t.name, o.tools FROM builder_target o JOIN target t ON t.id = o.target_id WHERE o.host = ?
         ORDER BY t.preference, t.id LIMIT 1
         """,
         (host,),
@@ -166,7 +168,8 @@ def clear(catalog: Catalog, host: str) -> None:
     with catalog.writing() as db:
         db.execute(
             """
-            UPDATE builder SET doubted_at = max(2 * failures, doubted_at), vouched = failures, set_aside = NULL
+            UPDATE builder SET suspect_after = max(2 * failures, suspect_after), cleared_failures = failures,
+                suspended = NULL
             WHERE host = ?
             """,
             (host,),
@@ -178,17 +181,17 @@ def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
 
     Returns how many."""
     with catalog.writing() as db:
-        db.execute("UPDATE builder SET set_aside = ? WHERE host = ?", (sentence, host))
+        db.execute("UPDATE builder SET suspended = ? WHERE host = ?", (sentence, host))
         rows = db.execute(
             """
             SELECT id, release_id FROM attempt
-            WHERE host = :host AND state = 'done' AND outcome <> 'built' AND NOT forgiven AND finished_at > coalesce(
+            WHERE host = :host AND state = 'done' AND outcome <> 'built' AND NOT superseded AND finished_at > coalesce(
                 (SELECT max(finished_at) FROM attempt WHERE host = :host AND outcome = 'built'), 0)
             """,
             {"host": host},
         ).fetchall()
-        db.executemany("UPDATE attempt SET forgiven = 1 WHERE id = ?", [(row["id"],) for row in rows])
+        db.executemany("UPDATE attempt SET superseded = 1 WHERE id = ?", [(row["id"],) for row in rows])
         for release in {row["release_id"] for row in rows}:
             settle(db, release, tries)
-        db.execute("UPDATE builder SET failures = 0, vouched = 0 WHERE host = ?", (host,))
+        db.execute("UPDATE builder SET failures = 0, cleared_failures = 0 WHERE host = ?", (host,))
         return len(rows)

@@ -46,13 +46,13 @@ def judge_project(
         (row["release_id"], row["target_id"]): (row["verdict"], row["reason"], row["sdist_id"])
         for row in db.execute(
             """
-            SELECT w.* FROM release r JOIN wanted w ON w.release_id = r.id WHERE r.project_id = ?
+            SELECT w.* FROM release r JOIN release_target w ON w.release_id = r.id WHERE r.project_id = ?
             """,
             (project_id,),
         )
     }
     gone = known.keys() - judgement.verdicts.keys()
-    db.executemany("DELETE FROM wanted WHERE release_id = ? AND target_id = ?", gone)
+    db.executemany("DELETE FROM release_target WHERE release_id = ? AND target_id = ?", gone)
     changed = bool(gone)
     for key, verdict in judgement.verdicts.items():
         sdist = verdict.sdist
@@ -63,7 +63,7 @@ def judge_project(
         predicted = predict_seconds(db, project_id, verdict.target_id, sdist.size) if sdist else 0.0
         db.execute(
             """
-            INSERT OR REPLACE INTO wanted (release_id, target_id, verdict, reason, sdist_id, predicted_seconds)
+            INSERT OR REPLACE INTO release_target (release_id, target_id, verdict, reason, sdist_id, predicted_seconds)
             VALUES (?, ?, ?, ?, ?, ?)
             """,
             (*key, *row, predicted),
@@ -99,10 +99,12 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
             key = (wheel["release_id"], target.id, wheel["id"])
             if serves:
                 db.execute(
-                    "INSERT INTO serves (release_id, target_id, wheel_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", key
+                    "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?) "
+                    "ON CONFLICT DO NOTHING",
+                    key,
                 )
             else:
-                db.execute("DELETE FROM serves WHERE release_id = ? AND target_id = ? AND wheel_id = ?", key)
+                db.execute("DELETE FROM wheel_target WHERE release_id = ? AND target_id = ? AND wheel_id = ?", key)
 
 
 def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tuple[int, float]:
@@ -113,7 +115,7 @@ def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tu
         SELECT count(DISTINCT r.id), max(f.first_seen) FROM project p
         JOIN release r ON r.project_id = p.id JOIN upstream_file f ON f.release_id = r.id
         WHERE p.in_scope AND p.judge_at IS NOT NULL AND f.upload_time IS NULL AND f.first_seen > ?
-          AND EXISTS (SELECT 1 FROM wanted w WHERE w.release_id = r.id AND w.verdict = 'passed')
+          AND EXISTS (SELECT 1 FROM release_target w WHERE w.release_id = r.id AND w.verdict = 'passed')
         """,
         (now - seconds,),
     ).fetchone()
@@ -165,7 +167,7 @@ def _learned_pythons(db: sqlite3.Connection, project_id: int) -> dict[tuple[int,
         """
         SELECT a.release_id, a.sdist_filename, a.sdist_sha256, a.target_id, a.requires_python
         FROM release r JOIN attempt a ON a.release_id = r.id
-        WHERE r.project_id = ? AND a.requires_python IS NOT NULL AND NOT a.forgiven ORDER BY a.finished_at, a.id
+        WHERE r.project_id = ? AND a.requires_python IS NOT NULL AND NOT a.superseded ORDER BY a.finished_at, a.id
         """,
         (project_id,),
     ):

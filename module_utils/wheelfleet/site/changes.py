@@ -2,7 +2,7 @@
 
 `project.pages_stale` says the same about one project's own pages. The others show more (trouble with upstream, events,
 downloads), from many writers; asking every row each time would cost with the catalog and not with the change. So
-triggers of the catalog count (catalog/migrations.py, catalog/site_tables.py).
+triggers of the catalog count (catalog/schema.sql).
 """
 
 from __future__ import annotations

@@ -8,4 +8,4 @@ from typing import Any
 
 def totals(db: sqlite3.Connection, kind: str) -> dict[str, Any]:
     """The counters of a kind by key; counts are whole numbers, durations seconds."""
-    return {row["key"]: row["value"] for row in db.execute("SELECT key, value FROM total WHERE kind = ?", (kind,))}
+    return {row["key"]: row["value"] for row in db.execute("SELECT key, value FROM counter WHERE kind = ?", (kind,))}

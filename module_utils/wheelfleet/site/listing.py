@@ -282,7 +282,7 @@ def _skipped(db: sqlite3.Connection, name: str, wheels: list[_Row], skips: Seque
 def _served(db: sqlite3.Connection, release: int, wheel: int) -> list[sqlite3.Row]:
     """The targets that this wheel of ours serves."""
     return db.execute(
-        "SELECT t.name, t.tags, t.python_version FROM serves s JOIN target t ON t.id = s.target_id "
+        "SELECT t.name, t.tags, t.python_version FROM wheel_target s JOIN target t ON t.id = s.target_id "
         "WHERE s.release_id = ? AND s.wheel_id = ?",
         (release, wheel),
     ).fetchall()

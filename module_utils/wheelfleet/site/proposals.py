@@ -62,7 +62,7 @@ def inventory_line(proposed: Sequence[Proposal]) -> str:
 def _examples(db: sqlite3.Connection, package: str) -> tuple[str, ...]:
     rows = db.execute(
         """
-        SELECT p.name FROM unblocked u JOIN project p ON p.id = u.project_id
+        SELECT p.name FROM blocked_by_package u JOIN project p ON p.id = u.project_id
         WHERE u.package = ? ORDER BY u.lookups DESC, u.project_id LIMIT ?
         """,
         (package, EXAMPLES),

@@ -230,7 +230,7 @@ class _Publication:
 
     def _named_in_news(self) -> list[str]:
         """The projects of which lists say something that is no longer so."""
-        return [row["name"] for row in self.catalog.db.execute("SELECT name FROM page_news ORDER BY name")]
+        return [row["name"] for row in self.catalog.db.execute("SELECT name FROM dirty_page ORDER BY name")]
 
     def _note_queue(self) -> None:
         """How long the queue is, for the plot of it."""
@@ -238,7 +238,7 @@ class _Publication:
             db.execute(
                 """
                 INSERT INTO queue_hour (hour, queued)
-                SELECT ?, coalesce(sum(value), 0) FROM total WHERE kind = 'status' AND key = 'waiting'
+                SELECT ?, coalesce(sum(value), 0) FROM counter WHERE kind = 'status' AND key = 'waiting'
                 ON CONFLICT (hour) DO UPDATE SET queued = excluded.queued
                 """,
                 (int(time.time() // 3600),),
@@ -246,7 +246,9 @@ class _Publication:
 
     def _write_root_list(self) -> None:
         """The list of projects that have a page under simple/."""
-        rows = self.catalog.db.execute("SELECT name FROM page INDEXED BY page_listed WHERE listed ORDER BY name")
+        rows = self.catalog.db.execute(
+            "SELECT name FROM site_project INDEXED BY site_project_listed WHERE listed ORDER BY name"
+        )
         names = [row["name"] for row in rows]
         self.tree.write("simple/index.html", index_pages.root_html(self.render, names), compressed=True)
         self.tree.write(ROOT_LIST, index_pages.root_json(names), compressed=True)
@@ -295,7 +297,7 @@ class _Publication:
         marker["published"] = secrets.token_hex(8)
         with self.catalog.writing() as db:
             db.executemany("UPDATE project SET pages_stale = 0 WHERE id = ? AND pages_stale = 2", done)
-            db.execute("DELETE FROM page_news")
+            db.execute("DELETE FROM dirty_page")
             set_meta(db, "published", marker["published"])
         self.tree.write(MARKER, as_json(marker), quietly=True)
         self.tree.settle()

@@ -28,7 +28,7 @@ class Page:
     display_name: str
     summary: str
     status: str
-    as_a_whole: str | None
+    project_status: str | None
     listed: int
 
 
@@ -78,7 +78,7 @@ class Differences:
         self._shown: dict[int, dict[tuple[int, int], _Shown]] = {}
         for row in db.execute(
             """
-            SELECT project_id, release_id, target_id, status, class, at, package FROM shown
+            SELECT project_id, release_id, target_id, status, failure_class, finished_at, package FROM site_release
             WHERE project_id IN (SELECT value FROM json_each(?))
             """,
             (ids,),
@@ -88,7 +88,7 @@ class Differences:
             row["project_id"]: Page(**dict(row))
             for row in db.execute(
                 """
-                SELECT project_id, name, display_name, summary, status, as_a_whole, listed FROM page
+                SELECT project_id, name, display_name, summary, status, project_status, listed FROM site_project
                 WHERE project_id IN (SELECT value FROM json_each(?))
                 """,
                 (ids,),
@@ -118,25 +118,25 @@ class Differences:
 
 def write(db: sqlite3.Connection, tally: Tally) -> None:
     """Make the changes, in the caller's transaction. A project that is gone meanwhile took its rows with it."""
-    db.executemany("DELETE FROM shown WHERE release_id = ? AND target_id = ?", tally.not_shown)
+    db.executemany("DELETE FROM site_release WHERE release_id = ? AND target_id = ?", tally.not_shown)
     db.executemany(
         """
-        INSERT INTO shown (release_id, target_id, project_id, status, class, at, package)
+        INSERT INTO site_release (release_id, target_id, project_id, status, failure_class, finished_at, package)
         SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM release WHERE id = ?)
-        ON CONFLICT (release_id, target_id) DO UPDATE SET status = excluded.status, class = excluded.class,
-            at = excluded.at, package = excluded.package
+        ON CONFLICT (release_id, target_id) DO UPDATE SET status = excluded.status,
+            failure_class = excluded.failure_class, finished_at = excluded.finished_at, package = excluded.package
         """,
         ((*row, row[0]) for row in tally.shown),
     )
-    db.executemany("DELETE FROM page WHERE project_id = ?", ((each,) for each in tally.no_pages))
+    db.executemany("DELETE FROM site_project WHERE project_id = ?", ((each,) for each in tally.no_pages))
     for page in tally.pages:
-        new = db.execute("SELECT 1 FROM page WHERE project_id = ?", (page.project_id,)).fetchone() is None
+        new = db.execute("SELECT 1 FROM site_project WHERE project_id = ?", (page.project_id,)).fetchone() is None
         db.execute(
             """
-            INSERT INTO page (project_id, name, display_name, summary, status, as_a_whole, listed)
-            VALUES (:project_id, :name, :display_name, :summary, :status, :as_a_whole, :listed)
+            INSERT INTO site_project (project_id, name, display_name, summary, status, project_status, listed)
+            VALUES (:project_id, :name, :display_name, :summary, :status, :project_status, :listed)
             ON CONFLICT (project_id) DO UPDATE SET display_name = excluded.display_name, summary = excluded.summary,
-                status = excluded.status, as_a_whole = excluded.as_a_whole, listed = excluded.listed
+                status = excluded.status, project_status = excluded.project_status, listed = excluded.listed
             """,
             vars(page),
         )

@@ -23,7 +23,7 @@ def expire(db: sqlite3.Connection, now: float, grace_seconds: float) -> list[tup
         """,
         (now - grace_seconds,),
     ).fetchall()
-    db.executemany("DELETE FROM serves WHERE wheel_id = ?", ((row["id"],) for row in rows))
+    db.executemany("DELETE FROM wheel_target WHERE wheel_id = ?", ((row["id"],) for row in rows))
     db.executemany("UPDATE wheel SET removed_at = ? WHERE id = ?", ((now, row["id"]) for row in rows))
     return [(row["name"], row["filename"]) for row in rows]
 

@@ -158,7 +158,8 @@ def make_report(db: sqlite3.Connection, most: int = MOST_SHOWN) -> Report:
         keys = [
             (row["release_id"], row["target_id"])
             for row in db.execute(
-                "SELECT release_id, target_id FROM shown WHERE status = ? ORDER BY at DESC, release_id DESC LIMIT ?",
+                "SELECT release_id, target_id FROM site_release WHERE status = ? "
+                "ORDER BY finished_at DESC, release_id DESC LIMIT ?",
                 (status, most),
             )
         ]
@@ -267,8 +268,9 @@ def as_a_whole(project: sqlite3.Row, has_releases: bool) -> ReportRow | None:
 def _rows_as_a_whole(db: sqlite3.Connection, status: str, most: int) -> list[ReportRow]:
     rows = db.execute(
         """
-        SELECT p.*, EXISTS (SELECT 1 FROM shown s WHERE s.project_id = p.id) AS has_releases
-        FROM page JOIN project p ON p.id = page.project_id WHERE page.as_a_whole = ? ORDER BY page.name LIMIT ?
+        SELECT p.*, EXISTS (SELECT 1 FROM site_release s WHERE s.project_id = p.id) AS has_releases
+        FROM site_project shown JOIN project p ON p.id = shown.project_id WHERE shown.project_status = ?
+        ORDER BY shown.name LIMIT ?
         """,
         (status, most),
     )
@@ -279,14 +281,14 @@ def _rows_as_a_whole(db: sqlite3.Connection, status: str, most: int) -> list[Rep
 #: tells why there is none (of this target if it has one, else one that settled the release).
 _RELEASE_ROWS = """
     SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
-           told.host, told.state, told.finished_at, told.seconds, told.run, told.log, told.class, told.blocks,
-           told.sentence, told.evidence, told.remedy, told.remedies, told.try_with, told.package
+           told.host, told.state, told.finished_at, told.seconds, told.run, told.log, told.failure_class, told.blocks,
+           told.sentence, told.evidence, told.advice, told.remedies, told.retry_with, told.package
     FROM (
         SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
             w.verdict, w.reason, w.need,
-            EXISTS (SELECT 1 FROM offer o WHERE o.target_id = w.target_id) AS offered,
+            EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id) AS offered,
             CASE verdict WHEN 'build' THEN (
-                SELECT max(s.wheel_id) FROM serves s
+                SELECT max(s.wheel_id) FROM wheel_target s
                 WHERE s.release_id = w.release_id AND s.target_id = w.target_id) END AS ours_id,
             CASE verdict WHEN 'build' THEN (
                 SELECT min(a.id) FROM attempt a
@@ -294,15 +296,15 @@ _RELEASE_ROWS = """
             ) END AS held_id,
             CASE verdict WHEN 'build' THEN coalesce((
                 SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
-                  AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.forgiven
+                  AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.superseded
                 ORDER BY a.claimed_at DESC, a.finished_at DESC, a.id LIMIT 1
             ), (
                 SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.blocks = 'release'
-                  AND a.state = 'done' AND NOT a.forgiven
+                  AND a.state = 'done' AND NOT a.superseded
                 ORDER BY a.finished_at DESC, a.id LIMIT 1)) END AS failed_id
         FROM project p
         JOIN release r ON r.project_id = p.id
-        JOIN wanted w ON w.release_id = r.id
+        JOIN release_target w ON w.release_id = r.id
         JOIN target t ON t.id = w.target_id
         WHERE p.in_scope AND {chosen}
     ) w
@@ -336,9 +338,9 @@ def _release_row(row: sqlite3.Row) -> ReportRow:
         return ReportRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
     if row["state"] is not None and (row["need"] == "none" or row["blocks"] is None):
         sentence = row["sentence"] or f"{row['host']} was lost while it built this."
-        failure: dict[str, Any] = {"failure": row["class"] or ("lost" if row["state"] == "lost" else "unknown")}
-        for key in ("evidence", "remedy"):
-            failure[key] = printable(row[key]) if row[key] else None
+        failure: dict[str, Any] = {"failure": row["failure_class"] or ("lost" if row["state"] == "lost" else "unknown")}
+        for key, column in (("evidence", "evidence"), ("remedy", "advice")):
+            failure[key] = printable(row[column]) if row[column] else None
         failure["package"] = row["package"]
         again = row["need"] != "none"
         return ReportRow("failed", reason=printable(sentence), tried_again=again, **known, **failure, **_told(row))
@@ -361,9 +363,9 @@ def _why_waiting(row: Any) -> str:
         return f"No builder of the last run offers {row['target']}."
     if row["need"] == "later":
         return "Another target is tried first: one try tells most about all of them."
-    if row["try_with"] is not None:
+    if row["retry_with"] is not None:
         had = {entry["name"] for entry in json.loads(row["remedies"] or "[]")}
-        new = [entry["name"] for entry in json.loads(row["try_with"]) if entry["name"] not in had]
+        new = [entry["name"] for entry in json.loads(row["retry_with"]) if entry["name"] not in had]
         with_what = f", with {printable(', '.join(new))}" if new else ""
         return f"In the queue again{with_what}: {printable(row['sentence'] or 'it failed.')}"
     return "In the queue."

@@ -48,8 +48,8 @@ _NO_NAME = "Upstream can have no project of this name."
 _BLOCKED = """
     SELECT project.name, project.display_name, top.builds, top.lookups
     FROM (
-        SELECT project_id, builds, lookups FROM blocked
-        WHERE class = :class ORDER BY lookups DESC, project_id LIMIT :most
+        SELECT project_id, builds, lookups FROM blocked_by_class
+        WHERE failure_class = :class ORDER BY lookups DESC, project_id LIMIT :most
     ) top
     JOIN project ON project.id = top.project_id
     ORDER BY top.lookups DESC, top.project_id
@@ -59,21 +59,21 @@ _BLOCKED = """
 #: some failures settle all targets of a release.
 _NEWEST_FAILURES = """
     WITH top AS MATERIALIZED (
-        SELECT project_id, builds, lookups FROM blocked
-        WHERE class = :class ORDER BY lookups DESC, project_id LIMIT :most
+        SELECT project_id, builds, lookups FROM blocked_by_class
+        WHERE failure_class = :class ORDER BY lookups DESC, project_id LIMIT :most
     ),
     newest AS MATERIALIZED (
         SELECT top.*, (
-            SELECT release_id FROM shown
-            WHERE project_id = top.project_id AND class = :class
-            ORDER BY at DESC, release_id DESC LIMIT 1) AS release_id
+            SELECT release_id FROM site_release
+            WHERE project_id = top.project_id AND failure_class = :class
+            ORDER BY finished_at DESC, release_id DESC LIMIT 1) AS release_id
         FROM top
     ),
     told AS MATERIALIZED (
         SELECT newest.*, (
             SELECT id FROM attempt
-            WHERE release_id = newest.release_id AND outcome IS NOT 'built' AND state <> 'open' AND NOT forgiven
-              AND coalesce(class, CASE state WHEN 'lost' THEN 'lost' ELSE 'unknown' END) = :class
+            WHERE release_id = newest.release_id AND outcome IS NOT 'built' AND state <> 'open' AND NOT superseded
+              AND coalesce(failure_class, CASE state WHEN 'lost' THEN 'lost' ELSE 'unknown' END) = :class
             ORDER BY finished_at DESC, id LIMIT 1) AS attempt_id
         FROM newest
     )
@@ -88,10 +88,10 @@ _NEWEST_FAILURES = """
     """
 
 _WANTED = """
-    SELECT asked.name, asked.lookups, page.project_id, page.display_name, page.status
+    SELECT asked.name, asked.lookups, site_project.project_id, site_project.display_name, site_project.status
     FROM (SELECT name, lookups FROM use_total WHERE lookups > 0 ORDER BY lookups DESC, name LIMIT :most) asked
-    LEFT JOIN page ON page.name = asked.name
-    WHERE page.project_id IS NULL OR (NOT page.listed AND page.status <> 'upstream')
+    LEFT JOIN site_project ON site_project.name = asked.name
+    WHERE site_project.project_id IS NULL OR (NOT site_project.listed AND site_project.status <> 'upstream')
     ORDER BY asked.lookups DESC, asked.name LIMIT :shown
     """
 
@@ -181,9 +181,11 @@ def _wanted(db: sqlite3.Connection) -> list[dict[str, Any]]:
             why = _WHY_WANTED.get(row["status"], "")
             if row["status"] == "failed":
                 failures = db.execute(
-                    "SELECT class FROM blocked WHERE project_id = ? ORDER BY builds DESC, class", (row["project_id"],)
+                    "SELECT failure_class FROM blocked_by_class WHERE project_id = ? "
+                    "ORDER BY builds DESC, failure_class",
+                    (row["project_id"],),
                 )
-                classes = [failure["class"] for failure in failures]
+                classes = [failure["failure_class"] for failure in failures]
         wanted.append(
             {
                 "name": _short(row["name"]),
@@ -201,12 +203,12 @@ def _remedies(db: sqlite3.Connection) -> list[dict[str, Any]]:
     """What the fleet tried by itself, the most helpful first. Names of remedies come from its own table, but for the
     module that a requirement is named after."""
     why = {remedy.name: remedy.why for remedy in REMEDIES if "{" not in remedy.why}
-    rows = db.execute("SELECT * FROM remedy_use top ORDER BY helped DESC, tried DESC, name LIMIT ?", (MOST_REMEDIES,))
+    rows = db.execute("SELECT * FROM remedy_use top ORDER BY helped DESC, applied DESC, name LIMIT ?", (MOST_REMEDIES,))
     return [
         {
             "name": printable(row["name"]),
             "why": why.get(row["name"], ""),
-            "tried": row["tried"],
+            "tried": row["applied"],
             "helped": row["helped"],
         }
         for row in rows

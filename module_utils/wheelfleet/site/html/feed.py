@@ -53,11 +53,11 @@ def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
     """The newest wheels people can install, the newest first; `most` of them or fewer."""
     rows = db.execute(
         """
-        SELECT w.release_id, page.name, page.display_name, page.summary, r.version, w.filename, w.size, w.tags,
+        SELECT w.release_id, p.name, p.display_name, p.summary, r.version, w.filename, w.size, w.tags,
                w.added_at, a.seconds
         FROM (SELECT * FROM wheel ORDER BY id DESC LIMIT ?) w
         JOIN release r ON r.id = w.release_id
-        JOIN page ON page.project_id = r.project_id AND page.listed
+        JOIN site_project p ON p.project_id = r.project_id AND p.listed
         JOIN attempt a ON a.id = w.attempt_id
         WHERE w.removed_at IS NULL ORDER BY w.id DESC LIMIT ?
         """,

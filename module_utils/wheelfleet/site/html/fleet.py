@@ -233,7 +233,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
     offers: dict[str, list[Offer]] = {}
     for row in db.execute(
         """
-        SELECT o.host, o.interpreter, t.name, t.implementation, t.python_version FROM offer o
+        SELECT o.host, o.interpreter, t.name, t.implementation, t.python_version FROM builder_target o
         JOIN target t ON t.id = o.target_id ORDER BY o.host, t.preference, t.name
         """
     ):
@@ -252,7 +252,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
     }
     rows = db.execute(
         """
-        SELECT host, facts, speed, set_aside, max(seen_at, coalesce((
+        SELECT host, facts, speed, suspended, max(seen_at, coalesce((
                    SELECT max(finished_at) FROM attempt a WHERE a.host = b.host AND a.state = 'done'), 0)) AS seen_at
         FROM builder b ORDER BY host
         """
@@ -262,7 +262,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
             host=row["host"],
             facts=known_facts(row["facts"]),
             speed=row["speed"],
-            set_aside=None if row["set_aside"] is None else printable(row["set_aside"]),
+            set_aside=None if row["suspended"] is None else printable(row["suspended"]),
             seen_at=row["seen_at"],
             offers=offers.get(row["host"], []),
             days=lately.get(row["host"], {day: Work() for day in reversed(days)}),
@@ -275,10 +275,10 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
 def _targets(db: sqlite3.Connection) -> list[TargetRow]:
     rows = db.execute(
         """
-        SELECT t.name, t.tags, (SELECT count(*) FROM offer o WHERE o.target_id = t.id) AS builders,
-               coalesce((SELECT value FROM total WHERE kind = 'target-wheels' AND key = t.id), 0) AS wheels,
+        SELECT t.name, t.tags, (SELECT count(*) FROM builder_target o WHERE o.target_id = t.id) AS builders,
+               coalesce((SELECT value FROM counter WHERE kind = 'target-wheels' AND key = t.id), 0) AS wheels,
                (SELECT count(*) FROM (
-                   SELECT 1 FROM wanted w WHERE w.need = 'now' AND w.target_id = t.id LIMIT :most)) AS waiting
+                   SELECT 1 FROM release_target w WHERE w.need = 'now' AND w.target_id = t.id LIMIT :most)) AS waiting
         FROM target t ORDER BY t.preference, t.name
         """,
         {"most": MOST_COUNTED},

@@ -64,7 +64,8 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
     row = db.execute(
         """
         SELECT p.name, p.display_name, r.version, t.name AS target, a.host, a.outcome, a.finished_at, a.seconds,
-               a.class, a.sentence, a.evidence, a.remedy, a.remedies, a.try_with, a.sdist_filename, a.interpreter
+               a.failure_class, a.sentence, a.evidence, a.advice, a.remedies, a.retry_with,
+               a.sdist_filename, a.interpreter
         FROM attempt a
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
@@ -88,12 +89,12 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
         outcome=row["outcome"] or "lost",
         finished_at=row["finished_at"],
         seconds=row["seconds"],
-        failure=row["class"],
+        failure=row["failure_class"],
         sentence=said("sentence"),
         evidence=tuple((said("evidence") or "").splitlines()),
-        remedy=said("remedy"),
+        remedy=said("advice"),
         tried_with=tried_with(row["remedies"]),
-        next_try=goes_on_with(row["remedies"], row["try_with"]),
+        next_try=goes_on_with(row["remedies"], row["retry_with"]),
         sdist=said("sdist_filename"),
         interpreter=said("interpreter"),
     )

@@ -285,12 +285,12 @@ def _attempt(row: sqlite3.Row, log: str | None) -> Attempt:
         cpu_seconds=row["cpu_seconds"],
         peak_memory=row["peak_memory"],
         interpreter=_clean(row["interpreter"]),
-        failure=(row["class"] or ("lost" if lost else "unknown")) if failed else None,
+        failure=(row["failure_class"] or ("lost" if lost else "unknown")) if failed else None,
         sentence=_clean(sentence),
         evidence=_clean(row["evidence"]),
-        remedy=_clean(row["remedy"]),
+        remedy=_clean(row["advice"]),
         tried_with=tried_with(row["remedies"]) or None,
-        next_try=goes_on_with(row["remedies"], row["try_with"]),
+        next_try=goes_on_with(row["remedies"], row["retry_with"]),
         log_page=f"logs/{log_page(log)}" if log else None,
         log=f"logs/{log}" if log else None,
     )
@@ -304,12 +304,12 @@ def _files(
     witnesses: dict[str, Witness] = {}
     for row in db.execute(
         """
-        SELECT w.filename, w.tags, w.repaired, w.apt, w.imports, w.import_facts,
+        SELECT w.filename, w.tags, w.repaired, w.apt_packages, w.imports, w.import_facts,
                (SELECT f.filename FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.sdist_filename
                 AND f.sha256 <> w.sdist_sha256) AS earlier_sdist,
                x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
         FROM release r JOIN wheel w ON w.release_id = r.id
-        LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL WHERE r.project_id = ?
+        LEFT JOIN rebuild x ON x.wheel_id = w.id AND x.verdict IS NOT NULL WHERE r.project_id = ?
         """,
         (project_id,),
     ):
@@ -342,7 +342,7 @@ def _files(
                 seconds.get(file.attempt_id),
                 witnesses.get(file.filename),
                 _libraries(row["repaired"]),
-                tuple(json.loads(row["apt"])),
+                tuple(json.loads(row["apt_packages"])),
                 _imports(row["imports"], row["import_facts"]),
                 _clean(row["earlier_sdist"]),
             )

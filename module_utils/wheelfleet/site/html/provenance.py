@@ -43,8 +43,8 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
         """
         SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
                a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
-               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.built, w.repaired, w.apt, w.imports,
-               w.import_facts,
+               a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.built_as, w.repaired, w.apt_packages,
+               w.imports, w.import_facts,
                x.host AS witness, x.verdict, x.finished_at AS witnessed_at, x.sha256 AS witness_sha256, x.sentence,
                x.differences
         FROM wheel w
@@ -52,7 +52,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
         JOIN release r ON r.id = w.release_id
         JOIN project p ON p.id = r.project_id
         JOIN target t ON t.id = a.target_id
-        LEFT JOIN witness x ON x.wheel_id = w.id AND x.verdict IS NOT NULL
+        LEFT JOIN rebuild x ON x.wheel_id = w.id AND x.verdict IS NOT NULL
         WHERE w.id = ?
         """,
         (wheel_id,),
@@ -71,7 +71,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
                 "tags": json.loads(row["tags"]),
                 "url": f"../../files/{row['name']}/{row['filename']}",
             },
-            "built_as": _known(row["built"], None),
+            "built_as": _known(row["built_as"], None),
             "sdist": {
                 "filename": row["sdist_filename"],
                 "sha256": row["sdist_sha256"],
@@ -81,7 +81,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
             "interpreter": row["interpreter"],
             "build_requires": _known(row["build_requires"], None),
             "repair": _known(row["repaired"], None),
-            "apt": json.loads(row["apt"]),
+            "apt": json.loads(row["apt_packages"]),
             "check": {"verdict": row["imports"], **_known(row["import_facts"], {})} if row["imports"] else None,
             "attempt": row["id"],
             "log": f"../../logs/{row['log']}" if row["log"] else None,
@@ -99,7 +99,7 @@ def witnessed(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
     """Which wheels of these projects (`wheel.id`) have been built again: their documents may say so now."""
     rows = db.execute(
         """
-        SELECT w.id FROM release r JOIN wheel w ON w.release_id = r.id JOIN witness x ON x.wheel_id = w.id
+        SELECT w.id FROM release r JOIN wheel w ON w.release_id = r.id JOIN rebuild x ON x.wheel_id = w.id
         WHERE r.project_id IN (SELECT value FROM json_each(?)) AND x.verdict IS NOT NULL
         """,
         (json.dumps(list(project_ids)),),

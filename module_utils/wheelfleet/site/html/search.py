@@ -19,5 +19,5 @@ def pages(
     With None, all there are: what else lies below `search/p/` is then a stray.
     """
     yield from shards(db, changed)
-    (projects,) = db.execute("SELECT coalesce(sum(value), 0) FROM total WHERE kind = 'page'").fetchone()
+    (projects,) = db.execute("SELECT coalesce(sum(value), 0) FROM counter WHERE kind = 'page'").fetchone()
     yield PAGE, render.page(PAGE, "search.html.j2", projects=projects)

@@ -34,15 +34,15 @@ _COLUMNS = "p.name, p.display_name, p.summary, p.status"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM search_word WHERE word >= ? AND word < ? LIMIT ?)"
 _NEXT_WORD = "SELECT word FROM search_word WHERE word >= ? AND word < ? ORDER BY word LIMIT 1"
 _WORDS = f"""
-    SELECT w.word, {_COLUMNS} FROM search_word w CROSS JOIN page p ON p.project_id = w.project_id
+    SELECT w.word, {_COLUMNS} FROM search_word w CROSS JOIN site_project p ON p.project_id = w.project_id
     WHERE w.word >= ? AND w.word < ? ORDER BY w.word, w.project_id LIMIT ?
 """
-_NAMED = f"SELECT {_COLUMNS} FROM page p WHERE p.name = ?"
+_NAMED = f"SELECT {_COLUMNS} FROM site_project p WHERE p.name = ?"
 _SHORTEST = f"""
-    SELECT {_COLUMNS} FROM page p
+    SELECT {_COLUMNS} FROM site_project p
     WHERE p.status = ? AND length(p.name) = ? AND p.name >= ? AND p.name < ? ORDER BY p.name LIMIT ?
 """
-_LONGEST = "SELECT max(length(name)) FROM page WHERE status = ?"
+_LONGEST = "SELECT max(length(name)) FROM site_project WHERE status = ?"
 
 _Project = tuple[str, str, str, str]  # name, display name, summary, status
 

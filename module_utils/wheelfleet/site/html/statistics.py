@@ -136,7 +136,7 @@ def read(db: sqlite3.Connection) -> Statistics:
     totals = {"wheels": 0, "bytes": 0, "built": 0, "failed": 0, "refused": 0, "build-seconds": 0, "downloads": 0,
               "saved-seconds": 0}  # fmt: skip
     for row in db.execute(
-        "SELECT CASE kind WHEN 'outcome' THEN key ELSE kind END AS name, value FROM total "
+        "SELECT CASE kind WHEN 'outcome' THEN key ELSE kind END AS name, value FROM counter "
         "WHERE kind IN ('outcome', 'build-seconds', 'wheels', 'bytes', 'downloads', 'saved-seconds')"
     ):
         totals[row["name"]] = row["value"]
@@ -228,8 +228,8 @@ def _targets(db: sqlite3.Connection) -> list[TargetWheels]:
     rows = db.execute(
         """
         SELECT t.name, w.value AS wheels, coalesce(b.value, 0) AS bytes
-        FROM total w JOIN target t ON t.id = CAST(w.key AS INTEGER)
-        LEFT JOIN total b ON b.kind = 'target-bytes' AND b.key = w.key
+        FROM counter w JOIN target t ON t.id = CAST(w.key AS INTEGER)
+        LEFT JOIN counter b ON b.kind = 'target-bytes' AND b.key = w.key
         WHERE w.kind = 'target-wheels' AND w.value > 0 ORDER BY w.value DESC, t.name
         """
     )
@@ -239,7 +239,7 @@ def _targets(db: sqlite3.Connection) -> list[TargetWheels]:
 def _projects(db: sqlite3.Connection) -> list[Use]:
     rows = db.execute(
         """
-        SELECT u.name, u.downloads, u.saved_seconds, EXISTS (SELECT 1 FROM page WHERE page.name = u.name) AS page
+        SELECT u.name, u.downloads, u.saved_seconds, EXISTS (SELECT 1 FROM site_project p WHERE p.name = u.name) AS page
         FROM use_total u WHERE u.downloads > 0 ORDER BY u.downloads DESC, u.name LIMIT ?
         """,
         (MOST_PROJECTS,),
