@@ -1,4 +1,4 @@
-"""The catalog's counters, kept by its triggers (catalog/site_tables.py)."""
+"""The catalog's counters, kept by its triggers (catalog/schema.sql)."""
 
 from __future__ import annotations
 

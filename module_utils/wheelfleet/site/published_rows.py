@@ -1,6 +1,6 @@
 """The publisher's own rows: what the site shows of each release × target (`shown`) and project (`page`).
 
-They follow from the rest of the catalog. Triggers count over them (catalog/site_tables.py), and so pages with totals
+They follow from the rest of the catalog. Triggers count over them (catalog/schema.sql), and so pages with totals
 need not read everything. They change in the transaction that says that a project's pages are true again.
 """
 

@@ -269,8 +269,8 @@ def _rows_as_a_whole(db: sqlite3.Connection, status: str, most: int) -> list[Rep
     rows = db.execute(
         """
         SELECT p.*, EXISTS (SELECT 1 FROM site_release s WHERE s.project_id = p.id) AS has_releases
-        FROM site_project shown JOIN project p ON p.id = shown.project_id WHERE shown.project_status = ?
-        ORDER BY shown.name LIMIT ?
+        FROM site_project listed JOIN project p ON p.id = listed.project_id WHERE listed.project_status = ?
+        ORDER BY listed.name LIMIT ?
         """,
         (status, most),
     )

@@ -1,6 +1,6 @@
 """What keeps wheels from being built: failure classes with the projects they block, and what people asked for in vain.
 
-All of it is read from counters and from the tops of indexes: it costs what it shows (catalog/site_tables.py).
+All of it is read from counters and from the tops of indexes: it costs what it shows (catalog/schema.sql).
 """
 
 from __future__ import annotations
