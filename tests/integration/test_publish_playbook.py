@@ -40,7 +40,7 @@ def state_of(operator: Operator) -> dict[str, str]:
     """Every file of the controller but those about runs; the catalog by what it says, for whoever closes it last folds
     its file."""
     files = {path: digest for path, digest in tree(operator.state).items() if not path.startswith(("catalog", "run/"))}
-    for table in ("wheel", "attempt", "project", "total", "shown", "page"):
+    for table in ("wheel", "attempt", "project", "counter", "site_release", "site_project"):
         files[f"catalog: {table}"] = str(sorted(map(tuple, operator.query(f"SELECT * FROM {table}")), key=str))
     return files
 

@@ -161,7 +161,7 @@ def test_words_of_a_builder_are_bounded_and_plain(controller: Controller):
     check = {"verdict": "unchecked", "modules": ["demo", "no module", hostile], "message": hostile}
     repair["message"] = hostile
     controller.send(wheel_file("demo", "1.0"), repair=repair, apt=["a" * 50] * 5_000, check=check)
-    row = controller.catalog.db.execute("SELECT repaired, apt, import_facts FROM wheel").fetchone()
+    row = controller.catalog.db.execute("SELECT repaired, apt_packages, import_facts FROM wheel").fetchone()
     assert all("\x1b" not in text and "\\u001b" not in text and len(text) < 5_000 for text in row)
     kept = json.loads(row["repaired"])
     assert (kept["platform"], set(kept["vendored"])) == (None, {"a.so"})

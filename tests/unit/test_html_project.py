@@ -385,7 +385,7 @@ def test_a_wheel_s_libraries_and_import_are_told_to_people_and_programs(state: C
     repair = {"tool": "auditwheel 6", "outcome": "repaired", "platform": None, "vendored": ["libz.so.1"]}
     state.execute("UPDATE project SET pages_stale = 0")
     state.execute(
-        "UPDATE wheel SET repaired = ?, apt = ?, imports = 'failed', import_facts = ?",
+        "UPDATE wheel SET repaired = ?, apt_packages = ?, imports = 'failed', import_facts = ?",
         json.dumps({**repair, "message": HOSTILE}), '["libssl3"]', json.dumps({"modules": [], "message": HOSTILE}),
     )  # fmt: skip
     assert state.one("SELECT pages_stale FROM project") == 1, "the page is due"

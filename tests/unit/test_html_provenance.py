@@ -177,7 +177,7 @@ def test_it_says_what_the_wheel_carries_and_needs_and_that_it_was_imported(state
         "message": None,
     }
     state.execute(
-        "UPDATE wheel SET repaired = ?, apt = ?, imports = 'imported', import_facts = ?",
+        "UPDATE wheel SET repaired = ?, apt_packages = ?, imports = 'imported', import_facts = ?",
         json.dumps(repair), '["libssl3"]', '{"modules": ["spam"], "message": null}',
     )  # fmt: skip
     document = read(state)

@@ -114,7 +114,7 @@ def test_the_queue_is_read_by_its_index_not_by_reading_the_catalog(fleet: Fleet)
         "EXPLAIN QUERY PLAN SELECT count(*), sum(predicted_seconds) FROM release_target "
         "WHERE need = 'now' AND target_id IN (SELECT target_id FROM builder_target)"
     ).fetchall()
-    assert any("wanted_now" in row["detail"] for row in plan), [tuple(row) for row in plan]
+    assert any("release_target_now" in row["detail"] for row in plan), [tuple(row) for row in plan]
 
 
 def test_a_catalog_of_a_newer_wheelfleet_is_refused_with_the_cure(tmp_path: Path):

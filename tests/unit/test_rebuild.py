@@ -125,7 +125,7 @@ def test_it_is_no_attempt_whatever_comes_of_it(fleet: Fleet, tmp_path: Path) -> 
 
 def whole(fleet: Fleet) -> dict[str, list[tuple[object, ...]]]:
     """All rows of what is learned from attempts."""
-    tables = ("attempt", "wanted", "builder", "wheel", "serves", "batch", "build_day")
+    tables = ("attempt", "release_target", "builder", "wheel", "wheel_target", "batch", "build_day")
     return {table: [tuple(row) for row in fleet.catalog.db.execute(f"SELECT * FROM {table}")] for table in tables}
 
 
