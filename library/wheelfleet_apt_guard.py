@@ -1,29 +1,29 @@
 #!/usr/bin/python
-"""Say which apt packages may be installed because builds lacked them."""
+"""Check which apt packages may be installed for builds that miss them."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: wheelfleet_apt_guard
-short_description: Say which apt packages may be installed because builds lacked them
+short_description: Check which apt packages may be installed for builds that miss them
 description:
-  - Has apt simulate the installation, and refuses what would remove anything, bring something that runs by itself or
-    grants rights, take much room or many packages, or belongs to the system itself.
+  - Has apt simulate the installation, and refuses a package that would remove another, start a service or
+    grant rights, take much room or many packages, or that belongs to the system itself.
   - Installs nothing; M(ansible.builtin.apt) does that.
 attributes:
   check_mode:
-    description: The same, for nothing is changed.
+    description: Does the same, because it changes nothing.
     support: full
   diff_mode:
     description: There is no text to compare.
     support: none
 options:
   index:
-    description: The folder of the lists of contents, as in M(wheelfleet_apt_owners).
+    description: The folder of the contents index, as in M(wheelfleet_apt_file).
     type: path
     required: true
   packages:
-    description: The packages to judge, in the order in which they are wanted.
+    description: The packages to check, the most wanted first.
     type: list
     elements: str
     required: true
@@ -32,7 +32,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: See what speaks against it
+- name: Check the package
   wheelfleet_apt_guard:
     index: /var/cache/wheelfleet-contents
     packages: [libyaml-dev]
@@ -42,12 +42,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 install:
-  description: The packages that nothing speaks against.
+  description: The packages that may be installed.
   returned: success
   type: list
   elements: str
 refused:
-  description: By package, what speaks against it, in one sentence.
+  description: By package, why it may not be installed, in one sentence.
   returned: success
   type: dict
 """

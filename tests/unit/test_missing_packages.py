@@ -18,8 +18,8 @@ YAML, USB = Subject("header", "yaml.h"), Subject("library", "usb-1.0")
 ALL = ("pi1", "pi2", "pi13")
 SYSTEM = "debian-12-linux_aarch64"
 OWNERS = [
-    {"lacks": "header", "subject": "yaml.h", "packages": ["libyaml-dev", "libyaml-cpp-dev"]},
-    {"lacks": "library", "subject": "usb-1.0", "packages": ["libusb-1.0-0-dev"]},
+    {"missing": "header", "subject": "yaml.h", "packages": ["libyaml-dev", "libyaml-cpp-dev"]},
+    {"missing": "library", "subject": "usb-1.0", "packages": ["libusb-1.0-0-dev"]},
 ]
 
 
@@ -85,7 +85,7 @@ def test_another_release_of_the_distribution_is_asked_for_itself(state: Controll
 def test_that_nobody_has_it_is_known_for_a_month_and_said(state: ControllerState) -> None:
     attempt = fail(state, "one", Subject("header", "own.h"))
     with state.catalog.writing() as db:
-        none = [{"lacks": "header", "subject": "own.h", "packages": []}]
+        none = [{"missing": "header", "subject": "own.h", "packages": []}]
         missing_packages.record_answers(db, "pi1", [Subject("header", "own.h")], none, EPOCH)
     said = "No package of the builder's distribution has own.h. It may be a file of its own that the sdist lacks."
     assert state.one("SELECT advice FROM attempt WHERE id = ?", attempt) == said
@@ -113,8 +113,8 @@ def test_answers_that_name_no_package_or_were_not_asked_for_change_nothing(state
     fail(state, "one", YAML)
     with state.catalog.writing() as db:
         lies = [
-            {"lacks": "header", "subject": "yaml.h", "packages": ["; rm -rf /", "--purge", 7]},
-            {"lacks": "header", "subject": "else.h", "packages": ["libelse-dev"]},
+            {"missing": "header", "subject": "yaml.h", "packages": ["; rm -rf /", "--purge", 7]},
+            {"missing": "header", "subject": "else.h", "packages": ["libelse-dev"]},
             {"packages": "libyaml-dev"},
         ]
         assert missing_packages.record_answers(db, "pi1", [YAML], lies, EPOCH) == 0

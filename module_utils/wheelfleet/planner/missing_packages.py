@@ -83,7 +83,7 @@ def record_answers(
         packages = answer.get("packages")
         if isinstance(packages, list):
             names = [name for name in packages if isinstance(name, str) and PACKAGE.fullmatch(name)]
-            said[Subject(str(answer.get("lacks")), str(answer.get("subject")))] = names[:MOST_OWNERS]
+            said[Subject(str(answer.get("missing")), str(answer.get("subject")))] = names[:MOST_OWNERS]
     systems = [row["system"] for row in db.execute(f"{_HOSTS} WHERE b.host = ? ORDER BY system", (host,))]
     for system in systems:
         for subject in asked:

@@ -1,4 +1,4 @@
-"""What M(wheelfleet_lacking) does, on the catalog."""
+"""What M(wheelfleet_missing_packages) does, on the catalog."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Take in what was answered and installed; say what to ask and what to install."""
+    """Record what was found and installed; return what to look up and what to install."""
 
-    OPTIONS = documented_options("wheelfleet_lacking")
+    OPTIONS = documented_options("wheelfleet_missing_packages")
     REFUSALS = (Refused, CatalogError)
 
     def work(self) -> Result:
         self.now = time.time()
         named = requeued = 0
         with self.catalog() as catalog:
-            if any(self.options[news] for news in ("answers", "judged", "anew")):
+            if any(self.options[news] for news in ("answers", "installed", "reinstalled")):
                 with catalog.writing() as db:
-                    named, requeued = self._take_in(db)
-            ask = missing_packages.to_ask(catalog.db, self.now, self.options["askable"])
+                    named, requeued = self._record(db)
+            look_up = missing_packages.to_ask(catalog.db, self.now, self.options["lookup_hosts"])
             install = missing_packages.to_install(catalog.db, self.options["permissions"], self.now)
         return {
             "changed": bool(named or requeued),
-            "ask": {host: [list(subject) for subject in subjects] for host, subjects in ask.items()},
+            "look_up": {host: [list(subject) for subject in subjects] for host, subjects in look_up.items()},
             "install": install,
             "requeued": requeued,
             "diff": {"before": "", "after": "".join(f"{h}: {n}\n" for h, names in install.items() for n in names)},
         }
 
-    def _take_in(self, db: sqlite3.Connection) -> tuple[int, int]:
-        """How many subjects have owners now, and how many builds are in the queue again."""
+    def _record(self, db: sqlite3.Connection) -> tuple[int, int]:
+        """How many subjects have packages that provide them now, and how many builds are in the queue again."""
         named = requeued = 0
         run, tries = self.options["run"], self.options["tries"]
-        for host in self.options["anew"]:
+        for host in self.options["reinstalled"]:
             missing_packages.forget_host(db, host)
         for host, answer in self.options["answers"].items():
-            asked = [Subject(*subject) for subject in self.options["asked"].get(host, [])]
-            named += missing_packages.record_answers(db, host, asked, answer.get("owners", []), self.now)
+            asked = [Subject(*subject) for subject in self.options["looked_up"].get(host, [])]
+            named += missing_packages.record_answers(db, host, asked, answer.get("providers", []), self.now)
             if answer.get("problem"):
-                sentence = f"What builds lacked cannot be looked up: {answer['problem']}"
+                sentence = f"Missing packages cannot be looked up: {answer['problem']}"
                 events.note(db, run=run, host=host, sentence=sentence, now=self.now)
-        for host, judged in self.options["judged"].items():
+        for host, judged in self.options["installed"].items():
             requeued += missing_packages.record_installed(
                 db, host, judged["install"], judged["refused"], run=run, now=self.now, tries=tries
             )

@@ -1,29 +1,29 @@
 #!/usr/bin/python
-"""Ask the distribution's contents index which packages have what builds lacked."""
+"""Look up which packages provide the files that builds miss."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: wheelfleet_apt_owners
-short_description: Ask the distribution's contents index which packages have what builds lacked
+module: wheelfleet_apt_file
+short_description: Look up which packages provide the files that builds miss
 description:
-  - Has apt fetch the lists of contents of the host's own sources into a folder, where they are missing or a week old,
-    and looks for all subjects in one pass over them.
-  - On a host without apt nobody owns anything.
+  - Has apt fetch the contents index of the host's own sources into a folder, where it is missing or a week old, and
+    looks for all subjects in one pass over it, as apt-file does.
+  - On a host without apt no package provides anything.
 attributes:
   check_mode:
-    description: Asks lists that are there already, and fetches none.
+    description: Reads the index that is there already, and fetches none.
     support: full
   diff_mode:
     description: There is no text to compare.
     support: none
 options:
   index:
-    description: The folder of the lists.
+    description: The folder of the contents index.
     type: path
     required: true
   subjects:
-    description: What builds lacked, each a kind (C(header), C(library), C(pkg-config), C(tool)) and a name.
+    description: What builds miss, each a kind (C(header), C(library), C(pkg-config), C(tool)) and a name.
     type: list
     elements: list
     required: true
@@ -32,23 +32,23 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Ask which packages have what builds lacked
-  wheelfleet_apt_owners:
+- name: Look up which packages provide what builds miss
+  wheelfleet_apt_file:
     index: /var/cache/wheelfleet-contents
     subjects: [[header, yaml.h], [tool, pg_config]]
   become: true
-  register: builder_owners
+  register: builder_providers
 """
 
 RETURN = r"""
-owners:
-  description: One entry for each subject, with the packages that have it, the best first.
+providers:
+  description: One entry for each subject, with the packages that provide it, the best first.
   returned: success
   type: list
   elements: dict
-  sample: [{lacks: header, subject: yaml.h, packages: [libyaml-dev, libyaml-cpp-dev]}]
+  sample: [{missing: header, subject: yaml.h, packages: [libyaml-dev, libyaml-cpp-dev]}]
 problem:
-  description: Why the index could not be asked, in one sentence; then C(owners) is empty.
+  description: Why the index could not be read, in one sentence; then C(providers) is empty.
   returned: when it could not
   type: str
 """
@@ -71,20 +71,20 @@ def main() -> None:
     )
     index = Path(module.params["index"])
     subjects = [Subject(str(kind), str(name)) for kind, name in module.params["subjects"]]
-    owners: dict[Subject, list[str]] = {}
+    providers: dict[Subject, list[str]] = {}
     try:
         if not has_apt():
-            owners = {subject: [] for subject in subjects}
+            providers = {subject: [] for subject in subjects}
         else:
             if not module.check_mode:
                 refresh(index)
-            owners = find_owners(index, subjects)
+            providers = find_owners(index, subjects)
     except (ContentsError, OSError) as error:
-        module.exit_json(changed=False, owners=[], problem=str(error))
+        module.exit_json(changed=False, providers=[], problem=str(error))
     # The lists are a cache, and the answers go into the catalog by the next task.
     module.exit_json(
         changed=False,
-        owners=[{"lacks": s.kind, "subject": s.name, "packages": packages} for s, packages in owners.items()],
+        providers=[{"missing": s.kind, "subject": s.name, "packages": packages} for s, packages in providers.items()],
     )
 
 

@@ -1,17 +1,17 @@
-"""Keep what builds lacked and who has it, and say what to ask and what to install."""
+"""Keep which packages builds miss, and return which to look up and which to install."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: wheelfleet_lacking
-short_description: Keep what builds lacked and who has it, and say what to ask and what to install
+module: wheelfleet_missing_packages
+short_description: Keep which packages builds miss, and return which to look up and which to install
 description:
-  - Runs on the controller, on the catalog. First it takes in what builders answered and what was installed there, then
-    it says what is still to be asked of which builder, and what each operator's permission allows to install.
-  - Builds that lacked what was installed go back to the queue.
+  - Records in the catalog which packages builders found, and which were installed. Then it returns what each builder
+    has still to look up, and what each operator's permission allows to install.
+  - Builds that missed an installed package go back to the queue.
 attributes:
   check_mode:
-    description: Says the same and keeps nothing.
+    description: Returns the same and keeps nothing.
     support: full
   diff_mode:
     description: Lists the packages that would be installed.
@@ -29,8 +29,8 @@ options:
     description: As in M(wheelfleet_batch).
     type: int
     default: 5
-  askable:
-    description: The builders whose contents index may be asked.
+  lookup_hosts:
+    description: The builders that may look packages up in their contents index.
     type: list
     elements: str
     default: []
@@ -38,20 +38,20 @@ options:
     description: By builder, what may be installed on it; C(false), C(true), or patterns of package names.
     type: dict
     default: {}
-  asked:
-    description: By builder, the subjects that it was asked for, as this module returned them.
+  looked_up:
+    description: By builder, the subjects that it looked up, as this module returned them.
     type: dict
     default: {}
   answers:
-    description: By builder, what M(wheelfleet_apt_owners) returned.
+    description: By builder, what M(wheelfleet_apt_file) returned.
     type: dict
     default: {}
-  judged:
+  installed:
     description: By builder, what M(wheelfleet_apt_guard) returned, after its C(install) was installed.
     type: dict
     default: {}
-  anew:
-    description: Builders that were set up anew, and no longer have what was installed on them.
+  reinstalled:
+    description: Builders whose system was installed again, so that packages installed for builds are gone.
     type: list
     elements: str
     default: []
@@ -60,21 +60,21 @@ author:
 """
 
 EXAMPLES = r"""
-- name: See what builds lacked
-  wheelfleet_lacking:
+- name: Find the packages that builds miss
+  wheelfleet_missing_packages:
     state_dir: /srv/wheelfleet
     run: "{{ wheelfleet_run }}"
     permissions: {pi1: true, pi2: [lib*-dev]}
-  register: builder_lacking
+  register: builder_missing
 """
 
 RETURN = r"""
-ask:
-  description: By builder, the subjects to ask its contents index for; for each a kind and a name.
+look_up:
+  description: By builder, the subjects to look up in its contents index; for each a kind and a name.
   returned: success
   type: dict
 install:
-  description: By builder, the packages to install if nothing speaks against them.
+  description: By builder, the packages to install if M(wheelfleet_apt_guard) allows them.
   returned: success
   type: dict
 requeued:
