@@ -1,4 +1,4 @@
-"""Who installs what: counted from the web nodes' access logs. What leaves a web node are sums without addresses.
+"""Downloads, counted from the web nodes' access logs. Only sums without addresses leave a web node.
 
-`agents`, `rotation` and `access_log` run on web nodes: standard library only, Python 3.9 or newer.
+`user_agents`, `log_rotation` and `access_log` run on web nodes: standard library only, Python 3.9 or newer.
 """

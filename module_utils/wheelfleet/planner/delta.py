@@ -278,7 +278,7 @@ class _Run:
                 have_serial=row["have_serial"],
                 have_digest=row["page_digest"],
                 known=row["state"] in ("present", "quarantined"),
-                left=row["name"] in self.left,
+                delisted=row["name"] in self.left,
             )
             for row in rows
         )

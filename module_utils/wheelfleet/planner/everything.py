@@ -46,7 +46,7 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
     behind = _serial_behind(answer, conditions)
     if behind is not None:
         # A cache, or an index that went back: a mirror was restored, or another server took over the URL.
-        answer = upstream.root(around_caches=True)
+        answer = upstream.root(bypass_caches=True)
         behind = _serial_behind(answer, conditions)
     if isinstance(answer, Trouble):
         if not answer.answered:

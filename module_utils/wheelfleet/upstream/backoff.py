@@ -1,4 +1,4 @@
-"""Restraint towards an upstream in trouble, shared by all threads that ask it."""
+"""Backoff from an upstream in trouble, shared by all threads that send it requests."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _OF_A_FORBIDDEN = 1 / 32
 
 
-class Brake:
-    """Slows everybody down when upstream says 429, and says when there is no point in asking on."""
+class Backoff:
+    """Pauses all threads when upstream answers 429, and ends requests where they have no point."""
 
     def __init__(self, workers: int) -> None:
         self.gave_up: str | None = None
-        self.ever_answered = False
+        self.has_answered = False
         self._workers = workers
         self._failures = 0.0
-        self._refusals = 0
+        self._throttled_in_a_row = 0
         self._pause_until = 0.0
         self._changed = threading.Condition()
 
     @property
-    def gave_up_unanswered(self) -> bool:
-        """Whether it is clear that nobody is there."""
-        return self.gave_up is not None and not self.ever_answered
+    def is_unreachable(self) -> bool:
+        """Whether it is clear that there is no server."""
+        return self.gave_up is not None and not self.has_answered
 
     def wait(self, seconds: float = 0.0) -> float | None:
         """Wait that long, and for the end of a pause. Returns the time of the start, None for "do not ask any more"."""
@@ -40,35 +40,35 @@ class Brake:
                 self._changed.wait(left)
         return None
 
-    def went_well(self) -> None:
-        """Upstream gave an answer that is of use."""
+    def succeeded(self) -> None:
+        """Upstream gave a usable answer."""
         with self._changed:
-            self.ever_answered = True
-            self._failures, self._refusals = 0.0, 0
+            self.has_answered = True
+            self._failures, self._throttled_in_a_row = 0.0, 0
 
-    def went_wrong(self, *, answered: bool, forbidden: bool = False) -> None:
-        """A project could not be read, after all its tries; `forbidden`: what an object store says of what it lacks."""
+    def failed(self, *, answered: bool, forbidden: bool = False) -> None:
+        """A project could not be read, after all its tries; `forbidden`: its status was 403."""
         with self._changed:
-            self.ever_answered = self.ever_answered or answered
+            self.has_answered = self.has_answered or answered
             self._failures += _OF_A_FORBIDDEN if forbidden else 1
             # One round of the threads proves that a host is not there; a few that its answers are of no use.
-            if self._failures >= self._workers * (4 if self.ever_answered else 1):
+            if self._failures >= self._workers * (4 if self.has_answered else 1):
                 self._give_up("too many projects in a row could not be read")
 
-    def refused(self, started: float) -> None:
+    def throttled(self, started: float) -> None:
         """Upstream asks for fewer requests (429); `started` is when the refused one began."""
         with self._changed:
-            self.ever_answered = True
+            self.has_answered = True
             if started < self._pause_until:
                 return  # it was under way before the pause: all those count as one refusal
-            if self._refusals == len(_PAUSES):
+            if self._throttled_in_a_row == len(_PAUSES):
                 self._give_up("it kept asking for fewer requests (429)")
             else:
-                self._pause_until = time.monotonic() + _PAUSES[self._refusals]
-                self._refusals += 1
+                self._pause_until = time.monotonic() + _PAUSES[self._throttled_in_a_row]
+                self._throttled_in_a_row += 1
 
     def stop(self) -> None:
-        """Nobody wants the answers any more."""
+        """The answers are no longer needed."""
         with self._changed:
             self._give_up("the run was stopped")
 

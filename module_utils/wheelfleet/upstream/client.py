@@ -1,4 +1,4 @@
-"""Asking upstream for projects: conditional, concurrent, distrustful of caches, considerate of a struggling upstream.
+"""Requests to upstream: conditional, concurrent, past caches where those may be stale, fewer while upstream struggles.
 
 Whatever goes wrong with one project is an answer about that project (Trouble, Stale); the others go on.
 """
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from .. import USER_AGENT
 from ..names import normalize
-from .backoff import Brake
+from .backoff import Backoff
 from .pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE, BadPage
 from .pip_config import split_credentials
 from .responses import (
@@ -52,7 +52,7 @@ T = TypeVar("T")
 _ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, {PLAIN_HTML_TYPE};q=0.1"
 _USUAL = {"Accept": _ACCEPT, "Accept-Encoding": "gzip"}
 #: Caches keep one copy for each Accept-Encoding, so another one and no-cache together come nearest to the source.
-_AROUND_CACHES = {"Accept": _ACCEPT, "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
+_BYPASS_CACHES = {"Accept": _ACCEPT, "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
 
 _LARGEST_PAGE = 64 << 20
 _LARGEST_ROOT = 512 << 20
@@ -63,7 +63,7 @@ _SHORT_WAIT = 4.0
 
 
 class Upstream:
-    """An index, asked politely. Use it in a `with` statement, or close it."""
+    """An index, requested with restraint. Use it in a `with` statement, or close it."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Upstream:
 
     def project(self, request: ProjectRequest) -> Answer:
         """Ask for one project."""
-        return self._project(request, Brake(self.workers))
+        return self._project(request, Backoff(self.workers))
 
     def projects(
         self, requests: Iterable[ProjectRequest], *, readable: bool = False
@@ -125,7 +125,7 @@ class Upstream:
         yield from forbidden
 
     def _projects(self, requests: Iterable[ProjectRequest]) -> Generator[tuple[str, Answer], None, None]:
-        brake = Brake(self.workers)
+        backoff = Backoff(self.workers)
         remaining = iter(requests)
         under_way = 0
         finished: SimpleQueue[Future[tuple[str, Answer]]] = SimpleQueue()
@@ -134,7 +134,7 @@ class Upstream:
             try:
                 while True:
                     while under_way < 2 * self.workers and (request := next(remaining, None)) is not None:
-                        pool.submit(self._named_project, request, brake).add_done_callback(finished.put)
+                        pool.submit(self._named_project, request, backoff).add_done_callback(finished.put)
                         under_way += 1
                     if not under_way:
                         break
@@ -142,27 +142,27 @@ class Upstream:
                     under_way -= 1
                     if first_trouble is None and isinstance(answer, Trouble):
                         first_trouble = answer
-                    if brake.gave_up_unanswered:
+                    if backoff.is_unreachable:
                         break
                     yield name, answer
             finally:
-                brake.stop()
-        if first_trouble is not None and not brake.ever_answered:
+                backoff.stop()
+        if first_trouble is not None and not backoff.has_answered:
             raise UpstreamUnreachable(
                 f"The upstream {self.index_url} did not answer at all: {first_trouble.sentence} Check the network, and "
                 "the index URL that pip is configured for (pip config list) or that the inventory names."
             )
 
     def root(
-        self, etag: str | None = None, last_modified: str | None = None, *, around_caches: bool = False
+        self, etag: str | None = None, last_modified: str | None = None, *, bypass_caches: bool = False
     ) -> RootAnswer:
         """Ask for the list of all projects."""
-        headers = _AROUND_CACHES if around_caches else {**_USUAL, **_conditions(etag, last_modified)}
+        headers = _BYPASS_CACHES if bypass_caches else {**_USUAL, **_conditions(etag, last_modified)}
 
         def ask() -> RootAnswer:
             return self._ask(self.index_url, headers, _LARGEST_ROOT, lambda got: read_root_answer(self.index_url, got))
 
-        return self._patiently(ask, Brake(1))
+        return self._with_retries(ask, Backoff(1))
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -186,48 +186,48 @@ class Upstream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _named_project(self, request: ProjectRequest, brake: Brake) -> tuple[str, Answer]:
-        return request.name, self._project(request, brake)
+    def _named_project(self, request: ProjectRequest, backoff: Backoff) -> tuple[str, Answer]:
+        return request.name, self._project(request, backoff)
 
-    def _project(self, request: ProjectRequest, brake: Brake) -> Answer:
-        """Ask conditionally; what a cache may have got wrong is asked again around caches, and then believed."""
+    def _project(self, request: ProjectRequest, backoff: Backoff) -> Answer:
+        """Request conditionally, and again past caches where a cache may have given a wrong answer."""
         url = f"{self.index_url}{quote(normalize(request.name), safe='')}/"
 
-        def ask_with(headers: Mapping[str, str], *, around_caches: bool = False) -> Answer:
+        def ask_with(headers: Mapping[str, str], *, bypass_caches: bool = False) -> Answer:
             def read(got: Response) -> Answer:
-                return read_project_answer(request, url, got, around_caches=around_caches)
+                return read_project_answer(request, url, got, bypass_caches=bypass_caches)
 
-            return self._patiently(lambda: self._ask(url, headers, _LARGEST_PAGE, read), brake)
+            return self._with_retries(lambda: self._ask(url, headers, _LARGEST_PAGE, read), backoff)
 
         answer = ask_with({**_USUAL, **_conditions(request.etag, request.last_modified)})
         gone = isinstance(answer, Absent) or (isinstance(answer, Trouble) and answer.forbidden)
         if (
             isinstance(answer, Stale)
-            or (request.left and not gone)
+            or (request.delisted and not gone)
             or (gone and (request.known or request.want_serial is not None))
-            or (isinstance(answer, Trouble) and answer.helps == "around caches")
+            or (isinstance(answer, Trouble) and answer.retry == "past caches")
         ):
-            answer = ask_with(_AROUND_CACHES, around_caches=True)
+            answer = ask_with(_BYPASS_CACHES, bypass_caches=True)
         if isinstance(answer, Trouble):
-            brake.went_wrong(answered=answer.answered, forbidden=answer.forbidden)
+            backoff.failed(answered=answer.answered, forbidden=answer.forbidden)
         else:
-            brake.went_well()
+            backoff.succeeded()
         return answer
 
-    def _patiently(self, ask: Callable[[], T | Trouble], brake: Brake) -> T | Trouble:
-        """Try again a little, within seconds, where that may help."""
+    def _with_retries(self, ask: Callable[[], T | Trouble], backoff: Backoff) -> T | Trouble:
+        """Try again within seconds, where that may help."""
         wait = 0.0
         for pause in (*_TRY_AGAIN_AFTER, None):
-            started = brake.wait(wait)
+            started = backoff.wait(wait)
             if started is None:
-                return Trouble(f"{self.index_url} was not asked any more: {brake.gave_up}.", answered=False)
+                return Trouble(f"{self.index_url} was not asked any more: {backoff.gave_up}.", answered=False)
             answer = ask()
             if not isinstance(answer, Trouble):
                 return answer
-            if answer.helps == "less":
-                brake.refused(started)
+            if answer.retry == "slower":
+                backoff.throttled(started)
             stated_wait = answer.retry_after or 0.0
-            if answer.helps not in ("again", "less") or stated_wait > _SHORT_WAIT or pause is None:
+            if answer.retry not in ("again", "slower") or stated_wait > _SHORT_WAIT or pause is None:
                 break
             wait = max(pause, stated_wait)
         return answer
@@ -238,9 +238,9 @@ class Upstream:
         try:
             return read(self.transport.request("GET", url, headers, limit))
         except NoAnswer as error:
-            return Trouble(f"{url} {error}.", answered=error.answered, helps="again" if error.passing else None)
+            return Trouble(f"{url} {error}.", answered=error.answered, retry="again" if error.passing else None)
         except BadPage as error:
-            return Trouble(f"{url} answered with {error}.", helps="around caches")
+            return Trouble(f"{url} answered with {error}.", retry="past caches")
 
 
 def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:

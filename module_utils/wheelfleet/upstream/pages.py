@@ -48,7 +48,7 @@ class ProjectPage:
     @cached_property
     def digest(self) -> str:
         """A hash over all the page says, but for its serial and the order of the files."""
-        said = [
+        content = [
             self.name,
             self.display_name,
             self.status,
@@ -56,7 +56,7 @@ class ProjectPage:
             sorted((list(vars(file).values()) for file in self.files), key=lambda values: str(values[0])),
             sorted(self.unusable),
         ]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -158,19 +158,22 @@ def _is_file_of(project: str, filename: str) -> bool:
 
 def _row_of_anchor(anchor: Anchor) -> dict[str, Any]:
     """A link of a project's page in the words of the JSON form, so that both are judged by the same rules."""
-    said = anchor.attributes
-    href = said.get("href", "")
+    attributes = anchor.attributes
+    href = attributes.get("href", "")
+    metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
     row: dict[str, Any] = {
         # Not the link's text, which folder listings cut short; pip goes by the URL as well.
         "filename": anchor.last_segment,
         "url": href,
         "hashes": dict(re.findall(r"(?:^|&)(\w+)=([^&]*)", href.partition("#")[2])),
-        "requires-python": said.get("data-requires-python"),
-        "core-metadata": _stated_metadata(said.get("data-core-metadata", said.get("data-dist-info-metadata"))),
-        "provenance": said.get("data-provenance"),
+        "requires-python": attributes.get("data-requires-python"),
+        "core-metadata": _stated_metadata(
+            attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
+        ),
+        "provenance": attributes.get("data-provenance"),
     }
-    if "data-yanked" in said:
-        row["yanked"] = said["data-yanked"] or True
+    if "data-yanked" in attributes:
+        row["yanked"] = attributes["data-yanked"] or True
     return row
 
 
@@ -277,9 +280,9 @@ def _read_html(body: bytes, content_type: str, take: Callable[[Anchor], None]) -
 
 def _charset(body: bytes, content_type: str) -> str:
     """As the server says, else as the page itself says; UTF-8 where neither names one that exists."""
-    said = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", content_type, re.ASCII | re.IGNORECASE)
+    header = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", content_type, re.ASCII | re.IGNORECASE)
     meta = re.search(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([\w.:-]+)", body[:_LONGEST_HEAD], re.IGNORECASE)
-    for name in (said[1] if said else "", meta[1].decode("ascii", "replace") if meta else ""):
+    for name in (header[1] if header else "", meta[1].decode("ascii", "replace") if meta else ""):
         try:
             # Of the codecs, those alone that make text of bytes.
             "a".encode(name).decode(name)

@@ -80,15 +80,15 @@ def pip_settings(python: str = sys.executable) -> PipSettings:
 
     Raises PipConfigError.
     """
-    said = _asked(python, _ASK_PIP)
+    settings = _run_in_pip(python, _ASK_PIP)
     return PipSettings(
-        index_url=said["index_url"],
-        extra_index_urls=tuple(said["extra_index_urls"]),
-        cert=said["cert"],
-        client_cert=said["client_cert"],
-        proxy=said["proxy"] or None,
-        trusted_hosts=tuple(said["trusted_hosts"]),
-        timeout=float(said["timeout"]),
+        index_url=settings["index_url"],
+        extra_index_urls=tuple(settings["extra_index_urls"]),
+        cert=settings["cert"],
+        client_cert=settings["client_cert"],
+        proxy=settings["proxy"] or None,
+        trusted_hosts=tuple(settings["trusted_hosts"]),
+        timeout=float(settings["timeout"]),
     )
 
 
@@ -101,26 +101,26 @@ def pip_credentials(url: str, python: str = sys.executable) -> str:
     _, own = split_userinfo(url)
     if ":" in own or not url.startswith(("http://", "https://")):
         return own
-    user, password = _asked(python, _ASK_PIP_CREDENTIALS, url)
+    user, password = _run_in_pip(python, _ASK_PIP_CREDENTIALS, url)
     return own if not user or password is None else f"{quote(user, safe='')}:{quote(password, safe='')}"
 
 
-def _asked(python: str, script: str, given: str = "") -> Any:
+def _run_in_pip(python: str, script: str, given: str = "") -> Any:
     try:
         # From "/", lest a folder named pip in the current one is taken for pip.
-        asked = subprocess.run(
+        done = subprocess.run(
             [python, "-c", script], cwd="/", input=given, capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PipConfigError(f"{python} could not be run to ask its pip what it is configured for: {error}.") from None
-    if asked.returncode != 0:
-        complaint = (asked.stderr or asked.stdout).strip().splitlines()
-        reason = redacted(complaint[-1]) if complaint else f"exit status {asked.returncode}"
+    if done.returncode != 0:
+        complaint = (done.stderr or done.stdout).strip().splitlines()
+        reason = redacted(complaint[-1]) if complaint else f"exit status {done.returncode}"
         raise PipConfigError(
             f"The pip of {python} cannot say what it is configured for ({reason}); "
             f"put that right until `{python} -m pip config list` works."
         )
-    return json.loads(asked.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:

@@ -1,4 +1,4 @@
-"""What an answer of upstream means for a project: a small closed set of outcomes, and how HTTP maps to them."""
+"""The meaning of an upstream's HTTP response for a project: a closed set of answers."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ _LONGEST_WAIT = 86400.0
 
 @dataclass(frozen=True)
 class ProjectRequest:
-    """What is known of a project, so that nothing is sent twice and nothing older is taken for news.
-
-    `want_serial` is what upstream announced, `have_serial` and `have_digest` belong to the page read last. `known` says
-    that upstream had the project. The absence of one known or announced is believed only when confirmed around caches,
-    and the page of one that the list of all projects has no longer (`left`) only when it was had around them.
-    """
+    """What is known of a project, so that nothing is sent twice and an older page is not taken for a change."""
 
     name: str
     etag: str | None = None
     last_modified: str | None = None
+    #: The serial that upstream announced.
     want_serial: int | None = None
+    #: Of the page read last.
     have_serial: int | None = None
     have_digest: str | None = None
+    #: Upstream had the project. Its absence, and that of an announced one, has to be confirmed past all caches.
     known: bool = False
-    left: bool = False
+    #: The list of all projects no longer has it. Its page counts only if it was requested past all caches.
+    delisted: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,14 +52,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Absent:
-    """Upstream has no such project. `forbidden`: it said 403, as object stores do, while it gave other pages."""
+    """Upstream has no such project. `forbidden`: by a 403, as object stores do."""
 
     forbidden: bool = False
 
 
 @dataclass(frozen=True)
 class Stale:
-    """Only a page older than the one announced or known could be had: nothing to believe, but to ask for again."""
+    """The page is older than the one announced or known: it is not used, and requested again next time."""
 
     serial: int
     sentence: str
@@ -68,16 +67,16 @@ class Stale:
 
 @dataclass(frozen=True)
 class Trouble:
-    """No page could be read this time.
-
-    `retry_after` is how many seconds upstream wants to be left alone, if it says so. `answered`: it did answer in HTTP.
-    `helps` is what may help at once: asking again, asking less, or asking around caches. `forbidden`: it was a 403.
-    """
+    """No page could be read this time."""
 
     sentence: str
+    #: Seconds to wait, by upstream's Retry-After.
     retry_after: float | None = None
+    #: There was an HTTP response.
     answered: bool = True
-    helps: Literal["again", "less", "around caches"] | None = None
+    #: What may help at once.
+    retry: Literal["again", "slower", "past caches"] | None = None
+    #: The status was 403.
     forbidden: bool = False
 
 
@@ -101,9 +100,9 @@ RootAnswer = Union[Root, RootUnchanged, Trouble]
 
 
 def read_project_answer(
-    request: ProjectRequest, url: str, response: Response, *, around_caches: bool = False
+    request: ProjectRequest, url: str, response: Response, *, bypass_caches: bool = False
 ) -> Answer:
-    """What an answer to a request for a project means; `around_caches` is how it was asked for. Raises BadPage.
+    """The answer to a request for a project; `bypass_caches` is how it was requested. Raises BadPage.
 
     An index may go back: a mirror is restored, another server takes over the URL. So a page older than the one known is
     believed when it comes from the index itself, but never one older than what the index announced.
@@ -126,7 +125,7 @@ def read_project_answer(
     page = read_project_page(response.body, content_type, project=request.name, url=response.url, serial=header_serial)
     if page.serial is not None and (
         page.serial < (request.want_serial or 0)
-        or (page.serial < (request.have_serial or 0) and not (around_caches and not _from_cache(response)))
+        or (page.serial < (request.have_serial or 0) and not (bypass_caches and not _from_cache(response)))
     ):
         return _stale(url, page.serial, request)
     if page.digest == request.have_digest:
@@ -135,7 +134,7 @@ def read_project_answer(
 
 
 def read_root_answer(url: str, response: Response) -> RootAnswer:
-    """What an answer to a request for the list of all projects means. Raises BadPage."""
+    """The answer to a request for the list of all projects. Raises BadPage."""
     if response.status == 304:
         return RootUnchanged()
     if response.status in (404, 410):
@@ -151,8 +150,8 @@ def _from_cache(response: Response) -> bool:
     """Whether a cache says that the answer was its own: by Age (RFC 9111, 5.1) or by one of the usual headers."""
     if response.headers.get("Age", "0").strip() not in ("", "0"):
         return True
-    said = (value for name, value in response.headers.items() if name.lower().endswith(("cache", "cache-status")))
-    return re.search(r"\b(hit|stale|updating)\b", " ".join(said), re.IGNORECASE) is not None
+    stated = (value for name, value in response.headers.items() if name.lower().endswith(("cache", "cache-status")))
+    return re.search(r"\b(hit|stale|updating)\b", " ".join(stated), re.IGNORECASE) is not None
 
 
 def _stale(url: str, serial: int, request: ProjectRequest) -> Stale:
@@ -174,9 +173,9 @@ def _trouble(url: str, response: Response) -> Trouble:
         )
     if status == 429:
         asks = f" for {wait:g} seconds" if wait else ""
-        return Trouble(f"{url} wants fewer requests{asks} (429).", retry_after=wait, helps="less")
+        return Trouble(f"{url} wants fewer requests{asks} (429).", retry_after=wait, retry="slower")
     if status >= 500:
-        return Trouble(f"{url} is out of order ({status}).", retry_after=wait, helps="again")
+        return Trouble(f"{url} is out of order ({status}).", retry_after=wait, retry="again")
     return Trouble(f"{url} answered with the HTTP status {status}, which no index gives for a page.")
 
 

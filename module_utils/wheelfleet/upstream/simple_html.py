@@ -95,8 +95,8 @@ class _Reader(HTMLParser):
             self.handle_endtag("a")  # HTML has no link within a link
             self.open_anchor = Anchor({name: value or "" for name, value in reversed(attrs)})
         elif tag == "meta":
-            said = dict(attrs)
-            self.head.metas.setdefault(said.get("name") or "", said.get("content") or "")
+            attributes = dict(attrs)
+            self.head.metas.setdefault(attributes.get("name") or "", attributes.get("content") or "")
         elif tag == "base" and self.head.base is None:
             self.head.base = dict(attrs).get("href")
         elif tag in ("title", "h1"):
