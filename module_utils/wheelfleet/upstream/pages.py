@@ -167,9 +167,7 @@ def _row_of_anchor(anchor: Anchor) -> dict[str, Any]:
         "url": href,
         "hashes": dict(re.findall(r"(?:^|&)(\w+)=([^&]*)", href.partition("#")[2])),
         "requires-python": attributes.get("data-requires-python"),
-        "core-metadata": _stated_metadata(
-            attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
-        ),
+        "core-metadata": _stated_metadata(metadata),
         "provenance": attributes.get("data-provenance"),
     }
     if "data-yanked" in attributes:
