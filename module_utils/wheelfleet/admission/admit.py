@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.version import Version
@@ -18,6 +18,8 @@ from packaging.version import Version
 from .. import requires_python
 from ..atomic_files import sync
 from ..catalog.database import Catalog
+from ..contract.result import Result
+from ..contract.shape import ContractError
 from ..planner.builders import offered_targets
 from ..planner.outcome import Outcome, record_outcome
 from ..planner.queue import SETTLED_BY_A_WHEEL
@@ -25,7 +27,7 @@ from ..planner.rejudge import judge_again
 from ..planner.verdicts import serve_targets
 from .classify import Failure, classify, failure
 from .naming import Named, publishable, reserve
-from .result import BadResult, Result, log_tail, read_result
+from .result import log_tail, read_result
 from .wheel_archive import Refused
 from .wheel_check import CheckedWheel, check_wheel
 from .withhold import WITHHELD, withheld
@@ -96,29 +98,29 @@ def admit(
     meanwhile = ""
     try:
         result = read_result(staging, attempt_id)
-        if result.outcome == "built":
+        if result["outcome"] == "built":
             checked = _checked_wheel(result, staging, attempt, exclude)
             stated = checked.requires_python
             _check_python(catalog.db, checked, attempt)
-            why = withheld(catalog.db, result.imported, log_tail(storage.logs, log_name))
-            wheel = None if why else _named(catalog, checked, staging, attempt, storage, exclude, result.from_sdist)
+            why = withheld(catalog.db, result["check"], log_tail(storage.logs, log_name))
+            wheel = None if why else _named(catalog, checked, staging, attempt, storage, exclude, result["from_sdist"])
         else:
-            why = classify(result.document, log_tail(storage.logs, log_name), attempt["name"])
-            stated = requires_python.constraint(result.document.get("about"))
+            why = classify(result, log_tail(storage.logs, log_name), attempt["name"])
+            stated = requires_python.constraint(result["about"])
     except _AlreadyServed as error:
         meanwhile = str(error)
-    except BadResult as error:
+    except ContractError as error:
         why = failure("refused", str(error))
     except Refused as error:
         why = failure(error.failure_class, str(error))
         if (
             result
-            and result.imported
-            and result.imported.reason == "not-installable"
+            and result["check"]
+            and result["check"]["reason"] == "not-installable"
             and error.failure_class == "refused"
         ):
             # What an installer says of it is what people will meet.
-            why = withheld(catalog.db, result.imported, log_tail(storage.logs, log_name)) or why
+            why = withheld(catalog.db, result["check"], log_tail(storage.logs, log_name)) or why
     if wheel is not None:
         _move(wheel.path, storage.files / attempt["name"] / wheel.checked.filename)
     with catalog.writing() as db:
@@ -147,7 +149,7 @@ def admit(
         attempt["name"],
         attempt["version"],
         attempt["target"],
-        result.seconds if result else 0.0,
+        result["seconds"] if result else 0.0,
         outcome.failure or "",
         outcome.sentence or "",
         wheel.checked.filename if wheel else "",
@@ -155,7 +157,7 @@ def admit(
 
 
 def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, log_name: str | None) -> Outcome:
-    withheld_or_failed = result and (result.outcome == "failed" or (why and why.failure_class in WITHHELD))
+    withheld_or_failed = result and (result["outcome"] == "failed" or (why and why.failure_class in WITHHELD))
     outcome = Outcome("built" if wheel else "failed" if withheld_or_failed else "refused", log=log_name)
     if why:
         outcome = replace(
@@ -169,20 +171,20 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
             lacks=why.lacks,
             declared=why.declared,
         )
-        if why.failure_class == "out-of-disk" and result and result.document.get("stopped_by") != "disk":
+        if why.failure_class == "out-of-disk" and result and result["stopped_by"] != "disk":
             # Not what it may use, but what its builder had left.
             outcome = replace(outcome, blocks=None, again="elsewhere")
     if result:
         outcome = replace(
             outcome,
-            seconds=result.seconds,
-            cpu_seconds=result.cpu_seconds,
-            peak_memory=result.peak_memory,
-            interpreter=result.interpreter,
-            summary=result.summary,
-            build_requires=result.build_requires,
-            phase=result.phase,
-            backend=result.backend,
+            seconds=result["seconds"],
+            cpu_seconds=result["cpu_seconds"],
+            peak_memory=result["peak_memory"],
+            interpreter=result["interpreter"] or "",
+            summary=result["summary"],
+            build_requires=result["build_requires"],
+            phase=result["phase"],
+            backend=result["project"]["backend"] if result["project"] else None,
         )
     return outcome
 
@@ -205,15 +207,15 @@ def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row | None:
 
 
 def _checked_wheel(result: Result, staging: Path, attempt: sqlite3.Row, exclude: Collection[str]) -> CheckedWheel:
-    if len(result.wheels) != 1:
-        raise Refused(f"The build should have made one wheel and made {len(result.wheels)}.", "no-wheel")
+    if len(result["wheels"]) != 1:
+        raise Refused(f"The build should have made one wheel and made {len(result['wheels'])}.", "no-wheel")
     return check_wheel(
-        staging / result.wheels[0],
+        staging / result["wheels"][0]["filename"],
         name=attempt["name"],
         version=attempt["version"],
         target_tags=json.loads(attempt["target_tags"]),
         exclude=exclude,
-        from_sdist=result.from_sdist,
+        from_sdist=result["from_sdist"],
     )
 
 
@@ -319,7 +321,7 @@ def _move(source: Path, destination: Path) -> None:
 def _record_wheel(
     db: sqlite3.Connection, attempt: sqlite3.Row, named: Named, result: Result | None, now: float
 ) -> None:
-    repaired, imported = (result.repaired, result.imported) if result else (None, None)
+    repair, check = (result["repair"], result["check"]) if result else (None, None)
     wheel, sent = named.checked, named.sent
     db.execute(
         """
@@ -342,16 +344,16 @@ def _record_wheel(
             wheel.requires_python,
             json.dumps(list(wheel.tags)),
             now,
-            json.dumps(asdict(repaired)) if repaired else None,
-            json.dumps(result.apt if result else []),
-            imported.verdict if imported else None,
-            json.dumps({"modules": imported.modules, "message": imported.message}) if imported else None,
+            json.dumps(repair) if repair else None,
+            json.dumps(result["apt"] if result else []),
+            check["verdict"] if check else None,
+            json.dumps({"modules": check["modules"], "message": check["message"]}) if check else None,
             json.dumps({"filename": sent.filename, "sha256": sent.sha256}) if sent else None,
         ),
     )
     # Also of bytes that are there already: they came of this sdist, too, and what somebody asked for is done.
     db.execute(
         "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild_requested = 0 WHERE filename = ?",
-        (attempt["sdist_filename"], attempt["sdist_sha256"] or (result and result.sdist_sha256), wheel.filename),
+        (attempt["sdist_filename"], attempt["sdist_sha256"] or (result and result["sdist_sha256"]), wheel.filename),
     )
     serve_targets(db, attempt["project_id"], offered_targets(db))

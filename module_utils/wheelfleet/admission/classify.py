@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from ..contract.log_lines import OURS, PHASE
+from ..contract.reasons import Reason
+from ..contract.result import Phase, Result, SdistNames, StoppedBy, believed
 from ..failure_classes import FAILURE_CLASSES, Blocks
 from ..text import plain, without_escapes
-from .project_names import Project
 from .rules import RULES, Lacks, Rule
 from .rules.project import NO_BACKEND
 from .rules.toolchain import TOOLCHAIN
@@ -20,7 +23,7 @@ LOG_END = 64 << 10
 _LONGEST_LINE = 2000
 
 #: For `stopped_by` of a result.
-_STOPPED = {
+_STOPPED: dict[StoppedBy, str] = {
     "timeout": "time-out",
     "silence": "silence",
     "memory": "out-of-memory",
@@ -32,7 +35,7 @@ _STOPPED = {
 }
 
 #: The class of a builder's reason (contract/reasons.py). Of what is not here the log tells.
-_CLASSES: dict[str, str] = {
+_CLASSES: dict[Reason, str] = {
     "sdist-missing": "sdist-missing",
     "sdist-differs": "hash-mismatch",
     "sdist-too-large": "out-of-disk",
@@ -50,14 +53,14 @@ _CLASSES: dict[str, str] = {
     "builder-failed": "builder-fault",
 }
 #: The class where the log says nothing that is known.
-_REST: dict[str, str] = {
+_REST: dict[Reason, str] = {
     "crates-unusable": "build-requirements",
     "requirements-failed": "build-requirements",
     "backend-failed": "unknown",
     "backend-missing": "undeclared-build-requirement",
 }
 #: For a result without a reason, as builders gave it before there were any: by how far it came.
-_BY_PHASE = {
+_BY_PHASE: dict[Phase, Reason] = {
     "fetch": "index-unreachable",
     "unpack": "sdist-broken",
     "crates": "crates-unusable",
@@ -73,13 +76,11 @@ _OF_A_MODULE = re.compile(
 #: For setup.py of old (PEP 517, build-backend left out), the source is on the path.
 _LEGACY = "setuptools.build_meta:__legacy__"
 
-#: How the lines begin that the builder itself adds to a log, and those with which a phase begins.
-_OURS = "::wheelfleet "
-_PHASE = f"{_OURS}phase "
-
 #: Lines that only frame what happened.
 _FRAME = re.compile(
-    r"^[\s|│^~]*$|^[\s|│]*(?:\[end of output\]|note: This (?:error|is an issue)|hint: See above|::wheelfleet )"
+    r"^[\s|│^~]*$|^[\s|│]*(?:\[end of output\]|note: This (?:error|is an issue)|hint: See above|"
+    + re.escape(OURS)
+    + r")"
 )
 _LINES_BEFORE, _LINES_AFTER = 2, 1
 
@@ -113,16 +114,17 @@ def failure(failure_class: str, sentence: str, evidence: Iterable[str] = ()) -> 
     return Failure(failure_class, plain(sentence, 600), [plain(line) for line in evidence], known.remedy, known.blocks)
 
 
-def classify(result: Mapping[str, object], log_end: str, name: str) -> Failure:
+def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
     """Name the failure of an attempt at project `name`.
 
-    `result` is the builder's result document (docs/contract.md) and `log_end` the end of the log, of which up to
+    `document` is the builder's result (docs/contract.md) and `log_end` the end of the log, of which up to
     `LOG_END` characters are looked at. Neither is trusted: any content is classified, in bounded time.
     """
-    message, about = _text(result, "message"), _text(result, "about")
+    result = believed(document)
+    message, about = result["message"] or "", result["about"] or ""
     lines = _lines(log_end)
-    stopped = _STOPPED.get(_text(result, "stopped_by"))
-    if stopped is not None:
+    if result["stopped_by"] is not None:
+        stopped = _STOPPED[result["stopped_by"]]
         return failure(stopped, message or FAILURE_CLASSES[stopped].meaning, _last(lines))
     reason = _reason(result)
     if reason in _CLASSES:
@@ -134,9 +136,9 @@ def classify(result: Mapping[str, object], log_end: str, name: str) -> Failure:
         # Of all that Cargo says, what it wants newer is known by rules.
         old = _by_rules(TOOLCHAIN, [about], name, in_requirement=False)
         return replace(old, sentence=message or old.sentence) if old else failure(rest, message)
-    said = [line for line in lines if not line.startswith(_OURS)]
+    said = [line for line in lines if not line.startswith(OURS)]
     in_requirement = reason == "requirements-failed"
-    project = Project() if in_requirement else Project.of(result)
+    project = None if in_requirement else result["project"]
     found_by_log = _by_rules(RULES, said, name, in_requirement, project)
     if found_by_log is not None:
         return found_by_log
@@ -146,16 +148,15 @@ def classify(result: Mapping[str, object], log_end: str, name: str) -> Failure:
     return failure(rest, message or FAILURE_CLASSES[rest].meaning, _last(lines))
 
 
-def _reason(result: Mapping[str, object]) -> str:
+def _reason(result: Result) -> Reason:
     """The builder's reason; where it gives none that is known, the one for how far it came."""
-    reason = _text(result, "reason")
-    if reason in _CLASSES or reason in _REST:
-        return reason
-    return _BY_PHASE.get(_text(result, "phase"), "backend-failed")
+    if result["reason"] is not None:
+        return result["reason"]
+    return _BY_PHASE.get(result["phase"] or "build", "backend-failed")
 
 
 def _by_rules(
-    rules: Sequence[Rule], lines: Sequence[str], name: str, in_requirement: bool, project: Project | None = None
+    rules: Sequence[Rule], lines: Sequence[str], name: str, in_requirement: bool, project: SdistNames | None = None
 ) -> Failure | None:
     for rule in rules:
         if rule.only not in ("", "in a requirement" if in_requirement else "in the build"):
@@ -164,7 +165,6 @@ def _by_rules(
         if hit is not None:
             index, found = hit
             evidence = _around(lines, index)
-            project = project or Project()
             own = _own_module(lines[index], project)
             if own is not None:
                 return own_module_failure(own, project, evidence)
@@ -172,28 +172,28 @@ def _by_rules(
     return None
 
 
-def _own_module(line: str, project: Project) -> str | None:
+def _own_module(line: str, project: SdistNames | None) -> str | None:
     """The module that a line is about, if it lies in the sdist beside setup.py."""
     match = _OF_A_MODULE.search(line)
     module = match[match.lastindex] if match and match.lastindex else ""
-    return module if module.partition(".")[0] in project.modules else None
+    return module if project and module.partition(".")[0] in project["modules"] else None
 
 
-def own_module_failure(module: str, project: Project, evidence: Iterable[str]) -> Failure:
+def own_module_failure(module: str, project: SdistNames | None, evidence: Iterable[str]) -> Failure:
     """The build does not find a module of its own sdist: because of build isolation, or because it is not whole."""
-    if project.backend == _LEGACY:
+    if project and project["backend"] == _LEGACY:
         sentence = f"The build imports {module}, which lies in the sdist and is not whole there."
         return replace(failure("sdist-broken", sentence, evidence), subject=module)
     sentence = f"The build imports {module}, which lies in the sdist, where build isolation does not look for it."
     return replace(failure("own-module-missing", sentence, evidence), subject=module)
 
 
-def _with_project(found: Failure, project: Project) -> Failure:
+def _with_project(found: Failure, project: SdistNames | None) -> Failure:
     """With the project that the sdist declares, if it is the one whose module is missing."""
-    if found.lacks != "module" or found.subject is None:
+    if found.lacks != "module" or found.subject is None or project is None:
         return found
     top = canonicalize_name(found.subject.partition(":")[0].partition(".")[0])
-    return replace(found, declared=top if top in project.declared else None)
+    return replace(found, declared=top if top in project["declared"] else None)
 
 
 def _find(rule: Rule, lines: Sequence[str], name: str) -> tuple[int, str] | None:
@@ -226,11 +226,6 @@ def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: 
     return base
 
 
-def _text(result: Mapping[str, object], key: str) -> str:
-    value = result.get(key)
-    return plain(value, 600) if isinstance(value, str) else ""
-
-
 def _lines(text: str) -> list[str]:
     lines = without_escapes(text[-LOG_END:]).splitlines()
     if len(text) > LOG_END and len(lines) > 1:
@@ -247,5 +242,5 @@ def _around(lines: Sequence[str], index: int) -> list[str]:
 
 def _last(lines: Sequence[str]) -> list[str]:
     """The last lines of what the last phase said."""
-    begin = max((index + 1 for index, line in enumerate(lines) if line.startswith(_PHASE)), default=0)
+    begin = max((index + 1 for index, line in enumerate(lines) if line.startswith(PHASE)), default=0)
     return [line for line in lines[begin:] if not _FRAME.match(line)][-_LAST_LINES:]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog.database import Catalog
+from ..contract.shape import ContractError
 from ..text import printable
 from .classify import classify
-from .result import BadResult, log_tail, read_result
+from .result import log_tail, read_result
 from .wheel_archive import Archive, Entry, Limits, Refused
 
 #: Names of files that are kept of those that differ, and characters of each.
@@ -71,14 +72,14 @@ def _judge(staging: Path, ident: str, name: str, first: Sent, builder: str, file
     filename = first.published
     try:
         result = read_result(staging, ident)
-    except BadResult as error:
+    except ContractError as error:
         return RebuildReport("failed", filename, builder, printable(str(error)))
-    if result.outcome != "built":
-        why = classify(result.document, log_tail(staging, "log.gz"), name)
+    if result["outcome"] != "built":
+        why = classify(result, log_tail(staging, "log.gz"), name)
         return RebuildReport("failed", filename, builder, f"{why.failure_class}: {why.sentence}")
-    if len(result.wheels) != 1 or not (staging / result.wheels[0]).is_file():
+    if len(result["wheels"]) != 1 or not (staging / result["wheels"][0]["filename"]).is_file():
         return RebuildReport("failed", filename, builder, "It sent no wheel, or several.")
-    theirs = staging / result.wheels[0]
+    theirs = staging / result["wheels"][0]["filename"]
     with theirs.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if theirs.name != first.filename:

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 from ..atomic_files import remove, write_json
 from ..contract.adjustments import Adjustments
 from ..contract.assignment import Assignment
+from ..contract.log_lines import PHASE
 from ..contract.reasons import Failed
-from ..contract.result import Result
+from ..contract.result import Phase, Result
 from . import proxy, sandbox
 from .allowed_servers import AllowedServers
 from .deliver import PROGRESS, building
@@ -55,9 +56,9 @@ class Attempt:
 
     # ------------------------------------------------------------------ words
 
-    def enter(self, phase: str) -> None:
+    def enter(self, phase: Phase) -> None:
         """Begin a phase: in the log, and where it is found should this process be killed."""
-        self.say(f"::wheelfleet phase {phase}")
+        self.say(f"{PHASE}{phase}")
         self.note(phase=phase)
 
     def note(self, **facts: Any) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..atomic_files import remove
+from ..contract.log_lines import OURS
 from ..contract.reasons import Failed
 from ..contract.result import Requirement
 from ..credentials import without_password
@@ -216,7 +217,7 @@ def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
     settings = pip_environment(attempt.home, attempt.work_dir, attempt.assignment)
     settings.update({"HOME": folder, "TMPDIR": folder, "PIP_KEYRING_PROVIDER": "disabled"})
     program = attempt.library / "wheelfleet" / "builder" / "named_servers.py"
-    attempt.say(f"::wheelfleet reads the pages of {', '.join(names)}, to see where their files are")
+    attempt.say(f"{OURS}reads the pages of {', '.join(names)}, to see where their files are")
     attempt.outside([attempt.assignment["tools"], "-I", str(program), str(answer), *names], settings)
 
 

@@ -13,44 +13,12 @@ from pathlib import Path
 from ..atomic_files import remove, sync, visible, write_json
 from ..contract.assignment import checked_filename
 from ..contract.reasons import Failed
-from ..contract.result import SCHEMA, BuiltWheel, Result
+from ..contract.result import LOG, BuiltWheel, Result
 from ..contract.shape import ContractError
 from .folders import BuilderHome, WorkDir
 
-LOG = "log.gz"
-
 #: What of the result is written down while a build goes on.
 PROGRESS = ("phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox", "project")
-
-
-def new_result(attempt: str) -> Result:
-    """The result of an attempt that failed before anything was known of it."""
-    return {
-        "schema": SCHEMA,
-        "attempt": attempt,
-        "outcome": "failed",
-        "stopped_by": None,
-        "phase": "fetch",
-        "exit_code": None,
-        "seconds": 0.0,
-        "cpu_seconds": 0.0,
-        "peak_memory": 0,
-        "interpreter": None,
-        "build_requires": [],
-        "sdist_sha256": None,
-        "summary": None,
-        "message": None,
-        "reason": None,
-        "about": None,
-        "project": None,
-        "wheels": [],
-        "log": {"filename": LOG, "size": 0},
-        "sandbox": None,
-        "repair": None,
-        "apt": [],
-        "from_sdist": [],
-        "check": None,
-    }
 
 
 def take_progress(work_dir: WorkDir, result: Result) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..atomic_files import remove, visible
 from ..contract.assignment import checked_filename
 from ..contract.reasons import Failed
-from ..contract.result import Check, Repair
+from ..contract.result import Check, believed_check, believed_repair
 from ..contract.shape import ContractError
 from .attempt import Attempt, read_answer
 from .env_cache import cache_in_use
@@ -64,7 +64,7 @@ def repair_wheel(attempt: Attempt) -> None:
     if not isinstance(answer, dict):
         attempt.say("The wheel could not be repaired; it is left as it was built.")
         return
-    attempt.result["repair"] = _repair(answer.get("repair"))
+    attempt.result["repair"] = believed_repair(answer.get("repair"))
     attempt.result["apt"] = _words(answer.get("apt"))
 
 
@@ -241,31 +241,14 @@ def _needs(asked: object) -> list[str] | None:
 # ---------------------------------------------------------------------------------- answers, in the form agreed upon
 
 
-def _repair(answer: object) -> Repair | None:
-    if not isinstance(answer, dict):
-        return None
-    return {
-        "tool": str(answer.get("tool")),
-        "outcome": str(answer.get("outcome")),
-        "platform": _word(answer.get("platform")),
-        "vendored": _words(answer.get("vendored")),
-        "message": _word(answer.get("message")),
-    }
-
-
 def _check(answer: object) -> Check:
     if not isinstance(answer, dict):
         return _unchecked("The check itself came to no end; the log says more.")
-    library, missing = _word(answer.get("library")), _word(answer.get("missing"))
+    library, missing = answer.get("library"), answer.get("missing")
     failed = answer.get("verdict") == "failed"
     reason = ("missing-library" if library else "missing-module" if missing else None) if failed else None
-    return {
-        "verdict": str(answer.get("verdict")),
-        "modules": _words(answer.get("modules")),
-        "message": _word(answer.get("message")),
-        "reason": reason,
-        "subject": (library or missing) if reason else None,
-    }
+    check = believed_check({**answer, "reason": reason, "subject": (library or missing) if reason else None})
+    return check or _unchecked("The check itself said nothing that is understood; the log says more.")
 
 
 def _unchecked(why: str) -> Check:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ..atomic_files import visible, write_json
-from ..contract.result import Repair
+from ..contract.result import Repair, RepairOutcome
 from ..elf import Elf, UnreadableElf, read_code, read_elf
 from ..limited_api import broken_claim, claimed_minor
 from .libraries import foreign_libraries, packages_of
@@ -75,7 +75,8 @@ def main(arguments: Sequence[str]) -> int:
 def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> RepairReport:
     """Repair the wheel of some platform and pack it anew, in its place, under the name that it then has."""
     said: list[str] = []
-    outcome, vendored = "unneeded", list[str]()
+    outcome: RepairOutcome = "unneeded"
+    vendored = list[str]()
     code: Mapping[str, Elf] = {}
     work = wheel
     try:
@@ -137,7 +138,7 @@ def _keep_to_abi3(wheel: Path, code: Mapping[str, Elf], scratch: Path, said: lis
 
 def _repaired(
     wheel: Path, code: Mapping[str, Elf], scratch: Path, exclude: Sequence[str], said: list[str]
-) -> tuple[Path, str, list[str]]:
+) -> tuple[Path, RepairOutcome, list[str]]:
     """The wheel as auditwheel repairs it, the outcome, and the libraries copied. Raises _Unrepaired."""
     if not code:
         return wheel, "unneeded", []

@@ -20,6 +20,7 @@ from typing import Any, TypedDict
 
 from ..atomic_files import remove
 from ..contract.assignment import SCHEMA, Assignment, Limits
+from ..contract.log_lines import OURS
 from . import sandbox
 from .allowed_servers import AllowedServers
 from .compatible_subset import CompatibleSubset
@@ -202,7 +203,7 @@ class _Resolver:
         def once() -> int:
             remove(report)
             with self._log.open("ab", buffering=0) as output:
-                output.write(f"\n::wheelfleet pip resolves {len(lines)} lines: {', '.join(lines)}\n".encode())
+                output.write(f"\n{OURS}pip resolves {len(lines)} lines: {', '.join(lines)}\n".encode())
                 nonlocal begins
                 begins = output.tell()
                 shown = [work_dir.path / name for name in texts]
@@ -246,7 +247,7 @@ class _Resolver:
         environment = {**self._environment, "HOME": folder, "TMPDIR": folder, "PIP_KEYRING_PROVIDER": "disabled"}
         program = self._library / "wheelfleet" / "builder" / "named_servers.py"
         with self._log.open("ab", buffering=0) as output:
-            output.write(f"::wheelfleet reads the pages of {', '.join(names)}\n".encode())
+            output.write(f"{OURS}reads the pages of {', '.join(names)}\n".encode())
             command = [self._assignment["tools"], "-I", str(program), str(answer), *names]
             self._run(command, environment, output)
 

@@ -16,14 +16,15 @@ from types import FrameType
 from typing import BinaryIO
 
 from ..contract.assignment import read_assignment
+from ..contract.log_lines import OURS
 from ..contract.reasons import Failed
-from ..contract.result import Result
+from ..contract.result import Result, new_result
 from ..contract.shape import ContractError
 from ..credentials import without_password
 from ..processes import die_with_parent
 from .attempt import Attempt
 from .crates import blamed, fetch_crates
-from .deliver import clear_result, collect_wheels, finish, make_room, new_result
+from .deliver import clear_result, collect_wheels, finish, make_room
 from .fetch import fetch
 from .folders import BuilderHome, NotReady, WorkDir
 from .frontend import build_wheel, open_sdist
@@ -129,10 +130,10 @@ def _write_header(attempt: Attempt) -> None:
 def _write_end(log: BinaryIO, result: Result) -> None:
     seconds = f"after {result['seconds']:.1f} s"
     if result["outcome"] == "built":
-        _write(log, f"::wheelfleet built {', '.join(wheel['filename'] for wheel in result['wheels'])} {seconds}")
+        _write(log, f"{OURS}built {', '.join(wheel['filename'] for wheel in result['wheels'])} {seconds}")
         return
     stopped = f" by {result['stopped_by']}" if result["stopped_by"] else ""
-    _write(log, f"::wheelfleet stopped{stopped} in phase {result['phase']} {seconds}: {result['message']}")
+    _write(log, f"{OURS}stopped{stopped} in phase {result['phase']} {seconds}: {result['message']}")
 
 
 def _write(log: BinaryIO, *lines: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..contract.assignment import Limits
+from ..contract.result import StoppedBy
 from ..processes import adopt_orphans, descendants, die_with_parent, kill_descendants, reap
 from .cgroup import Group, bounded
 from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
@@ -46,7 +47,7 @@ class Ending(NamedTuple):
     exit_code: int | None
     #: timeout, silence, memory, processes, disk, log: the limit that ended it. killed: somebody else did (SIGKILL),
     #: most likely the kernel for want of memory.
-    stopped_by: str | None
+    stopped_by: StoppedBy | None
     #: One sentence on `stopped_by`.
     message: str | None
     seconds: float
@@ -57,7 +58,7 @@ class Ending(NamedTuple):
 
 
 class _Stopped(Exception):
-    def __init__(self, stopped_by: str, message: str) -> None:
+    def __init__(self, stopped_by: StoppedBy, message: str) -> None:
         super().__init__(message)
         self.stopped_by = stopped_by
 
@@ -89,7 +90,7 @@ def run(
             selector.register(output, selectors.EVENT_READ)
             selector.register(notice, selectors.EVENT_READ)
             status: int | None = None
-            stopped_by: str | None = None
+            stopped_by: StoppedBy | None = None
             message: str | None = None
             try:
                 status = _wait(process.pid, selector, notice, listener, watch)

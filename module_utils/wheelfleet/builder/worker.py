@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..atomic_files import remove, write_json
-from ..contract.result import SCHEMA
+from ..contract.result import SCHEMA, new_result
 from ..processes import ATTEMPT_MARK, HOME_MARK, adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .attempt import LIBRARY
 from .cgroup import delegated_scope, divide
-from .deliver import clear_result, deliver, finish, new_result, take_progress
+from .deliver import clear_result, deliver, finish, take_progress
 from .env_cache import clear_untrusted
 from .env_vars import worker_environment
 from .folders import BuilderHome, NotReady, WorkDir

@@ -1,16 +1,35 @@
-"""What a builder answers: the result of one attempt, `result.json` in its folder of the outbox."""
+"""What a builder answers: the result of one attempt, `result.json` in its folder of the outbox.
 
-from __future__ import annotations
+For the controller all of it is untrusted: `check_result` refuses what is no result of the attempt, and `believed` takes
+the rest in shape and bounds.
+"""
 
-from typing import TypedDict
+# The types are read at run time (see `shape`).
 
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Optional, TypedDict, TypeVar, get_args
+
+from ..text import plain, printable
+from .bounds import MOST_SDIST_NAMES
 from .reasons import Reason
+from .shape import ContractError, is_number
 
 #: Version of the result's form.
 SCHEMA = 1
 
+Outcome = Literal["built", "failed"]
 #: The steps of an attempt. "unpack" applies the patches and reads pyproject.toml as well.
-PHASES = ("fetch", "unpack", "crates", "environment", "requires", "build", "repair", "check", "collect")
+Phase = Literal["fetch", "unpack", "crates", "environment", "requires", "build", "repair", "check", "collect"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+#: Which limit or kill ended a build; "interrupted": its builder went down, or its runner was killed too often.
+StoppedBy = Literal["timeout", "silence", "memory", "processes", "disk", "log", "killed", "interrupted"]
+#: "unneeded": the wheel needs nothing that has to be carried.
+RepairOutcome = Literal["repaired", "unneeded", "impossible"]
+Verdict = Literal["imported", "failed", "unchecked"]
+#: Why a check failed, where a program has to know: an installer refuses the wheel; `subject` is a shared library, or a
+#: module of another project, that is missing.
+CheckReason = Literal["not-installable", "missing-library", "missing-module"]
 
 
 class BuiltWheel(TypedDict):
@@ -34,38 +53,31 @@ class Repair(TypedDict):
 
     #: "auditwheel 6.4.2"
     tool: str
-    #: "repaired", "unneeded" (it needs nothing that has to be carried) or "impossible". `message` says why, or what
-    #: else was done.
-    outcome: str
+    #: `message` says why, or what else was done.
+    outcome: RepairOutcome
     #: The platform tag that states which libc it needs: "manylinux_2_36_x86_64".
-    platform: str | None
+    platform: Optional[str]
     #: The libraries that were put into the wheel, by the names of their files: "libjpeg.so.62.3.0".
     vendored: list[str]
-    message: str | None
-
-
-#: Why a check failed, where a program has to know: an installer refuses the wheel; `subject` is a shared library, or a
-#: module of another project, that is missing.
-CHECK_REASONS = ("not-installable", "missing-library", "missing-module")
+    message: Optional[str]
 
 
 class Check(TypedDict):
     """Whether the wheel can be installed and imported where it was not built."""
 
-    #: "imported", "failed" or "unchecked"; the latter two with a `message`, the first if there is more to know.
-    verdict: str
+    verdict: Verdict
     modules: list[str]
-    message: str | None
-    #: One of CHECK_REASONS, or None.
-    reason: str | None
-    subject: str | None
+    #: One sentence; None only where the modules were imported and there is no more to know.
+    message: Optional[str]
+    reason: Optional[CheckReason]
+    subject: Optional[str]
 
 
 class SdistNames(TypedDict):
-    """What the sdist says of itself, for who has to tell its own names from strangers'."""
+    """What the sdist says of itself, by which its own names are told from strangers'."""
 
     #: The build backend as PEP 517 has it, with what follows from saying nothing.
-    backend: str
+    backend: Optional[str]
     #: Modules and packages beside setup.py, which build isolation leaves off the path.
     modules: list[str]
     #: Names of the projects that it declares as requirements anywhere, normalised.
@@ -75,36 +87,229 @@ class SdistNames(TypedDict):
 class Result(TypedDict):
     schema: int
     attempt: str
-    #: "built" or "failed".
-    outcome: str
-    #: Which limit or kill ended the build, if one did: see `supervise.Ending` and "interrupted".
-    stopped_by: str | None
-    #: How far it came: one of PHASES.
-    phase: str
+    outcome: Outcome
+    #: Which limit or kill ended the build, if one did.
+    stopped_by: Optional[StoppedBy]
+    #: How far it came.
+    phase: Optional[Phase]
     #: The front end's exit code, negative for a signal; None when it never ran or was stopped by a limit.
-    exit_code: int | None
+    exit_code: Optional[int]
     seconds: float
     cpu_seconds: float
+    #: Bytes.
     peak_memory: int
-    interpreter: str | None
-    #: What the sdist says the project is, in one line.
-    summary: str | None
+    #: "CPython 3.11.2"
+    interpreter: Optional[str]
     build_requires: list[Requirement]
-    sdist_sha256: str | None
+    #: Of the sdist that the builder fetched.
+    sdist_sha256: Optional[str]
+    #: What the sdist says the project is, in one line.
+    summary: Optional[str]
     #: One sentence for people. What follows from it is `reason`'s to say.
-    message: str | None
-    reason: Reason | None
+    message: Optional[str]
+    reason: Optional[Reason]
     #: What the reason is about, where it is about something: see `reasons`.
-    about: str | None
+    about: Optional[str]
     #: None until the sdist was read.
-    project: SdistNames | None
+    project: Optional[SdistNames]
     wheels: list[BuiltWheel]
     log: LogFile
     #: What held the package's code: "bubblewrap", or None where nothing did.
-    sandbox: str | None
-    repair: Repair | None
+    sandbox: Optional[str]
+    repair: Optional[Repair]
     #: Packages of the distribution whose libraries the wheel needs where it runs and does not carry.
     apt: list[str]
     #: Machine code in the wheel, by path, whose bytes lie in the sdist as they are: data, whatever machine it is for.
     from_sdist: list[str]
-    check: Check | None
+    check: Optional[Check]
+
+
+#: The name of a result's log.
+LOG = "log.gz"
+
+
+def new_result(attempt: str) -> Result:
+    """The result of an attempt that failed before anything was known of it."""
+    return {
+        "schema": SCHEMA,
+        "attempt": attempt,
+        "outcome": "failed",
+        "stopped_by": None,
+        "phase": "fetch",
+        "exit_code": None,
+        "seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "peak_memory": 0,
+        "interpreter": None,
+        "build_requires": [],
+        "sdist_sha256": None,
+        "summary": None,
+        "message": None,
+        "reason": None,
+        "about": None,
+        "project": None,
+        "wheels": [],
+        "log": {"filename": LOG, "size": 0},
+        "sandbox": None,
+        "repair": None,
+        "apt": [],
+        "from_sdist": [],
+        "check": None,
+    }
+
+
+# --------------------------------------------------------------------------------------------- what is believed of one
+
+_T = TypeVar("_T")
+
+_PLATFORM = re.compile(r"[a-z0-9_]{1,64}")
+_LIBRARY = re.compile(r"[A-Za-z0-9_.+-]{1,128}")
+#: A Debian package's name (Debian Policy 5.6.7).
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
+_MODULE = re.compile(r"\w{1,100}(?:\.\w{1,100}){0,20}")
+_TOP_MODULE = re.compile(r"\w{1,100}")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+_BACKEND = re.compile(r"[\w.:-]{1,200}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_WORDS = 200
+_MOST_REQUIREMENTS = 500
+_LONGEST_SENTENCE = 600
+_LONGEST_SUMMARY = 512
+
+
+def check_result(document: Any, attempt: str) -> None:
+    """See that a document can be taken for the result of an attempt. Raises ContractError."""
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ContractError("The builder's result.json is of no schema we know; provision the builder again.")
+    if document.get("attempt") != attempt:
+        raise ContractError("The builder's result.json speaks of another attempt.")
+    if document.get("outcome") not in get_args(Outcome):
+        raise ContractError("The builder's result.json names no outcome.")
+    for key in ("seconds", "cpu_seconds", "peak_memory"):
+        if not is_number(document.get(key)) or document[key] < 0:
+            raise ContractError(f"The builder's result.json has no sensible {key}.")
+    names = [wheel["filename"] for wheel in _wheels(document.get("wheels"))]
+    if any("/" in name or name.startswith(".") or not name.endswith(".whl") for name in names):
+        raise ContractError("The builder's result.json names a file that is no wheel.")
+
+
+def believed(document: Mapping[str, Any]) -> Result:
+    """What a document says as a result: each field in shape and bounds, and empty where it is not."""
+    of = document.get
+    return {
+        "schema": SCHEMA,
+        "attempt": str(of("attempt")),
+        "outcome": "built" if of("outcome") == "built" else "failed",
+        "stopped_by": one_of(StoppedBy, of("stopped_by")),
+        "phase": one_of(Phase, of("phase")),
+        "exit_code": int(of("exit_code", 0)) if is_number(of("exit_code")) else None,
+        "seconds": _number(of("seconds")),
+        "cpu_seconds": _number(of("cpu_seconds")),
+        "peak_memory": int(_number(of("peak_memory"))),
+        "interpreter": printable(str(of("interpreter") or ""))[:200] or None,
+        "build_requires": _requirements(of("build_requires")),
+        "sdist_sha256": _matching(_SHA256, of("sdist_sha256")),
+        "summary": _summary(of("summary")),
+        "message": sentence(of("message")),
+        "reason": one_of(Reason, of("reason")),
+        "about": sentence(of("about")),
+        "project": _project(of("project")),
+        "wheels": _wheels(of("wheels")),
+        "log": {"filename": LOG, "size": 0},
+        "sandbox": _matching(_TOP_MODULE, of("sandbox")),
+        "repair": believed_repair(of("repair")),
+        "apt": sorted(set(words(of("apt"), _PACKAGE))),
+        "from_sdist": words(of("from_sdist")),
+        "check": believed_check(of("check")),
+    }
+
+
+def believed_repair(value: Any) -> Optional[Repair]:
+    """The same of a repair."""
+    outcome = one_of(RepairOutcome, value.get("outcome")) if isinstance(value, dict) else None
+    if outcome is None:
+        return None
+    return {
+        "tool": printable(str(value.get("tool")))[:100],
+        "outcome": outcome,
+        "platform": _matching(_PLATFORM, value.get("platform")),
+        "vendored": words(value.get("vendored"), _LIBRARY),
+        "message": sentence(value.get("message")),
+    }
+
+
+def believed_check(value: Any) -> Optional[Check]:
+    """The same of a check."""
+    verdict = one_of(Verdict, value.get("verdict")) if isinstance(value, dict) else None
+    if verdict is None:
+        return None
+    return {
+        "verdict": verdict,
+        "modules": words(value.get("modules"), _MODULE),
+        "message": sentence(value.get("message")),
+        "reason": one_of(CheckReason, value.get("reason")),
+        "subject": sentence(value.get("subject")),
+    }
+
+
+def one_of(codes: Any, value: Any) -> Any:
+    """A code of a closed set (a Literal); None for everything else."""
+    return value if isinstance(value, str) and value in get_args(codes) else None
+
+
+def words(value: Any, form: Optional[re.Pattern[str]] = None, most: int = _MOST_WORDS) -> list[str]:
+    """Those of a list that are text and have the form, and not too many."""
+    found = value[:most] if isinstance(value, list) else []
+    return [word for word in found if isinstance(word, str) and (form is None or form.fullmatch(word))]
+
+
+def sentence(value: Any) -> Optional[str]:
+    """A sentence that can be stored and shown."""
+    return plain(value, _LONGEST_SENTENCE) or None if isinstance(value, str) else None
+
+
+def _matching(form: re.Pattern[str], value: Any) -> Optional[str]:
+    return value if isinstance(value, str) and form.fullmatch(value) else None
+
+
+def _number(value: Any) -> float:
+    return float(value) if is_number(value) else 0.0
+
+
+def _summary(value: Any) -> Optional[str]:
+    """One line of text that can be stored and shown."""
+    return printable(" ".join(value.split()))[:_LONGEST_SUMMARY] or None if isinstance(value, str) else None
+
+
+def _mappings(value: Any, read: Callable[[dict[str, Any]], _T], most: int) -> list[_T]:
+    return [read(each) for each in value[:most] if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _requirements(value: Any) -> list[Requirement]:
+    return _mappings(
+        value,
+        lambda each: {"name": str(each.get("name"))[:200], "version": str(each.get("version"))[:100]},
+        _MOST_REQUIREMENTS,
+    )
+
+
+def _wheels(value: Any) -> list[BuiltWheel]:
+    return _mappings(
+        value,
+        lambda each: {
+            "filename": str(each.get("filename")),
+            "size": int(_number(each.get("size"))),
+            "sha256": _matching(_SHA256, each.get("sha256")) or "",
+        },
+        _MOST_WORDS,
+    )
+
+
+def _project(value: Any) -> Optional[SdistNames]:
+    if not isinstance(value, dict):
+        return None
+    return {
+        "backend": _matching(_BACKEND, value.get("backend")),
+        "modules": words(value.get("modules"), _TOP_MODULE, MOST_SDIST_NAMES),
+        "declared": words(value.get("declared"), _PROJECT, MOST_SDIST_NAMES),
+    }

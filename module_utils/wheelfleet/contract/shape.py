@@ -2,7 +2,6 @@
 
 # Without `from __future__ import annotations` in modules whose types are read here: Python 3.9 could not evaluate them.
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -55,13 +54,8 @@ def _check_document(value: Any, form: Any, where: str) -> None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number of a sensible size, and no truth value."""
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and abs(value) < LARGEST_NUMBER
-    )
+    """Whether it is a number of a sensible size: neither infinite, nor NaN, nor a truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
 
 
 _PLAIN: dict[Any, Callable[[Any], bool]] = {

@@ -14,9 +14,10 @@ from pathlib import Path
 from ..admission.admit import Storage, admit
 from ..admission.classify import classify
 from ..admission.compare_rebuild import hear
-from ..admission.result import BadResult, log_tail, read_result
+from ..admission.result import log_tail, read_result
 from ..contract.assignment import Kind
 from ..contract.canary import NAME as CANARY_NAME
+from ..contract.shape import ContractError
 from .context import Context
 from .link import Link
 from .progress import Progress
@@ -89,9 +90,9 @@ def canary_failure(staging: Path, attempt: str) -> str:
     """Why the canary was not built, from its result; empty if it was built."""
     try:
         result = read_result(staging, attempt)
-    except BadResult as error:
+    except ContractError as error:
         return str(error)
-    if result.outcome == "built":
+    if result["outcome"] == "built":
         return ""
-    why = classify(result.document, log_tail(staging, "log.gz"), CANARY_NAME)
+    why = classify(result, log_tail(staging, "log.gz"), CANARY_NAME)
     return f"{why.failure_class}: {why.sentence}"

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..contract.result import Requirement
 from . import batches, missing_packages, requeue, suspension
 from .queue import settle
 from .retries import follow_up
@@ -39,7 +40,7 @@ class Outcome:
     peak_memory: int | None = None
     interpreter: str | None = None
     summary: str | None = None
-    build_requires: Sequence[dict[str, str]] = ()
+    build_requires: Sequence[Requirement] = ()
     log: str | None = None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from ...contract.log_lines import OURS
 from ...text import plain, printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..renderer import Renderer
@@ -20,7 +21,7 @@ MOST_ERROR_LINKS = 5
 #: The lines of an attempt's evidence lie at most this far apart (admission/classify.py leaves out what frames them).
 _EVIDENCE_SPAN = 20
 #: Before the message of the builder itself, which may be all the evidence there is.
-_OUR_FAILURE = "::wheelfleet failed "
+_OUR_FAILURE = f"{OURS}failed "
 
 
 @dataclass(frozen=True)
