@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from wheelfleet.catalog import schema
 from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.planner.queue import settle
+
+from tests.support import schema_docs
+from tests.support.catalogs import ControllerState
 
 FOLDER = Path(schema.__file__).parent
 #: What the last version before schema.sql wrote: a run with two builders, and rows in every table.
@@ -20,7 +23,7 @@ OLD = Path(__file__).parent / "data" / "catalog_main.sql"
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """An old catalog as a file."""
-    path = tmp_path / "old.sqlite"
+    path = tmp_path / "catalog.sqlite"
     with closing(sqlite3.connect(path)) as db:
         db.executescript(OLD.read_text())
     return path
@@ -62,8 +65,8 @@ def test_the_old_catalog_has_rows_in_every_table(old: Path) -> None:
         assert db.execute("PRAGMA user_version").fetchone()[0] == schema.OLDEST
 
 
-def test_an_upgraded_catalog_is_shaped_like_a_new_one(old: Path, tmp_path: Path) -> None:
-    with Catalog(old) as upgraded, Catalog(tmp_path / "new.sqlite") as new:
+def test_an_upgraded_catalog_is_shaped_like_a_new_one(old: Path) -> None:
+    with Catalog(old) as upgraded, Catalog(":memory:") as new:
         assert shape(upgraded.db) == shape(new.db)
         for catalog in (upgraded, new):
             assert catalog.db.execute("PRAGMA user_version").fetchone()[0] == schema.VERSION
@@ -81,6 +84,20 @@ def test_an_upgrade_loses_no_row(old: Path) -> None:
             now = moved.get(table, table)
             assert [renamed.get((now, name), name) for name in names] == columns(catalog.db, now)
             assert rows(catalog.db, now) == content, now
+
+
+def test_queue_and_site_follow_from_an_upgraded_catalog_as_before(old: Path) -> None:
+    """The rows that main's planner and publisher derived are those that today's derive."""
+    derived = ("release_target", "site_release", "site_project", "search_word", "counter", "blocked_by_class")
+    with ControllerState(old.parent) as state:
+        before = {table: rows(state.catalog.db, table) for table in derived}
+        with state.catalog.writing() as db:
+            for (release,) in db.execute("SELECT id FROM release").fetchall():
+                settle(db, release, 3)
+        published = state.publish(full=True)
+        for table in derived:
+            assert rows(state.catalog.db, table) == before[table], table
+        assert "project/cext/index.html" in published.changed
 
 
 @pytest.mark.parametrize(
@@ -103,24 +120,13 @@ def test_the_version_is_that_of_the_newest_migration() -> None:
     assert numbers == list(range(schema.OLDEST + 1, schema.VERSION + 1))
 
 
-def explained() -> Iterator[tuple[str, str, str]]:
-    """Each table and column of schema.sql with its comment; the column is empty for the table itself."""
-    comment: list[str] = []
-    table = ""
-    for line in (FOLDER / "schema.sql").read_text().splitlines():
-        if found := re.match(r"CREATE TABLE (\w+) \($", line):
-            table = found[1]
-            yield table, "", " ".join(comment)
-        elif table and (found := re.match(r"    (?!UNIQUE|PRIMARY|CHECK)\"?(\w+)\"? .*?(?:-- (.*))?$", line)):
-            yield table, found[1], found[2] or ""
-        elif line.startswith(")"):
-            table = ""
-        comment = [*comment, line[3:]] if line.startswith("-- ") else []
-
-
-def test_every_table_and_column_is_explained_in_a_sentence(tmp_path: Path) -> None:
-    said = {(table, column): comment for table, column, comment in explained()}
-    with Catalog(tmp_path / "new.sqlite") as catalog:
+def test_every_table_and_column_is_explained_in_a_sentence() -> None:
+    said = {(table, column): comment for table, column, comment in schema_docs.explained()}
+    with Catalog(":memory:") as catalog:
         there = {(table, column) for table in tables(catalog.db) for column in ("", *columns(catalog.db, table))}
     assert said.keys() == there
-    assert [name for name, comment in said.items() if not re.search(r"[.''](\)?)$", comment)] == []
+    assert [name for name, comment in said.items() if not comment] == []
+
+
+def test_the_page_about_the_schema_is_made_from_it() -> None:
+    assert schema_docs.PAGE.read_text() == schema_docs.page(), schema_docs.__doc__
