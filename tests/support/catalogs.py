@@ -7,9 +7,11 @@ import gzip
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from wheelfleet.catalog.database import Catalog, rehearsal
@@ -40,19 +42,18 @@ class ControllerState:
 
     def __post_init__(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
-        self.catalog = Catalog(self.root / "catalog.sqlite")
-        self.execute(
-            """
-            INSERT OR IGNORE INTO batch (id, host, run, claimed_at, lease_until, state)
-            VALUES ('batch', 'pi1', 'run1', 0, 0, 'done')
-            """
-        )
+        self.catalog = Catalog(self.path)
 
-    def __enter__(self) -> ControllerState:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.catalog.close()
+
+    @property
+    def path(self) -> Path:
+        """The catalog's file."""
+        return self.root / "catalog.sqlite"
 
     @property
     def files_dir(self) -> Path:
@@ -81,7 +82,7 @@ class ControllerState:
         signing_key: Path | None = None,
     ) -> Published:
         """Publish as a run does."""
-        with rehearsal(self.root / "catalog.sqlite") if dry_run else contextlib.nullcontext(self.catalog) as catalog:
+        with rehearsal(self.path) if dry_run else contextlib.nullcontext(self.catalog) as catalog:
             return publish_site(
                 catalog,
                 files_dir=self.files_dir,
@@ -104,18 +105,35 @@ class ControllerState:
         with self.catalog.writing() as db:
             return int(db.execute(statement, values).lastrowid or 0)
 
+    def insert(self, table: str, **row: object) -> int:
+        """One row, by its columns; returns its id."""
+        with self.catalog.writing() as db:
+            return insert(db, table, **row)
+
     def one(self, question: str, *values: object) -> object:
         """The first column of the first row of an answer."""
         return self.catalog.db.execute(question, values).fetchone()[0]
 
-    def target(self, name: str = TARGET, *, tags: Sequence[str] = (), python_version: str = "3.11") -> int:
-        return self._known("target", "name", name) or self.execute(
-            """
-            INSERT INTO target (name, python_version, implementation, platform, preference, tags)
-            VALUES (?, ?, 'cpython', 'linux_aarch64', 1, ?)
-            """,
-            name, python_version, json.dumps(list(tags)),
-        )  # fmt: skip
+    def target(
+        self,
+        name: str = TARGET,
+        *,
+        tags: Sequence[str] = (),
+        python_version: str = "3.11",
+        platform: str = "linux_aarch64",
+        preference: int = 1,
+        **more: object,
+    ) -> int:
+        return self._known("target", "name", name) or self.insert(
+            "target",
+            name=name,
+            python_version=python_version,
+            implementation="cpython",
+            platform=platform,
+            preference=preference,
+            tags=json.dumps(list(tags)),
+            **more,
+        )
 
     def project(
         self,
@@ -126,10 +144,15 @@ class ControllerState:
         problem: str | None = None,
         judged: bool = True,
     ) -> int:
-        return self._known("project", "name", canonicalize_name(name)) or self.execute(
-            "INSERT INTO project (name, display_name, state, in_scope, problem, judged) VALUES (?, ?, ?, ?, ?, ?)",
-            canonicalize_name(name), name, state, in_scope, problem, judged,
-        )  # fmt: skip
+        return self._known("project", "name", canonicalize_name(name)) or self.insert(
+            "project",
+            name=canonicalize_name(name),
+            display_name=name,
+            state=state,
+            in_scope=in_scope,
+            problem=problem,
+            judged=judged,
+        )
 
     def release(self, name: str, version: str, *, sdist: bool = True, yanked: str | None = None) -> int:
         """A release upstream lists, with an sdist."""
@@ -139,22 +162,16 @@ class ControllerState:
         ).fetchone()
         if row:
             return int(row["id"])
-        release = self.execute("INSERT INTO release (project_id, version) VALUES (?, ?)", project, version)
+        release = self.insert("release", project_id=project, version=version)
         if sdist:
             self.upstream_file(release, f"{canonicalize_name(name).replace('-', '_')}-{version}.tar.gz", yanked=yanked)
         return release
 
     def upstream_file(self, release: int, filename: str, **said: str | int | None) -> int:
         """A file on upstream's page; what the page says of it by the catalog's columns."""
-        row = {
-            "release_id": release,
-            "filename": filename,
-            "kind": "wheel" if filename.endswith(".whl") else "sdist",
-            "url": f"/files/{filename}",
-            **said,
-        }
-        names = ", ".join(row)
-        return self.execute(f"INSERT INTO upstream_file ({names}) VALUES ({', '.join('?' * len(row))})", *row.values())
+        kind = "wheel" if filename.endswith(".whl") else "sdist"
+        row = {"release_id": release, "filename": filename, "kind": kind, "url": f"/files/{filename}", **said}
+        return self.insert("upstream_file", **row)
 
     def want(
         self,
@@ -165,11 +182,17 @@ class ControllerState:
         verdict: str = "build",
         reason: str = "upstream has no wheel this target can install",
         need: str = "none",
+        **more: object,
     ) -> None:
-        self.execute(
-            "INSERT INTO release_target (release_id, target_id, verdict, reason, need) VALUES (?, ?, ?, ?, ?)",
-            self.release(name, version), self.target(target), verdict, reason, need,
-        )  # fmt: skip
+        self.insert(
+            "release_target",
+            release_id=self.release(name, version),
+            target_id=self.target(target),
+            verdict=verdict,
+            reason=reason,
+            need=need,
+            **more,
+        )
 
     def attempt(
         self,
@@ -183,15 +206,9 @@ class ControllerState:
         host: str = "pi1",
         seconds: float = 12.0,
         log: str | None = "The log.\n",
-        failure: str | None = None,
-        blocks: str | None = None,
-        sentence: str | None = None,
-        evidence: str | None = None,
-        remedy: str | None = None,
-        remedies: str | None = None,
-        try_with: str | None = None,
+        **more: object,
     ) -> str:
-        """An attempt; a finished one has its log in the logs folder."""
+        """An attempt; a finished one has its log in the logs folder. `more` are columns of its row."""
         tick = next(self._ticks)
         attempt = f"{canonicalize_name(name)}-{version}-{tick:08x}"
         path = None
@@ -200,17 +217,29 @@ class ControllerState:
             place = self.logs_dir / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(gzip.compress(log.encode(), mtime=0))
+        done = state == "done"
         self.execute(
-            """
-            INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds,
-                                 state, claimed_at, finished_at, outcome, failure_class, blocks, sentence, evidence,
-                                 advice, seconds, log, remedies, retry_with)
-            VALUES (?, 'batch', ?, ?, ?, ?, 'sdist.tar.gz', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            attempt, run, host, self.release(name, version), self.target(target), state, self.at,
-            self.at + tick if state == "done" else None, outcome if state == "done" else None, failure, blocks,
-            sentence, evidence, remedy, seconds if state == "done" else None, path, remedies, try_with,
-        )  # fmt: skip
+            "INSERT OR IGNORE INTO batch (id, host, run, claimed_at, lease_until, state) "
+            "VALUES ('batch', 'pi1', 'run1', 0, 0, 'done')"
+        )
+        self.insert(
+            "attempt",
+            id=attempt,
+            batch_id="batch",
+            run=run,
+            host=host,
+            release_id=self.release(name, version),
+            target_id=self.target(target),
+            sdist_filename="sdist.tar.gz",
+            predicted_seconds=1,
+            state=state,
+            claimed_at=self.at,
+            finished_at=self.at + tick if done else None,
+            outcome=outcome if done else None,
+            seconds=seconds if done else None,
+            log=path,
+            **more,
+        )
         return attempt
 
     def wheel(
@@ -244,26 +273,49 @@ class ControllerState:
         attempt = self.attempt(name, version, outcome="built")
         tags = sorted(str(single) for single in parse_wheel_filename(artifact.filename)[3])
         assert artifact.metadata is not None
-        with self.catalog.writing() as db:
-            wheel = db.execute(
-                """
-                INSERT INTO wheel (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python,
-                                   tags, added_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-                (
-                    release, attempt, artifact.filename, artifact.sha256, artifact.size,
-                    hashlib.sha256(artifact.metadata).hexdigest(), requires_python, json.dumps(tags), self.at + 0.25,
-                ),
-            ).lastrowid  # fmt: skip
+        wheel = self.insert(
+            "wheel",
+            release_id=release,
+            attempt_id=attempt,
+            filename=artifact.filename,
+            sha256=artifact.sha256,
+            size=artifact.size,
+            metadata_sha256=hashlib.sha256(artifact.metadata).hexdigest(),
+            requires_python=requires_python,
+            tags=json.dumps(tags),
+            added_at=self.at + 0.25,
+        )
         for target in serves:
-            self.execute(
-                "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?)",
-                release,
-                self.target(target),
-                wheel,
-            )
+            self.insert("wheel_target", release_id=release, target_id=self.target(target), wheel_id=wheel)
         return artifact.filename
+
+    def builder(
+        self, host: str = "pi1", *targets: str | int, facts: Mapping[str, object] | None = None, **more: object
+    ) -> None:
+        """A builder that offers the targets, by name or id; `more` are columns of its row."""
+        self.insert("builder", host=host, facts=json.dumps(facts or {}), **{"seen_at": 0, **more})
+        for target in targets:
+            self.insert(
+                "builder_target",
+                host=host,
+                target_id=self.target(target) if isinstance(target, str) else target,
+                tools="/tools/python",
+                interpreter="/usr/bin/python3",
+            )
+
+    def page(self, name: str, *, status: str = "built", listed: bool = True, summary: str = "") -> int:
+        """The project's row of the site, which a publication writes; returns the project's id."""
+        project = self.project(name)
+        self.execute(
+            "INSERT OR IGNORE INTO site_project (project_id, name, display_name, summary, status, listed) "
+            "SELECT id, name, display_name, ?, ?, ? FROM project WHERE id = ?",
+            summary, status, listed, project,
+        )  # fmt: skip
+        return project
+
+    def event(self, sentence: str, *, host: str = "pi1", run: str = "run1", at: float = 0) -> None:
+        """What happened to a host."""
+        self.insert("event", at=at, run=run, host=host, sentence=sentence)
 
     def outdate(self, name: str) -> None:
         """Have the project's pages rendered again."""
@@ -277,6 +329,12 @@ class ControllerState:
     def _known(self, table: str, column: str, value: str) -> int | None:
         row = self.catalog.db.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
         return int(row["id"]) if row else None
+
+
+def insert(db: sqlite3.Connection, table: str, **row: object) -> int:
+    """One row, by its columns; returns its id."""
+    places = ", ".join("?" * len(row))
+    return db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values())).lastrowid or 0
 
 
 def site_bytes(site: Path) -> dict[str, bytes]:

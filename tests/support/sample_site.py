@@ -184,8 +184,8 @@ def _fail(state: ControllerState, name: str, version: str, target: str, log: str
     failure = classify(json.loads(result), text, name)
     state.want(name, version, target=target)
     state.attempt(
-        name, version, target=target, host="pi2", seconds=71.0, log=text, failure=failure.failure_class,
-        blocks=failure.blocks, sentence=failure.sentence, evidence="\n".join(failure.evidence), remedy=failure.remedy,
+        name, version, target=target, host="pi2", seconds=71.0, log=text, failure_class=failure.failure_class,
+        blocks=failure.blocks, sentence=failure.sentence, evidence="\n".join(failure.evidence), advice=failure.remedy,
     )  # fmt: skip
 
 
@@ -238,8 +238,8 @@ def _add_enemy(state: ControllerState) -> str:
     state.want(ENEMY, "6.6.5")
     state.want(ENEMY, "6.6.4", verdict="skip", reason=HOSTILE)
     return state.attempt(
-        ENEMY, "6.6.5", log=log, failure="compile-error", blocks="target", sentence=HOSTILE,
-        evidence=f"error: {HOSTILE}", remedy=HOSTILE,
+        ENEMY, "6.6.5", log=log, failure_class="compile-error", blocks="target", sentence=HOSTILE,
+        evidence=f"error: {HOSTILE}", advice=HOSTILE,
     )  # fmt: skip
 
 

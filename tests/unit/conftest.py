@@ -21,6 +21,5 @@ def state(tmp_path: Path) -> Iterator[ControllerState]:
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     """A catalog with a queue, for who builds what; its targets are 9 (cp39) and 11 (cp311)."""
-    fleet = Fleet(tmp_path / "catalog.sqlite")
-    yield fleet
-    fleet.catalog.close()
+    with Fleet(tmp_path / "var") as fleet:
+        yield fleet

@@ -15,8 +15,8 @@ from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
 def test_a_builder_gets_only_what_it_offers(fleet: Fleet):
     fleet.builder("pi1", 9)
     fleet.builder("pi2", 11)
-    fleet.release("old", 9)
-    fleet.release("new", 11)
+    fleet.queue("old", 9)
+    fleet.queue("new", 11)
     assert names(fleet.claim("pi1")) == ["old"]
     assert names(fleet.claim("pi2")) == ["new"]
 
@@ -24,7 +24,7 @@ def test_a_builder_gets_only_what_it_offers(fleet: Fleet):
 def test_the_longest_builds_come_first(fleet: Fleet):
     fleet.builder("pi1", 11)
     for name, seconds in (("short", 1.0), ("long", 29.0), ("middle", 10.0)):
-        fleet.release(name, 11, seconds=seconds)
+        fleet.queue(name, 11, seconds=seconds)
     order = []
     while held := fleet.claim():
         order.append(held.builds[0].name)
@@ -35,7 +35,7 @@ def test_the_longest_builds_come_first(fleet: Fleet):
 def test_a_host_is_given_more_before_it_runs_dry_and_no_sooner(fleet: Fleet):
     fleet.builder("pi1", 11)
     for number in range(200):
-        fleet.release(f"p{number:03}", 11, seconds=5.0)
+        fleet.queue(f"p{number:03}", 11, seconds=5.0)
     first = fleet.claim()
     assert len(first.builds) * 5.0 >= sizing.LOW_WATER_SECONDS
     assert fleet.claim().new == 0, "it has enough"
@@ -50,7 +50,7 @@ def test_batches_shrink_as_the_queue_drains(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
     for number in range(400):
-        fleet.release(f"p{number:03}", 11, seconds=10.0)
+        fleet.queue(f"p{number:03}", 11, seconds=10.0)
     sizes = []
     while held := fleet.claim():
         sizes.append(held.new)
@@ -65,7 +65,7 @@ def test_a_slow_host_is_learned_to_be_slow_and_gets_less(fleet: Fleet):
     for host in ("quick", "slow"):
         fleet.builder(host, 11)
     for number in range(200):
-        fleet.release(f"p{number:03}", 11, seconds=10.0)
+        fleet.queue(f"p{number:03}", 11, seconds=10.0)
     for host, seconds in (("quick", 10.0), ("slow", 100.0)):
         for _ in range(8):
             held = fleet.claim(host)
@@ -77,14 +77,14 @@ def test_a_slow_host_is_learned_to_be_slow_and_gets_less(fleet: Fleet):
 
 def test_several_targets_of_a_host_are_served_longest_first(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
-    fleet.release("old", 9, seconds=20.0)
-    fleet.release("new", 11, seconds=25.0)
+    fleet.queue("old", 9, seconds=20.0)
+    fleet.queue("new", 11, seconds=25.0)
     assert names(fleet.claim())[0] == "new"
 
 
 def test_a_host_that_still_holds_work_adopts_it(fleet: Fleet):
     fleet.builder("pi1", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     first = fleet.claim(run="run1")
     again = fleet.claim(run="run2")
     assert [a.attempt for a in again.builds] == [a.attempt for a in first.builds]
@@ -95,7 +95,7 @@ def test_a_host_that_still_holds_work_adopts_it(fleet: Fleet):
 def test_what_one_host_holds_no_other_gets(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     assert fleet.claim("pi1") is not None
     assert fleet.claim("pi2") is None
     assert progress(fleet.catalog, "run1").held == 1
@@ -104,7 +104,7 @@ def test_what_one_host_holds_no_other_gets(fleet: Fleet):
 def test_a_batch_whose_lease_ended_goes_back_to_the_queue(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     fleet.claim("pi1")
     later = NOW + 24 * 3600
     assert batches.release_expired(fleet.catalog, NOW, TRIES) == 0
@@ -115,7 +115,7 @@ def test_a_batch_whose_lease_ended_goes_back_to_the_queue(fleet: Fleet):
 
 def test_a_renewed_lease_does_not_end(fleet: Fleet):
     fleet.builder("pi1", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     fleet.claim("pi1")
     assert batches.renew(fleet.catalog, "pi1", NOW + 24 * 3600)
     assert batches.release_expired(fleet.catalog, NOW + 24 * 3600 + 1, TRIES) == 0
@@ -123,7 +123,7 @@ def test_a_renewed_lease_does_not_end(fleet: Fleet):
 
 def test_what_was_never_begun_is_no_try_however_often_its_host_is_lost(fleet: Fleet):
     fleet.builder("pi1", 11)
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     for number in range(TRIES + 1):
         assert names(fleet.claim(run=f"run{number}")) == ["demo"]
         batches.release_expired(fleet.catalog, NOW + 24 * 3600, TRIES)
@@ -133,7 +133,7 @@ def test_what_was_never_begun_is_no_try_however_often_its_host_is_lost(fleet: Fl
 def test_what_took_its_host_down_is_tried_once_elsewhere_and_recorded(fleet: Fleet):
     for host in ("pi1", "pi2", "pi3"):
         fleet.builder(host, 11)
-    release = fleet.release("bomb", 11)
+    release = fleet.queue("bomb", 11)
     (first,) = fleet.claim("pi1").builds
     assert not first.alone
     fleet.begin(first.attempt)
@@ -151,35 +151,35 @@ def test_what_took_its_host_down_is_tried_once_elsewhere_and_recorded(fleet: Fle
 def test_a_host_is_not_given_what_took_it_down_while_others_can_build_it(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
-    fleet.release("bomb", 11)
+    fleet.queue("bomb", 11)
     (attempt,) = fleet.claim("pi1").builds
     fleet.begin(attempt.attempt)
-    fleet.finish(attempt.attempt, failure="interrupted")
+    fleet.finish(attempt.attempt, failure_class="interrupted")
     assert fleet.claim("pi1") is None
     assert names(fleet.claim("pi2")) == ["bomb"]
 
 
 def test_the_only_host_of_a_target_tries_again_itself(fleet: Fleet):
     fleet.builder("pi1", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     (attempt,) = fleet.claim("pi1").builds
     fleet.begin(attempt.attempt)
-    fleet.finish(attempt.attempt, failure="interrupted")
+    fleet.finish(attempt.attempt, failure_class="interrupted")
     assert [(a.name, a.alone) for a in fleet.claim("pi1").builds] == [("demo", True)]
 
 
 @pytest.mark.parametrize("failure", ["out-of-memory", "killed"])
 def test_memory_shortage_beside_others_is_tried_alone_before_it_counts(fleet: Fleet, failure: str):
     fleet.builder("pi1", 11)
-    release = fleet.release("heavy", 11)
+    release = fleet.queue("heavy", 11)
     (first,) = fleet.claim().builds
-    fleet.finish(first.attempt, failure=failure, blocks="target")
+    fleet.finish(first.attempt, failure_class=failure, blocks="target")
     (second,) = fleet.claim().builds
     assert second.alone
-    fleet.finish(second.attempt, failure=failure, blocks="target")
+    fleet.finish(second.attempt, failure_class=failure, blocks="target")
     (third,) = fleet.claim().builds
     assert (third.alone, third.adjustments.jobs) == (True, 1)
-    fleet.finish(third.attempt, failure=failure, blocks="target")
+    fleet.finish(third.attempt, failure_class=failure, blocks="target")
     assert fleet.needs(release) == {11: "none"}
 
 
@@ -193,7 +193,7 @@ def test_builds_held_by_a_host_outside_the_run_go_to_the_others_at_once(fleet: F
     host = "pi9" if where == "gone" else "pi1"
     fleet.builder(host, 11)
     fleet.builder("pi2", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     fleet.claim(host)
     silent = ("pi1",) if where == "silent" else ()
     assert release_absent(fleet, host, "pi2") == {}
@@ -206,7 +206,7 @@ def test_a_host_that_was_not_asked_spends_no_try_and_a_silent_one_does(
     fleet: Fleet, silent: tuple[str, ...], counts: bool
 ):
     fleet.builder("pi1", 11)
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     for _ in range(TRIES):
         held = fleet.claim("pi1")
         if held is None:
@@ -219,7 +219,7 @@ def test_a_host_that_was_not_asked_spends_no_try_and_a_silent_one_does(
 
 def test_what_such_a_host_delivers_later_is_taken_as_long_as_it_is_wanted(fleet: Fleet):
     fleet.builder("pi1", 11)
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     (attempt,) = fleet.claim("pi1").builds
     fleet.begin(attempt.attempt)
     release_absent(fleet, "pi2")
@@ -232,7 +232,7 @@ def test_what_such_a_host_delivers_later_is_taken_as_long_as_it_is_wanted(fleet:
 def test_who_holds_builds_is_known_by_name_with_how_long_they_stay_there(fleet: Fleet):
     for host in ("pi1", "pi2"):
         fleet.builder(host, 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     fleet.claim("pi2")
     assert batches.held_by_others(fleet.catalog, "pi1", NOW + 60.0) == [("pi2", 1, batches.LEASE_SECONDS - 60.0)]
     assert batches.held_by_others(fleet.catalog, "pi2", NOW) == []
@@ -242,7 +242,7 @@ def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
     for number in range(8):
-        fleet.release(f"p{number}", 11, seconds=6.0)
+        fleet.queue(f"p{number}", 11, seconds=6.0)
     held = [fleet.claim("pi1")]
     fleet.begin(held[0].builds[0].attempt)
     while (more := fleet.claim("pi1")).new:
@@ -262,7 +262,7 @@ def test_a_slow_host_gives_back_only_what_others_could_build(fleet: Fleet, other
     for host in ["pi1", *others]:
         fleet.builder(host, 11)
     for number in range(8):
-        fleet.release(f"p{number}", 11, seconds=6.0)
+        fleet.queue(f"p{number}", 11, seconds=6.0)
     held = fleet.claim("pi1")
     while (more := fleet.claim("pi1")).new:
         held = more
@@ -273,7 +273,7 @@ def test_a_slow_host_gives_back_only_what_others_could_build(fleet: Fleet, other
 
 def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):
     fleet.builder("pi1", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     (attempt,) = fleet.claim("pi1").builds
     batches.give_back(fleet.catalog, [attempt.attempt], TRIES)
     assert fleet.catalog.db.execute("SELECT count(*) FROM attempt").fetchone()[0] == 0
@@ -283,9 +283,9 @@ def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):
 def test_a_target_meant_for_faster_hosts_is_served_by_what_is_left(fleet: Fleet):
     fleet.builder("quick", 11, speed=1.0)
     fleet.builder("slow", 11, speed=0.1)
-    fleet.release("huge", 11, seconds=10_000.0)
+    fleet.queue("huge", 11, seconds=10_000.0)
     for _ in range(8):
-        fleet.release(f"warm{_}", 11, seconds=10.0)
+        fleet.queue(f"warm{_}", 11, seconds=10.0)
         held = fleet.claim("slow")
         for a in held.builds:
             fleet.finish(a.attempt, outcome="built", serves=(11,), seconds=100.0)
@@ -297,7 +297,7 @@ def test_a_target_meant_for_faster_hosts_is_served_by_what_is_left(fleet: Fleet)
 def test_a_host_that_fails_repeatedly_is_suspect_until_it_builds_something(fleet: Fleet):
     fleet.builder("pi1", 11)
     for number in range(10):
-        fleet.release(f"p{number}", 11, seconds=100.0)
+        fleet.queue(f"p{number}", 11, seconds=100.0)
     for _ in range(suspension.DOUBTED_AT):
         assert not suspension.doubted(fleet.catalog, "pi1")
         fleet.finish(fleet.claim().builds[0].attempt, blocks="target")
@@ -314,9 +314,9 @@ def test_a_host_that_fails_repeatedly_is_suspect_until_it_builds_something(fleet
 def test_failures_of_a_host_that_cannot_build_its_canary_do_not_count(fleet: Fleet):
     fleet.builder("broken", 11)
     fleet.builder("pi2", 11)
-    good = fleet.release("good", 11, seconds=500.0)
+    good = fleet.queue("good", 11, seconds=500.0)
     fleet.finish(fleet.claim("broken").builds[0].attempt, outcome="built", serves=(11,), now=NOW)
-    releases = [fleet.release(f"p{number}", 11, seconds=100.0) for number in range(suspension.DOUBTED_AT)]
+    releases = [fleet.queue(f"p{number}", 11, seconds=100.0) for number in range(suspension.DOUBTED_AT)]
     for number in range(suspension.DOUBTED_AT):
         held = fleet.claim("broken")
         fleet.finish(held.builds[0].attempt, blocks="target", now=NOW + 1 + number)
@@ -336,7 +336,7 @@ def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
     for host in hosts:
         fleet.builder(host, 11)
     for number in range(60):
-        fleet.release(f"p{number}", 11, seconds=5.0)
+        fleet.queue(f"p{number}", 11, seconds=5.0)
 
     def work(host: str) -> list[str]:
         got: list[str] = []
@@ -361,7 +361,7 @@ def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
 
 def test_a_failure_that_tells_of_the_release_is_not_the_builders_fault(fleet: Fleet):
     fleet.builder("pi1", 11)
-    fleet.release("python2", 11)
+    fleet.queue("python2", 11)
     fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
     assert not suspension.unvouched(fleet.catalog, "pi1")
 
@@ -369,7 +369,7 @@ def test_a_failure_that_tells_of_the_release_is_not_the_builders_fault(fleet: Fl
 def test_the_others_wait_until_it_is_known_whose_fault_failures_were(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.builder("pi2", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     fleet.finish(fleet.claim("pi1").builds[0].attempt, blocks="target")
     assert suspension.unvouched(fleet.catalog, "pi1")
     assert suspension.others_on_trial(fleet.catalog, "pi2", NOW)
@@ -384,7 +384,7 @@ def test_the_others_wait_until_it_is_known_whose_fault_failures_were(fleet: Flee
 
 def test_a_builder_is_needed_while_nobody_else_offers_its_target(fleet: Fleet):
     fleet.builder("pi1", 11)
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     assert suspension.needed(fleet.catalog, "pi1")
     fleet.builder("pi2", 11)
     assert not suspension.needed(fleet.catalog, "pi1")

@@ -16,7 +16,7 @@ from tests.support.site_pages import broken_links, listed
 def state(state: ControllerState) -> ControllerState:
     state.wheel("spidev", "3.8", serves=[TARGET])
     state.want("spidev", "3.8")
-    state.attempt("pycups", "2.0", failure="timeout", blocks="target", sentence="It took too long.")
+    state.attempt("pycups", "2.0", failure_class="timeout", blocks="target", sentence="It took too long.")
     state.want("pycups", "2.0")
     state.publish()
     return state

@@ -44,7 +44,7 @@ def block(
 ) -> str:
     """A release that failed for a target and is shown so; returns the attempt."""
     project = show(state, name)
-    attempt = state.attempt(name, version, failure=failure, target=target, sentence=sentence, log=log)
+    attempt = state.attempt(name, version, failure_class=failure, target=target, sentence=sentence, log=log)
     if at is not None:
         state.execute("UPDATE attempt SET finished_at = ? WHERE id = ?", at, attempt)
     state.execute(
@@ -152,7 +152,7 @@ def test_the_attempt_behind_a_failure_may_have_been_for_another_target(
 
 def test_a_forgiven_failure_tells_nothing(state: ControllerState, render: Renderer) -> None:
     kept = block(state, "demo", "time-out")
-    later = state.attempt("demo", "1.0", failure="time-out")
+    later = state.attempt("demo", "1.0", failure_class="time-out")
     state.execute("UPDATE attempt SET superseded = 1 WHERE id = ?", later)
     assert re.findall(r"logs/demo/([^\"]*)\.html", made(state, render)["failures/time-out/index.html"]) == [kept]
 

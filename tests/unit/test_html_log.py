@@ -174,8 +174,8 @@ class TestThePage:
     def test_it_tells_what_the_catalog_knows(self, render: Renderer, tmp_path: Path) -> None:
         with ControllerState(tmp_path) as state:
             attempt = state.attempt(
-                "Demo", "1.0", failure="missing-header", sentence="The header a.h is missing.",
-                evidence="gcc a.c\na.c:1: fatal error: a.h", remedy="Install liba-dev.", seconds=83,
+                "Demo", "1.0", failure_class="missing-header", sentence="The header a.h is missing.",
+                evidence="gcc a.c\na.c:1: fatal error: a.h", advice="Install liba-dev.", seconds=83,
             )  # fmt: skip
             about = read_log_facts(state.catalog.db, attempt)
             with pytest.raises(LookupError, match="knows no attempt other"):

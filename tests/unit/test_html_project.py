@@ -73,7 +73,7 @@ def build(state: ControllerState, version: str = "1.0", target: str = TARGET, na
 
 def fail(state: ControllerState, version: str = "1.0", target: str = TARGET, **told: Any) -> str:
     state.want("spam", version, target=target)
-    told = {"failure": "missing-header", "blocks": "target", "sentence": "The header png.h is missing.", **told}
+    told = {"failure_class": "missing-header", "blocks": "target", "sentence": "The header png.h is missing.", **told}
     return state.attempt("spam", version, target=target, **told)
 
 
@@ -174,7 +174,7 @@ def test_a_project_out_of_scope_says_that_nothing_new_is_built(state: Controller
 
 
 def test_a_failure_shows_its_class_its_lines_and_what_would_help(state: ControllerState) -> None:
-    fail(state, evidence="a.c:1: fatal error: png.h", remedy="Install libpng-dev.", host="kitchen")
+    fail(state, evidence="a.c:1: fatal error: png.h", advice="Install libpng-dev.", host="kitchen")
     html = html_of(state)
     for words in ("missing-header", "The header png.h is missing.", "a.c:1: fatal error: png.h", "Install libpng-dev."):
         assert words in html
@@ -186,7 +186,7 @@ def test_a_failure_shows_its_class_its_lines_and_what_would_help(state: Controll
 def test_an_attempt_says_what_it_differed_in_and_what_was_tried_after_it(state: ControllerState) -> None:
     entry = {"name": "setuptools<58", "why": "use_2to3 left setuptools.", "change": {"constraints": ["setuptools<58"]}}
     dated = {"name": "date-matched", "why": "As of then.", "change": {"date_matched": True}}
-    fail(state, remedies=json.dumps([entry]), try_with=json.dumps([entry, dated]), blocks="target")
+    fail(state, remedies=json.dumps([entry]), retry_with=json.dumps([entry, dated]), blocks="target")
     state.execute("UPDATE release_target SET need = 'now'")
     state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
     state.execute("INSERT INTO builder_target VALUES ('pi1', ?, '', '')", state.target())
@@ -283,7 +283,7 @@ def test_strangers_text_is_shown_as_text_everywhere(state: ControllerState) -> N
     state.release("spam", "1.0", yanked=HOSTILE)
     build(state)
     state.execute("UPDATE wheel SET requires_python = ?", HOSTILE)
-    fail(state, "2.0", sentence=HOSTILE, evidence=HOSTILE, remedy=HOSTILE)
+    fail(state, "2.0", sentence=HOSTILE, evidence=HOSTILE, advice=HOSTILE)
     state.want("spam", "3.0", verdict="skip", reason=HOSTILE)
     pages = pages_of(state, summary=HOSTILE)
     html = pages["index.html"].decode()

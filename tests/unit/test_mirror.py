@@ -56,7 +56,7 @@ def a_published_site(state: ControllerState) -> None:
     state.wheel("stayer", "1.0")
     state.wheel("stayer", "1.1")
     state.wheel("bystander", "1.0")
-    state.attempt("failer", "1.0", failure="timeout", sentence="It took too long.")
+    state.attempt("failer", "1.0", failure_class="timeout", sentence="It took too long.")
     state.publish()
 
 
@@ -67,7 +67,7 @@ def many_changes(state: ControllerState) -> None:
     state.execute("UPDATE upstream_file SET yanked = 'bad' WHERE filename = 'stayer-1.0.tar.gz'")
     state.execute("DELETE FROM wheel WHERE filename LIKE 'stayer-1.1-%'")
     state.execute("UPDATE project SET state = 'quarantined', pages_stale = 1 WHERE name = 'leaver'")
-    state.attempt("failer", "1.0", failure="timeout", sentence="It took too long again.")
+    state.attempt("failer", "1.0", failure_class="timeout", sentence="It took too long again.")
 
 
 def served(root: Path) -> dict[str, tuple[bytes, int]]:

@@ -43,7 +43,7 @@ def fail(state: ControllerState, name: str, missing: Subject, *, host: str = "pi
     sdist = state.one("SELECT id FROM upstream_file WHERE release_id = ?", state.release(name, "1.0"))
     state.execute("UPDATE release_target SET sdist_id = ? WHERE release_id = ?", sdist, state.release(name, "1.0"))
     attempt = state.attempt(
-        name, "1.0", host=host, failure="missing-header", blocks="target", sentence="It is missing."
+        name, "1.0", host=host, failure_class="missing-header", blocks="target", sentence="It is missing."
     )
     filename = state.one("SELECT filename FROM upstream_file WHERE id = ?", sdist)
     state.execute(

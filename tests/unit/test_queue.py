@@ -14,47 +14,47 @@ from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
 
 def test_a_release_nobody_has_tried_is_tried_on_its_first_target_only(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
-    release = fleet.release("demo", 9, 11)
+    release = fleet.queue("demo", 9, 11)
     assert fleet.needs(release) == {9: "now", 11: "later"}
     assert [a.target for a in fleet.claim().builds] == ["cp39"]
 
 
 def test_without_a_builder_of_the_first_target_the_next_one_is_the_first(fleet: Fleet):
     fleet.builder("pi1", 11)
-    assert fleet.needs(fleet.release("demo", 9, 11)) == {9: "later", 11: "now"}
+    assert fleet.needs(fleet.queue("demo", 9, 11)) == {9: "later", 11: "now"}
 
 
 def test_a_wheel_settles_every_target_it_serves(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
-    release = fleet.release("demo", 9, 11)
+    release = fleet.queue("demo", 9, 11)
     fleet.finish(fleet.claim().builds[0].attempt, outcome="built", serves=(9, 11))
     assert fleet.needs(release) == {9: "none", 11: "none"}
 
 
 def test_a_wheel_for_one_python_brings_the_other_targets_into_the_queue(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
-    release = fleet.release("demo", 9, 11)
+    release = fleet.queue("demo", 9, 11)
     fleet.finish(fleet.claim().builds[0].attempt, outcome="built", serves=(9,))
     assert fleet.needs(release) == {9: "none", 11: "now"}
 
 
 def test_a_failure_that_tells_of_the_release_settles_all_its_targets(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
-    release = fleet.release("demo", 9, 11)
+    release = fleet.queue("demo", 9, 11)
     fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
     assert fleet.needs(release) == {9: "none", 11: "none"}
 
 
 def test_a_failure_that_tells_of_the_target_lets_the_others_be_tried(fleet: Fleet):
     fleet.builder("pi1", 9, 11)
-    release = fleet.release("demo", 9, 11)
+    release = fleet.queue("demo", 9, 11)
     fleet.finish(fleet.claim().builds[0].attempt, blocks="target")
     assert fleet.needs(release) == {9: "none", 11: "now"}
 
 
 def test_bad_luck_is_tried_again_by_the_next_run_and_not_for_ever(fleet: Fleet):
     fleet.builder("pi1", 11)
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     for day, run in enumerate(("run1", "run2", "run3")):
         now = NOW + day * 86400
         batch = fleet.claim(run=run, now=now)
@@ -66,7 +66,7 @@ def test_bad_luck_is_tried_again_by_the_next_run_and_not_for_ever(fleet: Fleet):
 
 def test_another_sdist_for_the_same_release_is_a_new_chance(fleet: Fleet):
     fleet.builder("pi1", 11)
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
     with fleet.catalog.writing() as db:
         db.execute("UPDATE upstream_file SET sha256 = 'bb'")
@@ -77,7 +77,7 @@ def test_another_sdist_for_the_same_release_is_a_new_chance(fleet: Fleet):
 @pytest.mark.parametrize("word", ["all", "demo", "test-class"])
 def test_the_operator_can_have_a_failure_tried_again(fleet: Fleet, word: str):
     fleet.builder("pi1", 11)
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     batch = fleet.claim()
     fleet.finish(batch.builds[0].attempt, blocks="release")
     with fleet.catalog.writing() as db:
@@ -89,8 +89,8 @@ def test_the_operator_can_have_a_failure_tried_again(fleet: Fleet, word: str):
 
 def test_progress_counts_what_is_left_without_what_this_run_has_tried(fleet: Fleet):
     fleet.builder("pi1", 11)
-    fleet.release("a", 11, seconds=30.0)
-    fleet.release("b", 11, seconds=20.0)
+    fleet.queue("a", 11, seconds=30.0)
+    fleet.queue("b", 11, seconds=20.0)
     assert (progress(fleet.catalog, "run1").left, progress(fleet.catalog, "run1").seconds_left) == (2, 50.0)
     held = fleet.claim()
     fleet.finish(next(a.attempt for a in held.builds if a.name == "a"))
@@ -101,7 +101,7 @@ def test_progress_counts_what_is_left_without_what_this_run_has_tried(fleet: Fle
 def test_what_a_host_has_done_in_a_run_is_counted_over_its_batches(fleet: Fleet):
     fleet.builder("pi1", 11)
     for name, outcome in (("a", "built"), ("b", "failed"), ("c", "refused")):
-        fleet.release(name, 11)
+        fleet.queue(name, 11)
         batch = fleet.claim()
         fleet.finish(batch.builds[0].attempt, outcome=outcome, blocks=None if outcome == "built" else "target")
     assert done_by(fleet.catalog, "run1", "pi1") == (1, 2)

@@ -28,11 +28,11 @@ def fleet(fleet: Fleet) -> Fleet:
 
 def build(fleet: Fleet, name: str, *, run: str = "run1", seconds: float = 5.0, sha256: str = "aa") -> int:
     """A wheel that pi1 built; returns its id."""
-    fleet.release(name, 11)
+    fleet.queue(name, 11)
     held = fleet.claim("pi1", run)
     assert held is not None
     (attempt,) = (a.attempt for a in held.builds if a.name == name)
-    fleet.finish(attempt, outcome="built", failure=None, serves=(11,), seconds=seconds)
+    fleet.finish(attempt, outcome="built", failure_class=None, serves=(11,), seconds=seconds)
     requires = [{"name": "setuptools", "version": "80.9.0"}, {"name": "x\n--index-url evil", "version": "1"}]
     with fleet.catalog.writing() as db:
         db.execute("UPDATE attempt SET build_requires = ? WHERE id = ?", (json.dumps(requires), attempt))
@@ -110,7 +110,7 @@ def test_what_was_begun_and_never_ended_is_forgotten(fleet: Fleet) -> None:
 
 def test_it_is_no_attempt_whatever_comes_of_it(fleet: Fleet, tmp_path: Path) -> None:
     wheel = build(fleet, "demo")
-    fleet.release("next", 11)
+    fleet.queue("next", 11)
     before = whole(fleet)
     rebuild = claim(fleet, wheel)
     assert whole(fleet) == before

@@ -113,10 +113,10 @@ def test_a_build_by_a_recipe_differs_as_it_says(fleet: Fleet, folder: Path):
     (folder / "demo.yml").write_text("reason: It needs X.\nenvironment: {X: '1'}\n")
     with fleet.catalog.writing() as db:
         record_recipes(db, read_recipes(folder))
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     (a,) = fleet.claim().builds
     assert a.adjustments.environment == {"X": "1"}
-    fleet.finish(a.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
+    fleet.finish(a.attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
     (b,) = fleet.claim().builds
     assert (b.adjustments.environment, b.adjustments.constraints) == ({"X": "1"}, ("setuptools<58",))
 

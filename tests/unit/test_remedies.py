@@ -148,7 +148,7 @@ def test_a_remedy_is_tried_only_where_it_can_matter(
 
 
 def test_what_was_learned_of_a_name_in_an_error_message_is_not_taken_over(fleet: Fleet):
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     entries = [
         {"name": f"requirement {name}", "why": "It is imported.", "change": {"requires": [name]}}
         for name in ("numpy", "cf-setup-helpers")
@@ -212,10 +212,10 @@ def test_more_time_is_given_only_near_the_end(said: str, built: float | None, mo
 
 
 def test_a_failure_with_a_remedy_goes_back_to_the_queue_of_the_same_run(fleet: Fleet):
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     first = build(fleet)
     assert first.adjustments == Adjustments()
-    fleet.finish(first.attempt, failure="removed-api", blocks="target", evidence="setup.py uses use_2to3, gone.")
+    fleet.finish(first.attempt, failure_class="removed-api", blocks="target", evidence="setup.py uses use_2to3, gone.")
     assert progress(fleet.catalog, "run1", NOW).left == 1
     second = build(fleet)
     assert second.attempt != first.attempt
@@ -225,27 +225,27 @@ def test_a_failure_with_a_remedy_goes_back_to_the_queue_of_the_same_run(fleet: F
 
 
 def test_a_remedy_goes_by_the_lines_of_the_log_and_not_by_our_sentence(fleet: Fleet):
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     a = build(fleet)
-    fleet.finish(a.attempt, failure="removed-api", blocks="target", sentence="setup.py uses use_2to3, gone.")
+    fleet.finish(a.attempt, failure_class="removed-api", blocks="target", sentence="setup.py uses use_2to3, gone.")
     assert fleet.claim() is None
 
 
 def test_remedies_add_up_and_each_is_tried_once(fleet: Fleet):
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     for subject in ("Cython", "numpy", "numpy"):
         a = build(fleet)
-        fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=subject)
+        fleet.finish(a.attempt, failure_class="undeclared-build-requirement", blocks="release", subject=subject)
     assert a.adjustments.requires == ("Cython", "numpy")
     assert fleet.claim() is None
     assert fleet.needs(release) == {11: "none"}
 
 
 def test_the_number_of_remedied_tries_is_bounded(fleet: Fleet):
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     for subject in ("numpy", "scipy", "six", "cffi", "pybind11"):
         a = build(fleet)
-        fleet.finish(a.attempt, failure="undeclared-build-requirement", blocks="release", subject=subject)
+        fleet.finish(a.attempt, failure_class="undeclared-build-requirement", blocks="release", subject=subject)
     assert len(a.adjustments.requires) == remedies.MOST_REMEDIED_TRIES
     assert fleet.claim() is None
     assert fleet.needs(release) == {11: "none"}
@@ -253,9 +253,9 @@ def test_the_number_of_remedied_tries_is_bounded(fleet: Fleet):
 
 def test_other_targets_wait_until_the_remedy_has_told_and_begin_with_it(fleet: Fleet):
     fleet.builder("pi2", 9, 11)
-    release = fleet.release("demo", 9, 11)
+    release = fleet.queue("demo", 9, 11)
     first = build(fleet, host="pi2")
-    fleet.finish(first.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
+    fleet.finish(first.attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
     assert fleet.needs(release) == {9: "now", 11: "later"}
     second = build(fleet, host="pi2")
     assert second.target == "cp39"
@@ -265,39 +265,39 @@ def test_other_targets_wait_until_the_remedy_has_told_and_begin_with_it(fleet: F
 
 
 def test_the_next_release_begins_with_what_helped_the_last_one(fleet: Fleet):
-    fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
+    fleet.queue("demo", 11)
+    fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
-    fleet.release("demo", 11, version="2.0")
+    fleet.queue("demo", 11, version="2.0")
     a = build(fleet)
     assert (a.version, a.adjustments.constraints) == ("2.0", ("setuptools<58",))
 
 
 def test_a_remedy_of_one_release_is_left_out_where_it_harms_another(fleet: Fleet):
-    fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
+    fleet.queue("demo", 11)
+    fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
     fleet.finish(build(fleet).attempt, outcome="built", serves=(11,))
-    fleet.release("demo", 11, version="2.0")
-    fleet.finish(build(fleet).attempt, failure="build-requirements", blocks="target")
+    fleet.queue("demo", 11, version="2.0")
+    fleet.finish(build(fleet).attempt, failure_class="build-requirements", blocks="target")
     a = build(fleet)
     assert a.adjustments == Adjustments()
     fleet.finish(a.attempt, outcome="built", serves=(11,))
-    fleet.release("demo", 11, version="3.0")
+    fleet.queue("demo", 11, version="3.0")
     assert build(fleet).adjustments == Adjustments()
 
 
 def test_bad_luck_with_a_remedy_is_tried_again_with_it(fleet: Fleet):
-    fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
-    fleet.finish(build(fleet).attempt, failure="interrupted-once", blocks=None)
+    fleet.queue("demo", 11)
+    fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure_class="interrupted-once", blocks=None)
     assert fleet.claim() is None
     assert build(fleet, run="run2").adjustments.constraints == ("setuptools<58",)
 
 
 def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
-    fleet.release("demo", 11)
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
-    fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="something else")
+    fleet.queue("demo", 11)
+    fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="something else")
     assert fleet.claim() is None
     with fleet.catalog.writing() as db:
         forgive(db, ["demo"], TRIES)
@@ -305,11 +305,11 @@ def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
 
 
 def test_the_date_is_that_of_the_release(fleet: Fleet):
-    release = fleet.release("demo", 11)
+    release = fleet.queue("demo", 11)
     with fleet.catalog.writing() as db:
         db.execute("UPDATE upstream_file SET upload_time = '2024-06-01T10:00:00Z' WHERE release_id = ?", (release,))
         db.execute("UPDATE target SET python_version = '3.11.2' WHERE id = 11")
-    fleet.finish(build(fleet).attempt, failure="compile-error", blocks="target", evidence="no way")
+    fleet.finish(build(fleet).attempt, failure_class="compile-error", blocks="target", evidence="no way")
     assert build(fleet).uploaded_before == "2024-06-15T10:00:00Z"
 
 
@@ -319,10 +319,10 @@ def test_what_ran_out_of_memory_alone_with_one_job_goes_to_a_larger_host(fleet: 
     fleet.builder("pi2", 11)
     with fleet.catalog.writing() as db:
         db.execute("UPDATE builder SET facts = ? WHERE host = 'pi2'", (json.dumps({"slots": 1, "memory": 4 << 30}),))
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     for _ in range(3):
         a = build(fleet)
-        fleet.finish(a.attempt, failure="out-of-memory", blocks="target")
+        fleet.finish(a.attempt, failure_class="out-of-memory", blocks="target")
     assert (a.alone, a.adjustments.jobs) == (True, 1)
     assert fleet.claim() is None
     assert build(fleet, host="pi2").adjustments.jobs == 1
@@ -330,13 +330,13 @@ def test_what_ran_out_of_memory_alone_with_one_job_goes_to_a_larger_host(fleet: 
 
 def test_how_often_a_remedy_was_tried_and_helped_is_counted(fleet: Fleet):
     for name in ("a", "b"):
-        fleet.release(name, 11)
-        fleet.finish(build(fleet).attempt, failure="removed-api", blocks="target", evidence="use_2to3")
+        fleet.queue(name, 11)
+        fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
         a = build(fleet)
         if name == "a":
             fleet.finish(a.attempt, outcome="built", serves=(11,))
         else:
-            fleet.finish(a.attempt, failure="removed-api", blocks="target", evidence="use_2to3")
+            fleet.finish(a.attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
     row = fleet.catalog.db.execute("SELECT * FROM remedy_use").fetchone()
     assert tuple(row) == ("setuptools<58", 2, 1)
 

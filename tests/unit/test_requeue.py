@@ -59,11 +59,11 @@ def arrive(
 
 
 def fail(fleet: Fleet, name: str, failure: str, host: str = "arm1", **more: Any) -> int:
-    release = fleet.release(name, 11)
+    release = fleet.queue(name, 11)
     held = fleet.claim(host)
     assert held is not None
     (attempt,) = (a for a in held.builds if a.name == name)
-    fleet.finish(attempt.attempt, failure=failure, blocks="target", **more)
+    fleet.finish(attempt.attempt, failure_class=failure, blocks="target", **more)
     assert fleet.needs(release) == {11: "none"}
     return release
 
@@ -127,7 +127,7 @@ def test_another_recipe_brings_back_its_project_alone(fleet: Fleet, tmp_path: Pa
         assert (fleet.needs(release), fleet.needs(other)) == ({11: "now"}, {11: "none"})
         (a,) = fleet.claim("arm1", run=text).builds
         assert a.adjustments.environment["X"] in text
-        fleet.finish(a.attempt, failure="unknown", blocks="target")
+        fleet.finish(a.attempt, failure_class="unknown", blocks="target")
     with fleet.catalog.writing() as db:
         assert record_recipes(db, read_recipes(recipe.parent)) == []
     assert "the recipe of demo" in events(fleet.catalog.db)[0].sentence
@@ -182,7 +182,7 @@ def test_what_comes_back_costs_by_what_comes_back_and_not_by_all_failures(fleet:
 
 
 def test_bad_luck_waits_longer_and_longer_over_runs(fleet: Fleet):
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     now = NOW
     for failed, wait in enumerate(WAITS[: TRIES - 1], 1):
         held = fleet.claim("arm1", run=f"run{failed}", now=now)
@@ -196,7 +196,7 @@ def test_bad_luck_waits_longer_and_longer_over_runs(fleet: Fleet):
 
 
 def test_within_a_long_run_what_waited_long_enough_is_tried_again(fleet: Fleet):
-    fleet.release("demo", 11)
+    fleet.queue("demo", 11)
     for run in ("run1", "run2"):
         fleet.finish(fleet.claim("arm1", run=run).builds[0].attempt, blocks=None)
     assert fleet.claim("arm1", run="run2", now=NOW + 299) is None
@@ -205,8 +205,8 @@ def test_within_a_long_run_what_waited_long_enough_is_tried_again(fleet: Fleet):
 
 def test_a_network_failure_is_tried_at_once_by_another_builder(fleet: Fleet):
     arrive(fleet, "arm2")
-    fleet.release("demo", 11)
-    fleet.finish(fleet.claim("arm1").builds[0].attempt, failure="network")
+    fleet.queue("demo", 11)
+    fleet.finish(fleet.claim("arm1").builds[0].attempt, failure_class="network")
     assert fleet.claim("arm1") is None
     (a,) = fleet.claim("arm2").builds
     assert (a.name, a.alone) == ("demo", False)

@@ -35,7 +35,7 @@ def state(state: ControllerState) -> ControllerState:
         )
     for number in (1, 600, SOME):
         state.wheel(f"p{number}", "1.0")
-    state.attempt("p700", "1.0", failure="timeout", blocks="target", sentence="It took too long.")
+    state.attempt("p700", "1.0", failure_class="timeout", blocks="target", sentence="It took too long.")
     state.want("p700", "1.0")
     return state
 

@@ -95,8 +95,9 @@ def test_what_upstream_serves_says_which_file_and_is_nobodys_failure(state: Cont
 
 def test_a_failure_has_its_class_sentence_lines_and_advice(state: ControllerState) -> None:
     state.attempt(
-        "pycups", "2.0.4", failure="missing-header", blocks="target", sentence="The compiler did not find cups/cups.h.",
-        evidence="fatal error: cups/cups.h: No such file", remedy="Install libcups2-dev.", seconds=200,
+        "pycups", "2.0.4", failure_class="missing-header", blocks="target",
+        sentence="The compiler did not find cups/cups.h.",
+        evidence="fatal error: cups/cups.h: No such file", advice="Install libcups2-dev.", seconds=200,
     )  # fmt: skip
     state.want("pycups", "2.0.4")
     row = only_row(state)
@@ -117,7 +118,7 @@ def test_a_failure_has_its_class_sentence_lines_and_advice(state: ControllerStat
 
 
 def test_a_failure_that_settles_the_release_stands_for_its_other_targets(state: ControllerState) -> None:
-    state.attempt("old", "1.0", failure="python2", blocks="release", sentence="It is Python 2.")
+    state.attempt("old", "1.0", failure_class="python2", blocks="release", sentence="It is Python 2.")
     state.want("old", "1.0")
     state.want("old", "1.0", target=OTHER)
     assert [(row.target, row.failure) for row in report_rows(state)] == [
@@ -127,14 +128,14 @@ def test_a_failure_that_settles_the_release_stands_for_its_other_targets(state: 
 
 
 def test_a_targets_own_failure_is_told_before_the_releases(state: ControllerState) -> None:
-    state.attempt("old", "1.0", failure="timeout", blocks="target", sentence="It took too long.", target=OTHER)
-    state.attempt("old", "1.0", failure="python2", blocks="release", sentence="It is Python 2.")
+    state.attempt("old", "1.0", failure_class="timeout", blocks="target", sentence="It took too long.", target=OTHER)
+    state.attempt("old", "1.0", failure_class="python2", blocks="release", sentence="It is Python 2.")
     state.want("old", "1.0", target=OTHER)
     assert only_row(state).failure == "timeout"
 
 
 def test_bad_luck_is_a_failure_that_will_be_tried_again(state: ControllerState) -> None:
-    state.attempt("grpcio", "1.76", failure="timeout", sentence="It took too long.")
+    state.attempt("grpcio", "1.76", failure_class="timeout", sentence="It took too long.")
     state.want("grpcio", "1.76", need="now")
     assert only_row(state).tried_again
     assert "will be tried again" in report_page(state)
@@ -149,7 +150,7 @@ def test_builders_lost_again_and_again_are_said_to_be_lost(state: ControllerStat
 
 def test_a_forgiven_failure_is_back_in_the_queue(state: ControllerState) -> None:
     offer(state)
-    state.attempt("pycups", "2.0.4", failure="missing-header", blocks="target", sentence="No header.")
+    state.attempt("pycups", "2.0.4", failure_class="missing-header", blocks="target", sentence="No header.")
     state.want("pycups", "2.0.4", need="now")
     state.execute("UPDATE attempt SET superseded = 1")
     row = only_row(state)
@@ -158,13 +159,13 @@ def test_a_forgiven_failure_is_back_in_the_queue(state: ControllerState) -> None
 
 def test_a_failure_of_an_sdist_that_was_replaced_is_history(state: ControllerState) -> None:
     offer(state)
-    state.attempt("pycups", "2.0.4", failure="missing-header", blocks="target", sentence="No header.")
+    state.attempt("pycups", "2.0.4", failure_class="missing-header", blocks="target", sentence="No header.")
     state.want("pycups", "2.0.4", need="now")
     assert only_row(state).status == "waiting"
 
 
 def test_a_wheel_ends_the_story_of_earlier_failures(state: ControllerState) -> None:
-    state.attempt("spidev", "3.8", failure="timeout", sentence="It took too long.")
+    state.attempt("spidev", "3.8", failure_class="timeout", sentence="It took too long.")
     state.wheel("spidev", "3.8", serves=[TARGET])
     state.want("spidev", "3.8")
     assert only_row(state).status == "built"
@@ -219,7 +220,7 @@ def test_what_is_not_in_scope_is_not_in_the_report(state: ControllerState) -> No
 
 def test_a_huge_report_counts_all_and_shows_the_newest(state: ControllerState) -> None:
     for i in range(5):
-        state.attempt(f"p{i}", "1.0", failure="timeout", blocks="target", sentence="It took too long.")
+        state.attempt(f"p{i}", "1.0", failure_class="timeout", blocks="target", sentence="It took too long.")
         state.want(f"p{i}", "1.0")
     state.publish()
     report = make_report(state.catalog.db, most=3)
@@ -251,7 +252,9 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\" onclick='aler
 
 
 def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState) -> None:
-    state.attempt("evil", "6.6.6", failure="x", blocks="target", sentence=HOSTILE, evidence=HOSTILE, remedy=HOSTILE)
+    state.attempt(
+        "evil", "6.6.6", failure_class="x", blocks="target", sentence=HOSTILE, evidence=HOSTILE, advice=HOSTILE
+    )
     state.want("evil", "6.6.6")
     state.want("skipped", "1.0", verdict="skip", reason=HOSTILE)
     state.execute("UPDATE project SET display_name = ?", HOSTILE)
@@ -267,7 +270,7 @@ def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState)
 
 
 def test_nothing_a_package_says_moves_the_terminals_cursor_or_adds_lines(state: ControllerState) -> None:
-    state.attempt("evil", "6.6.6", failure="x", blocks="target", sentence=f"One\nTwo {HOSTILE}", remedy="\rfoo")
+    state.attempt("evil", "6.6.6", failure_class="x", blocks="target", sentence=f"One\nTwo {HOSTILE}", advice="\rfoo")
     state.want("evil", "6.6.6")
     lines = summary_lines(state)
     assert len(lines) == 3
@@ -275,7 +278,7 @@ def test_nothing_a_package_says_moves_the_terminals_cursor_or_adds_lines(state: 
 
 
 def test_a_log_that_is_gone_is_not_linked(state: ControllerState) -> None:
-    attempt = state.attempt("pycups", "2.0.4", failure="timeout", sentence="It took too long.")
+    attempt = state.attempt("pycups", "2.0.4", failure_class="timeout", sentence="It took too long.")
     state.want("pycups", "2.0.4")
     (state.logs_dir / "pycups" / f"{attempt}.log.gz").unlink()
     assert "log.gz" not in report_page(state)
@@ -286,7 +289,9 @@ def test_the_summary_counts_everything_and_gives_advice_for_each_failure(state: 
     state.want("spidev", "3.8")
     state.want("requests", "2.32", verdict="upstream", reason="upstream serves it")
     for name, failure, run in (("pycups", "missing-header", "run1"), ("grpcio", "timeout", "run0")):
-        state.attempt(name, "1.0", failure=failure, blocks="target", sentence="It failed.", remedy="Help it.", run=run)
+        state.attempt(
+            name, "1.0", failure_class=failure, blocks="target", sentence="It failed.", advice="Help it.", run=run
+        )
         state.want(name, "1.0")
     state.project("no-such-thing", state="absent")
     assert summary_lines(state, run="run1") == [
@@ -300,7 +305,7 @@ def test_the_summary_counts_everything_and_gives_advice_for_each_failure(state: 
 
 def test_a_summary_of_very_many_failures_stays_readable(state: ControllerState) -> None:
     for i in range(5):
-        state.attempt(f"p{i}", "1.0", failure="timeout", blocks="target", sentence="It took too long.")
+        state.attempt(f"p{i}", "1.0", failure_class="timeout", blocks="target", sentence="It took too long.")
         state.want(f"p{i}", "1.0")
     lines = summary_lines(state, most=2)
     assert len(lines) == 5

@@ -54,7 +54,7 @@ def many_changes(state: ControllerState) -> None:
     state.execute("UPDATE upstream_file SET yanked = 'bad' WHERE filename = 'stayer-1.0.tar.gz'")
     state.execute("DELETE FROM wheel WHERE filename LIKE 'stayer-1.1-%'")
     state.execute("UPDATE project SET state = 'quarantined', pages_stale = 1 WHERE name = 'leaver'")
-    state.attempt("failer", "1.0", failure="timeout", blocks="target", sentence="It took too long.")
+    state.attempt("failer", "1.0", failure_class="timeout", blocks="target", sentence="It took too long.")
     state.want("failer", "1.0")
 
 
@@ -178,7 +178,7 @@ def test_nothing_to_do_costs_the_same_for_a_small_and_a_large_catalog(state: Con
 
 def test_what_pages_show_is_noticed_whoever_changes_it(state: ControllerState) -> None:
     a_published_site(state)
-    state.attempt("failer", "1.0", failure="timeout", sentence="It took too long.")
+    state.attempt("failer", "1.0", failure_class="timeout", sentence="It took too long.")
     state.want("failer", "1.0")
     changed = state.publish().changed
     assert changed[0].startswith("logs/failer/")
