@@ -18,6 +18,29 @@ NOW = 1_800_000_000.0
 TAGS = ["cp311-cp311-linux_x86_64", "cp311-none-any", "py3-none-any"]
 
 
+def result_files(attempt: str, wheel: Artifact | None = None, **changes: Any) -> dict[str, bytes]:
+    """The files of a builder's result by name: a build that gave the wheel, or one that failed."""
+    result = {
+        "schema": 1,
+        "attempt": attempt,
+        "outcome": "built" if wheel else "failed",
+        "stopped_by": None,
+        "phase": "collect" if wheel else "build",
+        "exit_code": 0 if wheel else 1,
+        "seconds": 12.5,
+        "cpu_seconds": 10.0,
+        "peak_memory": 1000,
+        "interpreter": "CPython 3.11.2",
+        "build_requires": [{"name": "setuptools", "version": "80.0"}],
+        "sdist_sha256": "aa",
+        "message": None,
+        "wheels": [{"filename": wheel.filename, "size": wheel.size, "sha256": "lies"}] if wheel else [],
+        "log": {"filename": "log.gz", "size": 1},
+    }
+    files = {"result.json": json.dumps({**result, **changes}).encode(), "log.gz": gzip.compress(b"the log\n")}
+    return files | ({wheel.filename: wheel.data} if wheel else {})
+
+
 class Controller:
     """A catalog in which pi1 has been given demo 1.0, and a place for what it sends."""
 
@@ -62,27 +85,8 @@ class Controller:
         """What arrives from a builder: the files of a result, of which a test changes something."""
         attempt = answering or self.attempt
         self.staging.mkdir(exist_ok=True)
-        result = {
-            "schema": 1,
-            "attempt": attempt,
-            "outcome": "built" if wheel else "failed",
-            "stopped_by": None,
-            "phase": "collect" if wheel else "build",
-            "exit_code": 0 if wheel else 1,
-            "seconds": 12.5,
-            "cpu_seconds": 10.0,
-            "peak_memory": 1000,
-            "interpreter": "CPython 3.11.2",
-            "build_requires": [{"name": "setuptools", "version": "80.0"}],
-            "sdist_sha256": "aa",
-            "message": None,
-            "wheels": [{"filename": wheel.filename, "size": wheel.size, "sha256": "lies"}] if wheel else [],
-            "log": {"filename": "log.gz", "size": 1},
-        }
-        (self.staging / "result.json").write_text(json.dumps({**result, **changes}))
-        (self.staging / "log.gz").write_bytes(gzip.compress(b"the log\n"))
-        if wheel:
-            (self.staging / wheel.filename).write_bytes(wheel.data)
+        for name, data in result_files(attempt, wheel, **changes).items():
+            (self.staging / name).write_bytes(data)
         return admit(self.catalog, self.storage, self.staging, attempt, host=host, now=NOW, tries=5)
 
     def one(self, sql: str) -> Any:

@@ -1,0 +1,184 @@
+"""A session with one builder: everything can fail between any two steps, and no build is lost or taken in twice."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from wheelfleet.engine.link import LinkLost
+from wheelfleet.engine.progress import Answer
+from wheelfleet.planner import batches
+
+from tests.support.fake_builder import DISK, Fault, Faults, Killed, Run, queue_of
+
+PROJECTS = ("alpha", "beta", "gamma")
+#: How many steps the sessions with pi1 have when nothing fails.
+LINK_STEPS, WRITES = 19, 17
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two builders and three builds to make. It is made once and copied, because that takes longer than a test."""
+    return queue_of(tmp_path_factory.mktemp("catalog"), ["pi1", "pi2"], PROJECTS)
+
+
+@pytest.fixture
+def run(catalog: Path, tmp_path: Path) -> Iterator[Run]:
+    with Run(catalog, tmp_path / "var") as run:
+        yield run
+
+
+def lost() -> None:
+    raise LinkLost("It does not answer.")
+
+
+def killed() -> None:
+    raise Killed
+
+
+def states(run: Run) -> set[str]:
+    """The states of the attempts of pi1."""
+    rows = run.catalog.db.execute("SELECT state FROM attempt WHERE host = 'pi1'")
+    return {row["state"] for row in rows}
+
+
+def count_steps(run: Run) -> dict[str, int]:
+    """The steps of a run in which nothing fails."""
+    faults = Faults()
+    while not run.session("pi1", faults)["drained"]:
+        pass
+    return faults.counts
+
+
+def test_a_run_in_which_nothing_fails(run: Run) -> None:
+    counts = count_steps(run)
+    run.drain("pi2")
+    run.check()
+    assert run.finished() == len(PROJECTS)
+    assert run.events() == []
+    # The tests below strike at each of these steps.
+    assert (counts["link"], counts["write"]) == (LINK_STEPS, WRITES)
+
+
+# ------------------------------------------------------------------------------------------------- everything, anywhere
+
+
+def strike(run: Run, number: int, when: str, do: Callable[[], None]) -> Answer | None:
+    """Sessions with pi1, in which something happens at a step of the link; None if the controller was killed."""
+    faults = Faults([Fault("link", number, when, do)])
+    try:
+        while not (answer := run.session("pi1", faults))["drained"]:
+            pass
+    except Killed:
+        return None
+    return answer
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, LINK_STEPS + 1))
+class TestFailureAtEachStepOfTheLink:
+    """The step has done nothing, or it has done everything and its answer is lost."""
+
+    def test_the_link_is_lost_for_good(self, run: Run, number: int, when: str) -> None:
+        answer = strike(run, number, when, lost)
+        assert answer is not None
+        assert answer["unreachable"]
+        assert states(run) <= {"done", "lost"}, "its builds are back in the queue"
+        run.drain("pi2")
+        run.next_run()
+        run.check()
+
+    def test_the_controller_is_killed_and_the_next_session_adopts(self, run: Run, number: int, when: str) -> None:
+        assert strike(run, number, when, killed) is None
+        run.next_run()
+        run.check()
+        assert run.finished() == len(PROJECTS), "what was finished is not built again"
+
+
+@pytest.mark.parametrize("number", range(1, LINK_STEPS + 1))
+class TestTroubleAfterEachStepOfTheLink:
+    """The host has trouble, and the session sees what comes of it."""
+
+    def test_the_link_is_mended(self, run: Run, number: int) -> None:
+        def mended() -> None:
+            run.links["pi1"].silent(10.0)
+            run.clock.sleep(60.0)
+            run.links["pi1"].silent(70.0)
+
+        strike(run, number, "after", mended)
+        run.drain("pi2")
+        run.check()
+        assert run.finished() == len(PROJECTS), "nobody was idle, so nobody took anything over"
+
+    def test_idle_builders_take_over_from_a_silent_one(self, run: Run, number: int) -> None:
+        def silent() -> None:
+            batches.hunger(run.catalog, "pi2", run.clock.now())
+            run.links["pi1"].silent(70.0)
+            run.session("pi2")
+
+        strike(run, number, "after", silent)
+        run.next_run()
+        run.check()
+
+    def test_the_lease_ends_while_it_is_silent(self, run: Run, number: int) -> None:
+        def forgotten() -> None:
+            run.clock.sleep(2 * batches.LEASE_SECONDS)
+            run.drain("pi2")
+
+        strike(run, number, "after", forgotten)
+        run.next_run()
+        run.check()
+
+    def test_the_host_starts_again(self, run: Run, number: int) -> None:
+        strike(run, number, "after", run.builders["pi1"].crash)
+        run.drain("pi2")
+        run.check()
+        assert run.finished() == len(PROJECTS)
+
+    def test_its_disk_is_full_until_somebody_makes_room(self, run: Run, number: int) -> None:
+        builder = run.builders["pi1"]
+
+        def full() -> None:
+            builder.free = 0
+
+        strike(run, number, "after", full)
+        run.drain("pi2")
+        builder.free = DISK
+        run.next_run()
+        run.check()
+
+    def test_its_worker_begins_nothing_any_more(self, run: Run, number: int) -> None:
+        builder = run.builders["pi1"]
+
+        def stuck() -> None:
+            builder.stuck = True
+
+        strike(run, number, "after", stuck)
+        run.drain("pi2")
+        builder.stuck = False
+        run.next_run()
+        run.check()
+
+    def test_its_worker_ends_again_and_again(self, run: Run, number: int) -> None:
+        builder = run.builders["pi1"]
+
+        def dying() -> None:
+            builder.deaths = 100
+
+        strike(run, number, "after", dying)
+        run.drain("pi2")
+        builder.deaths = 0
+        run.next_run()
+        run.check()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, WRITES + 1))
+def test_the_controller_is_killed_around_a_transaction(run: Run, number: int, when: str) -> None:
+    with contextlib.suppress(Killed):
+        run.drain("pi1", faults=Faults([Fault("write", number, when, killed)]))
+    run.drain()
+    run.check()
+    assert run.finished() == len(PROJECTS)
