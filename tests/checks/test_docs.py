@@ -106,12 +106,16 @@ def test_the_index_names_every_page():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_a_page_can_be_skimmed(page: Path):
-    """No paragraph above 90 words; words of the project's old dialect only as names in code."""
+    """No paragraph above 90 words, one sentence a line, the project's old dialect only as names in code."""
     text = page.read_text()
     long = [f"{len(each.split())} words: {each.strip()[:60]}" for each in paragraphs(text) if len(each.split()) > 90]
     prose_only = re.sub(r"^    .*$", "", prose(text), flags=re.MULTILINE)
     old = r"\b(?:shifts?|hungry|hunger|forg[ai]v\w+|lack(?:s|ed|ing)?|witness\w*|vouched|besides|afresh|anew)\b"
+    # A term or a title in bold may stand before its sentence.
+    lines = [re.sub(r"^ *(?:[-*] |\d+\. )?(?:\*\*.+?\*\*)?", "", line) for line in prose_only.splitlines()]
+    two = [line for line in lines if line[:1] not in "|#" and re.search(r"\w[)\"]?[.?!][)\"]? +[A-Z*`\[]", line)]
     assert long == []
+    assert two == []
     assert re.findall(rf".*{old}.*", prose_only, re.IGNORECASE) == []
 
 
@@ -126,3 +130,17 @@ def test_every_word_of_the_glossary_is_in_use():
     text = re.sub(r"[\s_-]+", " ", text.lower())
     assert len(terms) == len(set(terms))
     assert [term for term in terms if re.sub(r"[\s-]+", " ", term.lower()) not in text] == []
+
+
+def test_the_list_of_decisions_says_what_the_decisions_say():
+    folder = REPOSITORY / "docs/decisions"
+    rows = []
+    for path in sorted(folder.glob("0*.md")):
+        text = path.read_text()
+        number, title = re.findall(r"^# (\d+)\. (.+)", text)[0]
+        date, status = re.findall(r"^(?:Date|Status): (.+)", text, re.MULTILINE)
+        assert path.name.startswith(f"{int(number):04}-")
+        assert re.findall(r"^## (.+)", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
+        rows.append(f"| {number} | {date} | [{title}]({path.name}) | {status} |")
+    assert re.findall(r"^\| \d.*", (folder / "README.md").read_text(), re.MULTILINE) == rows
+    assert [row.split(" ")[1] for row in rows] == [str(number) for number in range(1, len(rows) + 1)]
