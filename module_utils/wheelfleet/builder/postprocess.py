@@ -118,7 +118,7 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
             return _unchecked(problem) if answer is None else _check(answer)
         read_only = [attempt.bound(installed), attempt.bound(attempt.work_dir.wheels)]
         data = json.dumps(attempt.result["from_sdist"])
-        answer = _run(attempt, "check", [attempt.place(installed), data], read_only, [])
+        answer = _run(attempt, "import_check", [attempt.place(installed), data], read_only, [])
         missing = _built_with(attempt, answer)
         if missing is None or missing in undeclared:
             break
