@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sysconfig
 import zipfile
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from wheelfleet.builder import sandbox
+from wheelfleet.contract.adjustments import NO_ADJUSTMENTS
+from wheelfleet.planner.recipes import read_recipes
 
 from tests.support.arm_elf import arm_elf
 from tests.support.artifacts import Artifact
@@ -92,6 +95,17 @@ def test_a_pure_wheel_is_imported_with_its_dependencies_and_unchanged(builder: B
     assert "phase repair" not in builder.log(checked["attempt"])
     plain = builder.assignment(sdist, order=7, sandbox=True)
     assert builder.wheel(builder.build(plain)[0]) == builder.wheel(checked)
+
+
+def test_a_recipe_spares_a_wheel_its_import(builder: Builder, upstream: Upstream, tmp_path: Path) -> None:
+    (tmp_path / "demo.yml").write_text("reason: It dies where the board is not.\nskip_import: true\n")
+    adjustments, _ = read_recipes(tmp_path)["demo"].for_build("1.0", "any") or (NO_ADJUSTMENTS, ())
+    sent = json.loads(json.dumps(adjustments.as_data()))
+    sdist = pure_sdist("demo", "1.0", source="import os\nos.abort()\n")
+    (without,) = build(builder, upstream, sdist)
+    (spared,) = build(builder, upstream, sdist, adjustments=sent, attempt="demo-2")
+    assert (without["check"]["verdict"], spared["check"]["verdict"]) == ("failed", "unchecked")
+    assert "skip_import" in spared["check"]["message"]
 
 
 def test_an_undeclared_import_of_a_build_requirement_is_no_failure(builder: Builder, upstream: Upstream) -> None:

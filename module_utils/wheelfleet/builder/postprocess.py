@@ -109,6 +109,8 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
     refused = _word(asked.get("refused")) if isinstance(asked, dict) else None
     if refused:
         return {**_unchecked(refused), "verdict": "failed", "reason": "not-installable"}
+    if attempt.adjustments.skip_import:
+        return _unchecked("It was not imported, because its recipe says so (skip_import).")
     undeclared: list[str] = []
     answer: object = None
     while True:

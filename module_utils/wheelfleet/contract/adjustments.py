@@ -90,6 +90,8 @@ class Adjustments:
     modernize: bool = _field(Form.SWITCH, "C code rewritten for newer Pythons", "modernize")
     #: The backend finds what lies beside setup.py.
     source_on_path: bool = _field(Form.SWITCH, "source on path", "source_on_path")
+    #: The wheel is not imported: its modules need hardware or a service that builders do not have.
+    skip_import: bool = _field(Form.SWITCH, "not imported", "skip_import")
     #: Build requirements as of the time of the release.
     date_matched: bool = _field(Form.SWITCH, "build requirements as of the release")
     #: Compilers at once; None: as many as usual.
