@@ -9,7 +9,7 @@ from wheelfleet.catalog.database import CatalogError
 from wheelfleet.planner.unconsidered import read_unconsidered
 from wheelfleet.site.publication import Settings, publish_site
 from wheelfleet.site.renderer import PublishError, SiteFacts
-from wheelfleet.site.report import install_line, summary_lines
+from wheelfleet.site.run_summary import install_line, summary_lines
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 

@@ -15,7 +15,7 @@ class FailureClass:
     meaning: str
     blocks: Blocks | None
     #: What the operator can do; it stands for itself, without the sentence of the failure.
-    remedy: str
+    advice: str
     #: What of a builder it depends on: where that changes, its failures go back to the queue (planner/requeue.py).
     lifted_by: frozenset[str] = frozenset()
 

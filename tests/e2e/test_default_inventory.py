@@ -64,7 +64,7 @@ def test_a_missing_library_is_a_named_failure_that_names_the_package(state: Path
     row = rows(state)["pycups"]
     if row["status"] == "built":
         pytest.skip("libcups2-dev is installed here, so that nothing is missing")
-    assert row["failure"] == "missing-header"
+    assert row["failure_class"] == "missing-header"
     assert "libcups2-dev" in row["advice"]
 
 

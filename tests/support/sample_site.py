@@ -185,7 +185,7 @@ def _fail(state: ControllerState, name: str, version: str, target: str, log: str
     state.want(name, version, target=target)
     state.attempt(
         name, version, target=target, host="pi2", seconds=71.0, log=text, failure_class=failure.failure_class,
-        blocks=failure.blocks, sentence=failure.sentence, evidence="\n".join(failure.evidence), advice=failure.remedy,
+        blocks=failure.blocks, sentence=failure.sentence, evidence="\n".join(failure.evidence), advice=failure.advice,
     )  # fmt: skip
 
 

@@ -177,7 +177,7 @@ def test_a_build_that_really_failed_gets_its_class(
     assert (found.failure_class, found.blocks) == (failure_class, blocks)
     assert named in found.sentence
     assert found.sentence.endswith(".")
-    assert found.remedy.endswith((".", ")."))
+    assert found.advice.endswith((".", ")."))
 
 
 def test_every_recorded_log_is_a_case() -> None:
@@ -220,7 +220,7 @@ def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> Non
 
 
 def test_without_the_contents_index_the_advice_says_how_to_find_a_package() -> None:
-    assert "apt-file search wiringPi.h" in classified("header").remedy
+    assert "apt-file search wiringPi.h" in classified("header").advice
 
 
 def test_the_evidence_is_the_lines_of_the_log_around_the_cause() -> None:
@@ -387,7 +387,7 @@ def test_every_class_says_what_it_means_and_what_would_help() -> None:
     for entry in FAILURE_CLASSES.values():
         assert re.fullmatch(r"[a-z0-9-]+", entry.name)
         assert entry.meaning.endswith(".")
-        assert entry.remedy.endswith(".")
+        assert entry.advice.endswith(".")
 
 
 def test_the_operators_page_lists_every_class_and_what_it_settles() -> None:

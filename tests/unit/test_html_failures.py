@@ -117,7 +117,7 @@ def test_a_class_is_explained_with_what_would_help_and_how_to_try_it_again(
     block(state, "demo", "missing-tool")
     page = made(state, render)[path]
     assert FAILURE_CLASSES["missing-tool"].meaning in page
-    assert FAILURE_CLASSES["missing-tool"].remedy in page
+    assert FAILURE_CLASSES["missing-tool"].advice in page
     assert """ansible-playbook build.yml -e '{"controller_retry": ["missing-tool"]}'""" in page
 
 

@@ -13,7 +13,7 @@ from wheelfleet.site.html import badge, project
 from wheelfleet.site.html.project_facts import ProjectFacts, read_project
 from wheelfleet.site.listing import project_files
 from wheelfleet.site.renderer import Renderer, SiteFacts
-from wheelfleet.site.report import project_rows
+from wheelfleet.site.status_rows import project_rows
 
 from tests.support.catalogs import TARGET, TEMPLATES, ControllerState
 from tests.support.site_pages import elements
@@ -180,7 +180,7 @@ def test_a_failure_shows_its_class_its_lines_and_what_would_help(state: Controll
         assert words in html
     (attempt,) = json_of(state)["attempts"]
     assert (attempt["outcome"], attempt["builder"], attempt["seconds"]) == ("failed", "kitchen", 12.0)
-    assert json_of(state)["releases"]["1.0"]["targets"][TARGET]["remedy"] == "Install libpng-dev."
+    assert json_of(state)["releases"]["1.0"]["targets"][TARGET]["advice"] == "Install libpng-dev."
 
 
 def test_an_attempt_says_what_it_differed_in_and_what_was_tried_after_it(state: ControllerState) -> None:

@@ -12,7 +12,7 @@ import pytest
 from wheelfleet.site.html.search import pages
 from wheelfleet.site.html.search_shards import STATUS_ORDER, shard_path, shards, words
 from wheelfleet.site.renderer import Renderer
-from wheelfleet.site.report import STATUSES
+from wheelfleet.site.status_rows import STATUSES
 
 from tests.support.catalogs import TEMPLATES, ControllerState
 

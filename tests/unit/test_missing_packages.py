@@ -10,7 +10,7 @@ from wheelfleet.planner import missing_packages
 from wheelfleet.planner.events import events
 from wheelfleet.planner.outcome import Outcome, record_outcome
 from wheelfleet.site.proposals import inventory_line, proposals
-from wheelfleet.site.report import summary_lines
+from wheelfleet.site.run_summary import summary_lines
 
 from tests.support.catalogs import EPOCH, TARGET, ControllerState
 

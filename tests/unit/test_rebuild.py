@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from wheelfleet.admission.compare_rebuild import MOST_NAMES, RebuildReport, differing_files, hear
 from wheelfleet.planner import batches, events, queue, rebuild_sample
-from wheelfleet.site.report import summary_lines
+from wheelfleet.site.run_summary import summary_lines
 
 from tests.support.catalogs import ControllerState
 from tests.support.fleet_catalog import NOW, TRIES, Fleet

@@ -7,8 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from wheelfleet.site import report
-from wheelfleet.site.report import ReportRow, install_line, make_report
+from wheelfleet.site import run_summary
+from wheelfleet.site.report import make_report
+from wheelfleet.site.run_summary import install_line
+from wheelfleet.site.status_rows import ReportRow
 
 from tests.support.catalogs import TARGET, ControllerState
 from tests.support.site_pages import broken_links, elements
@@ -23,7 +25,7 @@ def report_rows(state: ControllerState) -> list[ReportRow]:
 
 def summary_lines(state: ControllerState, run: str = "run1", most: int = 20) -> list[str]:
     state.publish()
-    return report.summary_lines(state.catalog.db, run, most)
+    return run_summary.summary_lines(state.catalog.db, run, most)
 
 
 def only_row(state: ControllerState) -> ReportRow:
@@ -101,7 +103,7 @@ def test_a_failure_has_its_class_sentence_lines_and_advice(state: ControllerStat
     )  # fmt: skip
     state.want("pycups", "2.0.4")
     row = only_row(state)
-    assert (row.status, row.failure, row.tried_again) == ("failed", "missing-header", False)
+    assert (row.status, row.failure_class, row.tried_again) == ("failed", "missing-header", False)
     page = report_page(state)
     for part in (
         "The compiler did not find cups/cups.h.",
@@ -121,7 +123,7 @@ def test_a_failure_that_settles_the_release_stands_for_its_other_targets(state: 
     state.attempt("old", "1.0", failure_class="python2", blocks="release", sentence="It is Python 2.")
     state.want("old", "1.0")
     state.want("old", "1.0", target=OTHER)
-    assert [(row.target, row.failure) for row in report_rows(state)] == [
+    assert [(row.target, row.failure_class) for row in report_rows(state)] == [
         (TARGET, "python2"),
         (OTHER, "python2"),
     ]
@@ -131,7 +133,7 @@ def test_a_targets_own_failure_is_told_before_the_releases(state: ControllerStat
     state.attempt("old", "1.0", failure_class="timeout", blocks="target", sentence="It took too long.", target=OTHER)
     state.attempt("old", "1.0", failure_class="python2", blocks="release", sentence="It is Python 2.")
     state.want("old", "1.0", target=OTHER)
-    assert only_row(state).failure == "timeout"
+    assert only_row(state).failure_class == "timeout"
 
 
 def test_bad_luck_is_a_failure_that_will_be_tried_again(state: ControllerState) -> None:
@@ -145,7 +147,7 @@ def test_builders_lost_again_and_again_are_said_to_be_lost(state: ControllerStat
     state.attempt("grpcio", "1.76", state="lost", host="pi7")
     state.want("grpcio", "1.76")
     row = only_row(state)
-    assert (row.status, row.failure, row.reason) == ("failed", "lost", "pi7 was lost while it built this.")
+    assert (row.status, row.failure_class, row.reason) == ("failed", "lost", "pi7 was lost while it built this.")
 
 
 def test_a_forgiven_failure_is_back_in_the_queue(state: ControllerState) -> None:

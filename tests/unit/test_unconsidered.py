@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from wheelfleet.planner.scope import Wish
 from wheelfleet.planner.unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
 from wheelfleet.planner.unknown_projects import unknown_projects
-from wheelfleet.site.report import summary_lines
+from wheelfleet.site.run_summary import summary_lines
 
 from tests.support.catalogs import ControllerState
 

@@ -166,7 +166,7 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
             blocks=why.blocks,
             sentence=why.sentence,
             evidence="\n".join(why.evidence) or None,
-            remedy=why.remedy,
+            remedy=why.advice,
             subject=why.subject,
             lacks=why.lacks,
             declared=why.declared,

@@ -99,7 +99,7 @@ class Failure:
     sentence: str
     #: Lines of the log that show it, without control characters.
     evidence: list[str]
-    remedy: str
+    advice: str
     blocks: Blocks | None
     #: What is missing, too new or too old, as the log calls it, and which kind of thing is missing (rules/rule.py).
     subject: str | None = None
@@ -111,7 +111,7 @@ class Failure:
 def failure(failure_class: str, sentence: str, evidence: Iterable[str] = ()) -> Failure:
     """A failure with the remedy and the consequences of its class (a name in FAILURE_CLASSES)."""
     known = FAILURE_CLASSES[failure_class]
-    return Failure(failure_class, plain(sentence, 600), [plain(line) for line in evidence], known.remedy, known.blocks)
+    return Failure(failure_class, plain(sentence, 600), [plain(line) for line in evidence], known.advice, known.blocks)
 
 
 def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
@@ -215,8 +215,8 @@ def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: 
         base = replace(base, subject=_PROGRAMS.get(about, about) if rule.lacks == "tool" else about)
     if rule.lacks is not None:
         base = replace(base, lacks="tool" if _CONFIG_PROGRAM.search(found) else rule.lacks)
-    if rule.remedy:
-        base = replace(base, remedy=rule.remedy.format(found=found))
+    if rule.advice:
+        base = replace(base, advice=rule.advice.format(found=found))
     if rule.settles != "as the class says":
         base = replace(base, blocks="target" if rule.settles == "target" else None)
     if in_requirement and rule.failure_class not in ("network", "build-requirements"):

@@ -263,7 +263,7 @@ CREATE TABLE site_release (
         REFERENCES target (id) ON DELETE CASCADE,
     project_id INTEGER NOT NULL                 -- The project.
         REFERENCES project (id) ON DELETE CASCADE,
-    status TEXT NOT NULL,                       -- The status (site/report.py names them).
+    status TEXT NOT NULL,                       -- The status (site/status_rows.py names them).
     failure_class TEXT,                         -- The class of the failure behind it.
     finished_at REAL NOT NULL DEFAULT 0,        -- When the attempt behind it ended; 0: there is none.
     package TEXT,                               -- The distribution's package that the build missed.

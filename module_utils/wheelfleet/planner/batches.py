@@ -414,7 +414,7 @@ def note_host_down(db: sqlite3.Connection, attempt: str, now: float) -> bool:
         (
             now,
             f"Its builder went down while it was being built, {downs} times out of {downs}.",
-            FAILURE_CLASSES["host-lost"].remedy,
+            FAILURE_CLASSES["host-lost"].advice,
             attempt,
         ),
     )

@@ -19,10 +19,10 @@ from . import index_pages
 from .html import log, project, provenance
 from .html.project_facts import read_project
 from .listing import ListedFile, ProjectFiles, files_of
-from .published_rows import Differences, Tally, page_of
+from .published_rows import Differences, RowChanges, site_project
 from .renderer import Renderer
-from .report import ReportRow, project_rows
 from .signing import Signer
+from .status_rows import ReportRow, project_rows
 from .tree import Tree
 from .wheels import put_wheel
 
@@ -34,7 +34,7 @@ _LONGEST_SUMMARY = 512
 class Rendered:
     """What rendering some projects led to."""
 
-    tally: Tally
+    row_changes: RowChanges
     changed: list[str] = field(default_factory=list)
     side_changes: list[str] = field(default_factory=list)
     #: Paths that have to go once no page names them.
@@ -82,7 +82,7 @@ class ProjectRenderer:
             rows = project_rows(self.db, asked) if asked else {}
             asked_for = set(asked)
             differences = Differences(self.db, asked)
-            result = Rendered(differences.tally)
+            result = Rendered(differences.changes)
             about = {
                 row["id"]: row
                 for row in self.db.execute(
@@ -120,7 +120,7 @@ class ProjectRenderer:
         pages = set()
         if rows is not None:
             summary = self._summary(content) or differences.summary(project_id)
-            page = page_of(about, rows, listed=bool(content.listed), summary=summary)
+            page = site_project(about, rows, listed=bool(content.listed), summary=summary)
             differences.add(project_id, page, rows)
             if page and self.sources.html_pages:
                 facts = read_project(self.db, project_id, content, rows, summary, logs)

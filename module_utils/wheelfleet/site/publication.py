@@ -27,7 +27,7 @@ from .layout import FILES, LISTS, PAGES, TOP
 from .listing import builds_always
 from .overview_pages import overview_pages
 from .projects import ProjectRenderer, Rendered, Sources, snapshot
-from .published_rows import write as write_tally
+from .published_rows import write as write_rows
 from .renderer import ASSETS, PublishError, Renderer, SiteFacts, as_json
 from .signing import Signer, allowed_signers
 from .tree import Tree
@@ -226,7 +226,7 @@ class _Publication:
         self.result.problems += rendered.problems
         self.result.files += rendered.files
         with self.catalog.writing() as db:
-            write_tally(db, rendered.tally)
+            write_rows(db, rendered.row_changes)
 
     def _named_in_news(self) -> list[str]:
         """The projects of which lists say something that is no longer so."""

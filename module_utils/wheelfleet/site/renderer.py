@@ -17,7 +17,7 @@ from ..text import printable
 from .filters import FILTERS
 
 #: Raise this when the code gives other bytes for the same catalog: the next publication renders every page again.
-FORMAT = 6
+FORMAT = 7
 API_VERSION = "1.4"
 #: Below the templates, and below the site: what pages load. An asset is no template, its bytes go out as they are.
 ASSETS = "assets"

@@ -11,7 +11,7 @@ COMPILERS = (
         r"cannot find -l:?(\w[\w.+-]{0,80})|unable to find library -l(\w[\w.+-]{0,80})",
         "The library {found} is missing on the builder.",
         lacks="library",
-        remedy=LOOK_FOR_LIBRARY,
+        advice=LOOK_FOR_LIBRARY,
     ),
     rule(
         "link-error",

@@ -16,7 +16,7 @@ MISSING = (
         r"raise PyProjectOptionException\('(qmake)'",
         "The build needs {found}, which the builder does not have.",
         lacks="tool",
-        remedy=LOOK_FOR_TOOL,
+        advice=LOOK_FOR_TOOL,
     ),
     rule(
         "missing-tool",
@@ -24,7 +24,7 @@ MISSING = (
         "The build needs {found}, which the builder does not have.",
         after=re.compile(r"^[\s|│]*\$ (?:\w{1,40}=\S{0,200} ){0,8}\w"),
         lacks="tool",
-        remedy=LOOK_FOR_TOOL,
+        advice=LOOK_FOR_TOOL,
     ),
     rule(
         "missing-tool",
@@ -36,7 +36,7 @@ MISSING = (
         r"|Can't exec \"(\w[\w.+-]{0,60})\": No such file or directory",
         "The build needs {found}, which the builder does not have.",
         lacks="tool",
-        remedy=LOOK_FOR_TOOL,
+        advice=LOOK_FOR_TOOL,
     ),
     rule(
         "missing-tool",
@@ -80,7 +80,7 @@ MISSING = (
         "The build needs {found}, which the builder does not have.",
         after=re.compile(r"child_exception_type|_execute_child"),
         lacks="tool",
-        remedy=LOOK_FOR_TOOL,
+        advice=LOOK_FOR_TOOL,
     ),
     rule(
         "sdist-broken",
@@ -92,7 +92,7 @@ MISSING = (
         r"fatal error: '?([\w./][\w./+-]{0,200})'?:? (?:No such file or directory|file not found)",
         "The header {found} is missing on the builder.",
         lacks="header",
-        remedy=f"{LOOK_FOR_HEADER} If no package has it, the sdist lacks a file of its own.",
+        advice=f"{LOOK_FOR_HEADER} If no package has it, the sdist lacks a file of its own.",
     ),
     rule(
         "missing-header",
@@ -100,7 +100,7 @@ MISSING = (
         r"|ERROR: Dependency [\"'](\w[\w.+-]{0,80})[\"'] not found",
         "The development files of {found} are missing on the builder.",
         lacks="pkg-config",
-        remedy=LOOK_FOR_LIBRARY,
+        advice=LOOK_FOR_LIBRARY,
     ),
     rule(
         "missing-header",
@@ -108,7 +108,7 @@ MISSING = (
         "CMake does not find {found} on the builder.",
         after=re.compile("CMake Error"),
         lacks="library",
-        remedy=LOOK_FOR_LIBRARY,
+        advice=LOOK_FOR_LIBRARY,
     ),
 )
 
@@ -122,7 +122,7 @@ HINTS = (
         r"|\b([a-z][\w.+]{0,40}[-_]config)(?: executable)? (?:is )?(?:not found|missing)",
         "The development files of {found} are missing on the builder.",
         lacks="library",
-        remedy=LOOK_FOR_LIBRARY,
+        advice=LOOK_FOR_LIBRARY,
     ),
     rule(
         "missing-header",
@@ -130,7 +130,7 @@ HINTS = (
         r"[‘'`\"<]?([\w./+-]{1,200}\.h)\b",
         "The header {found} is missing on the builder.",
         lacks="header",
-        remedy=LOOK_FOR_HEADER,
+        advice=LOOK_FOR_HEADER,
     ),
     rule(
         "missing-header",
@@ -140,7 +140,7 @@ HINTS = (
         "The development files of {found} are missing on the builder.",
         choose="first",
         lacks="pkg-config",
-        remedy=LOOK_FOR_LIBRARY,
+        advice=LOOK_FOR_LIBRARY,
     ),
     rule(
         "missing-tool",
@@ -148,6 +148,6 @@ HINTS = (
         r"|make(?:\[\d+\])?: (\w[\w.+-]{0,60}): No such file or directory",
         "The build needs {found}, which the builder does not have.",
         lacks="tool",
-        remedy=LOOK_FOR_TOOL,
+        advice=LOOK_FOR_TOOL,
     ),
 )

@@ -35,7 +35,7 @@ OTHER_PLATFORM = (
         "wrong-platform",
         r"unrecognized command[- ]line option .?(-m[\w.=+-]{1,60})",
         "The project's compiler option {found} is for another processor.",
-        remedy=_OTHER_PROCESSOR,
+        advice=_OTHER_PROCESSOR,
         settles="target",
     ),
     rule(
@@ -43,7 +43,7 @@ OTHER_PLATFORM = (
         r"fatal error: '?((?:[a-z]{1,3}mmintrin|immintrin|x86intrin|cpuid|arm_neon)\.h)'?:? (?:No such|file not)"
         r"|error: #error .{0,60}\b(SSE\w*|AVX[\w-]*|NEON)\b",
         "The source needs {found}, which this target's processor does not have.",
-        remedy=_OTHER_PROCESSOR,
+        advice=_OTHER_PROCESSOR,
         settles="target",
     ),
 )
@@ -56,7 +56,7 @@ SAYS_OTHER_PLATFORM = (
         r"(Raspberry Pi|Beaglebone)",
         "The project wants to be built on a {found}, and does not find that this is one.",
         choose="first",
-        remedy="A builder of that kind can build it; else a recipe with what the project says of others.",
+        advice="A builder of that kind can build it; else a recipe with what the project says of others.",
         settles="target",
     ),
     rule(

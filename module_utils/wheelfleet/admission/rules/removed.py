@@ -83,6 +83,6 @@ REMOVED = (
         "removed-api",
         r"Compatibility with CMake < [\d.]{1,10} has been removed",
         "The project is made for a CMake older than the one here.",
-        remedy="Set CMAKE_POLICY_VERSION_MINIMUM=3.5 in the build's environment, or use a later release.",
+        advice="Set CMAKE_POLICY_VERSION_MINIMUM=3.5 in the build's environment, or use a later release.",
     ),
 )

@@ -31,7 +31,7 @@ class Rule:
     #: Only while pip installs the build requirements, or only in the project's own build.
     only: Literal["", "in a requirement", "in the build"] = ""
     #: Instead of what the class says.
-    remedy: str = ""
+    advice: str = ""
     #: What the failure settles, where that is not what its class says.
     settles: Literal["as the class says", "target", "nothing"] = "as the class says"
 

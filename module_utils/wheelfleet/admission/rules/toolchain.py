@@ -13,21 +13,21 @@ TOOLCHAIN = (
         r"|[Rr]ust (?:version )?\d[\d.]{0,20}\+? (?:or (?:newer|later|higher) )?(?:is )?required",
         "The build needs a newer Rust compiler than the builder has.",
         about="rustc",
-        remedy="Install a newer Rust on the builder (rustup, or the distribution's backports).",
+        advice="Install a newer Rust on the builder (rustup, or the distribution's backports).",
     ),
     rule(
         "toolchain-too-old",
         r"E0554|only accepted on the nightly compiler|may not be used on the (?:stable|beta) release channel",
         "The source uses what only a nightly Rust compiler has.",
         about="rustc",
-        remedy="Use a later release; if there is none, report it to the project.",
+        advice="Use a later release; if there is none, report it to the project.",
     ),
     rule(
         "toolchain-too-old",
         r"CMake (\d[\d.]{0,20}) or higher is required\.",
         "The build needs CMake {found} or newer, and the builder has an older one.",
         about="cmake",
-        remedy="Install a newer CMake on the builder, or give the project cmake as a build requirement by a recipe.",
+        advice="Install a newer CMake on the builder, or give the project cmake as a build requirement by a recipe.",
     ),
     rule(
         "toolchain-too-old",
@@ -35,7 +35,7 @@ TOOLCHAIN = (
         r"|invalid go version '(\d[\d.]{0,20})'",
         "The build needs Go {found} or newer, and the builder has an older one.",
         about="go",
-        remedy="Install a newer Go on the builder (the distribution's backports).",
+        advice="Install a newer Go on the builder (the distribution's backports).",
     ),
     rule(
         "toolchain-too-old",
@@ -43,6 +43,6 @@ TOOLCHAIN = (
         r"|#error .{0,80}(?:compiler|gcc|GCC|g\+\+|C\+\+\d\d).{0,40}(?:too old|required|or newer)",
         "The build needs a newer C or C++ compiler than the builder has.",
         about="gcc",
-        remedy="Install a newer gcc on the builder, or have an older release built.",
+        advice="Install a newer gcc on the builder, or have an older release built.",
     ),
 )

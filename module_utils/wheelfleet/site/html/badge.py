@@ -35,7 +35,7 @@ def state(facts: ProjectFacts) -> tuple[str, str]:
         if _with_status(release, "upstream"):
             return f"{release.version} · upstream", "upstream"
     for release in facts.releases:
-        if failures := {cell.failure for cell in release.cells if cell and cell.status == "failed"}:
+        if failures := {cell.failure_class for cell in release.cells if cell and cell.status == "failed"}:
             return f"failed: {min(map(str, failures))}", "failed"
     if any(_with_status(release, "waiting") for release in facts.releases):
         return "waiting to be built", "waiting"

@@ -28,7 +28,7 @@ MOST_REMEDIES = 50
 #: Names come from whoever sent a request.
 _LONGEST_NAME = 80
 
-#: Failures that no rule of the classifier named: how the site calls them (site/report.py), and what that means.
+#: Failures that no rule of the classifier named: how the site calls them (site/status_rows.py), and what that means.
 _OTHER_CLASSES = {
     "lost": ("The builder did not come back with a result.", "Nothing to do: it is tried again."),
 }
@@ -111,9 +111,9 @@ class BlockedClass:
         return known.meaning if known else _OTHER_CLASSES.get(self.name, ("", ""))[0]
 
     @property
-    def remedy(self) -> str:
+    def advice(self) -> str:
         known = FAILURE_CLASSES.get(self.name)
-        return known.remedy if known else _OTHER_CLASSES.get(self.name, ("", ""))[1]
+        return known.advice if known else _OTHER_CLASSES.get(self.name, ("", ""))[1]
 
     @property
     def settles(self) -> str:
@@ -241,7 +241,7 @@ def _as_data(
             {
                 "name": entry.name,
                 "meaning": entry.meaning,
-                "remedy": entry.remedy,
+                "advice": entry.advice,
                 "projects": entry.projects,
                 "builds": entry.builds,
                 "lookups": entry.lookups,

@@ -37,10 +37,10 @@ class LogFacts:
     outcome: str
     finished_at: float | None = None
     seconds: float | None = None
-    failure: str | None = None
+    failure_class: str | None = None
     sentence: str | None = None
     evidence: tuple[str, ...] = ()
-    remedy: str | None = None
+    advice: str | None = None
     #: What the attempt differed in, and what was tried after it (site/applied_adjustments.py).
     tried_with: tuple[dict[str, str], ...] = ()
     next_try: str | None = None
@@ -90,10 +90,10 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
         outcome=row["outcome"] or "lost",
         finished_at=row["finished_at"],
         seconds=row["seconds"],
-        failure=row["failure_class"],
+        failure_class=row["failure_class"],
         sentence=said("sentence"),
         evidence=tuple((said("evidence") or "").splitlines()),
-        remedy=said("advice"),
+        advice=said("advice"),
         tried_with=tried_with(row["remedies"]),
         next_try=goes_on_with(row["remedies"], row["retry_with"]),
         sdist=said("sdist_filename"),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ...text import human_duration, human_size, utc
 from ..renderer import Renderer, SiteFacts
-from ..report import ReportRow
+from ..status_rows import ReportRow
 from . import badge, project_json, provenance
 from .guide import Command, install_commands
 from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Witness, log_page
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
     word: str
     href: str | None
     log: str | None
-    failure: str | None
+    failure_class: str | None
     note: str
 
 
@@ -96,9 +96,9 @@ class BuildLine(NamedTuple):
     builder: str
     ended: str
     took: str
-    failure: str | None
+    failure_class: str | None
     sentence: str | None
-    remedy: str | None
+    advice: str | None
     tried_with: tuple[dict[str, str], ...]
     next_try: str | None
     evidence: str | None
@@ -203,7 +203,7 @@ def _cell(row: ReportRow, on_site: set[str]) -> Cell:
     log = address(log_page(row.log)) if row.log else None
     if row.status != "built":
         note = f"{row.reason} It will be tried again." if row.tried_again else row.reason
-        return Cell(row.status, _WORDS.get(row.status, row.status), log, None, row.failure, note)
+        return Cell(row.status, _WORDS.get(row.status, row.status), log, None, row.failure_class, note)
     href = address(row.file) if row.file and row.filename in on_site else None
     facts = [human_size(row.size)] if row.size is not None else []
     if row.seconds is not None:
@@ -269,9 +269,9 @@ def _build_line(attempt: Attempt) -> BuildLine:
         builder=attempt.builder,
         ended=utc(attempt.ended if attempt.ended is not None else attempt.began),
         took=human_duration(attempt.seconds) if attempt.seconds is not None else "",
-        failure=attempt.failure,
+        failure_class=attempt.failure_class,
         sentence=attempt.sentence,
-        remedy=attempt.remedy,
+        advice=attempt.advice,
         tried_with=attempt.tried_with or (),
         next_try=attempt.next_try,
         evidence=attempt.evidence,

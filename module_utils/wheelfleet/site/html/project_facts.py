@@ -15,7 +15,7 @@ from ...text import printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..filters import explain_tag
 from ..listing import ListedFile, ProjectFiles, is_on_the_web
-from ..report import ReportRow, as_a_whole
+from ..status_rows import ReportRow, project_row
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
 _WITHDRAWN = "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it."
@@ -98,10 +98,10 @@ class Attempt(NamedTuple):
     cpu_seconds: float | None
     peak_memory: int | None
     interpreter: str | None
-    failure: str | None
+    failure_class: str | None
     sentence: str | None
     evidence: str | None
-    remedy: str | None
+    advice: str | None
     #: What it differed in from other builds, and what was tried after it (site/applied_adjustments.py).
     tried_with: tuple[dict[str, str], ...] | None
     next_try: str | None
@@ -226,7 +226,7 @@ def _status(project: sqlite3.Row) -> str:
 def _notice(project: sqlite3.Row, has_releases: bool) -> tuple[str, str] | None:
     if not project["in_scope"]:
         return "skipped", _NOT_IN_SCOPE
-    whole = as_a_whole(project, has_releases)
+    whole = project_row(project, has_releases)
     return (whole.status, whole.reason) if whole else None
 
 
@@ -285,10 +285,10 @@ def _attempt(row: sqlite3.Row, log: str | None) -> Attempt:
         cpu_seconds=row["cpu_seconds"],
         peak_memory=row["peak_memory"],
         interpreter=_clean(row["interpreter"]),
-        failure=(row["failure_class"] or ("lost" if lost else "unknown")) if failed else None,
+        failure_class=(row["failure_class"] or ("lost" if lost else "unknown")) if failed else None,
         sentence=_clean(sentence),
         evidence=_clean(row["evidence"]),
-        remedy=_clean(row["advice"]),
+        advice=_clean(row["advice"]),
         tried_with=tried_with(row["remedies"]) or None,
         next_try=goes_on_with(row["remedies"], row["retry_with"]),
         log_page=f"logs/{log_page(log)}" if log else None,

@@ -7,8 +7,8 @@
     downloads, saved_seconds
     other_releases      how many more upstream lists
     releases            by version, the newest first:
-        targets         by target: {status, reason, failure, remedy, builder, seconds, finished_at, file, log, log_page,
-                        tried_again}
+        targets         by target: {status, reason, failure_class, advice, builder, seconds, finished_at, file, log,
+                        log_page, tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
                         provenance, signature, build_seconds, repair, apt, check, witness, earlier_sdist}]; `listed`
                         says whether the index has it, `earlier_sdist` is the sdist it was built from, where upstream
@@ -18,7 +18,7 @@
                         agrees, differs or failed, and differences names files in the wheel
         upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
     attempts            builds that ended, the latest first: [{id, version, target, builder, outcome, began, ended,
-                        seconds, cpu_seconds, peak_memory, interpreter, failure, sentence, evidence, remedy,
+                        seconds, cpu_seconds, peak_memory, interpreter, failure_class, sentence, evidence, advice,
                         tried_with: [{name, why, change}], next_try, log, log_page}]
 
 Addresses of this site are relative to the document's own. Times are UTC (`2026-11-22T18:05:00.000000Z`), durations
@@ -33,7 +33,7 @@ from urllib.parse import quote
 
 from ..listing import timestamp
 from ..renderer import as_json
-from ..report import ReportRow
+from ..status_rows import ReportRow
 from . import provenance
 from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Upstream, Witness, log_page
 
@@ -91,8 +91,8 @@ def _cell(cell: ReportRow, on_site: set[str]) -> dict[str, Any]:
     return _known(
         status=cell.status,
         reason=cell.reason,
-        failure=cell.failure,
-        remedy=cell.remedy,
+        failure_class=cell.failure_class,
+        advice=cell.advice,
         builder=cell.builder,
         seconds=cell.seconds,
         finished_at=_time(cell.finished_at),

@@ -1,0 +1,227 @@
+"""The status of every release and project in scope, and the reason: one row for each release and target.
+
+Project pages, the report and the end of a run show these rows. Much of the text comes from strangers' packages and
+logs. Control characters are replaced here, once for all readers: in a terminal they could rewrite lines or do worse.
+Escaping for HTML is the templates' matter.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..text import printable
+from .listing import timestamp
+
+#: The statuses in the order people look for them, with what they are called.
+STATUSES = {
+    "failed": "Failed",
+    "trouble": "Trouble reading upstream",
+    "not-found": "Not found upstream",
+    "waiting": "Waiting to be built",
+    "built": "Built",
+    "upstream": "Served by upstream",
+    "skipped": "Skipped",
+    "passed": "Passed over",
+}
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """The status of one release on one target, or of a project as a whole (then without version and target)."""
+
+    status: str
+    #: The normalised name, and the name as its author spells it.
+    project: str
+    display_name: str
+    reason: str
+    version: str | None = None
+    target: str | None = None
+    finished_at: float | None = None
+    builder: str | None = None
+    seconds: float | None = None
+    run: str | None = None
+    #: Where the attempt's log is on the site.
+    log: str | None = None
+    #: The wheel of ours the target is served with, and where it is on the site.
+    filename: str | None = None
+    file: str | None = None
+    size: int | None = None
+    tags: tuple[str, ...] = ()
+    #: Of a failure: its class, the lines of the log that show it, what would help.
+    failure_class: str | None = None
+    evidence: str | None = None
+    advice: str | None = None
+    #: The apt package that has what the build lacked.
+    package: str | None = None
+    tried_again: bool = False
+    #: The catalog's ids.
+    release_id: int | None = None
+    target_id: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """The release and target, or the project, in words."""
+        release = f"{self.display_name} {self.version}" if self.version else self.display_name
+        return f"{release} for {self.target}" if self.target else release
+
+    def as_data(self) -> dict[str, Any]:
+        """The row for programs: what is not known is left out."""
+        ids = ("release_id", "target_id")
+        data = {k: v for k, v in asdict(self).items() if v not in (None, (), False) and k not in ids}
+        if self.finished_at is not None:
+            data["finished_at"] = timestamp(self.finished_at)
+        return data
+
+
+def project_rows(db: sqlite3.Connection, project_ids: Sequence[int]) -> dict[int, list[ReportRow]]:
+    """The rows of these projects' releases that are in scope, by project, in no order."""
+    rows: dict[int, list[ReportRow]] = {}
+    chosen = "p.id IN (SELECT value FROM json_each(:ids))"
+    for row in db.execute(_RELEASE_ROWS.format(chosen=chosen), {"ids": json.dumps(list(project_ids))}):
+        rows.setdefault(row["project_id"], []).append(_release_row(row))
+    return rows
+
+
+def release_rows(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[ReportRow]:
+    """The rows of these (release, target), in no order."""
+    if not keys:
+        return []
+    values = ", ".join(f"({release}, {target})" for release, target in keys)
+    chosen = f"(w.release_id, w.target_id) IN (VALUES {values})"
+    return [_release_row(row) for row in db.execute(_RELEASE_ROWS.format(chosen=chosen))]
+
+
+#: The sentence for a project by its state upstream.
+_GONE = {
+    "absent": "Upstream knows no project of this name; check its spelling in the scope.",
+    "deleted": "Upstream has removed the project; it is no longer on our pages.",
+    "quarantined": "Upstream has put the project in quarantine; nothing of it is on our pages.",
+}
+
+
+def project_row(project: sqlite3.Row, has_releases: bool) -> ReportRow | None:
+    """The row of a project in scope itself; None where its releases' rows are enough."""
+    name = (project["name"], printable(project["display_name"]))
+    if project["problem"] is not None:
+        return ReportRow("trouble", *name, printable(project["problem"]))
+    if project["state"] in _GONE:
+        return ReportRow("not-found", *name, _GONE[project["state"]])
+    if has_releases:
+        return None
+    if project["judged"]:
+        return ReportRow("skipped", *name, "No release of it is in scope: none matches what was asked for.")
+    return ReportRow("waiting", *name, "Not looked at yet.")
+
+
+def rows_of_projects(db: sqlite3.Connection, status: str, most: int) -> list[ReportRow]:
+    """The rows of projects that as a whole have a status, by name."""
+    rows = db.execute(
+        """
+        SELECT p.*, EXISTS (SELECT 1 FROM site_release s WHERE s.project_id = p.id) AS has_releases
+        FROM site_project listed JOIN project p ON p.id = listed.project_id WHERE listed.project_status = ?
+        ORDER BY listed.name LIMIT ?
+        """,
+        (status, most),
+    )
+    return [row for each in rows if (row := project_row(each, each["has_releases"]))]
+
+
+#: For each release × target: the newest wheel of ours that serves it, the attempt that holds it now, and the one that
+#: tells why there is none (of this target if it has one, else one that settled the release).
+_RELEASE_ROWS = """
+    SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
+           shown.host, shown.state, shown.finished_at, shown.seconds, shown.run, shown.log, shown.failure_class,
+           shown.blocks, shown.sentence, shown.evidence, shown.advice, shown.remedies, shown.retry_with, shown.package
+    FROM (
+        SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
+            w.verdict, w.reason, w.need,
+            EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id) AS offered,
+            CASE verdict WHEN 'build' THEN (
+                SELECT max(s.wheel_id) FROM wheel_target s
+                WHERE s.release_id = w.release_id AND s.target_id = w.target_id) END AS ours_id,
+            CASE verdict WHEN 'build' THEN (
+                SELECT min(a.id) FROM attempt a
+                WHERE a.state = 'open' AND a.release_id = w.release_id AND a.target_id = w.target_id
+            ) END AS held_id,
+            CASE verdict WHEN 'build' THEN coalesce((
+                SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
+                  AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.superseded
+                ORDER BY a.claimed_at DESC, a.finished_at DESC, a.id LIMIT 1
+            ), (
+                SELECT a.id FROM attempt a WHERE a.release_id = w.release_id AND a.blocks = 'release'
+                  AND a.state = 'done' AND NOT a.superseded
+                ORDER BY a.finished_at DESC, a.id LIMIT 1)) END AS failed_id
+        FROM project p
+        JOIN release r ON r.project_id = p.id
+        JOIN release_target w ON w.release_id = r.id
+        JOIN target t ON t.id = w.target_id
+        WHERE p.in_scope AND {chosen}
+    ) w
+    LEFT JOIN wheel ours ON ours.id = w.ours_id
+    LEFT JOIN attempt held ON held.id = w.held_id
+    LEFT JOIN attempt shown ON shown.id = coalesce(ours.attempt_id, w.failed_id)
+    """
+
+
+def _release_row(row: sqlite3.Row) -> ReportRow:
+    known: dict[str, Any] = {
+        "project": row["name"],
+        "display_name": printable(row["display_name"]),
+        "version": row["version"],
+        "target": row["target"],
+        "release_id": row["release_id"],
+        "target_id": row["target_id"],
+    }
+    if row["verdict"] != "build":
+        status = "skipped" if row["verdict"] == "skip" else row["verdict"]
+        return ReportRow(status, reason=printable(row["reason"]), **known)
+    if row["filename"] is not None:
+        wheel: dict[str, Any] = {
+            "filename": row["filename"],
+            "file": f"files/{row['name']}/{row['filename']}",
+            "size": row["size"],
+            "tags": tuple(json.loads(row["tags"])),
+        }
+        return ReportRow("built", reason=printable(row["reason"]), **known, **wheel, **_of_attempt(row))
+    if row["held_by"] is not None:
+        return ReportRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
+    if row["state"] is not None and (row["need"] == "none" or row["blocks"] is None):
+        sentence = row["sentence"] or f"{row['host']} was lost while it built this."
+        unclassified = "lost" if row["state"] == "lost" else "unknown"
+        failure: dict[str, Any] = {"failure_class": row["failure_class"] or unclassified}
+        for key in ("evidence", "advice"):
+            failure[key] = printable(row[key]) if row[key] else None
+        failure["package"] = row["package"]
+        again = row["need"] != "none"
+        return ReportRow(
+            "failed", reason=printable(sentence), tried_again=again, **known, **failure, **_of_attempt(row)
+        )
+    return ReportRow("waiting", reason=_why_waiting(row), **known)
+
+
+def _of_attempt(row: Any) -> dict[str, Any]:
+    """The fields that come from the attempt behind a row."""
+    return {
+        "builder": row["host"],
+        "seconds": row["seconds"],
+        "finished_at": row["finished_at"],
+        "run": row["run"],
+        "log": f"logs/{row['log']}" if row["log"] else None,
+    }
+
+
+def _why_waiting(row: Any) -> str:
+    if not row["offered"]:
+        return f"No builder of the last run offers {row['target']}."
+    if row["need"] == "later":
+        return "Another target is tried first: one try tells most about all of them."
+    if row["retry_with"] is not None:
+        had = {entry["name"] for entry in json.loads(row["remedies"] or "[]")}
+        new = [entry["name"] for entry in json.loads(row["retry_with"]) if entry["name"] not in had]
+        with_what = f", with {printable(', '.join(new))}" if new else ""
+        return f"In the queue again{with_what}: {printable(row['sentence'] or 'it failed.')}"
+    return "In the queue."
