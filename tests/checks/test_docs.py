@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
@@ -89,6 +90,16 @@ def test_the_architecture_shows_every_room():
     page = (REPOSITORY / "docs/architecture.md").read_text()
     rooms = [path.parent.name for path in (REPOSITORY / "module_utils/wheelfleet").glob("*/__init__.py")]
     assert [room for room in rooms if f'{room}["{room}:' not in page] == []
+
+
+def test_the_how_tos_name_variables_that_there_are():
+    variables = {
+        name for path in REPOSITORY.glob("roles/*/defaults/main.yml") for name in yaml.safe_load(path.read_text())
+    }
+    prefixes = {name.split("_")[0] for name in variables}
+    for page in [REPOSITORY / "README.md", *(REPOSITORY / "docs/how-to").glob("*.md")]:
+        named = re.findall(rf"(?<![\w/.])(?:{'|'.join(prefixes)})_[a-z_]+\b(?![/.])", page.read_text())
+        assert [name for name in named if name not in variables] == [], page.name
 
 
 def test_pictures_are_small():

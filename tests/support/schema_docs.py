@@ -14,8 +14,7 @@ _HEAD = """# The catalog's schema
 
 Every table and column of the controller's SQLite database.
 This page is made from [schema.sql](../module_utils/wheelfleet/catalog/schema.sql), which also has indexes and triggers.
-Times are seconds since the epoch (UTC), days and hours are counted since the epoch (UTC), sizes are bytes.
-"""
+Times are seconds since the epoch (UTC), days and hours are counted since the epoch (UTC), sizes are bytes."""
 
 
 def explained() -> Iterator[tuple[str, str, str]]:
@@ -33,6 +32,13 @@ def explained() -> Iterator[tuple[str, str, str]]:
         comment = [*comment, line[3:]] if line.startswith("-- ") else []
 
 
+def prose(comment: str) -> str:
+    """One sentence a line; lines that the comment indents stay as they are, as a block of code."""
+    text = re.sub(r"\n(?! )", " ", comment)
+    text = re.sub(r"^  (.*)$", r"    \1", text, flags=re.MULTILINE).replace(":\n    ", ":\n\n    ")
+    return re.sub(r"(?<=[\w)][.?!]) (?=[A-Z`])", "\n", text)
+
+
 def page() -> str:
     """The page."""
     lines = [_HEAD]
@@ -40,10 +46,7 @@ def page() -> str:
         if column:
             lines.append(f"| `{column}` | {comment.replace('|', chr(92) + '|')} |")
         else:
-            lines += [
-                f"\n## {table}\n",
-                re.sub(r"^  (.*)$", r"    \1", comment, flags=re.MULTILINE).replace(":\n    ", ":\n\n    "),
-            ]
+            lines += [f"\n## {table}\n", prose(comment)]
             lines += ["", "| column | what it holds |", "|---|---|"]
     return "\n".join(lines) + "\n"
 
