@@ -140,7 +140,7 @@
       put(this.state, state);
       this.state.className = `status live-state ${MARKS[state] || "skipped"}`;
       // What was true when the page was made may be over.
-      this.card.querySelectorAll(".set-aside").forEach((place) => { place.hidden = Boolean(host); });
+      this.card.querySelectorAll(".suspended").forEach((place) => { place.hidden = Boolean(host); });
       if (!host) return;
       put(this.note, clean(host.note));
       this.note.hidden = !host.note;

@@ -57,11 +57,11 @@ def test_what_a_rebuild_makes_otherwise_is_told_and_not_published(pair: Operator
     for project, verdict in (("cext", "agrees"), ("clocked", "differs")):
         (release,) = json.loads((pair.site / "project" / project / "json").read_bytes())["releases"].values()
         (file,) = release["files"]
-        assert file["witness"]["verdict"] == verdict
-        assert {file["witness"]["builder"], hosts[project]} == set(pair.builders)
-        assert (file["witness"]["sha256"] == file["sha256"]) == (verdict == "agrees")
+        assert file["rebuild"]["verdict"] == verdict
+        assert {file["rebuild"]["builder"], hosts[project]} == set(pair.builders)
+        assert (file["rebuild"]["sha256"] == file["sha256"]) == (verdict == "agrees")
         document = pair.site / "project" / project / file["provenance"]
-        assert json.loads(document.read_bytes())["witness"]["verdict"] == verdict
+        assert json.loads(document.read_bytes())["rebuild"]["verdict"] == verdict
         assert verified(document, document.with_name(f"{document.name}.sig"), pair.site / "provenance/allowed_signers")
     again = pair.build()
     assert again.changed == 0

@@ -141,7 +141,7 @@ def test_a_builder_set_aside_says_why(state: ControllerState) -> None:
     add_builder(state, "pi1", set_aside="It cannot build lxml 5.3.0, which was built before: compiler-error.")
     html, data = published(state)
     assert "pi1 suspended" in Page(html).text
-    assert data["builders"][0]["set_aside"] in Page(html).text
+    assert data["builders"][0]["suspended"] in Page(html).text
 
 
 def test_a_builder_outside_the_last_run_stands_apart_with_its_last_build(

@@ -86,7 +86,7 @@ def test_the_document_says_what_was_built_from_what_where_how_and_how_long(state
         "seconds": 61.5,
         "cpu_seconds": 59.0,
         "peak_memory": 123_456_789,
-        "witness": None,
+        "rebuild": None,
     }
 
 

@@ -238,7 +238,7 @@ def test_page_json_and_document_say_it_and_nothing_else_is_written(tmp_path: Pat
         state.wheel("spidev", "3.8", serves=[])
         state.wheel("other", "1.0")
         state.publish()
-        assert json.loads((state.site / DOCUMENT).read_bytes())["witness"] is None
+        assert json.loads((state.site / DOCUMENT).read_bytes())["rebuild"] is None
         state.execute(
             "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at) "
             "SELECT id, 'witness--1', 'run1', 'pi2', 1 FROM wheel WHERE filename LIKE 'spidev%'"
@@ -251,13 +251,13 @@ def test_page_json_and_document_say_it_and_nothing_else_is_written(tmp_path: Pat
         changed = state.publish().changed
         assert DOCUMENT in changed
         assert not [path for path in changed if "other" in path or path.startswith(("files/", "simple/"))]
-        told = json.loads((state.site / DOCUMENT).read_bytes())["witness"]
+        told = json.loads((state.site / DOCUMENT).read_bytes())["rebuild"]
         assert told == {
             "host": "pi2", "verdict": "differs", "at": "2023-11-14T22:13:20.000000Z", "sha256": "bb",
             "sentence": "Other bytes in <b>.so.", "differences": ["<b>.so"],
         }  # fmt: skip
         (file,) = json.loads((state.site / "project/spidev/json").read_bytes())["releases"]["3.8"]["files"]
-        assert file["witness"] == {**{k: v for k, v in told.items() if k != "host"}, "builder": "pi2"}
+        assert file["rebuild"] == {**{k: v for k, v in told.items() if k != "host"}, "builder": "pi2"}
         page = (state.site / "project/spidev/index.html").read_text()
         assert "Built again by pi2: not the same. Other bytes in &lt;b&gt;.so." in page
         assert state.publish(full=True).changed == []

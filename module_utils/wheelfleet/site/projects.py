@@ -71,7 +71,7 @@ class ProjectRenderer:
         #: Documents new or changed, by the paths of their signatures.
         self._unsigned: dict[str, bytes] = {}
         #: Wheels whose documents may have become others.
-        self._witnessed: set[int] = set()
+        self._rebuilt: set[int] = set()
 
     def render(self, project_ids: Sequence[int], stale: Collection[int]) -> Rendered:
         """Stage all these projects need, bring it to its places, and say what else has to happen. Of those that are not
@@ -89,7 +89,7 @@ class ProjectRenderer:
                     "SELECT * FROM project WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(project_ids),)
                 )
             }
-            self._witnessed = provenance.witnessed(self.db, project_ids) if self.sources.html_pages else set()
+            self._rebuilt = provenance.rebuilt(self.db, project_ids) if self.sources.html_pages else set()
             put = files_of(self.db, project_ids, self.render_page.site.index_view)
             contents = [self._put_files(content, result) for content in put]
             self._sign()
@@ -178,7 +178,7 @@ class ProjectRenderer:
         """Stage a wheel's document where it is new or another; what has no signature yet, or not its own, is noted."""
         place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
         unsigned = self.sources.signer is not None and signature.rpartition("/")[2] not in there
-        known = place.rpartition("/")[2] in there and wheel.wheel_id not in self._witnessed
+        known = place.rpartition("/")[2] in there and wheel.wheel_id not in self._rebuilt
         if known and not (self.sources.rerender or unsigned):
             return
         document = provenance.document(self.db, wheel.wheel_id)

@@ -87,7 +87,7 @@ class Builder:
     host: str
     facts: Mapping[str, Any]
     speed: float
-    set_aside: str | None
+    suspended: str | None
     seen_at: float
     offers: Sequence[Offer]
     days: Mapping[int, Work]
@@ -123,7 +123,7 @@ class Builder:
             **self.facts,
             "targets": [vars(offer) for offer in self.offers],
             "speed": round(self.speed, 3),
-            "set_aside": self.set_aside,
+            "suspended": self.suspended,
             "seen_at": _iso(self.seen_at),
             "days": {_day(day): {"built": work.built, "failed": work.failed} for day, work in self.days.items()},
             "lately": self.lately.as_data(),
@@ -262,7 +262,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
             host=row["host"],
             facts=known_facts(row["facts"]),
             speed=row["speed"],
-            set_aside=None if row["suspended"] is None else printable(row["suspended"]),
+            suspended=None if row["suspended"] is None else printable(row["suspended"]),
             seen_at=row["seen_at"],
             offers=offers.get(row["host"], []),
             days=lately.get(row["host"], {day: Work() for day in reversed(days)}),

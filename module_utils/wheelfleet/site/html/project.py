@@ -15,7 +15,7 @@ from ..renderer import Renderer, SiteFacts
 from ..status_rows import ReportRow
 from . import badge, project_json, provenance
 from .guide import Command, install_commands
-from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Witness, log_page
+from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, log_page
 from .project_json import address
 
 RELEASES_A_PAGE = 25
@@ -80,7 +80,7 @@ class FileLine(NamedTuple):
     requires_python: str | None
     note: str | None
     #: Of building it again elsewhere: a status and a sentence.
-    witness: tuple[str, str] | None
+    rebuild: tuple[str, str] | None
     #: What it carries, needs, and whether it could be imported, in sentences; the first is trouble where it is one.
     trouble: str | None
     remarks: tuple[str, ...]
@@ -227,18 +227,18 @@ def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]
             yanked=file.yanked,
             requires_python=file.requires_python,
             note=own.note,
-            witness=_witness(own.witness) if own.witness else None,
+            rebuild=_rebuild(own.rebuild) if own.rebuild else None,
             trouble=own.imports.message if own.imports and own.imports.verdict == "failed" else None,
             remarks=tuple(_remarks(own)),
         )
 
 
-def _witness(witness: Witness) -> tuple[str, str]:
-    if witness.verdict == "agrees":
-        return "built", f"Built again by {witness.builder}: the same bytes."
-    if witness.verdict == "differs":
-        return "trouble", f"Built again by {witness.builder}: not the same. {witness.sentence or ''}"
-    return "waiting", f"{witness.builder} could not build it again: {witness.sentence or ''}"
+def _rebuild(rebuild: Rebuild) -> tuple[str, str]:
+    if rebuild.verdict == "agrees":
+        return "built", f"Built again by {rebuild.builder}: the same bytes."
+    if rebuild.verdict == "differs":
+        return "trouble", f"Built again by {rebuild.builder}: not the same. {rebuild.sentence or ''}"
+    return "waiting", f"{rebuild.builder} could not build it again: {rebuild.sentence or ''}"
 
 
 def _remarks(own: OwnFile) -> Iterator[str]:

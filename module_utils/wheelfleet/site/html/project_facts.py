@@ -33,7 +33,7 @@ class Target(NamedTuple):
     machine: str
 
 
-class Witness(NamedTuple):
+class Rebuild(NamedTuple):
     """What another builder made of a wheel. `verdict` is agrees, differs or failed; `at` in seconds since the epoch."""
 
     builder: str
@@ -76,7 +76,7 @@ class OwnFile(NamedTuple):
     tags: tuple[str, ...]
     explained: str
     seconds: float | None
-    witness: Witness | None = None
+    rebuild: Rebuild | None = None
     libraries: Libraries | None = None
     apt: tuple[str, ...] = ()
     imports: Imports | None = None
@@ -301,7 +301,7 @@ def _files(
 ) -> dict[str, list[OwnFile]]:
     """Our wheels on the site's disk, by version."""
     known: dict[str, sqlite3.Row] = {}
-    witnesses: dict[str, Witness] = {}
+    rebuilds: dict[str, Rebuild] = {}
     for row in db.execute(
         """
         SELECT w.filename, w.tags, w.repaired, w.apt_packages, w.imports, w.import_facts,
@@ -315,7 +315,7 @@ def _files(
     ):
         known[row["filename"]] = row
         if row["verdict"]:
-            witnesses[row["filename"]] = Witness(
+            rebuilds[row["filename"]] = Rebuild(
                 row["host"], row["verdict"], row["finished_at"], row["sha256"], _clean(row["sentence"]),
                 tuple(map(printable, json.loads(row["differences"]))),
             )  # fmt: skip
@@ -340,7 +340,7 @@ def _files(
                 carried,
                 _explained(carried),
                 seconds.get(file.attempt_id),
-                witnesses.get(file.filename),
+                rebuilds.get(file.filename),
                 _libraries(row["repaired"]),
                 tuple(json.loads(row["apt_packages"])),
                 _imports(row["imports"], row["import_facts"]),

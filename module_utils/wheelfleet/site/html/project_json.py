@@ -10,10 +10,10 @@
         targets         by target: {status, reason, failure_class, advice, builder, seconds, finished_at, file, log,
                         log_page, tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
-                        provenance, signature, build_seconds, repair, apt, check, witness, earlier_sdist}]; `listed`
+                        provenance, signature, build_seconds, repair, apt, check, rebuild, earlier_sdist}]; `listed`
                         says whether the index has it, `earlier_sdist` is the sdist it was built from, where upstream
                         has replaced that under its name since,
-                        `signature` is the one on the document of its provenance, `witness` what came of building it
+                        `signature` is the one on the document of its provenance, `rebuild` what came of building it
                         again elsewhere: {builder, verdict, at, sha256, sentence, differences}, of which verdict is
                         agrees, differs or failed, and differences names files in the wheel
         upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
@@ -35,7 +35,7 @@ from ..listing import timestamp
 from ..renderer import as_json
 from ..status_rows import ReportRow
 from . import provenance
-from .project_facts import Attempt, OwnFile, ProjectFacts, Release, Upstream, Witness, log_page
+from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Upstream, log_page
 
 #: From `project/NAME/` to the top of the site.
 TOP = "../../"
@@ -122,14 +122,14 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
         repair=_known(**own.libraries._asdict()) if own.libraries else None,
         apt=own.apt or None,
         check=_known(**own.imports._asdict()) if own.imports else None,
-        witness=_witness(own.witness) if own.witness else None,
+        rebuild=_rebuild(own.rebuild) if own.rebuild else None,
         earlier_sdist=own.earlier_sdist,
     )
 
 
-def _witness(witness: Witness) -> dict[str, Any]:
+def _rebuild(rebuild: Rebuild) -> dict[str, Any]:
     return _known(
-        **{**witness._asdict(), "at": timestamp(witness.at), "differences": list(witness.differences) or None}
+        **{**rebuild._asdict(), "at": timestamp(rebuild.at), "differences": list(rebuild.differences) or None}
     )
 
 

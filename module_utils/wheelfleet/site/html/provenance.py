@@ -34,10 +34,9 @@ def signature_path(name: str, filename: str) -> str:
 def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
     """The document of one wheel (`wheel.id`).
 
-    What is said of the build was written down when it ended, and never changes; `witness` comes later, where another
-    builder built the wheel again. Times are UTC, durations seconds, sizes and
-    memory bytes, addresses of this site relative to the document's own. What is not known is null: builds from before
-    these things were recorded do not say what they were made with.
+    The facts of the build were recorded when it ended, and never change; `rebuild` comes later, where another builder
+    built the wheel again. Times are UTC, durations seconds, sizes and memory bytes, addresses of this site relative to
+    the document's own. A fact that is not known is null, as in builds from before it was recorded.
     """
     row = db.execute(
         """
@@ -45,7 +44,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
                a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
                a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.built_as, w.repaired, w.apt_packages,
                w.imports, w.import_facts,
-               x.host AS witness, x.verdict, x.finished_at AS witnessed_at, x.sha256 AS witness_sha256, x.sentence,
+               x.host AS rebuilder, x.verdict, x.finished_at AS rebuilt_at, x.sha256 AS rebuild_sha256, x.sentence,
                x.differences
         FROM wheel w
         JOIN attempt a ON a.id = w.attempt_id
@@ -90,12 +89,12 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
             "seconds": row["seconds"],
             "cpu_seconds": row["cpu_seconds"],
             "peak_memory": row["peak_memory"],
-            "witness": _witness(row) if row["verdict"] else None,
+            "rebuild": _rebuild(row) if row["verdict"] else None,
         }
     )
 
 
-def witnessed(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
+def rebuilt(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
     """Which wheels of these projects (`wheel.id`) have been built again: their documents may say so now."""
     rows = db.execute(
         """
@@ -107,12 +106,12 @@ def witnessed(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
     return {row["id"] for row in rows}
 
 
-def _witness(row: sqlite3.Row) -> dict[str, Any]:
+def _rebuild(row: sqlite3.Row) -> dict[str, Any]:
     return {
-        "host": row["witness"],
+        "host": row["rebuilder"],
         "verdict": row["verdict"],
-        "at": timestamp(row["witnessed_at"]),
-        "sha256": row["witness_sha256"],
+        "at": timestamp(row["rebuilt_at"]),
+        "sha256": row["rebuild_sha256"],
         "sentence": printable(row["sentence"]) if row["sentence"] else None,
         "differences": [printable(name) for name in json.loads(row["differences"])],
     }
