@@ -102,7 +102,7 @@ packages:
 """
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder import worker_code
@@ -111,7 +111,7 @@ from ansible.module_utils.wheelfleet.builder.folders import NotReady
 from ansible.module_utils.wheelfleet.builder.install import InstallError, make_folders, tool_environment
 from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
-from ansible.module_utils.wheelfleet.contract.report import Report
+from ansible.module_utils.wheelfleet.contract.report import OfferedTarget, Report
 
 
 def install_code(module: AnsibleModule, home: Path) -> list[str]:
@@ -144,7 +144,7 @@ def main() -> None:
         module.fail_json(msg=why_not)
     home = Path(module.params["home"])
     made = []
-    targets: list[dict[str, Any]] = []
+    targets: list[OfferedTarget] = []
     try:
         made += make_folders(home, check=module.check_mode)
         made += install_code(module, home)
@@ -152,7 +152,8 @@ def main() -> None:
             environment = tool_environment(home, python, module.params["tool_requirements"], check=module.check_mode)
             if environment["changed"]:
                 made.append(environment["tools"])
-            target = {**environment["target"], "tools": environment["tools"], "interpreter": environment["interpreter"]}
+            place = {"tools": environment["tools"], "interpreter": environment["interpreter"]}
+            target = cast(OfferedTarget, {**environment["target"], **place})
             if any(known["name"] == target["name"] for known in targets):
                 module.fail_json(
                     msg=f"builder_pythons names two interpreters for {target['name']}, the second being {python}; "

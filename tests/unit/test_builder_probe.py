@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from packaging.tags import sys_tags
-from wheelfleet.builder.probe import Libc, ProbeError, describe_target, host_facts, target_name
+from wheelfleet.builder.probe import ProbeError, describe_target, host_facts, target_name
+from wheelfleet.contract.report import Libc
 
 from tests.support.interpreters import cpythons
 from tests.support.toolenv import tools

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic_files import write_atomically
+from ..contract.report import Target
 from . import probe
 from .folders import BuilderHome
 
@@ -49,7 +50,7 @@ def tool_environment(home: Path, interpreter: str, requirements: list[str], chec
     return {"tools": str(tools), "interpreter": identity["executable"], "changed": not current, "target": target}
 
 
-def _describe(tools: Path) -> probe.Target | None:
+def _describe(tools: Path) -> Target | None:
     """What the environment's Python builds for; None for one that is not there, or damaged: it has to be made anew."""
     try:
         return probe.describe_target(str(tools)) if tools.exists() else None

@@ -18,7 +18,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..contract.report import Facts, Host, Libc, System, Target
 
 #: Compilers, linker and build tool that most sdists with native code need; each answers `--version`.
 TOOLCHAIN = ("gcc", "ld", "rustc", "cmake")
@@ -30,48 +33,6 @@ LONGEST_FACT = 200
 
 class ProbeError(Exception):
     """This interpreter cannot build; the message says why and what to install."""
-
-
-class Libc(TypedDict):
-    name: str | None
-    version: str | None
-
-
-class System(TypedDict):
-    #: `ID` and `VERSION_ID` of /etc/os-release; a rolling release has no version.
-    id: str | None
-    version: str | None
-
-
-class Host(TypedDict):
-    #: What the kernel calls the machine; a 32-bit system may run on a 64-bit kernel.
-    machine: str
-    os: System
-    #: Cores that this process may use.
-    cores: int
-    #: Bytes of the machine's memory.
-    memory: int
-
-
-class Facts(Host):
-    #: What the machine calls itself: "Raspberry Pi 4 Model B Rev 1.4".
-    board: str | None
-    #: The first line of each tool's `--version`, by command; tools that are not here are left out.
-    toolchain: dict[str, str]
-
-
-class Target(Host):
-    #: "cp311-cp311-linux_x86_64-glibc2.36": best interpreter and ABI tag, platform, libc.
-    name: str
-    #: "CPython"
-    implementation: str
-    #: "3.11.2"
-    python_version: str
-    #: Every tag that this interpreter installs, the best first (PEP 425).
-    tags: list[str]
-    #: "linux-x86_64"
-    platform: str
-    libc: Libc
 
 
 def describe_target(python: Path | str) -> Target:

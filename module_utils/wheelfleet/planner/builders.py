@@ -10,7 +10,8 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from ..contract.report import Report
+from ..contract.report import OfferedTarget, Report
+from ..contract.shape import ContractError
 from .judge import Target
 from .requeue import News, builder_news
 from .scope import BadScope, digest
@@ -30,6 +31,10 @@ def record_builders(
     news: list[News] = []
     for host, data in builders.items():
         report = Report.from_data(data)
+        try:
+            report.check()
+        except ContractError as error:
+            raise BadScope(f"{host} reports what is no report: {error}") from error
         facts = json.dumps(report.facts, sort_keys=True)
         listed = None if report.packages is None else json.dumps(sorted(report.packages))
         news += builder_news(db, host, report.facts, report.packages)
@@ -84,7 +89,7 @@ def targets_fingerprint(targets: Sequence[Target]) -> str:
     return digest([(t.id, t.name, str(t.python_version), sorted(t.tags), t.preference) for t in targets])
 
 
-def _record_target(db: sqlite3.Connection, target: Mapping[str, Any]) -> int:
+def _record_target(db: sqlite3.Connection, target: OfferedTarget) -> int:
     try:
         version = Version(target["python_version"])
     except InvalidVersion as error:
