@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches, sizing
 from wheelfleet.planner.builders import record_builders
 from wheelfleet.planner.outcome import Outcome, record_outcome
-from wheelfleet.planner.queue import settle
 
 #: Seconds between two looks of the controller at a host; the longest wait of the batch action.
 LOOK_SECONDS = (0.1, 2.0)

@@ -9,8 +9,8 @@ from typing import Any
 
 from wheelfleet.admission.admit import Admitted, Storage, admit
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches
-from wheelfleet.planner.queue import settle
 
 from tests.support.artifacts import Artifact
 
@@ -18,7 +18,7 @@ NOW = 1_800_000_000.0
 TAGS = ["cp311-cp311-linux_x86_64", "cp311-none-any", "py3-none-any"]
 
 
-def result_files(attempt: str, wheel: Artifact | None = None, **changes: Any) -> dict[str, bytes]:
+def result_files(attempt: str, wheel: Artifact | None = None, /, **changes: Any) -> dict[str, bytes]:
     """The files of a builder's result by name: a build that gave the wheel, or one that failed."""
     result = {
         "schema": 1,

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches
 from wheelfleet.planner.batches import Held
 from wheelfleet.planner.outcome import Outcome, record_outcome
-from wheelfleet.planner.queue import settle
 
 from tests.support.catalogs import ControllerState, insert
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from wheelfleet.catalog.release_targets import settle
 from wheelfleet.engine.audit import Audit
 from wheelfleet.failure_classes import FAILURE_CLASSES
 from wheelfleet.planner import batches
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.outcome import ALONE, Outcome, record_outcome
-from wheelfleet.planner.queue import forgive, settle
+from wheelfleet.planner.queue import forgive
 from wheelfleet.planner.rejudge import judge_again
 from wheelfleet.site.html import provenance
 

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches, sizing, suspension
-from wheelfleet.planner.queue import progress, settle
+from wheelfleet.planner.queue import progress
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
 

@@ -6,11 +6,12 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from wheelfleet.catalog import schema
+from wheelfleet.catalog import schema, states
 from wheelfleet.catalog.database import Catalog, CatalogError
-from wheelfleet.planner.queue import settle
+from wheelfleet.catalog.release_targets import settle
 
 from tests.support import schema_docs
 from tests.support.catalogs import ControllerState
@@ -130,3 +131,12 @@ def test_every_table_and_column_is_explained_in_a_sentence() -> None:
 
 def test_the_page_about_the_schema_is_made_from_it() -> None:
     assert schema_docs.PAGE.read_text() == schema_docs.page(), schema_docs.__doc__
+
+
+def test_the_words_of_columns_are_those_that_the_code_knows() -> None:
+    text = (FOLDER / "schema.sql").read_text()
+    said = {}
+    for table, body in re.findall(r"CREATE TABLE (\w+) \(\n(.*?)\n\)", text, re.DOTALL):
+        for column, words in re.findall(r"CHECK \((\w+) IN \((.*?)\)\)", body):
+            said[table, column] = tuple(re.findall(r"'(.*?)'", words))
+    assert said == {column: get_args(words) for column, words in states.OF_COLUMNS.items()}

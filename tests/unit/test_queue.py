@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.planner.queue import done_by, forgive, progress, settle
+from wheelfleet.catalog.release_targets import settle
+from wheelfleet.planner.queue import done_by, forgive, progress
 
 from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
 

@@ -18,11 +18,11 @@ from packaging.version import Version
 from .. import requires_python
 from ..atomic_files import sync
 from ..catalog.database import Catalog
+from ..catalog.release_targets import SETTLED_BY_A_WHEEL
 from ..contract.result import Result
 from ..contract.shape import ContractError
 from ..planner.builders import offered_targets
 from ..planner.outcome import Outcome, record_outcome
-from ..planner.queue import SETTLED_BY_A_WHEEL
 from ..planner.rejudge import judge_again
 from ..planner.verdicts import serve_targets
 from .classify import Failure, classify, failure

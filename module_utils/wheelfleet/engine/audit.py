@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..catalog import attempts
 from ..catalog.database import Catalog
 from ..catalog.given_names import give_name
 from ..names import BadFileName, read_wheel_name
@@ -101,7 +102,7 @@ class Audit:
             yield Finding("lost-log", log, f"The log {log} is missing, on the site too; its attempt is shown without.")
             if self.repair:
                 with self.catalog.writing() as db:
-                    db.execute("UPDATE attempt SET log = NULL WHERE log = ?", (log,))
+                    attempts.forget_log(db, log)
 
     def _strays(self, folder: Path, wanted: set[str], kind: str, what: str) -> Iterator[Finding]:
         for place in sorted(folder.rglob("*")) if folder.is_dir() else ():

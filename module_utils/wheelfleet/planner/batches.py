@@ -12,13 +12,14 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from ..catalog import attempts
 from ..catalog.database import Catalog
+from ..catalog.release_targets import SETTLED_BY_A_WHEEL, TRIED, settle
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from ..contract.assignment import Kind
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
 from .choice import choose_builds, host_load, known_speed, rest_of_queue
-from .queue import SETTLED_BY_A_WHEEL, TRIED, settle
 from .retries import adjustments_of, begin_with, uploaded_before
 
 #: Seconds a batch stays with a host that says nothing. Looks at the host renew it.
@@ -84,8 +85,7 @@ def claim(
             "UPDATE batch SET lease_until = ?, run = ? WHERE host = ? AND state = 'open'",
             (now + lease_seconds, run, host),
         )
-        # An attempt belongs to the run that takes its result in.
-        db.execute("UPDATE attempt SET run = ? WHERE host = ? AND state = 'open' AND run <> ?", (run, host, run))
+        attempts.adopt(db, host, run)
         chosen: list[sqlite3.Row] = []
         if top_up:
             load = host_load(db, host, now)
@@ -113,12 +113,10 @@ def renew(catalog: Catalog, host: str, now: float, lease_seconds: float = LEASE_
         return changed.rowcount > 0
 
 
-def begin(catalog: Catalog, attempts: Collection[str], now: float) -> None:
+def begin(catalog: Catalog, ids: Collection[str], now: float) -> None:
     """Note that builds were seen going on."""
     with catalog.writing() as db:
-        db.executemany(
-            "UPDATE attempt SET begun_at = ? WHERE id = ? AND begun_at IS NULL", [(now, each) for each in attempts]
-        )
+        attempts.begin(db, ids, now)
 
 
 def close_finished(catalog: Catalog, host: str) -> None:
@@ -168,11 +166,7 @@ def release_absent(
         returned = {row["host"]: row["builds"] for row in rows if row["host"] not in here}
         for host in returned:
             if host in inventory and host not in silent:
-                sentence = f"{host} had it, and took no part in the next run."
-                db.execute(
-                    "UPDATE attempt SET begun_at = NULL, sentence = ? WHERE host = ? AND state = 'open'",
-                    (sentence, host),
-                )
+                attempts.unbegin(db, host, f"{host} had it, and took no part in the next run.")
             _release(db, "host = ?", host, now, tries)
         return returned
 
@@ -186,23 +180,16 @@ def release_waiting(catalog: Catalog, host: str, tries: int) -> int:
         rows = db.execute(
             "SELECT id, release_id FROM attempt WHERE host = ? AND state = 'open' AND begun_at IS NULL", (host,)
         ).fetchall()
-        db.executemany("UPDATE attempt SET state = 'lost' WHERE id = ?", [(row["id"],) for row in rows])
+        attempts.lose(db, [row["id"] for row in rows])
         for release in {row["release_id"] for row in rows}:
             settle(db, release, tries)
         return len(rows)
 
 
-def give_back(catalog: Catalog, attempts: Collection[str], tries: int) -> int:
+def give_back(catalog: Catalog, ids: Collection[str], tries: int) -> int:
     """Forget attempts that their builder withdrew without having begun them; returns how many builds went back."""
     with catalog.writing() as db:
-        returned = 0
-        for attempt in attempts:
-            row = db.execute("SELECT release_id FROM attempt WHERE id = ? AND state = 'open'", (attempt,)).fetchone()
-            if row:
-                db.execute("DELETE FROM attempt WHERE id = ?", (attempt,))
-                settle(db, row["release_id"], tries)
-                returned += 1
-        return returned
+        return sum(attempts.withdraw(db, each, tries) for each in ids)
 
 
 def hunger(catalog: Catalog, host: str, now: float) -> None:
@@ -304,23 +291,27 @@ def _open_batch(
         "INSERT INTO batch (id, host, run, claimed_at, lease_until) VALUES (?, ?, ?, ?, ?)",
         (batch, host, run, now, now + lease_seconds),
     )
-    db.executemany(
-        """
-        INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, sdist_sha256,
-                             predicted_normal, predicted_seconds, claimed_at, alone, remedies)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
+    attempts.open_all(
+        db,
         [
-            (
-                f"{row['name']}-{row['version']}-{secrets.token_hex(4)}", batch, run, host, row["release_id"],
-                row["target_id"], row["filename"], row["sha256"], row["predicted_seconds"],
-                row["predicted_seconds"] / speed, now,
-                row["alone"] or any(entry["change"].get("alone") for entry in begin),
-                json.dumps(begin) if begin else None,
-            )
-            for row, begin in zip(chosen, begins)
+            {
+                "id": f"{row['name']}-{row['version']}-{secrets.token_hex(4)}",
+                "batch_id": batch,
+                "run": run,
+                "host": host,
+                "release_id": row["release_id"],
+                "target_id": row["target_id"],
+                "sdist_filename": row["filename"],
+                "sdist_sha256": row["sha256"],
+                "predicted_normal": row["predicted_seconds"],
+                "predicted_seconds": row["predicted_seconds"] / speed,
+                "claimed_at": now,
+                "alone": row["alone"] or any(entry["change"].get("alone") for entry in remedies),
+                "remedies": json.dumps(remedies) if remedies else None,
+            }
+            for row, remedies in zip(chosen, begins)
         ],
-    )  # fmt: skip
+    )
 
 
 def planned_again(db: sqlite3.Connection, attempt: str, host: str) -> PlannedBuild | None:
@@ -381,8 +372,8 @@ def _release(db: sqlite3.Connection, which: str, value: str | float, now: float,
         rows = db.execute(
             "SELECT id, release_id, begun_at FROM attempt WHERE batch_id = ? AND state = 'open'", (batch,)
         ).fetchall()
+        attempts.lose(db, [row["id"] for row in rows])
         for row in rows:
-            db.execute("UPDATE attempt SET state = 'lost' WHERE id = ?", (row["id"],))
             if row["begun_at"] is not None:
                 note_host_down(db, row["id"], now)
         for release in {row["release_id"] for row in rows}:
@@ -403,19 +394,8 @@ def note_host_down(db: sqlite3.Connection, attempt: str, now: float) -> bool:
         (attempt,),
     ).fetchone()
     if downs < MOST_HOSTS_DOWN:
-        db.execute("UPDATE attempt SET retry_on = 'elsewhere' WHERE id = ?", (attempt,))
+        attempts.retry_elsewhere(db, attempt)
         return False
-    db.execute(
-        """
-        UPDATE attempt SET failure_class = 'host-lost', blocks = 'target', outcome = 'failed', finished_at = ?,
-            sentence = ?, advice = ?
-        WHERE id = ?
-        """,
-        (
-            now,
-            f"Its builder went down while it was being built, {downs} times out of {downs}.",
-            FAILURE_CLASSES["host-lost"].advice,
-            attempt,
-        ),
-    )
+    sentence = f"Its builder went down while it was being built, {downs} times out of {downs}."
+    attempts.fail_lost(db, attempt, sentence, FAILURE_CLASSES["host-lost"].advice, now)
     return True

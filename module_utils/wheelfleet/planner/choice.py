@@ -8,8 +8,9 @@ import sqlite3
 import statistics
 from collections.abc import Iterator
 
+from ..catalog.release_targets import TRIED
 from . import sizing
-from .queue import SPENT_IN_THIS_RUN, TRIED, WAITING, seconds_left
+from .queue import SPENT_IN_THIS_RUN, WAITING, seconds_left
 
 #: Longer than any prediction, in seconds.
 _FOREVER = 1e12

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..apt_packages import MOST_OWNERS, PACKAGE, Subject, is_allowed, is_askable
+from ..catalog import attempts
 from . import events
-from .queue import settle
 
 #: Seconds after which "nobody has it" is asked again.
 ASK_AGAIN = 30 * 24 * 3600.0
@@ -119,16 +119,12 @@ def name_package(db: sqlite3.Connection, attempt: str) -> bool:
     packages = json.loads(row["packages"])
     if not packages:
         ours = " It may be a file of its own that the sdist lacks." if row["missing_kind"] == "header" else ""
-        db.execute(
-            "UPDATE attempt SET advice = ? WHERE id = ?",
-            (f"No package of the builder's distribution has {row['subject']}.{ours}", attempt),
-        )
+        advice = f"No package of the builder's distribution has {row['subject']}.{ours}"
+        attempts.advise(db, attempt, advice)
         return False
     package = packages[0]
-    db.execute(
-        "UPDATE attempt SET package = ?, advice = ? WHERE id = ?",
-        (package, f"Install {package} on the builder (apt-get install {package}).", attempt),
-    )
+    advice = f"Install {package} on the builder (apt-get install {package})."
+    attempts.name_package(db, attempt, package, advice)
     return True
 
 
@@ -211,16 +207,14 @@ def record_installed(
         events.note(db, run=run, host=host, sentence=f"{package} was not installed. {why}", now=now)
     rows = db.execute(
         f"""
-        SELECT missing.id, missing.release_id, missing.subject
+        SELECT missing.id
         FROM ({_LACKING}) missing JOIN provider o USING (system, missing_kind, subject)
         WHERE missing.system IN (SELECT system FROM ({_HOSTS}) WHERE host = ?)
           AND EXISTS (SELECT 1 FROM json_each(o.packages) WHERE value IN (SELECT value FROM json_each(?)))
         """,
         (host, json.dumps(list(installed))),
     ).fetchall()
-    db.executemany("UPDATE attempt SET superseded = 1 WHERE id = ?", [(row["id"],) for row in rows])
-    for release in {row["release_id"] for row in rows}:
-        settle(db, release, tries)
+    attempts.requeue(db, [row["id"] for row in rows], tries)
     if installed:
         builds = "1 build" if len(rows) == 1 else f"{len(rows)} builds"
         sentence = f"Installed {', '.join(installed)}, which builds lacked; {builds} went back to the queue."

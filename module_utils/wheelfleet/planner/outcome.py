@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..catalog import attempts, release_targets
 from ..contract.result import Requirement
 from . import batches, missing_packages, requeue, suspension
-from .queue import settle
 from .retries import follow_up
 
 #: What may go better on another builder in the same run, or on the same one with nothing beside it.
@@ -62,40 +62,28 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
     elif not attempt["alone"] and outcome.failure in ALONE:
         outcome = replace(outcome, again="alone", blocks=None)
     normal = outcome.seconds * (attempt["speed"] or 1.0) if outcome.seconds is not None else None
-    db.execute(
-        """
-        UPDATE attempt SET state = 'done', finished_at = :now, outcome = :outcome, failure_class = :failure,
-            blocks = :blocks, retry_on = :again, sentence = :sentence, evidence = :evidence, advice = :remedy,
-            subject = :subject, missing_kind = :lacks, requires_python = :requires_python,
-            declared = :declared, phase = :phase, backend = :backend, seconds = :seconds,
-            normal_seconds = :normal, cpu_seconds = :cpu, peak_memory = :memory, interpreter = :interpreter,
-            summary = :summary, build_requires = :build_requires, log = :log, begun_at = coalesce(begun_at, claimed_at),
-            built_with = json_object(
-                'builder', json((SELECT b.facts FROM builder b WHERE b.host = attempt.host)),
-                'sdist_url', (SELECT f.url FROM upstream_file f
-                              WHERE f.release_id = attempt.release_id AND f.filename = attempt.sdist_filename))
-        WHERE id = :id
-        """,
+    attempts.finish(
+        db,
+        attempt_id,
         {
-            "id": attempt_id,
-            "now": now,
+            "finished_at": now,
             "outcome": outcome.outcome,
-            "failure": outcome.failure,
+            "failure_class": outcome.failure,
             "blocks": outcome.blocks,
-            "again": outcome.again,
+            "retry_on": outcome.again,
             "sentence": outcome.sentence,
             "evidence": outcome.evidence,
-            "remedy": outcome.remedy,
+            "advice": outcome.remedy,
             "subject": outcome.subject,
-            "lacks": outcome.lacks,
+            "missing_kind": outcome.lacks,
             "requires_python": outcome.requires_python,
             "declared": outcome.declared,
             "phase": outcome.phase,
             "backend": outcome.backend,
             "seconds": outcome.seconds,
-            "normal": normal,
-            "cpu": outcome.cpu_seconds,
-            "memory": outcome.peak_memory,
+            "normal_seconds": normal,
+            "cpu_seconds": outcome.cpu_seconds,
+            "peak_memory": outcome.peak_memory,
             "interpreter": outcome.interpreter,
             "summary": outcome.summary,
             "build_requires": json.dumps(list(outcome.build_requires)) if outcome.seconds is not None else None,
@@ -111,14 +99,8 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
     follow_up(db, attempt_id, now)
     if normal is not None:
         # What was measured replaces what was predicted for the project's other builds.
-        db.execute(
-            """
-            UPDATE release_target SET predicted_seconds = ?
-            WHERE need <> 'none' AND release_id IN (SELECT id FROM release WHERE project_id = ?)
-            """,
-            (max(normal, 0.1), attempt["project_id"]),
-        )
+        release_targets.predict(db, attempt["project_id"], max(normal, 0.1))
     if outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
         suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
-    settle(db, attempt["release_id"], tries)
+    release_targets.settle(db, attempt["release_id"], tries)
     return outcome

@@ -1,8 +1,4 @@
-"""The queue: what still needs a build, and how results settle it.
-
-The queue is a question to the catalog (`wanted.need = 'now'`), never a second copy. Who holds what of it under which
-lease is `batches`' matter.
-"""
+"""The queue: every row of `release_target` with need = 'now'. `batches` knows which builder holds what of it."""
 
 from __future__ import annotations
 
@@ -11,10 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..catalog import attempts
 from ..catalog.database import Catalog
-
-#: What counts as a try: it has a result, or its host was lost while it was being built. Never begun is never tried.
-TRIED = "(a.state = 'done' OR (a.state = 'lost' AND a.begun_at IS NOT NULL))"
+from ..catalog.release_targets import TRIED, settle
 
 #: Tried in the run :run and not to be tried again in it: whatever failed by bad luck waits for the next run, but
 #: for what may go better `alone` on its host, `elsewhere` or with a remedy, and for what waited long enough.
@@ -25,15 +20,6 @@ SPENT_IN_THIS_RUN = (
 #: Failed by bad luck, and its wait is not over at :now.
 WAITING = "NOT a.superseded AND a.wait_until > :now"
 
-#: A wheel of ours serves the row of `release_target` that is called {row}, nobody asked for it to be built again, and
-#: upstream has not replaced the sdist it was built from under its name.
-SETTLED_BY_A_WHEEL = """EXISTS (
-                SELECT 1 FROM wheel_target s JOIN wheel v ON v.id = s.wheel_id
-                LEFT JOIN upstream_file f ON f.id = {row}.sdist_id
-                WHERE s.release_id = {row}.release_id AND s.target_id = {row}.target_id AND NOT v.rebuild_requested
-                  AND (v.sdist_filename = f.filename AND v.sdist_sha256 <> f.sha256) IS NOT TRUE
-            )"""
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -42,49 +28,6 @@ class Progress:
     left: int
     seconds_left: float
     held: int
-
-
-def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
-    """Say anew which targets of a release still need a build, after a verdict, a result or a lost lease.
-
-    A wheel of ours settles every target it serves; a failure settles what its class says; what failed by bad luck is
-    tried again until `tries` attempts were spent on the same sdist. What goes on with a remedy settles nothing and
-    spends nothing: the try with it does. While nobody has finished an attempt at the release, only its first target is
-    in the queue: one try tells most about all of them.
-    """
-    db.execute(
-        f"""
-        UPDATE release_target SET need = CASE
-            WHEN verdict <> 'build' THEN 'none'
-            WHEN {SETTLED_BY_A_WHEEL.format(row="release_target")} THEN 'none'
-            WHEN EXISTS (
-                SELECT 1 FROM attempt a JOIN upstream_file f ON f.id = release_target.sdist_id
-                WHERE a.release_id = release_target.release_id AND NOT a.superseded AND a.retry_with IS NULL
-                  AND a.sdist_filename = f.filename AND a.sdist_sha256 IS f.sha256
-                  AND (a.blocks = 'release' OR (a.blocks = 'target' AND a.target_id = release_target.target_id))
-            ) THEN 'none'
-            WHEN (
-                SELECT count(*) FROM attempt a JOIN upstream_file f ON f.id = release_target.sdist_id
-                WHERE a.release_id = release_target.release_id AND a.target_id = release_target.target_id
-                  AND NOT a.superseded AND a.retry_with IS NULL AND {TRIED} AND a.outcome IS NOT 'built'
-                  AND a.sdist_sha256 IS f.sha256
-            ) >= :tries THEN 'none'
-            WHEN EXISTS (
-                SELECT 1 FROM attempt a
-                WHERE a.release_id = release_target.release_id AND a.state = 'done' AND a.retry_with IS NULL
-            ) THEN 'now'
-            WHEN target_id = (
-                SELECT w.target_id FROM release_target w JOIN target t ON t.id = w.target_id
-                WHERE w.release_id = release_target.release_id AND w.verdict = 'build'
-                  AND EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id)
-                ORDER BY t.preference, t.id LIMIT 1
-            ) THEN 'now'
-            ELSE 'later'
-        END
-        WHERE release_id = :release
-        """,
-        {"release": release_id, "tries": tries},
-    )
 
 
 def progress(catalog: Catalog, run: str, now: float | None = None) -> Progress:
@@ -121,16 +64,14 @@ def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
     marks = ",".join("?" * len(wanted))
     rows = db.execute(
         f"""
-        SELECT a.id, a.release_id, p.name FROM attempt a
+        SELECT a.id, p.name FROM attempt a
         JOIN release r ON r.id = a.release_id JOIN project p ON p.id = r.project_id
         WHERE a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.superseded
           AND ('all' IN ({marks}) OR a.failure_class IN ({marks}) OR p.name IN ({marks}))
         """,
         [*wanted, *wanted, *wanted],
     ).fetchall()
-    db.executemany("UPDATE attempt SET superseded = 1 WHERE id = ?", [(row["id"],) for row in rows])
-    for release in {row["release_id"] for row in rows}:
-        settle(db, release, tries)
+    attempts.requeue(db, [row["id"] for row in rows], tries)
     failed = {row["name"] for row in rows}
     return len(rows) + sum(_rebuild(db, word, tries) for word in dict.fromkeys(wanted) if word not in failed)
 

@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..catalog import attempts
 from ..catalog.meta import get_meta, set_meta
 from ..failure_classes import FAILURE_CLASSES
 from . import events, remedies
-from .queue import settle
 from .scope import digest
 
 #: Packages named in an event; a distribution upgrade brings hundreds.
@@ -51,7 +51,7 @@ def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
         "recipe": row["digest"],
         "remedies": digest(remedies.versions()),
     }
-    db.execute("UPDATE attempt SET depended_on = ? WHERE id = ?", (json.dumps(depended), attempt_id))
+    attempts.note_dependencies(db, attempt_id, depended)
 
 
 def builder_news(
@@ -144,16 +144,8 @@ def _lift(
     """Forgive attempts, and their like before them: the next try begins anew."""
     if not rows:
         return 0
-    releases = sorted({row["release_id"] for row in rows})
-    for release in releases:
-        db.execute(
-            """
-            UPDATE attempt SET superseded = 1 WHERE release_id = :release AND NOT superseded
-              AND state = 'done' AND (outcome <> 'built' OR requires_python IS NOT NULL) AND target_id IN (
-                SELECT target_id FROM attempt WHERE id IN (SELECT value FROM json_each(:ids)))
-            """,
-            {"release": release, "ids": json.dumps([row["id"] for row in rows if row["release_id"] == release])},
-        )
+    attempts.requeue_with_earlier(db, [row["id"] for row in rows], tries)
+    for release in sorted({row["release_id"] for row in rows}):
         # A recipe may change which Pythons it is for.
         db.execute(
             """
@@ -162,7 +154,6 @@ def _lift(
             """,
             {"release": release},
         )
-        settle(db, release, tries)
     what = "1 failure goes" if len(rows) == 1 else f"{len(rows)} failures go"
     events.note(db, run=run, host=host, sentence=f"{what} back to the queue: {why}", now=now)
     return len(rows)

@@ -13,6 +13,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from ..catalog import attempts
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from . import remedies
 from .recipes import recipe_adjustments, recipe_packages
@@ -101,8 +102,8 @@ def _name_what_the_recipe_lacks(db: sqlite3.Connection, attempt: sqlite3.Row) ->
     lacking = [name for name in asked if name not in has and (name.endswith("-dev") or not name.startswith("lib"))]
     if lacking:
         names = " ".join(lacking)
-        remedy = f"Install {names} on the builder, as the project's recipe says (apt-get install {names})."
-        db.execute("UPDATE attempt SET advice = ? WHERE id = ?", (remedy, attempt["id"]))
+        advice = f"Install {names} on the builder, as the project's recipe says (apt-get install {names})."
+        attempts.advise(db, attempt["id"], advice)
 
 
 def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> None:
@@ -118,7 +119,7 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
     if attempt["failure_class"] == "build-requirements" and any(entry.get(REMEMBERED) for entry in applied):
         # What helped another release stands in this one's way.
         plain = [entry for entry in applied if not entry.get(REMEMBERED)]
-        db.execute("UPDATE attempt SET retry_with = ? WHERE id = ?", (json.dumps(plain), attempt["id"]))
+        attempts.retry_with(db, attempt["id"], plain)
         return
     (built,) = db.execute(
         """
@@ -145,13 +146,10 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
     )
     if proposal is not None:
         entry = {"name": proposal.name, "why": proposal.why, "change": proposal.adjustments.as_data()}
-        db.execute("UPDATE attempt SET retry_with = ? WHERE id = ?", (json.dumps([*applied, entry]), attempt["id"]))
+        attempts.retry_with(db, attempt["id"], [*applied, entry])
         _count(db, [entry], "applied")
     elif attempt["failure_class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
-        db.execute(
-            "UPDATE attempt SET retry_with = ?, needs_memory = ? WHERE id = ?",
-            (json.dumps(applied), memory, attempt["id"]),
-        )
+        attempts.retry_with(db, attempt["id"], applied, needs_memory=memory)
 
 
 def _installed(build_requires: str | None) -> frozenset[str] | None:
@@ -186,7 +184,7 @@ def _wait(db: sqlite3.Connection, attempt: sqlite3.Row, now: float) -> None:
     ).fetchone()
     wait = WAITS[min(spent, len(WAITS)) - 1]
     if wait:
-        db.execute("UPDATE attempt SET wait_until = ? WHERE id = ?", (now + wait, attempt["id"]))
+        attempts.wait(db, attempt["id"], until=now + wait)
 
 
 def _remember(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import secrets
 import sqlite3
 
+from ..catalog import attempts
 from ..catalog.database import Catalog
 from .batches import PlannedBuild
-from .queue import settle
 from .retries import adjustments_of, uploaded_before
 
 #: Failures in a row after which a builder is doubted; doubled by each canary it builds until it gives a wheel.
@@ -184,14 +184,12 @@ def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
         db.execute("UPDATE builder SET suspended = ? WHERE host = ?", (sentence, host))
         rows = db.execute(
             """
-            SELECT id, release_id FROM attempt
+            SELECT id FROM attempt
             WHERE host = :host AND state = 'done' AND outcome <> 'built' AND NOT superseded AND finished_at > coalesce(
                 (SELECT max(finished_at) FROM attempt WHERE host = :host AND outcome = 'built'), 0)
             """,
             {"host": host},
         ).fetchall()
-        db.executemany("UPDATE attempt SET superseded = 1 WHERE id = ?", [(row["id"],) for row in rows])
-        for release in {row["release_id"] for row in rows}:
-            settle(db, release, tries)
+        attempts.requeue(db, [row["id"] for row in rows], tries)
         db.execute("UPDATE builder SET failures = 0, cleared_failures = 0 WHERE host = ?", (host,))
         return len(rows)

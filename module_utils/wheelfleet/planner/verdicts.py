@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from packaging.version import Version
 
 from .. import requires_python
+from ..catalog import release_targets
 from . import judge
 from .predict import predict_seconds
-from .queue import settle
 from .scope import Policy, Wish
 
 #: Projects per transaction: a kill loses little, and other writers wait for milliseconds only.
@@ -52,7 +52,7 @@ def judge_project(
         )
     }
     gone = known.keys() - judgement.verdicts.keys()
-    db.executemany("DELETE FROM release_target WHERE release_id = ? AND target_id = ?", gone)
+    release_targets.remove(db, gone)
     changed = bool(gone)
     for key, verdict in judgement.verdicts.items():
         sdist = verdict.sdist
@@ -61,16 +61,10 @@ def judge_project(
             continue
         changed = True
         predicted = predict_seconds(db, project_id, verdict.target_id, sdist.size) if sdist else 0.0
-        db.execute(
-            """
-            INSERT OR REPLACE INTO release_target (release_id, target_id, verdict, reason, sdist_id, predicted_seconds)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            (*key, *row, predicted),
-        )
+        release_targets.put_verdict(db, key, row, predicted)
     serve_targets(db, project_id, targets)
     for release in {release for release, _ in judgement.verdicts}:
-        settle(db, release, policy.tries)
+        release_targets.settle(db, release, policy.tries)
     db.execute("UPDATE project SET judged = 1, judge_at = ? WHERE id = ?", (judgement.again_at, project_id))
     return changed
 

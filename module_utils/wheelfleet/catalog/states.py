@@ -1,0 +1,47 @@
+"""The closed sets of words that columns of the catalog hold; schema.sql has the same in its CHECKs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+#: `project.state`
+ProjectState = Literal["new", "present", "absent", "deleted", "quarantined"]
+#: `upstream_file.kind`
+FileKind = Literal["sdist", "wheel"]
+#: `release_target.verdict`
+Verdict = Literal["build", "upstream", "skip", "passed"]
+#: `release_target.need`
+Need = Literal["now", "later", "none"]
+#: `batch.state` and `attempt.state`
+BuildState = Literal["open", "done", "lost"]
+#: `attempt.outcome`
+Outcome = Literal["built", "failed", "refused"]
+#: `attempt.blocks`
+Blocks = Literal["release", "target"]
+#: `attempt.retry_on`
+RetryOn = Literal["alone", "elsewhere"]
+#: `attempt.missing_kind`
+MissingKind = Literal["header", "library", "tool", "module", "pkg-config"]
+#: `wheel.imports`
+ImportVerdict = Literal["imported", "failed", "unchecked"]
+#: `rebuild.verdict`
+RebuildVerdict = Literal["agrees", "differs", "failed"]
+#: `apt_package.state`
+PackageState = Literal["installed", "refused"]
+
+#: Each column with its set.
+OF_COLUMNS = {
+    ("project", "state"): ProjectState,
+    ("upstream_file", "kind"): FileKind,
+    ("release_target", "verdict"): Verdict,
+    ("release_target", "need"): Need,
+    ("batch", "state"): BuildState,
+    ("attempt", "state"): BuildState,
+    ("attempt", "outcome"): Outcome,
+    ("attempt", "blocks"): Blocks,
+    ("attempt", "retry_on"): RetryOn,
+    ("attempt", "missing_kind"): MissingKind,
+    ("wheel", "imports"): ImportVerdict,
+    ("rebuild", "verdict"): RebuildVerdict,
+    ("apt_package", "state"): PackageState,
+}
