@@ -22,6 +22,7 @@ from wheelfleet.engine.rebuild_session import RebuildSession
 from wheelfleet.engine.session import BuilderSession
 from wheelfleet.planner import queue
 
+from tests.support.artifacts import Artifact
 from tests.support.controller import result_files
 from tests.support.fleet_catalog import NOW, TRIES, Fleet
 from tests.support.wheels import wheel_file
@@ -67,6 +68,10 @@ class FakeBuilder:
     free: int = DISK
     #: Every build fails, the canary too.
     broken: bool = False
+    #: Projects whose builds fail.
+    fails: frozenset[str] = frozenset()
+    #: By project, a wheel that is not the usual one.
+    payload: dict[str, Artifact] = field(default_factory=dict)
     #: So often a worker dies before it begins anything.
     deaths: int = 0
     #: The worker lives and begins nothing more.
@@ -112,8 +117,10 @@ class FakeBuilder:
         self.building = {}
 
     def _result(self, attempt: str, assignment: dict[str, Any]) -> dict[str, bytes]:
-        wheel = None if self.broken else wheel_file(assignment["name"], assignment["version"])
-        return result_files(attempt, wheel)
+        if self.broken or assignment["name"] in self.fails:
+            return result_files(attempt)
+        usual = wheel_file(assignment["name"], assignment["version"])
+        return result_files(attempt, self.payload.get(assignment["name"], usual))
 
 
 @dataclass
@@ -175,15 +182,14 @@ def _opened(path: Path, faults: Faults | None = None) -> KillableCatalog:
 
 def queue_of(folder: Path, hosts: Iterable[str], projects: Iterable[str]) -> Path:
     """A catalog in which each host could build each of the projects; returns its path."""
-    fleet = Fleet(folder / "catalog.sqlite")
-    with fleet.catalog.writing() as db:
-        db.execute("UPDATE target SET tags = ?", (json.dumps(["py3-none-any"]),))
-    for host in hosts:
-        fleet.builder(host, 11)
-    for project in projects:
-        fleet.release(project, 11)
-    fleet.catalog.close()
-    return fleet.path
+    with Fleet(folder) as fleet:
+        fleet.execute("UPDATE target SET tags = ?", json.dumps(["py3-none-any"]))
+        for host in hosts:
+            fleet.builder(host, 11)
+        for project in projects:
+            fleet.queue(project, 11)
+        fleet.catalog.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder / "catalog.sqlite"
 
 
 class FakeLink:
@@ -292,7 +298,9 @@ class Run:
         """Every host takes part again; what one of them still builds, it delivers."""
         with self.catalog.writing() as db:
             for host in self.builders:
-                db.execute("INSERT OR IGNORE INTO offer VALUES (?, 11, '/tools/python', '/usr/bin/python3')", (host,))
+                db.execute(
+                    "INSERT OR IGNORE INTO builder_target VALUES (?, 11, '/tools/python', '/usr/bin/python3')", (host,)
+                )
         self.drain()
         self.clock.sleep(60.0)
         self.drain()

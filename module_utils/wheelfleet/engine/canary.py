@@ -6,7 +6,7 @@ from ..contract.canary import NAME as CANARY_NAME
 from ..contract.canary import VERSION as CANARY_VERSION
 from ..planner import suspension
 from ..planner.batches import PlannedBuild
-from .connected_builder import ConnectedBuilder, WorkerEnds
+from .connected_builder import ConnectedBuilder, WorkerFails
 from .host_status import HostState
 
 
@@ -48,8 +48,8 @@ def _build(builder: ConnectedBuilder, canary: PlannedBuild) -> str:
 
     try:
         builder.wait_for(canary, arrived)
-    except WorkerEnds:
-        return "its worker ends without results"
+    except WorkerFails as error:
+        return f"its worker {error.problem}"
     return verdicts[canary.attempt]
 
 

@@ -20,8 +20,18 @@ from .silent_host import SilentHost
 FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH = 0.1, 2.0, 1.5
 #: A worker that ends with work in its inbox is started so often before its builds go back to the queue.
 MOST_RESTARTS = 3
+#: Seconds in which a worker that runs nothing must begin what it has.
+STUCK = 90.0
 #: Seconds by which a builder's clock may differ from the controller's before people are told.
 CLOCK_TOLERANCE = 120.0
+
+
+class WorkerFails(LinkLost):
+    """The builder answers, but its worker does no work; `problem` continues "its worker"."""
+
+    def __init__(self, host: str, problem: str) -> None:
+        super().__init__(f"The worker on {host} {problem}; see worker.log in its builder_home.")
+        self.problem = problem
 
 
 class ConnectedBuilder:
@@ -82,8 +92,8 @@ class ConnectedBuilder:
             self.observe()
 
     def wait_for(self, build: PlannedBuild, arrived: Callable[[], bool]) -> None:
-        """Hand one build over and wait until it has `arrived`. Raises LinkLost when its worker ends without it."""
-        restarts = 0
+        """Hand one build over and wait until it has `arrived`. Raises WorkerFails when its worker does not do it."""
+        restarts, last_sign = 0, self.context.clock.monotonic()
         self._waits_for = build.attempt
         self.hand_over([build])
         try:
@@ -94,15 +104,21 @@ class ConnectedBuilder:
                     restarts += 1
                     self.check_restarts(restarts)
                     self.hand_over([build])
+                if snapshot.building:
+                    last_sign = self.context.clock.monotonic()
+                self.check_stuck(last_sign)
         finally:
             self._waits_for = None
 
     def check_restarts(self, restarts: int) -> None:
-        """Raise LinkLost when the worker was started too often."""
+        """Raise WorkerFails when the worker was started too often."""
         if restarts > MOST_RESTARTS:
-            raise WorkerEnds(
-                f"The worker on {self.context.host} ends without results; see worker.log in its builder_home."
-            )
+            raise WorkerFails(self.context.host, "ends without results")
+
+    def check_stuck(self, last_sign: float) -> None:
+        """Raise WorkerFails when nothing goes on since too long; `last_sign` is by the monotonic clock."""
+        if self.context.clock.monotonic() - last_sign > STUCK:
+            raise WorkerFails(self.context.host, "begins nothing of what it has")
 
     def full_disk(self, snapshot: BuilderSnapshot) -> str | None:
         """Why the builder may have no work, if its disk is too full."""
@@ -132,7 +148,3 @@ class ConnectedBuilder:
             self.progress.event(
                 f"Its clock is {human_duration(abs(ahead))} {how} the controller's; set it right (timedatectl)."
             )
-
-
-class WorkerEnds(LinkLost):
-    """The builder answers, but its worker ends again and again without results."""

@@ -21,8 +21,6 @@ from .progress import Answer, count_builds
 
 #: Seconds between two renewals of the lease.
 RENEWAL = 60.0
-#: Seconds in which a worker that runs nothing must begin what it has.
-STUCK = 90.0
 #: A slower host leaves work to faster ones so often; what they do not claim then, although they are idle, is its own.
 CLAIMS_LEFT_TO_OTHERS = 3
 
@@ -162,9 +160,8 @@ class BuilderSession:
                 self._restart(restarts)
             if self.builder.full_disk(snapshot) is not None or suspension.doubted(self.catalog, self.host):
                 self.builder.withdraw(mine)
-            elif self.clock.monotonic() - last_sign > STUCK:
-                raise LinkLost(f"{self.host} begins nothing of what it has; see worker.log in its builder_home.")
             else:
+                self.builder.check_stuck(last_sign)
                 self._share()
                 if self._top_up():
                     break
