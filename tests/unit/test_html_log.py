@@ -215,7 +215,7 @@ HOSTILE = "".join(
 class TestHostileLogs:
     def test_nothing_of_a_log_is_markup_or_a_control_character(self, render: Renderer) -> None:
         about = facts(
-            evidence=("<script>evidence</script>",), sentence="<script>said</script>", remedy="<i>", sdist="<"
+            evidence=("<script>evidence</script>",), sentence="<script>said</script>", advice="<i>", sdist="<"
         )
         page = page_of(render, HOSTILE, about)
         assert "<script" not in page
