@@ -10,7 +10,7 @@ import pytest
 from wheelfleet.site import run_summary
 from wheelfleet.site.report import make_report
 from wheelfleet.site.run_summary import install_line
-from wheelfleet.site.status_rows import ReportRow
+from wheelfleet.site.status_rows import StatusRow
 
 from tests.support.catalogs import TARGET, ControllerState
 from tests.support.site_pages import broken_links, elements
@@ -18,7 +18,7 @@ from tests.support.site_pages import broken_links, elements
 OTHER = "cp313-cp313-linux_armv7l-glibc2.41"
 
 
-def report_rows(state: ControllerState) -> list[ReportRow]:
+def report_rows(state: ControllerState) -> list[StatusRow]:
     state.publish()
     return [row for rows in make_report(state.catalog.db).rows.values() for row in rows]
 
@@ -28,7 +28,7 @@ def summary_lines(state: ControllerState, run: str = "run1", most: int = 20) -> 
     return run_summary.summary_lines(state.catalog.db, run, most)
 
 
-def only_row(state: ControllerState) -> ReportRow:
+def only_row(state: ControllerState) -> StatusRow:
     (row,) = report_rows(state)
     return row
 

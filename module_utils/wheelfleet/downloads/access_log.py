@@ -1,4 +1,4 @@
-"""A web node's access log, added up: who asked for which project, and took which wheel, on which day.
+"""A web node's access log, added up: lookups of projects and downloads of wheels, by day and kind of client.
 
 It runs on the web node; what leaves it are sums without addresses. The log is nginx's, one JSON object a line
 (roles/webnode/templates/etc/nginx/sites-available/wheelfleet.j2). Everything in it is strangers' text.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from .log_rotation import LogFile, Position, find_places, open_log
+from .log_rotation import LogFile, Position, find_positions, open_log
 from .user_agents import OTHER, Client, read_agent
 
 DAY = 86400
@@ -86,7 +86,7 @@ def read_log(log: Path, counted: Sequence[Position], *, most_bytes: int, now: fl
     now = time.time() if now is None else now
     reading = Reading()
     with ExitStack() as files:
-        places = find_places(open_log(log, files), counted)
+        places = find_positions(open_log(log, files), counted)
         reading.lost = places.lost
         for file, position in places.files:
             most_bytes -= _read_file(
@@ -136,8 +136,8 @@ class _Request(NamedTuple):
 
 def _read_line(line: bytes) -> _Request | None:
     try:
-        said = json.loads(line.decode(errors="replace"))
-        request = _Request(_seconds(said["time"]), said["method"], said["path"], said["status"], said["agent"])
+        data = json.loads(line.decode(errors="replace"))
+        request = _Request(_seconds(data["time"]), data["method"], data["path"], data["status"], data["agent"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     texts: Iterable[object] = (request.method, request.path, request.agent)

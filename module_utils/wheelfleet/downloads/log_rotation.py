@@ -166,8 +166,8 @@ def open_log(log: Path, files: ExitStack) -> list[LogFile]:
     return [file for _, _, file in sorted(opened.values(), key=lambda each: each[:2]) if file.beginning is not None]
 
 
-class Places(NamedTuple):
-    """Where to read on."""
+class ReadFrom(NamedTuple):
+    """The files to read, each from its position."""
 
     #: Each file with its position; None where nothing of it was counted.
     files: list[tuple[LogFile, Position | None]]
@@ -180,7 +180,7 @@ class Places(NamedTuple):
         return max((position.at for position in self.lost), default=0.0)
 
 
-def find_places(files: Sequence[LogFile], counted: Sequence[Position]) -> Places:
+def find_positions(files: Sequence[LogFile], counted: Sequence[Position]) -> ReadFrom:
     """Recognise the files that were counted before."""
     originals: list[LogFile] = []
     for file in sorted(files, key=lambda file: file.size, reverse=True):
@@ -193,7 +193,7 @@ def find_places(files: Sequence[LogFile], counted: Sequence[Position]) -> Places
         if file in originals
     ]
     found = {position for _, position in places}
-    return Places(places, [position for position in counted if position not in found])
+    return ReadFrom(places, [position for position in counted if position not in found])
 
 
 def _digest(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What web nodes counted, into the catalog: sums and positions in one transaction, each line once.
+"""Records the sums of web nodes in the catalog: sums and positions in one transaction, each line once.
 
 A web node is reached by many and its log is written by strangers, so its answer is checked here once more.
 """
@@ -13,11 +13,11 @@ from typing import Any
 
 from ..catalog.database import Catalog
 from ..names import is_project_name, normalize
-from .access_log import AHEAD, DAY, LONGEST_AGO
+from .access_log import AHEAD, DAY, LONGEST_AGO, Download, Lookup
 from .log_rotation import Position
 from .user_agents import Client
 
-#: Names that the catalog does not know, a day. Somebody wanted them; who asks for made-up ones fills no disk.
+#: Names that the catalog does not know, a day. Some are wanted; a client that requests made-up names fills no disk.
 MOST_UNKNOWN_NAMES = 1000
 #: Different Pythons, machines or systems, a day.
 MOST_KEYS = 200
@@ -26,16 +26,16 @@ FORGET_SECONDS = 60 * DAY
 
 
 class BadAnswer(Exception):
-    """What came from a web node is not what its module says; the message is a sentence."""
+    """A web node's answer does not have the form of its module's; the message is a sentence."""
 
 
 class Overtaken(Exception):
-    """Somebody else counted this log meanwhile: nothing was recorded, ask again."""
+    """Another run counted this log meanwhile: nothing was recorded, repeat the request."""
 
 
 @dataclass
 class Use:
-    """What is added to a project's day."""
+    """Numbers to add to a project's day."""
 
     downloads: int = 0
     lookups: int = 0
@@ -44,7 +44,7 @@ class Use:
 
 @dataclass
 class Sums:
-    """What an answer adds to the catalog. Days are days since the epoch, UTC."""
+    """The numbers that an answer adds to the catalog. Days are days since the epoch, UTC."""
 
     projects: dict[tuple[int, str], Use] = field(default_factory=dict)
     #: By day, kind and key, as in `client_day`.
@@ -70,8 +70,8 @@ class Answer:
     more: bool
     lines: int
     garbage: int
-    downloads: Sequence[tuple[int, str, str, Client, int]]
-    lookups: Sequence[tuple[int, str, int]]
+    downloads: Sequence[tuple[Download, int]]
+    lookups: Sequence[tuple[Lookup, int]]
 
 
 def read_answer(answer: Mapping[str, Any], now: float) -> Answer:
@@ -85,10 +85,10 @@ def read_answer(answer: Mapping[str, Any], now: float) -> Answer:
             lines=_number(answer["lines"]),
             garbage=_number(answer["garbage"]),
             downloads=[
-                (_day(day, now), _name(name), _text(filename), clients[_number(client)], _number(n))
+                (Download(_day(day, now), _name(name), _text(filename), clients[_number(client)]), _number(n))
                 for day, name, filename, client, n in answer["downloads"]
             ],
-            lookups=[(_day(day, now), _name(name), _number(n)) for day, name, n in answer["lookups"]],
+            lookups=[(Lookup(_day(day, now), _name(name)), _number(n)) for day, name, n in answer["lookups"]],
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadAnswer(
@@ -123,29 +123,30 @@ def record_answer(catalog: Catalog, host: str, counted: Sequence[Position], answ
 
 
 def add_up(db: sqlite3.Connection, answer: Answer) -> Sums:
-    """What an answer adds: downloads of our own wheels, and what each saved its client; lookups of any name."""
+    """Add up an answer: downloads of our own wheels with the build time that each saved; lookups of any name."""
     sums = Sums()
     wheels: dict[tuple[str, str], float | None] = {}
-    for day, name, filename, client, n in answer.downloads:
-        if (name, filename) not in wheels:
-            wheels[name, filename] = _seconds_to_build(db, name, filename)
-        seconds = wheels[name, filename]
+    for download, n in answer.downloads:
+        day, wheel = download.day, (download.project, download.filename)
+        if wheel not in wheels:
+            wheels[wheel] = _seconds_to_build(db, *wheel)
+        seconds = wheels[wheel]
         if seconds is None:
             continue
-        use = sums.projects.setdefault((day, name), Use())
+        use = sums.projects.setdefault((day, download.project), Use())
         use.downloads += n
         use.saved_seconds += n * seconds
         sums.clients[day, "all", ""] += n
-        for kind, key in client._asdict().items():
+        for kind, key in download.client._asdict().items():
             if key:
                 sums.clients[day, kind, key] += n
-    for day, name, n in answer.lookups:
-        sums.projects.setdefault((day, name), Use()).lookups += n
+    for lookup, n in answer.lookups:
+        sums.projects.setdefault((lookup.day, lookup.project), Use()).lookups += n
     return sums
 
 
 def _seconds_to_build(db: sqlite3.Connection, name: str, filename: str) -> float | None:
-    """What building a wheel took; None when it is none of ours."""
+    """Seconds that the build of a wheel took; None for a wheel that is not ours."""
     row = db.execute(
         """
         SELECT coalesce(a.seconds, 0) AS seconds FROM wheel w JOIN attempt a ON a.id = w.attempt_id

@@ -283,17 +283,17 @@ class _Mirror:
         command += [f"{self.site}/", f"{self.node.destination}/"]
         # Files, not pipes: an ssh that stays behind for the next connection would keep a pipe open.
         with (
-            tempfile.TemporaryFile() as given,
-            tempfile.TemporaryFile() as said,
-            tempfile.TemporaryFile() as complained,
+            tempfile.TemporaryFile() as stdin,
+            tempfile.TemporaryFile() as stdout,
+            tempfile.TemporaryFile() as stderr,
         ):
-            given.write(b"".join(os.fsencode(path) + b"\0" for path in stage.paths or ()))
-            given.seek(0)
-            with subprocess.Popen(command, stdin=given, stdout=said, stderr=complained, pass_fds=self.locks) as process:
+            stdin.write(b"".join(os.fsencode(path) + b"\0" for path in stage.paths or ()))
+            stdin.seek(0)
+            with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=self.locks) as process:
                 self._wait(process)
             if process.returncode != 0:
-                self._explain(process.returncode, _text(complained))
-            return _CHANGE.findall(_text(said))
+                self._explain(process.returncode, _text(stderr))
+            return _CHANGE.findall(_text(stdout))
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         while True:

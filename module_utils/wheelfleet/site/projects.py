@@ -22,7 +22,7 @@ from .listing import ListedFile, ProjectFiles, files_of
 from .published_rows import Differences, RowChanges, site_project
 from .renderer import Renderer
 from .signing import Signer
-from .status_rows import ReportRow, project_rows
+from .status_rows import StatusRow, project_rows
 from .tree import Tree
 from .wheels import put_wheel
 
@@ -104,7 +104,7 @@ class ProjectRenderer:
         self,
         content: ProjectFiles,
         about: sqlite3.Row,
-        rows: list[ReportRow] | None,
+        rows: list[StatusRow] | None,
         differences: Differences,
         result: Rendered,
     ) -> None:
@@ -234,9 +234,9 @@ class ProjectRenderer:
         if ours:
             metadata = self.tree.read(f"files/{content.name}/{ours[-1].filename}.metadata") or b""
             head = metadata.partition(b"\n\n")[0].decode("utf-8", "replace")
-            said = HeaderParser().parsestr(head)["Summary"]
-            if said:
-                return printable(" ".join(str(said).split()))[:_LONGEST_SUMMARY]
+            summary = HeaderParser().parsestr(head)["Summary"]
+            if summary:
+                return printable(" ".join(str(summary).split()))[:_LONGEST_SUMMARY]
         row = self.db.execute(
             """
             SELECT a.summary FROM release r JOIN attempt a ON a.release_id = r.id

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .status_rows import ReportRow, project_row
+from .status_rows import StatusRow, project_row
 
 #: The statuses of a project's releases by how much they matter to somebody who looks for the project.
 RANK = ("built", "failed", "trouble", "waiting", "upstream", "not-found", "skipped", "passed")
@@ -64,7 +64,7 @@ def words(name: str) -> set[str]:
     return {"-".join(parts[first:]) for first in range(len(parts))}
 
 
-def site_project(project: sqlite3.Row, rows: Sequence[ReportRow], *, listed: bool, summary: str) -> SiteProject | None:
+def site_project(project: sqlite3.Row, rows: Sequence[StatusRow], *, listed: bool, summary: str) -> SiteProject | None:
     """The row of a project; None where the site has no page of it, being out of scope and without wheels."""
     whole = project_row(project, bool(rows)) if project["in_scope"] else None
     statuses = {row.status for row in rows} | ({whole.status} if whole else set()) | ({"built"} if listed else set())
@@ -113,7 +113,7 @@ class Differences:
         project = self._projects.get(project_id)
         return project.summary if project else ""
 
-    def add(self, project_id: int, project: SiteProject | None, rows: Sequence[ReportRow]) -> None:
+    def add(self, project_id: int, project: SiteProject | None, rows: Sequence[StatusRow]) -> None:
         """Compare a project's new rows with those there are."""
         before = self._releases.get(project_id, {})
         for row in rows:

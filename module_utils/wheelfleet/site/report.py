@@ -13,7 +13,7 @@ from ..text import printable
 from .counters import totals
 from .listing import timestamp
 from .proposals import Proposal, proposals
-from .status_rows import STATUSES, ReportRow, release_rows, rows_of_projects
+from .status_rows import STATUSES, StatusRow, release_rows, rows_of_projects
 
 #: Rows shown of each status, the newest first: a report of everything would be too long to open, and to make.
 MOST_SHOWN = 100
@@ -27,7 +27,7 @@ class Section:
     title: str
     #: All rows of the status, of which `rows` are the newest.
     count: int
-    rows: list[ReportRow]
+    rows: list[StatusRow]
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Report:
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    rows: dict[str, list[ReportRow]] = field(default_factory=dict)
+    rows: dict[str, list[StatusRow]] = field(default_factory=dict)
     #: What happened to the builders, the latest first.
     events: list[Event] = field(default_factory=list)
     #: apt packages that would unblock builds, the most useful first.

@@ -30,7 +30,7 @@ STATUSES = {
 
 
 @dataclass(frozen=True)
-class ReportRow:
+class StatusRow:
     """The status of one release on one target, or of a project as a whole (then without version and target)."""
 
     status: str
@@ -77,16 +77,16 @@ class ReportRow:
         return data
 
 
-def project_rows(db: sqlite3.Connection, project_ids: Sequence[int]) -> dict[int, list[ReportRow]]:
+def project_rows(db: sqlite3.Connection, project_ids: Sequence[int]) -> dict[int, list[StatusRow]]:
     """The rows of these projects' releases that are in scope, by project, in no order."""
-    rows: dict[int, list[ReportRow]] = {}
+    rows: dict[int, list[StatusRow]] = {}
     chosen = "p.id IN (SELECT value FROM json_each(:ids))"
     for row in db.execute(_RELEASE_ROWS.format(chosen=chosen), {"ids": json.dumps(list(project_ids))}):
         rows.setdefault(row["project_id"], []).append(_release_row(row))
     return rows
 
 
-def release_rows(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[ReportRow]:
+def release_rows(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[StatusRow]:
     """The rows of these (release, target), in no order."""
     if not keys:
         return []
@@ -103,21 +103,21 @@ _GONE = {
 }
 
 
-def project_row(project: sqlite3.Row, has_releases: bool) -> ReportRow | None:
+def project_row(project: sqlite3.Row, has_releases: bool) -> StatusRow | None:
     """The row of a project in scope itself; None where its releases' rows are enough."""
     name = (project["name"], printable(project["display_name"]))
     if project["problem"] is not None:
-        return ReportRow("trouble", *name, printable(project["problem"]))
+        return StatusRow("trouble", *name, printable(project["problem"]))
     if project["state"] in _GONE:
-        return ReportRow("not-found", *name, _GONE[project["state"]])
+        return StatusRow("not-found", *name, _GONE[project["state"]])
     if has_releases:
         return None
     if project["judged"]:
-        return ReportRow("skipped", *name, "No release of it is in scope: none matches what was asked for.")
-    return ReportRow("waiting", *name, "Not looked at yet.")
+        return StatusRow("skipped", *name, "No release of it is in scope: none matches what was asked for.")
+    return StatusRow("waiting", *name, "Not looked at yet.")
 
 
-def rows_of_projects(db: sqlite3.Connection, status: str, most: int) -> list[ReportRow]:
+def rows_of_projects(db: sqlite3.Connection, status: str, most: int) -> list[StatusRow]:
     """The rows of projects that as a whole have a status, by name."""
     rows = db.execute(
         """
@@ -167,7 +167,7 @@ _RELEASE_ROWS = """
     """
 
 
-def _release_row(row: sqlite3.Row) -> ReportRow:
+def _release_row(row: sqlite3.Row) -> StatusRow:
     known: dict[str, Any] = {
         "project": row["name"],
         "display_name": printable(row["display_name"]),
@@ -178,7 +178,7 @@ def _release_row(row: sqlite3.Row) -> ReportRow:
     }
     if row["verdict"] != "build":
         status = "skipped" if row["verdict"] == "skip" else row["verdict"]
-        return ReportRow(status, reason=printable(row["reason"]), **known)
+        return StatusRow(status, reason=printable(row["reason"]), **known)
     if row["filename"] is not None:
         wheel: dict[str, Any] = {
             "filename": row["filename"],
@@ -186,9 +186,9 @@ def _release_row(row: sqlite3.Row) -> ReportRow:
             "size": row["size"],
             "tags": tuple(json.loads(row["tags"])),
         }
-        return ReportRow("built", reason=printable(row["reason"]), **known, **wheel, **_of_attempt(row))
+        return StatusRow("built", reason=printable(row["reason"]), **known, **wheel, **_of_attempt(row))
     if row["held_by"] is not None:
-        return ReportRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
+        return StatusRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
     if row["state"] is not None and (row["need"] == "none" or row["blocks"] is None):
         sentence = row["sentence"] or f"{row['host']} was lost while it built this."
         unclassified = "lost" if row["state"] == "lost" else "unknown"
@@ -197,10 +197,10 @@ def _release_row(row: sqlite3.Row) -> ReportRow:
             failure[key] = printable(row[key]) if row[key] else None
         failure["package"] = row["package"]
         again = row["need"] != "none"
-        return ReportRow(
+        return StatusRow(
             "failed", reason=printable(sentence), tried_again=again, **known, **failure, **_of_attempt(row)
         )
-    return ReportRow("waiting", reason=_why_waiting(row), **known)
+    return StatusRow("waiting", reason=_why_waiting(row), **known)
 
 
 def _of_attempt(row: Any) -> dict[str, Any]:

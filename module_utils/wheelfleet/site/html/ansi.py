@@ -87,9 +87,9 @@ class Terminal:
             elif word == "39":
                 self._colour = ""
             elif word in ("38", "48", "58"):
-                said = [next(words, "") for _ in range(_COLOUR_LENGTH.get(next(words, ""), 0))]
-                if word == "38" and len(said) == 1:
-                    self._colour = _FIRST_OF_256.get(said[0], self._colour)
+                numbers = [next(words, "") for _ in range(_COLOUR_LENGTH.get(next(words, ""), 0))]
+                if word == "38" and len(numbers) == 1:
+                    self._colour = _FIRST_OF_256.get(numbers[0], self._colour)
             else:
                 self._colour = _COLOURS.get(word, self._colour)
 

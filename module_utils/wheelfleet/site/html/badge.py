@@ -44,10 +44,10 @@ def state(facts: ProjectFacts) -> tuple[str, str]:
 
 def svg(label: str, facts: ProjectFacts) -> bytes:
     """The picture: `label` on the left, the state on the right; its title says both to those who cannot see it."""
-    said, colour = state(facts)
-    label, said = _shortened(printable(label)), _shortened(printable(said))
-    left, right = _width(label), _width(said)
-    title = escape(f"{label}: {said}")
+    state_words, colour = state(facts)
+    label, state_words = _shortened(printable(label)), _shortened(printable(state_words))
+    left, right = _width(label), _width(state_words)
+    title = escape(f"{label}: {state_words}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="{_HEIGHT}" role="img" '
         f'aria-labelledby="t"><title id="t">{title}</title>'
@@ -55,7 +55,7 @@ def svg(label: str, facts: ProjectFacts) -> bytes:
         f'<g clip-path="url(#r)"><rect width="{left}" height="{_HEIGHT}" fill="{_LABEL_COLOUR}"/>'
         f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="{_COLOURS[colour]}"/></g>'
         '<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11" text-anchor="middle">'
-        f"{_text(label, left / 2, left)}{_text(said, left + right / 2, right)}</g></svg>\n"
+        f"{_text(label, left / 2, left)}{_text(state_words, left + right / 2, right)}</g></svg>\n"
     ).encode()
 
 

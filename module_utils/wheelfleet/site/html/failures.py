@@ -1,4 +1,4 @@
-"""What keeps wheels from being built: failure classes with the projects they block, and what people asked for in vain.
+"""The failures pages: failure classes with the projects they block, and names that clients request in vain.
 
 All of it is read from counters and from the tops of indexes: it costs what it shows (catalog/schema.sql).
 """
@@ -19,8 +19,8 @@ from ..counters import totals
 from ..proposals import Proposal, inventory_line, proposals
 from ..renderer import Renderer, as_json
 
-#: Projects named as examples of a class; of a class's page, told about with their newest log, and named at all.
-EXAMPLES, MOST_TOLD, MOST_NAMED = 5, 30, 200
+#: Projects named as examples of a class; of a class's page, shown with their newest log, and named at all.
+EXAMPLES, MOST_WITH_LOG, MOST_NAMED = 5, 30, 200
 #: Of the names asked for most, how many are looked at, and how many of those without a wheel are shown.
 MOST_ASKED, MOST_WANTED = 1000, 50
 #: Remedies shown, those that helped most.
@@ -69,7 +69,7 @@ _NEWEST_FAILURES = """
             ORDER BY finished_at DESC, release_id DESC LIMIT 1) AS release_id
         FROM top
     ),
-    told AS MATERIALIZED (
+    examples AS MATERIALIZED (
         SELECT newest.*, (
             SELECT id FROM attempt
             WHERE release_id = newest.release_id AND outcome IS NOT 'built' AND state <> 'open' AND NOT superseded
@@ -77,14 +77,14 @@ _NEWEST_FAILURES = """
             ORDER BY finished_at DESC, id LIMIT 1) AS attempt_id
         FROM newest
     )
-    SELECT project.name, project.display_name, told.builds, told.lookups, release.version, target.name AS target,
-           attempt.log, attempt.sentence
-    FROM told
-    JOIN project ON project.id = told.project_id
-    LEFT JOIN release ON release.id = told.release_id
-    LEFT JOIN attempt ON attempt.id = told.attempt_id
+    SELECT project.name, project.display_name, examples.builds, examples.lookups, release.version,
+           target.name AS target, attempt.log, attempt.sentence
+    FROM examples
+    JOIN project ON project.id = examples.project_id
+    LEFT JOIN release ON release.id = examples.release_id
+    LEFT JOIN attempt ON attempt.id = examples.attempt_id
     LEFT JOIN target ON target.id = attempt.target_id
-    ORDER BY told.lookups DESC, told.project_id
+    ORDER BY examples.lookups DESC, examples.project_id
     """
 
 _WANTED = """
@@ -130,7 +130,7 @@ def pages(
     """
     classes = _blocked_classes(db)
     blocked = {
-        entry.name: [_said(row) for row in db.execute(_BLOCKED, {"class": entry.name, "most": MOST_NAMED})]
+        entry.name: [_row(row) for row in db.execute(_BLOCKED, {"class": entry.name, "most": MOST_NAMED})]
         for entry in classes
     }
     examples = {name: projects[:EXAMPLES] for name, projects in blocked.items()}
@@ -152,11 +152,11 @@ def pages(
     yield "failures/failures.json", as_json(_as_data(classes, examples, wanted, remedies, proposed))
     for entry in classes:
         path = f"failures/{entry.name}/index.html"
-        told = [_said(row) for row in db.execute(_NEWEST_FAILURES, {"class": entry.name, "most": MOST_TOLD})]
-        for row in told:
+        shown = [_row(row) for row in db.execute(_NEWEST_FAILURES, {"class": entry.name, "most": MOST_WITH_LOG})]
+        for row in shown:
             row["has_log"] = row["log_page"] is not None and has(row["log_page"])
-        others = blocked[entry.name][len(told) :]
-        yield path, render.page(path, "failure_class.html.j2", entry=entry, told=told, others=others)
+        others = blocked[entry.name][len(shown) :]
+        yield path, render.page(path, "failure_class.html.j2", entry=entry, shown=shown, others=others)
 
 
 def _blocked_classes(db: sqlite3.Connection) -> list[BlockedClass]:
@@ -220,13 +220,13 @@ def _short(name: str) -> str:
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
 
-def _said(row: sqlite3.Row) -> dict[str, Any]:
+def _row(row: sqlite3.Row) -> dict[str, Any]:
     """A row of _BLOCKED or _NEWEST_FAILURES for templates; `log_page` below the site, None without a log."""
-    said: dict[str, Any] = {**dict(row), "display_name": printable(row["display_name"])}
-    if "log" in said:
-        said["sentence"] = printable(said["sentence"]) if said["sentence"] else None
-        said["log_page"] = f"logs/{said['log'].removesuffix('.log.gz')}.html" if said["log"] else None
-    return said
+    values: dict[str, Any] = {**dict(row), "display_name": printable(row["display_name"])}
+    if "log" in values:
+        values["sentence"] = printable(values["sentence"]) if values["sentence"] else None
+        values["log_page"] = f"logs/{values['log'].removesuffix('.log.gz')}.html" if values["log"] else None
+    return values
 
 
 def _as_data(

@@ -195,20 +195,20 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
 def known_facts(text: str) -> dict[str, Any]:
     """What can be shown of a builder's facts (JSON): what is missing or has another form is None."""
     try:
-        said = json.loads(text)
+        facts = json.loads(text)
     except ValueError:
-        said = None
-    said = _table(said)
-    system, tools = _table(said.get("os")), _table(said.get("toolchain"))
+        facts = None
+    facts = _table(facts)
+    system, tools = _table(facts.get("os")), _table(facts.get("toolchain"))
     name, version = _words(system.get("id")), _words(system.get("version"))
     return {
-        "board": _words(said.get("board")),
+        "board": _words(facts.get("board")),
         "system": " ".join(filter(None, [_SYSTEMS.get(name, name), version])) if name else None,
-        "machine": _words(said.get("machine")),
-        "cores": _number(said.get("cores")),
-        "memory": _number(said.get("memory")),
-        "slots": _number(said.get("slots")),
-        "sandbox": _words(said.get("sandbox")),
+        "machine": _words(facts.get("machine")),
+        "cores": _number(facts.get("cores")),
+        "memory": _number(facts.get("memory")),
+        "slots": _number(facts.get("slots")),
+        "sandbox": _words(facts.get("sandbox")),
         "toolchain": {
             key: words for tool, line in sorted(tools.items())[:20] if (key := _words(tool)) and (words := _words(line))
         },

@@ -78,7 +78,7 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
     if row is None:
         raise LookupError(f"The catalog knows no attempt {attempt_id}.")
 
-    def said(column: str) -> str | None:
+    def shown(column: str) -> str | None:
         return printable(row[column]) if row[column] else None
 
     return LogFacts(
@@ -91,13 +91,13 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
         finished_at=row["finished_at"],
         seconds=row["seconds"],
         failure_class=row["failure_class"],
-        sentence=said("sentence"),
-        evidence=tuple((said("evidence") or "").splitlines()),
-        advice=said("advice"),
+        sentence=shown("sentence"),
+        evidence=tuple((shown("evidence") or "").splitlines()),
+        advice=shown("advice"),
         tried_with=tried_with(row["remedies"]),
         next_try=goes_on_with(row["remedies"], row["retry_with"]),
-        sdist=said("sdist_filename"),
-        interpreter=said("interpreter"),
+        sdist=shown("sdist_filename"),
+        interpreter=shown("interpreter"),
     )
 
 
@@ -177,5 +177,5 @@ def _find_evidence(texts: Sequence[str], evidence: Sequence[str]) -> set[int]:
 
 def _as_evidence(text: str) -> str:
     """A line as the classifier writes it down."""
-    said = text.removeprefix(_OUR_FAILURE)
-    return said.rstrip() if len(said) <= 300 and said.isprintable() else plain(said)
+    shown = text.removeprefix(_OUR_FAILURE)
+    return shown.rstrip() if len(shown) <= 300 and shown.isprintable() else plain(shown)

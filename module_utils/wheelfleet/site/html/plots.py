@@ -70,7 +70,7 @@ class Plot:
             if any(values)
         ]
 
-    def says(self, column: int) -> str:
+    def column_title(self, column: int) -> str:
         """One column in words: `2026-11-20: 12 built, 3 failed`."""
         values = ", ".join(f"{number(series.values[column])} {series.name}" for series in self.series)
         return f"{self.columns[column]}: {values}"
@@ -147,8 +147,8 @@ def _frame(plot: Plot, ticks: Sequence[float]) -> tuple[ET.Element, ET.Element]:
     height = str(TOP + HEIGHT + FOOT)
     scale = ET.SubElement(frame, "svg", {"class": "scale", "height": height, "aria-hidden": "true"})
     names = {"title": f"{plot.name}-title", "desc": f"{plot.name}-description"}
-    said = {"role": "img", "aria-labelledby": " ".join(names.values())}
-    area = ET.SubElement(frame, "svg", {"class": "area", "width": "100%", "height": height, **said})
+    role = {"role": "img", "aria-labelledby": " ".join(names.values())}
+    area = ET.SubElement(frame, "svg", {"class": "area", "width": "100%", "height": height, **role})
     for tag, text in (("title", plot.title), ("desc", plot.description)):
         ET.SubElement(area, tag, {"id": names[tag]}).text = printable(text)
     for tick in ticks:
@@ -167,7 +167,7 @@ def _frame(plot: Plot, ticks: Sequence[float]) -> tuple[ET.Element, ET.Element]:
 def _column(area: ET.Element, plot: Plot, index: int, slot: float) -> ET.Element:
     """A column that says its numbers wherever it is pointed at."""
     column = ET.SubElement(area, "g", {"class": "column"})
-    ET.SubElement(column, "title").text = printable(plot.says(index))
+    ET.SubElement(column, "title").text = printable(plot.column_title(index))
     place = {"x": _percent(index * slot), "width": _percent(slot), "y": str(TOP), "height": str(HEIGHT)}
     ET.SubElement(column, "rect", {"class": "slot", **place})
     return column

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ...text import human_duration, human_size, utc
 from ..renderer import Renderer, SiteFacts
-from ..status_rows import ReportRow
+from ..status_rows import StatusRow
 from . import badge, project_json, provenance
 from .guide import Command, install_commands
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, log_page
@@ -181,8 +181,10 @@ def _lead(releases: Sequence[Release]) -> str | None:
         counts = Counter(cell.status for cell in release.cells if cell)
         if not counts.keys() - {"passed"}:
             continue
-        said = [f"{words} for {_targets(counts[status])}" for status, words in _IN_A_SENTENCE.items() if counts[status]]
-        return f"Release {release.version}: {', '.join(said)}."
+        parts = [
+            f"{words} for {_targets(counts[status])}" for status, words in _IN_A_SENTENCE.items() if counts[status]
+        ]
+        return f"Release {release.version}: {', '.join(parts)}."
     return None
 
 
@@ -199,7 +201,7 @@ def _matrix_row(release: Release, on_site: set[str]) -> MatrixRow:
     return MatrixRow(release.version, (upstream.uploaded or "")[:10], upstream.yanked, upstream.sdists, wheels, cells)
 
 
-def _cell(row: ReportRow, on_site: set[str]) -> Cell:
+def _cell(row: StatusRow, on_site: set[str]) -> Cell:
     log = address(log_page(row.log)) if row.log else None
     if row.status != "built":
         note = f"{row.reason} It will be tried again." if row.tried_again else row.reason

@@ -1,4 +1,4 @@
-"""Everything one project's page, JSON and badge say, read from the catalog in a handful of indexed queries."""
+"""The facts of one project for its page, JSON and badge, read from the catalog in a handful of indexed queries."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ...text import printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..filters import explain_tag
 from ..listing import ListedFile, ProjectFiles, is_on_the_web
-from ..status_rows import ReportRow, project_row
+from ..status_rows import StatusRow, project_row
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
-_WITHDRAWN = "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it."
+_WITHDRAWN = "Withdrawn, because upstream has a wheel for these targets now; kept for those who pinned it."
 _REPLACED = "The wheels of {version} were built from an earlier {sdist}, which upstream has replaced since."
 _SKIPPED = "Off the index, because the operator skips it ({reason}); kept for those who pinned it."
 _UNLISTED = "No longer on the index; kept for those who pinned it."
@@ -124,7 +124,7 @@ class Release(NamedTuple):
     """One release: `cells` has a row of the report for each of the project's targets, None where it was not judged."""
 
     version: str
-    cells: tuple[ReportRow | None, ...]
+    cells: tuple[StatusRow | None, ...]
     files: tuple[OwnFile, ...]
     attempts: tuple[Attempt, ...]
     upstream: Upstream
@@ -138,7 +138,7 @@ class ProjectFacts(NamedTuple):
     summary: str
     status: str
     status_reason: str | None
-    #: What is to be said of the project as a whole: its report status, and a sentence.
+    #: A status and a sentence about the project as a whole.
     notice: tuple[str, str] | None
     targets: tuple[Target, ...]
     #: The newest first.
@@ -153,12 +153,12 @@ def read_project(
     db: sqlite3.Connection,
     project_id: int,
     content: ProjectFiles,
-    rows: Sequence[ReportRow],
+    rows: Sequence[StatusRow],
     summary: str,
     logs: Collection[str],
 ) -> ProjectFacts:
-    """What is to be said of a project. `content` are its files (listing), `rows` what became of its releases (report),
-    `summary` the one line its newest wheel says of itself, `logs` those of its attempts' logs that the site has."""
+    """The facts of a project, from its files (`content`), the status of its releases (`rows`), the `summary` line of
+    its newest wheel, and the `logs` of its attempts that the site has."""
     project = db.execute(
         """
         SELECT p.*, coalesce(u.downloads, 0) AS downloads, coalesce(u.saved_seconds, 0) AS saved_seconds
@@ -176,7 +176,7 @@ def read_project(
     attempts = _attempts(db, project_id, logs)
     files = _files(db, project_id, content, attempts)
     upstream = _upstream(db, project_id)
-    cells: dict[str, dict[str, ReportRow]] = {}
+    cells: dict[str, dict[str, StatusRow]] = {}
     for row in rows:
         cells.setdefault(str(row.version), {})[str(row.target)] = row
     spoken_of = {*cells, *files, *(attempt.version for attempt in attempts)}
@@ -239,7 +239,7 @@ def _replaced(files: Mapping[str, Sequence[OwnFile]]) -> tuple[str, str] | None:
     return None
 
 
-def _targets(db: sqlite3.Connection, rows: Iterable[ReportRow]) -> tuple[Target, ...]:
+def _targets(db: sqlite3.Connection, rows: Iterable[StatusRow]) -> tuple[Target, ...]:
     judged_for = {row.target for row in rows}
     known = db.execute("SELECT name, platform FROM target ORDER BY preference, id")
     return tuple(_target(row["name"], row["platform"]) for row in known if row["name"] in judged_for)
@@ -353,15 +353,15 @@ def _files(
 def _libraries(text: str | None) -> Libraries | None:
     if text is None:
         return None
-    said = json.loads(text)
-    return Libraries(**{**said, "vendored": tuple(said["vendored"]), "message": _clean(said["message"])})
+    data = json.loads(text)
+    return Libraries(**{**data, "vendored": tuple(data["vendored"]), "message": _clean(data["message"])})
 
 
 def _imports(verdict: str | None, text: str | None) -> Imports | None:
     if verdict is None:
         return None
-    said = json.loads(text or '{"modules": [], "message": null}')
-    return Imports(verdict, tuple(said["modules"]), _clean(said["message"]))
+    data = json.loads(text or '{"modules": [], "message": null}')
+    return Imports(verdict, tuple(data["modules"]), _clean(data["message"]))
 
 
 @lru_cache(maxsize=4096)

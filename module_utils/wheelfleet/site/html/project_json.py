@@ -33,7 +33,7 @@ from urllib.parse import quote
 
 from ..listing import timestamp
 from ..renderer import as_json
-from ..status_rows import ReportRow
+from ..status_rows import StatusRow
 from . import provenance
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Upstream, log_page
 
@@ -87,7 +87,7 @@ def _release(facts: ProjectFacts, release: Release, on_site: set[str], signed: b
     }
 
 
-def _cell(cell: ReportRow, on_site: set[str]) -> dict[str, Any]:
+def _cell(cell: StatusRow, on_site: set[str]) -> dict[str, Any]:
     return _known(
         status=cell.status,
         reason=cell.reason,

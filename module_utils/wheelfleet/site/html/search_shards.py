@@ -2,8 +2,9 @@
 
 A file, called a shard, belongs to one prefix. It holds every project that has a word with that prefix, if those are
 few; else it says which characters come next, each with a shard of its own, and holds only the best projects. So a
-browser walks from the empty prefix down the letters typed, and no file is large. Which shards there are and what they
-say depends on nothing but the rows of `page` and `search_word`: a change touches only the shards on its words' ways.
+browser walks from the empty prefix down the letters typed, and no file is large. The rows of
+`site_project` and `search_word` alone decide which shards there are and their content: a change touches only the shards
+on its words' ways.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from ...text import printable
 from ..published_rows import words
@@ -44,7 +46,12 @@ _SHORTEST = f"""
 """
 _LONGEST = "SELECT max(length(name)) FROM site_project WHERE status = ?"
 
-_Project = tuple[str, str, str, str]  # name, display name, summary, status
+
+class _Project(NamedTuple):
+    name: str
+    display_name: str
+    summary: str
+    status: str
 
 
 def shard_path(prefix: str) -> str:
@@ -63,7 +70,7 @@ def shards(
     most_words: int = MOST_WORDS,
     most_best: int = MOST_BEST,
 ) -> Iterator[tuple[str, bytes | None]]:
-    """The shards that may say something else since the `page` rows of these names changed; None: all there are.
+    """The shards that may differ since the `site_project` rows of these names changed; None: all there are.
 
     Gives paths below the site with the new bytes, or None where there must be no file. A shard comes after those
     it leads to. The cost of a changed name is that of the few shards on its words' ways.
@@ -89,7 +96,7 @@ class _Trie:
         (count,) = self.db.execute(_COUNT, (*_range(prefix), some)).fetchone()
         if count <= self.most_words:
             rows = self.db.execute(_WORDS, (*_range(prefix), self.most_words)).fetchall()
-            projects = {(name, display, summary, status) for _, name, display, summary, status in rows}
+            projects = {_Project(*row[1:]) for row in map(tuple, rows)}
             yield shard_path(prefix), _shard(projects) if projects or not prefix else None
             unchanged = [row[0] for row in rows if row[1] not in self.changed]
             yield from self._removed(prefix, sorted([*unchanged, *touched]))
@@ -123,17 +130,19 @@ class _Trie:
 
         By status, then by length, so that each question is one look into the index however many names begin so.
         """
-        best: set[_Project] = {tuple(row) for row in self.db.execute(_NAMED, (prefix,))}
+        best: set[_Project] = {_Project(*row) for row in self.db.execute(_NAMED, (prefix,))}
         for status in STATUS_ORDER:
             for length in range(len(prefix), self._longest_name(status) + 1):
                 missing = self.most_best - len(best)
                 if missing <= 0:
                     return best
-                best.update(map(tuple, self.db.execute(_SHORTEST, (status, length, *_range(prefix), missing))))
+                best.update(
+                    _Project(*row) for row in self.db.execute(_SHORTEST, (status, length, *_range(prefix), missing))
+                )
         for row in self.db.execute(_WORDS, (*_range(prefix), self.most_words)):
             if len(best) >= self.most_best:
                 break
-            best.add(tuple(row)[1:])
+            best.add(_Project(*tuple(row)[1:]))
         return best
 
     def _longest_name(self, status: str) -> int:
@@ -155,18 +164,19 @@ def _by_next_letter(prefix: str, ordered: Iterable[str]) -> Iterator[tuple[str, 
 
 def _shard(projects: Iterable[_Project], letters: str | None = None) -> bytes:
     """A shard's bytes: `rows` with the best first; where it is split, `next`, the characters that follow."""
-    ordered = sorted(projects, key=lambda project: (_RANK[project[3]], len(project[0]), project[0]))
+    ordered = sorted(projects, key=lambda project: (_RANK[project.status], len(project.name), project.name))
     data: dict[str, object] = {} if letters is None else {"next": letters}
-    data["rows"] = [_row(*project) for project in ordered]
+    data["rows"] = [_row(project) for project in ordered]
     return as_json(data)
 
 
-def _row(name: str, display_name: str, summary: str, status: str) -> list[str]:
+def _row(project: _Project) -> list[str]:
     """Name, the status's letter, the summary, and the name as its author spells it; no empty ones at the end."""
-    short = " ".join(printable(summary).split())
+    name = project.name
+    short = " ".join(printable(project.summary).split())
     if len(short) > MOST_SUMMARY:
         short = f"{short[: MOST_SUMMARY - 1].rstrip()}…"
-    row = [name, status[0], short, "" if display_name == name else printable(display_name)]
+    row = [name, project.status[0], short, "" if project.display_name == name else printable(project.display_name)]
     while not row[-1]:
         row.pop()
     return row
