@@ -18,6 +18,8 @@ from pathlib import Path
 
 from wheelfleet.catalog.database import Catalog
 
+from tests.support.catalogs import insert
+
 #: 2025-11-22, when the first of these wheels were built; the last ones were a year later.
 BEGINNING = 1_763_769_600.0
 YEAR = 365 * 86400.0
@@ -167,10 +169,7 @@ class Generated:
                 for number, (name, tag, python) in enumerate(self.targets, 1)
             ),
         )
-        db.execute(
-            "INSERT INTO batch (id, host, run, claimed_at, lease_until, state) "
-            "VALUES ('batch', 'pi1', 'run1', 0, 0, 'done')"
-        )
+        insert(db, "batch", id="batch", host="pi1", run="run1", claimed_at=0, lease_until=0, state="done")
         project_ids = {name: number for number, name in enumerate(self.names, 1)}
         release = 0
         for number, wheel in enumerate(self.wheels(), 1):
@@ -182,40 +181,68 @@ class Generated:
         db.execute("COMMIT")
 
     def _write_release(self, db: sqlite3.Connection, release: int, project: int, wheel: Wheel) -> None:
-        db.execute("INSERT INTO release (id, project_id, version) VALUES (?, ?, ?)", (release, project, wheel.version))
+        insert(db, "release", id=release, project_id=project, version=wheel.version)
         sdist = f"{wheel.project.replace('-', '_')}-{wheel.version}.tar.gz"
-        db.execute(
-            "INSERT INTO upstream_file (id, release_id, filename, kind, url, sha256, size, upload_time, "
-            "requires_python) VALUES (?, ?, ?, 'sdist', ?, ?, 100000, '2025-11-01T10:00:00.000000Z', '>=3.9')",
-            (release, release, sdist, f"/files/{sdist}", wheel.sha256),
+        insert(
+            db,
+            "upstream_file",
+            id=release,
+            release_id=release,
+            filename=sdist,
+            kind="sdist",
+            url=f"/files/{sdist}",
+            sha256=wheel.sha256,
+            size=100000,
+            upload_time="2025-11-01T10:00:00.000000Z",
+            requires_python=">=3.9",
         )
 
     def _write_wheel(self, db: sqlite3.Connection, number: int, release: int, target: int, wheel: Wheel) -> None:
         attempt = f"{wheel.project}-{wheel.version}-{number:08x}"
         seconds = 5 + number * 31 % 600
-        db.execute(
-            "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id) "
-            "VALUES (?, ?, 'build', 'upstream has no wheel this target can install', ?)",
-            (release, target, release),
+        insert(
+            db,
+            "release_target",
+            release_id=release,
+            target_id=target,
+            verdict="build",
+            reason="upstream has no wheel this target can install",
+            sdist_id=release,
         )
-        db.execute(
-            "INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds, "
-            "state, claimed_at, finished_at, outcome, seconds, cpu_seconds, peak_memory, interpreter, build_requires) "
-            "VALUES (?, 'batch', 'run1', ?, ?, ?, 'sdist.tar.gz', ?, 'done', ?, ?, 'built', ?, ?, 90000000, ?, ?)",
-            (
-                attempt, f"pi{number % 20}", release, target, seconds, wheel.added_at - seconds, wheel.added_at,
-                seconds, seconds, "CPython 3.11.2", _BUILD_REQUIRES,
-            ),
-        )  # fmt: skip
-        db.execute(
-            "INSERT INTO wheel (id, release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, "
-            "tags, added_at, sdist_filename) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                number, release, attempt, wheel.filename, wheel.sha256, 20_000 + number * 613 % 5_000_000,
-                wheel.metadata_sha256, wheel.requires_python, json.dumps([self.targets[target - 1][1]]), wheel.added_at,
-                "sdist.tar.gz",
-            ),
-        )  # fmt: skip
-        db.execute(
-            "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?)", (release, target, number)
+        insert(
+            db,
+            "attempt",
+            id=attempt,
+            batch_id="batch",
+            run="run1",
+            host=f"pi{number % 20}",
+            release_id=release,
+            target_id=target,
+            sdist_filename="sdist.tar.gz",
+            predicted_seconds=seconds,
+            state="done",
+            claimed_at=wheel.added_at - seconds,
+            finished_at=wheel.added_at,
+            outcome="built",
+            seconds=seconds,
+            cpu_seconds=seconds,
+            peak_memory=90000000,
+            interpreter="CPython 3.11.2",
+            build_requires=_BUILD_REQUIRES,
         )
+        insert(
+            db,
+            "wheel",
+            id=number,
+            release_id=release,
+            attempt_id=attempt,
+            filename=wheel.filename,
+            sha256=wheel.sha256,
+            size=20000 + number * 613 % 5000000,
+            metadata_sha256=wheel.metadata_sha256,
+            requires_python=wheel.requires_python,
+            tags=json.dumps([self.targets[target - 1][1]]),
+            added_at=wheel.added_at,
+            sdist_filename="sdist.tar.gz",
+        )
+        insert(db, "wheel_target", release_id=release, target_id=target, wheel_id=number)

@@ -21,6 +21,8 @@ from wheelfleet.planner import batches, sizing
 from wheelfleet.planner.builders import record_builders
 from wheelfleet.planner.outcome import Outcome, record_outcome
 
+from tests.support.catalogs import insert
+
 #: Seconds between two looks of the controller at a host; the longest wait of the batch action.
 LOOK_SECONDS = (0.1, 2.0)
 #: Seconds until a visit has handed work over or withdrawn it: a module run over SSH, on a Pi.
@@ -93,17 +95,27 @@ class Planner:
 
     def _want(self, number: int, predicted: float) -> None:
         db, name = self.catalog.db, f"p{number}"
-        db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (?, ?, ?, 1)", (number, name, name))
-        db.execute("INSERT INTO release (id, project_id, version) VALUES (?, ?, '1.0')", (number, number))
-        db.execute(
-            "INSERT INTO upstream_file (id, release_id, filename, kind, url, sha256) "
-            "VALUES (?, ?, ?, 'sdist', '/', 'aa')",
-            (number, number, f"{name}-1.0.tar.gz"),
+        insert(db, "project", id=number, name=name, display_name=name, in_scope=1)
+        insert(db, "release", id=number, project_id=number, version="1.0")
+        insert(
+            db,
+            "upstream_file",
+            id=number,
+            release_id=number,
+            filename=f"{name}-1.0.tar.gz",
+            kind="sdist",
+            url="/",
+            sha256="aa",
         )
-        db.execute(
-            "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id, predicted_seconds) "
-            "VALUES (?, 1, 'build', 'simulated', ?, ?)",
-            (number, number, predicted),
+        insert(
+            db,
+            "release_target",
+            release_id=number,
+            target_id=1,
+            verdict="build",
+            reason="simulated",
+            sdist_id=number,
+            predicted_seconds=predicted,
         )
         settle(db, number, TRIES)
 
@@ -117,12 +129,19 @@ class Planner:
         for attempt, seconds in attempts:
             with self.catalog.writing() as db:
                 (release,) = db.execute("SELECT release_id FROM attempt WHERE id = ?", (attempt,)).fetchone()
-                wheel = db.execute(
-                    "INSERT INTO wheel (release_id, attempt_id, filename, sha256, size, metadata_sha256, tags, "
-                    "added_at) VALUES (?, ?, ?, '', 1, '', '[]', ?)",
-                    (release, attempt, f"{attempt}.whl", now),
-                ).lastrowid
-                db.execute("INSERT INTO wheel_target VALUES (?, 1, ?)", (release, wheel))
+                wheel = insert(
+                    db,
+                    "wheel",
+                    release_id=release,
+                    attempt_id=attempt,
+                    filename=f"{attempt}.whl",
+                    sha256="",
+                    size=1,
+                    metadata_sha256="",
+                    tags="[]",
+                    added_at=now,
+                )
+                insert(db, "wheel_target", release_id=release, target_id=1, wheel_id=wheel)
                 record_outcome(db, attempt, Outcome("built", seconds=seconds), now=now, tries=TRIES)
         batches.close_finished(self.catalog, host)
 

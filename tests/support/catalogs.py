@@ -290,10 +290,12 @@ class ControllerState:
         return artifact.filename
 
     def builder(
-        self, host: str = "pi1", *targets: str | int, facts: Mapping[str, object] | None = None, **more: object
+        self, host: str = "pi1", *targets: str | int, facts: Mapping[str, object] | str = "{}", **more: object
     ) -> None:
-        """A builder that offers the targets, by name or id; `more` are columns of its row."""
-        self.insert("builder", host=host, facts=json.dumps(facts or {}), **{"seen_at": 0, **more})
+        """A builder that offers the targets, by name or id; `more` are columns of its row. Again: further targets."""
+        if not self.one("SELECT count(*) FROM builder WHERE host = ?", host):
+            text = facts if isinstance(facts, str) else json.dumps(facts, sort_keys=True)
+            self.insert("builder", host=host, facts=text, **{"seen_at": 0, **more})
         for target in targets:
             self.insert(
                 "builder_target",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from wheelfleet.admission.admit import Admitted, Storage, admit
-from wheelfleet.catalog.database import Catalog
 from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches
 
 from tests.support.artifacts import Artifact
+from tests.support.catalogs import ControllerState
 
 NOW = 1_800_000_000.0
 TAGS = ["cp311-cp311-linux_x86_64", "cp311-none-any", "py3-none-any"]
@@ -45,29 +45,18 @@ class Controller:
     """A catalog in which pi1 has been given demo 1.0, and a place for what it sends."""
 
     def __init__(self, root: Path) -> None:
-        self.catalog = Catalog(root / "catalog.sqlite")
+        self.state = ControllerState(root)
+        self.catalog = self.state.catalog
         self.storage = Storage(root / "files", root / "logs")
         self.staging = root / "incoming"
+        self.state.target("cp311", python_version="3.11.2", platform="linux", tags=TAGS)
+        for host in ("pi1", "pi2"):
+            self.state.builder(host, "cp311")
+        release = self.state.release("demo", "1.0", sdist=False)
+        sdist = self.state.upstream_file(release, "demo-1.0.tar.gz", url="/", sha256="aa")
+        self.state.want("demo", "1.0", target="cp311", reason="", sdist_id=sdist)
         with self.catalog.writing() as db:
-            db.execute(
-                "INSERT INTO target (id, name, python_version, implementation, platform, preference, tags) "
-                "VALUES (1, 'cp311', '3.11.2', 'cpython', 'linux', 1, ?)",
-                (json.dumps(TAGS),),
-            )
-            for host in ("pi1", "pi2"):
-                db.execute("INSERT INTO builder (host, facts, seen_at) VALUES (?, '{}', 0)", (host,))
-                db.execute("INSERT INTO builder_target VALUES (?, 1, '/tools/python', '/usr/bin/python3')", (host,))
-            db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
-            db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
-            db.execute(
-                "INSERT INTO upstream_file (id, release_id, filename, kind, url, sha256) "
-                "VALUES (1, 1, 'demo-1.0.tar.gz', 'sdist', '/', 'aa')"
-            )
-            db.execute(
-                "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id) "
-                "VALUES (1, 1, 'build', '', 1)"
-            )
-            settle(db, 1, 5)
+            settle(db, release, 5)
         self.attempt = self.claim("pi1")
 
     def claim(self, host: str, run: str = "run1") -> str:

@@ -17,7 +17,7 @@ from wheelfleet.engine.host_status import Building, HostState, HostStatus
 from wheelfleet.engine.status import Lately, status_document
 from wheelfleet.planner.events import Event
 
-from tests.support.catalogs import TARGET, ControllerState
+from tests.support.catalogs import TARGET, ControllerState, insert
 
 LOGS = Path(__file__).parent / "logs"
 #: 2026-11-22T18:00:00Z: the day after the newest thing on the site began.
@@ -251,22 +251,13 @@ def _add_builders(state: ControllerState) -> None:
             "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
         }  # fmt: skip
         aside = "It cannot build lxml 6.0.1, which was built before: compile-error." if number == 2 else None
-        state.execute(
-            "INSERT INTO builder (host, facts, seen_at, speed, suspended) VALUES (?, ?, ?, ?, ?)",
-            f"pi{number}", json.dumps(facts), NOW - 60, speed, aside,
-        )  # fmt: skip
-        for target in targets:
-            state.execute(
-                "INSERT INTO builder_target (host, target_id, tools, interpreter) "
-                "VALUES (?, ?, '/tools', '/usr/bin/python3')",
-                f"pi{number}", state.target(target),
-            )  # fmt: skip
+        state.builder(f"pi{number}", *targets, facts=facts, seen_at=NOW - 60, speed=speed, suspended=aside)
     for age, host, sentence in (
         (3000, "pi2", "It cannot build lxml 6.0.1, which was built before: it is suspended until it can."),
         (2000, "pi3", HOSTILE),
         (1000, "pi4", "It has less than 500 MiB of disk left; free some space there."),
     ):
-        state.execute("INSERT INTO event (at, run, host, sentence) VALUES (?, 'run1', ?, ?)", NOW - age, host, sentence)
+        state.event(sentence, host=host, at=NOW - age)
 
 
 def _add_history(state: ControllerState) -> None:
@@ -288,7 +279,7 @@ def _add_history(state: ControllerState) -> None:
                         "INSERT INTO build_day VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                         (day, host, outcome, builds, builds * 90.0),
                     )
-            db.execute("INSERT INTO queue_hour VALUES (?, ?)", (day * 24, 40 + int(draw.random() * 400)))
+            insert(db, "queue_hour", hour=day * 24, queued=40 + int(draw.random() * 400))
             for name, downloads, lookups in (
                 (BIG, 90, 200), ("pandas", 40, 90), ("RPi.GPIO", 30, 33), ("spidev", 9, 20), (FAILED, 0, 70),
                 ("psycopg2", 0, 31), ("opencv-python", 0, 17), ("spydev", 0, 3), ("<img src=x>", 0, 2),
@@ -303,10 +294,7 @@ def _add_history(state: ControllerState) -> None:
                 ("system", ("Debian 12", "Ubuntu 24.04")),
             ):  # fmt: skip
                 for rank, key in enumerate(keys, start=1):
-                    db.execute(
-                        "INSERT INTO client_day (day, kind, key, downloads) VALUES (?, ?, ?, ?)",
-                        (day, kind, key, int(170 * draw.random() / rank)),
-                    )
+                    insert(db, "client_day", day=day, kind=kind, key=key, downloads=int(170 * draw.random() / rank))
         for counted in (
             "'outcome', outcome, sum(builds) FROM build_day GROUP BY outcome",
             "'host-builds', host, sum(builds) FROM build_day GROUP BY host",

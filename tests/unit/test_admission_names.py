@@ -18,6 +18,7 @@ from wheelfleet.planner.rejudge import judge_again
 from wheelfleet.site.html import provenance
 
 from tests.support.artifacts import Artifact
+from tests.support.catalogs import insert
 from tests.support.controller import NOW, TAGS, Controller
 from tests.support.raw_wheels import check
 from tests.support.wheels import wheel_file
@@ -178,10 +179,15 @@ def upstream_has(
     controller: Controller, filename: str, *, yanked: str | None = "broken", requires_python: str | None = None
 ) -> None:
     with controller.catalog.writing() as db:
-        db.execute(
-            "INSERT INTO upstream_file (release_id, filename, kind, url, yanked, requires_python) "
-            "VALUES (1, ?, 'wheel', '/', ?, ?)",
-            (filename, yanked, requires_python),
+        insert(
+            db,
+            "upstream_file",
+            release_id=1,
+            filename=filename,
+            kind="wheel",
+            url="/",
+            yanked=yanked,
+            requires_python=requires_python,
         )
 
 
@@ -198,17 +204,10 @@ def test_the_provenance_of_a_renamed_wheel_says_what_the_builder_sent(controller
 
 
 def test_a_build_whose_work_was_done_meanwhile_is_nobodys_failure(controller: Controller) -> None:
+    controller.state.target("cp311-newer", python_version="3.11.9", preference=2, tags=TAGS)
+    controller.state.builder("pi2", "cp311-newer")
     with controller.catalog.writing() as db:
-        db.execute(
-            "INSERT INTO target (id, name, python_version, implementation, platform, preference, tags) "
-            "VALUES (2, 'cp311-newer', '3.11.9', 'cpython', 'linux', 2, ?)",
-            (json.dumps(TAGS),),
-        )
-        db.execute("INSERT INTO builder_target VALUES ('pi2', 2, '/tools/python', '/usr/bin/python3')")
-        db.execute(
-            "INSERT INTO release_target (release_id, target_id, verdict, reason, sdist_id, need) "
-            "VALUES (1, 2, 'build', '', 1, 'now')"
-        )
+        insert(db, "release_target", release_id=1, target_id=2, verdict="build", reason="", sdist_id=1, need="now")
         db.execute("DELETE FROM builder_target WHERE host = 'pi2' AND target_id = 1")
     other = controller.claim("pi2")
     assert controller.send(wheel(1)).outcome == "built"
@@ -278,11 +277,8 @@ def verdict(controller: Controller) -> tuple[str, str, str]:
 def test_a_wheel_for_no_python_of_the_fleet_passes_the_release_over(controller: Controller) -> None:
     remember_inputs(controller)
     with controller.catalog.writing() as db:
-        db.execute("INSERT INTO release (id, project_id, version) VALUES (2, 1, '0.9')")
-        db.execute(
-            "INSERT INTO upstream_file (release_id, filename, kind, url, sha256) "
-            "VALUES (2, 'demo-0.9.tar.gz', 'sdist', '/', 'cc')"
-        )
+        insert(db, "release", id=2, project_id=1, version="0.9")
+        insert(db, "upstream_file", release_id=2, filename="demo-0.9.tar.gz", kind="sdist", url="/", sha256="cc")
     sent = controller.send(wheel(1, requires_python=">=3.99"))
     assert (sent.outcome, sent.failure_class) == ("refused", "other-python")
     assert verdict(controller) == ("passed", "needs Python >=3.99, the target has 3.11.2", "none")
@@ -314,13 +310,8 @@ def test_what_a_build_told_of_pythons_counts_for_its_sdist_alone(controller: Con
 
 def test_a_wheel_for_another_python_of_the_fleet_settles_both(controller: Controller) -> None:
     remember_inputs(controller)
-    with controller.catalog.writing() as db:
-        db.execute(
-            "INSERT INTO target (id, name, python_version, implementation, platform, preference, tags) "
-            "VALUES (2, 'cp313', '3.13.1', 'cpython', 'linux', 2, ?)",
-            (json.dumps(["py3-none-any"]),),
-        )
-        db.execute("INSERT INTO builder_target VALUES ('pi2', 2, '/tools/python', '/usr/bin/python3')")
+    controller.state.target("cp313", python_version="3.13.1", preference=2, tags=["py3-none-any"])
+    controller.state.builder("pi2", "cp313")
     sent = controller.send(wheel(1, requires_python=">=3.12"))
     assert sent.outcome == "built"
     rows = controller.catalog.db.execute(

@@ -124,14 +124,14 @@ def test_a_temperature_that_rises_and_an_hour_that_passes_are_no_news() -> None:
 def test_the_catalog_says_what_each_host_finished_within_the_last_hour(tmp_path: Path) -> None:
     with ControllerState(tmp_path) as state:
         for host in ("pi1", "pi2"):
-            state.execute("INSERT INTO builder (host, facts, seen_at) VALUES (?, '{}', 0)", host)
+            state.builder(host)
         old = state.attempt("numpy", "1.0", outcome="built")
         state.attempt("numpy", "1.1", outcome="built", run="run0")
         state.attempt("numpy", "1.2", outcome="failed")
         state.attempt("numpy", "1.3", state="open")
         state.execute("UPDATE attempt SET finished_at = ? WHERE id = ?", EPOCH - 3600, old)
         for run, sentence in (("run0", "before"), ("run1", "now")):
-            state.execute("INSERT INTO event (at, run, host, sentence) VALUES (0, ?, 'pi1', ?)", run, sentence)
+            state.event(sentence, run=run)
     lately = ask_catalog(tmp_path / "catalog.sqlite", "run1", EPOCH + 60)
     assert lately.per_hour == {"pi1": 2, "pi2": 0}
     assert [event.sentence for event in lately.events] == ["now"]

@@ -22,13 +22,7 @@ def render() -> Renderer:
 
 def show(state: ControllerState, name: str, *, status: str = "failed", listed: bool = False) -> int:
     """A project that has a page."""
-    project = state.project(name)
-    state.execute(
-        "INSERT OR IGNORE INTO site_project (project_id, name, display_name, status, listed) "
-        "SELECT id, name, display_name, ?, ? FROM project WHERE id = ?",
-        status, listed, project,
-    )  # fmt: skip
-    return project
+    return state.page(name, status=status, listed=listed)
 
 
 def block(
@@ -56,7 +50,7 @@ def block(
 
 
 def look_up(state: ControllerState, name: str, times: int) -> None:
-    state.execute("INSERT INTO use_day (name, day, lookups) VALUES (?, 20000, ?)", name, times)
+    state.insert("use_day", name=name, day=20000, lookups=times)
 
 
 def made(state: ControllerState, render: Renderer) -> dict[str, str]:
@@ -75,7 +69,7 @@ def test_what_the_fleet_tried_by_itself_stands_with_how_often_it_helped(
     state: ControllerState, render: Renderer
 ) -> None:
     for name, tried, helped in (("setuptools<58", 5, 4), ("requirement <b>numpy", 9, 7)):
-        state.execute("INSERT INTO remedy_use (name, applied, helped) VALUES (?, ?, ?)", name, tried, helped)
+        state.insert("remedy_use", name=name, applied=tried, helped=helped)
     pages = made(state, render)
     assert [each["name"] for each in json.loads(pages["failures/failures.json"])["remedies"]] == [
         "requirement <b>numpy",

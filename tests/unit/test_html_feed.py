@@ -22,11 +22,7 @@ DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 def add(state: ControllerState, name: str, *, version: str = "1.0", summary: str = "") -> str:
     filename = state.wheel(name, version)
-    state.execute(
-        "INSERT OR IGNORE INTO site_project (project_id, name, display_name, summary, status, listed) "
-        "SELECT id, name, display_name, ?, 'built', 1 FROM project WHERE id = ?",
-        summary, state.project(name),
-    )  # fmt: skip
+    state.page(name, summary=summary)
     return filename
 
 

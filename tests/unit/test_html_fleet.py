@@ -27,27 +27,16 @@ HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J'
 
 
 def add_builder(
-    state: ControllerState, host: str, facts: object = PI, *, target: str | None = TARGET, **more: Any
+    state: ControllerState, host: str, facts: Any = PI, *, target: str | None = TARGET, **more: object
 ) -> None:
-    values = {"speed": 1.0, "set_aside": None, "seen_at": EPOCH, **more}
-    state.execute(
-        "INSERT INTO builder (host, facts, seen_at, speed, suspended) VALUES (?, ?, ?, ?, ?)",
-        host, facts if isinstance(facts, str) else json.dumps(facts), values["seen_at"], values["speed"],
-        values["set_aside"],
-    )  # fmt: skip
-    if target:
-        state.execute(
-            "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES (?, ?, '/tools', 'python3')",
-            host,
-            state.target(target),
-        )
+    state.builder(host, *([target] if target else []), facts=facts, **{"speed": 1.0, "seen_at": EPOCH, **more})
 
 
 def builds(state: ControllerState, host: str, day: int, *, built: int = 0, failed: int = 0) -> None:
     for outcome, count in (("built", built), ("failed", failed)):
         if count:
             # As the triggers of `attempt` do.
-            state.execute("INSERT INTO build_day VALUES (?, ?, ?, ?, ?)", day, host, outcome, count, 10.0 * count)
+            state.insert("build_day", day=day, host=host, outcome=outcome, builds=count, seconds=10.0 * count)
             for kind, more in (
                 ("host-builds", count),
                 ("host-built", count if outcome == "built" else 0),
@@ -102,7 +91,7 @@ def test_each_builder_is_shown_with_what_it_is(state: ControllerState) -> None:
         "pi1", "Raspberry Pi 4 Model B Rev 1.4", "Debian 12", 4,
     )  # fmt: skip
     assert builder["targets"] == [
-        {"target": TARGET, "implementation": "cpython", "python_version": "3.11", "interpreter": "python3"}
+        {"target": TARGET, "implementation": "cpython", "python_version": "3.11", "interpreter": "/usr/bin/python3"}
     ]
     assert "pi1" in [attributes.get("data-host") for attributes in page.all("article")]
 
@@ -138,7 +127,7 @@ def test_the_bars_of_a_day_are_stacked_and_the_highest_fills_the_field(state: Co
 
 
 def test_a_builder_set_aside_says_why(state: ControllerState) -> None:
-    add_builder(state, "pi1", set_aside="It cannot build lxml 5.3.0, which was built before: compiler-error.")
+    add_builder(state, "pi1", suspended="It cannot build lxml 5.3.0, which was built before: compiler-error.")
     html, data = published(state)
     assert "pi1 suspended" in Page(html).text
     assert data["builders"][0]["suspended"] in Page(html).text
@@ -173,11 +162,7 @@ def test_a_target_nobody_offers_is_shown_as_long_as_something_waits_for_it(state
 def test_the_queue_and_what_happened_are_told_newest_first(state: ControllerState) -> None:
     state.execute("INSERT OR REPLACE INTO counter (kind, key, value) VALUES ('status', 'waiting', 1204)")
     for number in range(60):
-        state.execute(
-            "INSERT INTO event (at, run, host, sentence) VALUES (?, 'run', 'pi1', ?)",
-            EPOCH + number,
-            f"Event {number}.",
-        )
+        state.event(f"Event {number}.", run="run", at=EPOCH + number)
     html, data = published(state)
     assert "1,204 builds wait in the queue" in Page(html).text
     assert data["queue"] == 1204
@@ -201,11 +186,11 @@ def test_nothing_that_a_builder_says_becomes_markup(state: ControllerState) -> N
         "board": HOSTILE * 1000,
         "toolchain": {HOSTILE: HOSTILE},
     }
-    add_builder(state, "pi1", facts, target=f"cp311{HOSTILE}", set_aside=HOSTILE)
+    add_builder(state, "pi1", facts, target=f"cp311{HOSTILE}", suspended=HOSTILE)
     state.want("numpy", "1.0", target=f"cp39{HOSTILE}", need="now")
     state.execute("UPDATE builder_target SET interpreter = ?", HOSTILE)
     state.execute("UPDATE target SET tags = ?", json.dumps([HOSTILE]))
-    state.execute("INSERT INTO event (at, run, host, sentence) VALUES (0, 'run', 'pi1', ?)", HOSTILE)
+    state.event(HOSTILE, run="run")
     html, data = published(state)
     page = Page(html)
     assert [script["src"] for script in page.all("script")] == ["../assets/live.js"]

@@ -16,16 +16,6 @@ SITE = SiteFacts("https://wheels.example.org", "Our wheels")
 HOSTILE = "<script>alert(1)</script>\" onclick='alert(1)' \x1b[2J\u202e"
 
 
-def with_page(state: ControllerState, name: str, *, listed: bool = True, summary: str = "") -> None:
-    """The project has a page for people."""
-    project = state.project(name)
-    state.execute(
-        "INSERT INTO site_project (project_id, name, display_name, summary, status, listed) "
-        "SELECT id, name, display_name, ?, 'built', ? FROM project WHERE id = ?",
-        summary, listed, project,
-    )  # fmt: skip
-
-
 def page(state: ControllerState, site: SiteFacts = SITE) -> str:
     ((path, data),) = home.pages(state.catalog.db, Renderer([TEMPLATES], site))
     assert path == "index.html"
@@ -44,7 +34,7 @@ def new_releases(html: str) -> list[str]:
 
 def test_beside_upstream_uv_is_told_to_compare_as_pip_does(state: ControllerState) -> None:
     state.wheel("RPi.GPIO", "0.7.1")
-    with_page(state, "RPi.GPIO")
+    state.page("RPi.GPIO")
     assert commands(page(state)) == [
         "python3 -m venv ~/env",
         "~/env/bin/pip install --extra-index-url https://wheels.example.org/simple/ rpi-gpio",
@@ -79,7 +69,7 @@ def test_a_site_that_does_not_know_its_address_says_what_to_replace(state: Contr
 
 def test_the_newest_releases_come_first_each_once_with_all_it_is_for(state: ControllerState) -> None:
     for name in ("numpy", "lxml"):
-        with_page(state, name, summary=f"All about {name}")
+        state.page(name, summary=f"All about {name}")
         for tag in ("cp311-cp311-linux_aarch64", "cp313-cp313-linux_aarch64", "cp313-cp313-linux_armv7l"):
             state.wheel(name, "1.0", tag)
     html = page(state)
@@ -91,7 +81,7 @@ def test_the_newest_releases_come_first_each_once_with_all_it_is_for(state: Cont
 def test_what_cannot_be_installed_is_not_news(state: ControllerState) -> None:
     for name in ("listed", "unlisted"):
         state.wheel(name, "1.0")
-        with_page(state, name, listed=name == "listed")
+        state.page(name, listed=name == "listed")
     gone = state.wheel("listed", "2.0")
     state.execute("UPDATE wheel SET removed_at = 1 WHERE filename = ?", gone)
     html = page(state)
@@ -101,7 +91,7 @@ def test_what_cannot_be_installed_is_not_news(state: ControllerState) -> None:
 
 def test_numbers_are_those_of_the_catalogs_counters(state: ControllerState) -> None:
     for number in range(3):
-        with_page(state, f"p{number}")
+        state.page(f"p{number}")
         state.wheel(f"p{number}", "1.0")
     state.execute("INSERT INTO counter (kind, key, value) VALUES ('status', 'waiting', 1), ('downloads', '', 12345)")
     counts = re.sub(r"<[^>]+>", "", page(state))
@@ -133,7 +123,7 @@ def test_an_empty_catalog_has_a_page_too(state: ControllerState) -> None:
 
 def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState) -> None:
     state.wheel("evil", "1.0")
-    with_page(state, "evil", summary=HOSTILE)
+    state.page("evil", summary=HOSTILE)
     state.execute("UPDATE site_project SET display_name = ?", HOSTILE)
     html = page(state)
     assert [attributes for tag, attributes, _ in elements(html) if tag == "script"] == [
@@ -148,7 +138,7 @@ def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState)
 def test_the_page_costs_the_same_however_much_there_is(state: ControllerState) -> None:
     def grow(names: range) -> None:
         for number in names:
-            with_page(state, f"p{number}")
+            state.page(f"p{number}")
             state.wheel(f"p{number}", "1.0", serves=["t"])
             state.want(f"p{number}", "1.0", target="t")
 
@@ -160,7 +150,7 @@ def test_the_page_costs_the_same_however_much_there_is(state: ControllerState) -
 
 def test_the_same_catalog_gives_the_same_bytes(state: ControllerState) -> None:
     state.wheel("numpy", "1.0")
-    with_page(state, "numpy")
+    state.page("numpy")
     assert page(state) == page(state)
 
 

@@ -188,8 +188,7 @@ def test_an_attempt_says_what_it_differed_in_and_what_was_tried_after_it(state: 
     dated = {"name": "date-matched", "why": "As of then.", "change": {"date_matched": True}}
     fail(state, remedies=json.dumps([entry]), retry_with=json.dumps([entry, dated]), blocks="target")
     state.execute("UPDATE release_target SET need = 'now'")
-    state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-    state.execute("INSERT INTO builder_target VALUES ('pi1', ?, '', '')", state.target())
+    state.builder("pi1", TARGET)
     (attempt,) = json_of(state)["attempts"]
     assert attempt["tried_with"] == [{**entry, "change": "setuptools<58"}]
     assert attempt["next_try"] == "It was tried again with date-matched."
@@ -271,15 +270,23 @@ def test_without_a_wheel_of_ours_the_page_says_where_wheels_come_from(state: Con
 
 def test_downloads_and_what_they_saved_are_shown(state: ControllerState) -> None:
     build(state)
-    state.execute("INSERT INTO use_day (name, day, downloads, saved_seconds) VALUES ('spam', 1, 1234, 7200)")
+    state.insert("use_day", name="spam", day=1, downloads=1234, saved_seconds=7200)
     html = html_of(state)
     assert "<b>1,234</b> downloads" in html
     assert "<b>2 h</b> of building saved so far" in html
 
 
 def test_strangers_text_is_shown_as_text_everywhere(state: ControllerState) -> None:
-    state.execute("INSERT INTO project (name, display_name, state, in_scope, judged, status, status_reason) "
-                  "VALUES ('spam', ?, 'present', 1, 1, 'archived', ?)", HOSTILE, HOSTILE)  # fmt: skip
+    state.insert(
+        "project",
+        name="spam",
+        display_name=HOSTILE,
+        state="present",
+        in_scope=1,
+        judged=1,
+        status="archived",
+        status_reason=HOSTILE,
+    )
     state.release("spam", "1.0", yanked=HOSTILE)
     build(state)
     state.execute("UPDATE wheel SET requires_python = ?", HOSTILE)

@@ -25,8 +25,7 @@ FACTS = {
 
 @pytest.fixture
 def state(state: ControllerState) -> ControllerState:
-    facts = json.dumps(FACTS, sort_keys=True)
-    state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', ?, 0)", facts)
+    state.builder("pi1", facts=FACTS)
     return state
 
 

@@ -14,7 +14,7 @@ from wheelfleet.site.html.search_shards import STATUS_ORDER, shard_path, shards,
 from wheelfleet.site.renderer import Renderer
 from wheelfleet.site.status_rows import STATUSES
 
-from tests.support.catalogs import TEMPLATES, ControllerState
+from tests.support.catalogs import TEMPLATES, ControllerState, insert
 
 SCRIPT = (TEMPLATES / "assets" / "search.js").read_text()
 
@@ -35,10 +35,15 @@ class Listed:
             if name in self.projects:
                 db.execute("UPDATE site_project SET status = ?, summary = ? WHERE name = ?", (status, summary, name))
             else:
-                db.execute(
-                    "INSERT INTO site_project (project_id, name, display_name, summary, status, listed) "
-                    "VALUES (?, ?, ?, ?, ?, 1)",
-                    (project, name, display_name or name, summary, status),
+                insert(
+                    db,
+                    "site_project",
+                    project_id=project,
+                    name=name,
+                    display_name=display_name or name,
+                    summary=summary,
+                    status=status,
+                    listed=1,
                 )
             db.executemany(
                 "INSERT OR IGNORE INTO search_word (word, project_id) VALUES (?, ?)",

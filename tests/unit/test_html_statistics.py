@@ -39,11 +39,11 @@ def data(state: ControllerState, render: Renderer) -> dict[str, Any]:
 
 
 def built(state: ControllerState, day: int, builds: int = 1, *, outcome: str = "built", host: str = "pi1") -> None:
-    state.execute("INSERT INTO build_day VALUES (?, ?, ?, ?, ?)", day, host, outcome, builds, builds * 60.0)
+    state.insert("build_day", day=day, host=host, outcome=outcome, builds=builds, seconds=builds * 60.0)
 
 
 def downloaded(state: ControllerState, day: int, downloads: int, kind: str = "all", key: str = "") -> None:
-    state.execute("INSERT INTO client_day (day, kind, key, downloads) VALUES (?, ?, ?, ?)", day, kind, key, downloads)
+    state.insert("client_day", day=day, kind=kind, key=key, downloads=downloads)
 
 
 def test_a_fleet_that_has_done_nothing_says_so_in_place_of_empty_plots(
@@ -118,23 +118,23 @@ def test_ten_years_are_shown_as_two_years_of_months(state: ControllerState, rend
 
 def test_the_queue_is_told_by_its_peak_of_each_day(state: ControllerState, render: Renderer) -> None:
     for day, hour, queued in ((-3, 5, 40), (-3, 9, 90), (-3, 20, 10), (0, 1, 25)):
-        state.execute("INSERT INTO queue_hour VALUES (?, ?)", (TODAY + day) * 24 + hour, queued)
+        state.insert("queue_hour", hour=(TODAY + day) * 24 + hour, queued=queued)
     days = data(state, render)["days"]
     assert [day.get("queued") for day in days[-5:]] == [None, 90, 10, 10, 25]
     assert "Longest queue of each day" in page(state, render)
 
 
 def test_a_queue_unchanged_for_months_is_still_shown(state: ControllerState, render: Renderer) -> None:
-    state.execute("INSERT INTO queue_hour VALUES (?, 12)", (TODAY - 200) * 24)
+    state.insert("queue_hour", hour=(TODAY - 200) * 24, queued=12)
     built(state, TODAY)
     assert {day["queued"] for day in data(state, render)["days"]} == {12}
 
 
 def test_downloads_are_told_by_day_by_project_and_by_what_downloads(state: ControllerState, render: Renderer) -> None:
     state.wheel("numpy", "2.0", serves=[TARGET])
-    state.execute("INSERT INTO use_day VALUES ('numpy', ?, 30, 50, 7200)", TODAY)
-    state.execute("INSERT INTO use_day VALUES ('unknown', ?, 1, 1, 0)", TODAY)
-    state.execute("INSERT INTO use_day VALUES ('looked-up-only', ?, 0, 9, 0)", TODAY)
+    state.insert("use_day", name="numpy", day=TODAY, downloads=30, lookups=50, saved_seconds=7200)
+    state.insert("use_day", name="unknown", day=TODAY, downloads=1, lookups=1, saved_seconds=0)
+    state.insert("use_day", name="looked-up-only", day=TODAY, downloads=0, lookups=9, saved_seconds=0)
     downloaded(state, TODAY, 31)
     for key, downloads in (("3.13", 30), ("", 1)):
         downloaded(state, TODAY, downloads, "python", key)
@@ -151,7 +151,7 @@ def test_only_projects_with_a_page_are_linked(state: ControllerState, render: Re
     state.wheel("numpy", "2.0", serves=[TARGET])
     state.publish()
     for name in ("numpy", "unknown"):
-        state.execute("INSERT INTO use_day VALUES (?, ?, 30, 50, 7200)", name, TODAY)
+        state.insert("use_day", name=name, day=TODAY, downloads=30, lookups=50, saved_seconds=7200)
     assert 'href="../project/numpy/index.html"' in page(state, render)
     assert "project/unknown" not in page(state, render)
 

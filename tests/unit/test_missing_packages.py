@@ -30,11 +30,7 @@ def state(state: ControllerState) -> ControllerState:
 
 
 def add_builder(state: ControllerState, host: str, version: str = "12", speed: float = 1.0) -> None:
-    facts = json.dumps({"os": {"id": "debian", "version": version}})
-    state.execute("INSERT INTO builder (host, facts, seen_at, speed) VALUES (?, ?, 0, ?)", host, facts, speed)
-    state.execute(
-        "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES (?, ?, '', '')", host, state.target()
-    )
+    state.builder(host, state.target(), facts={"os": {"id": "debian", "version": version}}, speed=speed)
 
 
 def fail(state: ControllerState, name: str, missing: Subject, *, host: str = "pi1") -> str:
@@ -127,10 +123,10 @@ def test_packages_are_proposed_by_what_they_would_unblock(
     for name in ("one", "two"):
         fail(state, name, YAML)
     fail(state, "three", USB)
-    state.execute("INSERT INTO use_day (name, day, lookups) VALUES ('two', 1, 119)")
+    state.insert("use_day", name="two", day=1, lookups=119)
     answer(state)
     state.publish()
-    state.execute("INSERT INTO use_day (name, day, lookups) VALUES ('one', 1, 1)")
+    state.insert("use_day", name="one", day=1, lookups=1)
     found = proposals(state.catalog.db)
     assert [each.sentence for each in found] == [
         "install libyaml-dev (would unblock 2 projects, asked for 120 times)",

@@ -11,8 +11,7 @@ def queued(state: ControllerState, many: int) -> None:
     for number in range(many):
         state.want(f"p{number}", "1.0")
     state.execute("UPDATE release_target SET need = 'now', predicted_seconds = release_id")
-    state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-    state.execute("INSERT INTO builder_target SELECT 'pi1', id, '/tools/python', 'python3' FROM target")
+    state.builder("pi1", state.target())
 
 
 def test_a_long_queue_is_cut_and_says_how_many_and_how_to_see_all(state: ControllerState) -> None:

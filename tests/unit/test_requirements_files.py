@@ -116,11 +116,7 @@ class Memory:
         self.state = ControllerState(root / "state")
         self.path = root / "requirements.txt"
         self.target: Any = SimpleNamespace(id=self.state.target(), name=TARGET)
-        self.state.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-        self.state.execute(
-            "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES ('pi1', ?, '/t', '/p')",
-            self.target.id,
-        )
+        self.state.builder("pi1", TARGET)
         self.db = self.state.catalog.db
 
     def write(self, *lines: str) -> None:
@@ -178,7 +174,7 @@ def test_a_file_is_resolved_once_until_its_lines_or_its_closure_change(memory: M
     memory.write("# another comment", "leaf<2", "", "app")
     assert (memory.asked(), memory.told(), memory.pins()) == ([], [], ["app==1.0", "leaf==1.5"])
     assert resolution_logs(memory.db) == [], "no log is kept where nothing is left over"
-    memory.state.execute("INSERT INTO project (name, display_name, page_digest) VALUES ('leaf', 'leaf', 'other')")
+    memory.state.insert("project", name="leaf", display_name="leaf", page_digest="other")
     assert memory.asked()
 
 

@@ -111,10 +111,8 @@ def test_a_release_that_comes_back_within_the_grace_period_is_listed_again(state
 
 def built_again(state: ControllerState, wheel: Artifact) -> Admitted:
     """A builder sends a wheel of spidev 3.7 that it was asked for."""
-    state.execute("INSERT OR IGNORE INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-    state.execute(
-        "INSERT OR IGNORE INTO builder_target VALUES ('pi1', ?, '/tools/python', '/usr/bin/python3')", state.target()
-    )
+    state.execute("DELETE FROM builder_target")
+    state.builder("pi1", TARGET)
     attempt = state.attempt("spidev", "3.7", state="open", outcome=None, log=None)
     staging = state.root / "incoming"
     staging.mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ from wheelfleet.site.report import make_report
 from wheelfleet.site.run_summary import install_line
 from wheelfleet.site.status_rows import StatusRow
 
-from tests.support.catalogs import TARGET, ControllerState
+from tests.support.catalogs import TARGET, ControllerState, insert
 from tests.support.site_pages import broken_links, elements
 
 OTHER = "cp313-cp313-linux_armv7l-glibc2.41"
@@ -34,11 +34,7 @@ def only_row(state: ControllerState) -> StatusRow:
 
 
 def offer(state: ControllerState, target: str = TARGET) -> None:
-    state.execute("INSERT OR IGNORE INTO builder (host, facts, seen_at) VALUES ('pi1', '{}', 0)")
-    state.execute(
-        "INSERT INTO builder_target (host, target_id, tools, interpreter) VALUES ('pi1', ?, '', '')",
-        state.target(target),
-    )
+    state.builder("pi1", target)
 
 
 def report_page(state: ControllerState) -> str:
@@ -239,11 +235,7 @@ def test_the_page_says_that_it_does_not_show_all(state: ControllerState) -> None
                 "INSERT INTO project (id, name, display_name, state, in_scope) VALUES (?1, ?1, ?1, 'present', 1)", (i,)
             )
             db.execute("INSERT INTO release (id, project_id, version) VALUES (?1, ?1, '1')", (i,))
-            db.execute(
-                "INSERT INTO release_target (release_id, target_id, verdict, reason) "
-                "VALUES (?, ?, 'upstream', 'served')",
-                (i, target),
-            )
+            insert(db, "release_target", release_id=i, target_id=target, verdict="upstream", reason="served")
     page = report_page(state)
     assert "The newest 100 of 102 are shown." in page
     assert len(elements(page, "tr")) == 101

@@ -11,6 +11,7 @@ from wheelfleet.upstream.cache_origins import NoCache, check_cacheable, learn_cr
 from wheelfleet.upstream.client import Upstream as Client
 
 from tests.support import wheels
+from tests.support.catalogs import insert
 from tests.support.crates import CrateRegistry
 from tests.support.upstream import Upstream
 
@@ -24,8 +25,8 @@ def client(index_url: str) -> Client:
 def remember(path: Path, *urls: str) -> None:
     """A catalog that knows files at these addresses."""
     with Catalog(path) as catalog, catalog.writing() as db:
-        db.execute("INSERT INTO project (id, name, display_name) VALUES (1, 'demo', 'demo')")
-        db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
+        insert(db, "project", id=1, name="demo", display_name="demo")
+        insert(db, "release", id=1, project_id=1, version="1.0")
         rows = [(f"demo-1.0.{number}.zip", url) for number, url in enumerate(urls)]
         db.executemany("INSERT INTO upstream_file (release_id, filename, kind, url) VALUES (1, ?, 'sdist', ?)", rows)
 

@@ -12,6 +12,8 @@ from wheelfleet.planner.judge import Target
 from wheelfleet.planner.scope import Policy, Wish
 from wheelfleet.planner.verdicts import judge_project
 
+from tests.support.catalogs import insert
+
 PLATFORMS = ("manylinux_2_17_x86_64", "linux_x86_64")
 NOW = 1_800_000_000.0
 
@@ -38,26 +40,51 @@ def catalog_with(tag: str, requires_python: str | None = None) -> Catalog:
     with catalog.writing() as db:
         for target in TARGETS:
             tags = json.dumps(sorted(target.tags))
-            db.execute(
-                "INSERT INTO target VALUES (?, ?, ?, '', '', ?, ?)",
-                (target.id, target.name, str(target.python_version), target.preference, tags),
+            insert(
+                db,
+                "target",
+                id=target.id,
+                name=target.name,
+                python_version=str(target.python_version),
+                implementation="",
+                platform="",
+                preference=target.preference,
+                tags=tags,
             )
-        db.execute("INSERT INTO builder (host, facts, seen_at) VALUES ('pi', '{}', 0)")
+        insert(db, "builder", host="pi", facts="{}", seen_at=0)
         db.executemany("INSERT INTO builder_target VALUES ('pi', ?, '', '')", [(target.id,) for target in TARGETS])
-        db.execute("INSERT INTO project (id, name, display_name, in_scope) VALUES (1, 'demo', 'demo', 1)")
-        db.execute("INSERT INTO release (id, project_id, version) VALUES (1, 1, '1.0')")
-        db.execute(
-            "INSERT INTO upstream_file (release_id, filename, kind, url) VALUES (1, 'demo-1.0.tar.gz', 'sdist', '/')"
+        insert(db, "project", id=1, name="demo", display_name="demo", in_scope=1)
+        insert(db, "release", id=1, project_id=1, version="1.0")
+        insert(db, "upstream_file", release_id=1, filename="demo-1.0.tar.gz", kind="sdist", url="/")
+        insert(db, "batch", id="b", host="pi", run="r", claimed_at=0, lease_until=0, state="done")
+        insert(
+            db,
+            "attempt",
+            id="a",
+            batch_id="b",
+            run="r",
+            host="pi",
+            release_id=1,
+            target_id=9,
+            sdist_filename="demo-1.0.tar.gz",
+            predicted_seconds=1,
+            state="done",
+            outcome="built",
+            claimed_at=0,
         )
-        db.execute("INSERT INTO batch VALUES ('b', 'pi', 'r', 0, 0, 'done')")
-        db.execute(
-            "INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, predicted_seconds, "
-            "state, outcome, claimed_at) VALUES ('a', 'b', 'r', 'pi', 1, 9, 'demo-1.0.tar.gz', 1, 'done', 'built', 0)"
-        )
-        db.execute(
-            "INSERT INTO wheel (id, release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, "
-            "tags, added_at) VALUES (1, 1, 'a', ?, '', 1, '', ?, ?, 0)",
-            (f"demo-1.0-{tag}.whl", requires_python, json.dumps([tag])),
+        insert(
+            db,
+            "wheel",
+            id=1,
+            release_id=1,
+            attempt_id="a",
+            filename=f"demo-1.0-{tag}.whl",
+            sha256="",
+            size=1,
+            metadata_sha256="",
+            requires_python=requires_python,
+            tags=json.dumps([tag]),
+            added_at=0,
         )
     return catalog
 
