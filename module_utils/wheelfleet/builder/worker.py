@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from ..atomic_files import remove, write_json
 from ..contract.result import SCHEMA, new_result
+from ..contract.worker_status import Building, WorkerStatus
 from ..processes import ATTEMPT_MARK, HOME_MARK, adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .attempt import LIBRARY
 from .cgroup import delegated_scope, divide
@@ -219,11 +220,16 @@ class Worker:
         """Write `status.json`; a full disk leaves the old one, whose beat stands still."""
         self._beat += 1
         now = time.monotonic()
-        building = [
+        building: list[Building] = [
             {"attempt": runner.attempt, "seconds": round(now - runner.since, 1)} for runner in self._running.values()
         ]
-        queued = len(self._home.queued())
-        status = {"schema": SCHEMA, "pid": os.getpid(), "beat": self._beat, "building": building, "queued": queued}
+        status: WorkerStatus = {
+            "schema": SCHEMA,
+            "pid": os.getpid(),
+            "beat": self._beat,
+            "building": building,
+            "queued": len(self._home.queued()),
+        }
         with suppress(OSError):
             write_json(self._home.status, status, durable=False)
 

@@ -121,11 +121,10 @@ class Adjustments:
 
     def as_data(self) -> dict[str, Any]:
         """For JSON: what is as usual is left out."""
-        found = {each: getattr(self, each.name) for each in fields(self)}
         return {
-            each.name: [vars(patch) for patch in value] if each.metadata["form"] is Form.PATCHES else value
-            for each, value in found.items()
-            if value != _usual(each)
+            each.name: _as_json(each.metadata["form"], getattr(self, each.name))
+            for each in fields(self)
+            if getattr(self, each.name) != _usual(each)
         }
 
     @classmethod
@@ -176,8 +175,16 @@ def _merged(form: Form, one: Any, other: Any) -> Any:
     return one if other is None else other
 
 
+def _as_json(form: Form, value: Any) -> Any:
+    if form is Form.REQUIREMENTS:
+        return list(value)
+    if form is Form.FLAGS:
+        return {variable: list(words) for variable, words in value.items()}
+    return [dict(vars(patch)) for patch in value] if form is Form.PATCHES else value
+
+
 def _from_json(form: Form, value: Any, name: str) -> Any:
-    check_shape(list(value) if isinstance(value, tuple) else value, _AS_JSON[form], f"the adjustment {name}")
+    check_shape(value, _AS_JSON[form], f"the adjustment {name}")
     if form is Form.REQUIREMENTS:
         return tuple(value)
     if form is Form.FLAGS:
