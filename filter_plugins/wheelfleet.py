@@ -1,5 +1,5 @@
-"""Filters for playbooks: those of the site's templates, who is in a run (wheelfleet_roll_call), what hosts said
-(wheelfleet_said), and lists that may be given as text (wheelfleet_list)."""
+"""Filters for playbooks: those of the site's templates, who is in a run (wheelfleet_roll_call), what hosts
+registered (wheelfleet_results), and lists that may be given as text (wheelfleet_list)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 # A filter may be loaded without the callbacks, by ansible-lint for example.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from wheelfleet.engine.missing_packages import apt_askable, apt_permissions, said
+from wheelfleet.engine.missing_packages import apt_askable, apt_permissions, registered_results
 from wheelfleet.engine.operator_values import as_list
 from wheelfleet.engine.run_builders import roll_call
 from wheelfleet.site.filters import FILTERS
@@ -26,6 +26,6 @@ class FilterModule:
             "wheelfleet_roll_call": roll_call,
             "wheelfleet_apt_askable": apt_askable,
             "wheelfleet_apt_permissions": apt_permissions,
-            "wheelfleet_said": said,
+            "wheelfleet_results": registered_results,
             "wheelfleet_list": as_list,
         }

@@ -26,7 +26,9 @@ def apt_permissions(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
     return permissions
 
 
-def said(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], name: str, key: str) -> dict[str, Any]:
+def registered_results(
+    hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], name: str, key: str
+) -> dict[str, Any]:
     """By host, the result registered as `name`, of those whose task was run and gave `key`."""
     results: dict[str, Any] = {}
     for host in hosts:
