@@ -1,7 +1,7 @@
 """Packages of the distribution, and the subjects that they provide: the names that both ends take.
 
-A subject is what an attempt `lacks` and its name: a header as it is included, a library as it is linked, a module of
-pkg-config, a program as it is called.
+A subject is the kind of a missing thing and its name: a header as it is included, a library as it is linked, a module
+of pkg-config, a program as it is called.
 """
 
 from __future__ import annotations

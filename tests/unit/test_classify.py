@@ -185,7 +185,7 @@ def test_every_recorded_log_is_a_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "lacks", "subject"),
+    ("log", "missing_kind", "subject"),
     [
         ("pycups", "header", "cups/http.h"),
         ("pyaudio", "header", "portaudio.h"),
@@ -207,10 +207,10 @@ def test_every_recorded_log_is_a_case() -> None:
     ],
 )
 def test_what_is_missing_is_said_as_data_for_who_looks_for_its_package(
-    log: str, lacks: str | None, subject: str | None
+    log: str, missing_kind: str | None, subject: str | None
 ) -> None:
     found = classified(log)
-    assert (found.lacks, found.subject) == (lacks, subject)
+    assert (found.missing_kind, found.subject) == (missing_kind, subject)
 
 
 def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> None:
@@ -264,7 +264,7 @@ def of_project(backend: str = "setuptools.build_meta", **names: list[str]) -> di
 )
 def test_of_two_modules_of_one_name_the_sdists_own_is_meant(line: str) -> None:
     found = classify(of_project(modules=["versioneer"]), f"{line}\n", "demo")
-    assert (found.failure_class, found.blocks, found.lacks) == ("own-module-missing", "release", None)
+    assert (found.failure_class, found.blocks, found.missing_kind) == ("own-module-missing", "release", None)
     assert classify(of_project(), f"{line}\n", "demo").failure_class != "own-module-missing"
 
 

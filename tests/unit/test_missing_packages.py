@@ -97,7 +97,9 @@ def test_the_attempt_names_the_package_also_when_the_answer_came_before_it(state
     state.want("two", "1.0")
     later = state.attempt("two", "1.0", state="open")
     with state.catalog.writing() as db:
-        outcome = Outcome("failed", failure="missing-header", blocks="target", subject="yaml.h", lacks="header")
+        outcome = Outcome(
+            "failed", failure_class="missing-header", blocks="target", subject="yaml.h", missing_kind="header"
+        )
         record_outcome(db, later, outcome, now=EPOCH, tries=5)
     for attempt in (first, later):
         assert state.one("SELECT package FROM attempt WHERE id = ?", attempt) == "libyaml-dev"

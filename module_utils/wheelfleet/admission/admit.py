@@ -150,7 +150,7 @@ def admit(
         attempt["version"],
         attempt["target"],
         result["seconds"] if result else 0.0,
-        outcome.failure or "",
+        outcome.failure_class or "",
         outcome.sentence or "",
         wheel.checked.filename if wheel else "",
     )
@@ -162,18 +162,18 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
     if why:
         outcome = replace(
             outcome,
-            failure=why.failure_class,
+            failure_class=why.failure_class,
             blocks=why.blocks,
             sentence=why.sentence,
             evidence="\n".join(why.evidence) or None,
-            remedy=why.advice,
+            advice=why.advice,
             subject=why.subject,
-            lacks=why.lacks,
+            missing_kind=why.missing_kind,
             declared=why.declared,
         )
         if why.failure_class == "out-of-disk" and result and result["stopped_by"] != "disk":
             # Not what it may use, but what its builder had left.
-            outcome = replace(outcome, blocks=None, again="elsewhere")
+            outcome = replace(outcome, blocks=None, retry_on="elsewhere")
     if result:
         outcome = replace(
             outcome,

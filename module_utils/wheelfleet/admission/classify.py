@@ -14,7 +14,7 @@ from ..contract.reasons import Reason
 from ..contract.result import Phase, Result, SdistNames, StoppedBy, believed
 from ..failure_classes import FAILURE_CLASSES, Blocks
 from ..text import plain, without_escapes
-from .rules import RULES, Lacks, Rule
+from .rules import RULES, MissingKind, Rule
 from .rules.project import NO_BACKEND
 from .rules.toolchain import TOOLCHAIN
 
@@ -103,7 +103,7 @@ class Failure:
     blocks: Blocks | None
     #: What is missing, too new or too old, as the log calls it, and which kind of thing is missing (rules/rule.py).
     subject: str | None = None
-    lacks: Lacks | None = None
+    missing_kind: MissingKind | None = None
     #: The project of the missing module, where the sdist itself declares it somewhere.
     declared: str | None = None
 
@@ -130,7 +130,9 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
     if reason in _CLASSES:
         failure_class = _CLASSES[reason]
         found = failure(failure_class, message or FAILURE_CLASSES[failure_class].meaning)
-        return replace(found, subject=about, lacks="tool") if failure_class == "missing-tool" and about else found
+        return (
+            replace(found, subject=about, missing_kind="tool") if failure_class == "missing-tool" and about else found
+        )
     rest = _REST[reason]
     if reason == "crates-unusable":
         # Of all that Cargo says, what it wants newer is known by rules.
@@ -144,7 +146,7 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
         return found_by_log
     if reason == "backend-missing" and about:
         found = failure(rest, NO_BACKEND.format(found=about), _last(lines))
-        return _with_project(replace(found, subject=plain(about, 200), lacks="module", blocks="target"), project)
+        return _with_project(replace(found, subject=plain(about, 200), missing_kind="module", blocks="target"), project)
     return failure(rest, message or FAILURE_CLASSES[rest].meaning, _last(lines))
 
 
@@ -190,7 +192,7 @@ def own_module_failure(module: str, project: SdistNames | None, evidence: Iterab
 
 def _with_project(found: Failure, project: SdistNames | None) -> Failure:
     """With the project that the sdist declares, if it is the one whose module is missing."""
-    if found.lacks != "module" or found.subject is None or project is None:
+    if found.missing_kind != "module" or found.subject is None or project is None:
         return found
     top = canonicalize_name(found.subject.partition(":")[0].partition(".")[0])
     return replace(found, declared=top if top in project["declared"] else None)
@@ -212,9 +214,9 @@ def _find(rule: Rule, lines: Sequence[str], name: str) -> tuple[int, str] | None
 def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: bool) -> Failure:
     base = failure(rule.failure_class, rule.sentence.format(found=found), evidence)
     if about := rule.about or found:
-        base = replace(base, subject=_PROGRAMS.get(about, about) if rule.lacks == "tool" else about)
-    if rule.lacks is not None:
-        base = replace(base, lacks="tool" if _CONFIG_PROGRAM.search(found) else rule.lacks)
+        base = replace(base, subject=_PROGRAMS.get(about, about) if rule.missing_kind == "tool" else about)
+    if rule.missing_kind is not None:
+        base = replace(base, missing_kind="tool" if _CONFIG_PROGRAM.search(found) else rule.missing_kind)
     if rule.advice:
         base = replace(base, advice=rule.advice.format(found=found))
     if rule.settles != "as the class says":

@@ -13,7 +13,7 @@ from .classify import Failure, failure
 
 #: The classes of such failures: the wheel cannot be imported, or an installer refuses it.
 WITHHELD = ("import-failed", "not-installable")
-_LACKS: dict[str, Literal["library", "module"]] = {"missing-library": "library", "missing-module": "module"}
+_MISSING_KINDS: dict[str, Literal["library", "module"]] = {"missing-library": "library", "missing-module": "module"}
 
 _CHECK = f"{PHASE}check"
 #: Lines of the log that are shown.
@@ -26,9 +26,9 @@ def withheld(db: sqlite3.Connection, check: Check | None, log_end: str) -> Failu
         return None
     failure_class = "not-installable" if check["reason"] == "not-installable" else "import-failed"
     why = failure(failure_class, check["message"] or "The wheel cannot be imported.", _evidence(log_end))
-    lacks = _LACKS.get(check["reason"] or "")
+    missing_kind = _MISSING_KINDS.get(check["reason"] or "")
     subject = check["subject"]
-    return replace(why, subject=subject[:200], lacks=lacks) if lacks and subject else why
+    return replace(why, subject=subject[:200], missing_kind=missing_kind) if missing_kind and subject else why
 
 
 def _flagged(db: sqlite3.Connection) -> bool:

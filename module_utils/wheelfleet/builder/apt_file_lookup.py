@@ -1,8 +1,7 @@
-"""Which package has what a build lacks: chosen by where its file lies, from the distribution's contents index.
+"""The package that provides what a build misses: chosen by where its file lies, from the distribution's contents index.
 
-A subject is what an attempt `lacks` and its name: a header as it is included, a library as it is linked, a module of
-pkg-config, a program as it is called. Many packages ship a file of that name; the one meant has it where a compiler
-looks by itself, or else where its name says so.
+A subject (apt_packages.py) is for instance a header as it is included. Many packages ship a file of that name; the one
+meant has it where a compiler looks by itself, or else where its name says so.
 """
 
 from __future__ import annotations

@@ -22,14 +22,14 @@ class Outcome:
     """`outcome` is built, failed or refused; the rest as in the catalog's table `attempt`."""
 
     outcome: str
-    failure: str | None = None
+    failure_class: str | None = None
     blocks: str | None = None
-    again: str | None = None
+    retry_on: str | None = None
     sentence: str | None = None
     evidence: str | None = None
-    remedy: str | None = None
+    advice: str | None = None
     subject: str | None = None
-    lacks: str | None = None
+    missing_kind: str | None = None
     #: Requires-Python of sdist or wheel, where it leaves the target's Python out.
     requires_python: str | None = None
     declared: str | None = None
@@ -57,10 +57,10 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
         """,
         (attempt_id,),
     ).fetchone()
-    if outcome.failure in ELSEWHERE:
-        outcome = replace(outcome, again="elsewhere")
-    elif not attempt["alone"] and outcome.failure in ALONE:
-        outcome = replace(outcome, again="alone", blocks=None)
+    if outcome.failure_class in ELSEWHERE:
+        outcome = replace(outcome, retry_on="elsewhere")
+    elif not attempt["alone"] and outcome.failure_class in ALONE:
+        outcome = replace(outcome, retry_on="alone", blocks=None)
     normal = outcome.seconds * (attempt["speed"] or 1.0) if outcome.seconds is not None else None
     attempts.finish(
         db,
@@ -68,14 +68,14 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
         {
             "finished_at": now,
             "outcome": outcome.outcome,
-            "failure_class": outcome.failure,
+            "failure_class": outcome.failure_class,
             "blocks": outcome.blocks,
-            "retry_on": outcome.again,
+            "retry_on": outcome.retry_on,
             "sentence": outcome.sentence,
             "evidence": outcome.evidence,
-            "advice": outcome.remedy,
+            "advice": outcome.advice,
             "subject": outcome.subject,
-            "missing_kind": outcome.lacks,
+            "missing_kind": outcome.missing_kind,
             "requires_python": outcome.requires_python,
             "declared": outcome.declared,
             "phase": outcome.phase,
@@ -90,11 +90,11 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
             "log": outcome.log,
         },
     )
-    if outcome.lacks:
+    if outcome.missing_kind:
         missing_packages.name_package(db, attempt_id)
-    if outcome.failure == "interrupted" and batches.note_host_down(db, attempt_id, now):
+    if outcome.failure_class == "interrupted" and batches.note_host_down(db, attempt_id, now):
         row = db.execute("SELECT failure_class, blocks, sentence FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
-        outcome = replace(outcome, failure=row["failure_class"], blocks=row["blocks"], sentence=row["sentence"])
+        outcome = replace(outcome, failure_class=row["failure_class"], blocks=row["blocks"], sentence=row["sentence"])
     requeue.record_dependencies(db, attempt_id)
     follow_up(db, attempt_id, now)
     if normal is not None:

@@ -10,7 +10,7 @@ COMPILERS = (
         "missing-library",
         r"cannot find -l:?(\w[\w.+-]{0,80})|unable to find library -l(\w[\w.+-]{0,80})",
         "The library {found} is missing on the builder.",
-        lacks="library",
+        missing_kind="library",
         advice=LOOK_FOR_LIBRARY,
     ),
     rule(

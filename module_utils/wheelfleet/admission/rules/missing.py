@@ -15,7 +15,7 @@ MISSING = (
         "missing-tool",
         r"raise PyProjectOptionException\('(qmake)'",
         "The build needs {found}, which the builder does not have.",
-        lacks="tool",
+        missing_kind="tool",
         advice=LOOK_FOR_TOOL,
     ),
     rule(
@@ -23,7 +23,7 @@ MISSING = (
         r"^[\s|│]*error: \[Errno 2\] No such file or directory: '([\w+-]{1,60})'",
         "The build needs {found}, which the builder does not have.",
         after=re.compile(r"^[\s|│]*\$ (?:\w{1,40}=\S{0,200} ){0,8}\w"),
-        lacks="tool",
+        missing_kind="tool",
         advice=LOOK_FOR_TOOL,
     ),
     rule(
@@ -35,7 +35,7 @@ MISSING = (
         # Perl, in which autoconf is written.
         r"|Can't exec \"(\w[\w.+-]{0,60})\": No such file or directory",
         "The build needs {found}, which the builder does not have.",
-        lacks="tool",
+        missing_kind="tool",
         advice=LOOK_FOR_TOOL,
     ),
     rule(
@@ -43,28 +43,28 @@ MISSING = (
         r"No CMAKE_(\w{1,20})_COMPILER could be found|CMAKE_(\w{1,20})_COMPILER not set"
         r"|no acceptable (C) compiler found",
         "The build needs a compiler for {found}, which the builder does not have.",
-        lacks="tool",
+        missing_kind="tool",
     ),
     rule(
         "missing-tool",
         r"has Fortran sources but no Fortran compiler found",
         "The build needs a compiler for Fortran, which the builder does not have.",
         subject="gfortran",
-        lacks="tool",
+        missing_kind="tool",
     ),
     rule(
         "missing-tool",
         r"Libtool library used but 'LIBTOOL' is undefined|possibly undefined macro: (?:AC_PROG_LIBTOOL|LT_INIT)",
         "The build needs libtool, which the builder does not have.",
         subject="libtool",
-        lacks="tool",
+        missing_kind="tool",
     ),
     rule(
         "missing-tool",
         r"can't find Rust compiler|Rust not found|Cargo, the Rust package manager, is not installed",
         "The build needs a Rust compiler, which the builder does not have.",
         subject="rust",
-        lacks="tool",
+        missing_kind="tool",
     ),
     rule(
         "missing-tool",
@@ -72,14 +72,14 @@ MISSING = (
         r"|problems? with the CMake installation",
         "The build needs CMake, which the builder does not have.",
         subject="cmake",
-        lacks="tool",
+        missing_kind="tool",
     ),
     rule(
         "missing-tool",
         r"FileNotFoundError: \[Errno 2\] No such file or directory: '([\w+-]{1,60})'",
         "The build needs {found}, which the builder does not have.",
         after=re.compile(r"child_exception_type|_execute_child"),
-        lacks="tool",
+        missing_kind="tool",
         advice=LOOK_FOR_TOOL,
     ),
     rule(
@@ -91,7 +91,7 @@ MISSING = (
         "missing-header",
         r"fatal error: '?([\w./][\w./+-]{0,200})'?:? (?:No such file or directory|file not found)",
         "The header {found} is missing on the builder.",
-        lacks="header",
+        missing_kind="header",
         advice=f"{LOOK_FOR_HEADER} If no package has it, the sdist lacks a file of its own.",
     ),
     rule(
@@ -99,7 +99,7 @@ MISSING = (
         r"configure: error: Package requirements \((\w[\w.+-]{0,80})"
         r"|ERROR: Dependency [\"'](\w[\w.+-]{0,80})[\"'] not found",
         "The development files of {found} are missing on the builder.",
-        lacks="pkg-config",
+        missing_kind="pkg-config",
         advice=LOOK_FOR_LIBRARY,
     ),
     rule(
@@ -107,7 +107,7 @@ MISSING = (
         r"^\s+Could NOT find (?!Python)(\w{1,80})",
         "CMake does not find {found} on the builder.",
         after=re.compile("CMake Error"),
-        lacks="library",
+        missing_kind="library",
         advice=LOOK_FOR_LIBRARY,
     ),
 )
@@ -121,7 +121,7 @@ HINTS = (
         r" (?:(?:is|are) )?(?:not found|missing|required))"
         r"|\b([a-z][\w.+]{0,40}[-_]config)(?: executable)? (?:is )?(?:not found|missing)",
         "The development files of {found} are missing on the builder.",
-        lacks="library",
+        missing_kind="library",
         advice=LOOK_FOR_LIBRARY,
     ),
     rule(
@@ -129,7 +129,7 @@ HINTS = (
         r"(?i:(?:could not|couldn't|cannot|can't|unable to) find (?:the )?(?:header )?(?:file )?)"
         r"[‘'`\"<]?([\w./+-]{1,200}\.h)\b",
         "The header {found} is missing on the builder.",
-        lacks="header",
+        missing_kind="header",
         advice=LOOK_FOR_HEADER,
     ),
     rule(
@@ -139,7 +139,7 @@ HINTS = (
         r"|^\S*sh: (?:line )?(?:\d+: )?([\w.+]{1,60}[-_]config): (?:command )?not found",
         "The development files of {found} are missing on the builder.",
         choose="first",
-        lacks="pkg-config",
+        missing_kind="pkg-config",
         advice=LOOK_FOR_LIBRARY,
     ),
     rule(
@@ -147,7 +147,7 @@ HINTS = (
         r"^[\s|│]*\S*sh: (?:line )?(?:\d+: )?(\w[\w.+-]{0,60}): (?:command )?not found"
         r"|make(?:\[\d+\])?: (\w[\w.+-]{0,60}): No such file or directory",
         "The build needs {found}, which the builder does not have.",
-        lacks="tool",
+        missing_kind="tool",
         advice=LOOK_FOR_TOOL,
     ),
 )

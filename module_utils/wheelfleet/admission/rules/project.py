@@ -26,32 +26,32 @@ PROJECT = (
         "undeclared-build-requirement",
         r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]{1,100})|error: invalid command '(bdist_wheel)'",
         "The build needs {found}, which the project does not declare as a build requirement.",
-        lacks="module",
+        missing_kind="module",
     ),
     rule(
         "undeclared-build-requirement",
         r"(?:Error|Exception|Exit): .{0,120}\bpip3? install (?:-U |--upgrade )?['\"]?([A-Za-z0-9][\w.-]{0,80})",
         "The build asks for {found}, which the project does not declare as a build requirement.",
-        lacks="module",
+        missing_kind="module",
     ),
     rule(
         "undeclared-build-requirement",
         r"'-m', 'pip', .{0,200}'([A-Za-z0-9][\w.-]{0,80})[^']{0,80}'\]' returned non-zero",
         "setup.py wants to install {found} itself, which the project does not declare as a build requirement.",
-        lacks="module",
+        missing_kind="module",
     ),
     rule(
         "undeclared-build-requirement",
         r"(?i:install requires: )'(\w[\w.-]{0,80})'\. use pip",
         "setup.py asks for {found}, which the project does not declare as a build requirement.",
-        lacks="module",
+        missing_kind="module",
     ),
     rule(
         "undeclared-build-requirement",
         # As pip says it of a requirement that it builds, and as PyPA's build does.
         r"Cannot import build backend '([\w.:-]{1,100})'|Backend '([\w.:-]{1,100})' is not available",
         NO_BACKEND,
-        lacks="module",
+        missing_kind="module",
         settles="target",
     ),
     rule(

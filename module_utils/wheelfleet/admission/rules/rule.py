@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-#: What kind of thing a build misses, so that it can be looked for: a header as it is included, a library as the linker
-#: is told, a program, a Python module, or a name that pkg-config knows.
-Lacks = Literal["header", "library", "tool", "module", "pkg-config"]
+#: The kind of a missing thing, by which a package is looked for: a header as it is included, a library as the linker
+#: names it, a program, a Python module, or a name that pkg-config knows.
+MissingKind = Literal["header", "library", "tool", "module", "pkg-config"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Rule:
     subject: str = ""
     #: What the failure is about, where the pattern finds something else (its version).
     about: str = ""
-    #: What was found is one of these, and missing.
-    lacks: Lacks | None = None
+    #: The pattern finds the name of a missing thing of this kind.
+    missing_kind: MissingKind | None = None
     #: Which of the matching lines tells the cause.
     choose: Literal["first", "last"] = "last"
     #: One of the few lines before has to match this.
