@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from .. import requires_python
 from ..atomic_files import sync
+from ..catalog import wheels
 from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL
 from ..contract.result import Result
@@ -323,37 +324,26 @@ def _record_wheel(
 ) -> None:
     repair, check = (result["repair"], result["check"]) if result else (None, None)
     wheel, sent = named.checked, named.sent
-    db.execute(
-        """
-        INSERT INTO wheel
-            (release_id, attempt_id, filename, sha256, size, metadata_sha256, requires_python, tags, added_at,
-             repaired, apt_packages, imports, import_facts, built_as)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
-            attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt_packages = excluded.apt_packages,
-            imports = excluded.imports, import_facts = excluded.import_facts, built_as = excluded.built_as
-            WHERE removed_at IS NOT NULL
-        """,
-        (
-            attempt["release_id"],
-            attempt["id"],
-            wheel.filename,
-            wheel.sha256,
-            wheel.size,
-            wheel.metadata_sha256,
-            wheel.requires_python,
-            json.dumps(list(wheel.tags)),
-            now,
-            json.dumps(repair) if repair else None,
-            json.dumps(result["apt"] if result else []),
-            check["verdict"] if check else None,
-            json.dumps({"modules": check["modules"], "message": check["message"]}) if check else None,
-            json.dumps({"filename": sent.filename, "sha256": sent.sha256}) if sent else None,
-        ),
+    wheels.put(
+        db,
+        {
+            "release_id": attempt["release_id"],
+            "attempt_id": attempt["id"],
+            "filename": wheel.filename,
+            "sha256": wheel.sha256,
+            "size": wheel.size,
+            "metadata_sha256": wheel.metadata_sha256,
+            "requires_python": wheel.requires_python,
+            "tags": json.dumps(list(wheel.tags)),
+            "added_at": now,
+            "repaired": json.dumps(repair) if repair else None,
+            "apt_packages": json.dumps(result["apt"] if result else []),
+            "imports": check["verdict"] if check else None,
+            "import_facts": json.dumps({"modules": check["modules"], "message": check["message"]}) if check else None,
+            "built_as": json.dumps({"filename": sent.filename, "sha256": sent.sha256}) if sent else None,
+        },
     )
-    # Also of bytes that are there already: they came of this sdist, too, and what somebody asked for is done.
-    db.execute(
-        "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild_requested = 0 WHERE filename = ?",
-        (attempt["sdist_filename"], attempt["sdist_sha256"] or (result and result["sdist_sha256"]), wheel.filename),
-    )
+    # Also of bytes that are there already: this sdist gave them, too.
+    sdist_sha256 = attempt["sdist_sha256"] or (result and result["sdist_sha256"])
+    wheels.note_sdist(db, wheel.filename, attempt["sdist_filename"], sdist_sha256 or None)
     serve_targets(db, attempt["project_id"], offered_targets(db))

@@ -7,7 +7,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..catalog import rebuilds
 from ..catalog.database import Catalog
+from ..catalog.states import RebuildVerdict
 from ..contract.shape import ContractError
 from ..text import printable
 from .classify import classify
@@ -24,7 +26,7 @@ _NAMED = 3
 class RebuildReport:
     """`verdict` is agrees, differs or failed; `filename` and `builder` are of the wheel that was there before."""
 
-    verdict: str
+    verdict: RebuildVerdict
     filename: str
     builder: str
     sentence: str | None = None
@@ -49,12 +51,14 @@ def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str,
     sent = json.loads(row["built_as"]) if row["built_as"] else {"filename": row["filename"], "sha256": row["sha256"]}
     heard = _judge(staging, ident, row["name"], Sent(**sent, published=row["filename"]), row["host"], files)
     with catalog.writing() as db:
-        db.execute(
-            """
-            UPDATE rebuild SET verdict = ?, sha256 = ?, sentence = ?, differences = ?, finished_at = ?
-            WHERE id = ? AND verdict IS NULL
-            """,
-            (heard.verdict, heard.sha256, heard.sentence, json.dumps(heard.differences), now, ident),
+        rebuilds.finish(
+            db,
+            ident,
+            heard.verdict,
+            sha256=heard.sha256,
+            sentence=heard.sentence,
+            differences=heard.differences,
+            now=now,
         )
     return heard
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..catalog import counters
 from ..catalog.database import Catalog
 from ..names import is_project_name, normalize
 from .access_log import AHEAD, DAY, LONGEST_AGO, Download, Lookup
@@ -176,14 +177,7 @@ def _is_counted(db: sqlite3.Connection, day: int, name: str) -> bool:
     known = "SELECT 1 FROM project WHERE name = ? UNION ALL SELECT 1 FROM use_day WHERE name = ? AND day = ?"
     if db.execute(known, (name, name, day)).fetchone():
         return True
-    taken = db.execute(
-        """
-        INSERT INTO counter (kind, key, value) VALUES ('unknown-names', ?, 1)
-        ON CONFLICT (kind, key) DO UPDATE SET value = value + 1 WHERE value < ?
-        """,
-        (str(day), MOST_UNKNOWN_NAMES),
-    )
-    return taken.rowcount == 1
+    return counters.count_up_to(db, "unknown-names", str(day), MOST_UNKNOWN_NAMES)
 
 
 def _add_clients(db: sqlite3.Connection, sums: Sums) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalog import attempts
+from ..catalog import attempts, counters, wheels
 from ..catalog.database import Catalog
 from ..catalog.given_names import give_name
 from ..names import BadFileName, read_wheel_name
@@ -80,7 +80,7 @@ class Audit:
         )
         if self.repair:
             with self.catalog.writing() as db:
-                db.execute("DELETE FROM wheel WHERE id = ?", (wheel["id"],))
+                wheels.forget(db, wheel["id"])
                 db.execute("UPDATE project SET judged = 0 WHERE id = ?", (wheel["project_id"],))
             source.unlink(missing_ok=True)
 
@@ -138,11 +138,7 @@ class Audit:
                 )  # fmt: skip
                 if self.repair:
                     with self.catalog.writing() as db:
-                        db.execute(
-                            "INSERT INTO counter (kind, key, value) VALUES (?, ?, ?) "
-                            "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
-                            (*key, counted.get(key, 0)),
-                        )
+                        counters.put(db, key[0], key[1], counted.get(key, 0))
 
 
 _WHEELS = """

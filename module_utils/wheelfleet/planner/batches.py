@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ..catalog import attempts
+from ..catalog import attempts, builders
 from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL, TRIED, settle
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
@@ -90,7 +90,7 @@ def claim(
         if top_up:
             load = host_load(db, host, now)
             if load.speed != known_speed(db, host):
-                db.execute("UPDATE builder SET speed = ? WHERE host = ?", (load.speed, host))
+                builders.set_speed(db, host, load.speed)
             if sizing.is_low(load):
                 chosen = choose_builds(db, host, run, load, now, leave_to_faster=leave_to_faster)
         if chosen:
@@ -134,7 +134,7 @@ def close_finished(catalog: Catalog, host: str) -> None:
 def release_host(catalog: Catalog, host: str, now: float, tries: int) -> int:
     """Take back all that a host holds, which is lost to this run and offers nothing any more; returns how many."""
     with catalog.writing() as db:
-        db.execute("DELETE FROM builder_target WHERE host = ?", (host,))
+        builders.remove_targets(db, host)
         return _release(db, "host = ?", host, now, tries)
 
 
@@ -195,7 +195,7 @@ def give_back(catalog: Catalog, ids: Collection[str], tries: int) -> int:
 def hunger(catalog: Catalog, host: str, now: float) -> None:
     """Let the others know that this host is idle and the queue has nothing for it."""
     with catalog.writing() as db:
-        db.execute("UPDATE builder SET idle_since = ? WHERE host = ?", (now, host))
+        builders.mark_idle(db, host, now)
 
 
 @dataclass(frozen=True)

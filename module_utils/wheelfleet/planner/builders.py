@@ -10,6 +10,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from ..catalog import builders as rows
 from ..contract.report import OfferedTarget, Report
 from ..contract.shape import ContractError
 from .judge import Target
@@ -20,12 +21,11 @@ from .scope import BadScope, digest
 def record_builders(
     db: sqlite3.Connection, builders: Mapping[str, Mapping[str, Any]], now: float, *, join: bool = False
 ) -> list[News]:
-    """Make `builder`, `target` and `offer` say what the builders of this run reported; with `join`, these besides the
-    ones that are here already.
+    """Set `builder`, `target` and `builder_target` to what the builders of this run reported.
 
-    `builders` maps a host to its report (contract). Only the hosts that are here offer anything; a target
-    nobody offers any more stays known, with its wheels. Rows change only where the report did. Returns what is new on
-    the builders that failures may have waited for. Raises BadScope.
+    `builders` maps a host to its report (contract). With `join` they come in addition to the builders that are here.
+    A target for which no builder builds any longer stays known, with its wheels. Rows change only where a report did.
+    Returns what is new on builders, because failures may have waited for it. Raises BadScope.
     """
     offers: dict[tuple[str, int], tuple[str, str]] = {}
     news: list[News] = []
@@ -38,14 +38,7 @@ def record_builders(
         facts = json.dumps(report.facts, sort_keys=True)
         listed = None if report.packages is None else json.dumps(sorted(report.packages))
         news += builder_news(db, host, report.facts, report.packages)
-        db.execute(
-            """
-            INSERT INTO builder (host, facts, packages, seen_at) VALUES (:host, :facts, :packages, :now)
-            ON CONFLICT (host) DO UPDATE SET facts = :facts, packages = coalesce(:packages, packages), seen_at = :now
-            WHERE facts <> :facts OR packages IS NOT coalesce(:packages, packages)
-            """,
-            {"host": host, "facts": facts, "packages": listed, "now": now},
-        )
+        rows.put(db, host, facts, listed, now)
         for target in report.targets:
             offers[host, _record_target(db, target)] = (target["tools"], target["interpreter"])
     known = {
@@ -54,13 +47,10 @@ def record_builders(
     }
     gone = () if join else known.keys() - offers.keys()
     for key in gone:
-        db.execute("DELETE FROM builder_target WHERE host = ? AND target_id = ?", key)
+        rows.remove_target(db, *key)
     for key, value in offers.items():
         if known.get(key) != value:
-            db.execute(
-                "INSERT OR REPLACE INTO builder_target (host, target_id, tools, interpreter) VALUES (?, ?, ?, ?)",
-                key + value,
-            )
+            rows.put_target(db, *key, *value)
     return news
 
 

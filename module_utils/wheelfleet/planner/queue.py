@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..catalog import attempts
+from ..catalog import attempts, wheels
 from ..catalog.database import Catalog
 from ..catalog.release_targets import TRIED, settle
 
@@ -89,7 +89,7 @@ def _rebuild(db: sqlite3.Connection, project: str, tries: int) -> int:
         """,
         (project,),
     ).fetchall()
-    db.executemany("UPDATE wheel SET rebuild_requested = 1 WHERE id = ?", [(row["wheel_id"],) for row in rows])
+    wheels.request_rebuild(db, [row["wheel_id"] for row in rows])
     for release in {row["release_id"] for row in rows}:
         settle(db, release, tries)
     return len(rows)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
 
+from ..catalog import rebuilds
 from ..catalog.database import Catalog
 from ..contract.adjustments import Adjustments
 from . import batches
@@ -46,7 +47,7 @@ def in_sample(filename: str, percent: float) -> bool:
 def forget_unfinished(catalog: Catalog, host: str, run: str) -> None:
     """Forget what this host was given and never did, and what earlier runs left."""
     with catalog.writing() as db:
-        db.execute("DELETE FROM rebuild WHERE verdict IS NULL AND (host = ? OR run <> ?)", (host, run))
+        rebuilds.forget_unfinished(db, host, run)
 
 
 def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
@@ -83,11 +84,7 @@ def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> R
         build = batches.planned_again(db, row["attempt_id"], host) if row else None
         if build is None or not build.tools or not build.sdist_url:
             return None
-        taken = db.execute(
-            "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (wheel, ident, run, host, now),
-        )
-        if not taken.rowcount:
+        if not rebuilds.assign(db, wheel, ident, run=run, host=host, now=now):
             return None
     expected = (row["normal_seconds"] or 0.0) / row["speed"]
     pinned = build.adjustments | Adjustments(constraints=pins(json.loads(row["build_requires"] or "[]")))
@@ -110,7 +107,7 @@ def pins(build_requires: Sequence[dict[str, str]]) -> tuple[str, ...]:
 def give_up(catalog: Catalog, ident: str) -> None:
     """Nothing will come of it."""
     with catalog.writing() as db:
-        db.execute("DELETE FROM rebuild WHERE id = ? AND verdict IS NULL", (ident,))
+        rebuilds.forget(db, ident)
 
 
 def is_open(catalog: Catalog, ident: str) -> bool:

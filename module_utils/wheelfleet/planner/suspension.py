@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 
-from ..catalog import attempts
+from ..catalog import attempts, builders
 from ..catalog.database import Catalog
 from .batches import PlannedBuild
 from .retries import adjustments_of, uploaded_before
@@ -29,12 +29,9 @@ FIRST_CANARY_WAIT, LONGEST_CANARY_WAIT = 30.0, 600.0
 def note_outcome(db: sqlite3.Connection, host: str, *, built: bool, now: float) -> None:
     """Count a builder's failures in a row. Those that tell of the release wherever it is built are none of its own."""
     if built:
-        db.execute(
-            "UPDATE builder SET failures = 0, cleared_failures = 0, suspect_after = ? WHERE host = ? AND failures > 0",
-            (DOUBTED_AT, host),
-        )
+        builders.count_success(db, host, DOUBTED_AT)
     else:
-        db.execute("UPDATE builder SET failures = failures + 1, canary_since = ? WHERE host = ?", (now, host))
+        builders.count_failure(db, host, now)
 
 
 def doubted(catalog: Catalog, host: str) -> bool:
@@ -56,7 +53,7 @@ def unvouched(catalog: Catalog, host: str) -> bool:
 def go_on_trial(catalog: Catalog, host: str, now: float) -> None:
     """Have the others wait: what this builder failed may come back to them."""
     with catalog.writing() as db:
-        db.execute("UPDATE builder SET canary_since = ? WHERE host = ?", (now, host))
+        builders.await_canary(db, host, now)
 
 
 def others_on_trial(catalog: Catalog, host: str, now: float) -> list[str]:
@@ -166,14 +163,7 @@ def any_offer(catalog: Catalog, host: str) -> tuple[str, str] | None:
 def clear(catalog: Catalog, host: str) -> None:
     """The builder has built its canary: what failed on it failed by itself."""
     with catalog.writing() as db:
-        db.execute(
-            """
-            UPDATE builder SET suspect_after = max(2 * failures, suspect_after), cleared_failures = failures,
-                suspended = NULL
-            WHERE host = ?
-            """,
-            (host,),
-        )
+        builders.clear(db, host)
 
 
 def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
@@ -181,7 +171,7 @@ def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
 
     Returns how many."""
     with catalog.writing() as db:
-        db.execute("UPDATE builder SET suspended = ? WHERE host = ?", (sentence, host))
+        builders.suspend(db, host, sentence)
         rows = db.execute(
             """
             SELECT id FROM attempt
@@ -191,5 +181,4 @@ def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
             {"host": host},
         ).fetchall()
         attempts.requeue(db, [row["id"] for row in rows], tries)
-        db.execute("UPDATE builder SET failures = 0, cleared_failures = 0 WHERE host = ?", (host,))
         return len(rows)

@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from .. import requires_python
 from ..catalog import release_targets
+from ..catalog import wheels as wheel_rows
 from . import judge
 from .predict import predict_seconds
 from .scope import Policy, Wish
@@ -92,13 +93,9 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
             )
             key = (wheel["release_id"], target.id, wheel["id"])
             if serves:
-                db.execute(
-                    "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?) "
-                    "ON CONFLICT DO NOTHING",
-                    key,
-                )
+                wheel_rows.serve(db, *key)
             else:
-                db.execute("DELETE FROM wheel_target WHERE release_id = ? AND target_id = ? AND wheel_id = ?", key)
+                wheel_rows.stop_serving(db, *key)
 
 
 def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tuple[int, float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .counters import totals
+from ..catalog.counters import totals
 
 #: Packages proposed, at most.
 MOST_PROPOSED = 50

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from ..catalog import wheels
+
 
 def expire(db: sqlite3.Connection, now: float, grace_seconds: float) -> list[tuple[str, str]]:
     """Mark the wheels whose time is over as removed, in the caller's transaction. Returns (project, file name) of each.
@@ -23,8 +25,7 @@ def expire(db: sqlite3.Connection, now: float, grace_seconds: float) -> list[tup
         """,
         (now - grace_seconds,),
     ).fetchall()
-    db.executemany("DELETE FROM wheel_target WHERE wheel_id = ?", ((row["id"],) for row in rows))
-    db.executemany("UPDATE wheel SET removed_at = ? WHERE id = ?", ((now, row["id"]) for row in rows))
+    wheels.mark_removed(db, [row["id"] for row in rows], now)
     return [(row["name"], row["filename"]) for row in rows]
 
 

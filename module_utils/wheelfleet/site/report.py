@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ..catalog.counters import totals
 from ..planner.events import Event, events
 from ..planner.unconsidered import Unconsidered, read_unconsidered
 from ..text import printable
-from .counters import totals
 from .listing import timestamp
 from .proposals import Proposal, proposals
 from .status_rows import STATUSES, StatusRow, release_rows, rows_of_projects

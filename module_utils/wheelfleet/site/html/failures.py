@@ -12,10 +12,10 @@ from typing import Any
 
 from packaging.utils import is_normalized_name
 
+from ...catalog.counters import totals
 from ...failure_classes import FAILURE_CLASSES
 from ...planner.remedies import REMEDIES
 from ...text import printable
-from ..counters import totals
 from ..proposals import Proposal, inventory_line, proposals
 from ..renderer import Renderer, as_json
 

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
 
+from ...catalog.counters import totals
 from ...planner.events import Event, events
 from ...text import printable
-from ..counters import totals
 from ..renderer import Renderer, as_json
 
 SCHEMA = 1

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..counters import totals
+from ...catalog.counters import totals
 from ..renderer import Renderer
 from .feed import NewWheel, newest_wheels
 from .guide import EXAMPLE, install_commands

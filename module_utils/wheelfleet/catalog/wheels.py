@@ -1,0 +1,62 @@
+"""The tables `wheel` and `wheel_target`. Every write to them stands here, in the caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+
+def put(db: sqlite3.Connection, wheel: Mapping[str, object]) -> None:
+    """Add a wheel by its columns, or bring one back that was removed; one that is there stays as it is."""
+    columns = ", ".join(wheel)
+    db.execute(
+        f"""
+        INSERT INTO wheel ({columns}) VALUES ({", ".join(f":{column}" for column in wheel)})
+        ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
+            attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt_packages = excluded.apt_packages,
+            imports = excluded.imports, import_facts = excluded.import_facts, built_as = excluded.built_as
+            WHERE removed_at IS NOT NULL
+        """,
+        wheel,
+    )
+
+
+def note_sdist(db: sqlite3.Connection, filename: str, sdist_filename: str, sdist_sha256: str | None) -> None:
+    """This sdist gave the wheel's bytes the last time, so no rebuild is due any longer."""
+    db.execute(
+        "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild_requested = 0 WHERE filename = ?",
+        (sdist_filename, sdist_sha256, filename),
+    )
+
+
+def request_rebuild(db: sqlite3.Connection, wheels: Iterable[int]) -> None:
+    """The operator asked for these wheels to be built again."""
+    db.executemany("UPDATE wheel SET rebuild_requested = 1 WHERE id = ?", [(each,) for each in wheels])
+
+
+def serve(db: sqlite3.Connection, release_id: int, target_id: int, wheel_id: int) -> None:
+    """The wheel can be installed on the target."""
+    db.execute(
+        "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (release_id, target_id, wheel_id),
+    )
+
+
+def stop_serving(db: sqlite3.Connection, release_id: int, target_id: int, wheel_id: int) -> None:
+    """The wheel can not be installed on the target."""
+    db.execute(
+        "DELETE FROM wheel_target WHERE release_id = ? AND target_id = ? AND wheel_id = ?",
+        (release_id, target_id, wheel_id),
+    )
+
+
+def mark_removed(db: sqlite3.Connection, wheels: Iterable[int], now: float) -> None:
+    """The bytes of these wheels go, and they serve no target; their names stay given."""
+    for each in wheels:
+        db.execute("DELETE FROM wheel_target WHERE wheel_id = ?", (each,))
+        db.execute("UPDATE wheel SET removed_at = ? WHERE id = ?", (now, each))
+
+
+def forget(db: sqlite3.Connection, wheel_id: int) -> None:
+    """The bytes of the wheel are lost: it is built again if it is wanted."""
+    db.execute("DELETE FROM wheel WHERE id = ?", (wheel_id,))
