@@ -37,7 +37,7 @@ class ActionModule(NodeAction):
             with Catalog(self.catalog_path) as catalog:
                 context = Context(catalog, self.host, options)
                 builder = ConnectedBuilder(context, partial(BuilderLink, self), self._print)
-                session = RebuildSession(builder) if options.witness_percent > 0 else BuilderSession(builder)
+                session = RebuildSession(builder) if options.rebuild_percent > 0 else BuilderSession(builder)
                 return dict(session.work())
         except CatalogError as error:
             return {"failed": True, "drained": True, "msg": str(error)}

@@ -152,13 +152,13 @@ class Planner:
         return batches.is_low(self.catalog, host, now)
 
     def hungry(self, host: str, now: float) -> None:
-        batches.hunger(self.catalog, host, now)
+        batches.mark_idle(self.catalog, host, now)
 
-    def asked_back(self, host: str, now: float) -> list[str]:
-        return list(batches.asked_back(self.catalog, host, RUN, now).attempts)
+    def work_to_return(self, host: str, now: float) -> list[str]:
+        return list(batches.work_to_return(self.catalog, host, RUN, now).attempts)
 
-    def give_back(self, attempts: Sequence[str]) -> None:
-        batches.give_back(self.catalog, attempts, TRIES)
+    def return_unstarted(self, attempts: Sequence[str]) -> None:
+        batches.return_unstarted(self.catalog, attempts, TRIES)
 
 
 @dataclass
@@ -247,7 +247,7 @@ class Simulation:
         for other in self.builders:
             if other.idle:
                 self.planner.hungry(other.name, self._clock)
-        return self.planner.asked_back(builder.name, self._clock)
+        return self.planner.work_to_return(builder.name, self._clock)
 
     def _top_up(self, builder: _Builder) -> list[tuple[float, str, int]]:
         held = self.planner.top_up(builder.name, self._clock)
@@ -284,7 +284,7 @@ class Simulation:
         builder.inbox = [assignment for assignment in builder.inbox if assignment[1] not in set(withdrawn)]
         heapq.heapify(builder.inbox)
         builder.known.difference_update(withdrawn)
-        self.planner.give_back(withdrawn)
+        self.planner.return_unstarted(withdrawn)
         self.taken_back += len(withdrawn)
         for other in self.builders:
             if other.idle:

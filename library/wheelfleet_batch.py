@@ -107,7 +107,7 @@ options:
     description: Bytes that must be free on the builder's disk for it to get work.
     type: int
     default: 0
-  witness_percent:
+  rebuild_percent:
     description:
       - Above 0 the queue is left alone. Of the wheels that other builders built in this run, so many of a hundred,
         chosen by a hash of their names, are built again here, and compared.
@@ -189,7 +189,7 @@ def main() -> None:
             "patience": {"type": "float", "default": 300.0},
             "tries": {"type": "int", "default": 5},
             "min_free": {"type": "int", "default": 0},
-            "witness_percent": {"type": "float", "default": 0.0},
+            "rebuild_percent": {"type": "float", "default": 0.0},
             "assignments": {"type": "list", "elements": "dict"},
         },
         supports_check_mode=True,

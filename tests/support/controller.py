@@ -66,7 +66,7 @@ class Controller:
 
     def lose(self) -> None:
         """The lease of what is being built ends."""
-        batches.release_expired(self.catalog, NOW + 24 * 3600, 5)
+        batches.expire_leases(self.catalog, NOW + 24 * 3600, 5)
 
     def send(
         self, wheel: Artifact | None = None, *, host: str = "pi1", answering: str = "", **changes: Any

@@ -285,7 +285,7 @@ class Run:
     def session(self, host: str, faults: Faults | None = None, **changes: Any) -> Answer:
         """One call of the batch module."""
         with self.connected(host, faults, **changes) as builder:
-            session = RebuildSession(builder) if "witness_percent" in changes else BuilderSession(builder)
+            session = RebuildSession(builder) if "rebuild_percent" in changes else BuilderSession(builder)
             return session.work()
 
     def drain(self, *hosts: str, faults: Faults | None = None) -> None:

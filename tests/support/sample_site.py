@@ -175,7 +175,7 @@ def _add_witnesses(state: ControllerState) -> None:
             "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at, finished_at, verdict, sha256, sentence, "
             "differences) SELECT w.id, ?, 'run', 'pi1', ?, ?, ?, 'ab', ?, '[\"<i>a</i>.so\"]' "
             "FROM wheel w WHERE w.filename LIKE ? ORDER BY w.id DESC LIMIT 1 OFFSET ?",
-            f"witness--{number}", NOW, NOW, verdict, sentence, f"{BIG}-%", number,
+            f"rebuild--{number}", NOW, NOW, verdict, sentence, f"{BIG}-%", number,
         )  # fmt: skip
 
 

@@ -108,8 +108,8 @@ def test_a_batch_whose_lease_ended_goes_back_to_the_queue(fleet: Fleet):
     fleet.queue("demo", 11)
     fleet.claim("pi1")
     later = NOW + 24 * 3600
-    assert batches.release_expired(fleet.catalog, NOW, TRIES) == 0
-    assert batches.release_expired(fleet.catalog, later, TRIES) == 1
+    assert batches.expire_leases(fleet.catalog, NOW, TRIES) == 0
+    assert batches.expire_leases(fleet.catalog, later, TRIES) == 1
     assert names(fleet.claim("pi2", now=later)) == ["demo"]
     assert not batches.renew(fleet.catalog, "pi1", later), "its first holder has lost it"
 
@@ -119,7 +119,7 @@ def test_a_renewed_lease_does_not_end(fleet: Fleet):
     fleet.queue("demo", 11)
     fleet.claim("pi1")
     assert batches.renew(fleet.catalog, "pi1", NOW + 24 * 3600)
-    assert batches.release_expired(fleet.catalog, NOW + 24 * 3600 + 1, TRIES) == 0
+    assert batches.expire_leases(fleet.catalog, NOW + 24 * 3600 + 1, TRIES) == 0
 
 
 def test_what_was_never_begun_is_no_try_however_often_its_host_is_lost(fleet: Fleet):
@@ -127,7 +127,7 @@ def test_what_was_never_begun_is_no_try_however_often_its_host_is_lost(fleet: Fl
     release = fleet.queue("demo", 11)
     for number in range(TRIES + 1):
         assert names(fleet.claim(run=f"run{number}")) == ["demo"]
-        batches.release_expired(fleet.catalog, NOW + 24 * 3600, TRIES)
+        batches.expire_leases(fleet.catalog, NOW + 24 * 3600, TRIES)
     assert fleet.needs(release) == {11: "now"}
 
 
@@ -138,11 +138,11 @@ def test_what_took_its_host_down_is_tried_once_elsewhere_and_recorded(fleet: Fle
     (first,) = fleet.claim("pi1").builds
     assert not first.alone
     fleet.begin(first.attempt)
-    batches.release_host(fleet.catalog, "pi1", NOW, TRIES)
+    batches.reclaim_host(fleet.catalog, "pi1", NOW, TRIES)
     (second,) = fleet.claim("pi2").builds
     assert second.alone
     fleet.begin(second.attempt)
-    batches.release_host(fleet.catalog, "pi2", NOW, TRIES)
+    batches.reclaim_host(fleet.catalog, "pi2", NOW, TRIES)
     assert fleet.claim("pi3") is None
     assert fleet.needs(release) == {11: "none"}
     row = fleet.catalog.db.execute("SELECT * FROM attempt WHERE id = ?", (second.attempt,)).fetchone()
@@ -184,9 +184,9 @@ def test_memory_shortage_beside_others_is_tried_alone_before_it_counts(fleet: Fl
     assert fleet.needs(release) == {11: "none"}
 
 
-def release_absent(fleet: Fleet, *here: str, silent: tuple[str, ...] = ()) -> dict[str, int]:
+def reclaim_absent(fleet: Fleet, *here: str, silent: tuple[str, ...] = ()) -> dict[str, int]:
     inventory = ("pi1", "pi2", "pi3")
-    return batches.release_absent(fleet.catalog, inventory=inventory, here=here, silent=silent, now=NOW, tries=TRIES)
+    return batches.reclaim_absent(fleet.catalog, inventory=inventory, here=here, silent=silent, now=NOW, tries=TRIES)
 
 
 @pytest.mark.parametrize("where", ["limited", "silent", "gone"])
@@ -197,8 +197,8 @@ def test_builds_held_by_a_host_outside_the_run_go_to_the_others_at_once(fleet: F
     fleet.queue("demo", 11)
     fleet.claim(host)
     silent = ("pi1",) if where == "silent" else ()
-    assert release_absent(fleet, host, "pi2") == {}
-    assert release_absent(fleet, "pi2", silent=silent) == {host: 1}
+    assert reclaim_absent(fleet, host, "pi2") == {}
+    assert reclaim_absent(fleet, "pi2", silent=silent) == {host: 1}
     assert names(fleet.claim("pi2", run="run2")) == ["demo"]
 
 
@@ -213,7 +213,7 @@ def test_a_host_that_was_not_asked_spends_no_try_and_a_silent_one_does(
         if held is None:
             break
         fleet.begin(held.builds[0].attempt)
-        release_absent(fleet, "pi2", silent=silent)
+        reclaim_absent(fleet, "pi2", silent=silent)
         fleet.catalog.db.execute("UPDATE attempt SET run = 'earlier'")
     assert fleet.needs(release) == {11: "none" if counts else "now"}
 
@@ -223,7 +223,7 @@ def test_what_such_a_host_delivers_later_is_taken_as_long_as_it_is_wanted(fleet:
     release = fleet.queue("demo", 11)
     (attempt,) = fleet.claim("pi1").builds
     fleet.begin(attempt.attempt)
-    release_absent(fleet, "pi2")
+    reclaim_absent(fleet, "pi2")
     (row,) = fleet.catalog.db.execute("SELECT state, sentence FROM attempt").fetchall()
     assert tuple(row) == ("lost", "pi1 had it, and took no part in the next run.")
     fleet.finish(attempt.attempt, outcome="built", serves=(11,))
@@ -249,12 +249,12 @@ def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet
     while (more := fleet.claim("pi1")).new:
         held.append(more)
     waiting = [a.attempt for a in held[-1].builds[1:]]
-    assert waiting and not batches.asked_back(fleet.catalog, "pi1", "run1", NOW).attempts
-    batches.hunger(fleet.catalog, "pi2", NOW)
-    asked = batches.asked_back(fleet.catalog, "pi1", "run1", NOW)
-    assert asked.idle
-    assert asked.attempts and set(asked.attempts) <= set(waiting), "what is being built stays where it is"
-    assert batches.give_back(fleet.catalog, asked.attempts, TRIES) == len(asked.attempts)
+    assert waiting and not batches.work_to_return(fleet.catalog, "pi1", "run1", NOW).attempts
+    batches.mark_idle(fleet.catalog, "pi2", NOW)
+    back = batches.work_to_return(fleet.catalog, "pi1", "run1", NOW)
+    assert back.idle
+    assert back.attempts and set(back.attempts) <= set(waiting), "what is being built stays where it is"
+    assert batches.return_unstarted(fleet.catalog, back.attempts, TRIES) == len(back.attempts)
     assert fleet.claim("pi2") is not None
 
 
@@ -268,17 +268,17 @@ def test_a_slow_host_gives_back_only_what_others_could_build(fleet: Fleet, other
     while (more := fleet.claim("pi1")).new:
         held = more
     fleet.begin(held.builds[0].attempt, now=NOW)
-    asked = batches.asked_back(fleet.catalog, "pi1", "run1", NOW + 3600.0)
-    assert (bool(asked.attempts), asked.idle) == (bool(others), False)
+    back = batches.work_to_return(fleet.catalog, "pi1", "run1", NOW + 3600.0)
+    assert (bool(back.attempts), back.idle) == (bool(others), False)
 
 
 def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.queue("demo", 11)
     (attempt,) = fleet.claim("pi1").builds
-    batches.give_back(fleet.catalog, [attempt.attempt], TRIES)
+    batches.return_unstarted(fleet.catalog, [attempt.attempt], TRIES)
     assert fleet.catalog.db.execute("SELECT count(*) FROM attempt").fetchone()[0] == 0
-    assert batches.give_back(fleet.catalog, [attempt.attempt], TRIES) == 0, "asked twice over a lost link"
+    assert batches.return_unstarted(fleet.catalog, [attempt.attempt], TRIES) == 0, "asked twice over a lost link"
 
 
 def test_a_target_meant_for_faster_hosts_is_served_by_what_is_left(fleet: Fleet):
@@ -291,7 +291,7 @@ def test_a_target_meant_for_faster_hosts_is_served_by_what_is_left(fleet: Fleet)
         for a in held.builds:
             fleet.finish(a.attempt, outcome="built", serves=(11,), seconds=100.0)
     assert fleet.claim("slow") is None, "the quick one does it in a tenth of the time"
-    batches.release_host(fleet.catalog, "quick", NOW, TRIES)
+    batches.reclaim_host(fleet.catalog, "quick", NOW, TRIES)
     assert names(fleet.claim("slow")) == ["huge"], "nobody else is left"
 
 
@@ -299,17 +299,17 @@ def test_a_host_that_fails_repeatedly_is_suspect_until_it_builds_something(fleet
     fleet.builder("pi1", 11)
     for number in range(10):
         fleet.queue(f"p{number}", 11, seconds=100.0)
-    for _ in range(suspension.DOUBTED_AT):
-        assert not suspension.doubted(fleet.catalog, "pi1")
+    for _ in range(suspension.SUSPECT_AFTER):
+        assert not suspension.is_suspect(fleet.catalog, "pi1")
         fleet.finish(fleet.claim().builds[0].attempt, blocks="target")
-    assert suspension.doubted(fleet.catalog, "pi1")
-    suspension.clear(fleet.catalog, "pi1")
-    assert not suspension.doubted(fleet.catalog, "pi1"), "its canary was built, so those packages fail by themselves"
-    for _ in range(suspension.DOUBTED_AT):
+    assert suspension.is_suspect(fleet.catalog, "pi1")
+    suspension.clear_failures(fleet.catalog, "pi1")
+    assert not suspension.is_suspect(fleet.catalog, "pi1"), "its canary was built, so those packages fail by themselves"
+    for _ in range(suspension.SUSPECT_AFTER):
         fleet.finish(fleet.claim().builds[0].attempt, blocks="target")
-    assert suspension.doubted(fleet.catalog, "pi1"), "twice as many failures, the next canary"
+    assert suspension.is_suspect(fleet.catalog, "pi1"), "twice as many failures, the next canary"
     fleet.finish(fleet.claim().builds[0].attempt, outcome="built", serves=(11,))
-    assert not suspension.doubted(fleet.catalog, "pi1")
+    assert not suspension.is_suspect(fleet.catalog, "pi1")
 
 
 def test_failures_of_a_host_that_cannot_build_its_canary_do_not_count(fleet: Fleet):
@@ -317,19 +317,19 @@ def test_failures_of_a_host_that_cannot_build_its_canary_do_not_count(fleet: Fle
     fleet.builder("pi2", 11)
     good = fleet.queue("good", 11, seconds=500.0)
     fleet.finish(fleet.claim("broken").builds[0].attempt, outcome="built", serves=(11,), now=NOW)
-    releases = [fleet.queue(f"p{number}", 11, seconds=100.0) for number in range(suspension.DOUBTED_AT)]
-    for number in range(suspension.DOUBTED_AT):
+    releases = [fleet.queue(f"p{number}", 11, seconds=100.0) for number in range(suspension.SUSPECT_AFTER)]
+    for number in range(suspension.SUSPECT_AFTER):
         held = fleet.claim("broken")
         fleet.finish(held.builds[0].attempt, blocks="target", now=NOW + 1 + number)
     canary = suspension.canary_for(fleet.catalog, "broken")
     assert canary is not None and canary.name == "good", "what was built before"
-    assert suspension.set_aside(fleet.catalog, "broken", "It cannot.", TRIES) == suspension.DOUBTED_AT
+    assert suspension.suspend(fleet.catalog, "broken", "It cannot.", TRIES) == suspension.SUSPECT_AFTER
     assert all(fleet.needs(release) == {11: "now"} for release in releases)
     assert fleet.needs(good) == {11: "none"}, "its wheel stays"
-    assert suspension.doubted(fleet.catalog, "broken"), "also in the next run"
+    assert suspension.is_suspect(fleet.catalog, "broken"), "also in the next run"
     assert fleet.claim("pi2", run="run1") is not None, "others try them in the same run"
-    suspension.clear(fleet.catalog, "broken")
-    assert not suspension.doubted(fleet.catalog, "broken")
+    suspension.clear_failures(fleet.catalog, "broken")
+    assert not suspension.is_suspect(fleet.catalog, "broken")
 
 
 def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
@@ -364,7 +364,7 @@ def test_a_failure_that_tells_of_the_release_is_not_the_builders_fault(fleet: Fl
     fleet.builder("pi1", 11)
     fleet.queue("python2", 11)
     fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
-    assert not suspension.unvouched(fleet.catalog, "pi1")
+    assert not suspension.has_uncleared_failures(fleet.catalog, "pi1")
 
 
 def test_the_others_wait_until_it_is_known_whose_fault_failures_were(fleet: Fleet):
@@ -372,20 +372,20 @@ def test_the_others_wait_until_it_is_known_whose_fault_failures_were(fleet: Flee
     fleet.builder("pi2", 11)
     fleet.queue("demo", 11)
     fleet.finish(fleet.claim("pi1").builds[0].attempt, blocks="target")
-    assert suspension.unvouched(fleet.catalog, "pi1")
-    assert suspension.others_on_trial(fleet.catalog, "pi2", NOW)
-    assert not suspension.others_on_trial(fleet.catalog, "pi1", NOW)
-    assert not suspension.others_on_trial(fleet.catalog, "pi2", NOW + 2 * suspension.TRIAL_SECONDS), (
+    assert suspension.has_uncleared_failures(fleet.catalog, "pi1")
+    assert suspension.others_with_canary(fleet.catalog, "pi2", NOW)
+    assert not suspension.others_with_canary(fleet.catalog, "pi1", NOW)
+    assert not suspension.others_with_canary(fleet.catalog, "pi2", NOW + 2 * suspension.CANARY_SECONDS), (
         "it said nothing more"
     )
-    suspension.clear(fleet.catalog, "pi1")
-    assert not suspension.others_on_trial(fleet.catalog, "pi2", NOW)
-    assert not suspension.unvouched(fleet.catalog, "pi1"), "the next run asks for no canary again"
+    suspension.clear_failures(fleet.catalog, "pi1")
+    assert not suspension.others_with_canary(fleet.catalog, "pi2", NOW)
+    assert not suspension.has_uncleared_failures(fleet.catalog, "pi1"), "the next run asks for no canary again"
 
 
 def test_a_builder_is_needed_while_nobody_else_offers_its_target(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.queue("demo", 11)
-    assert suspension.needed(fleet.catalog, "pi1")
+    assert suspension.is_only_builder(fleet.catalog, "pi1")
     fleet.builder("pi2", 11)
-    assert not suspension.needed(fleet.catalog, "pi1")
+    assert not suspension.is_only_builder(fleet.catalog, "pi1")

@@ -28,7 +28,7 @@ def run(catalog: Path, tmp_path: Path) -> Iterator[Run]:
 
 
 def trusted(run: Run, host: str = "pi1") -> bool:
-    return not suspension.doubted(run.catalog, host)
+    return not suspension.is_suspect(run.catalog, host)
 
 
 def test_a_builder_that_fails_everything_is_suspended_and_the_others_build_it(run: Run) -> None:
@@ -103,7 +103,7 @@ def test_the_others_wait_for_the_verdict(run: Run) -> None:
     waits: list[list[str]] = []
 
     def look() -> None:
-        waits.append(suspension.others_on_trial(run.catalog, "pi2", run.clock.now()))
+        waits.append(suspension.others_with_canary(run.catalog, "pi2", run.clock.now()))
 
     with run.connected("pi1", Faults([Fault("poll", 2, "before", look, lasting=True)])) as builder:
         assert try_canary(builder) is None

@@ -37,18 +37,18 @@ def verdicts(run: Run) -> list[str | None]:
 
 
 def test_the_same_bytes_are_a_line_and_no_event(run: Run) -> None:
-    answer = run.session("pi2", witness_percent=100.0)
+    answer = run.session("pi2", rebuild_percent=100.0)
     assert (answer["changed"], answer["drained"]) == (True, True)
     assert verdicts(run) == ["agrees", "agrees"]
     assert run.events() == []
     assert "built alpha-1.0-py3-none-any.whl again, the same as pi1" in run.lines
     assert run.builders["pi2"].outbox == {}
-    assert not run.session("pi2", witness_percent=100.0)["changed"], "each is built again once"
+    assert not run.session("pi2", rebuild_percent=100.0)["changed"], "each is built again once"
 
 
 def test_other_bytes_are_an_event(run: Run) -> None:
     run.builders["pi2"].payload = {"alpha": wheel_file("alpha", "1.0", summary="another")}
-    run.session("pi2", witness_percent=100.0)
+    run.session("pi2", rebuild_percent=100.0)
     assert sorted(map(str, verdicts(run))) == ["agrees", "differs"]
     (event,) = run.events()
     assert event.startswith("It built alpha-1.0-py3-none-any.whl again, and not as pi1 did.")
@@ -56,7 +56,7 @@ def test_other_bytes_are_an_event(run: Run) -> None:
 
 def test_a_build_that_fails_is_a_line(run: Run) -> None:
     run.builders["pi2"].broken = True
-    run.session("pi2", witness_percent=100.0)
+    run.session("pi2", rebuild_percent=100.0)
     assert verdicts(run) == ["failed", "failed"]
     assert (run.events(), sum("could not build" in line for line in run.lines)) == ([], 2)
 
@@ -64,7 +64,7 @@ def test_a_build_that_fails_is_a_line(run: Run) -> None:
 @pytest.mark.parametrize("trouble", ["deaths", "stuck"])
 def test_a_worker_that_does_nothing_costs_the_check_and_not_the_run(run: Run, trouble: str) -> None:
     setattr(run.builders["pi2"], trouble, 1000)
-    answer = run.session("pi2", witness_percent=100.0)
+    answer = run.session("pi2", rebuild_percent=100.0)
     assert not answer["changed"]
     assert verdicts(run) == []
     assert any(line.startswith("builds nothing again: The worker on pi2 ") for line in run.lines)
@@ -72,7 +72,7 @@ def test_a_worker_that_does_nothing_costs_the_check_and_not_the_run(run: Run, tr
 
 def test_a_full_disk_or_a_suspect_builder_rebuilds_nothing(run: Run) -> None:
     run.builders["pi2"].free = 0
-    run.session("pi2", witness_percent=100.0)
+    run.session("pi2", rebuild_percent=100.0)
     assert verdicts(run) == []
 
 
@@ -86,11 +86,11 @@ def test_cut_off_anywhere_the_next_session_does_it(
         raise fault
 
     try:
-        run.session("pi2", Faults([Fault("link", number, when, strike)]), witness_percent=100.0)
+        run.session("pi2", Faults([Fault("link", number, when, strike)]), rebuild_percent=100.0)
     except Killed:
         assert fault is Killed
     run.clock.sleep(60.0)
-    run.session("pi2", witness_percent=100.0)
+    run.session("pi2", rebuild_percent=100.0)
     assert verdicts(run) == ["agrees", "agrees"]
-    assert not run.session("pi2", witness_percent=100.0)["changed"]
+    assert not run.session("pi2", rebuild_percent=100.0)["changed"]
     assert (run.builders["pi2"].inbox, run.builders["pi2"].outbox) == ({}, {})

@@ -114,7 +114,7 @@ class TestTroubleAfterEachStepOfTheLink:
 
     def test_idle_builders_take_over_from_a_silent_one(self, run: Run, number: int) -> None:
         def silent() -> None:
-            batches.hunger(run.catalog, "pi2", run.clock.now())
+            batches.mark_idle(run.catalog, "pi2", run.clock.now())
             run.links["pi1"].silent(70.0)
             run.session("pi2")
 

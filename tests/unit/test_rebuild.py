@@ -83,7 +83,7 @@ def test_a_wheel_is_rebuilt_once_from_the_same_sdist_and_requirements(fleet: Fle
     fleet.builder("pi3", 11)
     wheel = build(fleet, "demo")
     rebuild = claim(fleet, wheel)
-    assert rebuild.build.attempt.startswith(rebuild_sample.WITNESS)
+    assert rebuild.build.attempt.startswith(rebuild_sample.REBUILD)
     assert (rebuild.build.name, rebuild.build.version, rebuild.build.tools) == (
         "demo",
         "1.0",
@@ -222,7 +222,7 @@ def test_dates_alone_are_told_from_contents(tmp_path: Path) -> None:
 def test_a_result_from_elsewhere_or_a_second_one_is_heard_by_nobody(fleet: Fleet, tmp_path: Path) -> None:
     heard(fleet, tmp_path, demo(a="1"), demo(a="1"))
     ident = fleet.catalog.db.execute("SELECT id FROM rebuild").fetchone()["id"]
-    for host, which in (("pi1", ident), ("pi2", ident), ("pi2", "witness--00000000")):
+    for host, which in (("pi1", ident), ("pi2", ident), ("pi2", "rebuild--00000000")):
         assert hear(fleet.catalog, tmp_path / "files", tmp_path / "staging", which, host=host, now=NOW) is None
     assert events.events(fleet.catalog.db) == []
 
@@ -241,7 +241,7 @@ def test_page_json_and_document_say_it_and_nothing_else_is_written(tmp_path: Pat
         assert json.loads((state.site / DOCUMENT).read_bytes())["rebuild"] is None
         state.execute(
             "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at) "
-            "SELECT id, 'witness--1', 'run1', 'pi2', 1 FROM wheel WHERE filename LIKE 'spidev%'"
+            "SELECT id, 'rebuild--1', 'run1', 'pi2', 1 FROM wheel WHERE filename LIKE 'spidev%'"
         )
         assert state.publish().changed == []
         state.execute(

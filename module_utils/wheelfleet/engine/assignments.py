@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..contract.assignment import SCHEMA, HandOver, Kind
 from ..planner.batches import PlannedBuild
-from ..planner.rebuild_sample import WITNESS
+from ..planner.rebuild_sample import REBUILD
 from ..planner.suspension import CANARY
 from .batch_options import BatchOptions
 
@@ -62,4 +62,4 @@ def kind_of(attempt: str, planned: Mapping[str, PlannedBuild]) -> Kind:
         return planned[attempt].kind
     if attempt.startswith(CANARY):
         return "canary"
-    return "rebuild" if attempt.startswith(WITNESS) else "build"
+    return "rebuild" if attempt.startswith(REBUILD) else "build"

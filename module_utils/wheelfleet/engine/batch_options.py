@@ -26,4 +26,4 @@ class BatchOptions:
     check_imports: bool
     tries: int
     min_free: int
-    witness_percent: float = 0.0
+    rebuild_percent: float = 0.0

@@ -13,21 +13,21 @@ from .host_status import HostState
 def try_canary(builder: ConnectedBuilder) -> str | None:
     """Have the builder build its canary. None if it did, or if there is nothing to try; else why it is suspended."""
     catalog, host = builder.context.catalog, builder.context.host
-    suspended_before = suspension.why_set_aside(catalog, host)
+    suspended_before = suspension.why_suspended(catalog, host)
     canary = suspension.canary_for(catalog, host) or _own_canary(builder)
     if canary is None:
         return None
     builder.progress.show(HostState.CANARY, f"builds {canary.name} {canary.version} to show that it can build")
     failure = _build(builder, canary)
     if not failure:
-        suspension.clear(catalog, host)
+        suspension.clear_failures(catalog, host)
         if suspended_before:
             builder.progress.event("It built its canary and gets work again.")
         return None
     sentence = f"It cannot build {canary.name} {canary.version}, which was built before: {failure}"
     if canary.name == CANARY_NAME:
         sentence = f"It cannot build the canary that comes with wheelfleet: {failure}"
-    returned = suspension.set_aside(catalog, host, sentence, builder.context.options.tries)
+    returned = suspension.suspend(catalog, host, sentence, builder.context.options.tries)
     if suspended_before is None:
         builder.progress.event(
             f"Suspended. {sentence} Its last {returned} failures count for nothing; others try those."
@@ -43,7 +43,7 @@ def _build(builder: ConnectedBuilder, canary: PlannedBuild) -> str:
         if canary.attempt in verdicts:
             return True
         # The others wait for the verdict, because this builder's failures may come back to them.
-        suspension.go_on_trial(context.catalog, context.host, context.clock.now())
+        suspension.note_canary(context.catalog, context.host, context.clock.now())
         return False
 
     try:
@@ -54,7 +54,7 @@ def _build(builder: ConnectedBuilder, canary: PlannedBuild) -> str:
 
 
 def _own_canary(builder: ConnectedBuilder) -> PlannedBuild | None:
-    offer = suspension.any_offer(builder.context.catalog, builder.context.host)
+    offer = suspension.any_target(builder.context.catalog, builder.context.host)
     if offer is None:
         return None
     return suspension.own_canary(CANARY_NAME, CANARY_VERSION, target=offer[0], tools=offer[1])

@@ -84,7 +84,7 @@ class ConnectedBuilder:
     def withdraw(self, attempts: Collection[str]) -> int:
         """Take builds back that have not begun; returns how many went back to the queue."""
         withdrawn = self.link.withdraw(list(attempts))
-        return batches.give_back(self.context.catalog, withdrawn, self.context.options.tries)
+        return batches.return_unstarted(self.context.catalog, withdrawn, self.context.options.tries)
 
     def acknowledge_all(self) -> None:
         """Have the builder remove every result that was taken in."""

@@ -28,12 +28,12 @@ class RebuildSession:
             snapshot = builder.observe()
             builder.progress.count_queue()
             rebuild_sample.forget_unfinished(catalog, host, self.context.options.run)
-            if builder.full_disk(snapshot) is None and not suspension.doubted(catalog, host):
+            if builder.full_disk(snapshot) is None and not suspension.is_suspect(catalog, host):
                 self._rebuild_all()
             builder.acknowledge_all()
         except LinkLost as error:
             builder.progress.report_line(f"builds nothing again: {error}")
-        suspended = suspension.why_set_aside(catalog, host)
+        suspended = suspension.why_suspended(catalog, host)
         answer = builder.progress.last_answer(HostState.SUSPENDED if suspended else HostState.IDLE, suspended or "")
         return {**answer, "changed": self.changed or answer["changed"]}
 
@@ -41,7 +41,7 @@ class RebuildSession:
         catalog, options, clock = self.context.catalog, self.context.options, self.context.clock
         until = clock.monotonic() + LONGEST_STEP
         for wheel in rebuild_sample.due(
-            catalog, host=self.context.host, run=options.run, percent=options.witness_percent
+            catalog, host=self.context.host, run=options.run, percent=options.rebuild_percent
         ):
             if clock.monotonic() > until:
                 return

@@ -49,7 +49,7 @@ class BuilderSession:
             held = self._claim()
             if held is None:
                 # What it failed at the end may be its own fault, and the others are still here.
-                unfit = try_canary(self.builder) if suspension.unvouched(self.catalog, self.host) else None
+                unfit = try_canary(self.builder) if suspension.has_uncleared_failures(self.catalog, self.host) else None
                 if unfit is not None:
                     return self._suspended(unfit)
                 self.builder.acknowledge_all()
@@ -57,14 +57,14 @@ class BuilderSession:
             self._begin(held, snapshot)
             self._see_through()
         except LinkLost as error:
-            lost = batches.release_host(self.catalog, self.host, self.clock.now(), self.options.tries)
+            lost = batches.reclaim_host(self.catalog, self.host, self.clock.now(), self.options.tries)
             self.progress.event(f"It did not answer any more; {count_builds(lost)} went back to the queue.")
             return {**self.progress.last_answer(HostState.UNREACHABLE, str(error)), "unreachable": True}
         return self.progress.answer(drained=False)
 
     def _suspended(self, sentence: str) -> Answer:
         self.builder.acknowledge_all()
-        failed = suspension.needed(self.catalog, self.host)
+        failed = suspension.is_only_builder(self.catalog, self.host)
         answer = self.progress.last_answer(HostState.SUSPENDED, sentence)
         return {**answer, "failed": True} if failed else answer
 
@@ -75,7 +75,7 @@ class BuilderSession:
         pause = suspension.FIRST_CANARY_WAIT
         while True:
             unfit = self.builder.full_disk(snapshot)
-            if unfit is None and suspension.doubted(self.catalog, self.host):
+            if unfit is None and suspension.is_suspect(self.catalog, self.host):
                 unfit = try_canary(self.builder)
             if unfit is None:
                 return None
@@ -96,7 +96,7 @@ class BuilderSession:
         nobody_works = 0
         while True:
             now = self.clock.now()
-            batches.release_expired(self.catalog, now, self.options.tries)
+            batches.expire_leases(self.catalog, now, self.options.tries)
             # Work left to faster hosts that do not take it must not be left over.
             held = batches.claim(
                 self.catalog,
@@ -106,11 +106,11 @@ class BuilderSession:
                 leave_to_faster=nobody_works < CLAIMS_LEFT_TO_OTHERS,
             )
             progress = queue.progress(self.catalog, self.options.run)
-            others_work = progress.held > 0 or suspension.others_on_trial(self.catalog, self.host, now)
+            others_work = progress.held > 0 or suspension.others_with_canary(self.catalog, self.host, now)
             nobody_works = 0 if others_work else nobody_works + 1
             if held is not None or (not others_work and (progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS)):
                 return held
-            batches.hunger(self.catalog, self.host, now)
+            batches.mark_idle(self.catalog, self.host, now)
             self.progress.show(HostState.WAITING, self._waits_for(now))
             self.clock.sleep(LONGEST_WAIT)
             # Results of builds that this host had lost may come late; and the link must be there when work is.
@@ -125,7 +125,7 @@ class BuilderSession:
         ]
         trials = [
             f"for {host}, which has to show that it can build"
-            for host in suspension.others_on_trial(self.catalog, self.host, now)
+            for host in suspension.others_with_canary(self.catalog, self.host, now)
         ]
         return ", ".join([*holders, *trials]) or "for work that faster builders may leave"
 
@@ -158,7 +158,7 @@ class BuilderSession:
             if not snapshot.worker and not news:
                 restarts += 1
                 self._restart(restarts)
-            if self.builder.full_disk(snapshot) is not None or suspension.doubted(self.catalog, self.host):
+            if self.builder.full_disk(snapshot) is not None or suspension.is_suspect(self.catalog, self.host):
                 self.builder.withdraw(mine)
             else:
                 self.builder.check_stuck(last_sign)
@@ -205,7 +205,7 @@ class BuilderSession:
         """Let idle hosts have a part of what is not begun here."""
         if settled := batches.settled_meanwhile(self.catalog, self.host):
             self.builder.withdraw(settled)
-        back = batches.asked_back(self.catalog, self.host, self.options.run, self.clock.now())
+        back = batches.work_to_return(self.catalog, self.host, self.options.run, self.clock.now())
         if back.attempts and (count := self.builder.withdraw(back.attempts)):
             where = "went to idle builders" if back.idle else "went back to the queue; it is slower than was predicted"
             self.progress.event(f"{count_builds(count)} it had not begun {where}.")

@@ -29,9 +29,9 @@ class SilentHost:
         if seconds <= SILENCE or self._returned:
             return
         catalog, host, options = self.context.catalog, self.context.host, self.context.options
-        if batches.asked_back(catalog, host, options.run, self.context.clock.now()).idle:
+        if batches.work_to_return(catalog, host, options.run, self.context.clock.now()).idle:
             self._returned = True
-            count = batches.release_waiting(catalog, host, options.tries)
+            count = batches.reclaim_unstarted(catalog, host, options.tries)
             self.progress.event(
                 f"It was silent while others were idle; {count_builds(count)} it had not begun went to them."
             )

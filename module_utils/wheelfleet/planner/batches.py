@@ -25,7 +25,7 @@ from .retries import adjustments_of, begin_with, uploaded_before
 #: Seconds a batch stays with a host that says nothing. Looks at the host renew it.
 LEASE_SECONDS = 15 * 60.0
 #: Seconds for which the word of an idle host holds that it could take work over from others.
-HUNGER_SECONDS = 10.0
+IDLE_SECONDS = 10.0
 #: So often may a release take its builder down on one target before that counts as its own doing.
 MOST_HOSTS_DOWN = 2
 
@@ -131,20 +131,20 @@ def close_finished(catalog: Catalog, host: str) -> None:
         )
 
 
-def release_host(catalog: Catalog, host: str, now: float, tries: int) -> int:
+def reclaim_host(catalog: Catalog, host: str, now: float, tries: int) -> int:
     """Take back all that a host holds, which is lost to this run and offers nothing any more; returns how many."""
     with catalog.writing() as db:
         builders.remove_targets(db, host)
         return _release(db, "host = ?", host, now, tries)
 
 
-def release_expired(catalog: Catalog, now: float, tries: int) -> int:
+def expire_leases(catalog: Catalog, now: float, tries: int) -> int:
     """Take back every batch whose lease has ended; returns how many builds went back to the queue."""
     with catalog.writing() as db:
         return _release(db, "lease_until < ?", now, now, tries)
 
 
-def release_absent(
+def reclaim_absent(
     catalog: Catalog,
     *,
     inventory: Collection[str],
@@ -171,7 +171,7 @@ def release_absent(
         return returned
 
 
-def release_waiting(catalog: Catalog, host: str, tries: int) -> int:
+def reclaim_unstarted(catalog: Catalog, host: str, tries: int) -> int:
     """Give what a silent host has not begun, as far as known, to the others; returns how many builds.
 
     Should the host have begun one all the same, its result is welcome while nobody else has one.
@@ -186,20 +186,20 @@ def release_waiting(catalog: Catalog, host: str, tries: int) -> int:
         return len(rows)
 
 
-def give_back(catalog: Catalog, ids: Collection[str], tries: int) -> int:
+def return_unstarted(catalog: Catalog, ids: Collection[str], tries: int) -> int:
     """Forget attempts that their builder withdrew without having begun them; returns how many builds went back."""
     with catalog.writing() as db:
         return sum(attempts.withdraw(db, each, tries) for each in ids)
 
 
-def hunger(catalog: Catalog, host: str, now: float) -> None:
+def mark_idle(catalog: Catalog, host: str, now: float) -> None:
     """Let the others know that this host is idle and the queue has nothing for it."""
     with catalog.writing() as db:
         builders.mark_idle(db, host, now)
 
 
 @dataclass(frozen=True)
-class AskedBack:
+class WorkToReturn:
     """What a host should give back of its work, by attempt; `idle`: because others have nothing to do, else because the
     host will begin it much later than was meant when it was given."""
 
@@ -207,7 +207,7 @@ class AskedBack:
     idle: bool = False
 
 
-def asked_back(catalog: Catalog, host: str, run: str, now: float) -> AskedBack:
+def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToReturn:
     """What of this host's work not yet begun should go back to the queue: what idle hosts could begin at once, and
     what it will begin much later than was meant, because it is slower than was predicted. Nothing that no other host
     here builds for."""
@@ -222,13 +222,13 @@ def asked_back(catalog: Catalog, host: str, run: str, now: float) -> AskedBack:
         FROM attempt WHERE host = :host AND state = 'open' AND begun_at IS NULL
         ORDER BY predicted_normal DESC, id
         """,
-        {"host": host, "since": now - HUNGER_SECONDS},
+        {"host": host, "since": now - IDLE_SECONDS},
     ).fetchall()
     if not waiting:
-        return AskedBack()
+        return WorkToReturn()
     idle = any(row["asked"] for row in waiting)
     kept = sizing.keep(host_load(db, host, now), rest_of_queue(db, run), others_idle=idle)
-    return AskedBack(tuple(row["id"] for row in waiting[kept:] if row["asked" if idle else "shared"]), idle)
+    return WorkToReturn(tuple(row["id"] for row in waiting[kept:] if row["asked" if idle else "shared"]), idle)
 
 
 def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
-from .batches import release_absent, release_expired
+from .batches import expire_leases, reclaim_absent
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .everything import LIST, forget_serials, read_everything
 from .known_words import check_retry, check_skipped_targets
@@ -157,9 +157,9 @@ class _Run:
 
     def run(self) -> Delta:
         db = self.catalog.db
-        release_expired(self.catalog, self.now(), self.policy.tries)
+        expire_leases(self.catalog, self.now(), self.policy.tries)
         if self.options.inventory is not None:
-            self.delta.taken_back = release_absent(
+            self.delta.taken_back = reclaim_absent(
                 self.catalog,
                 inventory=self.options.inventory,
                 here={*self.builders, *self.options.coming},

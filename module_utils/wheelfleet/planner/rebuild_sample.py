@@ -23,7 +23,7 @@ from . import batches
 from .batches import PlannedBuild
 
 #: What the ids of these builds begin with. No release's does: normalised names have no two dashes in a row.
-WITNESS = "witness--"
+REBUILD = "rebuild--"
 #: Seconds that a build may be expected to take on the witness's host; longer ones are left out.
 LONGEST_SECONDS = 1800.0
 
@@ -71,7 +71,7 @@ def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
 
 def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> Rebuild | None:
     """Take one of those that are due; None if another host was quicker, or there is nothing to build it from."""
-    ident = f"{WITNESS}{secrets.token_hex(4)}"
+    ident = f"{REBUILD}{secrets.token_hex(4)}"
     with catalog.writing() as db:
         row = db.execute(
             """

@@ -2,7 +2,7 @@
 
 Several failures in a row are bad luck, or a broken builder (its compiler, its disk, its network). The canary tells: a
 release that this target was built for before, or where there is none a little project of our own (`builder/canary`). If
-that fails too, the builder is set aside, its failures since its last wheel count for nothing and go to the others, and
+that fails too, the builder is suspended, its failures since its last wheel count for nothing and go to the others, and
 only a canary that is built lets it back in.
 """
 
@@ -16,56 +16,56 @@ from ..catalog.database import Catalog
 from .batches import PlannedBuild
 from .retries import adjustments_of, uploaded_before
 
-#: Failures in a row after which a builder is doubted; doubled by each canary it builds until it gives a wheel.
-DOUBTED_AT = 3
-#: Seconds for which the others wait for word from a builder on trial.
-TRIAL_SECONDS = 30.0
+#: Failures in a row after which a builder is suspect; doubled by each canary it builds until it gives a wheel.
+SUSPECT_AFTER = 3
+#: Seconds for which the others wait for the verdict on another's canary.
+CANARY_SECONDS = 30.0
 #: What an attempt's id begins with that is a canary. No release's does: normalised names have no two dashes in a row.
 CANARY = "canary--"
-#: Seconds between the canaries of a builder set aside; doubled each time up to the second.
+#: Seconds between the canaries of a suspended builder; doubled each time up to the second.
 FIRST_CANARY_WAIT, LONGEST_CANARY_WAIT = 30.0, 600.0
 
 
 def note_outcome(db: sqlite3.Connection, host: str, *, built: bool, now: float) -> None:
     """Count a builder's failures in a row. Those that tell of the release wherever it is built are none of its own."""
     if built:
-        builders.count_success(db, host, DOUBTED_AT)
+        builders.count_success(db, host, SUSPECT_AFTER)
     else:
         builders.count_failure(db, host, now)
 
 
-def doubted(catalog: Catalog, host: str) -> bool:
+def is_suspect(catalog: Catalog, host: str) -> bool:
     """Whether the builder must build a canary before it gets any work."""
     row = catalog.db.execute(
-        "SELECT suspended IS NOT NULL OR failures >= suspect_after AS doubted FROM builder WHERE host = ?", (host,)
+        "SELECT suspended IS NOT NULL OR failures >= suspect_after AS suspect FROM builder WHERE host = ?", (host,)
     ).fetchone()
-    return bool(row and row["doubted"])
+    return bool(row and row["suspect"])
 
 
-def unvouched(catalog: Catalog, host: str) -> bool:
+def has_uncleared_failures(catalog: Catalog, host: str) -> bool:
     """Whether the builder has failures that may be its own, and nothing since has shown that they are not."""
     row = catalog.db.execute(
-        "SELECT failures > cleared_failures AS unvouched FROM builder WHERE host = ?", (host,)
+        "SELECT failures > cleared_failures AS uncleared FROM builder WHERE host = ?", (host,)
     ).fetchone()
-    return bool(row and row["unvouched"])
+    return bool(row and row["uncleared"])
 
 
-def go_on_trial(catalog: Catalog, host: str, now: float) -> None:
+def note_canary(catalog: Catalog, host: str, now: float) -> None:
     """Have the others wait: what this builder failed may come back to them."""
     with catalog.writing() as db:
         builders.await_canary(db, host, now)
 
 
-def others_on_trial(catalog: Catalog, host: str, now: float) -> list[str]:
+def others_with_canary(catalog: Catalog, host: str, now: float) -> list[str]:
     """The other builders whose failures may still come back to this one."""
     rows = catalog.db.execute(
         "SELECT host FROM builder WHERE host <> ? AND failures > cleared_failures AND canary_since > ? ORDER BY host",
-        (host, now - TRIAL_SECONDS),
+        (host, now - CANARY_SECONDS),
     )
     return [row["host"] for row in rows]
 
 
-def needed(catalog: Catalog, host: str) -> bool:
+def is_only_builder(catalog: Catalog, host: str) -> bool:
     """Whether there is work in the queue that no other builder here could do."""
     row = catalog.db.execute(
         """
@@ -80,8 +80,8 @@ def needed(catalog: Catalog, host: str) -> bool:
     return row is not None
 
 
-def why_set_aside(catalog: Catalog, host: str) -> str | None:
-    """The sentence that set the builder aside; None while it is trusted."""
+def why_suspended(catalog: Catalog, host: str) -> str | None:
+    """The sentence that suspended the builder; None while it is trusted."""
     row = catalog.db.execute("SELECT suspended FROM builder WHERE host = ?", (host,)).fetchone()
     return row["suspended"] if row else None
 
@@ -148,7 +148,7 @@ def own_canary(name: str, version: str, *, target: str, tools: str) -> PlannedBu
     )
 
 
-def any_offer(catalog: Catalog, host: str) -> tuple[str, str] | None:
+def any_target(catalog: Catalog, host: str) -> tuple[str, str] | None:
     """A target the builder offers, the preferred one, and the interpreter that builds for it."""
     row = catalog.db.execute(
         """
@@ -160,13 +160,13 @@ def any_offer(catalog: Catalog, host: str) -> tuple[str, str] | None:
     return (row["name"], row["tools"]) if row else None
 
 
-def clear(catalog: Catalog, host: str) -> None:
+def clear_failures(catalog: Catalog, host: str) -> None:
     """The builder has built its canary: what failed on it failed by itself."""
     with catalog.writing() as db:
         builders.clear(db, host)
 
 
-def set_aside(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
+def suspend(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
     """The builder failed its canary: it gets no work, and its failures since its last wheel go back to the queue.
 
     Returns how many."""
