@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from wheelfleet import __version__
 from wheelfleet.catalog import schema, states
 from wheelfleet.catalog.database import Catalog, CatalogError
 from wheelfleet.catalog.release_targets import settle
@@ -104,7 +105,10 @@ def test_queue_and_site_follow_from_an_upgraded_catalog_as_before(old: Path) -> 
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [
-        (schema.OLDEST - 1, f"schema {schema.OLDEST - 1}, but this wheelfleet upgrades only from {schema.OLDEST} on"),
+        (
+            schema.OLDEST - 1,
+            f"schema {schema.OLDEST - 1}, but wheelfleet {__version__} upgrades only from {schema.OLDEST} on",
+        ),
         (999, "schema 999.*update the checkout"),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from .. import __version__
 from . import schema
 
 
@@ -52,14 +53,15 @@ class Catalog:
                 schema.create(db)
             elif version < schema.OLDEST:
                 raise CatalogError(
-                    f"The catalog has schema {version}, but this wheelfleet upgrades only from {schema.OLDEST} on; "
-                    f"run build.yml once with the last version that wrote schema {schema.OLDEST} (before 0.1.0)."
+                    f"The catalog has schema {version}, but wheelfleet {__version__} upgrades only from "
+                    f"{schema.OLDEST} on; run build.yml once with the last version that wrote schema "
+                    f"{schema.OLDEST} (before 0.1.0)."
                 )
             elif version < schema.VERSION:
                 schema.upgrade(db, version)
             elif version > schema.VERSION:
                 raise CatalogError(
-                    f"The catalog has schema {version}, but this wheelfleet knows only {schema.VERSION}; "
+                    f"The catalog has schema {version}, but wheelfleet {__version__} knows only {schema.VERSION}; "
                     "update the checkout (git pull) to at least the version that wrote it."
                 )
 
