@@ -6,7 +6,6 @@ The decisions are in wheelfleet.engine, the connection and its faults in wheelfl
 from __future__ import annotations
 
 import dataclasses
-import os
 from functools import partial
 
 from wheelfleet.catalog.database import Catalog, CatalogError
@@ -15,6 +14,7 @@ from wheelfleet.engine.connected_builder import ConnectedBuilder
 from wheelfleet.engine.context import Context
 from wheelfleet.engine.rebuild_session import RebuildSession
 from wheelfleet.engine.session import BuilderSession
+from wheelfleet.engine.terminal import terminal
 from wheelfleet_ansible.builder_link import BuilderLink
 from wheelfleet_ansible.controller_action import Result
 from wheelfleet_ansible.documented_options import documented_options
@@ -51,5 +51,5 @@ class ActionModule(NodeAction):
 
     def _print(self, text: str, *, begins: bool = False) -> None:
         # Where there is a live view, what begins is on the screen.
-        if not (begins and os.environ.get("WHEELFLEET_LIVE")):
+        if not (begins and terminal.has_live_view):
             self.say(self.host, text)

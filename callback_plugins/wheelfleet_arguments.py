@@ -15,9 +15,11 @@ description:
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from ansible import context
+import ansible.context as context
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.callback import CallbackBase
 
@@ -32,7 +34,7 @@ ANSIBLES_OWN = {"all", "always", "never", "tagged", "untagged"}
 REFUSED = 2
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
     """Looks at the command line when a playbook begins, and at nothing later."""
 
     CALLBACK_VERSION = 2.0
@@ -40,27 +42,27 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "wheelfleet_arguments"
     CALLBACK_NEEDS_ENABLED = False
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.looked_at_limit = False
 
-    def v2_playbook_on_start(self, playbook):
+    def v2_playbook_on_start(self, playbook: Any) -> None:
         """Say in one sentence which tag or beginning cannot be, and end."""
         self._refuse(self._unknown_tag(playbook))
 
-    def v2_playbook_on_play_start(self, play):
+    def v2_playbook_on_play_start(self, play: Any) -> None:
         """The same for a host or group, which the first play is the first to know."""
         if not self.looked_at_limit:
             self.looked_at_limit = True
             self._refuse(self._unknown_host(play.get_variable_manager()._inventory))
 
-    def _refuse(self, sentence):
+    def _refuse(self, sentence: str | None) -> None:
         if sentence:
             self._display.error(sentence, wrap_text=False)
             # Past Ansible's handling of callbacks, which goes on after any other exception.
             sys.exit(REFUSED)
 
-    def _unknown_host(self, inventory):
+    def _unknown_host(self, inventory: Any) -> str | None:
         known = {*inventory.hosts, *inventory.groups, "localhost"}
         for pattern in split_host_pattern(context.CLIARGS.get("subset") or ""):
             name = pattern.lstrip("!&")
@@ -70,7 +72,7 @@ class CallbackModule(CallbackBase):
                 return f"--limit {pattern} is refused, because the inventory has no such host or group{meant}"
         return None
 
-    def _unknown_tag(self, playbook):
+    def _unknown_tag(self, playbook: Any) -> str | None:
         name = Path(playbook._file_name).name
         known = {tag for play in playbook.get_plays() for tag in _tags(play)} - ANSIBLES_OWN
         if context.CLIARGS.get("start_at_task"):
@@ -87,7 +89,7 @@ class CallbackModule(CallbackBase):
         return None
 
 
-def _tags(play):
+def _tags(play: Any) -> Iterator[str]:
     """The tags of a play and of its tasks, as far as they are known before it runs."""
     yield from play.tags
     blocks = list(play.tasks)

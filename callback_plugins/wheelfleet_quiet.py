@@ -26,6 +26,7 @@ options:
 
 import copy
 import threading
+from typing import Any
 
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
@@ -36,20 +37,20 @@ LONG = 5.0
 MOST_HOSTS = 12
 
 
-class CallbackModule(DefaultCallback):
+class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not typed
     """Titles wait until there is something below them to show."""
 
     CALLBACK_NAME = "wheelfleet_quiet"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self._untitled_play = None
+        self._untitled_play: Any = None
         # Titles are printed by the timer's thread, too.
         self._titles = threading.RLock()
-        self._timer = None
+        self._timer: threading.Timer | None = None
         self._says = False
 
-    def get_option(self, option, hostvars=None):
+    def get_option(self, option: str, hostvars: Any = None) -> Any:
         """The option as configured; the operator who asks for more words gets all of them."""
         if option in ("display_ok_hosts", "display_skipped_hosts") and self._display.verbosity:
             return True
@@ -58,12 +59,12 @@ class CallbackModule(DefaultCallback):
         return super().get_option(option, hostvars)
 
     @property
-    def _quiet(self):
+    def _quiet(self) -> bool:
         return not (self.get_option("display_ok_hosts") and self.get_option("display_skipped_hosts"))
 
     # ----------------------------------------------------------------- titles
 
-    def v2_playbook_on_play_start(self, play):
+    def v2_playbook_on_play_start(self, play: Any) -> None:
         """Remember the play; its title stands above the first of its tasks that has something to show."""
         self._stop_timer()
         with self._titles:
@@ -72,17 +73,17 @@ class CallbackModule(DefaultCallback):
             if not self._quiet:
                 self._print_play_title()
 
-    def _print_play_title(self):
+    def _print_play_title(self) -> None:
         if self._untitled_play is not None:
             play, self._untitled_play = self._untitled_play, None
             super().v2_playbook_on_play_start(play)
 
-    def _print_task_banner(self, task):
+    def _print_task_banner(self, task: Any) -> None:
         with self._titles:
             self._print_play_title()
             super()._print_task_banner(task)
 
-    def _task_start(self, task, prefix=None):
+    def _task_start(self, task: Any, prefix: str | None = None) -> None:
         self._stop_timer()
         super()._task_start(task, prefix)
         if self._quiet:
@@ -90,19 +91,19 @@ class CallbackModule(DefaultCallback):
             self._timer.daemon = True
             self._timer.start()
 
-    def _name_what_takes_long(self, task):
+    def _name_what_takes_long(self, task: Any) -> None:
         with self._titles:
             if self._last_task_banner != task._uuid:
                 self._print_task_banner(task)
 
-    def _stop_timer(self):
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     # ---------------------------------------------------------------- results
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: Any) -> None:
         """As the default callback, which titles each include, and drops the warnings of hosts that it leaves out."""
         if self._quiet and isinstance(result.task, TaskInclude):
             return
@@ -112,28 +113,28 @@ class CallbackModule(DefaultCallback):
         super().v2_runner_on_ok(result)
         self._says = False
 
-    def v2_runner_item_on_ok(self, result):
+    def v2_runner_item_on_ok(self, result: Any) -> None:
         """The same for one item of a loop."""
         self._show_warnings(result, self.get_option("display_ok_hosts") or result.result.get("changed", False))
         super().v2_runner_item_on_ok(result)
 
-    def v2_runner_on_skipped(self, result):
+    def v2_runner_on_skipped(self, result: Any) -> None:
         """The same for a host that was skipped."""
         self._show_warnings(result, self.get_option("display_skipped_hosts"))
         super().v2_runner_on_skipped(result)
 
-    def _show_warnings(self, result, shown_anyway):
+    def _show_warnings(self, result: Any, shown_anyway: bool) -> None:
         if not shown_anyway:
             self._handle_warnings_and_exception(result)
 
-    def v2_playbook_on_include(self, included_file):
+    def v2_playbook_on_include(self, included_file: Any) -> None:
         """Which file was included is of use to those who follow every task."""
         if not self._quiet:
             super().v2_playbook_on_include(included_file)
 
     # ------------------------------------------------------------------ recap
 
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         """The recap; of a large fleet, only the hosts to which something happened."""
         self._stop_timer()
         quiet = [] if self._display.verbosity else [host for host in stats.processed if self._was_quiet(stats, host)]
@@ -146,6 +147,6 @@ class CallbackModule(DefaultCallback):
         self._display.display(f"{len(quiet)} other hosts: ok, nothing changed\n")
 
     @staticmethod
-    def _was_quiet(stats, host):
+    def _was_quiet(stats: Any, host: str) -> bool:
         counts = stats.summarize(host)
         return not any(counts[key] for key in ("changed", "unreachable", "failures", "rescued", "ignored"))

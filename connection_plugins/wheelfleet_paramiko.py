@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.text.converters import to_bytes
@@ -93,13 +94,15 @@ SYSTEM_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts"
 CHUNK_BYTES = 1 << 16
 
 
-class Connection(ConnectionBase):
+class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
     """One SSH connection to one host. No terminal is ever asked for, so output arrives byte for byte."""
 
     transport = "wheelfleet_paramiko"
     has_pipelining = True
+    _connected: bool
+    _client: Any
 
-    def _connect(self):
+    def _connect(self) -> Connection:
         if not self._connected:
             if paramiko is None:
                 raise AnsibleError(
@@ -115,7 +118,7 @@ class Connection(ConnectionBase):
             self._connected = True
         return self
 
-    def _log_in(self):
+    def _log_in(self) -> Any:
         host, user, password = (self.get_option(name) for name in ("remote_addr", "remote_user", "password"))
         display.vvv(f"connecting as {user or 'the own user'}", host=host)
         client = paramiko.SSHClient()
@@ -146,7 +149,7 @@ class Connection(ConnectionBase):
             raise AnsibleConnectionFailure(f"{host} cannot be reached: {error}") from error
         return client
 
-    def exec_command(self, cmd, in_data=None, sudoable=True):
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run a command to its end.
 
         Raises AnsibleConnectionFailure if the connection is lost before the command's status is known.
@@ -170,7 +173,7 @@ class Connection(ConnectionBase):
             raise self._lost("the command's status did not arrive")
         return status, out, err
 
-    def _escalate(self, channel):
+    def _escalate(self, channel: Any) -> tuple[bytes, bytes]:
         """Give the password if it is asked for; returns what came besides, on standard output and error."""
         out = err = b""
         success = to_bytes(self.become.success) + b"\n"
@@ -190,17 +193,17 @@ class Connection(ConnectionBase):
                 break  # refused; what it said and its status tell why
         return out.replace(success, b"", 1), err
 
-    def put_file(self, in_path, out_path):
+    def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a file to the host."""
         super().put_file(in_path, out_path)
         self._transfer(lambda sftp: sftp.put(in_path, out_path))
 
-    def fetch_file(self, in_path, out_path):
+    def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file from the host."""
         super().fetch_file(in_path, out_path)
         self._transfer(lambda sftp: sftp.get(in_path, out_path))
 
-    def _transfer(self, transfer: Callable):
+    def _transfer(self, transfer: Callable[[Any], object]) -> None:
         try:
             with self._client.open_sftp() as sftp:
                 transfer(sftp)
@@ -209,24 +212,24 @@ class Connection(ConnectionBase):
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(error) from error
 
-    def reset(self):
+    def reset(self) -> None:
         """Let the next command connect anew."""
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """End the connection; the next command makes a new one."""
         if self._connected:
             self._client.close()
         self._connected = False
 
-    def _lost(self, error):
+    def _lost(self, error: object) -> AnsibleConnectionFailure:
         return AnsibleConnectionFailure(f"The connection to {self.get_option('remote_addr')} was lost: {error}")
 
 
 class RefuseUnknownHost:
     """Paramiko's policy for a host without a line in known_hosts."""
 
-    def missing_host_key(self, client, hostname, key):
+    def missing_host_key(self, client: Any, hostname: str, key: Any) -> NoReturn:
         raise paramiko.SSHException(
             f"its host key ({key.get_name()} {key.fingerprint}) is not known. "
             f"Compare it on the host, then put this line into ~/.ssh/known_hosts: "
@@ -234,7 +237,7 @@ class RefuseUnknownHost:
         )
 
 
-def close_when_silent(transport, interval: float, patience: float) -> None:
+def close_when_silent(transport: Any, interval: float, patience: float) -> None:
     """Ask the host now and then whether it is there, and close the connection when it does not answer.
 
     Paramiko's own keepalive wants no answer, so a cut cable would be noticed when TCP gives up, after a quarter of an
@@ -250,7 +253,7 @@ def close_when_silent(transport, interval: float, patience: float) -> None:
         deadline.cancel()
 
 
-def send_all(channel, data: bytes) -> None:
+def send_all(channel: Any, data: bytes) -> None:
     """Send it and say that nothing follows. That the other side has gone shows in what it answers."""
     with contextlib.suppress(OSError, socket.timeout):
         channel.sendall(data)

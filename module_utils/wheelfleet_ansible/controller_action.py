@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from wheelfleet.catalog.database import Catalog, rehearsal
 from wheelfleet.credentials import secrets_of
-from wheelfleet.engine.stdout import is_taken
+from wheelfleet.engine.terminal import terminal
 
 from .documented_options import Options
 
@@ -87,4 +87,4 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not type
 
     def say(self, *words: str) -> None:
         """Print a line with the time of day."""
-        display.display(" ".join([time.strftime("%H:%M:%S"), *words]), stderr=is_taken())
+        display.display(" ".join([time.strftime("%H:%M:%S"), *words]), stderr=terminal.stdout_is_taken)

@@ -1,0 +1,41 @@
+"""The lines of the live view: what each builder does, what is done and left, and when the end is expected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ..text import human_duration
+from .host_status import CONTROLLER, HostStatus, described, expected_end_seconds
+
+#: More hosts than this are counted instead of named: the view must fit a terminal.
+MOST_HOSTS = 12
+
+
+def fleet_lines(statuses: Sequence[HostStatus], now: float, width: int) -> list[str]:
+    """The view at a moment in epoch seconds, its lines cut to a width in columns; empty before there is any status."""
+    # Upstream is read before anybody builds; its last status is of no interest then.
+    builders = [status for status in statuses if status.host != CONTROLLER]
+    shown = builders or list(statuses)
+    lines = [_head(builders, now)] if builders else []
+    for status in shown[:MOST_HOSTS]:
+        if not status.building:
+            lines.append(f"  {status.host}: {described(status)}")
+        lines += [
+            f"  {status.host}: {b.name} {b.version} for {b.target}, {human_duration(now - b.since)}"
+            for b in status.building
+        ]
+    if len(shown) > MOST_HOSTS:
+        lines.append(f"  and {len(shown) - MOST_HOSTS} more builders")
+    return [line[:width] for line in lines]
+
+
+def _head(builders: list[HostStatus], now: float) -> str:
+    newest = max(builders, key=lambda status: status.at)
+    built, failed = sum(b.built for b in builders), sum(b.failed for b in builders)
+    head = f"-- {built} built, {failed} failed, {newest.left} left"
+    seconds = expected_end_seconds(builders, now)
+    if seconds is None:
+        return head
+    end = time.strftime("%H:%M", time.localtime(now + seconds))
+    return f"{head}, expected end {end} (in {human_duration(seconds)})"

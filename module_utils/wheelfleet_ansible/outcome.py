@@ -1,0 +1,73 @@
+"""What came of a run: its last lines and its exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wheelfleet.engine.exit_status import exit_status, lost_builders
+from wheelfleet.planner.unconsidered import Unconsidered
+
+UNPUBLISHED = "What was built is not on the site yet; --tags publish brings it there."
+
+
+@dataclass
+class Outcome:
+    """What the results of tasks tell of the run. `publishes`: no --tags leave the publication out."""
+
+    publishes: bool
+    planned: bool = False
+    finished: bool = False
+    summary: list[str] = field(default_factory=list)
+    unconsidered: Sequence[Mapping[str, Any]] = ()
+    #: Hosts that were asked for a builder's part in the run.
+    builders: set[str] = field(default_factory=set)
+    #: Of these, hosts that failed or did not answer.
+    lost: set[str] = field(default_factory=set)
+    #: Hosts that failed or did not answer in any other part.
+    failed_elsewhere: set[str] = field(default_factory=set)
+
+    def planning_ended(self, answer: Mapping[str, Any], *, check_mode: bool) -> None:
+        """Take the result of M(wheelfleet_delta): a check and a run that goes no further end with it."""
+        self.planned = True
+        self.finished = check_mode or not self.publishes
+        self.unconsidered = answer["unconsidered"]
+        plan = list(answer["would_build"])
+        self.summary = [*(plan if check_mode else plan[-1:]), *self._unconsidered_lines()]
+
+    def batch_ended(self) -> None:
+        """A batch of builds has ended."""
+        if not self.publishes:
+            self.summary = [*self._unconsidered_lines(), UNPUBLISHED]
+
+    def publication_ended(self, answer: Mapping[str, Any]) -> None:
+        """Take the result of M(wheelfleet_publish)."""
+        self.summary, self.unconsidered, self.finished = list(answer["summary"]), answer["unconsidered"], True
+
+    def host_lost(self, host: str, *, as_builder: bool) -> None:
+        """A host failed or did not answer."""
+        if as_builder:
+            self.builders.add(host)
+            self.lost.add(host)
+        else:
+            self.failed_elsewhere.add(host)
+
+    def last_lines(self, failed: Collection[str]) -> list[str]:
+        """The last lines; `failed` are the hosts whose failure nothing rescued."""
+        return [*self.summary, *lost_builders(self.builders, self.lost.intersection(failed))]
+
+    def status(self, failed: Collection[str]) -> int | None:
+        """The exit status; None leaves it to Ansible."""
+        if not self.planned and not self.lost:
+            return None
+        return exit_status(
+            finished=self.finished,
+            failed_elsewhere=not self.failed_elsewhere.isdisjoint(failed),
+            builders=self.builders,
+            lost=self.lost.intersection(failed),
+            unconsidered=len(self.unconsidered),
+        )
+
+    def _unconsidered_lines(self) -> list[str]:
+        return [Unconsidered(**each).line for each in self.unconsidered]

@@ -1,0 +1,50 @@
+"""A line from time to time where nothing is shown and nothing is printed, on what each host does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from wheelfleet.engine.silence import Doing, still_at
+
+from .current_run import CurrentRun
+from .screen import Screen
+
+#: Seconds without a line after which one is printed.
+SILENCE = 60.0
+#: Seconds between two looks at the clock.
+INTERVAL = 2.0
+
+
+class SilenceBreaker:
+    """A thread of the main process. `current_run` gives the run once it is known; `is_shown` says whether a view is on
+    the screen, which needs no line."""
+
+    def __init__(
+        self, screen: Screen, current_run: Callable[[], CurrentRun | None], is_shown: Callable[[], bool]
+    ) -> None:
+        #: The task that each host is at.
+        self.doing: dict[str, Doing] = {}
+        self.ended = False
+        self._screen, self._current_run, self._is_shown = screen, current_run, is_shown
+        threading.Thread(target=self._watch, name="wheelfleet_silence", daemon=True).start()
+
+    def begin(self, host: str, task: str, *, builds: bool) -> None:
+        """From now on the host is at this task."""
+        self.doing[host] = Doing(task, time.time(), builds)
+
+    def end(self, host: str) -> None:
+        """The host is at nothing."""
+        self.doing.pop(host, None)
+
+    def _watch(self) -> None:
+        while not self.ended:
+            time.sleep(INTERVAL)
+            now = time.time()
+            if now - self._screen.printed_at < SILENCE or self._is_shown() or self.ended:
+                continue
+            run = self._current_run()
+            statuses = {status.host: status for status in run.statuses()} if run else {}
+            if line := still_at(dict(self.doing), statuses, now):
+                self._screen.say(f"{time.strftime('%H:%M:%S')} {line}")

@@ -1,0 +1,47 @@
+"""The status file on the site, written by the main process of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import Any
+
+from wheelfleet.engine.status import Lately, ask_catalog, is_news, status_document, write_status
+
+from .current_run import CurrentRun
+
+#: Seconds to wait for a fork of the main process to end.
+PATIENCE = 2.0
+
+
+class StatusFile:
+    """Writes `status.json`. Make it before the main process forks."""
+
+    def __init__(self) -> None:
+        #: Whether this run shows its status there.
+        self.in_use = False
+        self._shown: dict[str, Any] | None = None
+        # The main process forks while a thread of it reads the catalog: a fork inside SQLite would leave the child with
+        # locks that nobody opens.
+        self._reading = threading.Lock()
+        os.register_at_fork(
+            before=self._reading.acquire, after_in_parent=self._reading.release, after_in_child=self._reading.release
+        )
+
+    def write(self, run: CurrentRun, *, ended: bool) -> None:
+        """Bring the file up to date. A file that cannot be written costs the view and never the run."""
+        self.in_use = True
+        with contextlib.suppress(OSError, ValueError):
+            now = time.time()
+            lately = Lately()
+            # Not for ever: a signal may have ended the run just when it was about to fork.
+            if self._reading.acquire(timeout=PATIENCE):
+                try:
+                    lately = ask_catalog(run.catalog_path, run.run, now)
+                finally:
+                    self._reading.release()
+            document = status_document(run.statuses(), run=run.run, now=now, ended=ended, lately=lately)
+            if is_news(document, self._shown) and write_status(run.site, document):
+                self._shown = document
