@@ -1,4 +1,4 @@
-"""What wheelfleet thinks with: pure Python, without Ansible. Each room is one step of the data's way."""
+"""The code of wheelfleet without Ansible. Each folder is a room; a room imports only from the rooms below it."""
 
 __version__ = "0.1.0"
 #: As what the fleet introduces itself to servers.

@@ -51,7 +51,7 @@ def is_development(package: str) -> bool:
 
 
 def is_allowed(package: str, kind: str, permission: bool | Sequence[str]) -> bool:
-    """Whether the operator's permission covers a package that has something a build lacked.
+    """Whether the operator's permission covers a package that provides something a build missed.
 
     `permission` True: development packages, and for missing programs (`kind` tool) any that is not denied. A list:
     names that match one of its patterns (`lib*-dev`).

@@ -1,4 +1,4 @@
-"""An index's credentials travel beside its URL, up to where a program needs them in it: pip on the builder."""
+"""Credentials of an index. They travel beside its URL, until pip on the builder needs them in the URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def with_credentials(url: str, credentials: str, only_for: str | None = None) ->
 
 
 def secrets_of(credentials: str) -> set[str]:
-    """What must not be shown: the password, or the user where it is a token that stands alone; in both spellings."""
+    """The secrets not to show, in both spellings: the password, or the user where it is a token that stands alone."""
     user, _, password = credentials.partition(":")
     secret = password or user
     return {secret, unquote(secret)} - {""}

@@ -1,4 +1,4 @@
-"""The names that failures have: what each means, what it settles, and what would help. Docs and report list them."""
+"""The failure classes: the meaning of each, what it settles, and advice. Docs and report list them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PACKAGES, _TOOLS = frozenset({"packages"}), frozenset({"toolchain"})
 _BOTH = _PACKAGES | _TOOLS
 
 _ALL = (
-    # What the builder lacks
+    # Missing on the builder
     FailureClass(
         "missing-header",
         "The development files of a system library are missing on the builder.",

@@ -1,7 +1,7 @@
 """Whether an abi3 wheel keeps to what it claims: the limited API of the Python in its tag, and nothing else.
 
-What the limited API has since when is known to abi3info, by the authors of abi3audit, who take it from CPython's own
-list. abi3audit itself does the same, but prints reports for people and wants a network library.
+abi3info, by the authors of abi3audit, lists each symbol of the limited API with the version that added it; they take it
+from CPython's own list. abi3audit itself does the same check, but prints reports and needs a network library.
 """
 
 from __future__ import annotations

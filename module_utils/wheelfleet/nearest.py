@@ -1,4 +1,4 @@
-"""What a person meant by a word that is not known: the nearest known one."""
+"""The nearest known word to a word that is not known."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""How this machine reaches the network, and which trouble of it may pass."""
+"""The environment variables by which this machine reaches the network, and the HTTP status codes that may pass."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
 
-#: How this machine reaches the network: all that an installation takes over from the worker, and a build not even that.
+#: Proxies and CA certificates: an installation takes nothing else over from the worker, and a build not even these.
 NETWORK = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
@@ -26,7 +26,7 @@ def chosen(names: Iterable[str], present: Mapping[str, str] | None) -> dict[str,
 
 
 def network(present: Mapping[str, str] | None = None) -> dict[str, str]:
-    """How this machine reaches the network."""
+    """The variables of proxies and CA certificates that are set, by name."""
     return chosen(NETWORK, present)
 
 

@@ -1,4 +1,4 @@
-"""Whose child is who, and how to end a whole family of processes: Linux's `/proc` and `prctl`.
+"""Processes and their descendants, and the end of all of them: Linux's `/proc` and `prctl`.
 
 A process that calls `adopt_orphans` is the one to which its descendants' orphans come (a "child subreaper", see
 prctl(2)), so that a build cannot leave the family by forking twice or by opening a session of its own.

@@ -1,4 +1,4 @@
-"""What newer Pythons removed: modules of the standard library, and headers and names of the C API.
+"""Removed by newer Pythons: modules of the standard library, and headers and names of the C API.
 
 The patterns match what compilers print about it; rules of admission name the failure by them, remedies choose by them.
 """

@@ -173,14 +173,14 @@ def test_builders_that_never_answered_are_a_class_of_their_own(state: Controller
 def test_a_long_class_tells_of_the_most_wanted_and_counts_the_rest(
     state: ControllerState, render: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failures, "MOST_TOLD", 2)
+    monkeypatch.setattr(failures, "MOST_WITH_LOG", 2)
     monkeypatch.setattr(failures, "MOST_NAMED", 5)
     for number in range(9):
         block(state, f"project{number}", "time-out")
         look_up(state, f"project{number}", 10 * number + 1)
     page = made(state, render)["failures/time-out/index.html"]
-    told = page.partition("<tbody>")[2].partition("</tbody>")[0]
-    assert re.findall(r'project/(project\d)/index.html"', told) == ["project8", "project7"]
+    shown = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert re.findall(r'project/(project\d)/index.html"', shown) == ["project8", "project7"]
     named = page.partition("failure-others")[2]
     assert re.findall(r'project/(project\d)/index.html"', named) == ["project6", "project5", "project4"]
     assert "and 4 more" in page
@@ -246,5 +246,5 @@ def test_no_question_reads_a_whole_table(state: ControllerState, render: Rendere
     plans = [row["detail"] for question in asked for row in state.catalog.db.execute(f"EXPLAIN QUERY PLAN {question}")]
     assert len(plans) > 20
     # What is read from end to end is what another part of the question has limited.
-    limited = {"top", "newest", "told", "asked"}
+    limited = {"top", "newest", "examples", "asked"}
     assert [plan for plan in plans if plan.startswith("SCAN") and plan.split()[1] not in limited] == []

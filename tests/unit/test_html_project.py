@@ -228,7 +228,9 @@ def test_a_withdrawn_file_is_shown_as_kept_for_those_who_pinned_it(state: Contro
     build(state)
     state.execute('UPDATE target SET tags = \'["cp311-cp311-linux_aarch64", "cp311-cp311-manylinux_2_17_aarch64"]\'')
     state.upstream_file(state.release("spam", "1.0"), "spam-1.0-cp311-cp311-manylinux_2_17_aarch64.whl")
-    assert "Withdrawn, for upstream has a wheel for these targets now; kept for those who pinned it." in html_of(state)
+    assert "Withdrawn, because upstream has a wheel for these targets now; kept for those who pinned it." in html_of(
+        state
+    )
     (file,) = json_of(state)["releases"]["1.0"]["files"]
     assert file["listed"] is False
 

@@ -1,1 +1,1 @@
-"""Step 4: what a builder sends is untrusted input; here it is checked, named and taken in."""
+"""Step 4: a builder's result is untrusted input; here it is checked, named and taken in."""

@@ -1,4 +1,4 @@
-"""What a builder made of a wheel that another had built: trusted as little as any result, compared, never admitted."""
+"""Compares a rebuilt wheel with the one that another builder built; it is untrusted, and never admitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a wheel are machine code, and for which machine: read from the first bytes of ELF files."""
+"""The machine code in a wheel, and the machine that it is for: read from the first bytes of ELF files."""
 
 from __future__ import annotations
 

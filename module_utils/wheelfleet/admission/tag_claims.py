@@ -1,4 +1,4 @@
-"""What a wheel's tags promise of its machine code, compared with that code: an older libc, an older ARM, more Pythons.
+"""Compares the promises of a wheel's tags with its machine code: an older libc, an older ARM, more Pythons.
 
 A platform tag of manylinux promises that the code runs wherever the C library is at least that new, with nothing but
 the libraries that the policy of that name allows (PEP 600); the policies are auditwheel's. A tag for ARMv6 promises a

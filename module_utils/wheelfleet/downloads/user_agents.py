@@ -1,4 +1,4 @@
-"""What a user agent tells of a client: which installer, for which Python, on which machine and system.
+"""Reads user agents: which installer, for which Python, on which machine and system.
 
 pip and uv append a JSON object to their name and version, the one that public indexes count by; poetry and pdm name
 Python and kernel in words. All of it is strangers' text: what comes out is short, of few characters, or empty.
@@ -42,7 +42,7 @@ class Client(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def read_agent(agent: str) -> Client | None:
-    """The client behind a user agent; None for browsers, bots, mirrors and whoever does not say what they are."""
+    """The client behind a user agent; None for browsers, bots, mirrors and clients without a name."""
     if len(agent) > LONGEST_AGENT:
         return None
     name = agent.partition("/")[0].lower()

@@ -1,6 +1,6 @@
-"""Do catalog, files and site agree? Asked both ways, to the last byte; and how to make them agree again.
+"""Compares catalog, files and site in both directions, to the last byte; a repair makes them agree again.
 
-It reads everything, and so costs what there is: for an operator's question, not for every run.
+An audit reads everything, so its cost is that of the whole site: it is for an operator's question, not for every run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..names import BadFileName, read_wheel_name
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not agree: `kind` for programs, a sentence for people with what a repair does about it."""
+    """One disagreement: its `kind` for programs, a sentence for people with what a repair does."""
 
     kind: str
     path: str
@@ -42,7 +42,7 @@ class Audit:
         self.repair = repair
 
     def run(self) -> Iterator[Finding]:
-        """Say what does not agree, each thing as it is found; with `repair` it agrees afterwards."""
+        """Yield each disagreement as it is found; with `repair` it is gone afterwards."""
         wanted = set()
         for wheel in self.catalog.db.execute(_WHEELS).fetchall():
             path = f"{wheel['name']}/{wheel['filename']}"
@@ -125,7 +125,7 @@ class Audit:
             give_name(db, wheel.name, read.name, str(read.version), sha256)
 
     def _counters(self) -> Iterator[Finding]:
-        """The counters that triggers keep, counted afresh."""
+        """The counters that triggers keep, counted again."""
         kept = {(row["kind"], row["key"]): row["value"] for row in self.catalog.db.execute("SELECT * FROM counter")}
         counted = {(row[0], str(row[1])): row[2] for row in self.catalog.db.execute(_COUNTED)}
         kinds = {kind for kind, _ in counted} | {"status", "page", "listed", "as-a-whole", "class-builds"}

@@ -1,4 +1,4 @@
-"""What an attempt differed in, for people and programs: the remedies of the fleet's own, and the project's recipe."""
+"""The adjustments of an attempt, for people and programs: the fleet's own remedies, and the project's recipe."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What changed on the site since when, so that a web node is brought up to date at a cost that follows the change.
+"""The journal of the site's changes, so that bringing a web node up to date costs no more than the change.
 
 Every publication that changes something gets a number, and each path remembers the last one that touched it. Whether a
 path was written or removed need not be noted: the site says so.
 
-The journal lies in the site it speaks of, not in the catalog: a catalog put back from a backup, or a site made anew,
-could otherwise pass for an older state of this one, and a node would miss what came between.
+The journal lies in the site it speaks of, not in the catalog: a catalog put back from a backup, or a site rendered
+again, could otherwise pass for an older state of this one, and a node would miss what came between.
 """
 
 from __future__ import annotations

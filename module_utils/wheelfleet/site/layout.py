@@ -10,7 +10,7 @@ from __future__ import annotations
 FILES = ("files", "logs", "provenance", "assets")
 #: A folder for each project.
 PAGES = ("simple", "project")
-#: Pages about many projects; some lie at the top of the site besides.
+#: Pages about many projects; some lie at the top of the site.
 TOP = ("404.html", "feed.atom", "index.html", "robots.txt", "sitemap.xml")
 LISTS = ("failures", "faq", "fleet", "report", "search", "sitemaps", "statistics", "use")
 #: What a run is doing, at the top of the site; it comes to web nodes by a way of its own (engine/status.py).

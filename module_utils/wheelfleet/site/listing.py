@@ -1,4 +1,4 @@
-"""What the site holds of a project, read from the catalog: the files its pages list, and those only kept."""
+"""A project's files on the site, read from the catalog: those its pages list, and those only kept."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ def _upstream_serves(target: sqlite3.Row, others: _Beside) -> bool:
 
 
 def builds_always(db: sqlite3.Connection) -> bool:
-    """Whether the operator wants wheels of their own besides upstream's (`controller_build`)."""
+    """Whether the fleet builds wheels that upstream has too (`controller_build`)."""
     inputs = PlanInputs.remembered(db)
     return inputs is not None and inputs.policy.get("build") == "always"
 

@@ -1,4 +1,4 @@
-"""Bringing a web node up to date: rsync over the node's own connection, in the order its readers need.
+"""Brings a web node up to date: rsync over the node's own connection, in the order its readers need.
 
 Files and logs go before the project pages that name them, pages before the lists that name those; removals go the other
 way round. So no link ever leads nowhere, whenever a transfer breaks off.
@@ -83,9 +83,9 @@ class Mirrored:
 
 @dataclass(frozen=True)
 class Stage:
-    """One rsync: what it may touch, either `paths`, or whatever passes `filters`. `settle`: what it sent has to be on
-    the node's disk before the next one. `checksum`: bytes are compared, for a list of a site made anew may have the
-    size, and the time in seconds, of the one before."""
+    """One rsync of either `paths` or all that passes `filters`. `settle`: what it sent has to be on the node's disk
+    before the next one. `checksum`: bytes are compared, because a list of a site rendered again may have the size, and
+    the time in seconds, of the one before."""
 
     paths: tuple[str, ...] | None = None
     filters: tuple[str, ...] = ()
@@ -166,7 +166,7 @@ def bring_up_to_date(
 ) -> Mirrored:
     """Make the node's site equal to `site`. Publications wait meanwhile, and so does a second mirror to the same node.
 
-    `everything` compares all files whatever the marker says; a link without a byte for `timeout` seconds is lost.
+    `full` compares all files whatever the marker says; a link without a byte for `timeout` seconds is lost.
     Raises NodeLost (what was sent so far is of use to the next try), MirrorError, Abandoned.
     """
     if not (site / SITE_MARKER).is_file():

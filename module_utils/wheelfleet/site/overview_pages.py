@@ -14,7 +14,7 @@ from .html import failures, feed, fleet, guide, home, search, sitemap, statistic
 from .renderer import Renderer
 from .report import make_report
 
-#: Modules whose pages are made anew each time, and may fill a folder of their own.
+#: Modules whose pages are rendered each time, and may fill a folder of their own.
 _WHOLE = (fleet, statistics, guide, feed, home)
 #: Below these nothing else belongs: what is no longer made goes.
 _OWN_FOLDERS = ("failures", "fleet", "report", "statistics", "use", "faq")
@@ -54,7 +54,7 @@ def overview_pages(
 
 
 def _report(db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """What became of what was asked for lately, for people and for programs."""
+    """The report, and the logs of pip's resolution of requirements files."""
     for name, log in resolution_logs(db):
         path = f"report/requirements/{name}.html"
         yield path, render.page(path, "resolution.html.j2", lines=[printable(line) for line in log.splitlines()])

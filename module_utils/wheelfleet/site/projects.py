@@ -1,4 +1,4 @@
-"""What the site has of projects: their files, logs and pages, staged in the order their readers need.
+"""A project's part of the site: its files, logs and pages, staged in the order their readers need.
 
 A publication of many projects gives them in chunks to processes of its own, one for each core; that is why what a chunk
 leads to comes back as plain data.

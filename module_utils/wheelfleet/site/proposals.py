@@ -1,4 +1,4 @@
-"""The apt packages that would unblock builds, by how many projects, for the report, the pages and the end of a run."""
+"""The apt packages that would unblock builds, ranked by projects, for the report, the pages and the end of a run."""
 
 from __future__ import annotations
 

@@ -29,11 +29,12 @@ class PublishError(Exception):
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """What the operator says of the site. `url` is its address without a slash at the end; empty: not known."""
+    """The operator's settings of the site."""
 
+    #: Its address without a slash at the end; empty: not known.
     url: str = ""
     title: str = "wheelfleet"
-    #: "own": pages list the fleet's wheels; "full": upstream's files of the same projects besides.
+    #: "own": pages list the fleet's wheels; "full": upstream's files of the same projects, too.
     index_view: str = "own"
     #: The public key that provenance is signed with, as OpenSSH writes it; empty: it is not signed.
     signing_key: str = ""

@@ -55,7 +55,7 @@ class StatusRow:
     failure_class: str | None = None
     evidence: str | None = None
     advice: str | None = None
-    #: The apt package that has what the build lacked.
+    #: The apt package that provides what the build missed.
     package: str | None = None
     tried_again: bool = False
     #: The catalog's ids.

@@ -1,1 +1,1 @@
-"""Step 1: what the upstream index says, read over HTTP."""
+"""Step 1: read the upstream index, over HTTP."""

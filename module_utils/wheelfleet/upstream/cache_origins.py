@@ -1,4 +1,4 @@
-"""What a cache of upstream has to fetch from: the index, and the hosts that its pages name for files."""
+"""The hosts that a cache of upstream fetches from: the index, and the hosts that its pages name for files."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def learn_origins(upstream: Upstream, catalog: Path) -> list[str]:
 def learn_crates(url: str, origins: Sequence[str], ways: Mapping[str, str]) -> dict[str, Any]:
     """The sparse crate index at `url` as the cache has it, beside the upstream's `origins`, the index first.
 
-    `index` is its address, `origins` are those of its own that come besides. `ways` are environment variables by which
-    this machine reaches the network. Raises NoCache.
+    `index` is its address, `origins` are those that the upstream does not have. `ways` are environment variables by
+    which this machine reaches the network. Raises NoCache.
     """
     try:
         index = checked_index(url)

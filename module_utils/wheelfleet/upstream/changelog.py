@@ -1,6 +1,6 @@
-"""The XML-RPC changelog of the public index: who changed since a serial. A hint that saves waiting, never the truth.
+"""The XML-RPC changelog of the public index: projects that changed since a serial. A hint that saves waiting, no more.
 
-The call exists for mirrors and may go away; whoever wants it names its URL, and everything works without it.
+The call exists for mirrors and may go away. It is used where the operator names its URL; everything works without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an index says: the page of a project and the list of all projects, as JSON or as HTML.
+"""Reads an index: the page of a project and the list of all projects, as JSON or as HTML.
 
 The rules are those of PEP 503, 592, 629, 691, 700, 714 and 792. All of it was written by strangers: it is a page, whose
 files are usable or stand in `unusable` with the reason, or it is a BadPage.

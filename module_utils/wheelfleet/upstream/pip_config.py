@@ -1,4 +1,4 @@
-"""What pip on this machine is configured for: asked of pip itself, so that no default is written down here."""
+"""The configuration of pip on this machine. pip itself gives it, so that no default is written down here."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Anchor:
 
 @dataclass
 class HtmlHead:
-    """What a page says besides its links."""
+    """A page's content other than its links."""
 
     metas: dict[str, str] = field(default_factory=dict)
     base: str | None = None

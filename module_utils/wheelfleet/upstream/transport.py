@@ -1,6 +1,6 @@
 """One request, one answer: over HTTP with everything pip's settings ask for, or from a folder on this machine.
 
-Credentials are taken out of the index's URL at the door: they leave as a header, to the index's own host only, and no
+Credentials are taken out of the index's URL at once: they leave as a header, to the index's own host only, and no
 URL in a message has them.
 """
 

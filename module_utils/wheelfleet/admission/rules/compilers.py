@@ -1,4 +1,4 @@
-"""What compilers, linkers and configure steps say."""
+"""Messages of compilers, linkers and configure steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine ran out of."""
+"""Resources that the machine ran out of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the builder lacks: programs, headers, libraries."""
+"""Missing on the builder: programs, headers, libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made for other systems, processors and accelerators."""
+"""Projects for other systems, processors and accelerators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the project does not bring along, and what the network does not."""
+"""Files and modules that the project misses, and failures of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only Python 2 has."""
+"""Code for Python 2."""
 
 from __future__ import annotations
 

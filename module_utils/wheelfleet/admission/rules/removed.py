@@ -1,4 +1,4 @@
-"""What Python, setuptools and CMake no longer have."""
+"""Interfaces that Python, setuptools and CMake no longer have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs newer compilers and build tools than the builder has."""
+"""Builds that need newer compilers and build tools than the builder has."""
 
 from __future__ import annotations
 

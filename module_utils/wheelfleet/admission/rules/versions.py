@@ -1,4 +1,4 @@
-"""What does not know the newest Cython, numpy or Python yet: older ones of them help."""
+"""Code that does not support the newest Cython, numpy or Python yet: older ones of them help."""
 
 from __future__ import annotations
 

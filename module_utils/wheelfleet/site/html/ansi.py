@@ -1,4 +1,4 @@
-"""What a terminal would show of a log's lines: progress resolved, colours named, everything else left out."""
+"""A log's lines as a terminal shows them: progress resolved, colours named, everything else left out."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Terminal:
             at = control.end()
             parameters, final = control.groups()
             if final == "m":
-                self._set_look(parameters)
+                self._set_style(parameters)
             elif final == "K":
                 _erase(cells, column, parameters)
             elif control[0] == "\r":
@@ -73,7 +73,7 @@ class Terminal:
         cells[column:end] = [(css, letter) for letter in text]
         return end
 
-    def _set_look(self, parameters: str) -> None:
+    def _set_style(self, parameters: str) -> None:
         if parameters[:1] in ("<", "=", ">", "?"):
             return  # a private sequence, no colour
         words = iter(parameters.split(";"))

@@ -1,4 +1,4 @@
-"""A picture for README files: what somebody who installs the project gets here."""
+"""The badge for README files: which wheels of the project the index has."""
 
 from __future__ import annotations
 

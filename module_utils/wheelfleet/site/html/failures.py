@@ -25,7 +25,7 @@ EXAMPLES, MOST_WITH_LOG, MOST_NAMED = 5, 30, 200
 MOST_ASKED, MOST_WANTED = 1000, 50
 #: Remedies shown, those that helped most.
 MOST_REMEDIES = 50
-#: Names come from whoever sent a request.
+#: Names come from any client that sent a request.
 _LONGEST_NAME = 80
 
 #: Failures that no rule of the classifier named: how the site calls them (site/status_rows.py), and what that means.

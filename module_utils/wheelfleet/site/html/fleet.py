@@ -1,7 +1,7 @@
-"""Mission control: every builder with what it is and what it has done, at the time of the publication.
+"""The fleet page: every builder with its facts and its builds, at the time of the publication.
 
-What it does now is filled in by the browser (assets/live.js) from status.json. What builders say of themselves comes
-from hosts that run strangers' code: only what has the form of a fact is shown.
+The browser (assets/live.js) fills in the present state from status.json. Facts come from hosts that run strangers'
+code: only values that have the form of a fact are shown.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Offer:
+class BuilderTarget:
     """A target that a builder offers, and the interpreter it builds with."""
 
     target: str
@@ -89,7 +89,7 @@ class Builder:
     speed: float
     suspended: str | None
     seen_at: float
-    offers: Sequence[Offer]
+    offers: Sequence[BuilderTarget]
     days: Mapping[int, Work]
     ever: Work
 
@@ -193,7 +193,7 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
 
 
 def known_facts(text: str) -> dict[str, Any]:
-    """What can be shown of a builder's facts (JSON): what is missing or has another form is None."""
+    """The facts of a builder (JSON) that can be shown: one that is missing or has another form is None."""
     try:
         facts = json.loads(text)
     except ValueError:
@@ -230,7 +230,7 @@ def _number(value: object) -> int | None:
 
 
 def _builders(db: sqlite3.Connection) -> list[Builder]:
-    offers: dict[str, list[Offer]] = {}
+    offers: dict[str, list[BuilderTarget]] = {}
     for row in db.execute(
         """
         SELECT o.host, o.interpreter, t.name, t.implementation, t.python_version FROM builder_target o
@@ -238,7 +238,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
         """
     ):
         words = (_words(row[key]) or "" for key in ("name", "implementation", "python_version", "interpreter"))
-        offers.setdefault(row["host"], []).append(Offer(*words))
+        offers.setdefault(row["host"], []).append(BuilderTarget(*words))
     days = [row["day"] for row in db.execute("SELECT DISTINCT day FROM build_day ORDER BY day DESC LIMIT ?", (DAYS,))]
     lately: dict[str, dict[int, Work]] = {}
     for row in db.execute("SELECT * FROM build_day WHERE day >= ? ORDER BY day", (min(days, default=0),)):

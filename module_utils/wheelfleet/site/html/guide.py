@@ -1,4 +1,4 @@
-"""What a visitor has to be told: how to use this index, questions and answers, the page for what is not there.
+"""The pages that explain the index: how to use it, questions and answers, and the page for a missing address.
 
 They say the same whatever the catalog holds, and change with the site's address and its view alone.
 """

@@ -1,8 +1,8 @@
 """`project/NAME/json`: the whole project for programs. What is not known, or does not apply, is left out.
 
     name, display_name, summary
-    status              {status, reason}; PEP 792's words, besides `deleted` and `absent` for what upstream lacks
-    notice              {status, sentence} where something is to be said of the project as a whole
+    status              {status, reason}; PEP 792's words, and `deleted` and `absent` for a project gone from upstream
+    notice              {status, sentence} about the project as a whole, where there is one
     targets             [{name, python, system, machine}], in the order in which they are tried
     downloads, saved_seconds
     other_releases      how many more upstream lists

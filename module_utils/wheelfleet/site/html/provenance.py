@@ -1,6 +1,6 @@
-"""How each wheel of ours came about, as a JSON document beside it: `provenance/NAME/FILE.whl.json`.
+"""The provenance of each wheel of ours, as a JSON document beside it: `provenance/NAME/FILE.whl.json`.
 
-It is a plain statement by whoever runs the fleet, with their signature beside it where they have given a key
+It is a plain statement by the operator of the fleet, with a signature beside it where the operator has given a key
 (`site/signing`). PEP 740 is about attestations of another form, so the index's key `provenance` stays absent; the
 pages for people and their JSON link to these documents.
 """

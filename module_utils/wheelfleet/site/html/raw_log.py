@@ -1,4 +1,4 @@
-"""What a page shows of a compressed log, however large, damaged or strange it is: bounded, in one pass over it."""
+"""The part of a compressed log that a page shows, however large or damaged the log is: bounded, in one pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEAD_BYTES, MIDDLE_BYTES, TAIL_BYTES = 40_000, 20_000, 140_000
 #: Longer lines lose their middle.
 LONGEST_LINE = 4000
 _CUT = b" [the middle of this long line is left out] "
-#: What a line costs on the page besides its letters.
+#: Bytes that a line costs on the page in addition to its letters.
 _LINE_COST = 20
 
 #: Uncompressed bytes looked at: what a few kilobytes blow up to ends here.

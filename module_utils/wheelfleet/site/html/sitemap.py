@@ -1,4 +1,4 @@
-"""The sitemap, for those who search the web: an index, and shards of which a publication rewrites the few that changed.
+"""The sitemap, for search engines: an index, and shards of which a publication rewrites the few that changed.
 
 A shard holds the projects of a range of ids. So one that comes or goes rewrites one small file, and no other project
 moves to another shard. The form is that of sitemaps.org, version 0.9: addresses are absolute, hence there is none

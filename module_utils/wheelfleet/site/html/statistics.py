@@ -340,7 +340,7 @@ def _marks(names: Sequence[str]) -> dict[int, str]:
 
 
 def _month(name: str) -> str:
-    # Not strftime: what it says depends on the locale of whoever publishes.
+    # Not strftime: its text depends on the locale of the publishing process.
     return _MONTHS[int(name[5:7]) - 1]
 
 
