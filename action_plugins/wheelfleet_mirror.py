@@ -61,7 +61,7 @@ class ActionModule(NodeAction):
                 return bring_up_to_date(
                     site,
                     node,
-                    full=self.options["everything"],
+                    full=self.options["full"],
                     dry_run=self.check_mode,
                     timeout=self.options["timeout"],
                     run_lives=self.run_lives,

@@ -36,17 +36,17 @@ class ActionModule(ControllerAction):
                 template_dirs=[Path(path) for path in p["templates"]],
                 settings=Settings(
                     SiteFacts(p["url"].rstrip("/"), p["title"], p["index_view"]),
-                    html_pages=p["people"],
+                    html_pages=p["html_pages"],
                     grace_seconds=p["grace_days"] * 86400 if p["grace_days"] >= 0 else None,
                     signing_key=Path(p["signing_key"]) if p["signing_key"] else None,
                 ),
-                full=p["everything"],
+                full=p["full"],
                 dry_run=self.check_mode,
             )
             # Check mode shows the plan instead.
             lines = [] if self.check_mode else summary_lines(catalog.db, p["run"])
             about = f"wheelfleet {__version__}"
-            if p["people"]:
+            if p["html_pages"]:
                 about += f": what was built, what was not and why, and the logs: {site_url}/index.html"
             summary = [*lines, about, install_line(catalog.db, index_url)]
             unconsidered = [each.as_data() for each in read_unconsidered(catalog.db)]

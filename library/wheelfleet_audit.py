@@ -7,8 +7,8 @@ module: wheelfleet_audit
 short_description: Compare catalog, files and site
 description:
   - Compares, both ways, the catalog with the controller's wheels and logs, and these with the site's, to the last byte;
-    and counts afresh what triggers keep. Pages are not compared, for M(wheelfleet_publish) with
-    O(wheelfleet_publish#module:everything) makes them anew. It reads everything, and takes as long.
+    and counts again what triggers keep. Pages are not compared, because M(wheelfleet_publish) with
+    O(wheelfleet_publish#module:full) renders them again. It reads everything, and takes as long.
   - With O(repair) it then makes them agree. A wheel whose bytes are lost on the controller is taken from the site; if
     they are lost there too it is forgotten, and built again. Files the catalog does not know are removed.
 attributes:

@@ -30,7 +30,7 @@ options:
     description: The folder the web node serves. It must exist and belong to the user Ansible connects as.
     type: str
     required: true
-  everything:
+  full:
     description: Whether to compare every file, whatever the marker says.
     type: bool
     default: false

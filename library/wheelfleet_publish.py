@@ -47,8 +47,8 @@ options:
     type: str
     choices: [own, full]
     default: own
-  people:
-    description: Whether the pages that people read are made besides the index.
+  html_pages:
+    description: Whether the pages that people read are made, and not the index alone.
     type: bool
     default: true
   grace_days:
@@ -62,7 +62,7 @@ options:
       - An OpenSSH private key of the type Ed25519, without a passphrase, on the controller. Documents of provenance are
         signed with it. Empty means unsigned.
     type: path
-  everything:
+  full:
     description: Whether to render all pages again instead of those whose project changed.
     type: bool
     default: false
