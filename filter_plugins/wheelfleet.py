@@ -1,4 +1,4 @@
-"""Filters for playbooks: those of the site's templates, who is in a run (wheelfleet_roll_call), what hosts
+"""Filters for playbooks: those of the site's templates, who is in a run (wheelfleet_builders_of_run), what hosts
 registered (wheelfleet_results), and lists that may be given as text (wheelfleet_list)."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from wheelfleet.engine.missing_packages import apt_askable, apt_permissions, registered_results
 from wheelfleet.engine.operator_values import as_list
-from wheelfleet.engine.run_builders import roll_call
+from wheelfleet.engine.run_builders import builders_of_run
 from wheelfleet.site.filters import FILTERS
 
 
@@ -23,7 +23,7 @@ class FilterModule:
         """By name."""
         return {
             **FILTERS,
-            "wheelfleet_roll_call": roll_call,
+            "wheelfleet_builders_of_run": builders_of_run,
             "wheelfleet_apt_askable": apt_askable,
             "wheelfleet_apt_permissions": apt_permissions,
             "wheelfleet_results": registered_results,

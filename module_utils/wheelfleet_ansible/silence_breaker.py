@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from wheelfleet.engine.silence import Doing, still_at
+from wheelfleet.engine.still_working import OngoingTask, still_working
 
 from .current_run import CurrentRun
 from .screen import Screen
@@ -25,14 +25,14 @@ class SilenceBreaker:
         self, screen: Screen, current_run: Callable[[], CurrentRun | None], is_shown: Callable[[], bool]
     ) -> None:
         #: The task that each host is at.
-        self.doing: dict[str, Doing] = {}
+        self.doing: dict[str, OngoingTask] = {}
         self.ended = False
         self._screen, self._current_run, self._is_shown = screen, current_run, is_shown
         threading.Thread(target=self._watch, name="wheelfleet_silence", daemon=True).start()
 
     def begin(self, host: str, task: str, *, builds: bool) -> None:
         """From now on the host is at this task."""
-        self.doing[host] = Doing(task, time.time(), builds)
+        self.doing[host] = OngoingTask(task, time.time(), builds)
 
     def end(self, host: str) -> None:
         """The host is at nothing."""
@@ -46,5 +46,5 @@ class SilenceBreaker:
                 continue
             run = self._current_run()
             statuses = {status.host: status for status in run.statuses()} if run else {}
-            if line := still_at(dict(self.doing), statuses, now):
+            if line := still_working(dict(self.doing), statuses, now):
                 self._screen.say(f"{time.strftime('%H:%M:%S')} {line}")

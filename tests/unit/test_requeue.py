@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.engine.run_builders import roll_call
+from wheelfleet.engine.run_builders import builders_of_run
 from wheelfleet.planner import remedies, requeue
 from wheelfleet.planner.builders import record_builders
 from wheelfleet.planner.events import events
@@ -52,7 +52,7 @@ def arrive(
     report: dict[str, Any] = {"facts": {"slots": 1, "toolchain": dict(toolchain or {})}, "targets": [target]}
     if packages is not None:
         report["packages"] = list(packages)
-    ready = {host: report} if join else roll_call([host], {host: {"builder_report": report}})["ready"]
+    ready = {host: report} if join else builders_of_run([host], {host: {"builder_report": report}})["ready"]
     with fleet.catalog.writing() as db:
         news = record_builders(db, ready, NOW, join=join)
         return requeue_for_news(db, news, **TERMS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from wheelfleet.contract.report import Report
-from wheelfleet.engine.run_builders import SILENT, roll_call
+from wheelfleet.engine.run_builders import SILENT, builders_of_run
 
 from tests.support.operator import REPOSITORY
 
@@ -16,7 +16,7 @@ REPORT = Report(facts={"slots": 2}, targets=[{"name": "cp311"}], packages=["gcc"
 
 def test_the_whole_report_of_a_builder_arrives():
     registered: dict[str, Any] = {"builder_report": {**REPORT.as_data(), "changed": False, "diff": {"before": ""}}}
-    (arrived,) = roll_call(["pi1"], {"pi1": registered})["ready"].values()
+    (arrived,) = builders_of_run(["pi1"], {"pi1": registered})["ready"].values()
     assert Report.from_data(arrived) == REPORT
 
 
@@ -26,7 +26,7 @@ def test_what_ansible_carries_lazily_is_not_copied():
             raise NotImplementedError
 
     report = {**REPORT.as_data(), "facts": Lazy.__new__(Lazy)}
-    (arrived,) = roll_call(["pi1"], {"pi1": {"builder_report": report}})["ready"].values()
+    (arrived,) = builders_of_run(["pi1"], {"pi1": {"builder_report": report}})["ready"].values()
     assert arrived["facts"] is report["facts"]
 
 
@@ -43,7 +43,7 @@ def test_who_was_not_ready_is_told_apart():
         "new": {"builder_seen": {"stdout": ""}},
         "elsewhere": {},
     }
-    called = roll_call(hosts, hosts)
+    called = builders_of_run(hosts, hosts)
     assert called["coming"] == ["new"]
     assert called["left_out"]["gone"] == SILENT
     assert "no disk" in called["left_out"]["full"]

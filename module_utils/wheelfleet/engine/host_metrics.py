@@ -28,7 +28,7 @@ class HostMetrics(TypedDict, total=False):
     cores: int
 
 
-#: Prints one line that `parse_vitals` reads. Builtins of the shell alone, for on a Pi each process takes milliseconds.
+#: Prints one line that `parse_metrics` reads. It is all builtins of the shell: on a Pi each process takes milliseconds.
 #: Containers and boards without sensors lack some of these files.
 METRICS_COMMAND = (
     "v=metrics; { "

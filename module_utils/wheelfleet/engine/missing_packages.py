@@ -1,4 +1,4 @@
-"""What the hosts of a play say about packages that builds lacked: what may be installed, and what they answered."""
+"""What the hosts of a play say about packages that builds miss: what may be installed, and what their tasks gave."""
 
 from __future__ import annotations
 

@@ -10,22 +10,22 @@ from ..contract.report import Report
 SILENT = "It did not answer when the run began and gets no work in it."
 
 
-def roll_call(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def builders_of_run(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """`ready`: hosts and their reports (M(wheelfleet_builder)); `coming`: hosts that are provisioned before they join;
-    `left_out`: hosts and why they get no work. A host that this run was not asked to look at is in none of them."""
-    called: dict[str, Any] = {"ready": {}, "coming": [], "left_out": {}}
+    `left_out`: hosts and why they get no work. A host that `--limit` leaves out is in none of them."""
+    builders: dict[str, Any] = {"ready": {}, "coming": [], "left_out": {}}
     for host in hosts:
         known = hostvars[host]
         seen, fit, report = (_result(known, f"builder_{name}") for name in ("seen", "fit", "report"))
         if report.get("targets"):
-            called["ready"][host] = Report.from_data(report).as_data()
+            builders["ready"][host] = Report.from_data(report).as_data()
         elif any(result.get("unreachable") for result in (seen, fit, report)):
-            called["left_out"][host] = SILENT
+            builders["left_out"][host] = SILENT
         elif failed := next((result for result in (seen, fit, report) if result.get("failed")), None):
-            called["left_out"][host] = f"It cannot be prepared and gets no work in this run: {failed.get('msg', '')}"
+            builders["left_out"][host] = f"It cannot be prepared and gets no work in this run: {failed.get('msg', '')}"
         elif seen:
-            called["coming"].append(host)
-    return called
+            builders["coming"].append(host)
+    return builders
 
 
 def _result(known: Mapping[str, Any], name: str) -> Mapping[str, Any]:

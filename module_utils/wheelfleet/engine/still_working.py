@@ -1,4 +1,4 @@
-"""Who is at what, and since when: the line that a run says when it has said nothing for a while."""
+"""What each host works at, and since when: the line that a run prints when it has printed nothing for a while."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
-class Doing:
-    """A task going on on a host, since a moment in seconds; `builds`: the host's status tells more about it."""
+class OngoingTask:
+    """A task that goes on on a host, since a moment in seconds; `builds`: the host's status tells more about it."""
 
     task: str
     since: float
     builds: bool = False
 
 
-def still_at(doing: Mapping[str, Doing], statuses: Mapping[str, HostStatus], now: float) -> str:
+def still_working(doing: Mapping[str, OngoingTask], statuses: Mapping[str, HostStatus], now: float) -> str:
     """One line on what the hosts do; empty when they do nothing."""
     parts = [_of(host, each, statuses.get(host) if each.builds else None, now) for host, each in sorted(doing.items())]
     more = f"; and {len(parts) - MOST_NAMED} more hosts" if len(parts) > MOST_NAMED else ""
     return "; ".join(parts[:MOST_NAMED]) + more
 
 
-def _of(host: str, doing: Doing, status: HostStatus | None, now: float) -> str:
+def _of(host: str, doing: OngoingTask, status: HostStatus | None, now: float) -> str:
     if status is not None and status.building:
         builds = ", ".join(f"{b.name} {b.version} ({human_duration(now - b.since)})" for b in status.building)
         return f"{host} still builds {builds}"

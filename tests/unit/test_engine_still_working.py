@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from wheelfleet.engine.host_status import Building, HostState, HostStatus
-from wheelfleet.engine.silence import MOST_NAMED, Doing, still_at
+from wheelfleet.engine.still_working import MOST_NAMED, OngoingTask, still_working
 
-BATCH = Doing("Build batch after batch", 0.0, builds=True)
+BATCH = OngoingTask("Build batch after batch", 0.0, builds=True)
 
 
 def test_a_host_at_a_task_is_named_with_the_task_and_how_long():
-    assert still_at({"pi3": Doing("Install packages", 0.0)}, {}, 240.0) == 'pi3 is still at "Install packages" (4 min)'
-    assert still_at({}, {}, 240.0) == ""
+    assert (
+        still_working({"pi3": OngoingTask("Install packages", 0.0)}, {}, 240.0)
+        == 'pi3 is still at "Install packages" (4 min)'
+    )
+    assert still_working({}, {}, 240.0) == ""
 
 
 def test_a_builder_tells_what_it_builds_and_one_that_waits_for_whom():
@@ -18,11 +21,11 @@ def test_a_builder_tells_what_it_builds_and_one_that_waits_for_whom():
         "pi1": HostStatus("pi1", "r", HostState.BUILDING, [Building("numpy", "2.0", "cp311", 0.0)]),
         "pi2": HostStatus("pi2", "r", HostState.WAITING, note="for pi1, which has 1 build that may come back"),
     }
-    assert still_at({"pi1": BATCH, "pi2": BATCH}, statuses, 120.0) == (
+    assert still_working({"pi1": BATCH, "pi2": BATCH}, statuses, 120.0) == (
         "pi1 still builds numpy 2.0 (2 min); pi2 waits for pi1, which has 1 build that may come back (2 min)"
     )
 
 
 def test_of_very_many_hosts_a_few_are_named():
-    line = still_at({f"pi{n}": Doing("Mirror", 0.0) for n in range(MOST_NAMED + 3)}, {}, 60.0)
+    line = still_working({f"pi{n}": OngoingTask("Mirror", 0.0) for n in range(MOST_NAMED + 3)}, {}, 60.0)
     assert line.endswith("; and 3 more hosts")
