@@ -1,6 +1,6 @@
-"""Which packages may be installed because builds lacked them: what installing one would do, and what speaks against it.
+"""Which packages may be installed because builds need them: what installing one would do, and what speaks against it.
 
-Builds are strangers' code and can say that they lack anything. What they can bring about is that a package of the
+Builds are strangers' code and can say that they need anything. What they can bring about is that a package of the
 distribution is installed which is there for who compiles; so nothing that runs by itself, nothing that removes, nothing
 huge. `apt-get` simulates the installation, and the contents index says which packages bring services.
 """

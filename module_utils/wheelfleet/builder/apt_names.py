@@ -7,7 +7,7 @@ of the same name would lead to.
 
 from __future__ import annotations
 
-#: Lower case. What it says is asked for instead: kind and name, as an attempt's `lacks` and `subject`.
+#: Lower case. What to look up instead: kind and name, as in an attempt's `missing` and `subject`.
 OTHER_NAMES: dict[str, tuple[str, str]] = {
     "boost": ("header", "boost/version.hpp"),
     "bzip2": ("library", "bz2"),

@@ -1,4 +1,4 @@
-"""Generates C code anew that an old Cython generated: `python cythonize.py SOURCE`, by the build environment's Python.
+"""Generates C code again that an old Cython generated: `python cythonize.py SOURCE`, by the build environment's Python.
 
 Many sdists carry the C code beside the Cython source it was generated from. What Python's C API no longer has is
 Cython's business, not the project's: the same source through a newer Cython compiles again. Runs in the sandbox.
@@ -23,7 +23,7 @@ _SOURCES = (".pyx", ".py")
 
 
 def main(folder: str) -> int:
-    """1 where nothing could be generated anew."""
+    """1 where nothing could be generated again."""
     done = 0
     for generated, source, version in found(Path(folder)):
         done += _generate(Path(folder), generated, source, version)
@@ -51,7 +51,7 @@ def found(folder: Path) -> Iterator[tuple[Path, Path, str]]:
 
 
 def _generate(folder: Path, generated: Path, source: Path, version: str) -> bool:
-    """Whether it was generated anew; what Cython refuses stays as it is, for the build may not need it."""
+    """Whether it was generated again; what Cython refuses stays as it is, because the build may not need it."""
     new = generated.with_name(f"{generated.name}.new")
     options = [*_SUFFIXES[generated.suffix], "-I", str(folder), "-o", str(new)]
     print(f"Generating {generated.relative_to(folder)} anew, which was by Cython {version}", flush=True)

@@ -17,7 +17,7 @@ Place = Callable[[Path], str]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-#: What the worker itself takes over from whoever starts it.
+#: Variables that the worker inherits from the process that starts it.
 _WORKER = (*NETWORK, "PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 

@@ -91,7 +91,7 @@ class WorkDir:
         self.environment = path / "environment"
         #: The sandbox's own folders.
         self.rootfs = path / "rootfs"
-        #: How far it came and what it used, for whoever finds it killed.
+        #: How far it came and what it used, should it be killed.
         self.progress = path / "progress.json"
         self.result = path / "result"
         #: Here, the assignment says that the result is whole and only has to be delivered.

@@ -85,7 +85,7 @@ os._exit(0)
 
 _NO_MODULE = re.compile(r"does not define module export function")
 _MISSING_LIBRARY = re.compile(r"^(\S+): cannot open shared object file")
-#: Modules of Python's own that Debian has in packages besides.
+#: Modules of the standard library that Debian has in packages of their own.
 _SEPARATE = {
     "tkinter": "python3-tk", "_tkinter": "python3-tk", "turtle": "python3-tk", "idlelib": "idle3",
     "_gdbm": "python3-gdbm", "distutils": "python3-distutils", "lib2to3": "python3-lib2to3",

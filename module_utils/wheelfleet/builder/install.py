@@ -51,7 +51,7 @@ def tool_environment(home: Path, interpreter: str, requirements: list[str], chec
 
 
 def _describe(tools: Path) -> Target | None:
-    """What the environment's Python builds for; None for one that is not there, or damaged: it has to be made anew."""
+    """What the environment's Python builds for; None for one that is missing or damaged and has to be made again."""
     try:
         return probe.describe_target(str(tools)) if tools.exists() else None
     except probe.ProbeError:

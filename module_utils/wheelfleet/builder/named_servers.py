@@ -85,7 +85,7 @@ def _servers_of(session: Any, response: Any) -> Iterator[str]:
                 for each in (*file.history, file):
                     yield _server(each.url)
         except RequestException:
-            # Of this server nothing more is known; whoever needs the file will say what is wrong with it.
+            # Nothing more is known of this server; the step that needs the file says what is wrong with it.
             continue
 
 

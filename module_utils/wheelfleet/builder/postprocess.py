@@ -52,7 +52,7 @@ def correct_wheel(attempt: Attempt, sdist: Path) -> list[str]:
 
 
 def repair_wheel(attempt: Attempt) -> None:
-    """Repair the one wheel of some platform, and pack it anew. Raises Failed when a limit ends that."""
+    """Repair the one wheel of some platform, and pack it again. Raises Failed when a limit ends that."""
     wheel = _only_wheel(attempt)
     if wheel is None or wheel.name.endswith("-any.whl") or not attempt.assignment["finish"]["repair"]:
         return
@@ -94,7 +94,7 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
     """Ask the installers, and import it where nothing is but what it depends on, and then also what it was built with
     and does not declare.
 
-    That its metadata are wrong is nothing that building it anew would change, for whoever installs it.
+    Building it again would not correct metadata that are wrong for those who install it.
     """
     installed = attempt.work_dir.path / "installed"
     remove(installed)

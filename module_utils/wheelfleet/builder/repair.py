@@ -1,8 +1,8 @@
 """Make a built wheel one that works elsewhere: `python -m wheelfleet.builder.repair WHEELS SCRATCH ANSWER EXCLUDE`.
 
-auditwheel copies the libraries that a clean system lacks into the wheel and gives it the manylinux tag that its code
-keeps to (PEP 600). Where it cannot, the tag stays what it was, and the packages with the libraries are named instead.
-Then the wheel is packed anew by `wheel`, in one order and with one time, so that equal contents are equal bytes.
+auditwheel copies libraries that a clean system does not have into the wheel and gives it the manylinux tag that its
+code keeps to (PEP 600). Where it cannot, the tag stays as it was, and the packages with the libraries are named. Then
+the wheel is packed again by `wheel`, in one order and with one time, so that equal contents are equal bytes.
 
 It is run by the target's tools inside the sandbox, for the wheel and the code in it are a stranger's. EXCLUDE is the
 assignment's list of libraries that stay outside, as JSON. Says in the file ANSWER what it did, and never fails a build:
@@ -36,7 +36,7 @@ _COPY = re.compile(r"([^/.]+)-[0-9a-f]{8}(\.(?:[^/]+\.)?so(?:\.[^/]*)?)")
 _OWN_LIBRARY = re.compile(r"(/\S*/(?:libc|libpython[\d.]*)(?:-[\d.]+)?\.so[\d.]*)$", re.MULTILINE)
 _LIBPYTHON = re.compile(r"libpython\d")
 _LIBC = re.compile(r"(?:many|musl)linux_(\d+)_(\d+)_\w+")
-#: Runs a module as `python -m` does. PyPy's zlib lacks names of levels, which auditwheel wants for its help.
+#: Runs a module as `python -m` does. PyPy's zlib has no names of levels, which auditwheel needs for its help.
 _MODULE = """
 import runpy, sys, zlib
 for name, level in (("Z_NO_COMPRESSION", 0), ("Z_BEST_COMPRESSION", 9), ("Z_DEFAULT_COMPRESSION", -1)):
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> RepairReport:
-    """Repair the wheel of some platform and pack it anew, in its place, under the name that it then has."""
+    """Repair the wheel of some platform and pack it again, in its place, under the name that it then has."""
     said: list[str] = []
     outcome: RepairOutcome = "unneeded"
     vendored = list[str]()

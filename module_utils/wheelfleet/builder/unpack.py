@@ -2,7 +2,7 @@
 
 What pip unpacks is unpacked, also an archive without a folder at its top, one whose paths have Windows' backslashes,
 and one with `a/../b` in it. The rules are those of PEP 706 (tarfile's `data` filter), applied here as well because the
-Python of Debian 12 lacks that filter, and stricter in one point: no member is written through a link.
+Python of Debian 12 does not have that filter, and stricter in one point: no member is written through a link.
 """
 
 from __future__ import annotations

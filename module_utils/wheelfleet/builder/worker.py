@@ -38,7 +38,7 @@ MOST_STARTS = 2
 _PATIENCE = 3.0
 #: Seconds between two words to `status.json`, and between two looks for new assignments.
 _BEAT = 1.0
-#: Bytes at which the worker's own log begins anew.
+#: Bytes at which the worker's own log is started again.
 _LARGEST_LOG = 1 << 20
 
 
@@ -295,7 +295,7 @@ def main(arguments: Sequence[str]) -> int:
             divide()
         except OSError as error:
             _note(f"builds are watched and not bounded by the kernel: their control groups cannot be made ({error})")
-    # Before the fork, so that whoever waits for this process to go to the background finds the lock held.
+    # Before the fork, so that a process that waits for this one to go to the background finds the lock held.
     lock = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
     locked = _lock(lock, patience=0)
     if options.detach and os.fork():
