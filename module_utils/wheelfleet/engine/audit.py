@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalog import attempts, counters, wheels
+from ..catalog import attempts, counters, projects, wheels
 from ..catalog.database import Catalog
 from ..catalog.given_names import give_name
 from ..names import BadFileName, read_wheel_name
@@ -81,7 +81,7 @@ class Audit:
         if self.repair:
             with self.catalog.writing() as db:
                 wheels.forget(db, wheel["id"])
-                db.execute("UPDATE project SET judged = 0 WHERE id = ?", (wheel["project_id"],))
+                projects.rejudge(db, wheel["project_id"])
             source.unlink(missing_ok=True)
 
     def _damaged_on_site(self, path: str, what: str) -> Iterator[Finding]:
@@ -90,7 +90,7 @@ class Audit:
         if self.repair:
             (self.site_dir / path).unlink()
             with self.catalog.writing() as db:
-                db.execute("UPDATE project SET pages_stale = 1 WHERE name = ?", (path.split("/")[1],))
+                projects.mark_stale(db, path.split("/")[1])
 
     def _lost_log(self, log: str) -> Iterator[Finding]:
         published = self.site_dir / "logs" / log

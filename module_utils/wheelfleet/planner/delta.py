@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from packaging.utils import canonicalize_name
 
+from ..catalog import projects
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
@@ -248,20 +249,11 @@ class _Run:
         `names` maps to how people spell them; where upstream spells a name itself, its page corrects that.
         """
         for name, spelled in names.items():
-            db.execute(
-                """
-                INSERT INTO project (name, display_name, in_scope) VALUES (:name, :spelled, 1)
-                ON CONFLICT (name) DO UPDATE SET
-                    judged = judged AND in_scope, in_scope = 1,
-                    display_name = CASE display_name WHEN name THEN :spelled ELSE display_name END
-                WHERE NOT in_scope OR (display_name = name AND display_name <> :spelled)
-                """,
-                {"name": name, "spelled": spelled},
-            )
+            projects.put_named(db, name, spelled)
         if not self.scope.everything:
             for row in db.execute("SELECT id, name FROM project WHERE in_scope").fetchall():
                 if row["name"] not in names:
-                    db.execute("UPDATE project SET in_scope = 0, judged = 0, problem = NULL WHERE id = ?", (row["id"],))
+                    projects.leave_scope(db, row["id"])
 
     # -------------------------------------------------------------------- ask
 
@@ -381,7 +373,7 @@ class _Run:
             self.scope.fingerprint(self.policy), targets_fingerprint(targets), [asdict(wish) for wish in wishes]
         )
         if get_meta(self.catalog.db, "judged_under") != judged_under:
-            self.write(lambda db: db.execute("UPDATE project SET judged = 0 WHERE judged"))
+            self.write(projects.rejudge_all)
             self.write(lambda db: set_meta(db, "judged_under", judged_under))
         everything = self.scope.everything_wishes
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from ..catalog import projects
 from ..catalog.meta import get_meta, set_meta
 from ..upstream import changelog
 from ..upstream.client import Root, RootAnswer, Trouble, Upstream, UpstreamUnreachable
@@ -106,46 +107,14 @@ def _record_root(db: sqlite3.Connection, root: RootList, named: set[str], fell: 
     try:
         db.executemany("INSERT INTO listed VALUES (?, ?)", root.projects.items())
         db.executemany("INSERT OR IGNORE INTO listed VALUES (?, NULL)", ((name,) for name in named))
-        db.execute(
-            """
-            INSERT INTO project (name, display_name, in_scope, want_serial)
-            SELECT name, name, 1, serial FROM listed WHERE true
-            ON CONFLICT (name) DO UPDATE SET
-                judged = judged AND in_scope, in_scope = 1,
-                -- The changelog may know of more than the list; of nothing that the list has the whole past of.
-                want_serial = CASE WHEN want_serial > excluded.want_serial AND want_serial > :serial
-                    THEN want_serial ELSE excluded.want_serial END,
-                -- A page newer than its project's last change by a newer list: it was of another past.
-                have_serial = CASE WHEN have_serial > excluded.want_serial AND have_serial <= :serial
-                    THEN NULL ELSE have_serial END
-            WHERE NOT in_scope OR want_serial IS NOT excluded.want_serial OR have_serial > excluded.want_serial
-            """,
-            {"serial": _serial(root)},
-        )
-        # Not listed any more: most likely deleted, but only the project's own page says so.
-        left = db.execute(
-            """
-            UPDATE project SET problem = 'left upstream''s list of all projects', retry_at = NULL
-            WHERE in_scope AND state <> 'deleted' AND name NOT IN (SELECT name FROM listed) RETURNING name
-            """
-        ).fetchall()
-        db.execute(
-            "UPDATE project SET in_scope = 0, judged = 0 "
-            "WHERE in_scope AND state IN ('deleted', 'absent') AND name NOT IN (SELECT name FROM listed)"
-        )
-        return [row["name"] for row in left]
+        return projects.put_listed(db, _serial(root))
     finally:
         db.execute("DROP TABLE listed")
 
 
 def forget_serials(db: sqlite3.Connection) -> None:
     """Serials and tags mean something to the index that gave them only; pages are compared by content then."""
-    db.execute(
-        """
-        UPDATE project
-        SET have_serial = NULL, want_serial = NULL, etag = NULL, last_modified = NULL, retry_at = NULL
-        """
-    )
+    projects.forget_serials(db)
     set_meta(db, "root", None)
     set_meta(db, "changelog_serial", None)
 
@@ -166,11 +135,5 @@ def _read_changelog(upstream: Upstream, write: Write, url: str, since: int | Non
 
 
 def _record_hint(db: sqlite3.Connection, serials: Mapping[str, int]) -> None:
-    db.executemany(
-        """
-        INSERT INTO project (name, display_name, in_scope, want_serial) VALUES (?1, ?1, 1, ?2)
-        ON CONFLICT (name) DO UPDATE SET want_serial = max(coalesce(want_serial, ?2), ?2)
-        """,
-        serials.items(),
-    )
+    projects.put_changed(db, serials)
     set_meta(db, "changelog_serial", str(max(serials.values())))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..catalog import projects
 from ..catalog.meta import get_meta, set_meta
 from .requirements_files import RequirementsFile
 from .scope import Policy, Scope
@@ -41,7 +42,7 @@ class PlanInputs:
         # Skipping takes off the index what was published (site/listing.py), also of releases nobody asks for now.
         was = set(before.as_policy().skip) if before else set()
         for name in {skip.name for skip in was ^ set(self.as_policy().skip)}:
-            db.execute("UPDATE project SET pages_stale = 1 WHERE name = ?", (name,))
+            projects.mark_stale(db, name)
 
     @classmethod
     def remembered(cls, db: sqlite3.Connection) -> PlanInputs | None:

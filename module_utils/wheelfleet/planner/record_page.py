@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from ..catalog import projects
 from ..catalog.meta import get_meta, set_meta
+from ..catalog.states import ProjectState
 from ..upstream.pages import ProjectPage
 
 #: So many known projects gone in one run, and more than half of all, or all there are, are doubted for so many seconds.
@@ -27,25 +29,19 @@ def record_page(
     """
     before = db.execute("SELECT state, page_digest FROM project WHERE id = ?", (project_id,)).fetchone()
     state = "quarantined" if page.status == "quarantined" else "present"
-    db.execute(
-        """
-        UPDATE project SET state = :state, display_name = coalesce(:display, display_name), page_digest = :digest,
-            status = :status, status_reason = :reason,
-            have_serial = :serial, want_serial = max(want_serial, coalesce(:serial, want_serial)),
-            etag = :etag, last_modified = :last_modified, read_at = :now, problem = NULL, retry_at = NULL
-        WHERE id = :id
-        """,
+    projects.put_page(
+        db,
+        project_id,
         {
             "state": state,
-            "display": page.display_name,
-            "digest": page.digest,
+            "display_name": page.display_name,
+            "page_digest": page.digest,
             "status": None if page.status == "active" else page.status,
-            "reason": page.status_reason,
-            "serial": page.serial,
+            "status_reason": page.status_reason,
+            "have_serial": page.serial,
             "etag": etag,
             "last_modified": last_modified,
-            "now": now,
-            "id": project_id,
+            "read_at": now,
         },
     )
     if before["page_digest"] == page.digest and before["state"] == state:
@@ -58,15 +54,8 @@ def record_page(
 def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
     """Upstream has no such project: never had it (`absent`), or has it no longer (`deleted`)."""
     (state,) = db.execute("SELECT state FROM project WHERE id = ?", (project_id,)).fetchone()
-    new_state = "absent" if state in ("new", "absent") else "deleted"
-    db.execute(
-        """
-        UPDATE project SET state = ?, etag = NULL, last_modified = NULL, page_digest = NULL, problem = NULL,
-            retry_at = NULL
-        WHERE id = ?
-        """,
-        (new_state, project_id),
-    )
+    new_state: ProjectState = "absent" if state in ("new", "absent") else "deleted"
+    projects.put_absent(db, project_id, new_state)
     if state == new_state:
         return False
     _record_files(db, project_id, None, 0.0)
@@ -107,27 +96,17 @@ def record_unchanged(
         "retry_at": None,
     }
     if now != known:
-        db.execute(
-            """
-            UPDATE project SET have_serial = :have_serial, etag = :etag, last_modified = :last_modified,
-                problem = :problem, retry_at = :retry_at
-            WHERE id = :id
-            """,
-            {**now, "id": project_id},
-        )
+        projects.put_unchanged(db, project_id, now)
 
 
 def record_trouble(db: sqlite3.Connection, project_id: int, sentence: str, retry_at: float | None) -> None:
     """The project could not be read this time; it stays on the list and what we know of it stands."""
-    db.execute(
-        "UPDATE project SET problem = ?, retry_at = ? WHERE id = ? AND (problem IS NOT ? OR retry_at IS NOT ?)",
-        (sentence, retry_at, project_id, sentence, retry_at),
-    )
+    projects.put_problem(db, project_id, sentence, retry_at)
 
 
 def mark_changed(db: sqlite3.Connection, project_id: int) -> None:
     """Judge the project again."""
-    db.execute("UPDATE project SET judged = 0 WHERE id = ?", (project_id,))
+    projects.rejudge(db, project_id)
 
 
 def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | None, now: float) -> None:

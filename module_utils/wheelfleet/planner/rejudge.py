@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from ..catalog import projects
 from .builders import offered_targets
 from .inputs import PlanInputs
 from .requirements_files import pinned_wishes
@@ -15,7 +16,7 @@ def judge_again(db: sqlite3.Connection, project_id: int, now: float) -> None:
     """Let verdicts and queue follow in the caller's transaction; by the next planning where no run is remembered."""
     inputs = PlanInputs.remembered(db)
     if inputs is None:
-        db.execute("UPDATE project SET judged = 0 WHERE id = ?", (project_id,))
+        projects.rejudge(db, project_id)
         return
     scope, targets = inputs.scope(), offered_targets(db)
     project = db.execute("SELECT name, in_scope FROM project WHERE id = ?", (project_id,)).fetchone()

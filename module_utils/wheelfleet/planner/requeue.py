@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalog import attempts
+from ..catalog import attempts, projects
 from ..catalog.meta import get_meta, set_meta
 from ..failure_classes import FAILURE_CLASSES
 from . import events, remedies
@@ -147,13 +147,7 @@ def _lift(
     attempts.requeue_with_earlier(db, [row["id"] for row in rows], tries)
     for release in sorted({row["release_id"] for row in rows}):
         # A recipe may change which Pythons it is for.
-        db.execute(
-            """
-            UPDATE project SET judged = 0 WHERE id = (SELECT project_id FROM release WHERE id = :release)
-              AND EXISTS (SELECT 1 FROM attempt WHERE release_id = :release AND requires_python IS NOT NULL)
-            """,
-            {"release": release},
-        )
+        projects.rejudge_release(db, release)
     what = "1 failure goes" if len(rows) == 1 else f"{len(rows)} failures go"
     events.note(db, run=run, host=host, sentence=f"{what} back to the queue: {why}", now=now)
     return len(rows)

@@ -13,7 +13,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from ..catalog import attempts
+from ..catalog import attempts, projects
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from . import remedies
 from .recipes import recipe_adjustments, recipe_packages
@@ -193,10 +193,7 @@ def _remember(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applie
         for entry in applied
         if entry["name"] != RECIPE
     ]
-    db.execute(
-        "UPDATE project SET remedies = :said WHERE id = :id AND remedies IS NOT :said",
-        {"said": json.dumps(kept) if kept else None, "id": attempt["project_id"]},
-    )
+    projects.put_remedies(db, attempt["project_id"], json.dumps(kept) if kept else None)
 
 
 def _count(db: sqlite3.Connection, applied: list[Applied], what: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from packaging.version import Version
 
 from .. import requires_python
-from ..catalog import release_targets
+from ..catalog import projects, release_targets
 from ..catalog import wheels as wheel_rows
 from . import judge
 from .predict import predict_seconds
@@ -66,7 +66,7 @@ def judge_project(
     serve_targets(db, project_id, targets)
     for release in {release for release, _ in judgement.verdicts}:
         release_targets.settle(db, release, policy.tries)
-    db.execute("UPDATE project SET judged = 1, judge_at = ? WHERE id = ?", (judgement.again_at, project_id))
+    projects.put_judged(db, project_id, judgement.again_at)
     return changed
 
 

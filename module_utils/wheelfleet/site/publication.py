@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..catalog import projects
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..processes import die_with_parent
@@ -181,7 +182,7 @@ class _Publication:
         stale = [row["id"] for row in self.catalog.db.execute("SELECT id FROM project WHERE pages_stale ORDER BY id")]
         if stale:
             with self.catalog.writing() as db:
-                db.executemany("UPDATE project SET pages_stale = 2 WHERE id = ?", [(each,) for each in stale])
+                projects.begin_rendering(db, stale)
         return stale
 
     def _projects(self) -> list[int]:
@@ -291,12 +292,12 @@ class _Publication:
 
     def _finish(self, stale: Sequence[int], marker: dict[str, Any]) -> None:
         """Say that what was rendered is true; catalog and site agree on this publication by a word of its own."""
-        done = [(each,) for each in stale if each not in self.incomplete]
+        done = [each for each in stale if each not in self.incomplete]
         if not (self.tree.changed or done or marker != self._read_marker()):
             return
         marker["published"] = secrets.token_hex(8)
         with self.catalog.writing() as db:
-            db.executemany("UPDATE project SET pages_stale = 0 WHERE id = ? AND pages_stale = 2", done)
+            projects.end_rendering(db, done)
             db.execute("DELETE FROM dirty_page")
             set_meta(db, "published", marker["published"])
         self.tree.write(MARKER, as_json(marker), quietly=True)
