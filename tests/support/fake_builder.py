@@ -118,9 +118,9 @@ class FakeBuilder:
 
     def _result(self, attempt: str, assignment: dict[str, Any]) -> dict[str, bytes]:
         if self.broken or assignment["name"] in self.fails:
-            return result_files(attempt)
+            return result_files(attempt, kind=assignment["kind"])
         usual = wheel_file(assignment["name"], assignment["version"])
-        return result_files(attempt, self.payload.get(assignment["name"], usual))
+        return result_files(attempt, self.payload.get(assignment["name"], usual), kind=assignment["kind"])
 
 
 @dataclass

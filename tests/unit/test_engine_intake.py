@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wheelfleet.engine.assignments import kind_of
 from wheelfleet.engine.connected_builder import CLOCK_TOLERANCE
 from wheelfleet.planner import batches
-from wheelfleet.planner.rebuild_sample import REBUILD
-from wheelfleet.planner.suspension import CANARY
 
 from tests.support.controller import result_files
 from tests.support.fake_builder import Fault, Faults, Run, queue_of
@@ -38,12 +35,6 @@ def claim(run: Run, host: str = "pi1") -> str:
 
 def outcome(run: Run, attempt: str) -> object:
     return run.catalog.db.execute("SELECT outcome FROM attempt WHERE id = ?", (attempt,)).fetchone()["outcome"]
-
-
-def test_the_kind_is_that_of_the_assignment_and_of_late_results_that_of_the_id() -> None:
-    assert kind_of("alpha-1.0-0001", {}) == "build"
-    assert kind_of(f"{CANARY}0001", {}) == "canary"
-    assert kind_of(f"{REBUILD}0001", {}) == "rebuild"
 
 
 def test_a_result_is_admitted_and_then_acknowledged(run: Run) -> None:
@@ -81,9 +72,9 @@ def test_a_result_of_another_hosts_attempt_is_dropped_and_told(run: Run) -> None
     assert outcome(run, attempt) is None
 
 
-@pytest.mark.parametrize("attempt", [f"{CANARY}0001", f"{REBUILD}0001"])
-def test_late_canaries_and_rebuilds_go_without_a_word(run: Run, attempt: str) -> None:
-    run.builders["pi1"].outbox[attempt] = result_files(attempt, wheel_file("alpha", "1.0"))
+@pytest.mark.parametrize("kind", ["canary", "rebuild"])
+def test_late_canaries_and_rebuilds_go_without_a_word(run: Run, kind: str) -> None:
+    run.builders["pi1"].outbox["late-0001"] = result_files("late-0001", wheel_file("alpha", "1.0"), kind=kind)
     with run.connected("pi1") as builder:
         builder.observe()
         builder.acknowledge_all()

@@ -18,7 +18,7 @@ from ..contract.shape import ContractError
 from .folders import BuilderHome, WorkDir
 
 #: What of the result is written down while a build goes on.
-PROGRESS = ("phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox", "project")
+PROGRESS = ("kind", "phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox", "project")
 
 
 def take_progress(work_dir: WorkDir, result: Result) -> None:

@@ -77,6 +77,7 @@ def build(home: BuilderHome, work_dir: WorkDir) -> None:
 def _attempt(home: BuilderHome, work_dir: WorkDir, result: Result, log: BinaryIO) -> None:
     assignment = read_assignment(work_dir.assignment, work_dir.attempt)
     attempt = Attempt(home, work_dir, assignment, log, result)
+    attempt.note(kind=assignment["kind"])
     _write_header(attempt)
     if not os.access(assignment["tools"], os.X_OK):
         raise NotReady(f"The tools {assignment['tools']} are not on this builder; provision it again.")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Optional, TypedDict, TypeVar, get_args
 
 from ..text import plain, printable
+from .assignment import Kind
 from .bounds import MOST_SDIST_NAMES
 from .reasons import Reason
 from .shape import ContractError, is_number
@@ -87,6 +88,8 @@ class SdistNames(TypedDict):
 class Result(TypedDict):
     schema: int
     attempt: str
+    #: As the assignment has it; None until that was read.
+    kind: Optional[Kind]
     outcome: Outcome
     #: Which limit or kill ended the build, if one did.
     stopped_by: Optional[StoppedBy]
@@ -133,6 +136,7 @@ def new_result(attempt: str) -> Result:
     return {
         "schema": SCHEMA,
         "attempt": attempt,
+        "kind": None,
         "outcome": "failed",
         "stopped_by": None,
         "phase": "fetch",
@@ -199,6 +203,7 @@ def believed(document: Mapping[str, Any]) -> Result:
     return {
         "schema": SCHEMA,
         "attempt": str(of("attempt")),
+        "kind": one_of(Kind, of("kind")),
         "outcome": "built" if of("outcome") == "built" else "failed",
         "stopped_by": one_of(StoppedBy, of("stopped_by")),
         "phase": one_of(Phase, of("phase")),

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ..contract.assignment import SCHEMA, HandOver, Kind
+from ..contract.assignment import SCHEMA, HandOver
 from ..planner.batches import PlannedBuild
-from ..planner.rebuild_sample import REBUILD
-from ..planner.suspension import CANARY
 from .batch_options import BatchOptions
 
 
@@ -54,12 +50,3 @@ def assignment_for(build: PlannedBuild, options: BatchOptions) -> HandOver:
         },
         "peak_memory": build.peak_memory,
     }
-
-
-def kind_of(attempt: str, planned: Mapping[str, PlannedBuild]) -> Kind:
-    """Why an attempt is built: from what this session has `planned`, or for a late result from the form of its id."""
-    if attempt in planned:
-        return planned[attempt].kind
-    if attempt.startswith(CANARY):
-        return "canary"
-    return "rebuild" if attempt.startswith(REBUILD) else "build"

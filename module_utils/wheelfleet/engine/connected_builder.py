@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from ..planner import batches
 from ..planner.batches import PlannedBuild
 from ..text import human_duration
-from .assignments import assignment_for, kind_of
+from .assignments import assignment_for
 from .context import Context
 from .host_status import Building
 from .intake import Intake
@@ -56,7 +56,8 @@ class ConnectedBuilder:
         self.intake.unacknowledged = []
         self._silence.answered()
         for attempt, files in snapshot.outbox.items():
-            self.intake.take(attempt, kind_of(attempt, self.planned), files)
+            planned = self.planned.get(attempt)
+            self.intake.take(attempt, planned.kind if planned else None, files)
         held = batches.open_attempts(self.context.catalog, self.context.host).keys()
         if orphans := snapshot.waiting - held - {self._waits_for}:
             self.link.withdraw(orphans)

@@ -36,14 +36,18 @@ class Intake:
         #: By attempt, why a canary could not be built; empty where it was.
         self.canaries: dict[str, str] = {}
 
-    def take(self, attempt: str, kind: Kind, files: Mapping[str, int]) -> None:
-        """Fetch a result (sizes of its files in bytes by name) and take it in. Raises LinkLost, and OSError when the
-        controller's own disk fails."""
+    def take(self, attempt: str, planned: Kind | None, files: Mapping[str, int]) -> None:
+        """Fetch a result (sizes of its files in bytes by name) and take it in.
+
+        Its kind is what this session has `planned`; for a late result, what the builder says. Raises LinkLost, and
+        OSError when the controller's own disk fails.
+        """
         staging = self._staging(attempt)
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         try:
             self.link.fetch(attempt, files, staging)
+            kind = planned or told_kind(staging, attempt)
             if kind == "canary":
                 self.canaries[attempt] = canary_failure(staging, attempt)
             elif kind == "rebuild":
@@ -84,6 +88,14 @@ class Intake:
             self.progress.report_line(f"built {found.filename} again, the same as {found.builder}")
         else:
             self.progress.report_line(f"could not build {found.filename} again ({found.sentence})")
+
+
+def told_kind(staging: Path, attempt: str) -> Kind | None:
+    """The kind of build that a fetched result says it is of."""
+    try:
+        return read_result(staging, attempt)["kind"]
+    except ContractError:
+        return None
 
 
 def canary_failure(staging: Path, attempt: str) -> str:
