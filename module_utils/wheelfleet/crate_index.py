@@ -52,8 +52,8 @@ def replacing(index: str) -> str:
 
 def downloads_of(config: bytes) -> str:
     """The server's address that an index's config.json names for downloads. Raises ValueError."""
-    said = json.loads(config)
-    url = said.get("dl") if isinstance(said, dict) else None
+    data = json.loads(config)
+    url = data.get("dl") if isinstance(data, dict) else None
     parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
     # The rest may hold markers, which say nothing about the server.
     if parts.scheme not in ("http", "https") or not parts.hostname or "{" in parts.netloc or "@" in parts.netloc:

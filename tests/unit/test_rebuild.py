@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from wheelfleet.admission.compare_rebuild import MOST_NAMES, RebuildReport, differing_files, hear
+from wheelfleet.admission.compare_rebuild import MOST_NAMES, RebuildReport, compare_rebuild, differing_files
 from wheelfleet.planner import batches, events, queue, rebuild_sample
 from wheelfleet.site.run_summary import summary_lines
 
@@ -114,9 +114,11 @@ def test_it_is_no_attempt_whatever_comes_of_it(fleet: Fleet, tmp_path: Path) -> 
     before = whole(fleet)
     rebuild = claim(fleet, wheel)
     assert whole(fleet) == before
-    heard = hear(fleet.catalog, tmp_path, tmp_path / "nothing", rebuild.build.attempt, host="pi2", now=NOW)
-    assert heard is not None
-    assert heard.verdict == "failed"
+    compared = compare_rebuild(
+        fleet.catalog, tmp_path, tmp_path / "nothing", rebuild.build.attempt, host="pi2", now=NOW
+    )
+    assert compared is not None
+    assert compared.verdict == "failed"
     assert whole(fleet) == before
     assert queue.progress(fleet.catalog, "run1").left == 1
     assert batches.open_attempts(fleet.catalog, "pi2") == {}
@@ -155,7 +157,7 @@ def result(folder: Path, ident: str, filename: str, data: bytes | None) -> Path:
     return folder
 
 
-def heard(fleet: Fleet, tmp_path: Path, ours: bytes, theirs: bytes | None, filename: str = "") -> RebuildReport:
+def compared(fleet: Fleet, tmp_path: Path, ours: bytes, theirs: bytes | None, filename: str = "") -> RebuildReport:
     """What comes of a wheel of which pi1 made `ours` and pi2 makes `theirs`."""
     wheel = build(fleet, "demo", sha256=hashlib.sha256(ours).hexdigest())
     name = fleet.catalog.db.execute("SELECT filename FROM wheel WHERE id = ?", (wheel,)).fetchone()["filename"]
@@ -163,7 +165,7 @@ def heard(fleet: Fleet, tmp_path: Path, ours: bytes, theirs: bytes | None, filen
     (tmp_path / "files" / "demo" / name).write_bytes(ours)
     ident = claim(fleet, wheel).build.attempt
     staging = result(tmp_path / "staging", ident, filename or name, theirs)
-    said = hear(fleet.catalog, tmp_path / "files", staging, ident, host="pi2", now=NOW + 9)
+    said = compare_rebuild(fleet.catalog, tmp_path / "files", staging, ident, host="pi2", now=NOW + 9)
     assert said is not None
     return said
 
@@ -173,14 +175,14 @@ def demo(**files: str) -> bytes:
 
 
 def test_the_same_bytes_agree_whatever_the_builder_says_of_them(fleet: Fleet, tmp_path: Path) -> None:
-    assert heard(fleet, tmp_path, demo(a="1"), demo(a="1")).verdict == "agrees"
+    assert compared(fleet, tmp_path, demo(a="1"), demo(a="1")).verdict == "agrees"
     row = fleet.catalog.db.execute("SELECT * FROM rebuild").fetchone()
     assert (row["verdict"], row["host"], row["finished_at"], row["sentence"]) == ("agrees", "pi2", NOW + 9, None)
     assert "Built again on another builder: 1 wheel; 1 gave the same bytes." in summary_lines(fleet.catalog.db, "run1")
 
 
 def test_other_bytes_are_named_by_file(fleet: Fleet, tmp_path: Path) -> None:
-    said = heard(fleet, tmp_path, demo(a="1", b="1", c="1"), demo(a="2", b="1", d="1"))
+    said = compared(fleet, tmp_path, demo(a="1", b="1", c="1"), demo(a="2", b="1", d="1"))
     assert (said.verdict, said.differences) == ("differs", ("demo/a.py", "demo/c.py", "demo/d.py"))
     assert said.sentence == "Other bytes in demo/a.py, demo/c.py, demo/d.py."
     assert (said.builder, said.sha256) != ("pi2", "a lie")
@@ -188,19 +190,19 @@ def test_other_bytes_are_named_by_file(fleet: Fleet, tmp_path: Path) -> None:
 
 def test_the_names_of_files_are_bounded_and_printable(fleet: Fleet, tmp_path: Path) -> None:
     many = {f"x{number:03}": "" for number in range(MOST_NAMES + 10)}
-    said = heard(fleet, tmp_path, demo(a="1"), demo(a="1", **many))
+    said = compared(fleet, tmp_path, demo(a="1"), demo(a="1", **many))
     assert len(said.differences) == MOST_NAMES
     assert said.sentence is not None
     assert said.sentence.endswith(f"and {MOST_NAMES + 7} more files.")
 
 
 def test_an_archive_that_is_none_differs_and_harms_nobody(fleet: Fleet, tmp_path: Path) -> None:
-    said = heard(fleet, tmp_path, demo(a="1"), b"PK no archive")
+    said = compared(fleet, tmp_path, demo(a="1"), b"PK no archive")
     assert (said.verdict, said.differences) == ("differs", ())
 
 
 def test_a_wheel_of_another_name_differs(fleet: Fleet, tmp_path: Path) -> None:
-    said = heard(fleet, tmp_path, demo(a="1"), demo(a="1"), "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl")
+    said = compared(fleet, tmp_path, demo(a="1"), demo(a="1"), "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl")
     assert (said.verdict, said.sentence) == (
         "differs",
         "Its wheel is named demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl.",
@@ -208,7 +210,7 @@ def test_a_wheel_of_another_name_differs(fleet: Fleet, tmp_path: Path) -> None:
 
 
 def test_a_build_that_fails_there_says_why(fleet: Fleet, tmp_path: Path) -> None:
-    said = heard(fleet, tmp_path, demo(a="1"), None)
+    said = compared(fleet, tmp_path, demo(a="1"), None)
     assert (said.verdict, said.sentence) == ("failed", "unknown: It failed.")
 
 
@@ -220,10 +222,12 @@ def test_dates_alone_are_told_from_contents(tmp_path: Path) -> None:
 
 
 def test_a_result_from_elsewhere_or_a_second_one_is_heard_by_nobody(fleet: Fleet, tmp_path: Path) -> None:
-    heard(fleet, tmp_path, demo(a="1"), demo(a="1"))
+    compared(fleet, tmp_path, demo(a="1"), demo(a="1"))
     ident = fleet.catalog.db.execute("SELECT id FROM rebuild").fetchone()["id"]
     for host, which in (("pi1", ident), ("pi2", ident), ("pi2", "rebuild--00000000")):
-        assert hear(fleet.catalog, tmp_path / "files", tmp_path / "staging", which, host=host, now=NOW) is None
+        assert (
+            compare_rebuild(fleet.catalog, tmp_path / "files", tmp_path / "staging", which, host=host, now=NOW) is None
+        )
     assert events.events(fleet.catalog.db) == []
 
 

@@ -138,10 +138,10 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
         # Of all that Cargo says, what it wants newer is known by rules.
         old = _by_rules(TOOLCHAIN, [about], name, in_requirement=False)
         return replace(old, sentence=message or old.sentence) if old else failure(rest, message)
-    said = [line for line in lines if not line.startswith(OURS)]
+    build_lines = [line for line in lines if not line.startswith(OURS)]
     in_requirement = reason == "requirements-failed"
     project = None if in_requirement else result["project"]
-    found_by_log = _by_rules(RULES, said, name, in_requirement, project)
+    found_by_log = _by_rules(RULES, build_lines, name, in_requirement, project)
     if found_by_log is not None:
         return found_by_log
     if reason == "backend-missing" and about:

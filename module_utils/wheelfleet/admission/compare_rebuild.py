@@ -34,9 +34,13 @@ class RebuildReport:
     sha256: str | None = None
 
 
-def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str, now: float) -> RebuildReport | None:
-    """Take the result fetched into `staging` as what `host` was asked to build again, and record what it shows; None
-    if nobody waits for it."""
+def compare_rebuild(
+    catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str, now: float
+) -> RebuildReport | None:
+    """Compare the result of a rebuild on `host`, fetched into `staging`, with the wheel, and record the verdict.
+
+    Returns None where no rebuild `ident` of that host waits for a result.
+    """
     row = catalog.db.execute(
         """
         SELECT w.filename, w.sha256, w.built_as, p.name, a.host FROM rebuild x
@@ -49,18 +53,18 @@ def hear(catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str,
     if row is None:
         return None
     sent = json.loads(row["built_as"]) if row["built_as"] else {"filename": row["filename"], "sha256": row["sha256"]}
-    heard = _judge(staging, ident, row["name"], Sent(**sent, published=row["filename"]), row["host"], files)
+    report = _compare(staging, ident, row["name"], Sent(**sent, published=row["filename"]), row["host"], files)
     with catalog.writing() as db:
         rebuilds.finish(
             db,
             ident,
-            heard.verdict,
-            sha256=heard.sha256,
-            sentence=heard.sentence,
-            differences=heard.differences,
+            report.verdict,
+            sha256=report.sha256,
+            sentence=report.sentence,
+            differences=report.differences,
             now=now,
         )
-    return heard
+    return report
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Sent:
     published: str
 
 
-def _judge(staging: Path, ident: str, name: str, first: Sent, builder: str, files: Path) -> RebuildReport:
+def _compare(staging: Path, ident: str, name: str, first: Sent, builder: str, files: Path) -> RebuildReport:
     filename = first.published
     try:
         result = read_result(staging, ident)

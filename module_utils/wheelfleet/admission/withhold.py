@@ -39,5 +39,5 @@ def _flagged(db: sqlite3.Connection) -> bool:
 def _evidence(log_end: str) -> list[str]:
     """The last lines of what the import said."""
     lines = log_end.rpartition(_CHECK)[2].splitlines()[1:] if _CHECK in log_end else []
-    said = [line for line in lines if line.strip() and not line.startswith((OURS, "check: "))]
-    return said[-_MOST_LINES:]
+    check_lines = [line for line in lines if line.strip() and not line.startswith((OURS, "check: "))]
+    return check_lines[-_MOST_LINES:]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..admission.admit import Storage, admit
 from ..admission.classify import classify
-from ..admission.compare_rebuild import hear
+from ..admission.compare_rebuild import compare_rebuild
 from ..admission.result import log_tail, read_result
 from ..contract.assignment import Kind
 from ..contract.canary import NAME as CANARY_NAME
@@ -79,7 +79,9 @@ class Intake:
     def _compare(self, staging: Path, attempt: str) -> None:
         """A wheel built again: only a difference is an event."""
         context = self.context
-        found = hear(context.catalog, self.storage.files, staging, attempt, host=context.host, now=context.clock.now())
+        found = compare_rebuild(
+            context.catalog, self.storage.files, staging, attempt, host=context.host, now=context.clock.now()
+        )
         if found is None:
             return
         if found.verdict == "differs":

@@ -78,10 +78,10 @@ class ProjectRenderer:
         `stale` only the pages may be others, made by other templates."""
         with snapshot(self.db):
             # What is shown of a project that is not stale is in the catalog already.
-            asked = project_ids if self.sources.html_pages else [each for each in project_ids if each in stale]
-            rows = project_rows(self.db, asked) if asked else {}
-            asked_for = set(asked)
-            differences = Differences(self.db, asked)
+            shown_projects = project_ids if self.sources.html_pages else [each for each in project_ids if each in stale]
+            rows = project_rows(self.db, shown_projects) if shown_projects else {}
+            shown_ids = set(shown_projects)
+            differences = Differences(self.db, shown_projects)
             result = Rendered(differences.changes)
             about = {
                 row["id"]: row
@@ -94,7 +94,7 @@ class ProjectRenderer:
             contents = [self._put_files(content, result) for content in put]
             self._sign()
             for content in contents:
-                mine = rows.get(content.project_id, []) if content.project_id in asked_for else None
+                mine = rows.get(content.project_id, []) if content.project_id in shown_ids else None
                 self._render_project(content, about[content.project_id], mine, differences, result)
         self.tree.settle()
         result.changed, result.side_changes = self.tree.changed, self.tree.side_changes

@@ -29,8 +29,8 @@ class Proposal:
     def sentence(self) -> str:
         """What it is worth, for people."""
         projects = "1 project" if self.projects == 1 else f"{self.projects:,} projects"
-        asked = "" if not self.lookups else f", asked for {self.lookups:,} time{'' if self.lookups == 1 else 's'}"
-        return f"install {self.package} (would unblock {projects}{asked})"
+        requests = "" if not self.lookups else f", asked for {self.lookups:,} time{'' if self.lookups == 1 else 's'}"
+        return f"install {self.package} (would unblock {projects}{requests})"
 
     def as_data(self) -> dict[str, Any]:
         """The same for programs."""
