@@ -14,9 +14,6 @@ attributes:
   check_mode:
     description: Reads the index that is there already, and fetches none.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   index:
     description: The folder of the contents index.
@@ -27,6 +24,7 @@ options:
     type: list
     elements: list
     required: true
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -14,9 +14,6 @@ attributes:
   check_mode:
     description: Does the same, because it changes nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   index:
     description: The folder of the contents index, as in M(wheelfleet_apt_file).
@@ -27,6 +24,7 @@ options:
     type: list
     elements: str
     required: true
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -15,9 +15,6 @@ attributes:
   check_mode:
     description: Finds, and repairs nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   state_dir:
     description: The controller's folder with catalog, files and logs.
@@ -30,6 +27,7 @@ options:
     description: Whether what does not agree is repaired.
     type: bool
     default: false
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -17,18 +17,7 @@ attributes:
   check_mode:
     description: Builds nothing; M(wheelfleet_delta) says what would be built.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
-  state_dir:
-    description: The controller's folder with the catalog.
-    type: path
-    required: true
-  run:
-    description: The run's id, as M(wheelfleet_lock) gave it.
-    type: str
-    required: true
   home:
     description: The builder's folder, as in M(wheelfleet_builder).
     type: path
@@ -117,6 +106,7 @@ options:
     description: The builds to hand over (docs/contract.md). Set by the action plugin.
     type: list
     elements: dict
+extends_documentation_fragment: [wheelfleet.run, wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

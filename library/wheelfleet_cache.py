@@ -13,22 +13,7 @@ attributes:
   check_mode:
     description: Asks all the same, for it changes nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
-  index_url:
-    description: The upstream index without credentials, as M(wheelfleet_upstream) gives it.
-    type: str
-    required: true
-  credentials:
-    description: The credentials for it, as in a URL.
-    type: str
-    default: ''
-  pip_options:
-    description: More of pip's options that are needed to reach it, by their long names.
-    type: dict
-    default: {}
   state_dir:
     description: The controller's folder with the catalog, which need not be there yet.
     type: path
@@ -37,10 +22,7 @@ options:
     description: A sparse crate index that it has to fetch from besides; empty means none.
     type: str
     default: ''
-  timeout:
-    description: Seconds one request may take.
-    type: float
-    default: 30.0
+extends_documentation_fragment: [wheelfleet.upstream, wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

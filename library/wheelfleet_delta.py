@@ -18,26 +18,6 @@ attributes:
     description: Lists the builds in the queue.
     support: full
 options:
-  state_dir:
-    description: The controller's folder with the catalog.
-    type: path
-    required: true
-  run:
-    description: The run's id, as M(wheelfleet_lock) gave it.
-    type: str
-    required: true
-  index_url:
-    description: The upstream index, without credentials, as M(wheelfleet_upstream) gave it.
-    type: str
-    required: true
-  credentials:
-    description: The credentials for it, as in a URL.
-    type: str
-    default: ''
-  pip_options:
-    description: pip's options to reach it.
-    type: dict
-    default: {}
   changelog_url:
     description: An XML-RPC address with the changelog, as a hint in I(everything) mode. Empty means no hint.
     type: str
@@ -96,10 +76,7 @@ options:
     description: Builders that are not in this run, each with the sentence that says why, for the report.
     type: dict
     default: {}
-  timeout:
-    description: Seconds one request may take.
-    type: float
-    default: 30.0
+extends_documentation_fragment: [wheelfleet.run, wheelfleet.upstream]
 author:
   - The wheelfleet authors
 """

@@ -21,9 +21,6 @@ attributes:
   check_mode:
     description: Says what would be counted and records nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   state_dir:
     description: The controller's folder with the catalog.
@@ -48,6 +45,7 @@ options:
     type: list
     elements: list
     default: []
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -24,9 +24,7 @@ attributes:
   check_mode:
     description: It changes nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

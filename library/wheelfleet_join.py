@@ -13,18 +13,7 @@ attributes:
   check_mode:
     description: Does nothing, because check mode prepares no builder.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
-  state_dir:
-    description: The controller's folder with the catalog.
-    type: path
-    required: true
-  run:
-    description: The run's id, as M(wheelfleet_lock) gave it.
-    type: str
-    required: true
   host:
     description: The builder.
     type: str
@@ -33,27 +22,12 @@ options:
     description: What M(wheelfleet_builder) returned for it.
     type: dict
     required: true
-  index_url:
-    description: The upstream index, without credentials, as M(wheelfleet_upstream) gave it.
-    type: str
-    required: true
-  credentials:
-    description: The credentials for it, as in a URL.
-    type: str
-    default: ''
-  pip_options:
-    description: pip's options to reach it.
-    type: dict
-    default: {}
   resolutions:
     description: What M(wheelfleet_resolve) returned for the builder.
     type: list
     elements: dict
     default: []
-  timeout:
-    description: Seconds one request may take.
-    type: float
-    default: 30.0
+extends_documentation_fragment: [wheelfleet.run, wheelfleet.upstream, wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -16,9 +16,6 @@ attributes:
   check_mode:
     description: Takes no lock, because check mode writes nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   state_dir:
     description: The controller's folder with the catalog; it is made if it is missing.
@@ -28,6 +25,7 @@ options:
     description: The published tree, where the run shows its status. Empty means C(site) below O(state_dir).
     type: str
     default: ''
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

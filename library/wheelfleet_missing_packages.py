@@ -17,14 +17,6 @@ attributes:
     description: Lists the packages that would be installed.
     support: full
 options:
-  state_dir:
-    description: The controller's folder with the catalog.
-    type: path
-    required: true
-  run:
-    description: The run's id, as M(wheelfleet_lock) gave it.
-    type: str
-    required: true
   tries:
     description: As in M(wheelfleet_batch).
     type: int
@@ -55,6 +47,7 @@ options:
     type: list
     elements: str
     default: []
+extends_documentation_fragment: [wheelfleet.run]
 author:
   - The wheelfleet authors
 """

@@ -13,9 +13,7 @@ attributes:
   check_mode:
     description: Does the same.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -14,9 +14,6 @@ attributes:
   check_mode:
     description: Resolves as ever, because nothing of it stays on the host.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   home:
     description: The builder's folder.
@@ -54,6 +51,7 @@ options:
     description: Whether pip, which may run package code, runs in a sandbox.
     type: bool
     default: true
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -17,9 +17,6 @@ attributes:
   check_mode:
     description: Writes nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   state_dir:
     description: The controller's folder with the catalog.
@@ -50,6 +47,7 @@ options:
     description: Seconds after which the run is no longer watched when no builder's state was renewed.
     type: float
     default: 900.0
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

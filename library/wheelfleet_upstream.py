@@ -14,14 +14,12 @@ attributes:
   check_mode:
     description: Asks all the same, for it changes nothing.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
 options:
   url:
     description: The upstream index. Empty means the one pip is configured for.
     type: str
     default: ''
+extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
 """

@@ -8,7 +8,7 @@ from typing import Any
 from .operator_values import as_bool, as_list
 
 
-def apt_askable(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def apt_lookup_hosts(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The builders that may fetch their distribution's contents index (`builder_apt_lookup`)."""
     return [host for host in hosts if as_bool(hostvars[host].get("builder_apt_lookup", True))]
 
