@@ -22,10 +22,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     by_form: dict[str, str] = {}
     for one in sorted(known):
         by_form.setdefault(_form(one), one)
-    form = _form(word)
-    found = difflib.get_close_matches(form, list(by_form), n=5, cutoff=_ALIKE)
+    sought = _form(word)
+    found = difflib.get_close_matches(sought, list(by_form), n=5, cutoff=_ALIKE)
     # Two letters changed over are the commonest slip: prot is port, and not root, which is as much like it.
-    return by_form[max(found, key=lambda form: (_ratio(form, form), sorted(form) == sorted(form)))] if found else None
+    return (
+        by_form[max(found, key=lambda form: (_ratio(form, sought), sorted(form) == sorted(sought)))] if found else None
+    )
 
 
 def do_you_mean(word: str, known: Iterable[str]) -> str:
