@@ -29,7 +29,7 @@ class ActionModule(NodeAction):
     def work(self) -> Result:
         """Do one batch; `drained` in the result ends the loop around this task."""
         if self.check_mode:
-            # What would be built is what the plan said; nothing of it is in the catalog yet.
+            # The plan lists what would be built; nothing of it is in the catalog yet.
             return {"changed": False, "drained": True}
         names = {field.name for field in dataclasses.fields(BatchOptions)} - {"state_dir"}
         options = BatchOptions(state_dir=self.state_dir, **{name: self.options[name] for name in names})

@@ -47,11 +47,11 @@ class ActionModule(NodeAction):
         except (NotCounted, BadAnswer) as error:
             self.warnings.append(f"Downloads from {self.host} are not counted: {error}.")
         except (AnsibleError, CatalogError) as error:
-            said = " ".join(str(error).split()).rstrip(".")
+            reason = " ".join(str(error).split()).rstrip(".")
             cure = "the next run does it"
             if self._connection.become is not None and not isinstance(error, AnsibleConnectionFailure | CatalogError):
                 cure = f"{self.options['log']} needs root there (ansible_become), or a user in the log's group (adm)"
-            self.warnings.append(f"Downloads from {self.host} are not counted ({said}); {cure}.")
+            self.warnings.append(f"Downloads from {self.host} are not counted ({reason}); {cure}.")
         return self.result
 
     def _count(self) -> None:

@@ -42,8 +42,8 @@ class ActionModule(ControllerAction):
         for host in self.options["reinstalled"]:
             missing_packages.forget_host(db, host)
         for host, answer in self.options["answers"].items():
-            asked = [Subject(*subject) for subject in self.options["looked_up"].get(host, [])]
-            named += missing_packages.record_answers(db, host, asked, answer.get("providers", []), self.now)
+            subjects = [Subject(*subject) for subject in self.options["looked_up"].get(host, [])]
+            named += missing_packages.record_answers(db, host, subjects, answer.get("providers", []), self.now)
             if answer.get("problem"):
                 sentence = f"Missing packages cannot be looked up: {answer['problem']}"
                 events.note(db, run=run, host=host, sentence=sentence, now=self.now)

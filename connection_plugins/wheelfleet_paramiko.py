@@ -174,7 +174,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
         return status, out, err
 
     def _escalate(self, channel: Any) -> tuple[bytes, bytes]:
-        """Give the password if it is asked for; returns what came besides, on standard output and error."""
+        """Give the password at its prompt; returns what else came on standard output and error."""
         out = err = b""
         success = to_bytes(self.become.success) + b"\n"
         end = time.monotonic() + self.get_option("timeout")
@@ -213,7 +213,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
             raise self._lost(error) from error
 
     def reset(self) -> None:
-        """Let the next command connect anew."""
+        """Have the next command connect again."""
         self.close()
 
     def close(self) -> None:

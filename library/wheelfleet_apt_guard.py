@@ -68,7 +68,7 @@ def main() -> None:
     index = Path(module.params["index"])
     try:
         if not module.check_mode:
-            # This host may not be the one that was asked who owns what.
+            # The packages may have been looked up on another host.
             refresh(index)
         judged = judge(index, module.params["packages"])
     except (ContentsError, OSError) as error:

@@ -19,7 +19,7 @@ options:
     type: path
     required: true
   crates_index:
-    description: A sparse crate index that it has to fetch from besides; empty means none.
+    description: A sparse crate index that it has to fetch from too; empty means none.
     type: str
     default: ''
 extends_documentation_fragment: [wheelfleet.upstream, wheelfleet.no_diff]

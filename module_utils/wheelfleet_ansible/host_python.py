@@ -25,9 +25,9 @@ def question(interpreters: Sequence[str]) -> str:
     return f'for p in {quoted}; do if command -v "$p" >/dev/null 2>&1; then "$p" -c {program}; exit; fi; done'
 
 
-def too_old(said: str) -> str | None:
+def too_old(answer: str) -> str | None:
     """What to tell the operator, in one sentence, where the answer is that of an older Python; None for any other."""
-    found = _ANSWER.search(said)
+    found = _ANSWER.search(answer)
     if found is None or (int(found[2]), int(found[3])) >= OLDEST:
         return None
     return (

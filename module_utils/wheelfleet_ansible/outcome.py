@@ -21,7 +21,7 @@ class Outcome:
     finished: bool = False
     summary: list[str] = field(default_factory=list)
     unconsidered: Sequence[Mapping[str, Any]] = ()
-    #: Hosts that were asked for a builder's part in the run.
+    #: Hosts that took a builder's part in the run.
     builders: set[str] = field(default_factory=set)
     #: Of these, hosts that failed or did not answer.
     lost: set[str] = field(default_factory=set)
