@@ -31,7 +31,7 @@ test-long: machine-test $(VENV)/.dev ## the tests that take minutes each
 	@python -m tests -m long
 
 unit: $(VENV)/.dev ## the quick tests
-	@pytest -q -n auto --dist loadscope tests/unit $(PYTEST_ARGS)
+	@pytest -q -n auto --dist loadscope -m "not slow" tests/unit $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## what CI checks: style, types, YAML, Ansible, documentation
 	@pytest -q tests/checks

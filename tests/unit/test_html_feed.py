@@ -145,6 +145,7 @@ def test_what_a_package_says_of_itself_stays_text(state: ControllerState, letter
     assert summary.startswith(f"before{shown}after ")
 
 
+@pytest.mark.slow
 def test_the_feed_costs_the_same_however_many_wheels_there_are(state: ControllerState) -> None:
     for number in range(110):
         add(state, f"p{number}")

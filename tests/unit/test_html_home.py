@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from wheelfleet import __version__
 from wheelfleet.site.html import home
 from wheelfleet.site.renderer import Renderer, SiteFacts
@@ -135,6 +136,7 @@ def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState)
     assert "\u202e" not in html
 
 
+@pytest.mark.slow
 def test_the_page_costs_the_same_however_much_there_is(state: ControllerState) -> None:
     def grow(names: range) -> None:
         for number in names:

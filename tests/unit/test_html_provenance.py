@@ -151,6 +151,7 @@ def test_tools_say_their_version_in_one_line_and_missing_ones_are_left_out(
     assert probe._toolchain() == {"gcc": "gcc --version C", "cmake": "cmake version 3.25.1"}
 
 
+@pytest.mark.slow
 def test_a_tool_that_hangs_is_given_up_and_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool(tmp_path, "gcc", f"echo $$ > {tmp_path}/pid; exec /bin/sleep 600")
     tool(tmp_path, "ld", "echo GNU ld 2.40")

@@ -109,6 +109,7 @@ def test_a_longer_one_by_month_too_from_its_first_month(state: ControllerState, 
     assert "2026-08: 7 built, 0 failed" in page(state, render)
 
 
+@pytest.mark.slow
 def test_ten_years_are_shown_as_two_years_of_months(state: ControllerState, render: Renderer) -> None:
     built(state, TODAY - 3650)
     built(state, TODAY)
@@ -206,6 +207,7 @@ def test_the_same_catalog_gives_the_same_bytes(state: ControllerState, render: R
     assert site(state, render) == site(state, render)
 
 
+@pytest.mark.slow
 def test_ten_years_of_builds_cost_no_more_than_what_is_shown(tmp_path: Path, render: Renderer) -> None:
     """Counted in steps of the database's machine, which no other process on this one can make more."""
 

@@ -24,7 +24,10 @@ from wheelfleet.site.mirror import LOCKS, MARKER, PARTIAL, Abandoned, Mirrored, 
 from tests.support.catalogs import ControllerState
 from tests.support.site_pages import broken_links
 
-pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync; apt-get install rsync")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync; apt-get install rsync"),
+]
 
 
 class Folder:

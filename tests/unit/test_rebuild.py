@@ -131,6 +131,7 @@ def whole(fleet: Fleet) -> dict[str, list[tuple[object, ...]]]:
     return {table: [tuple(row) for row in fleet.catalog.db.execute(f"SELECT * FROM {table}")] for table in tables}
 
 
+@pytest.mark.slow
 def test_asking_costs_what_the_run_built_and_not_what_the_catalog_holds(fleet: Fleet) -> None:
     build(fleet, "demo")
     few = steps(fleet.catalog.db, lambda: due(fleet))

@@ -18,6 +18,8 @@ from tests.support.processes import command_of, family, kill
 from tests.support.site_pages import broken_links
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 SOME = 1100
 
 

@@ -207,6 +207,7 @@ def publish_and_die_before_change(state: ControllerState, number: int) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.slow
 def test_killed_anywhere_no_page_names_what_is_gone(state: ControllerState, tmp_path: Path) -> None:
     gone_for(state, GRACE + 1)
     state.catalog.close()

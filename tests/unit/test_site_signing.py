@@ -13,6 +13,8 @@ from wheelfleet.site.renderer import PublishError
 from tests.support.catalogs import TARGET, ControllerState, site_bytes
 from tests.support.site_pages import broken_links
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = "provenance/spidev/spidev-3.8-py3-none-any.whl.json"
 SIGNATURE = f"{DOCUMENT}.sig"
 SIGNERS = "provenance/allowed_signers"

@@ -29,6 +29,7 @@ def a_published_site(state: ControllerState) -> None:
     state.publish()
 
 
+@pytest.mark.slow
 def test_a_held_site_is_waited_for_and_given_up_with_a_sentence(
     state: ControllerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +154,7 @@ def work_for_nothing_to_do(state: ControllerState) -> tuple[int, list[str]]:
     return instructions, statements
 
 
+@pytest.mark.slow
 def test_nothing_to_do_costs_the_same_for_a_small_and_a_large_catalog(state: ControllerState) -> None:
     a_published_site(state)
     small = work_for_nothing_to_do(state)
@@ -176,6 +178,7 @@ def test_nothing_to_do_costs_the_same_for_a_small_and_a_large_catalog(state: Con
     assert small[0] < 300
 
 
+@pytest.mark.slow
 def test_what_pages_show_is_noticed_whoever_changes_it(state: ControllerState) -> None:
     a_published_site(state)
     state.attempt("failer", "1.0", failure_class="timeout", sentence="It took too long.")
@@ -377,6 +380,7 @@ def test_a_project_that_changes_while_it_is_published_is_published_again(state: 
     assert state.one("SELECT count(*) FROM project WHERE pages_stale") == 0
 
 
+@pytest.mark.slow
 def test_two_publications_at_once_take_turns(state: ControllerState) -> None:
     a_published_site(state)
     many_changes(state)
@@ -421,6 +425,7 @@ def publish_and_die_at_step(state: ControllerState, step: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
+@pytest.mark.slow
 def test_killed_anywhere_no_link_is_broken_and_the_next_one_carries_on(state: ControllerState, tmp_path: Path) -> None:
     a_published_site(state)
     many_changes(state)
