@@ -94,7 +94,7 @@ def test_a_part_of_a_file_is_fetched_again(tmp_path: Path) -> None:
     assert len(action.commands) == 3, "a log that is larger than the limit is not asked for"
 
 
-def test_a_builder_that_the_cache_does_not_answer_goes_upstream_and_that_is_told() -> None:
+def test_a_builder_that_the_cache_does_not_answer_goes_upstream() -> None:
     events = Events()
     action = Action({"cache_trouble": "no route"}, {})
     link(action, events, cache_url="http://web.example").hand_over([])

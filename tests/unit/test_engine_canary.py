@@ -31,7 +31,7 @@ def trusted(run: Run, host: str = "pi1") -> bool:
     return not suspension.is_suspect(run.catalog, host)
 
 
-def test_a_builder_that_fails_everything_is_suspended_and_the_others_build_it(run: Run) -> None:
+def test_a_builder_that_fails_everything_is_suspended(run: Run) -> None:
     run.builders["pi1"].broken = True
     answer = run.session("pi1")
     while not answer["drained"]:
@@ -49,7 +49,7 @@ def test_a_builder_that_fails_everything_is_suspended_and_the_others_build_it(ru
     assert trusted(run)
 
 
-def test_it_is_an_error_that_a_builder_is_suspended_which_alone_could_do_the_work(run: Run) -> None:
+def test_suspending_the_only_builder_of_the_work_is_an_error(run: Run) -> None:
     run.builders["pi1"].broken = run.builders["pi2"].broken = True
     answers = [run.session("pi1")]
     while not answers[-1]["drained"]:

@@ -49,7 +49,7 @@ def test_a_result_is_admitted_and_then_acknowledged(run: Run) -> None:
     assert [line.split(" in ")[0] for line in run.lines] == ["built alpha-1.0-py3-none-any.whl"]
 
 
-def test_the_controllers_full_disk_ends_the_session_and_the_result_stays_with_the_builder(run: Run) -> None:
+def test_a_full_disk_ends_the_session_and_the_builder_keeps_the_result(run: Run) -> None:
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
