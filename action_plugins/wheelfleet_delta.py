@@ -81,7 +81,7 @@ class ActionModule(ControllerAction):
         return {
             "changed": delta.anything_changed,
             "returned": delta.returned,
-            "tries": policy.tries,
+            "max_attempts": policy.max_attempts,
             "asked": delta.asked,
             "queue": {"builds": delta.queue.left, "seconds": delta.queue.seconds_left},
             "would_build": [*(unknown if self.check_mode else ()), *delta.preview.lines],

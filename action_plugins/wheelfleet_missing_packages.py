@@ -38,7 +38,7 @@ class ActionModule(ControllerAction):
     def _record(self, db: sqlite3.Connection) -> tuple[int, int]:
         """How many subjects have packages that provide them now, and how many builds are in the queue again."""
         named = requeued = 0
-        run, tries = self.options["run"], self.options["tries"]
+        run, max_attempts = self.options["run"], self.options["max_attempts"]
         for host in self.options["reinstalled"]:
             missing_packages.forget_host(db, host)
         for host, answer in self.options["answers"].items():
@@ -49,6 +49,6 @@ class ActionModule(ControllerAction):
                 events.note(db, run=run, host=host, sentence=sentence, now=self.now)
         for host, judged in self.options["installed"].items():
             requeued += missing_packages.record_installed(
-                db, host, judged["install"], judged["refused"], run=run, now=self.now, tries=tries
+                db, host, judged["install"], judged["refused"], run=run, now=self.now, max_attempts=max_attempts
             )
         return named, requeued

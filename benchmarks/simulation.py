@@ -32,7 +32,7 @@ RESULT_SECONDS = (0.05, 0.3)
 #: When simulated time begins.
 EPOCH = 1_800_000_000.0
 RUN = "simulated"
-TRIES = 5
+MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Planner:
             sdist_id=number,
             predicted_seconds=predicted,
         )
-        settle(db, number, TRIES)
+        settle(db, number, MAX_ATTEMPTS)
 
     def top_up(self, host: str, now: float) -> list[tuple[str, float, int]]:
         """All that the host holds: attempt, its place in the order of building, and which build it is."""
@@ -142,7 +142,7 @@ class Planner:
                     added_at=now,
                 )
                 insert(db, "wheel_target", release_id=release, target_id=1, wheel_id=wheel)
-                record_outcome(db, attempt, Outcome("built", seconds=seconds), now=now, tries=TRIES)
+                record_outcome(db, attempt, Outcome("built", seconds=seconds), now=now, max_attempts=MAX_ATTEMPTS)
         batches.close_finished(self.catalog, host)
 
     def begun(self, attempts: Sequence[str], now: float) -> None:
@@ -158,7 +158,7 @@ class Planner:
         return list(batches.work_to_return(self.catalog, host, RUN, now).attempts)
 
     def return_unstarted(self, attempts: Sequence[str]) -> None:
-        batches.return_unstarted(self.catalog, attempts, TRIES)
+        batches.return_unstarted(self.catalog, attempts, MAX_ATTEMPTS)
 
 
 @dataclass

@@ -88,7 +88,7 @@ options:
     description: Seconds a silent builder is waited for before its batch goes back to the queue.
     type: float
     default: 300.0
-  tries:
+  max_attempts:
     description: Attempts at one release and target before failures by bad luck count as final.
     type: int
     default: 5
@@ -177,7 +177,7 @@ def main() -> None:
             "repair_exclude": {"type": "list", "elements": "str", "default": []},
             "check_imports": {"type": "bool", "default": True},
             "patience": {"type": "float", "default": 300.0},
-            "tries": {"type": "int", "default": 5},
+            "max_attempts": {"type": "int", "default": 5},
             "min_free": {"type": "int", "default": 0},
             "rebuild_percent": {"type": "float", "default": 0.0},
             "assignments": {"type": "list", "elements": "dict"},

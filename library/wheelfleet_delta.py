@@ -41,7 +41,8 @@ options:
     type: str
     default: '1'
   policy:
-    description: Conditions on what is built. C(prereleases), C(yanked), C(build), C(cooldown_hours), C(skip), C(tries).
+    description: >-
+      Conditions on what is built. C(prereleases), C(yanked), C(build), C(cooldown_hours), C(skip), C(max_attempts).
     type: dict
     default: {}
   builders:
@@ -98,8 +99,8 @@ unconsidered:
   returned: success
   type: list
   elements: dict
-tries:
-  description: The policy's C(tries), for M(wheelfleet_batch).
+max_attempts:
+  description: The policy's C(max_attempts), for M(wheelfleet_batch).
   returned: success
   type: int
 returned:

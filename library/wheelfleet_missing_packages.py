@@ -17,7 +17,7 @@ attributes:
     description: Lists the packages that would be installed.
     support: full
 options:
-  tries:
+  max_attempts:
     description: As in M(wheelfleet_batch).
     type: int
     default: 5

@@ -76,7 +76,7 @@ class Controller:
         self.staging.mkdir(exist_ok=True)
         for name, data in result_files(attempt, wheel, **changes).items():
             (self.staging / name).write_bytes(data)
-        return admit(self.catalog, self.storage, self.staging, attempt, host=host, now=NOW, tries=5)
+        return admit(self.catalog, self.storage, self.staging, attempt, host=host, now=NOW, max_attempts=5)
 
     def one(self, sql: str) -> Any:
         return self.catalog.db.execute(sql).fetchone()[0]

@@ -24,7 +24,7 @@ from wheelfleet.planner import queue
 
 from tests.support.artifacts import Artifact
 from tests.support.controller import result_files
-from tests.support.fleet_catalog import NOW, TRIES, Fleet
+from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
 from tests.support.wheels import wheel_file
 
 #: Seconds of the clock after which a test has hung.
@@ -263,7 +263,7 @@ class Run:
         defaults: dict[str, Any] = {
             "run": "run1", "hosts": len(self.builders), "own_index_url": None, "crates_index": "", "pip_options": {},
             "limits": LIMITS, "environment": {}, "sandbox": True, "repair": True, "repair_exclude": (),
-            "check_imports": True, "tries": TRIES, "min_free": LEAST_DISK,
+            "check_imports": True, "max_attempts": MAX_ATTEMPTS, "min_free": LEAST_DISK,
         }  # fmt: skip
         return BatchOptions(state_dir=self.folder, **{**defaults, **changes})
 

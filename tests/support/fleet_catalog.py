@@ -14,7 +14,7 @@ from wheelfleet.planner.outcome import Outcome, record_outcome
 from tests.support.catalogs import ControllerState, insert
 
 NOW = 1_800_000_000.0
-TRIES = 3
+MAX_ATTEMPTS = 3
 
 
 class Fleet(ControllerState):
@@ -37,7 +37,7 @@ class Fleet(ControllerState):
         with self.catalog.writing() as db:
             for target in targets:
                 insert(db, "release_target", release_id=release, target_id=target, **more)
-            settle(db, release, TRIES)
+            settle(db, release, MAX_ATTEMPTS)
         return release
 
     def claim(self, host: str = "pi1", run: str = "run1", now: float = NOW) -> Held | None:
@@ -68,7 +68,7 @@ class Fleet(ControllerState):
                 insert(db, "wheel_target", release_id=release, target_id=target, wheel_id=wheel)
             said = Outcome(outcome, None if outcome == "built" else failure_class, blocks)
             said = replace(said, seconds=seconds, peak_memory=1, **more)
-            record_outcome(db, attempt, said, now=now, tries=TRIES)
+            record_outcome(db, attempt, said, now=now, max_attempts=MAX_ATTEMPTS)
         batches.close_finished(self.catalog, row["host"])
 
     def needs(self, release: int) -> dict[int, str]:

@@ -105,7 +105,13 @@ def test_a_missing_or_endless_result_document_is_refused(controller: Controller)
     controller.staging.mkdir()
     (controller.staging / "result.json").write_text("[" * 2_000_000)
     answer = admit(
-        controller.catalog, controller.storage, controller.staging, controller.attempt, host="pi1", now=NOW, tries=5
+        controller.catalog,
+        controller.storage,
+        controller.staging,
+        controller.attempt,
+        host="pi1",
+        now=NOW,
+        max_attempts=5,
     )
     assert answer.outcome == "refused"
 

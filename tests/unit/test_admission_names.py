@@ -258,7 +258,14 @@ def test_an_sdist_of_which_upstream_tells_no_other_hash_is_not_replaced(
 
 # ------------------------------------------------------------------------------------- nothing is built in vain
 
-POLICY = {"prereleases": "if-only", "yanked": False, "build": "missing", "cooldown_hours": 0, "skip": [], "tries": 5}
+POLICY = {
+    "prereleases": "if-only",
+    "yanked": False,
+    "build": "missing",
+    "cooldown_hours": 0,
+    "skip": [],
+    "max_attempts": 5,
+}
 
 
 def remember_inputs(controller: Controller) -> None:
@@ -364,7 +371,7 @@ def test_every_failure_ends_after_some_tries_for_ever(controller: Controller, fa
         with controller.catalog.writing() as db:
             db.execute("UPDATE attempt SET alone = ?, begun_at = ? WHERE id = ?", (alone, NOW + day * DAY, attempt))
             outcome = Outcome("failed", failure, blocks, sentence="It failed.", seconds=1.0)
-            record_outcome(db, attempt, outcome, now=NOW + day * DAY, tries=5)
+            record_outcome(db, attempt, outcome, now=NOW + day * DAY, max_attempts=5)
         tried += 1
         batches.close_finished(controller.catalog, "pi1")
         with controller.catalog.writing() as db:

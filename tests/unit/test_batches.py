@@ -10,7 +10,7 @@ from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches, sizing, suspension
 from wheelfleet.planner.queue import progress
 
-from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
+from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet, names
 
 
 def test_a_builder_gets_only_what_it_offers(fleet: Fleet):
@@ -108,8 +108,8 @@ def test_a_batch_whose_lease_ended_goes_back_to_the_queue(fleet: Fleet):
     fleet.queue("demo", 11)
     fleet.claim("pi1")
     later = NOW + 24 * 3600
-    assert batches.expire_leases(fleet.catalog, NOW, TRIES) == 0
-    assert batches.expire_leases(fleet.catalog, later, TRIES) == 1
+    assert batches.expire_leases(fleet.catalog, NOW, MAX_ATTEMPTS) == 0
+    assert batches.expire_leases(fleet.catalog, later, MAX_ATTEMPTS) == 1
     assert names(fleet.claim("pi2", now=later)) == ["demo"]
     assert not batches.renew(fleet.catalog, "pi1", later), "its first holder has lost it"
 
@@ -119,15 +119,15 @@ def test_a_renewed_lease_does_not_end(fleet: Fleet):
     fleet.queue("demo", 11)
     fleet.claim("pi1")
     assert batches.renew(fleet.catalog, "pi1", NOW + 24 * 3600)
-    assert batches.expire_leases(fleet.catalog, NOW + 24 * 3600 + 1, TRIES) == 0
+    assert batches.expire_leases(fleet.catalog, NOW + 24 * 3600 + 1, MAX_ATTEMPTS) == 0
 
 
 def test_what_was_never_begun_is_no_try_however_often_its_host_is_lost(fleet: Fleet):
     fleet.builder("pi1", 11)
     release = fleet.queue("demo", 11)
-    for number in range(TRIES + 1):
+    for number in range(MAX_ATTEMPTS + 1):
         assert names(fleet.claim(run=f"run{number}")) == ["demo"]
-        batches.expire_leases(fleet.catalog, NOW + 24 * 3600, TRIES)
+        batches.expire_leases(fleet.catalog, NOW + 24 * 3600, MAX_ATTEMPTS)
     assert fleet.needs(release) == {11: "now"}
 
 
@@ -138,11 +138,11 @@ def test_what_took_its_host_down_is_tried_once_elsewhere_and_recorded(fleet: Fle
     (first,) = fleet.claim("pi1").builds
     assert not first.alone
     fleet.begin(first.attempt)
-    batches.reclaim_host(fleet.catalog, "pi1", NOW, TRIES)
+    batches.reclaim_host(fleet.catalog, "pi1", NOW, MAX_ATTEMPTS)
     (second,) = fleet.claim("pi2").builds
     assert second.alone
     fleet.begin(second.attempt)
-    batches.reclaim_host(fleet.catalog, "pi2", NOW, TRIES)
+    batches.reclaim_host(fleet.catalog, "pi2", NOW, MAX_ATTEMPTS)
     assert fleet.claim("pi3") is None
     assert fleet.needs(release) == {11: "none"}
     row = fleet.catalog.db.execute("SELECT * FROM attempt WHERE id = ?", (second.attempt,)).fetchone()
@@ -186,7 +186,9 @@ def test_memory_shortage_beside_others_is_tried_alone_before_it_counts(fleet: Fl
 
 def reclaim_absent(fleet: Fleet, *here: str, silent: tuple[str, ...] = ()) -> dict[str, int]:
     inventory = ("pi1", "pi2", "pi3")
-    return batches.reclaim_absent(fleet.catalog, inventory=inventory, here=here, silent=silent, now=NOW, tries=TRIES)
+    return batches.reclaim_absent(
+        fleet.catalog, inventory=inventory, here=here, silent=silent, now=NOW, max_attempts=MAX_ATTEMPTS
+    )
 
 
 @pytest.mark.parametrize("where", ["limited", "silent", "gone"])
@@ -208,7 +210,7 @@ def test_a_host_that_was_not_asked_spends_no_try_and_a_silent_one_does(
 ):
     fleet.builder("pi1", 11)
     release = fleet.queue("demo", 11)
-    for _ in range(TRIES):
+    for _ in range(MAX_ATTEMPTS):
         held = fleet.claim("pi1")
         if held is None:
             break
@@ -254,7 +256,7 @@ def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet
     back = batches.work_to_return(fleet.catalog, "pi1", "run1", NOW)
     assert back.idle
     assert back.attempts and set(back.attempts) <= set(waiting), "what is being built stays where it is"
-    assert batches.return_unstarted(fleet.catalog, back.attempts, TRIES) == len(back.attempts)
+    assert batches.return_unstarted(fleet.catalog, back.attempts, MAX_ATTEMPTS) == len(back.attempts)
     assert fleet.claim("pi2") is not None
 
 
@@ -276,9 +278,9 @@ def test_what_is_given_back_unbegun_leaves_no_trace(fleet: Fleet):
     fleet.builder("pi1", 11)
     fleet.queue("demo", 11)
     (attempt,) = fleet.claim("pi1").builds
-    batches.return_unstarted(fleet.catalog, [attempt.attempt], TRIES)
+    batches.return_unstarted(fleet.catalog, [attempt.attempt], MAX_ATTEMPTS)
     assert fleet.catalog.db.execute("SELECT count(*) FROM attempt").fetchone()[0] == 0
-    assert batches.return_unstarted(fleet.catalog, [attempt.attempt], TRIES) == 0, "asked twice over a lost link"
+    assert batches.return_unstarted(fleet.catalog, [attempt.attempt], MAX_ATTEMPTS) == 0, "asked twice over a lost link"
 
 
 def test_a_target_meant_for_faster_hosts_is_served_by_what_is_left(fleet: Fleet):
@@ -291,7 +293,7 @@ def test_a_target_meant_for_faster_hosts_is_served_by_what_is_left(fleet: Fleet)
         for a in held.builds:
             fleet.finish(a.attempt, outcome="built", serves=(11,), seconds=100.0)
     assert fleet.claim("slow") is None, "the quick one does it in a tenth of the time"
-    batches.reclaim_host(fleet.catalog, "quick", NOW, TRIES)
+    batches.reclaim_host(fleet.catalog, "quick", NOW, MAX_ATTEMPTS)
     assert names(fleet.claim("slow")) == ["huge"], "nobody else is left"
 
 
@@ -323,7 +325,7 @@ def test_failures_of_a_host_that_cannot_build_its_canary_do_not_count(fleet: Fle
         fleet.finish(held.builds[0].attempt, blocks="target", now=NOW + 1 + number)
     canary = suspension.canary_for(fleet.catalog, "broken")
     assert canary is not None and canary.name == "good", "what was built before"
-    assert suspension.suspend(fleet.catalog, "broken", "It cannot.", TRIES) == suspension.SUSPECT_AFTER
+    assert suspension.suspend(fleet.catalog, "broken", "It cannot.", MAX_ATTEMPTS) == suspension.SUSPECT_AFTER
     assert all(fleet.needs(release) == {11: "now"} for release in releases)
     assert fleet.needs(good) == {11: "none"}, "its wheel stays"
     assert suspension.is_suspect(fleet.catalog, "broken"), "also in the next run"
@@ -351,7 +353,7 @@ def test_many_hosts_claiming_at_once_never_get_the_same_build(fleet: Fleet):
                             (a.attempt,),
                         )
                     for (release,) in db.execute("SELECT release_id FROM attempt WHERE host = ?", (host,)).fetchall():
-                        settle(db, release, TRIES)
+                        settle(db, release, MAX_ATTEMPTS)
                 batches.close_finished(catalog, host)
         return got
 

@@ -11,12 +11,12 @@ class Trial:
 
     def __init__(self, bad: set[int], pairs: tuple[tuple[int, int], ...] = (), hints: bool = False) -> None:
         self.bad, self.pairs, self.hints = bad, pairs, hints
-        self.tries: list[list[int]] = []
+        self.max_attempts: list[list[int]] = []
         self.refused: list[int] = []
         self.subset = CompatibleSubset(self.tried, self.hinted, self.refused.append)
 
     def tried(self, numbers: list[int]) -> bool:
-        self.tries.append(numbers)
+        self.max_attempts.append(numbers)
         return not self.bad & {*numbers} and not any({*pair} <= {*numbers} for pair in self.pairs)
 
     def hinted(self, group: list[int]) -> set[int]:
@@ -26,7 +26,7 @@ class Trial:
 def test_all_that_go_together_need_one_try() -> None:
     trial = Trial(set())
     trial.subset.add(range(100))
-    assert trial.subset.good == list(range(100)) and len(trial.tries) == 1
+    assert trial.subset.good == list(range(100)) and len(trial.max_attempts) == 1
 
 
 @pytest.mark.parametrize(("hints", "most"), [(True, 5), (False, 30)])
@@ -34,13 +34,13 @@ def test_bad_lines_are_found_with_few_tries_fewer_where_a_try_names_them(hints: 
     trial = Trial({17, 60}, hints=hints)
     trial.subset.add(range(100))
     assert (trial.refused, trial.subset.good) == ([17, 60], [n for n in range(100) if n not in (17, 60)])
-    assert len(trial.tries) <= most
+    assert len(trial.max_attempts) <= most
 
 
 def test_what_was_bad_the_last_time_is_left_out_first_and_tried_again() -> None:
     trial = Trial({17})
     trial.subset.add(range(100), [17, 60])
-    assert (trial.refused, len(trial.subset.good), len(trial.tries)) == ([17], 99, 4)
+    assert (trial.refused, len(trial.subset.good), len(trial.max_attempts)) == ([17], 99, 4)
 
 
 def test_of_a_pair_that_does_not_go_together_the_first_stays() -> None:

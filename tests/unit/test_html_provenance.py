@@ -45,7 +45,7 @@ def build(state: ControllerState) -> str:
         log=f"spam/{attempt}.log.gz",
     )
     with state.catalog.writing() as db:
-        record_outcome(db, attempt, outcome, now=EPOCH + 70, tries=3)
+        record_outcome(db, attempt, outcome, now=EPOCH + 70, max_attempts=3)
     return filename
 
 
@@ -122,7 +122,7 @@ def test_what_a_failed_build_was_tried_with_is_written_down_as_well(state: Contr
     attempt = state.attempt("spam", "1.0")
     why = failure("refused", "It is not what was asked for.")
     with state.catalog.writing() as db:
-        record_outcome(db, attempt, Outcome("refused", failure_class=why.failure_class), now=EPOCH, tries=3)
+        record_outcome(db, attempt, Outcome("refused", failure_class=why.failure_class), now=EPOCH, max_attempts=3)
     assert json.loads(str(state.one("SELECT built_with FROM attempt")))["builder"] == FACTS
 
 

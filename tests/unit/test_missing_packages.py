@@ -100,7 +100,7 @@ def test_the_attempt_names_the_package_also_when_the_answer_came_before_it(state
         outcome = Outcome(
             "failed", failure_class="missing-header", blocks="target", subject="yaml.h", missing_kind="header"
         )
-        record_outcome(db, later, outcome, now=EPOCH, tries=5)
+        record_outcome(db, later, outcome, now=EPOCH, max_attempts=5)
     for attempt in (first, later):
         assert state.one("SELECT package FROM attempt WHERE id = ?", attempt) == "libyaml-dev"
         remedy = state.one("SELECT advice FROM attempt WHERE id = ?", attempt)
@@ -178,7 +178,9 @@ def test_installed_packages_let_their_builds_go_back_to_the_queue_once(state: Co
     answer(state)
     with state.catalog.writing() as db:
         refused = {"libusb-1.0-0-dev": "It would remove libusb-dev."}
-        back = missing_packages.record_installed(db, "pi1", ["libyaml-dev"], refused, run="run1", now=EPOCH, tries=5)
+        back = missing_packages.record_installed(
+            db, "pi1", ["libyaml-dev"], refused, run="run1", now=EPOCH, max_attempts=5
+        )
     assert back == 1
     needs = state.catalog.db.execute(
         "SELECT p.name, w.need FROM release_target w JOIN release r ON r.id = w.release_id "
@@ -194,12 +196,12 @@ def test_installed_packages_let_their_builds_go_back_to_the_queue_once(state: Co
 
 def test_a_builder_that_is_new_or_set_up_again_gets_what_others_have(state: ControllerState) -> None:
     with state.catalog.writing() as db:
-        missing_packages.record_installed(db, "pi1", ["libyaml-dev"], {}, run="run1", now=EPOCH, tries=5)
+        missing_packages.record_installed(db, "pi1", ["libyaml-dev"], {}, run="run1", now=EPOCH, max_attempts=5)
     add_builder(state, "pi2")
     permissions = {"pi1": True, "pi2": True}
     assert missing_packages.to_install(state.catalog.db, permissions, EPOCH) == {"pi2": ["libyaml-dev"]}
     with state.catalog.writing() as db:
-        missing_packages.record_installed(db, "pi2", ["libyaml-dev"], {}, run="run1", now=EPOCH, tries=5)
+        missing_packages.record_installed(db, "pi2", ["libyaml-dev"], {}, run="run1", now=EPOCH, max_attempts=5)
         missing_packages.forget_host(db, "pi1")
     assert missing_packages.to_install(state.catalog.db, permissions, EPOCH) == {"pi1": ["libyaml-dev"]}
 

@@ -10,7 +10,7 @@ from wheelfleet.catalog.database import Catalog
 from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner.queue import done_by, forgive, progress
 
-from tests.support.fleet_catalog import NOW, TRIES, Fleet, names
+from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet, names
 
 
 def test_a_release_nobody_has_tried_is_tried_on_its_first_target_only(fleet: Fleet):
@@ -71,7 +71,7 @@ def test_another_sdist_for_the_same_release_is_a_new_chance(fleet: Fleet):
     fleet.finish(fleet.claim().builds[0].attempt, blocks="release")
     with fleet.catalog.writing() as db:
         db.execute("UPDATE upstream_file SET sha256 = 'bb'")
-        settle(db, release, TRIES)
+        settle(db, release, MAX_ATTEMPTS)
     assert fleet.needs(release) == {11: "now"}
 
 
@@ -82,8 +82,8 @@ def test_the_operator_can_have_a_failure_tried_again(fleet: Fleet, word: str):
     batch = fleet.claim()
     fleet.finish(batch.builds[0].attempt, blocks="release")
     with fleet.catalog.writing() as db:
-        assert forgive(db, ["another"], TRIES) == 0
-        assert forgive(db, [word], TRIES) == 1
+        assert forgive(db, ["another"], MAX_ATTEMPTS) == 0
+        assert forgive(db, [word], MAX_ATTEMPTS) == 1
     assert fleet.needs(release) == {11: "now"}
     assert names(fleet.claim()) == ["demo"]
 

@@ -12,7 +12,7 @@ from wheelfleet.planner import batches, events, queue, rebuild_sample
 from wheelfleet.site.run_summary import summary_lines
 
 from tests.support.catalogs import ControllerState
-from tests.support.fleet_catalog import NOW, TRIES, Fleet
+from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
 from tests.support.query_cost import steps
 from tests.support.wheels import wheel_file
 
@@ -122,7 +122,7 @@ def test_it_is_no_attempt_whatever_comes_of_it(fleet: Fleet, tmp_path: Path) -> 
     assert whole(fleet) == before
     assert queue.progress(fleet.catalog, "run1").left == 1
     assert batches.open_attempts(fleet.catalog, "pi2") == {}
-    assert not queue.forgive(fleet.catalog.db, ["all"], TRIES)
+    assert not queue.forgive(fleet.catalog.db, ["all"], MAX_ATTEMPTS)
 
 
 def whole(fleet: Fleet) -> dict[str, list[tuple[object, ...]]]:

@@ -17,10 +17,10 @@ from wheelfleet.planner.recipes import read_recipes, record_recipes
 from wheelfleet.planner.requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
 from wheelfleet.planner.retries import WAITS
 
-from tests.support.fleet_catalog import NOW, TRIES, Fleet
+from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
 from tests.support.query_cost import steps
 
-TERMS: dict[str, Any] = {"run": "run2", "now": NOW, "tries": TRIES}
+TERMS: dict[str, Any] = {"run": "run2", "now": NOW, "max_attempts": MAX_ATTEMPTS}
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_what_comes_back_costs_by_what_comes_back_and_not_by_all_failures(fleet:
 def test_bad_luck_waits_longer_and_longer_over_runs(fleet: Fleet):
     fleet.queue("demo", 11)
     now = NOW
-    for failed, wait in enumerate(WAITS[: TRIES - 1], 1):
+    for failed, wait in enumerate(WAITS[: MAX_ATTEMPTS - 1], 1):
         held = fleet.claim("arm1", run=f"run{failed}", now=now)
         assert held is not None
         fleet.finish(held.builds[0].attempt, blocks=None, now=now)

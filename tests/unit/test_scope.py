@@ -46,7 +46,7 @@ def test_a_bad_package_entry_is_named_with_its_cure(packages: list, names: str):
         ({"build": "maybe"}, "controller_build"),
         ({"cooldown_hours": "a day"}, "controller_cooldown_hours"),
         ({"cooldown_hours": -1}, "controller_cooldown_hours"),
-        ({"tries": 0}, "controller_max_attempts"),
+        ({"max_attempts": 0}, "controller_max_attempts"),
         ({"skip": ["tensorflow"]}, "name and a reason"),
         ({"skip": [{"name": "a", "reason": "b", "version": "1"}]}, "version"),
         ({"skip": [{"name": "a", "reason": "b", "versions": "below two"}]}, "below two"),

@@ -124,7 +124,7 @@ def built_again(state: ControllerState, wheel: Artifact) -> Admitted:
     }  # fmt: skip
     (staging / "result.json").write_text(json.dumps(result))
     storage = Storage(state.files_dir, state.logs_dir)
-    return admit(state.catalog, storage, staging, attempt, host="pi1", now=time.time(), tries=5)
+    return admit(state.catalog, storage, staging, attempt, host="pi1", now=time.time(), max_attempts=5)
 
 
 def test_a_removed_wheel_built_again_with_the_same_bytes_is_listed_again(state: ControllerState) -> None:

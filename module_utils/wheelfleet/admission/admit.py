@@ -76,7 +76,7 @@ def admit(
     *,
     host: str,
     now: float,
-    tries: int,
+    max_attempts: int,
     exclude: Collection[str] = (),
 ) -> Admitted:
     """Judge the result fetched into `staging` as the answer of `host` to an attempt, and take it in.
@@ -139,7 +139,7 @@ def admit(
             outcome = replace(outcome, blocks="target", sentence=sentence)
         if wheel is not None or (why and why.failure_class == OTHER_PYTHON):
             outcome = _with_python(outcome, attempt, stated)
-        outcome = record_outcome(db, attempt_id, outcome, now=now, tries=tries)
+        outcome = record_outcome(db, attempt_id, outcome, now=now, max_attempts=max_attempts)
         if outcome.requires_python:
             judge_again(db, attempt["project_id"], now)
     if meanwhile:

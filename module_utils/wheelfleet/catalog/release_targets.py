@@ -47,13 +47,13 @@ def predict(db: sqlite3.Connection, project_id: int, seconds: float) -> None:
     )
 
 
-def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
+def settle(db: sqlite3.Connection, release_id: int, max_attempts: int) -> None:
     """Set which targets of a release need a build, after a verdict, a result or a lost lease.
 
     A wheel of the fleet settles every target that can install it; a failure settles what its class says. A transient
-    failure is tried again until `tries` attempts were spent on the same sdist. An attempt that is tried again with a
-    remedy settles nothing and spends nothing. Until an attempt at the release has ended, only its first target is in
-    the queue, because one try tells most about all of them.
+    failure is tried again until `max_attempts` attempts were spent on the same sdist. An attempt that is tried again
+    with a remedy settles nothing and spends nothing. Until an attempt at the release has ended, only its first
+    target is in the queue, because one try tells most about all of them.
     """
     db.execute(
         f"""
@@ -71,7 +71,7 @@ def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
                 WHERE a.release_id = release_target.release_id AND a.target_id = release_target.target_id
                   AND NOT a.superseded AND a.retry_with IS NULL AND {TRIED} AND a.outcome IS NOT 'built'
                   AND a.sdist_sha256 IS f.sha256
-            ) >= :tries THEN 'none'
+            ) >= :max_attempts THEN 'none'
             WHEN EXISTS (
                 SELECT 1 FROM attempt a
                 WHERE a.release_id = release_target.release_id AND a.state = 'done' AND a.retry_with IS NULL
@@ -86,5 +86,5 @@ def settle(db: sqlite3.Connection, release_id: int, tries: int) -> None:
         END
         WHERE release_id = :release
         """,
-        {"release": release_id, "tries": tries},
+        {"release": release_id, "max_attempts": max_attempts},
     )

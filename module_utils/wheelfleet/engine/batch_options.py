@@ -24,6 +24,6 @@ class BatchOptions:
     repair: bool
     repair_exclude: Sequence[str]
     check_imports: bool
-    tries: int
+    max_attempts: int
     min_free: int
     rebuild_percent: float = 0.0

@@ -27,7 +27,7 @@ def try_canary(builder: ConnectedBuilder) -> str | None:
     sentence = f"It cannot build {canary.name} {canary.version}, which was built before: {failure}"
     if canary.name == CANARY_NAME:
         sentence = f"It cannot build the canary that comes with wheelfleet: {failure}"
-    returned = suspension.suspend(catalog, host, sentence, builder.context.options.tries)
+    returned = suspension.suspend(catalog, host, sentence, builder.context.options.max_attempts)
     if suspended_before is None:
         builder.progress.event(
             f"Suspended. {sentence} Its last {returned} failures count for nothing; others try those."

@@ -85,7 +85,7 @@ class ConnectedBuilder:
     def withdraw(self, attempts: Collection[str]) -> int:
         """Take builds back that have not begun; returns how many went back to the queue."""
         withdrawn = self.link.withdraw(list(attempts))
-        return batches.return_unstarted(self.context.catalog, withdrawn, self.context.options.tries)
+        return batches.return_unstarted(self.context.catalog, withdrawn, self.context.options.max_attempts)
 
     def acknowledge_all(self) -> None:
         """Have the builder remove every result that was taken in."""

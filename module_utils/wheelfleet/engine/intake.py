@@ -71,7 +71,7 @@ class Intake:
             attempt,
             host=self.context.host,
             now=self.context.clock.now(),
-            tries=options.tries,
+            max_attempts=options.max_attempts,
             exclude=options.repair_exclude,
         )
         self.progress.result(admitted)

@@ -57,7 +57,7 @@ class BuilderSession:
             self._begin(held, snapshot)
             self._see_through()
         except LinkLost as error:
-            lost = batches.reclaim_host(self.catalog, self.host, self.clock.now(), self.options.tries)
+            lost = batches.reclaim_host(self.catalog, self.host, self.clock.now(), self.options.max_attempts)
             self.progress.event(f"It did not answer any more; {count_builds(lost)} went back to the queue.")
             return {**self.progress.last_answer(HostState.UNREACHABLE, str(error)), "unreachable": True}
         return self.progress.answer(drained=False)
@@ -96,7 +96,7 @@ class BuilderSession:
         nobody_works = 0
         while True:
             now = self.clock.now()
-            batches.expire_leases(self.catalog, now, self.options.tries)
+            batches.expire_leases(self.catalog, now, self.options.max_attempts)
             # Work left to faster hosts that do not take it must not be left over.
             held = batches.claim(
                 self.catalog,

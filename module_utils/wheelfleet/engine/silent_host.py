@@ -31,7 +31,7 @@ class SilentHost:
         catalog, host, options = self.context.catalog, self.context.host, self.context.options
         if batches.work_to_return(catalog, host, options.run, self.context.clock.now()).idle:
             self._returned = True
-            count = batches.reclaim_unstarted(catalog, host, options.tries)
+            count = batches.reclaim_unstarted(catalog, host, options.max_attempts)
             self.progress.event(
                 f"It was silent while others were idle; {count_builds(count)} it had not begun went to them."
             )

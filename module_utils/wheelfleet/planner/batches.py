@@ -131,17 +131,17 @@ def close_finished(catalog: Catalog, host: str) -> None:
         )
 
 
-def reclaim_host(catalog: Catalog, host: str, now: float, tries: int) -> int:
+def reclaim_host(catalog: Catalog, host: str, now: float, max_attempts: int) -> int:
     """Take back all that a host holds, which is lost to this run and offers nothing any more; returns how many."""
     with catalog.writing() as db:
         builders.remove_targets(db, host)
-        return _release(db, "host = ?", host, now, tries)
+        return _release(db, "host = ?", host, now, max_attempts)
 
 
-def expire_leases(catalog: Catalog, now: float, tries: int) -> int:
+def expire_leases(catalog: Catalog, now: float, max_attempts: int) -> int:
     """Take back every batch whose lease has ended; returns how many builds went back to the queue."""
     with catalog.writing() as db:
-        return _release(db, "lease_until < ?", now, now, tries)
+        return _release(db, "lease_until < ?", now, now, max_attempts)
 
 
 def reclaim_absent(
@@ -151,7 +151,7 @@ def reclaim_absent(
     here: Collection[str],
     silent: Collection[str],
     now: float,
-    tries: int,
+    max_attempts: int,
 ) -> dict[str, int]:
     """Take back what hosts hold that take no part in this run; how many builds of which host.
 
@@ -167,11 +167,11 @@ def reclaim_absent(
         for host in returned:
             if host in inventory and host not in silent:
                 attempts.unbegin(db, host, f"{host} had it, and took no part in the next run.")
-            _release(db, "host = ?", host, now, tries)
+            _release(db, "host = ?", host, now, max_attempts)
         return returned
 
 
-def reclaim_unstarted(catalog: Catalog, host: str, tries: int) -> int:
+def reclaim_unstarted(catalog: Catalog, host: str, max_attempts: int) -> int:
     """Give what a silent host has not begun, as far as known, to the others; returns how many builds.
 
     Should the host have begun one all the same, its result is welcome while nobody else has one.
@@ -182,14 +182,14 @@ def reclaim_unstarted(catalog: Catalog, host: str, tries: int) -> int:
         ).fetchall()
         attempts.lose(db, [row["id"] for row in rows])
         for release in {row["release_id"] for row in rows}:
-            settle(db, release, tries)
+            settle(db, release, max_attempts)
         return len(rows)
 
 
-def return_unstarted(catalog: Catalog, ids: Collection[str], tries: int) -> int:
+def return_unstarted(catalog: Catalog, ids: Collection[str], max_attempts: int) -> int:
     """Forget attempts that their builder withdrew without having begun them; returns how many builds went back."""
     with catalog.writing() as db:
-        return sum(attempts.withdraw(db, each, tries) for each in ids)
+        return sum(attempts.withdraw(db, each, max_attempts) for each in ids)
 
 
 def mark_idle(catalog: Catalog, host: str, now: float) -> None:
@@ -363,7 +363,7 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
     )
 
 
-def _release(db: sqlite3.Connection, which: str, value: str | float, now: float, tries: int) -> int:
+def _release(db: sqlite3.Connection, which: str, value: str | float, now: float, max_attempts: int) -> int:
     """End open batches as lost. Builds that were going on may have taken their host down and are tried elsewhere."""
     batches = [row["id"] for row in db.execute(f"SELECT id FROM batch WHERE state = 'open' AND {which}", (value,))]
     returned = 0
@@ -377,7 +377,7 @@ def _release(db: sqlite3.Connection, which: str, value: str | float, now: float,
             if row["begun_at"] is not None:
                 note_host_down(db, row["id"], now)
         for release in {row["release_id"] for row in rows}:
-            settle(db, release, tries)
+            settle(db, release, max_attempts)
         returned += len(rows)
     return returned
 

@@ -158,7 +158,7 @@ class _Run:
 
     def run(self) -> Delta:
         db = self.catalog.db
-        expire_leases(self.catalog, self.now(), self.policy.tries)
+        expire_leases(self.catalog, self.now(), self.policy.max_attempts)
         if self.options.inventory is not None:
             self.delta.taken_back = reclaim_absent(
                 self.catalog,
@@ -166,7 +166,7 @@ class _Run:
                 here={*self.builders, *self.options.coming},
                 silent=self.options.silent,
                 now=self.now(),
-                tries=self.policy.tries,
+                max_attempts=self.policy.max_attempts,
             )
         self.write(self._notice_another_upstream)
         self.delta.returned = self.write(self._notice_changes)
@@ -191,7 +191,7 @@ class _Run:
         self._tell_of_unstated_times()
         # Classes are spelled like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
-        self.delta.forgiven = self.write(lambda db: forgive(db, retry, self.policy.tries))
+        self.delta.forgiven = self.write(lambda db: forgive(db, retry, self.policy.max_attempts))
         if retry and not self.delta.forgiven and not self._looked_before:
             self.delta.troubles["controller_retry"] = (
                 f"nothing of {', '.join(self.options.retry)} has failed or is built, so nothing is tried again."
@@ -227,7 +227,7 @@ class _Run:
 
     def _notice_changes(self, db: sqlite3.Connection) -> int:
         """Builders and recipes as they are now; failures that waited for what is new go back to the queue."""
-        terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "tries": self.policy.tries}
+        terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "max_attempts": self.policy.max_attempts}
         news = record_builders(db, self.builders, self.now(), join=self.options.join)
         returned = requeue_for_news(db, news, **terms)
         if self.options.recipes is not None:

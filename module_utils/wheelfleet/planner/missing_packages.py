@@ -197,7 +197,7 @@ def record_installed(
     *,
     run: str,
     now: float,
-    tries: int,
+    max_attempts: int,
 ) -> int:
     """Keep what became of a host's packages, and put the builds that lacked them back into the queue; how many."""
     for package in installed:
@@ -214,7 +214,7 @@ def record_installed(
         """,
         (host, json.dumps(list(installed))),
     ).fetchall()
-    attempts.requeue(db, [row["id"] for row in rows], tries)
+    attempts.requeue(db, [row["id"] for row in rows], max_attempts)
     if installed:
         builds = "1 build" if len(rows) == 1 else f"{len(rows)} builds"
         sentence = f"Installed {', '.join(installed)}, which builds lacked; {builds} went back to the queue."

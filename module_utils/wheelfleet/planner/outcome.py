@@ -44,7 +44,9 @@ class Outcome:
     log: str | None = None
 
 
-def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *, now: float, tries: int) -> Outcome:
+def record_outcome(
+    db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *, now: float, max_attempts: int
+) -> Outcome:
     """Record the outcome of an attempt and settle its release; returns it as it stands in the catalog.
 
     Where the builder could not do better, the failure settles nothing: beside other builds memory may have run short,
@@ -102,5 +104,5 @@ def record_outcome(db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *,
         release_targets.predict(db, attempt["project_id"], max(normal, 0.1))
     if outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
         suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
-    release_targets.settle(db, attempt["release_id"], tries)
+    release_targets.settle(db, attempt["release_id"], max_attempts)
     return outcome

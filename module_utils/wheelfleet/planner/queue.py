@@ -55,7 +55,7 @@ def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
     return row["built"], row["failed"]
 
 
-def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
+def forgive(db: sqlite3.Connection, wanted: Sequence[str], max_attempts: int) -> int:
     """Let failures be tried again: by class, by project, or `all`; of a named project without failures what is built is
     built again. Returns how many attempts, or builds, these are.
     """
@@ -71,12 +71,12 @@ def forgive(db: sqlite3.Connection, wanted: Sequence[str], tries: int) -> int:
         """,
         [*wanted, *wanted, *wanted],
     ).fetchall()
-    attempts.requeue(db, [row["id"] for row in rows], tries)
+    attempts.requeue(db, [row["id"] for row in rows], max_attempts)
     failed = {row["name"] for row in rows}
-    return len(rows) + sum(_rebuild(db, word, tries) for word in dict.fromkeys(wanted) if word not in failed)
+    return len(rows) + sum(_rebuild(db, word, max_attempts) for word in dict.fromkeys(wanted) if word not in failed)
 
 
-def _rebuild(db: sqlite3.Connection, project: str, tries: int) -> int:
+def _rebuild(db: sqlite3.Connection, project: str, max_attempts: int) -> int:
     """Have what is built of a project built again, as far as it is in scope; returns how many builds that are.
 
     The wheels stay listed. Where the new ones have other bytes, they get the next build tag (admission/naming.py).
@@ -91,7 +91,7 @@ def _rebuild(db: sqlite3.Connection, project: str, tries: int) -> int:
     ).fetchall()
     wheels.request_rebuild(db, [row["wheel_id"] for row in rows])
     for release in {row["release_id"] for row in rows}:
-        settle(db, release, tries)
+        settle(db, release, max_attempts)
     return len(rows)
 
 

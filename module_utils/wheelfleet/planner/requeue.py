@@ -74,7 +74,7 @@ def builder_news(
     return found
 
 
-def requeue_for_news(db: sqlite3.Connection, news: Iterable[News], *, run: str, now: float, tries: int) -> int:
+def requeue_for_news(db: sqlite3.Connection, news: Iterable[News], *, run: str, now: float, max_attempts: int) -> int:
     """Failures of the classes that what is new on a builder may help, on the targets it offers; returns how many."""
     returned = 0
     for each in news:
@@ -92,11 +92,13 @@ def requeue_for_news(db: sqlite3.Connection, news: Iterable[News], *, run: str, 
         ).fetchall()
         more = f" and {len(each.names) - _MOST_NAMED} more" if len(each.names) > _MOST_NAMED else ""
         why = f"the builder now has {', '.join(each.names[:_MOST_NAMED])}{more}."
-        returned += _lift(db, rows, each.host, why, run=run, now=now, tries=tries)
+        returned += _lift(db, rows, each.host, why, run=run, now=now, max_attempts=max_attempts)
     return returned
 
 
-def requeue_for_recipes(db: sqlite3.Connection, names: Collection[str], *, run: str, now: float, tries: int) -> int:
+def requeue_for_recipes(
+    db: sqlite3.Connection, names: Collection[str], *, run: str, now: float, max_attempts: int
+) -> int:
     """Failures of projects whose recipe came, went or changed; returns how many."""
     returned = 0
     for name in names:
@@ -110,11 +112,11 @@ def requeue_for_recipes(db: sqlite3.Connection, names: Collection[str], *, run: 
             (name,),
         ).fetchall()
         why = f"the recipe of {name} is another one."
-        returned += _lift(db, rows, CONTROLLER, why, run=run, now=now, tries=tries)
+        returned += _lift(db, rows, CONTROLLER, why, run=run, now=now, max_attempts=max_attempts)
     return returned
 
 
-def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, tries: int) -> int:
+def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, max_attempts: int) -> int:
     """Failures of the classes for which this wheelfleet knows other remedies than the last run's; returns how many."""
     versions = remedies.versions()
     text = json.dumps(versions, sort_keys=True)
@@ -135,16 +137,18 @@ def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, tries:
         """,
         [*classes, digest(versions)],
     ).fetchall()
-    return _lift(db, rows, CONTROLLER, "wheelfleet knows remedies it did not know.", run=run, now=now, tries=tries)
+    return _lift(
+        db, rows, CONTROLLER, "wheelfleet knows remedies it did not know.", run=run, now=now, max_attempts=max_attempts
+    )
 
 
 def _lift(
-    db: sqlite3.Connection, rows: Sequence[sqlite3.Row], host: str, why: str, *, run: str, now: float, tries: int
+    db: sqlite3.Connection, rows: Sequence[sqlite3.Row], host: str, why: str, *, run: str, now: float, max_attempts: int
 ) -> int:
     """Forgive attempts, and their like before them: the next try begins anew."""
     if not rows:
         return 0
-    attempts.requeue_with_earlier(db, [row["id"] for row in rows], tries)
+    attempts.requeue_with_earlier(db, [row["id"] for row in rows], max_attempts)
     for release in sorted({row["release_id"] for row in rows}):
         # A recipe may change which Pythons it is for.
         projects.rejudge_release(db, release)

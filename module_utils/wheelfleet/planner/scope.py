@@ -65,7 +65,7 @@ class Policy:
     build: str = "missing"
     cooldown_hours: float = 0.0
     skip: tuple[Skip, ...] = ()
-    tries: int = 5
+    max_attempts: int = 5
     failed_imports: str = "withhold"
 
     @classmethod
@@ -82,10 +82,10 @@ class Policy:
             raise BadScope(f"controller_failed_imports is {failed_imports!r}; write withhold or flag.")
         try:
             cooldown = float(data.get("cooldown_hours", 0))
-            tries = int(data.get("tries", 5))
+            max_attempts = int(data.get("max_attempts", 5))
         except (TypeError, ValueError) as error:
             raise BadScope(f"controller_cooldown_hours, controller_max_attempts: {error}; write a number.") from error
-        if cooldown < 0 or tries < 1:
+        if cooldown < 0 or max_attempts < 1:
             raise BadScope("controller_cooldown_hours must not be negative and controller_max_attempts at least 1.")
         return cls(
             prereleases=prereleases,
@@ -93,7 +93,7 @@ class Policy:
             build=build,
             cooldown_hours=cooldown,
             skip=tuple(_skip(entry) for entry in data.get("skip") or ()),
-            tries=tries,
+            max_attempts=max_attempts,
             failed_imports=failed_imports,
         )
 

@@ -166,7 +166,7 @@ def clear_failures(catalog: Catalog, host: str) -> None:
         builders.clear(db, host)
 
 
-def suspend(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
+def suspend(catalog: Catalog, host: str, sentence: str, max_attempts: int) -> int:
     """The builder failed its canary: it gets no work, and its failures since its last wheel go back to the queue.
 
     Returns how many."""
@@ -180,5 +180,5 @@ def suspend(catalog: Catalog, host: str, sentence: str, tries: int) -> int:
             """,
             {"host": host},
         ).fetchall()
-        attempts.requeue(db, [row["id"] for row in rows], tries)
+        attempts.requeue(db, [row["id"] for row in rows], max_attempts)
         return len(rows)

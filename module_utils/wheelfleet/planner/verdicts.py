@@ -65,7 +65,7 @@ def judge_project(
         release_targets.put_verdict(db, key, row, predicted)
     serve_targets(db, project_id, targets)
     for release in {release for release, _ in judgement.verdicts}:
-        release_targets.settle(db, release, policy.tries)
+        release_targets.settle(db, release, policy.max_attempts)
     projects.put_judged(db, project_id, judgement.again_at)
     return changed
 

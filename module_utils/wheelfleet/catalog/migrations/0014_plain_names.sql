@@ -67,3 +67,8 @@ CREATE INDEX blocked_by_package_project ON blocked_by_package (project_id);
 CREATE INDEX rebuild_run ON rebuild (run);
 CREATE INDEX rebuild_unfinished ON rebuild (host) WHERE verdict IS NULL;
 CREATE INDEX attempt_missing ON attempt (missing_kind, subject) WHERE missing_kind IS NOT NULL;
+
+-- The inputs of the last plan name the policy's largest number of attempts as the operator's variable does.
+UPDATE meta SET value = json_set(
+        json_remove(value, '$.policy.tries'), '$.policy.max_attempts', json_extract(value, '$.policy.tries'))
+    WHERE key = 'plan' AND json_extract(value, '$.policy.tries') IS NOT NULL;
