@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from wheelfleet.engine.connected_builder import MOST_RESTARTS
 from wheelfleet.engine.link import LinkLost
 from wheelfleet.engine.progress import Answer
 from wheelfleet.planner import batches
@@ -15,7 +16,7 @@ from tests.support.fake_builder import DISK, Fault, Faults, Killed, Run, queue_o
 
 PROJECTS = ("alpha", "beta", "gamma")
 #: How many steps the sessions with pi1 have when nothing fails.
-LINK_STEPS, WRITES = 19, 17
+LINK_STEPS, WRITES = 18, 17
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +183,48 @@ def test_the_controller_is_killed_around_a_transaction(run: Run, number: int, wh
     run.drain()
     run.check()
     assert run.finished() == len(PROJECTS)
+
+
+# ----------------------------------------------------------------------------------------------------- one by one
+
+
+def test_late_results_are_welcome_while_nobody_else_has_one(run: Run) -> None:
+    after_hand_over = Faults([Fault("hand_over", 1, "after", lost)])
+    assert run.session("pi1", after_hand_over)["unreachable"]
+    run.clock.sleep(60.0)
+    run.next_run()
+    run.check()
+    assert run.finished() == len(PROJECTS), "pi1 built everything while nobody could reach it"
+    assert run.builders["pi2"].finished == []
+
+
+def test_idle_builders_get_what_a_silent_one_has_not_begun(run: Run) -> None:
+    def silent() -> None:
+        batches.mark_idle(run.catalog, "pi2", run.clock.now())
+        run.links["pi1"].silent(10.0)
+        assert batches.open_attempts(run.catalog, "pi1"), "it may come back soon"
+        run.links["pi1"].silent(70.0)
+        run.links["pi1"].silent(80.0)
+
+    run.session("pi1", Faults([Fault("hand_over", 1, "after", silent)]))
+    assert [event for event in run.events() if "went to them" in event] == [
+        "It was silent while others were idle; 2 builds it had not begun went to them."
+    ]
+    run.next_run()
+    run.check()
+
+
+@pytest.mark.parametrize(("deaths", "reached"), [(MOST_RESTARTS, True), (MOST_RESTARTS + 2, False)])
+def test_a_worker_that_ends_with_work_is_started_a_few_times(run: Run, deaths: int, reached: bool) -> None:
+    run.builders["pi1"].deaths = deaths
+    answer = run.session("pi1")
+    assert answer.get("unreachable", False) is not reached
+    if not reached:
+        assert answer["msg"] == "pi1: The worker on pi1 ends without results; see worker.log in its builder_home."
+
+
+def test_a_worker_that_begins_nothing_loses_its_builds(run: Run) -> None:
+    run.builders["pi1"].stuck = True
+    answer = run.session("pi1")
+    assert answer["msg"] == "pi1: The worker on pi1 begins nothing of what it has; see worker.log in its builder_home."
+    assert states(run) == {"lost"}
