@@ -210,13 +210,13 @@ def test_each_step_before_the_build_can_fail_with_its_own_phase(builder: Builder
 def test_an_unreadable_assignment_becomes_a_failure_and_stops_nobody(builder: Builder) -> None:
     home = BuilderHome(builder.home)
     home.create()
-    (home.inbox / "from-the-future-1.json").write_text('{"schema": 2, "attempt": "from-the-future-1"}')
+    (home.inbox / "from-the-future-1.json").write_text('{"schema": 3, "attempt": "from-the-future-1"}')
     (home.inbox / "garbage-1.json").write_text("{")
     (home.inbox / "Not An Attempt.json").write_text("{}")
     (result,) = builder.build(builder.assignment(pure_sdist("demo", "1.0")))
     assert result["outcome"] == "built"
     future, garbage = builder.result("from-the-future-1"), builder.result("garbage-1")
-    assert "schema 1, not 2; provision the builder again" in future["message"]
+    assert "schema 2, not 3; provision the builder again" in future["message"]
     assert "is not JSON" in garbage["message"]
     assert [future["reason"], garbage["reason"]] == ["not-provisioned", "not-provisioned"]
     assert [path.name for path in home.inbox.iterdir()] == ["Not An Attempt.json"]
