@@ -30,7 +30,7 @@ test: machine-test $(VENV)/.dev ## all tests but the long ones; the better part 
 test-long: machine-test $(VENV)/.dev ## the tests that take minutes each
 	@python -m tests -m long
 
-unit: $(VENV)/.dev ## the quick tests
+unit: $(VENV)/.dev ## the quick tests; PYTEST_ARGS chooses some of them
 	@pytest -q -n auto --dist loadscope -m "not slow" tests/unit $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## what CI checks: style, types, YAML, Ansible, documentation

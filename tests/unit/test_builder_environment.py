@@ -38,6 +38,7 @@ def pip(folder: Path, present: dict[str, str] | None = None, **changes: Any) -> 
     return pip_environment(home, home.work_dir(assignment["attempt"]), assignment, present=present or {})
 
 
+@pytest.mark.slow
 def test_nothing_of_the_workers_environment_gets_into_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = environment(tmp_path)
     for name, value in ALICE.items():

@@ -30,6 +30,7 @@ def test_the_running_interpreter_is_described_as_pip_sees_it() -> None:
 
 
 @pytest.mark.parametrize("python", [cpythons()[0], cpythons()[-1]], ids=lambda path: path.name)
+@pytest.mark.slow
 def test_a_tool_environment_is_described_by_its_own_python(python: Path) -> None:
     asked = [str(python), "-c", "import sys; print(*sys.version_info[:3])"]
     major, minor, micro = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()

@@ -57,6 +57,7 @@ def test_an_older_one_understands_the_question() -> None:
         assert str(python) in sentence
 
 
+@pytest.mark.slow
 def test_the_builders_module_and_provisioning_end_with_that_sentence(tmp_path: Path) -> None:
     """With whatever older Python is here, else with one that fails at Ansible's code as such ones do."""
     python = next(map(str, older_interpreters()), stand_in(tmp_path, "3.7.3"))

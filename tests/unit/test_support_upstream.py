@@ -113,6 +113,7 @@ def test_uv_installs_a_wheel(upstream: Upstream, tmp_path: Path, form: str) -> N
     ],
     ids=lambda value: value if isinstance(value, str) else value.filename,
 )
+@pytest.mark.slow
 def test_pip_builds_the_sdists_offline_into_wheels_that_import(
     upstream: Upstream, tmp_path: Path, sdist: Artifact, wheel: str
 ) -> None:
@@ -192,6 +193,7 @@ def test_a_hostile_sdist_holds_a_member_that_no_careful_unpacking_takes(flaw: sd
     ],
     ids=["legacy", "abi3"],
 )
+@pytest.mark.slow
 def test_the_real_setuptools_can_be_served_as_a_build_requirement(
     upstream: Upstream, tmp_path: Path, sdist: Artifact, wheel: str
 ) -> None:

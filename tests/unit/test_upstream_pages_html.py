@@ -141,6 +141,7 @@ def test_html_that_is_no_whole_project_page_is_a_bad_page(body: str, why: str) -
 
 
 @pytest.mark.parametrize("piece", ["<", "<a", "<a ", '<a href="', "<!--", "</", "<a><b>x</b>", "<a href=foo-1.tar.gz>"])
+@pytest.mark.slow
 def test_megabytes_of_hostile_html_cost_no_more_than_their_size(piece: str) -> None:
     """A quadratic reader would need hours for this; pytest would not come back."""
     body = MARK.encode() + piece.encode() * ((2 << 20) // len(piece))

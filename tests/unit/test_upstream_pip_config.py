@@ -158,6 +158,7 @@ def test_a_sentence_is_redacted() -> None:
     assert redacted("got https://me:p@ss@a.example/x, ftp://b.example") == "got https://a.example/x, ftp://b.example"
 
 
+@pytest.mark.slow
 def test_credentials_are_found_where_pip_finds_them(
     pip_conf: Path, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +177,7 @@ def test_credentials_are_found_where_pip_finds_them(
     assert pip_credentials("https://index.example/simple", python) == "you:word"
 
 
+@pytest.mark.slow
 def test_a_keyring_is_asked_where_pip_is_told_to_use_one(
     pip_conf: Path, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
