@@ -13,7 +13,7 @@ from wheelfleet.failure_classes import FAILURE_CLASSES
 from wheelfleet.planner import batches
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.outcome import ALONE, Outcome, record_outcome
-from wheelfleet.planner.queue import forgive
+from wheelfleet.planner.queue import retry_failures
 from wheelfleet.planner.rejudge import judge_again
 from wheelfleet.site.html import provenance
 
@@ -92,13 +92,13 @@ def test_a_requested_rebuild_gets_a_build_number_above_the_listed_one(
 ) -> None:
     controller.send(wheel(1))
     with controller.catalog.writing() as db:
-        assert forgive(db, ["demo"], 5) == 1
+        assert retry_failures(db, ["demo"], 5) == 1
     assert controller.one("SELECT need FROM release_target") == "now"
     rebuild(controller, wheel(2), "run2")
     lose_one = controller.storage.files / "demo" / wheel(1).filename
     assert lose_one.read_bytes() == wheel(1).data, "who locked it still gets it"
     with controller.catalog.writing() as db:
-        forgive(db, ["demo"], 5)
+        retry_failures(db, ["demo"], 5)
     newest = rebuild(controller, wheel(1), "run3")
     assert newest == "demo-1.0-2-py3-none-any.whl", "installers would else go on taking build 1"
     assert len(published(controller)) == 3
@@ -108,7 +108,7 @@ def test_a_requested_rebuild_with_the_same_bytes_is_done(controller: Controller)
     controller.send(wheel(1))
     for run in ("run2", "run3"):
         with controller.catalog.writing() as db:
-            assert forgive(db, ["demo"], 5) == 1
+            assert retry_failures(db, ["demo"], 5) == 1
         assert rebuild(controller, wheel(1), run) == wheel(1).filename
     assert list(published(controller)) == [wheel(1).filename]
 
@@ -116,8 +116,8 @@ def test_a_requested_rebuild_with_the_same_bytes_is_done(controller: Controller)
 def test_of_a_project_with_failures_only_these_are_tried_again(controller: Controller) -> None:
     controller.send(None, stopped_by="timeout", message="It took too long.")
     with controller.catalog.writing() as db:
-        assert forgive(db, ["demo"], 5) == 1
-        assert forgive(db, ["all"], 5) == 0, "all failures, and not all that is built"
+        assert retry_failures(db, ["demo"], 5) == 1
+        assert retry_failures(db, ["all"], 5) == 0, "all failures, and not all that is built"
 
 
 def test_a_name_stays_given_when_the_release_was_removed(controller: Controller) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.catalog.release_targets import settle
-from wheelfleet.planner.queue import done_by, forgive, progress
+from wheelfleet.planner.queue import done_by, progress, retry_failures
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet, names
 
@@ -82,8 +82,8 @@ def test_the_operator_can_have_a_failure_tried_again(fleet: Fleet, word: str):
     batch = fleet.claim()
     fleet.finish(batch.builds[0].attempt, blocks="release")
     with fleet.catalog.writing() as db:
-        assert forgive(db, ["another"], MAX_ATTEMPTS) == 0
-        assert forgive(db, [word], MAX_ATTEMPTS) == 1
+        assert retry_failures(db, ["another"], MAX_ATTEMPTS) == 0
+        assert retry_failures(db, [word], MAX_ATTEMPTS) == 1
     assert fleet.needs(release) == {11: "now"}
     assert names(fleet.claim()) == ["demo"]
 

@@ -122,7 +122,7 @@ def test_it_is_no_attempt_whatever_comes_of_it(fleet: Fleet, tmp_path: Path) -> 
     assert whole(fleet) == before
     assert queue.progress(fleet.catalog, "run1").left == 1
     assert batches.open_attempts(fleet.catalog, "pi2") == {}
-    assert not queue.forgive(fleet.catalog.db, ["all"], MAX_ATTEMPTS)
+    assert not queue.retry_failures(fleet.catalog.db, ["all"], MAX_ATTEMPTS)
 
 
 def whole(fleet: Fleet) -> dict[str, list[tuple[object, ...]]]:

@@ -14,7 +14,7 @@ from wheelfleet.contract.adjustments import Adjustments, Patch
 from wheelfleet.failure_classes import FAILURE_CLASSES
 from wheelfleet.planner import projects_of_modules, remedies
 from wheelfleet.planner.batches import PlannedBuild
-from wheelfleet.planner.queue import forgive, progress
+from wheelfleet.planner.queue import progress, retry_failures
 from wheelfleet.planner.remedies import Case, matched_date, propose
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
@@ -300,7 +300,7 @@ def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
     fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="something else")
     assert fleet.claim() is None
     with fleet.catalog.writing() as db:
-        forgive(db, ["demo"], MAX_ATTEMPTS)
+        retry_failures(db, ["demo"], MAX_ATTEMPTS)
     assert build(fleet).adjustments == Adjustments()
 
 

@@ -103,7 +103,7 @@ def test_what_failed_with_the_package_there_stays(fleet: Fleet):
     arrive(fleet, "arm1", packages=["gcc", "libfoo-dev"])
     release = fail(fleet, "demo", "missing-header")
     with fleet.catalog.writing() as db:
-        assert requeue_for_news(db, [requeue.News("arm1", "packages", ("libfoo-dev",))], **TERMS) == 0
+        assert requeue_for_news(db, [requeue.BuilderChange("arm1", "packages", ("libfoo-dev",))], **TERMS) == 0
     assert fleet.needs(release) == {11: "none"}
 
 

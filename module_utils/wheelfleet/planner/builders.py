@@ -14,13 +14,13 @@ from ..catalog import builders as rows
 from ..contract.report import OfferedTarget, Report
 from ..contract.shape import ContractError
 from .judge import Target
-from .requeue import News, builder_news
+from .requeue import BuilderChange, builder_news
 from .scope import BadScope, digest
 
 
 def record_builders(
     db: sqlite3.Connection, builders: Mapping[str, Mapping[str, Any]], now: float, *, join: bool = False
-) -> list[News]:
+) -> list[BuilderChange]:
     """Set `builder`, `target` and `builder_target` to what the builders of this run reported.
 
     `builders` maps a host to its report (contract). With `join` they come in addition to the builders that are here.
@@ -28,7 +28,7 @@ def record_builders(
     Returns what is new on builders, because failures may have waited for it. Raises BadScope.
     """
     offers: dict[tuple[str, int], tuple[str, str]] = {}
-    news: list[News] = []
+    news: list[BuilderChange] = []
     for host, data in builders.items():
         report = Report.from_data(data)
         try:

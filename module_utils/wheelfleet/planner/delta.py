@@ -26,7 +26,7 @@ from .builders import offered_targets, record_builders, targets_fingerprint
 from .everything import LIST, forget_serials, read_everything
 from .known_words import check_retry, check_skipped_targets
 from .preview import MOST_PREVIEWED, Preview, preview
-from .queue import Progress, forgive, progress
+from .queue import Progress, progress, retry_failures
 from .recipes import Recipe, record_recipes
 from .record_page import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
 from .requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
@@ -191,7 +191,7 @@ class _Run:
         self._tell_of_unstated_times()
         # Classes are spelled like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
-        self.delta.forgiven = self.write(lambda db: forgive(db, retry, self.policy.max_attempts))
+        self.delta.forgiven = self.write(lambda db: retry_failures(db, retry, self.policy.max_attempts))
         if retry and not self.delta.forgiven and not self._looked_before:
             self.delta.troubles["controller_retry"] = (
                 f"nothing of {', '.join(self.options.retry)} has failed or is built, so nothing is tried again."

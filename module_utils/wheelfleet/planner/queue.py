@@ -55,7 +55,7 @@ def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
     return row["built"], row["failed"]
 
 
-def forgive(db: sqlite3.Connection, wanted: Sequence[str], max_attempts: int) -> int:
+def retry_failures(db: sqlite3.Connection, wanted: Sequence[str], max_attempts: int) -> int:
     """Let failures be tried again: by class, by project, or `all`; of a named project without failures what is built is
     built again. Returns how many attempts, or builds, these are.
     """

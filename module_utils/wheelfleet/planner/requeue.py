@@ -27,7 +27,7 @@ CONTROLLER = "controller"
 
 
 @dataclass(frozen=True)
-class News:
+class BuilderChange:
     """What is new on a builder: `kind` is toolchain or packages, `names` what to tell people."""
 
     host: str
@@ -56,7 +56,7 @@ def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
 
 def builder_news(
     db: sqlite3.Connection, host: str, facts: Mapping[str, Any], packages: Sequence[str] | None
-) -> list[News]:
+) -> list[BuilderChange]:
     """What a builder's report has that the catalog does not know of it yet. Of a new builder, what no other one has."""
     row = db.execute("SELECT facts, packages FROM builder WHERE host = ?", (host,)).fetchone()
     others = db.execute("SELECT facts, packages FROM builder WHERE host <> ?", (host,)).fetchall()
@@ -65,16 +65,18 @@ def builder_news(
         return []
     tools = {item for each in known for item in _toolchain(each["facts"]).items()}
     news = [item for item in sorted(facts.get("toolchain", {}).items()) if item not in tools]
-    found = [News(host, "toolchain", tuple(version for _, version in news))] if news else []
+    found = [BuilderChange(host, "toolchain", tuple(version for _, version in news))] if news else []
     lists = [each["packages"] for each in known if each["packages"] is not None]
     if packages is not None and lists:
         new = set(packages).difference(*(json.loads(text) for text in lists))
         if new:
-            found.append(News(host, "packages", tuple(sorted(new))))
+            found.append(BuilderChange(host, "packages", tuple(sorted(new))))
     return found
 
 
-def requeue_for_news(db: sqlite3.Connection, news: Iterable[News], *, run: str, now: float, max_attempts: int) -> int:
+def requeue_for_news(
+    db: sqlite3.Connection, news: Iterable[BuilderChange], *, run: str, now: float, max_attempts: int
+) -> int:
     """Failures of the classes that what is new on a builder may help, on the targets it offers; returns how many."""
     returned = 0
     for each in news:
@@ -92,7 +94,7 @@ def requeue_for_news(db: sqlite3.Connection, news: Iterable[News], *, run: str, 
         ).fetchall()
         more = f" and {len(each.names) - _MOST_NAMED} more" if len(each.names) > _MOST_NAMED else ""
         why = f"the builder now has {', '.join(each.names[:_MOST_NAMED])}{more}."
-        returned += _lift(db, rows, each.host, why, run=run, now=now, max_attempts=max_attempts)
+        returned += _requeue(db, rows, each.host, why, run=run, now=now, max_attempts=max_attempts)
     return returned
 
 
@@ -112,7 +114,7 @@ def requeue_for_recipes(
             (name,),
         ).fetchall()
         why = f"the recipe of {name} is another one."
-        returned += _lift(db, rows, CONTROLLER, why, run=run, now=now, max_attempts=max_attempts)
+        returned += _requeue(db, rows, CONTROLLER, why, run=run, now=now, max_attempts=max_attempts)
     return returned
 
 
@@ -137,15 +139,15 @@ def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, max_at
         """,
         [*classes, digest(versions)],
     ).fetchall()
-    return _lift(
+    return _requeue(
         db, rows, CONTROLLER, "wheelfleet knows remedies it did not know.", run=run, now=now, max_attempts=max_attempts
     )
 
 
-def _lift(
+def _requeue(
     db: sqlite3.Connection, rows: Sequence[sqlite3.Row], host: str, why: str, *, run: str, now: float, max_attempts: int
 ) -> int:
-    """Forgive attempts, and their like before them: the next try begins anew."""
+    """Put the builds of these attempts back into the queue, as if they had never failed."""
     if not rows:
         return 0
     attempts.requeue_with_earlier(db, [row["id"] for row in rows], max_attempts)
