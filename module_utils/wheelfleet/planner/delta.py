@@ -61,7 +61,7 @@ class Delta:
     resolve: list[Resolve] = field(default_factory=list)
     verdicts_changed: int = 0
     resolved: int = 0
-    forgiven: int = 0
+    retried: int = 0
     #: Failures that went back to the queue because something changed that they depended on.
     returned: int = 0
     queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
@@ -74,7 +74,7 @@ class Delta:
     @property
     def anything_changed(self) -> bool:
         """Whether the catalog says anything else than before."""
-        return bool(self.changed or self.verdicts_changed or self.resolved or self.forgiven or self.returned)
+        return bool(self.changed or self.verdicts_changed or self.resolved or self.retried or self.returned)
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,8 @@ class _Run:
         self._tell_of_unstated_times()
         # Classes are spelled like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
-        self.delta.forgiven = self.write(lambda db: retry_failures(db, retry, self.policy.max_attempts))
-        if retry and not self.delta.forgiven and not self._looked_before:
+        self.delta.retried = self.write(lambda db: retry_failures(db, retry, self.policy.max_attempts))
+        if retry and not self.delta.retried and not self._looked_before:
             self.delta.troubles["controller_retry"] = (
                 f"nothing of {', '.join(self.options.retry)} has failed or is built, so nothing is tried again."
             )

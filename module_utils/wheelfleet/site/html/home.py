@@ -74,7 +74,7 @@ def _by_machine(wheels: list[NewWheel]) -> tuple[str, ...]:
 
 
 def _counts(db: sqlite3.Connection) -> dict[str, float]:
-    """The catalog's own counters (`total`), the ones the page shows."""
+    """The catalog's own counters (`counter`), the ones the page shows."""
     values = {kind: totals(db, kind).get("", 0) for kind in ("listed", "wheels", "bytes", "downloads", "saved-seconds")}
     status = totals(db, "status")
     return {**values, **{each: status.get(each, 0) for each in ("waiting", "failed")}}
