@@ -1,8 +1,8 @@
-"""Step 4: take a fetched result into files, logs and catalog, exactly once, or say why not.
+"""Admission: move a fetched result into files, logs and catalog exactly once, or record why not.
 
-The order makes a kill harmless at any point: first the bytes get their final names (a name the catalog does not know
-yet is visible to nobody), then one transaction makes result, wheel and queue true together. Only then is the builder
-told to forget the result.
+The order makes a kill harmless at any point. First the bytes get their final names, which nobody sees before the
+catalog names them. Then one transaction updates result, wheel and queue together. Only then does the builder delete
+the result.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from .wheel_archive import Refused
 from .wheel_check import CheckedWheel, check_wheel
 from .withhold import WITHHELD, withheld
 
-#: The class of wheels that no target of the fleet may install for their Requires-Python.
+#: The failure class of wheels that no target of the fleet may install because of their Requires-Python.
 OTHER_PYTHON = "other-python"
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """What became of a result. `outcome` is built, failed or refused, or dropped for what nobody waits for."""
+    """The outcome of a result: built, failed or refused, or dropped if nothing waits for it."""
 
     attempt: str
     outcome: str
@@ -52,17 +52,17 @@ class Admitted:
     wheel: str = ""
 
 
-#: The sentence for a result that nobody needs any more.
+#: The sentence for a result that is no longer needed.
 _MEANWHILE = "its work was done meanwhile"
 
 
 class _AlreadyServed(Exception):
-    """Another target's build published the same file while this one went on. That is no failure."""
+    """Another target's build published the same file in the meantime, so this build is no failure."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """The controller's folders for admitted bytes."""
+    """The controller's folders for admitted files."""
 
     files: Path
     logs: Path
@@ -79,10 +79,11 @@ def admit(
     max_attempts: int,
     exclude: Collection[str] = (),
 ) -> Admitted:
-    """Judge the result fetched into `staging` as the answer of `host` to an attempt, and take it in.
+    """Judge the result in `staging`, fetched from `host`, and record it.
 
-    A result for an attempt that is not this host's or is already done is dropped; one whose lease was lost is
-    taken if its release still needs a build. `exclude` are the libraries that wheels leave to the system
+    A result for an attempt that belongs to another host or is already done is dropped. If the lease was lost, the
+    result
+    is admitted if its release still needs a build. `exclude` are the libraries that wheels leave to the system
     (`builder_repair_exclude`). Raises OSError when the controller's own disk fails.
     """
     attempt = _attempt(catalog.db, attempt_id)
@@ -92,7 +93,7 @@ def admit(
         return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
     log_name = _keep_log(staging, storage.logs, attempt["name"], attempt_id)
     result: Result | None = None
-    #: What sdist or wheel say of the Pythons they are for.
+    #: The Requires-Python that sdist or wheel states.
     stated: str | None = None
     wheel: Named | None = None
     why: Failure | None = None
@@ -120,12 +121,12 @@ def admit(
             and result["check"]["reason"] == "not-installable"
             and error.failure_class == "refused"
         ):
-            # What an installer says of it is what people will meet.
+            # Users would meet the installer's message, so it is the better reason.
             why = withheld(catalog.db, result["check"], log_tail(storage.logs, log_name)) or why
     if wheel is not None:
         _move(wheel.path, storage.files / attempt["name"] / wheel.checked.filename)
     with catalog.writing() as db:
-        # Asked again: two controllers' halves may hold the same late result.
+        # Check the state again: another run may have admitted the same late result.
         if db.execute("SELECT state FROM attempt WHERE id = ?", (attempt_id,)).fetchone()["state"] == "done":
             return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
         if wheel is not None:
@@ -134,7 +135,7 @@ def admit(
         if meanwhile:
             outcome = replace(outcome, outcome="built", sentence=meanwhile)
         elif wheel is not None and not _serves(db, attempt):
-            # Built again, it would serve the target no better.
+            # Another build of it would serve the target no better.
             sentence = f"{wheel.checked.filename} does not serve the target it was built for."
             outcome = replace(outcome, blocks="target", sentence=sentence)
         if wheel is not None or (why and why.failure_class == OTHER_PYTHON):
@@ -173,7 +174,7 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
             declared=why.declared,
         )
         if why.failure_class == "out-of-disk" and result and result["stopped_by"] != "disk":
-            # Not what it may use, but what its builder had left.
+            # The builder's disk was full, and not the build's limit reached.
             outcome = replace(outcome, blocks=None, retry_on="elsewhere")
     if result:
         outcome = replace(
@@ -221,7 +222,7 @@ def _checked_wheel(result: Result, staging: Path, attempt: sqlite3.Row, exclude:
 
 
 def _check_python(db: sqlite3.Connection, wheel: CheckedWheel, attempt: sqlite3.Row) -> None:
-    """A wheel that is not for the target's Python is welcome where another target of the fleet installs it."""
+    """Raise Refused if no target of the fleet that can install the wheel has a Python that it is for."""
     if wheel.requires_python is None or requires_python.allows(
         wheel.requires_python, Version(attempt["python_version"])
     ):
@@ -242,7 +243,7 @@ def _named(
     exclude: Collection[str],
     from_sdist: Collection[str],
 ) -> Named:
-    """The wheel under the name it is published by, which from then on stands for its bytes."""
+    """The wheel under the name it will be published by; the name is reserved for its bytes. Raises Refused."""
     path, tags = staging / wheel.filename, json.loads(attempt["target_tags"])
     while True:
         try:
@@ -267,7 +268,7 @@ def _named(
 
 
 def _is_settled(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
-    """Whether a wheel of ours serves what the attempt was for, and nobody asked for another one."""
+    """Whether a wheel already serves the attempt's target, and no rebuild was ordered."""
     row = db.execute(
         f"""
         SELECT 1 FROM release_target w
@@ -279,7 +280,9 @@ def _is_settled(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
 
 
 def _serves(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
-    """Whether a wheel of ours serves the attempt's target; of what no builder offers just now this is not known."""
+    """Whether a wheel serves the attempt's target; True if no builder offers the target now, because it is unknown
+    then.
+    """
     row = db.execute(
         """
         SELECT NOT EXISTS (SELECT 1 FROM builder_target WHERE target_id = :target)
@@ -291,7 +294,7 @@ def _serves(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
 
 
 def _with_python(outcome: Outcome, attempt: sqlite3.Row, stated: str | None) -> Outcome:
-    """The outcome where the wheel is not for the target's Python: built again, it would be the same."""
+    """The outcome for a wheel that is not for the target's Python: another build would give the same one."""
     if stated is None or requires_python.allows(stated, Version(attempt["python_version"])):
         return outcome
     return replace(outcome, blocks="target", requires_python=stated, sentence=_needs_python(attempt, stated))
@@ -311,7 +314,7 @@ def _keep_log(staging: Path, logs: Path, name: str, attempt_id: str) -> str | No
 
 
 def _move(source: Path, destination: Path) -> None:
-    """Give fetched bytes their final name, so that they are on disk before the catalog says so."""
+    """Give fetched bytes their final name; they are on disk before the catalog names them."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     sync(source)
     source.chmod(0o644)
@@ -343,7 +346,7 @@ def _record_wheel(
             "built_as": json.dumps({"filename": sent.filename, "sha256": sent.sha256}) if sent else None,
         },
     )
-    # Also of bytes that are there already: this sdist gave them, too.
+    # Also if the same bytes are there already, because this sdist gives them too.
     sdist_sha256 = attempt["sdist_sha256"] or (result and result["sdist_sha256"])
     wheels.note_sdist(db, wheel.filename, attempt["sdist_filename"], sdist_sha256 or None)
     serve_targets(db, attempt["project_id"], offered_targets(db))

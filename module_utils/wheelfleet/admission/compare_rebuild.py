@@ -1,4 +1,4 @@
-"""Compares a rebuilt wheel with the one that another builder built; it is untrusted, and never admitted."""
+"""Compares a rebuilt wheel with the wheel of another builder. The rebuilt wheel is untrusted and never admitted."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .classify import classify
 from .result import log_tail, read_result
 from .wheel_archive import Archive, Entry, Limits, Refused
 
-#: Names of files that are kept of those that differ, and characters of each.
+#: Number of differing files that are recorded, and characters of each name.
 MOST_NAMES, LONGEST_NAME = 20, 200
-#: Those of them that are named in a sentence.
+#: Number of differing files in a sentence.
 _NAMED = 3
 
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """`verdict` is agrees, differs or failed; `filename` and `builder` are of the wheel that was there before."""
+    """`verdict` is agrees, differs or failed; `filename` and `builder` are those of the published wheel."""
 
     verdict: RebuildVerdict
     filename: str
@@ -37,9 +37,9 @@ class RebuildReport:
 def compare_rebuild(
     catalog: Catalog, files: Path, staging: Path, ident: str, *, host: str, now: float
 ) -> RebuildReport | None:
-    """Compare the result of a rebuild on `host`, fetched into `staging`, with the wheel, and record the verdict.
+    """Compare the result of a rebuild on `host`, fetched into `staging`, with the published wheel; record the verdict.
 
-    Returns None where no rebuild `ident` of that host waits for a result.
+    Returns None if no rebuild `ident` of that host waits for a result.
     """
     row = catalog.db.execute(
         """
@@ -69,7 +69,7 @@ def compare_rebuild(
 
 @dataclass(frozen=True)
 class Sent:
-    """The wheel that was there before, as its builder sent it, and the name it is published by."""
+    """The published wheel as its builder sent it, and its published name."""
 
     filename: str
     sha256: str
@@ -100,14 +100,16 @@ def _compare(staging: Path, ident: str, name: str, first: Sent, builder: str, fi
     except Refused as error:
         return RebuildReport("differs", filename, builder, str(error), sha256=found)
     if filename != first.filename:
-        # It was given another build tag, which WHEEL says.
+        # The controller gave it another build tag, which changes these two files.
         names = [each for each in names if not each.endswith((".dist-info/WHEEL", ".dist-info/RECORD"))]
     return RebuildReport("differs", filename, builder, _sentence(names), tuple(names[:MOST_NAMES]), found)
 
 
 def differing_files(one: Path, other: Path) -> list[str]:
-    """The files that are not the same in both wheels, or in one alone. RECORD, which lists the others, is left out
-    unless it is alone. Raises Refused."""
+    """The files that differ between two wheels, or that only one has. Raises Refused.
+
+    RECORD lists the others, so it is left out unless it alone differs.
+    """
     ours, theirs = _entries(one), _entries(other)
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     record = [name for name in names if name.endswith(".dist-info/RECORD")]
@@ -115,7 +117,7 @@ def differing_files(one: Path, other: Path) -> list[str]:
 
 
 def _entries(path: Path) -> dict[str, tuple[int, int]]:
-    """Size and checksum of each file. A CRC suffices: that the wheels differ is known by their hashes."""
+    """Size and checksum of each file. A CRC suffices, because the hashes already show that the wheels differ."""
     archive = Archive(path, Limits())
     with archive.file:
         return {entry.name: _known_by(entry) for entry in archive.entries}

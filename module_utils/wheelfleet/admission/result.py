@@ -1,4 +1,4 @@
-"""A fetched result: the document, and the end of the log beside it."""
+"""Reads a fetched result: the document, and the end of its log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..contract.result import Result, believed, check_result
 from ..contract.shape import ContractError
 from .classify import LOG_END
 
-#: A result document is a few kilobytes; more is an attack or a mistake.
+#: A result document has a few kilobytes; a larger one is an attack or a mistake.
 LARGEST_RESULT_BYTES = 1_000_000
-#: A log is bounded when it is written; its decompression here, because a builder may not have kept to that.
+#: Bytes of a log that are decompressed at most, because the builder may not have kept its limit.
 LARGEST_LOG_BYTES = 1 << 30
 
 
@@ -34,7 +34,7 @@ def read_result(staging: Path, attempt_id: str) -> Result:
 
 
 def log_tail(logs: Path, log_name: str | None) -> str:
-    """The end of a compressed log as text; what cannot be decompressed ends where it breaks."""
+    """The end of a compressed log as text; a damaged log ends where it cannot be decompressed."""
     if log_name is None:
         return ""
     blocks: deque[bytes] = deque(maxlen=2)

@@ -1,9 +1,8 @@
-"""Is this file the wheel that was asked for? A builder ran strangers' code, so nothing it says is taken for granted.
+"""Checks a wheel against its assignment. Builders run untrusted code, so everything about the file is verified.
 
-The rules are those of the binary distribution format (PEP 427 and its specification) and of core metadata (PEP 566,
-643, 658), with names compared as in PEP 503 and versions as in PEP 440. Where real wheels are sloppy and all installers
-take them, they are taken here too: as they are, or as the builder packed them again (builder/correct.py). Where a wheel
-contradicts itself, it is refused.
+The rules are those of the binary distribution format (PEP 427) and of core metadata (PEP 566, 643, 658). Names are
+compared by PEP 503, versions by PEP 440. Mistakes that all installers accept are accepted here too, as they are or
+as the builder corrected them (see `builder.correct`). A wheel that contradicts itself is refused.
 """
 
 from __future__ import annotations
@@ -35,47 +34,47 @@ from .wheel_archive import Archive, Entry, Limits, Refused
 
 __all__ = ["CheckedWheel", "Limits", "Refused", "check_wheel"]
 
-#: The class of a wheel that calls itself something else than what was asked for; all other refusals are "refused".
+#: The failure class of a wheel with another name or version than its release; all other refusals are "refused".
 _OTHER = "metadata-mismatch"
 
 #: "sha256 or better; specifically, md5, sha1 and sha224 are not permitted" (PEP 427).
 _RECORD_HASHES = {"sha256", "sha384", "sha512"}
-#: Signatures of RECORD cannot be mentioned in it, and RECORD cannot contain its own hash (PEP 427).
+#: Not listed, or without a hash: RECORD's signatures, and RECORD itself (PEP 427).
 _UNRECORDED = {"RECORD", "RECORD.jws", "RECORD.p7s"}
 
-#: Where the directories of `.data` go when installed: the keys of sysconfig's install schemes (PEP 427).
+#: The directories that `.data` may have: the keys of sysconfig's install schemes (PEP 427).
 _SCHEMES = {"purelib", "platlib", "headers", "scripts", "data"}
 
-#: Bytes. Real ones have up to some hundred thousand; RECORD has about a hundred for each file.
+#: Bytes. Real METADATA has up to some hundred thousand; RECORD has about a hundred for each file.
 _LARGEST_METADATA = 4 << 20
 _LARGEST_WHEEL_FILE = 64 << 10
 _LARGEST_RECORD = 32 << 20
-#: Of machine code that is looked into, as much is held in memory and no more.
+#: Bytes of an ELF file that are held in memory; a larger one goes to a temporary file.
 _IN_MEMORY = 16 << 20
 
 
 @dataclass(frozen=True)
 class CheckedWheel:
-    """What a wheel really is, as far as the catalog and the index need to know it."""
+    """The facts of a checked wheel that the catalog and the index need."""
 
     filename: str
     #: Normalised.
     name: str
     #: Normalised (PEP 440).
     version: str
-    #: As in the file name, "" without one.
+    #: As in the file name; "" without one.
     build: str
-    #: All that the file name's compressed set stands for, sorted.
+    #: All tags of the file name's compressed set, sorted.
     tags: list[str]
     sha256: str
     size: int
     requires_python: str | None
-    #: METADATA's bytes, to be published as they are (PEP 658).
+    #: METADATA's bytes, to be published unchanged (PEP 658).
     metadata: bytes
     metadata_sha256: str
-    #: Whether it says that it runs everywhere: no ABI, any platform.
+    #: Whether its tags have no ABI and any platform.
     pure: bool
-    #: Whether it has shared objects, or programs of machine code among its scripts.
+    #: Whether it has shared objects, or compiled programs among its scripts.
     has_native: bool
 
 
@@ -89,14 +88,17 @@ def check_wheel(
     from_sdist: Collection[str] = (),
     limits: Limits | None = None,
 ) -> CheckedWheel:
-    """Check the wheel at `path`, whose file name counts, and say what it is.
+    """Check the wheel at `path`, whose file name counts, and return its facts. Raises Refused.
 
-    `name` and `version` are those of the release that was to be built, `target_tags` all the tags that the target can
-    install, `exclude` patterns of libraries that manylinux wheels may leave to the system because the operator says so,
-    `from_sdist` the files of machine code that, as its builder says, lie in the sdist as they are. The version may have
-    a local part that the build added, which stands for the public version that was asked for (PEP 440).
-    The file is read twice (once for its hash) and unpacked once, and its machine code again where its tags promise
-    something of that; never to disk, but for large machine code. Raises Refused.
+    `name` and `version` are those of the release that was to be built; the build may have added a local version (PEP
+    440).
+    `target_tags` are all tags that the target can install. `exclude` are patterns of libraries that the operator lets
+    manylinux wheels leave to the system. `from_sdist` are the files of machine code that, as the builder reports, the
+    sdist contains byte for byte.
+
+    The file is read once for its hash and unpacked once. Its machine code is read again if its tags promise something
+    of
+    that. Only large machine code goes to disk.
     """
     read = _read_filename(path.name)
     wanted = canonicalize_name(name)
@@ -114,7 +116,7 @@ def check_wheel(
 def _read_filename(filename: str) -> WheelName:
     try:
         read = read_wheel_name(filename)
-        # Spellings that only old installers take are for files that exist already, not for new ones.
+        # New files may not have the spellings that only old installers accept.
         parse_wheel_filename(filename)
     except NotAWheel as error:
         raise Refused(str(error)) from error
@@ -159,7 +161,7 @@ def _check_contents(
 
 
 def _find_dist_info(archive: Archive, read: WheelName) -> str:
-    """The one top-level `NAME-VERSION.dist-info`, in whatever spelling (as pip and uv look for it)."""
+    """The one top-level `NAME-VERSION.dist-info`, in any spelling, as pip and uv find it."""
     found = sorted({entry.name.partition("/")[0] for entry in archive.entries})
     infos = [directory for directory in found if directory.endswith(".dist-info")]
     if len(infos) != 1:
@@ -170,7 +172,7 @@ def _find_dist_info(archive: Archive, read: WheelName) -> str:
 
 
 def _check_data_directories(archive: Archive, read: WheelName) -> None:
-    """Installers take every top-level `*.data` for one that goes elsewhere, and stop at what they do not know."""
+    """Refuse a top-level `*.data` that installers do not accept: they install each one and know only some schemes."""
     for entry in archive.entries:
         top, _, below = entry.name.partition("/")
         if not top.endswith(".data"):
@@ -203,15 +205,15 @@ def _check_wheel_file(archive: Archive, content: bytes, tags: list[str], build: 
     if _field(header, "Build") != build:
         raise Refused(f"{archive.name} has another build tag in its file name than in its WHEEL file.")
     purelib = _field(header, "Root-Is-Purelib").lower()
-    # Python files beside a program of some platform are rightly pure (py3-none-linux_…); an extension never is.
+    # py3-none-linux_… may be pure: Python files beside a compiled program. A wheel with an extension never is.
     if purelib not in ("true", "false") or (purelib == "true" and any(tag.split("-")[1] != "none" for tag in tags)):
         raise Refused(f"{archive.name} has Root-Is-Purelib {plain(purelib, 100)!r}, which its tags contradict.")
 
 
 def _stated_tags(header: Message, most: int) -> set[str]:
-    """The tags of WHEEL, one a line or as the compressed set; empty when they are more than `most` or no tags."""
+    """The tags of WHEEL, one a line or as a compressed set; empty if they are more than `most` or not tags."""
     lines = [str(line).strip() for line in header.get_all("Tag", [])]
-    # Sets multiply, so they are counted before they are expanded.
+    # Count before expanding, because compressed sets multiply.
     if len(lines) > most or any(math.prod(part.count(".") + 1 for part in line.split("-")) > most for line in lines):
         return set()
     try:
@@ -221,16 +223,17 @@ def _stated_tags(header: Message, most: int) -> set[str]:
 
 
 def _field(header: Message, name: str) -> str:
-    """The value of a field that occurs once, else nothing: readers differ in which of several they take."""
+    """The value of a field that occurs once, else "", because readers differ in which of several they take."""
     values = header.get_all(name, [])
     return str(values[0]).strip() if len(values) == 1 else ""
 
 
 def _check_metadata(archive: Archive, content: bytes, read: WheelName) -> str | None:
-    """Requires-Python. Only what an index relies on is judged: many a real METADATA breaks other rules.
+    """The wheel's Requires-Python. Only the fields that an index needs are checked; many real METADATA break other
+    rules.
 
-    The headers alone are read, and not with packaging.metadata: for a message that says it has parts, Python's email
-    parser needs time that grows with the square of what a stranger wrote.
+    Only the headers are parsed, and not with packaging.metadata: Python's email parser needs quadratic time for an
+    untrusted multipart message.
     """
     header = BytesHeaderParser().parsebytes(content)
     name, version = _field(header, "Name"), _field(header, "Version")
@@ -245,7 +248,7 @@ def _check_metadata(archive: Archive, content: bytes, read: WheelName) -> str | 
 
 
 def _check_files(archive: Archive, files: dict[str, Entry], info: str) -> list[NativeCode]:
-    """Unpack every file once, compare it with RECORD, and find the native code among them."""
+    """Unpack each file once, compare it with RECORD, and return the machine code among them."""
     record = _read_record(archive, files, info)
     native = []
     for name, entry in files.items():
@@ -263,7 +266,7 @@ def _check_files(archive: Archive, files: dict[str, Entry], info: str) -> list[N
 
 
 def _read_record(archive: Archive, files: dict[str, Entry], info: str) -> dict[str, tuple[str, bytes]]:
-    """Algorithm and digest of each file that RECORD has to list; it lists each of them, once, and nothing else."""
+    """Algorithm and digest of each file. RECORD must list each file exactly once, and nothing else."""
     unrecorded = {f"{info}/{name}" for name in _UNRECORDED}
     record: dict[str, tuple[str, bytes]] = {}
     rows = _record_rows(archive, archive.read(files[f"{info}/RECORD"], _LARGEST_RECORD))
@@ -276,7 +279,7 @@ def _read_record(archive: Archive, files: dict[str, Entry], info: str) -> dict[s
             if stated_hash:
                 raise Refused(f"{archive.name} states a hash for {name}, which cannot have one.")
             continue
-        # The specification demands the hash alone; every tool writes the size, too.
+        # The specification requires only the hash; every tool writes the size, too.
         if stated_size not in ("", str(files[name].size)):
             raise Refused(f"{archive.name} contains {name} in another size than RECORD states.")
         record[name] = _read_hash(archive, name, stated_hash)
@@ -309,10 +312,11 @@ def _read_hash(archive: Archive, name: str, stated: str) -> tuple[str, bytes]:
 def _check_platforms(
     archive: Archive, read: WheelName, native: list[NativeCode], from_sdist: Collection[str]
 ) -> list[NativeCode]:
-    """Native code must be what the tags say, or the wheel would settle targets on which it cannot run; returns that.
+    """The machine code that runs on all platforms of the tags. Raises Refused if there is other code.
 
-    Code of other machines is no reason to refuse a wheel for this one: what cannot be loaded is not. It was left in the
-    sources by somebody's build, or the project has it for several machines; then it lies in the sdist as it is.
+    Code for other machines is accepted beside code for this one, or if the sdist contains it, because it is never
+    loaded:
+    an earlier build left it in the sources, or the project ships it for several machines.
     """
     platforms = sorted({tag.platform for tag in read.tags})
     right = [code for code in native if all(code.runs_on(platform) for platform in platforms)]

@@ -1,4 +1,4 @@
-"""A wheel that was built and cannot be installed or imported: whether it is offered all the same, and why not."""
+"""Decides whether a wheel that cannot be installed or imported is withheld."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..contract.result import Check
 from ..planner.inputs import PlanInputs
 from .classify import Failure, failure
 
-#: The classes of such failures: the wheel cannot be imported, or an installer refuses it.
+#: The failure classes of withheld wheels: it cannot be imported, or an installer refuses it.
 WITHHELD = ("import-failed", "not-installable")
 _MISSING_KINDS: dict[str, Literal["library", "module"]] = {"missing-library": "library", "missing-module": "module"}
 
 _CHECK = f"{PHASE}check"
-#: Lines of the log that are shown.
+#: Lines of the log in the evidence.
 _MOST_LINES = 8
 
 
 def withheld(db: sqlite3.Connection, check: Check | None, log_end: str) -> Failure | None:
-    """Why the wheel is not offered; None if it is (`controller_failed_imports`)."""
+    """Why the wheel is withheld; None if it is offered, because it passed or by `controller_failed_imports`."""
     if check is None or check["verdict"] != "failed" or _flagged(db):
         return None
     failure_class = "not-installable" if check["reason"] == "not-installable" else "import-failed"
@@ -37,7 +37,7 @@ def _flagged(db: sqlite3.Connection) -> bool:
 
 
 def _evidence(log_end: str) -> list[str]:
-    """The last lines of what the import said."""
+    """The last lines of the import's output."""
     lines = log_end.rpartition(_CHECK)[2].splitlines()[1:] if _CHECK in log_end else []
     check_lines = [line for line in lines if line.strip() and not line.startswith((OURS, "check: "))]
     return check_lines[-_MOST_LINES:]

@@ -1,14 +1,14 @@
-"""Make a wheel right that pip and uv take as it is.
+"""Correct a wheel that contradicts itself but that pip and uv install.
 
     python -m wheelfleet.builder.correct WHEELS SCRATCH ANSWER SDIST TARGET
 
-Installers look away from much that makes a wheel contradict itself: wrong tags in WHEEL, the `.dist-info` of another
-version, a RECORD with gaps, machine code in a wheel for every machine. The controller does not publish such a wheel,
-so it is packed again (repack.py) with what is true; the name of the file counts. A wheel that an installer refuses is
-left as it is, for what it says is the reason then. Machine code that lies in SDIST as it is was not made for this
-machine: it is data, such as the libraries for several boards that a project has a choice of.
+Installers ignore many contradictions: wrong tags in WHEEL, a `.dist-info` of another version, a RECORD with gaps,
+machine code in a wheel for any platform. The controller refuses such wheels, so this program packs them again
+(see `repack`) with correct values; the file name takes precedence. A wheel that an installer refuses stays as it is,
+because the installer's message is then the reason of the failure. Machine code that SDIST contains byte for byte was
+not built here: it is data, such as a project's libraries for several boards.
 
-It is run by the tools' Python inside the sandbox, for the wheel is a stranger's.
+The tools' Python runs it in the sandbox, because the wheel is untrusted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WITHOUT_CODE = (
     "The wheel names a platform, but has no machine code: either it needs none, or what is optional was not compiled."
 )
 _MOST = 200
-#: Flags of zip entries that every reader knows: UTF-8 names, hints on compression.
+#: Flags of zip entries that every reader supports: UTF-8 names, hints on compression.
 _KNOWN_FLAGS = 0x800 | 0x6
 _STORED, _DEFLATED = 0, 8
 _ZIP64, _OTHER_NAME = 0x0001, 0x7075
@@ -50,11 +50,11 @@ _LOCAL_HEADER = 30
 
 
 class Correction(TypedDict):
-    """What was found, and done."""
+    """What was found and changed."""
 
-    #: What was changed, or is worth to know, in sentences.
+    #: Sentences for the operator: a change, or a finding.
     said: list[str]
-    #: Files of machine code in the wheel whose bytes lie in the sdist as they are.
+    #: Files of machine code in the wheel that the sdist contains byte for byte.
     from_sdist: list[str]
 
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         found = correct(wheels / name, scratch, sdist, arguments[4])
     except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        # Not a wheel that could be made right: the installers and the controller say what it is.
+        # It cannot be corrected: installers and controller will report why.
         print(f"The wheel stays as it is: {error}")
         found = {"said": [], "from_sdist": []}
     write_json(answer, found, durable=False)
@@ -72,9 +72,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def correct(wheel: Path, scratch: Path, sdist: Path, target: str) -> Correction:
-    """Pack the wheel again, in its place, if it is not right; `target` begins with the tag of this Python and platform.
+    """Pack the wheel again, in place, if it contradicts itself; `target` begins with the tag of this Python and
+    platform.
 
-    Raises what zipfile does for a damaged archive, and ValueError for what is no wheel.
+    Raises ValueError for a file that is no wheel, and zipfile's errors for a damaged archive.
     """
     parts = wheel.name[: -len(".whl")].split("-")
     if len(parts) not in (5, 6):
@@ -124,7 +125,7 @@ def correct(wheel: Path, scratch: Path, sdist: Path, target: str) -> Correction:
 
 
 def _as_in_sdist(archive: zipfile.ZipFile, paths: Sequence[str], sdist: Path) -> list[str]:
-    """Those of the files in the wheel whose bytes are those of a file in the sdist."""
+    """Those of the wheel's files `paths` that the sdist contains byte for byte."""
     sizes = {archive.getinfo(path).file_size for path in paths}
     known: set[bytes] = set()
     if sdist.name.endswith(".zip"):
@@ -155,7 +156,7 @@ def _digest(file: IO[bytes]) -> bytes:
 
 
 def _true_tag(archive: zipfile.ZipFile, tag: Sequence[str], made: Sequence[str], target: str) -> list[str]:
-    """The tag of a wheel for every machine with code that was made for this one, and perhaps for this Python."""
+    """The true tag of a wheel for any platform whose code is for this one, and perhaps for this Python."""
     here = target.split("-")[:3]
     if tag[1] == "none" and any(_is_of_this_python(archive, path) for path in made):
         return here
@@ -175,7 +176,7 @@ def _is_of_this_python(archive: zipfile.ZipFile, path: str) -> bool:
 
 
 def _true_fields(header: Message, parts: Sequence[str]) -> dict[str, list[str]]:
-    """The fields of WHEEL that say something else than the name of the file, with what they should say."""
+    """The fields of WHEEL that contradict the file name, with their correct values (empty: none)."""
     fields: dict[str, list[str]] = {}
     tags = sorted("-".join(tag) for tag in _expanded(parts[-3:]))
     stated = [str(line).strip().split("-") for line in header.get_all("Tag", [])]
@@ -202,7 +203,7 @@ def _expanded(tag: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def _true_path(path: str, info: str, stem: str) -> str:
-    """The path with the folders of metadata and data named after the wheel, and without `./` and `//`."""
+    """The path with the folders of metadata and data named after the wheel, without `./` and `//`."""
     end = "/" if path.endswith("/") else ""
     top, separator, below = posixpath.normpath(path).partition("/") if path.strip("/") else (path, "", "")
     for ending in (".dist-info", ".data"):
@@ -263,7 +264,7 @@ def _row_is_right(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, stated: str,
 
 
 def _is_simple(archive: zipfile.ZipFile) -> bool:
-    """Whether the archive uses nothing that readers treat differently, as admission/wheel_archive.py asks."""
+    """Whether the archive uses only features that all readers treat alike, as `admission.wheel_archive` requires."""
     if archive.comment or archive.fp is None:
         return False
     for entry in archive.infolist():
@@ -281,7 +282,7 @@ def _is_simple(archive: zipfile.ZipFile) -> bool:
 
 
 def _kinds(extra: bytes) -> set[int]:
-    """The kinds of extra fields."""
+    """The IDs of a zip entry's extra fields."""
     kinds = set()
     while len(extra) >= 4:
         kinds.add(int.from_bytes(extra[:2], "little"))

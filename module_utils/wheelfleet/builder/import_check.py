@@ -1,18 +1,19 @@
-"""Can the wheel be imported? `python -m wheelfleet.builder.import_check WHEELS SCRATCH ANSWER INSTALLED DATA`.
+"""Check whether a wheel can be imported.
 
-INSTALLED is a folder into which nothing was installed but the wheel and what it needs. Its modules are imported there
-one after another by the tools' Python, which sees nothing else, in the sandbox and without network, and the verdict is
-written to ANSWER. DATA is a list in JSON of libraries that the project carries as they are: those are no modules.
-The verdict is one on the project's own modules (importable.py); what lies beside them is named where it cannot be
-imported, and decides nothing:
+    python -m wheelfleet.builder.import_check WHEELS SCRATCH ANSWER INSTALLED DATA
 
-imported    they were imported, as far as that could be judged
-failed      a part of their own is missing: a compiled module, a symbol, a shared library; Python dies; or the Python in
-            them is not this Python's. They can be imported nowhere
-unchecked   what is missing is the machine's (a display, GPIO, a database) or another project's, which the wheel does
-            not declare, or takes too long: nothing is known
+INSTALLED is a folder with the wheel and its dependencies, and nothing else. The tools' Python imports the wheel's
+modules there one after another, in the sandbox and without network, and writes the verdict to ANSWER. DATA is a JSON
+list of libraries in the wheel that are the project's data and not modules. The verdict depends on the project's own
+modules alone (see `importable`); other modules that fail are only named in the message.
 
-What runs here is a stranger's, so the verdict is no more than its own word; a package that lies harms itself.
+imported    all own modules were imported, as far as that can be judged
+failed      a part of the wheel is missing (a compiled module, a symbol, a shared library), Python crashes, or the code
+            is not for this Python: it can be imported nowhere
+unchecked   something of the machine is missing (a display, GPIO, a database), another project that the wheel does not
+            declare is missing, or an import takes too long: nothing is known
+
+The code that runs here is untrusted, so the verdict is too; a package that lies harms only itself.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ ONE, ALL = 90.0, 300.0
 _LONGEST = 500
 _LARGEST_ANSWER = 1 << 20
 
-#: Says in lines of JSON which module it begins with and how that ended.
+#: Prints in lines of JSON which module it begins to import and how that ended.
 _IMPORT = """
 import importlib, importlib.util, json, os, site, sys, traceback
 folder, words = sys.argv[1], os.fdopen(int(sys.argv[2]), "w")
@@ -85,7 +86,7 @@ os._exit(0)
 
 _NO_MODULE = re.compile(r"does not define module export function")
 _MISSING_LIBRARY = re.compile(r"^(\S+): cannot open shared object file")
-#: Modules of the standard library that Debian has in packages of their own.
+#: Modules of the standard library that Debian has in separate packages.
 _SEPARATE = {
     "tkinter": "python3-tk", "_tkinter": "python3-tk", "turtle": "python3-tk", "idlelib": "idle3",
     "_gdbm": "python3-gdbm", "distutils": "python3-distutils", "lib2to3": "python3-lib2to3",
@@ -93,16 +94,16 @@ _SEPARATE = {
 
 
 class Tried(NamedTuple):
-    """How the import of one module ended: imported, failed, unchecked, or "" for what is no module at all."""
+    """The import of one module. `verdict` is imported, failed, unchecked, or "" if it is no module at all."""
 
     module: str
     verdict: str
     sentence: str
-    #: The top-level module of another project for want of which it could not be imported.
+    #: The missing top-level module of another project.
     missing: str | None = None
-    #: Whether what is missing is compiled, or Python died of it: then the wheel has failed whatever else was imported.
+    #: Whether a compiled part is missing or Python crashed: the wheel has failed, whatever else was imported.
     compiled: bool = False
-    #: The shared library for want of which it could not be imported.
+    #: The missing shared library.
     library: str | None = None
 
 
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Verdict(TypedDict):
-    """A check without its reason, with what is missing: a library, or the top-level module of another project."""
+    """The verdict on a wheel, and what is missing: a library, or the top-level module of another project."""
 
     verdict: str
     modules: list[str]
@@ -128,7 +129,7 @@ class Verdict(TypedDict):
 
 
 def check(modules: Modules, installed: Path, scratch: Path) -> Verdict:
-    """Import the modules from the folder, and say what that means for the wheel."""
+    """Import the modules from the folder `installed` and judge the wheel by them."""
     names = list(dict.fromkeys([*modules.own, *modules.compiled, *modules.beside]))
     tried = [attempt for attempt in _import(names, installed, scratch) if attempt.verdict]
     beside = [attempt for attempt in tried if attempt.module in modules.beside]
@@ -136,7 +137,7 @@ def check(modules: Modules, installed: Path, scratch: Path) -> Verdict:
     imported = [attempt.module for attempt in own if attempt.verdict == "imported"]
     failed = [attempt for attempt in own if attempt.verdict == "failed"]
     if not (modules.named or modules.compiled) and imported:
-        # Nothing says which of several is the project's, and some of them work.
+        # Nothing shows which module is the project's main one, and some can be imported.
         beside += [attempt for attempt in failed if not attempt.compiled]
         failed = [attempt for attempt in failed if attempt.compiled]
     unknown = [attempt for attempt in own if attempt.verdict == "unchecked"]
@@ -171,9 +172,10 @@ def judge(
 ) -> Tried:
     """What the end of an import means.
 
-    `kinds` are the names of the exception's classes, none if there was none, and `missing` the module that Python says
-    it is about. Where the exception is the cause of another one, `said` is what that one says. `there`: the module, or
-    the package it should be in, is installed with the wheel.
+    `kinds` are the names of the exception's class and its bases, empty if there was none. `missing` is the module that
+    Python names in it. If the exception caused another one, `said` is the other's text. `there`: the package of
+    `missing`
+    is installed with the wheel.
     """
     if not kinds:
         return Tried(module, "imported", "")
@@ -186,11 +188,10 @@ def judge(
     if "ImportError" not in kinds:
         return ended
     if _NO_MODULE.search(why) or why == f"No module named '{module}'":
-        # No module at all. Or it is there, for else it would not be tried: then it says by itself that here it is of
-        # no use (PyYAML's _yaml).
+        # Either it is no module at all, or it reports itself that it is of no use here, as PyYAML's _yaml does.
         return Tried(module, "", "")
     if missing is None:
-        # Python names the module: so the project itself says that something is not as it wants it.
+        # Python always names the module, so this error is the project's own.
         return ended
     root = missing.partition(".")[0]
     own = root == module.partition(".")[0]
@@ -200,11 +201,12 @@ def judge(
             sentence = f"Importing {module} fails: the shared library {library[1]} is not there."
             return fails._replace(sentence=sentence, compiled=True, library=library[1])
         if why.startswith("cannot import name"):
-            # Python's own, or the project's; one that another project does not have today it may have had once.
+            # The name is missing in Python or in the project itself; another project may have had it in another
+            # release.
             return ended if there and not own else fails
         return fails._replace(compiled=True)
     if own or (root.startswith("_") and not _is_pythons_own(root)):
-        # A part of its own: underscores are for what nobody else imports.
+        # A module with an underscore is part of the project, because no other project imports such a name.
         return fails._replace(missing=None if own else root)
     if root in REMOVED_MODULES and not _is_pythons_own(root):
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -222,13 +224,13 @@ def judge(
 
 
 def _is_pythons_own(root: str) -> bool:
-    # Python 3.9 has no list of its own modules.
+    # Python 3.9 has no `sys.stdlib_module_names`.
     own: Iterable[str] = getattr(sys, "stdlib_module_names", [name for name in _SEPARATE if sys.version_info < (3, 12)])
     return root in own
 
 
 def _import(modules: Sequence[str], installed: Path, scratch: Path) -> list[Tried]:
-    """Import them in one process, and in another from where one ended it."""
+    """Import the modules in one process; if one of them ends it, continue behind that one in another process."""
     tried: list[Tried] = []
     until = time.monotonic() + ALL
     left = list(modules)
@@ -240,7 +242,7 @@ def _import(modules: Sequence[str], installed: Path, scratch: Path) -> list[Trie
         tried += done
         if culprit is not None:
             tried.append(culprit)
-        # Also when nothing was said at all, for this must come to an end.
+        # Drop at least one module, so that the loop ends even if the process reported nothing.
         left = left[max(1, len(done) + (culprit is not None)) :]
     return tried
 
@@ -248,7 +250,7 @@ def _import(modules: Sequence[str], installed: Path, scratch: Path) -> list[Trie
 def _import_some(
     modules: Sequence[str], installed: Path, scratch: Path, until: float
 ) -> tuple[list[Tried], Tried | None]:
-    """What was imported, and the module that ended the process, if one did."""
+    """The modules that were tried, and the one that ended the process, if one did."""
     reader, writer = os.pipe()
     command = [sys.executable, "-I", "-S", "-c", _IMPORT, str(installed), str(writer), *modules]
     child = subprocess.Popen(command, pass_fds=[writer], stdin=subprocess.DEVNULL, cwd=scratch)

@@ -1,8 +1,7 @@
-"""The first command of a build: `python -m wheelfleet.builder.prepare SDIST SOURCE CONTROL`, by the tools' interpreter.
+"""The first command of a build: `python -m wheelfleet.builder.prepare SDIST SOURCE CONTROL`, by the tools' Python.
 
-Unpacks the sdist, applies the assignment's patches, and reads what is needed to build it. It runs in the sandbox, for
-it opens strangers' archives; of the package's own code it runs nothing. What it finds out goes to
-`CONTROL/prepared.json`.
+It unpacks the sdist, applies the assignment's patches and reads the build requirements. It runs in the sandbox because
+it opens untrusted archives, but it runs no code of the package. Its findings go to `CONTROL/prepared.json`.
 """
 
 from __future__ import annotations
@@ -24,30 +23,30 @@ from .sdist_names import declared, own_modules
 from .unpack import UnpackError, unpack
 
 if TYPE_CHECKING:
-    # Every import costs, a hundred thousand times.
+    # Each import costs time in every build.
     from ..contract.result import SdistNames
 
-#: What is to be done, and what came of it: files in the control folder.
+#: Input and output: files in the control folder.
 PATCHES = "patches.json"
 PREPARED = "prepared.json"
 
-#: Bytes of PKG-INFO that are read for the headers, and characters of a summary that are kept.
+#: Bytes of PKG-INFO that are read, and characters of a summary that are kept.
 _LONGEST_PKG_INFO = 100_000
 _LONGEST_SUMMARY = 512
 
 MANIFEST = "Cargo.toml"
-#: Of Rust in a package: where it may lie, how deep, and how much of it is looked at.
+#: The search for Cargo.toml: folders to leave out, depth, and number of files.
 _NOT_BUILT = {"test", "tests", "testing", "fixtures", "examples", "benches", "benchmarks", "docs", "fuzz", "target"} | {
     *("vendor", "vendored", "third_party", "third-party", "extern", "external", "node_modules")
 }
 _DEEPEST_MANIFEST, _MOST_MANIFESTS = 3, 8
 
-#: For an sdist that says nothing about how it is built (PEP 517), as the `build` library has it.
+#: For an sdist without a build-system table (PEP 517), as in the `build` library.
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 _LEGACY_REQUIRES = ["setuptools >= 40.8.0"]
 
 
-#: What a system says of itself and not of the archive that is being unpacked.
+#: Errors of the host and not of the archive.
 _OF_THE_BUILDER = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         for patch in patches:
             _apply(patch, source)
         if not patches:
-            # A recipe's patch may be about just that.
+            # A recipe's patch may change Requires-Python.
             check_python(source)
         facts |= {"source": source.name, "hooks": _hook_program(), **build_system(source)}
         facts["names"] = _names(source, facts["backend"])
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
-    """Unpack the sdist. Raises Failed, which says whose fault it is."""
+    """Unpack the sdist. Raises Failed, whose reason tells a fault of the builder from one of the sdist."""
     try:
         return unpack(archive, folder)
     except UnpackError as error:
@@ -83,9 +82,10 @@ def _unpacked(archive: Path, folder: Path) -> Path:
 
 
 def build_system(source: Path) -> dict[str, Any]:
-    """How the project is built (PEP 517, 518): requirements, backend, and folders of its own that the backend lies in.
+    """The project's build system (PEP 517, 518): requirements, backend, and the project's folders that contain the
+    backend.
 
-    What pip refuses is refused, in one sentence that says what is wrong. Raises Failed.
+    Whatever pip refuses raises Failed, with one sentence.
     """
     if not (source / "pyproject.toml").is_file():
         if not (source / "setup.py").is_file():
@@ -112,7 +112,7 @@ def build_system(source: Path) -> dict[str, Any]:
     if not module:
         raise _broken("pyproject.toml names no module as its build-backend (PEP 517).")
     if inside and not any(_has_module(source / part, module) for part in inside):
-        # pip looks nowhere else. A project of that name upstream would be somebody else's.
+        # pip searches nowhere else. A project of that name upstream would be another one.
         shown = " and ".join(repr(part) for part in inside)
         raise _broken(f"The sdist lacks its own build backend {module!r}, which pyproject.toml has in {shown}.")
     return {"requires": requires, "backend": backend, "backend_path": inside}
@@ -123,7 +123,7 @@ def _broken(message: str) -> Failed:
 
 
 def _pyproject(source: Path) -> dict[str, Any]:
-    """The tables of pyproject.toml; read as pip reads it, which takes no byte order mark. Raises Failed."""
+    """The tables of pyproject.toml. As in pip, a byte order mark is an error. Raises Failed."""
     try:
         text = (source / "pyproject.toml").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -136,7 +136,7 @@ def _pyproject(source: Path) -> dict[str, Any]:
 def _is_requirement(line: str) -> bool:
     if are_plain([line]):
         return True
-    # Of the tool environment; a marker or a URL needs a parser.
+    # From the tool environment; only markers and URLs need its parser.
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -147,21 +147,22 @@ def _is_requirement(line: str) -> bool:
 
 
 def _has_module(folder: Path, module: str) -> bool:
-    """Whether Python finds the module in the folder: a package, a file, or compiled."""
+    """Whether Python finds the module in the folder as a package, a file or an extension."""
     return (folder / module).is_dir() or any(path.is_file() for path in folder.glob(f"{module}.*"))
 
 
 def _names(source: Path, backend: str) -> SdistNames:
-    """Raises Failed."""
+    """The backend, the sdist's own modules and the names that it declares. Raises Failed."""
     tables = _pyproject(source) if (source / "pyproject.toml").is_file() else {}
     return {"backend": backend, "modules": own_modules(source), "declared": declared(source, tables)}
 
 
 def cargo_manifests(source: Path) -> list[str]:
-    """The Cargo.toml files, as paths below `source`, that a build would give to cargo; a guess, and few.
+    """The Cargo.toml files, as paths below `source`, that a build would probably give to cargo; at most a few.
 
-    Those that pyproject.toml names for maturin or setuptools-rust; else the one at the root; else those that lie not
-    deep below, and not in folders of tests or of other people's crates.
+    These are the files that pyproject.toml names for maturin or setuptools-rust. Without any, it is the one at the
+    root.
+    Without that one, it is those that are not deep below, and not in folders of tests or vendored crates.
     """
     named = [path for path in _named_manifests(source) if _is_manifest(source, path)]
     if named:
@@ -173,7 +174,7 @@ def cargo_manifests(source: Path) -> list[str]:
         below = Path(folder).relative_to(source)
         if MANIFEST in files:
             found.append(str(below / MANIFEST))
-        # What lies below a manifest belongs to it.
+        # Manifests further below belong to this one.
         deep = MANIFEST in files or len(below.parts) >= _DEEPEST_MANIFEST
         folders[:] = [] if deep else [name for name in folders if not name.startswith(".") and name not in _NOT_BUILT]
     return sorted(path for path in found if _is_manifest(source, path))[:_MOST_MANIFESTS]
@@ -224,7 +225,7 @@ def _strings(value: object) -> bool:
 
 
 def _apply(patch: dict[str, str], source: Path) -> None:
-    """Apply one patch with the tool of that name, which writes nothing outside of `source`."""
+    """Apply one patch with the command `patch`, which writes nothing outside `source`. Raises Failed."""
     command = ["patch", "--batch", "--forward", "--strip=1", "--no-backup-if-mismatch", "--reject-file=-"]
     print(f"Applying {patch['name']}", flush=True)
     try:
@@ -253,7 +254,7 @@ def _interpreter() -> str:
 
 
 def _hook_program() -> str:
-    """pyproject_hooks' program that calls a build backend's hooks, which the build environment's Python runs."""
+    """The path of pyproject_hooks' program, which calls a backend's hooks in the build environment. Raises Failed."""
     found = importlib.util.find_spec("pyproject_hooks")
     if found is None or not found.submodule_search_locations:
         raise Failed("The tools lack pyproject_hooks; provision the builder again.", "not-provisioned")
@@ -261,13 +262,13 @@ def _hook_program() -> str:
 
 
 def check_python(source: Path) -> None:
-    """Stop before anything is built if the sdist says that it is not for this Python (core metadata, Requires-Python).
+    """Stop before the build if the sdist's Requires-Python (core metadata) excludes this Python. Raises Failed.
 
-    Upstream states the same where it states anything. Raises Failed.
+    The check is needed because not every upstream states Requires-Python.
     """
     stated = _field(source, "Requires-Python")
     version = ".".join(map(str, sys.version_info[:3]))
-    # Most sdists say no more than that, and the parser costs time.
+    # Most sdists state only this simple form, and the parser costs time.
     if not stated or ((simple := re.fullmatch(r">=\s*3\.(\d{1,2})", stated)) and sys.version_info[1] >= int(simple[1])):
         return
     # Of the tool environment.
@@ -276,25 +277,25 @@ def check_python(source: Path) -> None:
     try:
         fits = SpecifierSet(stated).contains(version, prereleases=True)
     except InvalidSpecifier:
-        # pip takes it for none.
+        # pip ignores an invalid value.
         return
     if not fits:
         raise Failed(f"Its PKG-INFO asks for Python {stated}; the target has {version}.", "other-python", stated)
 
 
 def _summary(source: Path) -> str | None:
-    """What the sdist says the project is, in a line."""
+    """The sdist's summary, in one line; None without one."""
     return (_field(source, "Summary") or "")[:_LONGEST_SUMMARY] or None
 
 
 def _field(source: Path, name: str) -> str | None:
-    """A field of the sdist's PKG-INFO (PEP 643), as one line; None when it does not say it."""
+    """A field of the sdist's PKG-INFO (PEP 643) as one line; None without one."""
     try:
         with (source / "PKG-INFO").open("rb") as file:
             headers = file.read(_LONGEST_PKG_INFO).decode("utf-8", "replace").partition("\n\n")[0]
     except OSError:
         return None
-    # Core metadata's headers; a line that begins with a space goes on with the one before.
+    # A line that begins with a space continues the header before it.
     found = re.search(rf"^{name}:(.*(?:\r?\n[ \t].*)*)", headers, re.MULTILINE | re.IGNORECASE)
     return " ".join(found[1].split()) or None if found else None
 

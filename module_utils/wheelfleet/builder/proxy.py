@@ -1,13 +1,12 @@
-"""The one way from a sandbox to the network: an HTTP proxy that reaches the index and nothing else.
+"""The sandbox's only way to the network: an HTTP proxy that reaches the index and nothing else.
 
     PYTHON proxy.py [--refused FILE] HOST:PORT... -- COMMAND...
 
-It runs outside, as the parent of the sandbox whose command line COMMAND is, and ends with it and as it ends. The socket
-on which it listens comes from inside, from `proxy_client`, so no address leads anybody else to it. The log names what
-is refused, and FILE gets a line for each such server. This carries https as bytes, so the client itself verifies the
-index.
+It runs outside, as the parent of the sandbox that COMMAND starts, and ends with its exit code. `proxy_client` opens
+the listening socket inside and passes it out, so no other process of this host can connect. Each refused server is
+printed to the log and written to FILE, one a line. https passes as bytes, so the client itself verifies the index.
 
-This file imports nothing of this package, so that it can be run by itself.
+This file imports nothing of this package, so it can run by itself.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 _LIBRARY = Path(__file__).resolve().parents[2]
-#: As in `proxy_client` and `sandbox`, which this file cannot import.
+#: The same as in `proxy_client` and `sandbox`, which this file cannot import.
 _SOCKET_VARIABLE = "WHEELFLEET_PROXY_SOCKET"
 _PROXY_PORT = 3128
 _PORTS = {"http": 80, "https": 443}
@@ -37,18 +36,18 @@ _LONGEST_HEAD = 1 << 16
 _CHUNK = 1 << 16
 #: Connections at once; more wait.
 _MOST = 48
-#: Seconds to wait for a connection, and for the next byte of one.
+#: Seconds to wait for a connection, and for the next byte on one.
 _PATIENCE = 60.0
 _SILENCE = 300.0
-#: Refusals that are said to the log.
+#: Refusals that are printed to the log, and servers that are written to the file.
 _MOST_WORDS = 20
 _PR_SET_PDEATHSIG = 1
-#: pip prefers it to the proxies of the environment.
+#: pip prefers this variable to the environment's proxies.
 _PIPS_PROXY = "PIP_PROXY"
 
 
 class Refusal(Exception):
-    """A request is not served; `code` is the HTTP status that says so."""
+    """A request that is not served; `code` is the HTTP status of the response."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -56,7 +55,7 @@ class Refusal(Exception):
 
 
 def servers_of(urls: Iterable[str | None]) -> list[str]:
-    """The servers of these URLs, as "HOST:PORT", sorted: what a proxy may be told to let through."""
+    """The servers of these URLs as "HOST:PORT", sorted: the servers that a proxy may let through."""
     found = set()
     for url in urls:
         parts = urlsplit(url or "")
@@ -72,11 +71,11 @@ def behind_proxy(
     library: Path = _LIBRARY,
     refused: Path | None = None,
 ) -> list[str]:
-    """The command line that runs `command`, a sandbox with a proxy client, beside a proxy to `servers`.
+    """The command line that runs `command`, a sandbox with a proxy client, behind a proxy to `servers`.
 
-    `library` is where the package `wheelfleet` lies. Each refused server is added to the file `refused`. The line is to
-    be run in the command's environment with the host's own proxies, which this proxy uses and hides from the command;
-    a proxy that pip alone is configured for goes before them.
+    `library` is the folder of the package `wheelfleet`. Each refused server is added to the file `refused`. Run the
+    command line in the command's environment plus the host's own proxies: this proxy uses them and hides them from the
+    command. A proxy that is configured for pip alone has precedence.
     """
     options = [] if refused is None else ["--refused", str(refused)]
     program = library / "wheelfleet" / "builder" / "proxy.py"
@@ -84,7 +83,7 @@ def behind_proxy(
 
 
 def proxied_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` as the sandboxed command gets it, with this proxy for everything."""
+    """`environment` for the sandboxed command, with this proxy as its only one."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy", _PIPS_PROXY.lower())
     kept = {name: value for name, value in environment.items() if name.lower() not in proxies}
     url = f"http://127.0.0.1:{_PROXY_PORT}"
@@ -92,7 +91,7 @@ def proxied_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Proxy:
-    """Serves each connection in a thread of its own."""
+    """Serves each connection in its own thread."""
 
     def __init__(self, servers: Iterable[str], refused: Path | None = None) -> None:
         self._servers = frozenset(servers)
@@ -104,7 +103,7 @@ class Proxy:
         self._noted: set[str] = set()
 
     def serve(self, listener: socket.socket) -> None:
-        """Serve until the process ends or the listening socket fails."""
+        """Serve until the listening socket fails. Never returns otherwise."""
         while True:
             self._free.acquire()
             try:
@@ -149,7 +148,7 @@ class Proxy:
             )
 
     def _tunnel(self, target: str) -> tuple[socket.socket, bytes]:
-        """A connection to "HOST:PORT", and what it has said already."""
+        """A connection to "HOST:PORT", and the bytes that were already read from it. Raises Refusal."""
         parts = _split(f"//{target}")
         host, port = self._allowed(parts, parts.port)
         proxy = self._proxy("https", host, port)
@@ -168,14 +167,16 @@ class Proxy:
         return server, rest
 
     def _request(self, method: str, target: str, headers: Sequence[str]) -> socket.socket:
-        """A connection on which `target`, an http URL, was asked for, and whose answer is all that comes."""
+        """A connection on which the http URL `target` was requested; everything it carries is the response. Raises
+        Refusal.
+        """
         parts = _split(target)
         if parts.scheme != "http":
             raise Refusal(400, "This is a proxy, and needs a whole http URL.")
         host, port = self._allowed(parts, parts.port or 80)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         whom = _server(host, port) if port != 80 else _server(host, port).rpartition(":")[0]
-        # Neither another name for the server nor a second request can hide in what goes on.
+        # These could hide another server's name or a second request.
         dropped = ("host", "connection", "keep-alive", "upgrade", "te", "transfer-encoding", "content-length")
         kept = [
             line
@@ -206,7 +207,9 @@ class Proxy:
         raise Refusal(403, "The network beyond the index is closed here.")
 
     def _proxy(self, scheme: str, host: str, port: int) -> SplitResult | None:
-        """The host's own proxy for this, if its environment names one."""
+        """The host's own proxy for this server, if the environment names one. Raises Refusal for a proxy of another
+        kind.
+        """
         url = self._proxies.get(scheme) or self._proxies.get("all")
         if not url or proxy_bypass(_server(host, port)):
             return None
@@ -231,7 +234,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _read_head(connection: socket.socket) -> tuple[list[str], bytes]:
-    """The lines of an HTTP message's head, and what came after it."""
+    """The lines of an HTTP message's head, and the bytes read after it. Raises Refusal."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(_CHUNK)
@@ -271,7 +274,7 @@ def _authorization(proxy: SplitResult) -> list[str]:
 
 
 def _carry(client: socket.socket, server: socket.socket, one_way: bool = False) -> None:
-    """Carry bytes both ways, or from the server only, until both have said all or say nothing for long."""
+    """Carry bytes both ways, or only from the server, until both ends have finished or are silent for `_SILENCE`."""
     for end in (client, server):
         end.settimeout(_SILENCE)
     to = {server: client} if one_way else {server: client, client: server}
@@ -280,7 +283,8 @@ def _carry(client: socket.socket, server: socket.socket, one_way: bool = False) 
             selector.register(end, selectors.EVENT_READ)
         while to:
             ready = selector.select(_SILENCE)
-            # TLS to a proxy may hold bytes that no selector sees; a read takes all of a record, so none stay.
+            # TLS to a proxy may buffer bytes that the selector cannot see. A read takes a whole record, so none are
+            # left.
             for key, _ in ready:
                 speaker: socket.socket = key.fileobj  # type: ignore[assignment]
                 data = speaker.recv(_CHUNK)
@@ -309,7 +313,7 @@ def main(arguments: Sequence[str]) -> int:
         if os.getppid() != parent:
             os._exit(1)
 
-    # From the main thread, which lives as long as the process does: the kernel counts a parent by its thread.
+    # Started in the main thread, because the kernel sends PDEATHSIG when the parent's thread ends.
     process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], preexec_fn=in_the_child)
     theirs.close()
     with ours:
@@ -322,7 +326,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Do not wait for the threads: the command that they serve has ended.
+    # Do not wait for the threads, because their command has ended.
     status = main(sys.argv[1:])
     sys.stdout.flush()
     os._exit(status)

@@ -1,8 +1,8 @@
-"""Requirements files resolved as pip on the target would: by that pip, in a dry run, under the limits of a build.
+"""Resolve requirements files as pip on the target does: with the target's pip, in a dry run, within a build's limits.
 
-pip may have to run the code of sdists for their metadata, so it runs on a builder and in the sandbox, not on the
-controller. pip gives up at the first line that it cannot resolve. The others are resolved then as
-pip would without that line.
+pip may run the code of sdists to get their metadata, so it runs on a builder, in the sandbox, and not on the
+controller. pip stops at the first line that it cannot resolve; `CompatibleSubset` finds such lines and resolves the
+others without them.
 """
 
 from __future__ import annotations
@@ -30,19 +30,18 @@ from .proxy import behind_proxy
 from .requirement_lines import normalized
 from .supervise import run
 
-#: How much of pip's words goes into a sentence.
+#: Characters of pip's output in a sentence.
 _LONGEST_REASON = 300
-#: Bytes of pip's report, which package code may have written.
+#: Bytes of pip's report that are read at most, because package code may have written it.
 _LARGEST_REPORT = 64 << 20
-#: Characters of the log that are kept of its beginning and of its end.
+#: Characters that are kept of the log's beginning, and of its end.
 _KEPT = 100_000
 _LINE_NUMBER = re.compile(r"-r \S*requirements\.txt \(line (\d+)\)")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Question(TypedDict):
-    """A requirements file: lines of requirements and constraints, options that are lines of their own, and those of the
-    lines that could not be resolved the last time."""
+    """A requirements file. `suspects` are the lines that could not be resolved the last time."""
 
     lines: list[str]
     constraints: list[str]
@@ -56,8 +55,10 @@ class Unresolved(TypedDict):
 
 
 class Resolved(TypedDict):
-    """What pip would install for the lines but those in `unresolved`; `problem` is why nothing could be resolved that
-    is no line's fault, one sentence. `log` is what pip said."""
+    """pip's answer: `pins` are [name, version] of all lines but the `unresolved` ones. `problem` is one sentence if
+    nothing
+    could be resolved and no line is the cause. `log` is pip's output, perhaps shortened.
+    """
 
     pins: list[list[str]]
     unresolved: list[Unresolved]
@@ -76,9 +77,9 @@ def resolve(
     limits: Limits,
     sandboxed: bool,
 ) -> Resolved:
-    """What pip would install for a requirements file, all within the time that `limits` give one build.
+    """The releases that pip would install for a requirements file, in the time that `limits` give to one build.
 
-    Only releases of an index are pins; what a file or URL provides is nobody's release.
+    Only releases of an index become pins; a file or URL is no project's release.
     """
     why_not = sandbox.probe() if sandboxed else None
     if why_not is None and not (Path(tools).exists() and _program(home, "named_servers").exists()):
@@ -86,7 +87,7 @@ def resolve(
     if why_not is not None:
         return {"pins": [], "unresolved": [], "problem": why_not, "log": ""}
     attempt = f"resolve-{secrets.token_hex(6)}"
-    # A home of its own: a worker takes what lies in its work/ for builds, and what bears its mark for leftovers.
+    # A home of its own, because a worker would take the entries of its work/ for builds and kill marked processes.
     place = BuilderHome(home / "resolve")
     work_dir = place.work_dir(attempt)
     assignment: Assignment = {
@@ -125,7 +126,7 @@ def resolve(
 
 
 class _Resolver:
-    """One file; holds what the runs of pip for it share."""
+    """One requirements file, and the state that its runs of pip share."""
 
     def __init__(
         self, library: Path, place: BuilderHome, work_dir: WorkDir, assignment: Assignment, question: Question
@@ -135,7 +136,7 @@ class _Resolver:
         self._assignment = assignment
         self._question = question
         self._environment = pip_environment(place, work_dir, assignment)
-        # A client's pip takes the newest release it can use, wheel or not; the builds' own preference would hide some.
+        # A client's pip takes the newest release, wheel or sdist. The preference of builds would hide some of them.
         del self._environment["PIP_PREFER_BINARY"]
         options = assignment["pip_options"]
         more = [word for name in ("extra_index_url", "find_links") for word in listed(options.get(name))]
@@ -166,7 +167,7 @@ class _Resolver:
         }
 
     def _hinted(self, group: list[int]) -> set[int]:
-        """The lines of a group that pip's errors name: a good guess, and no more."""
+        """The lines of a group that pip's errors name: a guess."""
         errors = [line for line in self._said.splitlines() if line.startswith("ERROR:")]
         words = {normalized(word.rstrip(".-_")) for line in errors for word in _WORD.findall(line)}
         numbers = {int(number) for line in errors for number in _LINE_NUMBER.findall(line)}
@@ -181,7 +182,7 @@ class _Resolver:
     # -------------------------------------------------------------------- pip
 
     def _pip(self, together: list[int]) -> bool:
-        """Whether pip can resolve these lines, by their numbers: sets `_pins`, or else `_reason`."""
+        """Whether pip can resolve the lines with these numbers; sets `_pins`, or `_reason` if it cannot."""
         if time.monotonic() >= self._ends_at:
             self._said, self._reason = "", "It was not tried, because the time of builder_limit_seconds was over."
             return False
@@ -189,7 +190,7 @@ class _Resolver:
         self._together = together
         lines = [self._question["lines"][number] for number in together]
         texts = {"requirements.txt": lines, "constraints.txt": self._question["constraints"]}
-        # An option stands behind the lines, so that pip's line numbers are those of `together`.
+        # Options stand behind the lines, so that pip's line numbers count in `together`.
         texts["requirements.txt"] = [*lines, *self._question["options"]]
         for name, text in texts.items():
             (work_dir.path / name).write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
@@ -242,7 +243,7 @@ class _Resolver:
         return (1 if ending.exit_code is None else ending.exit_code), ending.message
 
     def _read_pages(self, answer: Path, names: list[str]) -> None:
-        """Let pip, outside the sandbox, read the pages of projects; nothing of theirs is run for that."""
+        """Let pip read the pages of projects outside the sandbox; that runs no code of theirs."""
         folder = str(self._work_dir.resolver)
         environment = {**self._environment, "HOME": folder, "TMPDIR": folder, "PIP_KEYRING_PROVIDER": "disabled"}
         program = self._library / "wheelfleet" / "builder" / "named_servers.py"
@@ -252,7 +253,7 @@ class _Resolver:
             self._run(command, environment, output)
 
     def _inside(self, command: list[str], files: list[Path]) -> list[str]:
-        """`command` in the sandbox, behind a proxy; both run from the builder's library, for a module has no files."""
+        """`command` in the sandbox and behind a proxy; both run from the builder's library."""
         tools, work_dir = self._assignment["tools"], self._work_dir
         shown: list[Path | sandbox.Place] = [*sandbox.interpreter_places(tools), *sandbox.local_places(*self._urls)]
         shown += [*files, *sandbox.certificate_places(self._environment, self._assignment["pip_options"].get("cert"))]
@@ -273,8 +274,8 @@ def _program(home: Path, name: str) -> Path:
 
 
 def _pins(report: Path) -> list[list[str]]:
-    """What pip found. Raises OSError, ValueError, KeyError or TypeError when that is not what is there."""
-    # A link would read another file, a pipe would wait for ever.
+    """The pins in pip's report. Raises OSError, ValueError, KeyError or TypeError if it is no such report."""
+    # A link could read another file, and a pipe would block.
     with os.fdopen(os.open(report, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_REPORT:
@@ -285,7 +286,7 @@ def _pins(report: Path) -> list[list[str]]:
 
 
 def _why(said: str, closed: Sequence[str]) -> str:
-    """Why pip gave up; what it says first tells the cause."""
+    """Why pip failed, in one sentence; its first error names the cause."""
     if closed:
         return f"pip was led to {', '.join(closed)}, which no page of the index names, so it is not open to builders."
     lines = [line.strip() for line in said.splitlines() if line.strip()]

@@ -1,11 +1,11 @@
-"""The sandbox that a package's code runs in: a command line of bubblewrap (`bwrap`), and whether this host can run one.
+"""The sandbox for a package's code: a command line of bubblewrap (`bwrap`), and a test of whether this host can run it.
 
-Inside there is the system, read-only; what the caller binds; and nothing else. No other process, no network but a
-loopback of its own, no capability, no home, no host name, no key. Every place that can be written to lies in the
-build's own folder on the disk, so that its size is watched there; nothing is a file system in memory.
+Inside are the system, read-only, the places that the caller binds, and nothing else: no other process, no network
+except its own loopback, no capability, no home, no host name, no key. All writable places lie in the build's folder on
+the disk, where their size is measured; none is a file system in memory.
 
-A worker that runs as root stays root to the kernel, without any capability. What such a process could still do by
-owning files is done to `/proc`, so all of that which is not about processes is read-only or empty.
+A worker that runs as root stays root for the kernel, without capabilities. Such a process could still write the files
+in `/proc` that root owns, so everything in it that is not about processes is read-only or empty.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-#: Where the package `wheelfleet` lies that this is of.
+#: The folder of this package `wheelfleet`.
 LIBRARY = Path(__file__).resolve().parents[2]
 
-#: Where builds find their folders, on every builder.
+#: The folder of a build inside, the same on every builder.
 BUILD = "/build"
-#: Whom builds take themselves for, on every builder.
+#: User and host name inside, the same on every builder.
 USER, USER_ID, HOST = "build", 1000, "build"
 
-#: Where the proxy listens inside, and the program that opens that socket there; see `proxy`.
+#: The proxy's port inside, and the program that opens its socket there; see `proxy`.
 PROXY_PORT = 3128
 PROXY_CLIENT = "/run/wheelfleet/proxy_client.py"
 
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libo32", "libx32", "opt")
-#: What programs need of /etc, and what tells nobody anything. Everything else of it is not there.
+#: The parts of /etc that programs need and that reveal nothing of the host. The rest is absent.
 _ETC = (
     *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "ethertypes"),
     *("fonts", "gai.conf", "ImageMagick-*", "java*", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias"),
@@ -40,19 +40,19 @@ _ETC = (
     *("perl", "pki/ca-trust", "pki/tls/certs", "pki/tls/cert.pem", "pki/tls/openssl.cnf", "protocols", "pypy*"),
     *("python*", "rpc", "services", "sgml", "ssl/certs", "ssl/cert.pem", "ssl/openssl.cnf", "timezone", "xml"),
 )
-#: Parts of an interpreter's prefix; not the prefix itself, which may be somebody's home.
+#: Parts of an interpreter's prefix. The prefix itself is not bound, because it may be a user's home.
 _PREFIX = ("bin", "compiler_compat", "include", "lib", "lib-python", "lib_pypy", "lib64", "libexec", "pyvenv.cfg")
-#: Files of /proc that the owner of the system may read and nobody else should.
+#: Files of /proc that only the system's owner should read.
 _SECRET = ("kcore", "keys", "key-users", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "timer_list", "slabinfo")
 _NAMESPACES = ("user", "pid", "ipc", "uts", "net")
 
-#: Environment variables that name proxies; inside, the network is closed or the proxy is ours.
+#: Environment variables that name proxies. Inside there is no network, or only this package's proxy.
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 
 
 class Place(NamedTuple):
-    """A file or folder of this host, and where it appears inside."""
+    """A file or folder of this host, and its path inside."""
 
     outside: Path
     inside: str
@@ -71,11 +71,13 @@ def sandboxed(
 ) -> list[str]:
     """The command line that runs `command` in the sandbox.
 
-    `rootfs` is a folder made by `make_rootfs`, of this one build. A plain path in `read_only` appears where it is on
-    the host. `hidden` folders are empty inside, should they lie below `/usr` or `/opt`. `proxy_python` is the
-    Python that opens the way to `proxy`; without it there is no network. `library` is where the package `wheelfleet`
-    lies. The environment is the caller's: a command line is no secret. A process that a signal ended inside ends the
-    command with 128 and the signal's number.
+    `rootfs` is a folder of this one build, made by `make_rootfs`. A plain path in `read_only` has the same path inside.
+    `hidden` folders are empty inside if they lie in a folder of the system. `proxy_python` is the Python that runs the
+    proxy client; without it there is no network. `library` is the folder of the package `wheelfleet`. The environment
+    is
+    the caller's, because a command line is not secret. If a signal ends a process inside, the command's exit code is
+    128
+    plus the signal's number.
     """
     options = ["bwrap"]
     options += [f"--unshare-{name}" for name in _NAMESPACES]
@@ -91,7 +93,7 @@ def sandboxed(
     options += ["--bind", str(rootfs / "tmp"), "/tmp", "--bind", str(rootfs / "tmp"), "/var/tmp"]
     for path in read_only:
         place = path if isinstance(path, Place) else Place(path, str(path))
-        # bubblewrap cannot put something in the place of a link; what it leads to is what is meant.
+        # bubblewrap cannot mount over a link, so its destination is bound.
         options += ["--ro-bind", os.path.realpath(place.outside), place.inside]
     for place in writable:
         options += ["--bind", str(place.outside), place.inside]
@@ -104,7 +106,7 @@ def sandboxed(
 
 
 def make_rootfs(folder: Path) -> Path:
-    """Make `folder`, which is the sandbox's own of one build: its /tmp, /dev/shm and the names in its /etc."""
+    """Make and return `folder`, the sandbox's writable root of one build: /tmp, /dev/shm and files of /etc."""
     folder.mkdir(exist_ok=True)
     for name in ("tmp", "shm", "etc"):
         (folder / name).mkdir(exist_ok=True)
@@ -126,7 +128,7 @@ def make_rootfs(folder: Path) -> Path:
 
 
 def interpreter_places(python: Path | str) -> list[Place]:
-    """What the interpreter `python`, often one of a virtual environment, needs of this host except the system."""
+    """The places of this host, other than the system, that `python` or its virtual environment needs."""
     places: list[Place] = []
     for prefix in _prefixes(Path(python)):
         if prefix.is_absolute() and not _of_the_system(prefix):
@@ -136,7 +138,7 @@ def interpreter_places(python: Path | str) -> list[Place]:
 
 
 def certificate_places(environment: Mapping[str, str], cert: str | None = None) -> list[Place]:
-    """The files and folders of CA certificates that `environment` names, and `cert`, where the system's have none."""
+    """The files and folders of CA certificates that `environment` and `cert` name, and that are not visible inside."""
     named = (*(environment.get(name) for name in _CERTIFICATES), cert)
     paths = (Path(os.path.realpath(name)) for name in named if name)
     found = ((Path(name), path) for name, path in zip(filter(None, named), paths) if path.exists())
@@ -144,9 +146,9 @@ def certificate_places(environment: Mapping[str, str], cert: str | None = None) 
 
 
 def local_places(*urls: str | None) -> list[Place]:
-    """The folders and files of this host that `urls` name: an index by a file URL, a plain path of wheels.
+    """The folders and files of this host that `urls` name: a file URL of an index, a plain path of wheels.
 
-    With the index of a fleet's site (`…/simple`) goes `…/files`, where its pages say that its wheels are.
+    The index of a fleet's site (`…/simple`) brings `…/files` with it, because its pages link to the wheels there.
     """
     parts = (urlsplit(url) for url in urls if url)
     given = [Path(unquote(part.path)) for part in parts if part.scheme in ("", "file") and part.path.startswith("/")]
@@ -156,9 +158,9 @@ def local_places(*urls: str | None) -> list[Place]:
 
 
 def closed(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` for an inside without network: no proxy, and no index URL, which may hold a password.
+    """`environment` for a sandbox without network: no proxy, and no index URL, because it may hold a password.
 
-    pip and uv do not try again what cannot succeed, so that a build that wants the network says so at once.
+    pip, uv and cargo do not retry, so a build that needs the network fails at once.
     """
     kept = {
         name: value
@@ -170,7 +172,7 @@ def closed(environment: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def probe() -> str | None:
-    """Why this host cannot sandbox and what to do, in one sentence; None when it can. Takes some milliseconds."""
+    """Why this host cannot run the sandbox and what to do, in one sentence; None when it can. Takes milliseconds."""
     try:
         tried = _try(*_no_namespaces_inside())
     except FileNotFoundError:
@@ -194,7 +196,7 @@ def probe() -> str | None:
 
 @cache
 def version() -> str | None:
-    """What this host's bubblewrap calls itself: "bubblewrap 0.8.0". None without one."""
+    """The output of `bwrap --version`, such as "bubblewrap 0.8.0"; None without bubblewrap."""
     try:
         said = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -204,7 +206,7 @@ def version() -> str | None:
 
 @cache
 def _no_namespaces_inside() -> tuple[str, ...]:
-    """The option that forbids further user namespaces, where bubblewrap (0.8 and newer) and the kernel know it."""
+    """The option that forbids further user namespaces, if bubblewrap (0.8 and newer) and the kernel support it."""
     try:
         return () if _try("--disable-userns").returncode else ("--disable-userns",)
     except (OSError, subprocess.TimeoutExpired):
@@ -237,7 +239,7 @@ def _system() -> tuple[str, ...]:
 def _etc(rootfs: Path) -> list[str]:
     options = ["--dir", "/etc"]
     for path in sorted({path for pattern in _ETC for path in Path("/etc").glob(pattern)}):
-        # Links in /etc lead to /usr or to nothing.
+        # Links in /etc lead to /usr, or nowhere.
         options += ["--ro-bind-try", os.path.realpath(path), str(path)]
     for path in sorted((rootfs / "etc").iterdir()):
         options += ["--ro-bind", str(path), f"/etc/{path.name}"]
@@ -246,10 +248,10 @@ def _etc(rootfs: Path) -> list[str]:
 
 @cache
 def _proc() -> tuple[str, ...]:
-    """A new /proc, of which only processes' own files can be written to.
+    """A new /proc in which only the files of processes are writable.
 
-    bubblewrap covers `/proc/sys` and the like only where the folder itself is writable, which it never is for a root
-    without capabilities; the files in it are, `kernel.core_pattern` for one.
+    bubblewrap covers `/proc/sys` and others only if the folder itself is writable, which it never is for root without
+    capabilities. The files in it still are, such as `kernel.core_pattern`.
     """
     options = ["--proc", "/proc"]
     with os.scandir("/proc") as entries:
@@ -268,7 +270,7 @@ def _dev(rootfs: Path) -> list[str]:
 
 
 def _prefixes(python: Path) -> list[Path]:
-    """The folders `python` may take for its prefix: its own, its environment's base, and where links lead."""
+    """The folders that `python` may take as its prefix: its own, its base, and those that links lead to."""
     found: list[Path] = []
     ahead = [python]
     while ahead and len(found) < 16:
@@ -286,7 +288,7 @@ def _prefixes(python: Path) -> list[Path]:
 
 
 def _base(settings: Path) -> Path | None:
-    """The folder of the interpreter that a virtual environment was made from (PEP 405)."""
+    """The folder of the interpreter that a virtual environment was made from, by its pyvenv.cfg (PEP 405)."""
     try:
         lines = settings.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -300,6 +302,6 @@ def _of_the_system(path: Path) -> bool:
 
 
 def _visible(name: Path) -> bool:
-    """Whether the file is there inside anyhow."""
+    """Whether the sandbox always contains this file."""
     etc = Path("/etc/ssl/certs")
     return _of_the_system(name) or etc in (name, *name.parents)

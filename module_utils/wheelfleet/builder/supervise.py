@@ -1,7 +1,7 @@
-"""Run one command with all that it starts, within limits, and leave nothing of it behind.
+"""Run one command and all processes that it starts within limits, and leave none of them alive.
 
-The calling process must be single-threaded and have no other children: every descendant that it has at the end of the
-command, however deep and however detached, is taken for the command's and killed.
+The calling process must have a single thread and no other children, because all its descendants count as the
+command's and are killed at its end, detached ones too.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from ..processes import adopt_orphans, descendants, die_with_parent, kill_descen
 from .cgroup import Group, bounded
 from .measure import disk_use, proportional_memory, resident_memory, threads_of_user, unnamed_files
 
-#: Seconds between two looks at the family's memory, at most; near the limit it is looked at more often.
+#: Seconds between two measurements of the command's memory, at most; fewer near the limit.
 _LOOK = 0.25
 _LOOK_NEAR_LIMIT = 0.05
 #: Seconds between two measurements of the disk, at least.
 _LOOK_AT_DISK = 1.0
-#: A look may take this part of the time, so that a large build on a small machine is not slowed down.
+#: The part of the time that measuring may take, so that it slows no large build on a small machine.
 _SHARE = 0.05
 _SHARE_NEAR_LIMIT = 0.2
-#: The kernel's own brake on forks counts a user's threads in all builds; it is only there for fork bombs.
+#: RLIMIT_NPROC counts a user's threads in all builds, so this factor is generous: it only stops fork bombs.
 _THREADS_PER_PROCESS = 4
-#: When memory runs out, the kernel ends a build before anything else (0 to 1000).
+#: oom_score_adj of a build (0 to 1000): the kernel kills builds before anything else when memory runs out.
 _OOM_SCORE = 900
-#: Files cost a file system more than their bytes. This is what mke2fs makes room for: one for each 16 KiB of the disk.
+#: Bytes of disk for each file that a build may have. mke2fs makes one inode for each 16 KiB.
 _BYTES_FOR_A_FILE = 16 << 10
 
 
 class Ending(NamedTuple):
     """How a command ended and what it cost."""
 
-    #: As the process reported it, negative for a signal; None when a limit ended it.
+    #: The process's exit code, negative for a signal; None when it was killed at a limit.
     exit_code: int | None
-    #: timeout, silence, memory, processes, disk, log: the limit that ended it. killed: somebody else did (SIGKILL),
-    #: most likely the kernel for want of memory.
+    #: The limit that ended it: timeout, silence, memory, processes, disk or log. "killed": a SIGKILL from elsewhere,
+    #: most likely from the kernel because the machine's memory ran out.
     stopped_by: StoppedBy | None
     #: One sentence on `stopped_by`.
     message: str | None
     seconds: float
-    #: Of all processes together.
+    #: Sum of all processes.
     cpu_seconds: float
-    #: Bytes, of all processes together.
+    #: Bytes, sum of all processes.
     peak_memory: int
 
 
@@ -72,10 +72,10 @@ def run(
     log: BinaryIO,
     limits: Limits,
 ) -> Ending:
-    """Run `command` and write what it and its children say to the unbuffered file `log`.
+    """Run `command`; its output and that of its children goes to the unbuffered file `log`.
 
-    `folder` is the place whose disk use is limited. Raises OSError when the command cannot be started.
-    Whatever way this is left, no descendant of this process is alive afterwards.
+    The limit of disk use is that of `folder`. Raises OSError when the command cannot be started. No descendant of this
+    process is alive afterwards, however this call ends.
     """
     adopt_orphans()
     began = time.monotonic()
@@ -106,16 +106,16 @@ def run(
     if code and out_of_memory:
         code, stopped_by, message = None, "memory", watch.memory_message
     elif code in (-signal.SIGKILL, 128 + signal.SIGKILL):
-        # The second is how bubblewrap, as a shell, tells of the first inside.
+        # bubblewrap reports a signal inside as a shell does: 128 and its number.
         stopped_by = "killed"
         message = "The build was killed from outside, most likely by the kernel because the machine's memory ran out."
     elif code and watch.disk_is_full():
-        # A single file at the limit ends with an error of the build's own (RLIMIT_FSIZE).
+        # RLIMIT_FSIZE makes the write fail, so the build ends with an error of its own.
         stopped_by, message = "disk", watch.disk_message
     elif code and refused:
         stopped_by, message = "processes", f"The build wanted more than the {most} processes and threads it may have."
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # What the kernel refuses was never seen in use.
+    # Memory that the kernel refuses never shows in a measurement.
     wanted = limits["memory"] if stopped_by == "memory" else 0
     return Ending(
         exit_code=code,
@@ -187,7 +187,7 @@ def _wait(process: int, selector: selectors.BaseSelector, notice: int, listener:
 
 
 class _Listener:
-    """Takes down what the build says."""
+    """Copies the build's output to the log."""
 
     def __init__(self, output: BinaryIO, log: BinaryIO, limits: Limits) -> None:
         self._output = output
@@ -197,7 +197,7 @@ class _Listener:
         self.silent_at = time.monotonic() + limits["silence_seconds"]
 
     def listen(self) -> bool:
-        """Take what is there; False at the end of it. Raises _Stopped when the log is full."""
+        """Copy the output that is ready; False at its end. Raises _Stopped when the log is full."""
         try:
             data = os.read(self._output.fileno(), 1 << 16)
         except BlockingIOError:
@@ -210,7 +210,7 @@ class _Listener:
         return bool(data)
 
     def drain(self) -> None:
-        """Take the rest, once nobody can write any more."""
+        """Copy the rest, after all writers have ended."""
         try:
             while self._room > 0:
                 data = os.read(self._output.fileno(), 1 << 16)
@@ -228,7 +228,7 @@ class _Listener:
 
 
 class _Watch:
-    """Compares what the build uses with what it may."""
+    """Compares the build's use of resources with its limits."""
 
     def __init__(self, limits: Limits, folder: Path, began: float, group: Group) -> None:
         self._limits = limits
@@ -243,7 +243,7 @@ class _Watch:
         self.memory_message = f"The build wanted more than the {limits['memory'] >> 20} MiB of memory it may use."
 
     def look(self) -> None:
-        """Measure what is due. Raises _Stopped when a limit is reached."""
+        """Measure whatever is due. Raises _Stopped when a limit is reached."""
         now = time.monotonic()
         if now >= self._deadline:
             raise _Stopped("timeout", f"The build took longer than the {self._limits['seconds']:g} seconds it may.")
@@ -271,7 +271,7 @@ class _Watch:
         unnamed = unnamed_files(family, self._folder)
         self._unnamed_on_disk = unnamed.on_disk
         memory = resident_memory(family) + unnamed.in_memory
-        # The exact figure is never higher than this one, so it is worth its price only for a new peak.
+        # The proportional size costs more to read and is never larger, so read it only for a new peak.
         if memory > self.peak_memory:
             memory = proportional_memory(family) + unnamed.in_memory
             self.peak_memory = max(self.peak_memory, memory)
@@ -280,7 +280,7 @@ class _Watch:
         return memory
 
     def disk_is_full(self) -> bool:
-        """Whether the folder is larger, or holds more files, than it may; `disk_message` then says which."""
+        """Whether the folder exceeds its limit of bytes, files or depth; sets `disk_message` if it does."""
         use = disk_use(self._folder)
         room, most = self._limits["disk"], self._limits["disk"] // _BYTES_FOR_A_FILE
         if use.entries > most:

@@ -1,7 +1,7 @@
-"""The builder's one worker: `python -m wheelfleet.builder.worker HOME [--parallel N] [--detach]`.
+"""The one worker of a builder: `python -m wheelfleet.builder.worker HOME [--parallel N] [--detach]`.
 
-It works through the inbox, up to N runners at once, and leaves when nothing is left to do. Whatever is killed, itself
-included, the next one finds by the folders what is to be done (see `folders`).
+It runs the assignments of the inbox, up to N at once, and exits when none is left. After any kill, also of the worker
+itself, the next worker sees from the folders where to continue (see `folders`).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .env_vars import worker_environment
 from .folders import BuilderHome, NotReady, WorkDir
 from .supervise import notice_of_children
 
-#: A build that was killed is begun again until it has begun this often.
+#: A killed build is started at most this often.
 MOST_STARTS = 2
-#: Seconds to wait for the lock: the worker that holds it may be about to leave, and has seen no new assignment.
+#: Seconds to wait for the lock, because the worker that holds it may exit without seeing a new assignment.
 _PATIENCE = 3.0
-#: Seconds between two words to `status.json`, and between two looks for new assignments.
+#: Seconds between two writes of `status.json`, and between two looks for new assignments.
 _BEAT = 1.0
-#: Bytes at which the worker's own log is started again.
+#: Bytes at which the worker's own log is emptied.
 _LARGEST_LOG = 1 << 20
 
 
@@ -69,8 +69,8 @@ class Worker:
                 self._settle_ended()
                 self._start_next()
                 self._say()
-                # The last look at the inbox comes after everything that takes time: who hands work over after it
-                # finds the lock free within the patience of a new worker.
+                # Look at the inbox last, after all steps that take time. If an assignment arrives later, its sender
+                # starts a new worker, which gets the lock within its `_PATIENCE`.
                 if not self._running and not self._home.queued():
                     return
                 if selector.select(_BEAT):
@@ -78,11 +78,11 @@ class Worker:
             self._give_all_back()
 
     def stop(self) -> None:
-        """End all builds, and leave them to the next worker as if they had not begun."""
+        """End all builds; the next worker starts them as if they had not begun."""
         self._stopping = True
 
     def _recover(self) -> None:
-        """Take over what an earlier worker left, whatever stopped it."""
+        """Clean up after an earlier worker and take over its builds."""
         kill_marked(self._home.path)
         clear_untrusted(self._home)
         for name in os.listdir(self._home.outbox):  # noqa: PTH208 - names only
@@ -95,7 +95,7 @@ class Worker:
         ended: dict[int, int] = {}
         reap(ended)
         if ended:
-            # A runner that was killed leaves its build to this process.
+            # A killed runner leaves its processes, which are now this process's children.
             ended.update(kill_descendants(keep=self._running.keys() - ended.keys()))
         for process, status in ended.items():
             runner = self._running.pop(process, None)
@@ -104,7 +104,7 @@ class Worker:
                 self._settle(self._home.work_dir(runner.attempt))
 
     def _settle(self, work_dir: WorkDir) -> None:
-        """Bring a build that has ended, in whatever way, to the outbox or back to the inbox."""
+        """Move a build that has ended to the outbox, or back to the inbox if it has no result."""
         if work_dir.finished.exists():
             deliver(self._home, work_dir)
         elif work_dir.assignment.exists():
@@ -126,7 +126,7 @@ class Worker:
             return
         for _, attempt, alone in sorted(map(self._place, self._home.queued())):
             if alone and self._running:
-                # Whatever comes after it waits too, or its turn might never come.
+                # Later assignments wait too, or this one might never start.
                 return
             work_dir = self._home.work_dir(attempt)
             try:
@@ -134,7 +134,7 @@ class Worker:
                     self._start(attempt, alone)
                     free = 0 if alone else free - 1
             except OSError as error:
-                # A full disk, most likely, which the builds under way may be about to free.
+                # Most likely the disk is full, and the running builds may free it.
                 _note(f"{attempt} cannot be begun now: {error}")
                 self._settle(work_dir)
                 return
@@ -142,12 +142,12 @@ class Worker:
                 return
 
     def _place(self, attempt: str) -> tuple[float, str, bool]:
-        """Where an assignment stands in the order of things, and whether it must be built alone."""
+        """An assignment's priority, its name and whether it must run alone, as a sort key."""
         try:
             assignment = json.loads(self._home.waiting(attempt).read_bytes())
             return float(assignment["order"]), attempt, bool(assignment["alone"])
         except (OSError, ValueError, KeyError, TypeError):
-            # The runner will say what is wrong with it.
+            # The runner reports the error.
             return 0.0, attempt, False
 
     def _claim(self, work_dir: WorkDir) -> bool:
@@ -160,7 +160,7 @@ class Worker:
         try:
             waiting.rename(work_dir.assignment)
         except FileNotFoundError:
-            # Taken back.
+            # The controller took it back.
             remove(work_dir.path)
             return False
         starts, boot = self._starts(work_dir)
@@ -168,7 +168,7 @@ class Worker:
             self._give_up(work_dir, f"The build was begun {MOST_STARTS} times and each time killed.")
             return False
         if starts and boot != boot_id():
-            # It may have been this build that took the machine down: not a second time.
+            # This build may have crashed the machine, so it is not started a second time.
             self._give_up(work_dir, "The builder went down while it was being built.")
             return False
         for name in os.listdir(work_dir.path):  # noqa: PTH208
@@ -179,7 +179,7 @@ class Worker:
 
     @staticmethod
     def _starts(work_dir: WorkDir) -> tuple[int, str]:
-        """How often the build was begun, and in which boot of the machine the last time."""
+        """How often the build was started, and the boot ID of the last start."""
         try:
             begun = json.loads(work_dir.starts.read_bytes())
             return int(begun["starts"]), str(begun["boot"])
@@ -217,7 +217,7 @@ class Worker:
         self._say()
 
     def _say(self) -> None:
-        """Write `status.json`; a full disk leaves the old one, whose beat stands still."""
+        """Write `status.json`. If the disk is full, the old file stays, and its `beat` shows that it is old."""
         self._beat += 1
         now = time.monotonic()
         building: list[Building] = [
@@ -235,10 +235,10 @@ class Worker:
 
 
 def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, parallel: int = 1) -> None:
-    """Start a detached worker for `home`; when one lives already, that one goes on and the new one leaves by itself.
+    """Start a detached worker for `home`; if one runs already, the new one exits and the old one continues.
 
-    `lib_dir` holds the package `wheelfleet`; `python` (3.9 or newer) runs the worker, not the builds; `parallel` is the
-    number of builds at once. When this returns, a worker holds the lock. Raises NotReady.
+    `lib_dir` is the folder of the package `wheelfleet`; `python` (3.9 or newer) runs the worker, not the builds;
+    `parallel` is the number of builds at once. On return a worker holds the lock. Raises NotReady.
     """
     here = BuilderHome(home)
     here.create()
@@ -260,7 +260,7 @@ def start_worker(home: Path | str, lib_dir: Path | str, python: Path | str, para
 
 
 def _started(home: BuilderHome, command: Sequence[str], lib_dir: Path | str, variables: Mapping[str, str]) -> bool:
-    """Run a command that leaves a worker in the background. Raises NotReady where there is no such program."""
+    """Run a command that leaves a worker in the background; False if it fails. Raises NotReady if it cannot be run."""
     with home.log.open("ab") as log:
         if log.tell() > _LARGEST_LOG:
             log.truncate(0)
@@ -295,7 +295,7 @@ def main(arguments: Sequence[str]) -> int:
             divide()
         except OSError as error:
             _note(f"builds are watched and not bounded by the kernel: their control groups cannot be made ({error})")
-    # Before the fork, so that a process that waits for this one to go to the background finds the lock held.
+    # Lock before the fork, so that the lock is held as soon as this process is in the background.
     lock = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
     locked = _lock(lock, patience=0)
     if options.detach and os.fork():
@@ -313,7 +313,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _lock(lock: int, patience: float) -> bool:
-    """Take the lock, for as long as the descriptor is open in any process; False when another worker keeps it."""
+    """Take the lock for as long as any process has the descriptor open; False if another worker keeps it."""
     deadline = time.monotonic() + patience
     while True:
         try:

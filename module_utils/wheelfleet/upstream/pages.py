@@ -1,7 +1,7 @@
 """Reads an index: the page of a project and the list of all projects, as JSON or as HTML.
 
-The rules are those of PEP 503, 592, 629, 691, 700, 714 and 792. All of it was written by strangers: it is a page, whose
-files are usable or stand in `unusable` with the reason, or it is a BadPage.
+The rules are those of PEP 503, 592, 629, 691, 700, 714 and 792. All input is untrusted: the result is a page, whose
+unusable files stand in `unusable` with the reason, or BadPage is raised.
 """
 
 from __future__ import annotations
@@ -23,19 +23,22 @@ JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML_TYPE = "text/html"
 
-#: As browsers, which look for a page's own charset in its beginning only.
+#: Bytes in which a page's own charset is sought, as in browsers.
 _LONGEST_HEAD = 1024
 
 Status = Literal["active", "archived", "quarantined", "deprecated"]
 
 
 class BadPage(ValueError):
-    """What came is not a page of an index; the message is what came, to be read after "answered with"."""
+    """The response is no page of an index; the message says what it is and completes "answered with"."""
 
 
 @dataclass(frozen=True)
 class ProjectPage:
-    """A project as its page shows it. `display_name` is None where the page spells the name normalised only."""
+    """A project as its page shows it.
+
+    `display_name` is None if the page has only the normalised name. `unusable` are pairs of file name and sentence.
+    """
 
     name: str
     display_name: str | None
@@ -47,7 +50,7 @@ class ProjectPage:
 
     @cached_property
     def digest(self) -> str:
-        """A hash over all the page says, but for its serial and the order of the files."""
+        """A hash of all that the page states except its serial and the order of its files."""
         content = [
             self.name,
             self.display_name,
@@ -61,7 +64,7 @@ class ProjectPage:
 
 @dataclass(frozen=True)
 class RootList:
-    """All projects of an index by normalised name, each with the serial of its last change where the index tells it."""
+    """All projects of an index by normalised name, each with the serial of its last change; None if it states none."""
 
     serial: int | None
     projects: dict[str, int | None]
@@ -70,7 +73,7 @@ class RootList:
 def read_project_page(
     body: bytes, content_type: str, *, project: str, url: str, serial: str | None = None
 ) -> ProjectPage:
-    """Read the page of `project` that came from `url`; `serial` is the header X-PyPI-Last-Serial. Raises BadPage."""
+    """Read the page of `project` from `url`; `serial` is the header X-PyPI-Last-Serial. Raises BadPage."""
     if _is_json(content_type):
         return _project_from_json(_json(body), project, url, serial)
     return _project_from_html(body, content_type, project, url, serial)
@@ -124,13 +127,13 @@ def _project_from_html(body: bytes, content_type: str, project: str, url: str, s
         nonlocal links, own
         row = _row_of_anchor(anchor)
         links += bool(row["filename"])
-        # Servers' templates have links around those to files: what has another name is none of them, as pip takes it.
+        # Templates of servers have other links as well. As in pip, only links with a file's name count.
         if is_archive_name(row["filename"]) or normalize(row["filename"]).startswith(normalize(project)):
             own += _is_file_of(project, row["filename"])
             rows.append(row)
 
     head = _read_html(body, content_type, take)
-    # A file's name is no accident, whatever else is on the page.
+    # A link with a file's name is enough, whatever else the page links to.
     _check_links(head, min(links, own) or links, own, f"a file of {project}")
     try:
         base = urljoin(url, (head.base or "").strip())
@@ -157,12 +160,12 @@ def _is_file_of(project: str, filename: str) -> bool:
 
 
 def _row_of_anchor(anchor: Anchor) -> dict[str, Any]:
-    """A link of a project's page in the words of the JSON form, so that both are judged by the same rules."""
+    """A link of a project's page in the form of JSON, so that both forms have the same checks."""
     attributes = anchor.attributes
     href = attributes.get("href", "")
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
     row: dict[str, Any] = {
-        # Not the link's text, which folder listings cut short; pip goes by the URL as well.
+        # Not the link's text, which folder listings shorten. pip uses the URL, too.
         "filename": anchor.last_segment,
         "url": href,
         "hashes": dict(re.findall(r"(?:^|&)(\w+)=([^&]*)", href.partition("#")[2])),
@@ -176,7 +179,7 @@ def _row_of_anchor(anchor: Anchor) -> dict[str, Any]:
 
 
 def _stated_metadata(value: str | None) -> Any:
-    """`data-core-metadata` in the form that JSON has: the hashes, or whether there is any (PEP 714)."""
+    """`data-core-metadata` in the form of JSON: the hashes, or whether there is metadata (PEP 714)."""
     if value is None:
         return False
     return dict(re.findall(r"(\w+)=(\w+)", value)) or True
@@ -190,7 +193,7 @@ def _page(files: FileList, *, display_name: str | None, serial: int | None, stat
         serial=serial,
         status=cast("Status", status) if special else "active",
         status_reason=shown(reason) or None if special and isinstance(reason, str) else None,
-        # A quarantined project offers nothing (PEP 792), whatever its page still lists.
+        # A quarantined project offers no files (PEP 792), whatever its page lists.
         files=() if status == "quarantined" else tuple(files.usable.values()),
         unusable=tuple(files.unusable),
     )
@@ -201,7 +204,7 @@ def _page(files: FileList, *, display_name: str | None, serial: int | None, stat
 
 def _root_from_json(body: bytes, serial: str | None) -> RootList:
     def shrink(entry: dict[str, Any]) -> Any:
-        """Called for every object as it ends, so that 740,000 dictionaries never exist at once."""
+        """Shrink each object as it is parsed, so that 740,000 dictionaries never exist at once."""
         name = entry.get("name")
         if not isinstance(name, str) or "projects" in entry or "api-version" in entry:
             return entry
@@ -229,7 +232,7 @@ def _root_from_html(body: bytes, content_type: str, serial: str | None) -> RootL
         nonlocal links, own
         name = anchor.folder
         links += bool(name)
-        # The text is the name (PEP 503), or it is a folder listing, which cuts long ones short.
+        # The text is the name (PEP 503), except in folder listings, which shorten long names.
         if is_project_name(name) and (
             normalize(anchor.text.strip().rstrip("/")) == normalize(name) or anchor.leads_below
         ):
@@ -258,7 +261,7 @@ def _json(body: bytes, object_hook: Callable[[dict[str, Any]], Any] | None = Non
 
 
 def _meta(page: Any) -> dict[str, Any]:
-    """The `meta` of a JSON page, of a version that can be read (PEP 629). Raises BadPage."""
+    """The `meta` of a JSON page whose version is supported (PEP 629). Raises BadPage."""
     meta = page.get("meta") if isinstance(page, dict) else None
     version = meta.get("api-version") if isinstance(meta, dict) else None
     if not isinstance(meta, dict) or not isinstance(version, str):
@@ -277,12 +280,12 @@ def _read_html(body: bytes, content_type: str, take: Callable[[Anchor], None]) -
 
 
 def _charset(body: bytes, content_type: str) -> str:
-    """As the server says, else as the page itself says; UTF-8 where neither names one that exists."""
+    """The charset that the header names, else the page; UTF-8 if neither names one that Python knows."""
     header = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", content_type, re.ASCII | re.IGNORECASE)
     meta = re.search(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([\w.:-]+)", body[:_LONGEST_HEAD], re.IGNORECASE)
     for name in (header[1] if header else "", meta[1].decode("ascii", "replace") if meta else ""):
         try:
-            # Of the codecs, those alone that make text of bytes.
+            # Some codecs do not decode bytes to text.
             "a".encode(name).decode(name)
         except (LookupError, UnicodeError, TypeError):
             continue
@@ -296,7 +299,7 @@ def _check_version(version: str) -> None:
 
 
 def _check_links(head: HtmlHead, links: int, own: int, what: str) -> None:
-    """Tell an index from the other pages a web server may answer with: taken for one they would mean "all is gone"."""
+    """Raise BadPage for other pages of a web server, because an empty index would mean that all projects are gone."""
     if links and not own and not head.is_an_index:
         raise BadPage(f"HTML with {links} links, none of them to {what}")
     if not head.looks_like_an_index and own < max(links, 1):
@@ -304,7 +307,7 @@ def _check_links(head: HtmlHead, links: int, own: int, what: str) -> None:
 
 
 def read_serial(*stated: Any) -> int | None:
-    """The first that is a serial, as a number or as digits; indexes write both. Some write 0 for "unknown"."""
+    """The first value that is a serial, as a number or digits. 0 means "unknown" in some indexes and does not count."""
     for value in stated:
         number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value.strip()) else value
         if number and is_number(number):

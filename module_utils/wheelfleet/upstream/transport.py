@@ -1,7 +1,7 @@
-"""One request, one answer: over HTTP with everything pip's settings ask for, or from a folder on this machine.
+"""One request and its response: over HTTP with pip's settings, or from a folder of this machine.
 
-Credentials are taken out of the index's URL at once: they leave as a header, to the index's own host only, and no
-URL in a message has them.
+Credentials are removed from the index's URL at once. They are sent as a header, only to the index's own host, and no
+URL in a message contains them.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from .pip_config import split_credentials
 
 _MOST_REDIRECTS = 5
 _CHUNK = 1 << 16
-#: A whole answer may take this many times the time that the next bytes of it may take.
+#: A whole response may take this many times the timeout.
 _PATIENCE = 10
 
 
 class UpstreamUnreachable(Exception):
-    """Upstream cannot be asked at all, as it is configured or just now; the message is a sentence with the cure."""
+    """Upstream cannot be used, as configured or at present. The message is a sentence with the cure."""
 
 
 class NoAnswer(Exception):
-    """Nothing that could be used came back; the message is the rest of a sentence that began with the URL.
+    """No usable response; the message completes a sentence that begins with the URL.
 
-    `answered`: there was an HTTP answer, though a broken one. `passing`: asking again at once may help.
+    `answered`: there was an HTTP response, though a broken one. `passing`: a retry at once may help.
     """
 
     def __init__(self, reason: str, *, answered: bool = False, passing: bool = False) -> None:
@@ -57,7 +57,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """A whole answer. `url` is where it came from in the end, after redirects."""
+    """A whole response. `url` is its URL after redirects."""
 
     status: int
     headers: Mapping[str, str]
@@ -66,7 +66,7 @@ class Response:
 
 
 class Transport(Protocol):
-    """What `Upstream` needs: `request` raises NoAnswer, `limit` is the largest body in bytes."""
+    """The methods that `Upstream` needs: `request` raises NoAnswer; `limit` is the largest body in bytes."""
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], limit: int, body: bytes | None = None
@@ -76,7 +76,7 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """HTTP(S) with kept connections; safe to use from many threads."""
+    """HTTP(S) with persistent connections; thread-safe."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class HttpTransport:
         timeout: float,
         connections: int,
     ) -> None:
-        """`index_url` may hold credentials; the rest is as in pip's settings, `timeout` in seconds.
+        """`index_url` may hold credentials; the others are as in pip's settings, `timeout` in seconds.
 
         Raises UpstreamUnreachable for a URL or certificates that cannot be used.
         """
@@ -131,7 +131,7 @@ class HttpTransport:
         raise NoAnswer(f"redirects more than {_MOST_REDIRECTS} times", answered=True)
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close the persistent connections."""
         with self._lock:
             for manager in self._managers.values():
                 manager.clear()
@@ -215,7 +215,7 @@ class HttpTransport:
         return not self._trusted.isdisjoint({(parts.hostname or "").lower(), parts.netloc.lower()})
 
     def _proxy_for(self, url: str) -> str | None:
-        """The configured proxy, else the environment's, as pip does it."""
+        """The configured proxy, else the environment's, as in pip."""
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
         if not proxy or (not self._proxy_is_configured and proxy_bypass(parts.netloc)):
@@ -224,10 +224,12 @@ class HttpTransport:
 
 
 class FolderTransport:
-    """A `file:` index: a folder of `NAME/index.html`, read as pip reads it."""
+    """A `file:` index: a folder of `NAME/index.html`, as pip reads it."""
 
     def __init__(self, index_url: str) -> None:
-        """Raises UpstreamUnreachable if there is no such folder: an unmounted mirror must not read as "all gone"."""
+        """Raises UpstreamUnreachable if the folder is missing, because an unmounted mirror must not look like an empty
+        one.
+        """
         if not _folder(index_url).is_dir():
             raise UpstreamUnreachable(f"There is no folder {_folder(index_url)} to read the upstream {index_url} from.")
 
@@ -245,7 +247,7 @@ class FolderTransport:
             raise NoAnswer(f"cannot be read: {error.strerror}") from None
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Nothing is open."""
 
 
 def _folder(url: str) -> Path:
@@ -253,16 +255,16 @@ def _folder(url: str) -> Path:
 
 
 def _read(response: urllib3.BaseHTTPResponse, limit: int, until: float) -> bytes:
-    """The whole decoded body, never more than `limit` bytes of it nor for longer than `until`."""
+    """The whole decoded body. Raises NoAnswer above `limit` bytes or after `until`, a time of `time.monotonic`."""
     content = bytearray()
-    # read1: what has arrived, so that a server that drips is noticed; it returns nothing only at the end.
+    # read1 returns whatever has arrived, so that a slow server is noticed; it returns nothing only at the end.
     while chunk := response.read1(_CHUNK, decode_content=True):
         content += chunk
         if len(content) > limit:
             raise NoAnswer(f"sent more than {limit >> 20} MiB", answered=True)
         if time.monotonic() > until:
             raise NoAnswer("sends its answer too slowly", answered=True)
-    # Without a length only the closed connection tells where the answer ends. JSON shows by itself whether it is whole.
+    # Without a length the closed connection alone marks the end. Broken JSON is noticed when it is parsed.
     framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
     is_html = "html" in response.headers.get("Content-Type", "")
     if is_html and not framed and b"</html>" not in content[-256:].lower():
@@ -304,7 +306,7 @@ def _basic(credentials: tuple[str, str]) -> str:
 
 
 def _http_origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port. Raises NoAnswer for what is not a whole http or https URL."""
+    """Scheme, host and port. Raises NoAnswer if it is not a whole http or https URL."""
     try:
         parts = urlsplit(url)
         default = {"http": 80, "https": 443}[parts.scheme]
