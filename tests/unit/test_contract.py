@@ -52,7 +52,7 @@ def test_a_builder_obeys_what_is_adjusted_of_its_share(tmp_path: Path) -> None:
     checked_assignment(json.loads(json.dumps(adjusted)))
 
 
-@pytest.mark.parametrize("key", [*Assignment.__required_keys__ - {"pip_options"}])
+@pytest.mark.parametrize("key", sorted(Assignment.__required_keys__ - {"pip_options"}))
 def test_an_assignment_with_a_field_of_another_form_is_refused(tmp_path: Path, key: str) -> None:
     whole: dict[str, Any] = {**assignment(tmp_path)}
     checked_assignment(whole)
