@@ -1,7 +1,7 @@
-"""What a builder answers: the result of one attempt, `result.json` in its folder of the outbox.
+"""The result of one attempt, `result.json` in its folder of the builder's outbox.
 
-For the controller all of it is untrusted: `check_result` refuses what is no result of the attempt, and `believed` takes
-the rest in shape and bounds.
+It is untrusted on the controller: `check_result` refuses a document that is no result of the attempt, and `believed`
+brings the fields of a result into shape and bounds.
 """
 
 # The types are read at run time (see `shape`).
@@ -25,11 +25,11 @@ Phase = Literal["fetch", "unpack", "crates", "environment", "requires", "build",
 PHASES: tuple[Phase, ...] = get_args(Phase)
 #: Which limit or kill ended a build; "interrupted": its builder went down, or its runner was killed too often.
 StoppedBy = Literal["timeout", "silence", "memory", "processes", "disk", "log", "killed", "interrupted"]
-#: "unneeded": the wheel needs nothing that has to be carried.
+#: "unneeded": the wheel needs no library in it.
 RepairOutcome = Literal["repaired", "unneeded", "impossible"]
 Verdict = Literal["imported", "failed", "unchecked"]
-#: Why a check failed, where a program has to know: an installer refuses the wheel; `subject` is a shared library, or a
-#: module of another project, that is missing.
+#: Why a check failed. "not-installable": an installer refuses the wheel. The others: `subject` is a missing shared
+#: library, or a missing module of another project.
 CheckReason = Literal["not-installable", "missing-library", "missing-module"]
 
 
@@ -50,50 +50,49 @@ class LogFile(TypedDict):
 
 
 class Repair(TypedDict):
-    """What became of the wheel's libraries."""
+    """The repair of a wheel: the libraries that were copied into it."""
 
     #: "auditwheel 6.4.2"
     tool: str
-    #: `message` says why, or what else was done.
+    #: `message` has the reason or details.
     outcome: RepairOutcome
-    #: The platform tag that states which libc it needs: "manylinux_2_36_x86_64".
+    #: The platform tag with the libc that the wheel needs: "manylinux_2_36_x86_64" (PEP 600).
     platform: Optional[str]
-    #: The libraries that were put into the wheel, by the names of their files: "libjpeg.so.62.3.0".
+    #: File names of the libraries that were put into the wheel: "libjpeg.so.62.3.0".
     vendored: list[str]
     message: Optional[str]
 
 
 class Check(TypedDict):
-    """Whether the wheel can be installed and imported where it was not built."""
+    """Whether the wheel can be installed and imported in a clean environment."""
 
     verdict: Verdict
     modules: list[str]
-    #: One sentence; None only where the modules were imported and there is no more to know.
+    #: One sentence; None only if the modules were imported and there is no more to know.
     message: Optional[str]
     reason: Optional[CheckReason]
     subject: Optional[str]
 
 
 class SdistNames(TypedDict):
-    """What the sdist says of itself, by which its own names are told from strangers'."""
+    """The sdist's own names, by which the controller recognises those of other projects."""
 
-    #: The build backend as PEP 517 has it, with what follows from saying nothing.
+    #: The build backend (PEP 517), with PEP 517's default where pyproject.toml names none.
     backend: Optional[str]
-    #: Modules and packages beside setup.py, which build isolation leaves off the path.
+    #: Modules and packages beside setup.py: build isolation takes them off the path.
     modules: list[str]
-    #: Names of the projects that it declares as requirements anywhere, normalised.
+    #: Normalised names of all projects that it declares as requirements.
     declared: list[str]
 
 
 class Result(TypedDict):
     schema: int
     attempt: str
-    #: As the assignment has it; None until that was read.
+    #: The assignment's; None until that was read.
     kind: Optional[Kind]
     outcome: Outcome
-    #: Which limit or kill ended the build, if one did.
     stopped_by: Optional[StoppedBy]
-    #: How far it came.
+    #: The last phase that began.
     phase: Optional[Phase]
     #: The front end's exit code, negative for a signal; None when it never ran or was stopped by a limit.
     exit_code: Optional[int]
@@ -106,23 +105,24 @@ class Result(TypedDict):
     build_requires: list[Requirement]
     #: Of the sdist that the builder fetched.
     sdist_sha256: Optional[str]
-    #: What the sdist says the project is, in one line.
+    #: The Summary of the sdist's metadata.
     summary: Optional[str]
-    #: One sentence for people. What follows from it is `reason`'s to say.
+    #: One sentence for people; programs read `reason`.
     message: Optional[str]
     reason: Optional[Reason]
-    #: What the reason is about, where it is about something: see `reasons`.
+    #: The subject of the reason, for some: see `reasons`.
     about: Optional[str]
     #: None until the sdist was read.
     project: Optional[SdistNames]
     wheels: list[BuiltWheel]
     log: LogFile
-    #: What held the package's code: "bubblewrap", or None where nothing did.
+    #: "bubblewrap", or None: the package's code ran without a sandbox.
     sandbox: Optional[str]
     repair: Optional[Repair]
-    #: Packages of the distribution whose libraries the wheel needs where it runs and does not carry.
+    #: Packages of the distribution whose libraries the wheel needs at run time and does not have in it.
     apt: list[str]
-    #: Machine code in the wheel, by path, whose bytes lie in the sdist as they are: data, whatever machine it is for.
+    #: Paths of files with machine code in the wheel whose bytes are in the sdist as they are. They count as data, for
+    #: any machine.
     from_sdist: list[str]
     check: Optional[Check]
 
@@ -132,7 +132,7 @@ LOG = "log.gz"
 
 
 def new_result(attempt: str) -> Result:
-    """The result of an attempt that failed before anything was known of it."""
+    """The result of an attempt before its first step; `outcome` is failed until a wheel is there."""
     return {
         "schema": SCHEMA,
         "attempt": attempt,
@@ -182,7 +182,7 @@ _LONGEST_SUMMARY = 512
 
 
 def check_result(document: Any, attempt: str) -> None:
-    """See that a document can be taken for the result of an attempt. Raises ContractError."""
+    """Raise ContractError unless a document is a result of the attempt."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ContractError("The builder's result.json is of no schema we know; provision the builder again.")
     if document.get("attempt") != attempt:
@@ -198,7 +198,7 @@ def check_result(document: Any, attempt: str) -> None:
 
 
 def believed(document: Mapping[str, Any]) -> Result:
-    """What a document says as a result: each field in shape and bounds, and empty where it is not."""
+    """A document as a result: each field in shape and bounds, or empty if it is not."""
     of = document.get
     return {
         "schema": SCHEMA,
@@ -230,7 +230,7 @@ def believed(document: Mapping[str, Any]) -> Result:
 
 
 def believed_repair(value: Any) -> Optional[Repair]:
-    """The same of a repair."""
+    """`believed` for a repair; None without an outcome of the set."""
     outcome = one_of(RepairOutcome, value.get("outcome")) if isinstance(value, dict) else None
     if outcome is None:
         return None
@@ -244,7 +244,7 @@ def believed_repair(value: Any) -> Optional[Repair]:
 
 
 def believed_check(value: Any) -> Optional[Check]:
-    """The same of a check."""
+    """`believed` for a check; None without a verdict of the set."""
     verdict = one_of(Verdict, value.get("verdict")) if isinstance(value, dict) else None
     if verdict is None:
         return None
@@ -263,13 +263,13 @@ def one_of(codes: Any, value: Any) -> Any:
 
 
 def words(value: Any, form: Optional[re.Pattern[str]] = None, most: int = _MOST_WORDS) -> list[str]:
-    """Those of a list that are text and have the form, and not too many."""
+    """The entries of a list that are text and have the form, of its first `most`."""
     found = value[:most] if isinstance(value, list) else []
     return [word for word in found if isinstance(word, str) and (form is None or form.fullmatch(word))]
 
 
 def sentence(value: Any) -> Optional[str]:
-    """A sentence that can be stored and shown."""
+    """A text as one sentence that can be stored and shown; None for everything else."""
     return plain(value, _LONGEST_SENTENCE) or None if isinstance(value, str) else None
 
 

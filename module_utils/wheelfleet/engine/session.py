@@ -1,8 +1,8 @@
-"""The session of a builder: one call of the batch module on one host, which is one batch at most.
+"""The session of a builder: one call of M(wheelfleet_batch) on one host, which is at most one batch.
 
-A session adopts or claims builds, hands them over, and takes results in while the rest is being built. Everything that
-concerns more than this call lives in the catalog (`planner/batches`, `planner/suspension`), so that a session can be
-killed at any moment: the next one adopts what the host still holds.
+A session adopts or claims builds, hands them over, and takes results in while the host builds the rest. All lasting
+state is in the catalog (`planner/batches`, `planner/suspension`). A session can be killed at any moment: the next one
+adopts the builds that the host still holds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .progress import Answer, count_builds
 
 #: Seconds between two renewals of the lease.
 RENEWAL = 60.0
-#: A slower host leaves work to faster ones so often; what they do not claim then, although they are idle, is its own.
+#: So many claims in a row leave work to faster hosts; then a slower host claims it too.
 CLAIMS_LEFT_TO_OTHERS = 3
 
 
 class BuilderSession:
-    """Does one batch on one builder."""
+    """Works on one batch on one builder."""
 
     def __init__(self, builder: ConnectedBuilder) -> None:
         self.builder = builder
@@ -39,16 +39,16 @@ class BuilderSession:
         self._renewed = 0.0
 
     def work(self) -> Answer:
-        """Do one batch; `drained` in the answer ends the loop around it."""
+        """Work on one batch; `drained` in the answer ends the loop around the session."""
         try:
-            # The link first, so that a dead host does not claim the batch that it has just lost.
+            # Poll before the claim, so that a dead host does not claim again the batch that it lost.
             snapshot = self.builder.observe()
             unfit = self._wait_until_fit(snapshot)
             if unfit is not None:
                 return self._suspended(unfit)
             held = self._claim()
             if held is None:
-                # What it failed at the end may be its own fault, and the others are still here.
+                # Its last failures may be its own fault, and the other hosts can still build those.
                 unfit = try_canary(self.builder) if suspension.has_uncleared_failures(self.catalog, self.host) else None
                 if unfit is not None:
                     return self._suspended(unfit)
@@ -71,7 +71,7 @@ class BuilderSession:
     # ------------------------------------------------------------ before work
 
     def _wait_until_fit(self, snapshot: BuilderSnapshot) -> str | None:
-        """Wait until the host may have work; why not, when no other host works any more that could leave it some."""
+        """Wait until the host may have work: None. Returns the reason if it may not and no other host holds builds."""
         pause = suspension.FIRST_CANARY_WAIT
         while True:
             unfit = self.builder.full_disk(snapshot)
@@ -92,12 +92,12 @@ class BuilderSession:
                 snapshot = self.builder.observe()
 
     def _claim(self) -> Held | None:
-        """What this host has to do; waits while other hosts hold work that may come back, or may claim some."""
+        """Claim builds; waits while other hosts hold builds that may come back, or may claim the rest."""
         nobody_works = 0
         while True:
             now = self.clock.now()
             batches.expire_leases(self.catalog, now, self.options.max_attempts)
-            # Work left to faster hosts that do not take it must not be left over.
+            # If faster hosts do not take the work that was left to them, this host does.
             held = batches.claim(
                 self.catalog,
                 host=self.host,
@@ -113,11 +113,11 @@ class BuilderSession:
             batches.mark_idle(self.catalog, self.host, now)
             self.progress.show(HostState.WAITING, self._waits_for(now))
             self.clock.sleep(LONGEST_WAIT)
-            # Results of builds that this host had lost may come late; and the link must be there when work is.
+            # Late results may arrive, and a lost link must be noticed before the next claim.
             self.builder.observe()
 
     def _waits_for(self, now: float) -> str:
-        """Which hosts this one waits for, and how long at most if they do not answer."""
+        """The clause about the hosts that this one waits for, and how long at most if they are silent."""
         holders = [
             f"for {host}, which has {count_builds(count)} that may come back "
             f"(in {human_duration(max(seconds, 0.0))} if it says nothing till then)"
@@ -130,7 +130,7 @@ class BuilderSession:
         return ", ".join([*holders, *trials]) or "for work that faster builders may leave"
 
     def _begin(self, held: Held, snapshot: BuilderSnapshot) -> None:
-        """Give the builder what it does not have yet."""
+        """Hand over the builds that the builder does not have yet."""
         has = snapshot.waiting | snapshot.building.keys() if snapshot.worker else frozenset()
         self.builder.planned |= {build.attempt: build for build in held.builds}
         self.builder.hand_over([build for build in held.builds if build.attempt not in has])
@@ -167,7 +167,7 @@ class BuilderSession:
                     break
             wait = FIRST_WAIT if news else min(wait * WAIT_GROWTH, LONGEST_WAIT)
             self.clock.sleep(wait)
-        # Otherwise the next session would meet these results in the outbox and drop them as known.
+        # Otherwise the next session finds these results in the outbox and drops them as known.
         self.builder.acknowledge_all()
         batches.close_finished(self.catalog, self.host)
 
@@ -195,14 +195,14 @@ class BuilderSession:
         self.builder.show_building(snapshot)
 
     def _restart(self, restarts: int) -> None:
-        """The worker is gone and results are missing: it was killed, or the host was started again."""
+        """Start the worker again: it was killed, or the host was rebooted, and results are missing."""
         self.builder.check_restarts(restarts)
         held = batches.claim(self.catalog, host=self.host, run=self.options.run, now=self.clock.now(), top_up=False)
         if held is not None:
             self.builder.hand_over(held.builds)
 
     def _share(self) -> None:
-        """Let idle hosts have a part of what is not begun here."""
+        """Return unstarted builds that are needless, that idle hosts can begin, or that would begin too late here."""
         if settled := batches.settled_meanwhile(self.catalog, self.host):
             self.builder.withdraw(settled)
         back = batches.work_to_return(self.catalog, self.host, self.options.run, self.clock.now())
@@ -211,7 +211,7 @@ class BuilderSession:
             self.progress.event(f"{count_builds(count)} it had not begun {where}.")
 
     def _top_up(self) -> bool:
-        """Claim and hand over more before the builder runs dry; whether there was any."""
+        """Claim and hand over more before the builder runs dry; returns whether there was any."""
         now = self.clock.now()
         if not batches.is_low(self.catalog, self.host, now):
             return False

@@ -1,7 +1,7 @@
-"""Who builds what: batches under leases, topped up before a host runs dry, taken back from slow and silent ones.
+"""Batches: builds leased to builders, topped up before a host runs dry, reclaimed from slow and silent hosts.
 
-A result is taken in exactly once, whoever sends it and however late; an attempt that nobody has begun is no attempt and
-leaves no trace when it goes back.
+A result is taken in exactly once, from any host and however late. An attempt that was not begun does not count when its
+build goes back to the queue.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from . import sizing
 from .choice import choose_builds, host_load, known_speed, rest_of_queue
 from .retries import adjustments_of, begin_with, uploaded_before
 
-#: Seconds a batch stays with a host that says nothing. Looks at the host renew it.
+#: Seconds for which a batch stays with a silent host. Polls of the host renew the lease.
 LEASE_SECONDS = 15 * 60.0
-#: Seconds for which the word of an idle host holds that it could take work over from others.
+#: Seconds after `mark_idle` for which a host counts as idle.
 IDLE_SECONDS = 10.0
-#: So often may a release take its builder down on one target before that counts as its own doing.
+#: A release fails for good after its builders went down so often while they built it for one target.
 MOST_HOSTS_DOWN = 2
 
 
 @dataclass(frozen=True)
 class PlannedBuild:
-    """One build for one host: what the catalog knows of it. The assignment is made of this and the run's options."""
+    """One build for one host, from the catalog. `engine/assignments` makes an assignment of it."""
 
     attempt: str
     kind: Kind
@@ -47,20 +47,19 @@ class PlannedBuild:
     sdist_sha256: str | None
     sdist_size: int | None
     sdist_upload_time: str | None
-    #: On this host.
-    predicted_seconds: float
-    #: The most memory that a build of the project was seen to use on the target, in bytes; 0: never built.
+    predicted_seconds: float  # on this host
+    #: Bytes: the highest memory use of a build of the project on the target; 0: never built.
     peak_memory: int
     #: Nothing else may run on the host at the same time.
     alone: bool
-    #: What it differs in from other builds, and until when build requirements count, if that is a part of it.
+    #: `uploaded_before`: the time up to which build requirements are chosen; None if the adjustments set none.
     adjustments: Adjustments = NO_ADJUSTMENTS
     uploaded_before: str | None = None
 
 
 @dataclass(frozen=True)
 class Held:
-    """Everything a host has to build now, longest first; `new` of it was claimed just now, the rest before."""
+    """All builds that a host holds, longest first; `new` is the number of those that this claim added."""
 
     host: str
     builds: tuple[PlannedBuild, ...]
@@ -77,8 +76,8 @@ def claim(
     leave_to_faster: bool = True,
     lease_seconds: float = LEASE_SECONDS,
 ) -> Held | None:
-    """Adopt what this host holds and, with `top_up`, add from the queue if it would run dry; None when there is nothing
-    for it. What faster hosts would have done sooner is left to them, unless `leave_to_faster` is false.
+    """Renew what this host holds and, with `top_up`, add builds from the queue if it would run dry; None if it then
+    holds nothing. With `leave_to_faster` it leaves builds that faster hosts would finish sooner.
     """
     with catalog.writing() as db:
         db.execute(
@@ -100,12 +99,12 @@ def claim(
 
 
 def is_low(catalog: Catalog, host: str, now: float) -> bool:
-    """Whether the host would run dry if it were not given more about now."""
+    """Whether the host would run dry without a top-up now."""
     return sizing.is_low(host_load(catalog.db, host, now))
 
 
 def renew(catalog: Catalog, host: str, now: float, lease_seconds: float = LEASE_SECONDS) -> bool:
-    """Keep what the host holds; False when it holds nothing any more."""
+    """Renew the leases of the host; False if it holds no batch any more."""
     with catalog.writing() as db:
         changed = db.execute(
             "UPDATE batch SET lease_until = ? WHERE host = ? AND state = 'open'", (now + lease_seconds, host)
@@ -114,13 +113,13 @@ def renew(catalog: Catalog, host: str, now: float, lease_seconds: float = LEASE_
 
 
 def begin(catalog: Catalog, ids: Collection[str], now: float) -> None:
-    """Note that builds were seen going on."""
+    """Record the moment at which builds were first seen going on."""
     with catalog.writing() as db:
         attempts.begin(db, ids, now)
 
 
 def close_finished(catalog: Catalog, host: str) -> None:
-    """End the host's batches that have a result for every attempt."""
+    """Close the host's batches that have a result for every attempt."""
     with catalog.writing() as db:
         db.execute(
             """
@@ -132,14 +131,14 @@ def close_finished(catalog: Catalog, host: str) -> None:
 
 
 def reclaim_host(catalog: Catalog, host: str, now: float, max_attempts: int) -> int:
-    """Take back all that a host holds, which is lost to this run and offers nothing any more; returns how many."""
+    """Reclaim all builds of a host that is lost to this run, and its targets; returns the number of builds."""
     with catalog.writing() as db:
         builders.remove_targets(db, host)
         return _release(db, "host = ?", host, now, max_attempts)
 
 
 def expire_leases(catalog: Catalog, now: float, max_attempts: int) -> int:
-    """Take back every batch whose lease has ended; returns how many builds went back to the queue."""
+    """Reclaim every batch whose lease has ended; returns the number of builds that went back to the queue."""
     with catalog.writing() as db:
         return _release(db, "lease_until < ?", now, now, max_attempts)
 
@@ -153,11 +152,10 @@ def reclaim_absent(
     now: float,
     max_attempts: int,
 ) -> dict[str, int]:
-    """Take back what hosts hold that take no part in this run; how many builds of which host.
+    """Reclaim the builds of hosts that take no part in this run; returns the number of builds by host.
 
-    A host may have gone down over what it was building, if it is silent or was taken out of the inventory; one that
-    the run was only not asked to visit (`--limit`) goes on with it. Should it deliver after all, its results are
-    welcome while nobody else has one.
+    If a host is silent or left the inventory, its begun builds count as builds that took it down. A host that `--limit`
+    leaves out goes on building, so its builds count as not begun. Late results are taken in unless another came first.
     """
     with catalog.writing() as db:
         rows = db.execute(
@@ -172,9 +170,9 @@ def reclaim_absent(
 
 
 def reclaim_unstarted(catalog: Catalog, host: str, max_attempts: int) -> int:
-    """Give what a silent host has not begun, as far as known, to the others; returns how many builds.
+    """Reclaim the builds that a silent host was not seen to begin; returns the number of builds.
 
-    Should the host have begun one all the same, its result is welcome while nobody else has one.
+    If the host did begin one, its result is taken in unless another came first.
     """
     with catalog.writing() as db:
         rows = db.execute(
@@ -187,30 +185,32 @@ def reclaim_unstarted(catalog: Catalog, host: str, max_attempts: int) -> int:
 
 
 def return_unstarted(catalog: Catalog, ids: Collection[str], max_attempts: int) -> int:
-    """Forget attempts that their builder withdrew without having begun them; returns how many builds went back."""
+    """Delete attempts that their builder returned before they began; returns how many builds went back to the queue."""
     with catalog.writing() as db:
         return sum(attempts.withdraw(db, each, max_attempts) for each in ids)
 
 
 def mark_idle(catalog: Catalog, host: str, now: float) -> None:
-    """Let the others know that this host is idle and the queue has nothing for it."""
+    """Record that this host is idle now, so that the others return work for it."""
     with catalog.writing() as db:
         builders.mark_idle(db, host, now)
 
 
 @dataclass(frozen=True)
 class WorkToReturn:
-    """What a host should give back of its work, by attempt; `idle`: because others have nothing to do, else because the
-    host will begin it much later than was meant when it was given."""
+    """Attempts that a host should return. `idle`: because other hosts are idle; else because the host would begin them
+    much later than planned."""
 
     attempts: tuple[str, ...] = ()
     idle: bool = False
 
 
 def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToReturn:
-    """What of this host's work not yet begun should go back to the queue: what idle hosts could begin at once, and
-    what it will begin much later than was meant, because it is slower than was predicted. Nothing that no other host
-    here builds for."""
+    """The unstarted attempts of this host that should go back to the queue.
+
+    If other hosts are idle, these are attempts that such a host could begin at once; else attempts that this host would
+    begin much later than planned. Attempts for targets that no other host of the run offers stay.
+    """
     db = catalog.db
     waiting = db.execute(
         """
@@ -232,7 +232,7 @@ def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToR
 
 
 def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:
-    """What of this host's work not yet begun is needed no more: another build gave a wheel that serves its target."""
+    """The unstarted attempts of this host that became needless: another build gave a wheel that serves their target."""
     rows = catalog.db.execute(
         f"""
         SELECT a.id FROM attempt a JOIN release_target w ON w.release_id = a.release_id AND w.target_id = a.target_id
@@ -244,7 +244,7 @@ def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:
 
 
 def begun(catalog: Catalog, host: str) -> dict[str, float]:
-    """The attempts that were seen being built on the host, and since when."""
+    """The attempts that go on on the host, with the time (epoch seconds) at which they were first seen going on."""
     rows = catalog.db.execute(
         "SELECT id, begun_at FROM attempt WHERE host = ? AND state = 'open' AND begun_at IS NOT NULL", (host,)
     )
@@ -252,19 +252,19 @@ def begun(catalog: Catalog, host: str) -> dict[str, float]:
 
 
 def open_attempts(catalog: Catalog, host: str) -> dict[str, bool]:
-    """The attempts that the host holds: id, and whether it was seen being built."""
+    """The attempts that the host holds, by id: whether they were seen going on."""
     rows = catalog.db.execute("SELECT id, begun_at FROM attempt WHERE host = ? AND state = 'open'", (host,))
     return {row["id"]: row["begun_at"] is not None for row in rows}
 
 
 def others_build(catalog: Catalog, host: str) -> bool:
-    """Whether other hosts still hold builds, which may come back and be this host's when it is fit again."""
+    """Whether other hosts still hold builds: these may come back to the queue, and so to this host."""
     row = catalog.db.execute("SELECT 1 FROM attempt WHERE state = 'open' AND host <> ? LIMIT 1", (host,)).fetchone()
     return row is not None
 
 
 def held_by_others(catalog: Catalog, host: str, now: float) -> list[tuple[str, int, float]]:
-    """The other hosts that hold builds: which, how many, and in how many seconds these come back if it says nothing."""
+    """The other hosts that hold builds: host, number of builds, seconds until the last of its leases ends."""
     rows = catalog.db.execute(
         """
         SELECT b.host, count(*) AS builds, max(b.lease_until) AS until FROM batch b JOIN attempt a ON a.batch_id = b.id
@@ -315,7 +315,7 @@ def _open_batch(
 
 
 def planned_again(db: sqlite3.Connection, attempt: str, host: str) -> PlannedBuild | None:
-    """What `host` would be given to build the same that was built in an attempt, wherever that was."""
+    """The build of an attempt of any host, as a rebuild on `host`; None if the attempt is unknown."""
     return next(iter(_planned_builds(db, host, again=attempt)), None)
 
 
@@ -364,7 +364,7 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
 
 
 def _release(db: sqlite3.Connection, which: str, value: str | float, now: float, max_attempts: int) -> int:
-    """End open batches as lost. Builds that were going on may have taken their host down and are tried elsewhere."""
+    """End open batches as lost. Builds that were going on may have taken their host down: `note_host_down`."""
     batches = [row["id"] for row in db.execute(f"SELECT id FROM batch WHERE state = 'open' AND {which}", (value,))]
     returned = 0
     for batch in batches:
@@ -383,8 +383,8 @@ def _release(db: sqlite3.Connection, which: str, value: str | float, now: float,
 
 
 def note_host_down(db: sqlite3.Connection, attempt: str, now: float) -> bool:
-    """The attempt's builder went down, or silent for good, while it was going on. The first time it is tried elsewhere;
-    the last time it counts as the package's own doing, which this returns."""
+    """The attempt's builder went down while the build was going on. Below MOST_HOSTS_DOWN the build is tried elsewhere;
+    then it fails for good, and this returns True."""
     (downs,) = db.execute(
         f"""
         SELECT count(*) FROM attempt a JOIN attempt this ON this.id = ?

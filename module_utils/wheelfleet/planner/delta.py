@@ -1,7 +1,7 @@
-"""Step 1, the delta: ask upstream what changed for the projects in scope, and let verdicts and queue follow.
+"""Step 1, the delta: read upstream's changes to the projects in scope, then update verdicts and queue.
 
-Network first, catalog second: answers stream in from the client's threads and are written in short transactions, so
-that a kill loses at most one chunk of answers, which the next run asks for again.
+Pages stream in from the client's threads and are written in short transactions. A kill loses at most one chunk of
+pages, and the next run requests them again.
 """
 
 from __future__ import annotations
@@ -46,13 +46,16 @@ from .verdicts import CHUNK, cooling_since_seen, judge_project, unjudged, wishes
 
 T = TypeVar("T")
 
-#: Names in one sentence.
+#: Most names in one sentence.
 _MOST_NAMED = 5
 
 
 @dataclass
 class Delta:
-    """What a delta found and did; counts are projects unless they say otherwise."""
+    """What a delta found and did: names of projects that changed or are absent, sentences about troubles by project.
+
+    `asked` and `verdicts_changed` count projects, `resolved` resolutions, `retried` and `returned` attempts.
+    """
 
     asked: int = 0
     changed: list[str] = field(default_factory=list)
@@ -62,32 +65,36 @@ class Delta:
     verdicts_changed: int = 0
     resolved: int = 0
     retried: int = 0
-    #: Failures that went back to the queue because something changed that they depended on.
+    #: Failures that went back to the queue because a builder, a recipe or a remedy changed.
     returned: int = 0
     queue: Progress = field(default_factory=lambda: Progress(0, 0.0, 0))
     preview: Preview = field(default_factory=Preview)
-    #: How many builds went back to the queue from which builders, because they take no part in the run.
+    #: By builder that takes no part in the run, the number of its builds that went back to the queue.
     taken_back: dict[str, int] = field(default_factory=dict)
-    #: What was asked for and could not be considered.
+    #: Requested things that could not be considered.
     unconsidered: list[Unconsidered] = field(default_factory=list)
 
     @property
     def anything_changed(self) -> bool:
-        """Whether the catalog says anything else than before."""
+        """Whether projects, verdicts, resolutions or failures in the catalog changed."""
         return bool(self.changed or self.verdicts_changed or self.resolved or self.retried or self.returned)
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to ask; `changelog_url` is the XML-RPC hint's address or None, `retry` what the operator forgives.
+    """How a delta runs.
 
-    With `resolutions`, what pip answered on the builders, it is the second look of a run: only projects never read are
-    asked for. With `rehearsal` the first look left nothing, so that the second asks for all. With `join` the builders
-    come in addition to those that are at work. `inventory` are all builders that the inventory names, of which `coming`
-    join later and `silent` are those that failed or did not answer when they were asked for their part; what builders
-    that take no part hold goes back to the queue. `show` is told now and then how many projects of how many were asked
-    for. `recipes` are all there are; None leaves them as they are known. Of the queue `most_previewed` builds are
-    listed, or all with None.
+    - `changelog_url`: upstream's XML-RPC changelog, or None.
+    - `retry`: failure classes, projects or `all`: the operator wants these tried again.
+    - `resolutions`: pip's answers from the builders. They make this the second delta of a run, which requests only
+      projects that were never read.
+    - `rehearsal`: check mode. The first delta kept nothing, so the second requests all projects.
+    - `join`: the builders come in addition to those at work.
+    - `inventory`: all builders of the inventory. `coming` join later; `silent` failed or did not answer. Builds of
+      hosts that take no part go back to the queue. None: no host is checked.
+    - `recipes`: all recipes; None keeps those of the catalog.
+    - `show`: called with the number of projects read and the number of all.
+    - `most_previewed`: the number of builds listed; None: all.
     """
 
     run: str
@@ -113,15 +120,15 @@ def run_delta(
     options: Options,
     now: Callable[[], float] = time.time,
 ) -> Delta:
-    """Bring the catalog up to date with upstream, scope, policy and builders, and say what is in the queue.
+    """Bring the catalog up to date with upstream, scope, policy and builders; returns changes and queue.
 
-    Raises UpstreamUnreachable when nothing answered at all, BadScope for an inventory that cannot be meant.
+    Raises UpstreamUnreachable if upstream answered nothing, BadScope for a mistake in the inventory.
     """
     return _Run(catalog, upstream, scope, policy, builders, options, now).run()
 
 
 class _Run:
-    """One delta; holds what its steps share."""
+    """One delta, with the state that its steps share."""
 
     def __init__(
         self,
@@ -142,17 +149,17 @@ class _Run:
         self.now = now
         self.delta = Delta()
         self.root_has_serials = True
-        #: Whether upstream gave its list of all projects; None where it was not asked for.
+        #: Whether upstream gave its list of all projects; None if it was not requested.
         self.list_is_readable: bool | None = None
-        #: Projects that the list has no longer.
+        #: Projects that left the list.
         self.left: frozenset[str] = frozenset()
-        #: Projects that are not believed to be gone, with the sentence that says so.
+        #: Projects that upstream reports as gone, too many at once to be believed; with the sentence about it.
         self.doubted: dict[str, str] = {}
-        #: Projects for which upstream said 403, and not for others.
+        #: Projects for which upstream answered 403.
         self.forbidden: list[str] = []
 
     def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """Do a change in a short transaction of its own."""
+        """Make a change in a short transaction of its own."""
         with self.catalog.writing() as db:
             return change(db)
 
@@ -189,7 +196,7 @@ class _Run:
         self._ask()
         self._judge(wishes, targets)
         self._tell_of_unstated_times()
-        # Classes are spelled like normalised names, so one form serves classes and projects.
+        # Failure classes look like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
         self.delta.retried = self.write(lambda db: retry_failures(db, retry, self.policy.max_attempts))
         if retry and not self.delta.retried and not self._looked_before:
@@ -210,7 +217,7 @@ class _Run:
         return self.delta
 
     def _unread(self, db: sqlite3.Connection) -> list[Unconsidered]:
-        """What was asked for, and upstream was asked in vain about."""
+        """Requested projects, or the list of all projects, that could not be read."""
         found = unread_projects(db, self.scope.wishes, self.doubted)
         if self.scope.everything and LIST in self.delta.troubles:
             variable, cure = (
@@ -222,11 +229,11 @@ class _Run:
 
     @property
     def _looked_before(self) -> bool:
-        """Whether the first look of this run has asked for all there is to ask for."""
+        """Whether this is the second delta of the run, and the first one was kept."""
         return self.options.resolutions is not None and not self.options.rehearsal
 
     def _notice_changes(self, db: sqlite3.Connection) -> int:
-        """Builders and recipes as they are now; failures that waited for what is new go back to the queue."""
+        """Record builders, recipes and remedies; returns how many failures went back to the queue for what is new."""
         terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "max_attempts": self.policy.max_attempts}
         news = record_builders(db, self.builders, self.now(), join=self.options.join)
         returned = requeue_for_news(db, news, **terms)
@@ -237,16 +244,16 @@ class _Run:
     # ------------------------------------------------------------------ scope
 
     def _notice_another_upstream(self, db: sqlite3.Connection) -> None:
-        """Serials and tags mean something to the index that gave them only; pages are compared by content then."""
+        """Forget serials and ETags if the upstream is another index, because they mean nothing there."""
         if get_meta(db, "index_url") == self.upstream.index_url:
             return
         forget_serials(db)
         set_meta(db, "index_url", self.upstream.index_url)
 
     def _put_in_scope(self, db: sqlite3.Connection, names: Mapping[str, str]) -> None:
-        """Named projects are in scope whatever the root list says; what nobody names any more leaves it.
+        """Put named projects in scope, whether or not upstream lists them; others leave it unless everything is wanted.
 
-        `names` maps to how people spell them; where upstream spells a name itself, its page corrects that.
+        `names` maps a normalised name to the operator's spelling; upstream's page may correct that.
         """
         for name, spelled in names.items():
             projects.put_named(db, name, spelled)
@@ -265,7 +272,7 @@ class _Run:
                 name=row["name"],
                 etag=row["etag"],
                 last_modified=row["last_modified"],
-                # Without the list nobody has announced anything: what is in the catalog may be of another past.
+                # Without the list no serial is announced: the catalog's may be from before upstream was restored.
                 want_serial=row["want_serial"] if self.list_is_readable else None,
                 have_serial=row["have_serial"],
                 have_digest=row["page_digest"],
@@ -300,7 +307,7 @@ class _Run:
                 ORDER BY id
             """
         else:
-            # What left the scope while wheels of it are published: yanks and deletions must still arrive.
+            # Also projects that left the scope and have published wheels: their yanks and deletions must arrive.
             query = f"""
                 SELECT {columns} FROM project WHERE in_scope OR EXISTS (
                     SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id)

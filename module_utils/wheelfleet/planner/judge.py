@@ -1,8 +1,8 @@
-"""The verdict on each release of a project for each target: build it, leave it to upstream, skip it, or pass it over.
+"""The verdict on each release of a project for each target: build, upstream, skip or passed.
 
-The choice of releases is pip's: among the versions that match, the newest for which the target would find a file it
-may use (a wheel whose tags it has, or an sdist), counting Requires-Python, yanks (PEP 592) and pre-releases (PEP 440)
-as pip counts them. Pure functions over plain data; `delta.py` moves them in and out of the catalog.
+Releases are chosen as pip chooses them: of the matching versions the newest that has a file for the target (a wheel
+with one of its tags, or an sdist), by Requires-Python, yanks (PEP 592) and pre-releases (PEP 440). Pure functions;
+`verdicts` reads and writes the catalog.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .scope import Policy, Wish
 
 @dataclass(frozen=True)
 class Target:
-    """What a wheel is built for: `tags` is the interpreter's full tag set as packaging.tags reads it."""
+    """A target; `tags` is the interpreter's whole tag set (PEP 425)."""
 
     id: int
     name: str
@@ -32,10 +32,10 @@ class Target:
 
 @dataclass(frozen=True)
 class File:
-    """A file upstream offers; `yanked` is None or the reason; `uploaded` is in epoch seconds, None if unknown.
+    """A file of upstream. `yanked` is the reason, or None; `uploaded` is in epoch seconds, None if unknown.
 
-    `first_seen`, when the fleet first saw it, is what is known of its age then. `learned` is what builds from it told
-    of Requires-Python, by target: upstream may not say it, or not all of it.
+    `first_seen` (epoch seconds) stands in for an unknown upload time. `learned` is Requires-Python as builds of the
+    sdist found it, by target ID, because upstream may not have it.
     """
 
     id: int
@@ -60,7 +60,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What should happen to a release on a target, and why. `sdist` is what a build would start from."""
+    """What should happen to a release on a target, and why. `sdist` is the file to build from."""
 
     release_id: int
     target_id: int
@@ -71,13 +71,13 @@ class Verdict:
 
 @dataclass
 class Judgement:
-    """All verdicts on a project; `again_at` is when time alone would change one of them (a cool-down's end)."""
+    """All verdicts on a project, by release and target; `again_at` (epoch seconds) is the end of the next cooldown."""
 
     verdicts: dict[tuple[int, int], Verdict] = field(default_factory=dict)
     again_at: float | None = None
 
 
-#: When several wishes speak of one release, the stronger verdict stands.
+#: If several wishes concern one release, the stronger verdict counts.
 _STRENGTH = {"passed": 0, "skip": 1, "upstream": 2, "build": 3}
 
 
@@ -89,7 +89,7 @@ def judge(
     policy: Policy,
     now: float,
 ) -> Judgement:
-    """Give the verdict for every release × target some wish speaks of."""
+    """The verdicts on all releases that a wish concerns, for each target."""
     newest_first = sorted(releases, key=lambda release: release.version, reverse=True)
     judgement = Judgement()
     for wish in wishes:
@@ -100,7 +100,7 @@ def judge(
 
 
 def installable(filename: str, tags: frozenset[str]) -> bool:
-    """Whether a wheel's file name carries a tag of the target: pip's own judgement (PEP 425)."""
+    """Whether a wheel's file name has a tag of the target (PEP 425), as pip decides it; False for a bad name."""
     try:
         return any(str(tag) in tags for tag in parse_wheel_filename(filename)[3])
     except InvalidWheelFilename:
@@ -108,7 +108,7 @@ def installable(filename: str, tags: frozenset[str]) -> bool:
 
 
 def epoch_seconds(upload_time: str | None) -> float | None:
-    """PEP 700's upload-time as epoch seconds; None when upstream does not say or says nonsense."""
+    """PEP 700's upload-time as epoch seconds; None if it is missing or malformed."""
     if not upload_time:
         return None
     try:
@@ -132,7 +132,7 @@ def _judge_wish(
     prereleases = policy.prereleases == "always" or bool(specifier.prereleases)
     verdicts, chosen = _choose(name, matching, wish.newest, target, policy, now, judgement, pinned, prereleases)
     if not chosen and not prereleases and policy.prereleases == "if-only":
-        # As pip: a project that has nothing but pre-releases is served from them.
+        # As pip does: a project with nothing but pre-releases is installed from them (PEP 440).
         verdicts, _ = _choose(name, matching, wish.newest, target, policy, now, judgement, pinned, True)
     for verdict in verdicts:
         key = (verdict.release_id, verdict.target_id)
@@ -152,7 +152,7 @@ def _choose(
     pinned: bool,
     prereleases: bool,
 ) -> tuple[list[Verdict], int]:
-    """Walk from the newest release down until `newest` of them were chosen."""
+    """Verdicts from the newest release down until `newest` of them are chosen; also how many were."""
     verdicts: list[Verdict] = []
     chosen = 0
     for release in matching:
@@ -193,7 +193,7 @@ def _verdict(name: str, release: Release, usable: list[File], target: Target, po
 def _usable(
     files: Iterable[File], target: Target, policy: Policy, now: float, pinned: bool
 ) -> tuple[list[File], str | None, float | None]:
-    """The files pip on the target could use; if none, why not, and when waiting alone would help."""
+    """The files that pip could use on the target; the reason if there is none; the end of the next cooldown, if any."""
     usable: list[File] = []
     reasons: Mapping[str, str] = {}
     ripe_at: float | None = None
@@ -223,17 +223,17 @@ def _usable(
 
 
 def _excluding(file: File, target: Target) -> str | None:
-    """The Requires-Python that leaves the target's Python out, as upstream or a build tells it."""
+    """The Requires-Python, of upstream or of a build, that excludes the target's Python; None if there is none."""
     told = (file.requires_python, file.learned.get(target.id))
     return next((python for python in told if not requires_python.allows(python, target.python_version)), None)
 
 
 def _ripe_at(file: File, policy: Policy) -> float:
-    """When its cool-down ends, in epoch seconds. Without one nothing waits, not even what is dated in the future."""
+    """When its cooldown ends, in epoch seconds; 0 without one, even for a file that is dated in the future."""
     since = file.uploaded if file.uploaded is not None else file.first_seen
     return (since or 0.0) + policy.cooldown_hours * 3600 if policy.cooldown_hours else 0.0
 
 
 def _sdist_order(file: File) -> tuple[int, str]:
-    """Of several sdists of one release the .tar.gz, which PEP 625 made the only form, then by name."""
+    """A sort key: the .tar.gz first, which is PEP 625's only form, then by name."""
     return (0 if file.filename.endswith(".tar.gz") else 1, file.filename)

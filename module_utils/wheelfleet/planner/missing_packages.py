@@ -1,6 +1,6 @@
-"""What failed builds lacked, and the packages that have it: whom to ask, what the answers change, what to install.
+"""Packages of the distribution that failed builds miss: which builder looks them up, and what to install where.
 
-Names come from logs and answers from builders: what is not a subject or a package's name is left out.
+Subjects come from logs and package names from builders, so both are untrusted: malformed ones are left out.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from ..apt_packages import MOST_OWNERS, PACKAGE, Subject, is_allowed, is_askable
 from ..catalog import attempts
 from . import events
 
-#: Seconds after which "nobody has it" is asked again.
+#: Seconds after which a subject without a package is looked up again, and a refused package tried again.
 ASK_AGAIN = 30 * 24 * 3600.0
-#: Subjects asked for, and packages installed, of one host at a time.
+#: Most subjects that one host looks up, and most packages that it installs, at a time.
 MOST_ASKED, MOST_INSTALLED = 500, 20
 
-#: What packages differ by: the builder's distribution and release, and the platform it builds for.
+#: A system: packages differ by the builder's distribution and release, and by the platform it builds for.
 _SYSTEM = (
     "coalesce(json_extract(b.facts, '$.os.id'), '') || '-' || coalesce(json_extract(b.facts, '$.os.version'), '') "
     "|| '-' || t.platform"
 )
-#: The failures that count: the last word on something that is still wanted, and for want of something.
+#: The failures that count: something was missing, the verdict is still "build", and no wheel serves the target.
 _LACKING = f"""
     SELECT a.id, a.release_id, a.missing_kind, a.subject, a.package, r.project_id, {_SYSTEM} AS system
     FROM attempt a
@@ -44,7 +44,7 @@ _HOSTS = f"""
 
 
 def to_ask(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[str, list[Subject]]:
-    """What nobody was asked for yet, by whom to ask: the fastest of those `hosts` that are builders of the system."""
+    """The missing subjects to look up, by host: the fastest builder of their system among `hosts`."""
     if not hosts:
         return {}
     rows = db.execute(
@@ -77,7 +77,7 @@ def to_ask(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[s
 def record_answers(
     db: sqlite3.Connection, host: str, asked: Sequence[Subject], owners: Iterable[Mapping[str, Any]], now: float
 ) -> int:
-    """Keep what a host's index says of what it was asked, and name the packages in the failures; how many are named."""
+    """Keep the packages that a host found for subjects and name them in the failures; returns how many were named."""
     said: dict[Subject, list[str]] = {}
     for answer in owners:
         packages = answer.get("packages")
@@ -104,7 +104,7 @@ def record_answers(
 
 
 def name_package(db: sqlite3.Connection, attempt: str) -> bool:
-    """Have a failed attempt say which package has what it lacked, as far as that is known; whether it does."""
+    """Set the package that has the missing thing in a failed attempt, if it is known; returns whether it is."""
     row = db.execute(
         f"""
         SELECT o.packages, a.missing_kind, a.subject FROM attempt a
@@ -131,10 +131,10 @@ def name_package(db: sqlite3.Connection, attempt: str) -> bool:
 def to_install(
     db: sqlite3.Connection, permissions: Mapping[str, bool | Sequence[str]], now: float
 ) -> dict[str, list[str]]:
-    """What to install on each of the hosts, by their operator's permission: packages that would unblock most first.
+    """The packages to install by host, within its operator's permission; packages that most projects need come first.
 
-    Of the owners of what builds on a system lacked the first one permitted counts, and what another builder of the
-    system already got for its sake. What a host has is left out, and what it refused within the last month.
+    For each missing subject this is the first permitted package that has it, then the packages that other builders of
+    the system got. Packages that the host has, or refused within ASK_AGAIN, are left out.
     """
     permitted = {host: permission for host, permission in permissions.items() if permission}
     if not permitted:
@@ -166,7 +166,7 @@ def to_install(
             for row in lacking
             if row["system"] in systems
         ]
-        # A program's package is not a development package; another host's permission covered it.
+        # As "tool" any package may be permitted; the other host's permission covered it already.
         chosen += [name for name in beside if is_allowed(name, "tool", permission)]
         new = [name for name in dict.fromkeys(chosen) if name is not None and name not in known]
         if new:
@@ -175,7 +175,7 @@ def to_install(
 
 
 def _installed_beside(db: sqlite3.Connection, host: str) -> list[str]:
-    """What other builders of the host's systems were given, by name."""
+    """Packages that wheelfleet installed on other builders of the host's systems, by name."""
     rows = db.execute(
         f"""
         SELECT DISTINCT p.package FROM apt_package p
@@ -199,7 +199,10 @@ def record_installed(
     now: float,
     max_attempts: int,
 ) -> int:
-    """Keep what became of a host's packages, and put the builds that lacked them back into the queue; how many."""
+    """Keep which packages a host installed or refused (by package, why) and requeue the builds that missed them.
+
+    Returns how many went back to the queue.
+    """
     for package in installed:
         _keep(db, host, package, "installed", None, now)
     for package, why in refused.items():
@@ -223,7 +226,7 @@ def record_installed(
 
 
 def forget_host(db: sqlite3.Connection, host: str) -> None:
-    """The host was set up anew: what it was given is to be given again."""
+    """Forget the packages of a host that was set up again, so that they are installed again."""
     db.execute("DELETE FROM apt_package WHERE host = ?", (host,))
 
 

@@ -1,8 +1,7 @@
-"""Recipes: what the operator knows about single projects, in version control (docs/how-to/recipes.md).
+"""Recipes: adjustments for one project, written by people, in version control (docs/how-to/recipes.md).
 
-A recipe is `recipes/NAME.yml`, a mapping with the keys of `_KEYS`. Everything in it is checked before anything is
-built; a mistake is one sentence that names the file, the key and the cure. The catalog keeps the recipes of the last
-run, so that builders which join later, and whoever compares, have the same ones.
+A recipe is `recipes/NAME.yml`, a mapping with the keys of `_KEYS`, `reason` and `cases`. It is checked before anything
+is built; a mistake raises BadRecipe. The catalog keeps the recipes of the last run for builders that join later.
 """
 
 from __future__ import annotations
@@ -25,19 +24,23 @@ from ..contract.adjustments import NO_ADJUSTMENTS, RECIPE_KEYS, Adjustments, For
 from ..nearest import nearest
 from .scope import digest
 
-#: Bytes that a recipe or a patch may have.
+#: Most bytes of a recipe or a patch.
 LARGEST = 256 << 10
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SPANS = {"s": 1, "min": 60, "h": 3600}
 
 
 class BadRecipe(Exception):
-    """A recipe cannot be meant; the message names the file, the key and the cure."""
+    """A recipe has a mistake; the message names the file, the key and the cure."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """What holds for the releases and targets that it matches; empty parts match everything."""
+    """Adjustments for some releases and targets.
+
+    `versions` is a specifier, `target` a part of a target's name; empty, they match everything. `apt` are names of
+    packages of the distribution; `skip` is a reason, or empty.
+    """
 
     versions: str
     target: str
@@ -46,7 +49,7 @@ class Section:
     skip: str
 
     def matches(self, version: Version, target: str) -> bool:
-        """Whether it speaks of a release on a target."""
+        """Whether it holds for a release on a target."""
         return (not self.versions or SpecifierSet(self.versions).contains(version, prereleases=True)) and (
             self.target in target
         )
@@ -54,7 +57,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A project's recipe: the first section is for all of it, the others are its cases."""
+    """A project's recipe: the first section holds for all releases, the others are its cases."""
 
     name: str
     reason: str
@@ -62,11 +65,11 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Changes with whatever a build by it could notice."""
+        """A digest of all of it."""
         return digest(self.as_data())
 
     def skips(self) -> list[dict[str, str]]:
-        """Entries as in controller_skip."""
+        """Its skipped releases, as entries of `controller_skip`."""
         return [
             {"name": self.name, "versions": section.versions, "target": section.target, "reason": section.skip}
             for section in self.sections
@@ -74,7 +77,7 @@ class Recipe:
         ]
 
     def for_build(self, version: str, target: str) -> tuple[Adjustments, tuple[str, ...]] | None:
-        """What a build differs in, and the packages its builder must have; None where nothing of it matches."""
+        """The adjustments of a build and the packages that its builder must have; None if no section matches."""
         try:
             parsed = Version(version)
         except InvalidVersion:
@@ -107,7 +110,7 @@ class Recipe:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Recipe:
-        """What `as_data` gave, after JSON."""
+        """The reverse of `as_data`, after JSON."""
         return cls(
             data["name"],
             data["reason"],
@@ -125,7 +128,7 @@ class Recipe:
 
 
 def read_recipes(folder: Path) -> dict[str, Recipe]:
-    """The recipes in a folder, by normalised name; none where there is no such folder. Raises BadRecipe."""
+    """The recipes in a folder, by normalised name; empty if there is no such folder. Raises BadRecipe."""
     recipes: dict[str, Recipe] = {}
     for path in sorted(folder.glob("*.y*ml")):
         recipe = _Reader(path).recipe()
@@ -136,7 +139,7 @@ def read_recipes(folder: Path) -> dict[str, Recipe]:
 
 
 def record_recipes(db: sqlite3.Connection, recipes: Mapping[str, Recipe]) -> list[str]:
-    """Make the catalog's recipes these; returns the projects whose recipe came, went or changed."""
+    """Replace the catalog's recipes; returns the projects whose recipe came, went or changed."""
     known = {row["name"]: row["digest"] for row in db.execute("SELECT name, digest FROM recipe")}
     now = {name: recipe.digest for name, recipe in recipes.items()}
     for name in known.keys() - now.keys():
@@ -151,13 +154,13 @@ def record_recipes(db: sqlite3.Connection, recipes: Mapping[str, Recipe]) -> lis
 
 
 def recipe_adjustments(db: sqlite3.Connection, release_id: int, target_id: int) -> tuple[str, Adjustments] | None:
-    """What the project's recipe says of a release on a target, and why; None where it says nothing."""
+    """The reason and the adjustments of the project's recipe for a release on a target; None if it has none."""
     found = _recipe_for(db, release_id, target_id)
     return (found[0], found[1]) if found else None
 
 
 def recipe_packages(db: sqlite3.Connection, release_id: int, target_id: int) -> tuple[str, ...]:
-    """The distribution's packages that a builder must have for this build, as the project's recipe says."""
+    """The distribution's packages that the project's recipe requires on the builder for this build."""
     found = _recipe_for(db, release_id, target_id)
     return found[2] if found else ()
 
@@ -180,7 +183,7 @@ def _recipe_for(
 
 
 class _Reader:
-    """One file of a recipe."""
+    """Reads and checks the file of one recipe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -238,7 +241,7 @@ class _Reader:
         )
 
     def _adjustment(self, form: Form, value: Any, key: str) -> Any:
-        """What a key of the form says."""
+        """The value of a key, checked and converted by its form."""
         readers: dict[Form, Callable[[], Any]] = {
             Form.REQUIREMENTS: lambda: tuple(self._requirement(text, key) for text in self._strings(value, key)),
             Form.VARIABLES: lambda: self._mapping(value, key, variables=True),

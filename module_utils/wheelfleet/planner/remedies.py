@@ -1,7 +1,7 @@
-"""What the fleet itself tries against a failure: a table of remedies, in the order in which they are tried.
+"""Remedies: adjustments that the fleet itself tries after a failure, in the order of the table REMEDIES.
 
-A remedy that does not help costs one build, and is just another failure. Specific ones come first; the build
-environment of the release's own time is the last, for it helps against most of what is too new.
+A remedy that does not help costs one build. Specific remedies come first. The date-matched build environment is the
+last, because it helps against most build requirements that are too new.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from ..contract.result import PHASES
 from ..removed_api import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
 from .projects_of_modules import is_reviewed, is_standard, reviewed
 
-#: The remedies that are named with what they ask for: by a list that people read, or by the sdist's own declarations.
+#: Remedies whose name ends with the requirement that they add: one from the reviewed list (projects_of_modules), one
+#: that the sdist declares.
 REVIEWED, DECLARED = "requirement", "declared requirement"
-#: Backends that have nothing to do with setuptools.
+#: First names of backends that do not use setuptools.
 _OTHER_BACKENDS = {"flit_core", "hatchling", "maturin", "mesonpy", "pdm", "poetry", "scikit_build_core"}
 
-#: So many tries with remedies a release gets for one target.
+#: Most attempts with remedies at one release for one target.
 MOST_REMEDIED_TRIES = 4
-#: Days after a release whose build requirements still count as those of its time.
+#: Build requirements count as those of a release's time until so long after its upload.
 DATE_MARGIN = timedelta(days=14)
-#: When each Python appeared; build requirements much older than it do not run on it.
+#: When each Python was released. Build requirements that are much older do not run on it.
 _PYTHON_APPEARED = {
     (3, 9): "2020-10-05",
     (3, 10): "2021-10-04",
@@ -35,44 +36,46 @@ _PYTHON_APPEARED = {
     (3, 14): "2025-10-07",
 }
 _PYTHON_SETTLED = timedelta(days=180)
-#: A build that was stopped after so much of its way would have come to its end.
+#: A build that was stopped after this part of its work would have come to its end with more time.
 _NEAR_END = 0.6
 
 
 @dataclass(frozen=True)
 class Case:
-    """A failed attempt, as far as remedies look at it. Times are in seconds; `uploaded` is when its sdist was."""
+    """The facts of a failed attempt that remedies read. `uploaded` is the upload time of its sdist (PEP 700)."""
 
     failure: str
     subject: str = ""
-    #: The lines of the log that show it. Sentences of ours say nothing that a remedy could go by.
+    #: The lines of the log that show the failure.
     text: str = ""
-    #: How far it came, and the build backend (PEP 517); None where it is not known.
+    #: The phase in which it failed, and the build backend (PEP 517); None if unknown.
     phase: str | None = None
     backend: str | None = None
-    #: What was installed in the build environment, normalised; None where it is not known.
+    #: Normalised names of the projects in the build environment; None if unknown.
     installed: frozenset[str] | None = None
-    #: The project that the sdist itself declares, if it is the one whose module is missing.
+    #: The project that has the missing module, if the sdist declares it.
     declared: str | None = None
     python: tuple[int, int] = (3, 11)
     uploaded: str | None = None
-    #: What the attempt took, and what the longest build of the project took that was built.
+    #: Seconds of the attempt, and of the project's longest build that gave a wheel.
     seconds: float = 0.0
     built_seconds: float | None = None
 
 
-#: Phases in which a change of the build environment matters: while it is made, and after.
+#: Phases in which a change of the build environment matters.
 _FROM_ENVIRONMENT = frozenset({"environment", "requires", "build", "collect"})
-#: Those in which the project's own backend is at work in it.
+#: Phases in which the project's build backend runs.
 _BACKEND_AT_WORK = frozenset({"requires", "build", "collect"})
-#: Those in which commands run that may meet a limit.
+#: All phases: a limit can end any of them.
 _ANY = frozenset(PHASES)
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """`try_` says what the next try differs in, None where it would not help. A new `version` is a new chance for all
-    failures of its classes."""
+    """A rule: `try_` returns the adjustments of the next attempt, or None if they would not help.
+
+    A new `version` puts all failures of its classes back into the queue.
+    """
 
     name: str
     classes: frozenset[str]
@@ -81,12 +84,12 @@ class Remedy:
     version: int = 1
     #: The phases whose failures it can cure.
     phases: frozenset[str] = _FROM_ENVIRONMENT
-    #: What it changes the version of, normalised: without that in the environment it changes nothing. setuptools is
-    #: what a backend of another project does not use, even if it is there.
+    #: The project, normalised, whose version it changes: the remedy is useless if that is not in the environment. For
+    #: setuptools it is useless too if the backend is another project's.
     of: str = ""
 
     def can_cure(self, case: Case) -> bool:
-        """Whether it could matter where the failure happened. What is not known speaks against nothing."""
+        """Whether it could change this failure. An unknown phase, environment or backend rules nothing out."""
         if case.failure not in self.classes or (case.phase is not None and case.phase not in self.phases):
             return False
         if not self.of or case.phase not in _BACKEND_AT_WORK:
@@ -107,7 +110,7 @@ class Proposal:
 
 
 def propose(case: Case, applied: Collection[str]) -> Proposal | None:
-    """The next remedy for a failure; `applied` are the names of those that the failed attempt had."""
+    """The first remedy that fits the failure and is not in `applied`, the remedies of the failed attempt; else None."""
     for remedy in REMEDIES:
         if not remedy.can_cure(case):
             continue
@@ -121,21 +124,23 @@ def propose(case: Case, applied: Collection[str]) -> Proposal | None:
 
 
 def still_stands(name: str) -> bool:
-    """Whether a remedy by this name, which helped once, may be taken over: a requirement only if it is a reviewed one,
-    because names were once taken from error messages."""
+    """Whether a remedy that helped before may be used again.
+
+    A REVIEWED requirement must still be on the list, because older versions took names from error messages.
+    """
     kind, _, requirement = name.partition(" ")
     return kind != REVIEWED or is_reviewed(requirement)
 
 
 def versions() -> dict[str, int]:
-    """Each remedy with the version of its rule: what failures of its classes depend on."""
+    """The version of each remedy's rule, by name: failures of its classes depend on it."""
     return {remedy.name: remedy.version for remedy in REMEDIES}
 
 
 def matched_date(uploaded: str | None, python: tuple[int, int]) -> str | None:
-    """Until when build requirements count as those of a release's time, in PEP 700's form; None: it is not known.
+    """The time up to which build requirements are chosen, as in PEP 700; None if the upload time is unknown.
 
-    Not before the Python was half a year old: what is older than that does not run on it.
+    It is never before the Python was half a year old, because older build requirements do not run on that Python.
     """
     if uploaded is None:
         return None
@@ -156,7 +161,7 @@ def matched_date(uploaded: str | None, python: tuple[int, int]) -> str | None:
 
 
 def _says(pattern: str, adjustments: Adjustments) -> Callable[[Case], Adjustments | None]:
-    """The adjustments where the failure's words have the pattern."""
+    """A condition: the pattern is found in the log lines or the subject of the failure."""
     compiled = re.compile(pattern, re.MULTILINE)
     return lambda case: adjustments if compiled.search(f"{case.text}\n{case.subject}") else None
 
@@ -176,14 +181,14 @@ def _reviewed(case: Case) -> Adjustments | None:
 
 
 def _declared(case: Case) -> Adjustments | None:
-    """What the sdist says that it needs, for whatever; its build needs it too. Never what Python itself has or had."""
+    """The requirement that the sdist declares, because its build needs it too; never one for a standard module."""
     if case.declared is None or is_standard(_first_name(case)):
         return None
     return Adjustments(requires=(case.declared,))
 
 
 def _absent_setuptools(case: Case) -> Adjustments | None:
-    """Of a module that setuptools has, nothing at all was there."""
+    """setuptools, if the build environment has none."""
     gone = re.search(r"No module named '?(?:setuptools|distutils)'?$", case.text, re.MULTILINE)
     return Adjustments(requires=("setuptools",)) if gone else None
 
@@ -199,7 +204,7 @@ def _more_time(case: Case) -> Adjustments | None:
 
 def _date_matched(case: Case) -> Adjustments | None:
     if case.phase in _BACKEND_AT_WORK and case.installed == frozenset():
-        # Nothing was chosen that could be of another time.
+        # No build requirement was installed that could be of another time.
         return None
     return Adjustments(date_matched=True) if matched_date(case.uploaded, case.python) else None
 
@@ -214,7 +219,7 @@ _C_OF_OLD = re.compile(rf"__[Pp]yx|{GONE_HEADERS}|{GONE_NAMES}")
 
 
 def _c_anew(case: Case) -> Adjustments | None:
-    # Such sources are mostly for a Cython before 3, which knows Python up to 3.12.
+    # Sources with old generated C are mostly for Cython before 3, which supports Python up to 3.12.
     if not _C_OF_OLD.search(case.text):
         return None
     old = ("Cython<3",) if case.python < (3, 13) else ()
@@ -397,7 +402,7 @@ REMEDIES: tuple[Remedy, ...] = (
         _says(
             r"ISO C\+\+17 does not allow|dynamic exception specification|invalid conversion from|\[-fpermissive\]"
             r"|register. storage class|narrowing conversion",
-            # distutils gives C++ what CFLAGS say, C takes these for no more than a warning.
+            # distutils passes CFLAGS to the C++ compiler too; the C compiler only warns about these flags.
             Adjustments(
                 flags={
                     "CFLAGS": ("-fpermissive", "-Wno-narrowing"),

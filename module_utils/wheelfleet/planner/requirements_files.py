@@ -1,9 +1,8 @@
-"""Requirements files as scope: their dependency closure is what pip on the target would install.
+"""Requirements files as scope: the closure is what pip would install on the target.
 
-pip itself reads them, on the controller where they lie (`read_by_pip`), and resolves them, on a builder with the
-target's interpreter (`library/wheelfleet_resolve.py`). Here is what the catalog remembers of that, and when it must be
-asked again: when the file changed, when the page of a project in the closure did, and as long as a line cannot be
-resolved.
+pip reads the files on the controller (`read_by_pip`) and resolves them on a builder with the target's interpreter
+(`library/wheelfleet_resolve.py`). This module keeps the resolutions in the catalog. A file is resolved again when it
+changed, when the page of a project in its closure changed, and as long as a line cannot be resolved.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ from .judge import Target
 from .scope import BadScope, Wish, digest
 from .unconsidered import Unconsidered
 
-# No digest equals these: a failed resolution is asked again next time whatever the pages say, a fresh one as long as
-# nobody has read the pages of its closure.
+# No digest equals these: a failed resolution is repeated in each run, a new one until its closure's pages are read.
 _ASK_AGAIN = "again"
 _PAGES_NOT_READ = "not read"
 _READER = Path(__file__).with_name("read_by_pip.py")
@@ -33,7 +31,7 @@ _READER = Path(__file__).with_name("read_by_pip.py")
 
 @dataclass(frozen=True)
 class Line:
-    """A line as pip reads it, and where it stands; `why` says why it cannot be meant, or plays no part."""
+    """A line as pip reads it, with its file and number; `why` is a clause with the reason why it plays no part."""
 
     text: str
     path: str
@@ -48,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file with everything it includes; `options` are lines that decide what pip chooses."""
+    """A requirements file with all files that it includes; `options` are lines that change pip's choice of releases."""
 
     path: str
     lines: tuple[Line, ...] = ()
@@ -59,11 +57,11 @@ class RequirementsFile:
 
     @property
     def digest(self) -> str:
-        """Changes with what pip is asked."""
+        """A digest of the lines that pip resolves."""
         return digest(*(sorted({line.text for line in each}) for each in (self.lines, self.constraints, self.options)))
 
     def question(self, suspects: Iterable[str]) -> dict[str, list[str]]:
-        """For `builder/resolver`; the lines in their order, each once."""
+        """The input of `builder/resolver`: lines in their order, each once; `suspects` are lines that failed before."""
         return {
             "lines": list(dict.fromkeys(line.text for line in self.lines)),
             "constraints": list(dict.fromkeys(line.text for line in self.constraints)),
@@ -73,14 +71,14 @@ class RequirementsFile:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> RequirementsFile:
-        """What `dataclasses.asdict` made of it."""
+        """The reverse of `dataclasses.asdict`."""
         lines = {name: tuple(Line(**line) for line in value) for name, value in data.items() if name != "path"}
         return cls(data["path"], **lines)
 
 
 @dataclass(frozen=True)
 class Resolve:
-    """A requirements file that has to be resolved for a target, and a host that can."""
+    """A requirements file that must be resolved for a target, and a host that can do it."""
 
     path: str
     digest: str
@@ -92,7 +90,7 @@ class Resolve:
 
 
 def read_requirements_files(paths: Sequence[str]) -> list[RequirementsFile]:
-    """Read requirements files by the pip of this process's Python. Raises BadScope where one cannot be read at all."""
+    """Read requirements files with the pip of this process's Python. Raises BadScope if a file cannot be read."""
     if not paths:
         return []
     asked = subprocess.run(
@@ -126,7 +124,7 @@ def _file(path: str, lines: Iterable[Mapping[str, Any]]) -> RequirementsFile:
 
 
 def forget_other_files(db: sqlite3.Connection, files: Iterable[RequirementsFile]) -> None:
-    """What was known of files that the inventory names no more."""
+    """Delete the resolutions of files that the inventory does not name any longer."""
     paths = json.dumps([file.path for file in files])
     if db.execute("SELECT 1 FROM resolution WHERE path NOT IN (SELECT value FROM json_each(?))", (paths,)).fetchone():
         db.execute("DELETE FROM resolution WHERE path NOT IN (SELECT value FROM json_each(?))", (paths,))
@@ -147,7 +145,7 @@ def pinned_wishes(db: sqlite3.Connection, files: Iterable[RequirementsFile], tar
 
 
 def to_resolve(db: sqlite3.Connection, files: Iterable[RequirementsFile], targets: Sequence[Target]) -> list[Resolve]:
-    """What pip has to be asked again, each on one builder that offers the target."""
+    """The resolutions that are missing or out of date, each with a builder that offers the target."""
     missing = []
     for file in files:
         for target in targets:
@@ -166,7 +164,7 @@ def to_resolve(db: sqlite3.Connection, files: Iterable[RequirementsFile], target
 
 
 def confirm_resolutions(db: sqlite3.Connection) -> None:
-    """The pages of freshly resolved closures have been read: from now on a change of one means resolve again."""
+    """Keep the digest of the pages of new closures, which were just read: a change of a page means resolve again."""
     rows = db.execute("SELECT path, target_id, pins FROM resolution WHERE pages = ?", (_PAGES_NOT_READ,)).fetchall()
     for row in rows:
         db.execute(
@@ -176,9 +174,10 @@ def confirm_resolutions(db: sqlite3.Connection) -> None:
 
 
 def record_resolution(db: sqlite3.Connection, answer: Mapping[str, Any], now: float) -> bool:
-    """Remember what M(wheelfleet_resolve) returned; returns whether it is another answer than before.
+    """Keep the result of M(wheelfleet_resolve); returns whether it differs from the last one.
 
-    A line that could be resolved before and cannot be now takes nothing out of scope: a passing fault empties none.
+    If a line could be resolved before and cannot be now, the old pins stay: a transient failure takes nothing out of
+    scope.
     """
     key = (str(answer["path"]), int(answer["target_id"]))
     row = _resolution(db, *key)
@@ -192,7 +191,7 @@ def record_resolution(db: sqlite3.Connection, answer: Mapping[str, Any], now: fl
         before = set(json.loads(row["lines"]))
         if problem or before & missed:
             pins = dict(json.loads(row["pins"])) | pins
-        # So long as a line cannot be resolved that once could be, it counts as one that could.
+        # A line that was resolved once stays in `lines` while it fails.
         lines = before & asked if problem else lines | (before & missed)
     elif problem:
         lines = set()
@@ -205,7 +204,7 @@ def record_resolution(db: sqlite3.Connection, answer: Mapping[str, Any], now: fl
     outcome = ("pins", "unresolved", "problem")
     other = row is None or any(row[name] != new[name] for name in outcome)
     said = str(answer["log"]) if unresolved or problem else ""
-    # pip says when it took how long; a log that tells the same is the same.
+    # pip's logs differ in times alone; with the same outcome the first log stays.
     log = said if row is None or other or not row["log"] else row["log"]
     pages = _ASK_AGAIN if unresolved or problem else _PAGES_NOT_READ
     db.execute(
@@ -226,9 +225,9 @@ def unconsidered_requirements(
     targets: Sequence[Target],
     unanswered: Iterable[Resolve],
 ) -> list[Unconsidered]:
-    """Files and lines that play no part for now, in their order; what is the same on several targets is named once.
+    """Files and lines that play no part in this run, in their order; the same text of several targets comes once.
 
-    `unanswered` are those that pip has still to be asked about.
+    `unanswered` are resolutions that no builder has made yet.
     """
     found: dict[tuple[str, str], Unconsidered] = {}
     for file in files:
@@ -271,12 +270,12 @@ def _unresolved(db: sqlite3.Connection, file: RequirementsFile, targets: Sequenc
 
 
 def _log_name(path: str, target_id: int) -> str:
-    """What the log of a resolution is called on the site, without an ending."""
+    """The file name of a resolution's log on the site, without an ending."""
     return f"{digest(path)[:12]}-{target_id}"
 
 
 def resolution_logs(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Each log that is kept, by what it is called on the site."""
+    """The logs of all resolutions: file name on the site without an ending, text."""
     rows = db.execute("SELECT path, target_id, log FROM resolution WHERE log <> '' ORDER BY path, target_id")
     return [(_log_name(row["path"], row["target_id"]), row["log"]) for row in rows]
 

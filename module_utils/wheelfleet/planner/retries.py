@@ -1,7 +1,7 @@
-"""From one try to the next: what a build begins with, what follows from its failure, and what success teaches.
+"""From one attempt to the next: the adjustments that it begins with, and what follows from its outcome.
 
-A try goes on where the last one of its release and target ended. The first one begins with what the project's last
-wheel was built with. A recipe stands above all and is read anew for each try.
+An attempt continues from the last one of its release and target. The first one begins with the remedies of the
+project's last wheel. The recipe is the first entry of the list and is read for each attempt.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from . import remedies
 from .recipes import recipe_adjustments, recipe_packages
 from .remedies import Case, matched_date
 
-#: Seconds before the second, third, … try after bad luck; the first is the next run's, or another builder's at once.
+#: Seconds to wait after the first, second, … transient failure. After the first the next run tries again, or another
+#: builder at once.
 WAITS = (0.0, 300.0, 1800.0, 7200.0, 43200.0)
-#: How a try's list calls the project's recipe, and what it took over from the project's last wheel.
+#: In an attempt's list of remedies: the name of the recipe's entry, and the mark of remedies of the last wheel.
 RECIPE, REMEMBERED = "recipe", "remembered"
 
 Applied = dict[str, Any]
 
 
 def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sha256: str | None) -> list[Applied]:
-    """What the next try of a release differs in on a target."""
+    """The recipe and remedies of the next attempt at a release for a target: mappings with name, why and change."""
     last = db.execute(
         """
         SELECT remedies, retry_with FROM attempt
@@ -55,7 +56,7 @@ def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sh
 
 
 def adjustments_of(applied: str | None) -> Adjustments:
-    """All that a try differs in, from its row's `remedies`."""
+    """All adjustments of an attempt, from the column `remedies`."""
     adjustments = NO_ADJUSTMENTS
     for entry in _read(applied):
         adjustments |= Adjustments.from_data(entry["change"])
@@ -63,12 +64,12 @@ def adjustments_of(applied: str | None) -> Adjustments:
 
 
 def uploaded_before(adjustments: Adjustments, uploaded: str | None, python_version: str) -> str | None:
-    """Until when build requirements count, where the adjustments say so."""
+    """The time up to which build requirements are chosen, as in PEP 700; None unless the adjustments match the date."""
     return matched_date(uploaded, _python(python_version)) if adjustments.date_matched else None
 
 
 def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
-    """Say what follows from an attempt that has just ended: a remedy, a wait, a larger host, or what it taught."""
+    """Record what follows from an attempt that just ended: remedies, a wait, a larger host, or what helped."""
     attempt = db.execute(
         """
         SELECT a.*, r.project_id, t.python_version, b.facts, b.packages,
@@ -93,12 +94,12 @@ def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
 
 
 def _name_what_the_recipe_lacks(db: sqlite3.Connection, attempt: sqlite3.Row) -> None:
-    """Where the project's recipe asks for packages that the builder has not, that is what would help."""
+    """Set the advice to install the recipe's packages, if the builder misses some."""
     asked = recipe_packages(db, attempt["release_id"], attempt["target_id"])
     if not asked or attempt["packages"] is None:
         return
     has = set(json.loads(attempt["packages"]))
-    # Plain libraries are no part of what builders tell of their packages.
+    # Reports of builders leave plain libraries out.
     lacking = [name for name in asked if name not in has and (name.endswith("-dev") or not name.startswith("lib"))]
     if lacking:
         names = " ".join(lacking)
@@ -117,7 +118,7 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
     if spent >= remedies.MOST_REMEDIED_TRIES:
         return
     if attempt["failure_class"] == "build-requirements" and any(entry.get(REMEMBERED) for entry in applied):
-        # What helped another release stands in this one's way.
+        # Remedies of another release may be the reason why the requirements cannot be installed.
         plain = [entry for entry in applied if not entry.get(REMEMBERED)]
         attempts.retry_with(db, attempt["id"], plain)
         return
@@ -159,7 +160,7 @@ def _installed(build_requires: str | None) -> frozenset[str] | None:
 
 
 def _largest_below(db: sqlite3.Connection, attempt: sqlite3.Row) -> int | None:
-    """The memory of the attempt's host in bytes, where another one that is here has clearly more."""
+    """Bytes of memory of the attempt's host, if another trusted builder of the target has clearly more; else None."""
     had = _memory(attempt["facts"])
     others = db.execute(
         "SELECT b.facts FROM builder_target o JOIN builder b ON b.host = o.host "
@@ -174,7 +175,7 @@ def _memory(facts: str | None) -> int:
 
 
 def _wait(db: sqlite3.Connection, attempt: sqlite3.Row, now: float) -> None:
-    """The first failure by bad luck is tried again by the next run; the others wait longer and longer."""
+    """After the first transient failure the next run tries again; after later ones the wait grows (WAITS)."""
     (spent,) = db.execute(
         """
         SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT superseded AND state = 'done'
@@ -197,7 +198,7 @@ def _remember(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applie
 
 
 def _count(db: sqlite3.Connection, applied: list[Applied], what: str) -> None:
-    """Count remedies the fleet tried by itself; what was taken over from the project's last wheel has been counted."""
+    """Count uses of remedies; remedies of the project's last wheel have been counted before."""
     for entry in applied:
         if entry["name"] != RECIPE and not entry.get(REMEMBERED):
             db.execute(
