@@ -1,1 +1,1 @@
-"""Steps 5 and 6: static pages derived from catalog and files."""
+"""The static site, derived from catalog and files, and its way to the web nodes."""

@@ -1,4 +1,4 @@
-"""The adjustments of an attempt, for people and programs: the fleet's own remedies, and the project's recipe."""
+"""The adjustments of an attempt, for people and programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..text import printable
 
 
 def tried_with(remedies: str | None) -> tuple[dict[str, str], ...]:
-    """What an attempt's `remedies` say: [{name, why, change}], `change` in words."""
+    """An attempt's `remedies` as [{name, why, change}], `change` in words."""
     entries: list[dict[str, Any]] = json.loads(remedies) if remedies else []
     return tuple(
         {
@@ -23,7 +23,7 @@ def tried_with(remedies: str | None) -> tuple[dict[str, str], ...]:
 
 
 def goes_on_with(remedies: str | None, try_with: str | None) -> str | None:
-    """The remedy that the next try has and this one had not; None where there is no such try."""
+    """The sentence on what the next try changed; None if there is no next try."""
     if try_with is None:
         return None
     had = [entry["name"] for entry in tried_with(remedies)]

@@ -1,8 +1,8 @@
-"""Whether anything that pages about many projects show has changed.
+"""Counts the changes that pages about many projects could show.
 
-`project.pages_stale` says the same about one project's own pages. The others show more (trouble with upstream, events,
-downloads), from many writers; asking every row each time would cost with the catalog and not with the change. So
-triggers of the catalog count (catalog/schema.sql).
+`project.pages_stale` marks one project's own pages. Pages about many projects show more (trouble with upstream, events,
+downloads), from many writers. Reading every row each time would cost with the catalog and not with the change, so
+triggers count (catalog/schema.sql).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Commands that install from the index, as people paste them into a shell.
 
-Each works on a system whose Python is managed by its package manager (PEP 668), as on Debian 12, Raspberry Pi OS 12 and
-newer: there pip and uv install into a virtual environment only.
+Each works on systems whose package manager manages Python (PEP 668), such as Debian 12, Raspberry Pi OS 12 and newer:
+there pip and uv install into a virtual environment only.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 
 from ..client_config import Index
 
-#: The virtual environment that the commands make, and go on using where it is there already.
+#: The virtual environment that the commands make, or use if it exists.
 ENVIRONMENT = "~/env"
 
 
 def pip_commands(index_url: str, project: str, python: str = "python3") -> tuple[str, str]:
-    """Make the environment with that interpreter, and install the project into it.
+    """The commands that make the environment with an interpreter, and install the project into it.
 
-    The index stands beside the one pip uses anyway, because a wheel of ours may depend on what only upstream has.
+    They use the index beside pip's own, because our wheels may depend on projects that only upstream has.
     """
     host = Index(index_url).untrusted_host
     trust = ["--trusted-host", host] if host else []
@@ -27,7 +27,7 @@ def pip_commands(index_url: str, project: str, python: str = "python3") -> tuple
 
 
 def interpreter_for(tags: Iterable[str]) -> str:
-    """The command of an interpreter that takes one of these tags (`cp311-cp311-linux_aarch64`), as Debian names it."""
+    """The command of an interpreter that accepts one of these tags (`cp311-cp311-linux_aarch64`), by Debian's names."""
     pythons = sorted(tag.split("-")[0] for tag in tags if tag.split("-")[1:2] not in (["none"], ["abi3"]))
     if not pythons:
         return "python3"

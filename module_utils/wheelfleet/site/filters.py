@@ -1,4 +1,4 @@
-"""Sizes, durations and wheel tags in words: filters of the site's templates, and of Ansible's (filter_plugins/)."""
+"""Sizes, durations and wheel tags in words: filters for the site's templates and for Ansible (filter_plugins/)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MACHINES = {
     "riscv64": "64-bit RISC-V",
 }
 _INTERPRETERS = {"cp": "CPython", "pp": "PyPy", "py": "any Python"}
-#: The glibc behind the manylinux names that do not say it (PEP 513, 571, 599).
+#: The glibc of the manylinux names without a version (PEP 513, 571, 599).
 _OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
 
 _PYTHON = re.compile(r"(cp|pp|py)(\d)(\d*)")
@@ -26,7 +26,7 @@ _LINUX = re.compile(r"(?:(manylinux|musllinux)_(\d+)_(\d+)|(manylinux1|manylinux
 def explain_tag(tag: str) -> str:
     """A wheel's tag (PEP 425, 600, 656) in words: `CPython 3.11, Linux on 64-bit ARM, glibc 2.31 or newer`.
 
-    What is not a tag, or one of a system we do not know, is given back as it is.
+    Text that is no tag is returned as it is, and so are parts of a tag that are not known.
     """
     parts = tag.split("-")
     if len(parts) != 3:

@@ -1,7 +1,7 @@
 """The bytes of the pages that installers read, under simple/: HTML from Jinja templates, JSON from here.
 
 Sources: PEP 503 (HTML), 592 (yanked), 629 (version), 658 and 714 (metadata), 691 and 700 (JSON), 740 (provenance), 792
-(project status). A page is made of what it is about and nothing else: the same input gives the same bytes.
+(project status). The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from markupsafe import escape
 from .listing import ListedFile, ProjectFiles
 from .renderer import API_VERSION, Renderer, as_json
 
-#: What an address has to escape, and text that HTML has not to.
+#: A character that a URL must escape.
 _ODD = re.compile(r"[^A-Za-z0-9_.-]")
+#: Text that HTML need not escape.
 _PLAIN = re.compile(r"[A-Za-z0-9_./=#-]*")
 
 
@@ -60,20 +61,20 @@ def _html(render: Renderer, content: ProjectFiles, urls: Sequence[str]) -> bytes
 
 
 def _escaped(text: str | None) -> str | None:
-    """Text for a template that does not escape it again. The plain, which almost all is, stays as it is and a `str`;
-    the rest is Markup, so that a template which does escape gives the same."""
+    """Escape text for a template that does not. Plain text, which is nearly all, stays a `str`; other text becomes
+    Markup, so that a template that escapes gives the same bytes."""
     return text if text is None or _PLAIN.fullmatch(text) else escape(text)
 
 
-#: Few, and hardly one without a `<` or `>`.
+#: Few values of Requires-Python exist, and nearly all need escaping.
 _python = lru_cache(maxsize=1024)(_escaped)
 
 
 def _json(content: ProjectFiles, urls: Sequence[str]) -> bytes:
-    """Only `core-metadata`: pip 22.3.1 and 23.0.1 fall over its older name.
+    """The page of PEP 691, with `core-metadata` only: pip 22.3.1 and 23.0.1 fail on its older name.
 
-    What is not known is left out, for uv refuses a null; an sdist or wheel of unknown size gives 0, which PEP 700 wants
-    as a number and no client uses.
+    Unknown values are left out, because uv refuses null. An unknown size is 0: PEP 700 requires a number, and no client
+    uses it.
     """
     data: dict[str, Any] = {
         "meta": {"api-version": API_VERSION},
@@ -89,7 +90,7 @@ def _json(content: ProjectFiles, urls: Sequence[str]) -> bytes:
 
 
 def _url(name: str, filename: str) -> str:
-    """From a project's page to a file of ours: relative, so that the site can live anywhere, also on disk."""
+    """The address of our file, relative to its project's page, so that the site works anywhere, also on disk."""
     return f"../../files/{name}/{quote(filename) if _ODD.search(filename) else filename}"
 
 

@@ -1,10 +1,10 @@
 """The journal of the site's changes, so that bringing a web node up to date costs no more than the change.
 
-Every publication that changes something gets a number, and each path remembers the last one that touched it. Whether a
-path was written or removed need not be noted: the site says so.
+Every publication that changes something gets a number, and each path has the number of the last one that touched it.
+The journal need not record whether a path was written or removed, because the site shows it.
 
-The journal lies in the site it speaks of, not in the catalog: a catalog put back from a backup, or a site rendered
-again, could otherwise pass for an older state of this one, and a node would miss what came between.
+The journal lies in the site, not in the catalog. Otherwise a catalog from a backup, or a site that is rendered again,
+could have the number of another state, and a node would miss changes.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ _SCHEMA = """
 
 @dataclass(frozen=True)
 class Position:
-    """One state of one site: where it is the same, the files are."""
+    """One state of one site: equal positions mean equal files."""
 
     journal: str
     number: int
 
 
 class Journal:
-    """The journal of the site at `site`. One publication at a time writes it (tree.py sees to that).
+    """The journal of the site at `site`. One publication at a time writes it (the lock in tree.py).
 
-    Where it cannot be written, OSError is raised, as for any other file of the site.
+    Raises OSError if it cannot be written.
     """
 
     def __init__(self, site: Path) -> None:
         self.path = site / JOURNAL
 
     def begin(self) -> None:
-        """Say, before anything is changed, that more will be on disk than is noted here.
+        """Mark the journal as unfinished, before the site changes.
 
-        Where the last publication said so and never ended, nobody knows what it did: a new journal begins, and every
-        node compares everything once.
+        If the last publication never ended, its changes are unknown. Then a new journal begins, and every node compares
+        everything once.
         """
         if self.position() is None:
             for path in (self.path, self.path.with_name(f"{JOURNAL}-journal")):
@@ -62,7 +62,7 @@ class Journal:
                 db.execute("UPDATE journal SET finished = 0")
 
     def end(self, paths: Iterable[str]) -> None:
-        """Note what the publication changed; all of it is on disk."""
+        """Record the paths that the publication changed, all of them on disk."""
         changed = list(paths)
         with self._open() as db:
             db.execute("BEGIN")
@@ -70,18 +70,18 @@ class Journal:
                 "UPDATE journal SET number = number + (? > 0 OR number = 0), finished = 1 RETURNING number",
                 (len(changed),),
             ).fetchone()
-            # Nobody can be at a state before the first, so nobody will ask what led to it.
+            # No node can have a state before the first, so the changes of the first are never read.
             if number > 1:
                 db.executemany("INSERT OR REPLACE INTO changed VALUES (?, ?)", ((path, number) for path in changed))
             db.execute("COMMIT")
 
     def position(self) -> Position | None:
-        """The state the site is in; None while a publication is at work, after one that was killed, and without one."""
+        """The site's state; None during a publication, after a killed one, and without a journal."""
         row = self._ask("SELECT id, number FROM journal WHERE finished", ())
         return Position(str(row[0][0]), int(row[0][1])) if row else None
 
     def changed_since(self, position: Position | None) -> list[str] | None:
-        """The paths that changed since then, sorted; None where that is not known."""
+        """The paths that changed since a position, sorted; None if unknown."""
         here = self.position()
         if here is None or position is None or here.journal != position.journal or here.number < position.number:
             return None
@@ -94,7 +94,7 @@ class Journal:
         return self.path.exists() and self.position() is None
 
     def _ask(self, question: str, values: tuple[object, ...]) -> list[tuple[Any, ...]] | None:
-        """The answer; None when there is no journal, or a damaged one."""
+        """The rows of a query; None if the journal is missing or damaged."""
         if not self.path.exists():
             return None
         try:

@@ -1,17 +1,18 @@
 """The folders of the published tree, in the order in which a publication brings them to readers.
 
-What is named goes before what names it: files before the pages of a project, pages before the lists that lead to them.
-Removals go the other way round. Whatever else lies in the site's folder is somebody else's and stays.
+Files go before the project pages that name them, and pages before the lists that name them. Removals go the other way
+round. Other paths in the site's folder are not ours and stay.
 """
 
 from __future__ import annotations
 
-#: What pages link to and load: wheels, logs with their pages, provenance, style and scripts.
+#: Files that pages link to or load: wheels, logs with their pages, provenance, style and scripts.
 FILES = ("files", "logs", "provenance", "assets")
 #: A folder for each project.
 PAGES = ("simple", "project")
-#: Pages about many projects; some lie at the top of the site.
+#: Pages at the top of the site.
 TOP = ("404.html", "feed.atom", "index.html", "robots.txt", "sitemap.xml")
+#: Folders of pages about many projects.
 LISTS = ("failures", "faq", "fleet", "report", "search", "sitemaps", "statistics", "use")
-#: What a run is doing, at the top of the site; it comes to web nodes by a way of its own (engine/status.py).
+#: The status of a run, at the top of the site. engine/status.py sends it to web nodes, not the mirror.
 STATUS = "status.json"

@@ -1,4 +1,4 @@
-"""A project's files on the site, read from the catalog: those its pages list, and those only kept."""
+"""A project's files on the site, read from the catalog: those that its pages list and those that are only kept."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .. import requires_python
 from ..planner.inputs import PlanInputs
 from ..planner.scope import Skip
 
-#: What upstream says of these projects leaves nothing to list (PEP 792: quarantined files are not for installing).
+#: States upstream of projects that list no files (PEP 792: clients must not install quarantined files).
 GONE_STATES = ("absent", "deleted", "quarantined")
 
 
 class ListedFile(NamedTuple):
     """A file as pages show it. `yanked` is None or the reason, which may be empty (PEP 592).
 
-    Of ours `url` is None, for it is below the site; upstream's have theirs. `metadata_sha256` is None where no metadata
-    is offered, and empty where it is without a hash. `wheel_id` and `attempt_id` are the catalog's.
+    `url` is upstream's; it is None for a wheel of ours, which is below the site. `metadata_sha256` is None where no
+    metadata is offered, and empty where its hash is unknown. `wheel_id` and `attempt_id` are the catalog's.
     """
 
     filename: str
@@ -45,12 +45,12 @@ class ListedFile(NamedTuple):
 
 
 class ProjectFiles(NamedTuple):
-    """The files of one project: `listed` on its index pages, by version, the highest build first; `kept` are ours on
-    the site's disk, listed or not: an old page, or a lock file, may still name them.
+    """The files of one project.
 
-    `withdrawn` are those kept because upstream has since shipped a wheel that serves the same targets; `skipped` those
-    kept because the operator has since put them on the skip list, by file name, with the reason. `versions` are all
-    that the index knows, listed or not (PEP 700). `status` and `status_reason` are PEP 792's.
+    `listed` are on its index pages, by version, the highest build first. `kept` are our wheels on the site's disk,
+    listed or not, because an old page or a lock file may still name them. `withdrawn` are those of `kept` whose targets
+    upstream serves now. `skipped` has the reason for each file name that the operator's skip list keeps off the pages.
+    `versions` are those of the listed files (PEP 700). `status` and `status_reason` are PEP 792's.
     """
 
     project_id: int
@@ -66,13 +66,15 @@ class ProjectFiles(NamedTuple):
 
 
 def project_files(db: sqlite3.Connection, project_id: int, view: str = "own") -> ProjectFiles:
-    """What the site should hold of this project."""
+    """The files that the site should have of this project. `view`: see `files_of`."""
     return next(iter(files_of(db, [project_id], view)))
 
 
 def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "own") -> Iterator[ProjectFiles]:
-    """What the site should hold of each of these projects, by id. `view` is `own`, or `full`: with our wheels, a page
-    then lists all that upstream offers."""
+    """The files that the site should have of each of these projects, by ID.
+
+    `view` is `own`, or `full`: then a page lists upstream's files beside our wheels.
+    """
     chosen = {"ids": json.dumps(sorted(project_ids))}
     always = builds_always(db)
     skips = _skips(db)
@@ -120,7 +122,7 @@ _UPSTREAM = """
     FROM release r JOIN upstream_file f ON f.release_id = r.id
     WHERE r.project_id IN (SELECT value FROM json_each(:ids)) ORDER BY r.project_id, f.release_id, f.filename
     """
-#: What our own view needs to know of upstream's: of releases of which we have wheels, and nothing to show.
+#: The columns of upstream's files that the view `own` decides by; only of releases that we have wheels of.
 _BESIDE_OURS = """
     SELECT r.project_id, f.release_id, NULL, f.filename, f.kind, f.yanked, NULL, f.requires_python
     FROM release r JOIN upstream_file f ON f.release_id = r.id
@@ -134,7 +136,7 @@ _Row = tuple[Any, ...]
 
 
 def _rows(db: sqlite3.Connection, question: str, values: dict[str, str]) -> sqlite3.Cursor:
-    """Rows as plain tuples: of 200,000 files, looking up columns by name would take longer than reading them."""
+    """Rows as plain tuples: for 200,000 files, looking up columns by name would take longer than reading them."""
     cursor = db.cursor()
     cursor.row_factory = None
     return cursor.execute(question, values)
@@ -175,7 +177,7 @@ def _sorted_out(
                 wheel,
             )
         )
-        # Of two files of one name pip takes either.
+        # A name that upstream has too is not listed: pip would take either file.
         if others is None or state in GONE_STATES or filename in others.filenames or filename in skipped:
             continue
         shadows = others.has_pure(tags)
@@ -195,7 +197,7 @@ def _sorted_out(
 
 
 def _in_order(files: list[ListedFile]) -> list[ListedFile]:
-    """By version, the highest build first, then by name: by the last of these first, for sorting is stable."""
+    """Files by version, then the highest build first, then by name: three stable sorts, the last key first."""
     versions = sorted({file.version for file in files}, key=_version)
     rank = {version: number for number, version in enumerate(versions)}
     files = sorted(files)
@@ -205,20 +207,20 @@ def _in_order(files: list[ListedFile]) -> list[ListedFile]:
 
 
 def _build_number(file: ListedFile) -> int:
-    """The number in a wheel's build tag; 0 without one. pdm takes the first of several builds, others the highest."""
+    """The number in a wheel's build tag; 0 without one. pdm takes the first build listed, others the highest."""
     if file.filename.count("-") != 5 or not file.filename.endswith(".whl"):
         return 0
     digits = re.match("[0-9]+", file.filename.split("-")[2])
     return int(digits[0]) if digits else 0
 
 
-#: Versions repeat from project to project, and reading one costs ten times as much as looking it up.
+#: Versions repeat across projects, and parsing one costs ten times as much as a look-up.
 _version = lru_cache(maxsize=65536)(Version)
 
 
 class _Beside(NamedTuple):
-    """What upstream has of a release: its file names, why it is yanked, and the wheels it has for who does not pin
-    them, with the Pythons they want."""
+    """Upstream's files of a release: their names, the reason of the yank, and the wheels that are not yanked, each with
+    its Requires-Python."""
 
     filenames: frozenset[str]
     yanked: str | None
@@ -226,8 +228,8 @@ class _Beside(NamedTuple):
 
     @classmethod
     def of(cls, rows: list[_Row]) -> _Beside:
-        """A wheel of ours is yanked with the sdists it could have been built from; if the release has lost them, with
-        the rest."""
+        """Read the rows of a release. Our wheel counts as yanked if all its sdists are, or all its files if it has no
+        sdist."""
         sources = [yanked for _, _, _, _, kind, yanked, *_ in rows if kind == "sdist"] or [row[5] for row in rows]
         return cls(
             frozenset(row[3] for row in rows),
@@ -236,7 +238,7 @@ class _Beside(NamedTuple):
         )
 
     def has_pure(self, tags: str) -> bool:
-        """Whether upstream lists a pure wheel that ours would shadow for those who can install it."""
+        """Whether upstream lists a pure wheel with a tag of our pure wheel, which would shadow it."""
         ours = _pure_tags(tags)
         return bool(ours) and any(
             not ours.isdisjoint(_tags(name)) for name, _ in self.wheels if name.endswith("-none-any.whl")
@@ -252,7 +254,7 @@ def _theirs(row: _Row) -> ListedFile:
 
 
 def is_on_the_web(url: str) -> bool:
-    """Whether others can fetch it, too: an upstream on the controller's disk has `file:` URLs."""
+    """Whether clients can fetch the URL: an upstream on the controller's disk has `file:` URLs."""
     return url.startswith(("http://", "https://"))
 
 
@@ -269,7 +271,7 @@ def _skipped(db: sqlite3.Connection, name: str, wheels: list[_Row], skips: Seque
     """Our wheels of a project that serve only targets for which their release is skipped, with the reason."""
     skipped: dict[str, str] = {}
     for _, release, version, filename, *_, wheel in wheels if skips else ():
-        # One that serves no target any more is skipped by entries for all targets alone.
+        # A wheel that serves no target any more matches only entries for all targets.
         targets = [row["name"] for row in _served(db, release, wheel)] or [""]
         entries = [
             next((skip for skip in skips if skip.matches(name, _version(version), target)), None) for target in targets
@@ -289,7 +291,7 @@ def _served(db: sqlite3.Connection, release: int, wheel: int) -> list[sqlite3.Ro
 
 
 def _upstream_serves(target: sqlite3.Row, others: _Beside) -> bool:
-    """Whether upstream has a wheel for a target; the judge then leaves it to upstream too (planner/judge.py)."""
+    """Whether upstream has a wheel for a target; the verdict is then `upstream` (planner/judge.py)."""
     return any(
         not _target_tags(target["tags"]).isdisjoint(_tags(filename))
         and requires_python.allows(python, _version(target["python_version"]))

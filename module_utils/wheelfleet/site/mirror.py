@@ -1,11 +1,11 @@
 """Brings a web node up to date: rsync over the node's own connection, in the order its readers need.
 
-Files and logs go before the project pages that name them, pages before the lists that name those; removals go the other
-way round. So no link ever leads nowhere, whenever a transfer breaks off.
+Files and logs go before the project pages that name them, pages before the lists that name those. Removals go the other
+way round. So no link is ever broken, wherever a transfer ends.
 
-A hidden marker on the node says which state of the site it has. If the journal knows what changed since, only that is
-sent; else everything is compared, in the same order. The marker is set back before anything is sent and written last: a
-node never claims a state it has not, and what a transfer that was cut off left lying about is found by the next.
+A hidden marker on the node records its state of the site. If the journal knows the changes since that state, only those
+are sent; otherwise everything is compared, in the same order. The marker is cleared before anything is sent and written
+last. So it never names a state that the node does not have, and the run after a broken transfer compares everything.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from .publication import MARKER as SITE_MARKER
 
 #: On the node, below the site.
 MARKER = ".wheelfleet-mirror.json"
-#: On the node, in a file's folder: what came of it before the link broke.
+#: On the node, in a file's folder: the part that arrived before the connection broke.
 PARTIAL = ".wheelfleet-partial"
-#: Below the site, on the controller: which nodes are being mirrored to.
+#: Below the site, on the controller: a lock file for each node.
 LOCKS = ".wheelfleet-mirrors"
 
 
 class NodeLost(Exception):
-    """The node does not answer; the message says how the connection put it."""
+    """The node does not answer; the message is the connection's."""
 
 
 class MirrorError(Exception):
-    """The node cannot be brought up to date; the message says why and what to do."""
+    """The node cannot be brought up to date; the message has the cause and the cure."""
 
 
 class Abandoned(Exception):
-    """The run this belongs to is gone."""
+    """The run that this mirror belongs to has ended."""
 
 
 class Node(Protocol):
-    """A web node as the connection shows it."""
+    """A web node, reached by its connection."""
 
     name: str
     #: The site's folder there.
@@ -58,23 +58,25 @@ class Node(Protocol):
 
     @property
     def destination(self) -> str:
-        """The same for rsync: `host:folder`, or the folder where the node is this machine."""
+        """The site's folder for rsync: `host:folder`, or the folder alone where the node is this machine."""
         ...
 
     @property
     def remote_shell(self) -> Sequence[str] | None:
-        """The command by which rsync reaches it; None where the node is this machine."""
+        """The command by which rsync reaches the node; None where the node is this machine."""
         ...
 
     def run(self, command: str) -> tuple[int, str]:
-        """A shell command there: exit status and output. Raises NodeLost."""
+        """Run a shell command on the node; returns its exit status and output. Raises NodeLost."""
         ...
 
 
 @dataclass
 class Mirrored:
-    """What was done (or with `dry_run` would be): paths relative to the site, in order. `compared` is `nothing` where
-    the node had this state already, `changes`, or `everything`."""
+    """The paths sent and removed (with `dry_run`: that would be), relative to the site, in order.
+
+    `compared` is `changes`, `everything`, or `nothing` where the node had this state already.
+    """
 
     compared: str = "nothing"
     sent: list[str] = field(default_factory=list)
@@ -83,9 +85,11 @@ class Mirrored:
 
 @dataclass(frozen=True)
 class Stage:
-    """One rsync of either `paths` or all that passes `filters`. `settle`: what it sent has to be on the node's disk
-    before the next one. `checksum`: bytes are compared, because a list of a site rendered again may have the size, and
-    the time in seconds, of the one before."""
+    """One rsync of either `paths` or every file that passes `filters`.
+
+    `settle`: the node syncs its disk before the next stage. `checksum`: bytes are compared, because a list that was
+    rendered again may have the size, and the time in seconds, of the list before.
+    """
 
     paths: tuple[str, ...] | None = None
     filters: tuple[str, ...] = ()
@@ -94,16 +98,16 @@ class Stage:
     checksum: bool = False
 
 
-#: A line of rsync's for a file sent or anything deleted (folders come along with their files).
+#: rsync's line for a file sent or a path deleted. Folders that are made are left out.
 _CHANGE = re.compile(r"^(?:[<>ch.]f\S{9}|\*deleting  ) (.+)$", re.MULTILINE)
 
 
-#: Everything, in order, but for the status file, which comes live by another way (engine/status.py). Removals stay
-#: inside the site's own folders: what else lies beside them may be somebody's.
 def _only(folders: Sequence[str]) -> tuple[str, ...]:
     return (*(f"--include=/{name}/***" for name in folders), "--exclude=*")
 
 
+#: Everything in order, except the status file, which engine/status.py sends while a run works. Removals stay inside the
+#: site's own folders: files beside them may belong to the operator.
 EVERYTHING = (
     Stage(filters=_only(FILES), settle=True),
     Stage(
@@ -124,7 +128,7 @@ EVERYTHING = (
 
 
 def stages_for(site: Path, changed: Sequence[str]) -> list[Stage]:
-    """The same order for a few paths; one that is not on the site is to be removed."""
+    """The stages for the paths in `changed`, in the same order; a path that is not on the site is removed."""
     files: list[str] = []
     pages: list[str] = []
     lists: list[str] = []
@@ -150,7 +154,7 @@ def stages_for(site: Path, changed: Sequence[str]) -> list[Stage]:
 
 
 def _topmost_missing(site: Path, path: str) -> str:
-    """Where the last file of a folder went, the folder is gone too."""
+    """The highest missing folder above a missing path: a folder goes with its last file."""
     parent = path.rpartition("/")[0]
     return path if not parent or (site / parent).exists() else _topmost_missing(site, parent)
 
@@ -164,10 +168,10 @@ def bring_up_to_date(
     timeout: int = 60,
     run_lives: Callable[[], bool] = lambda: True,
 ) -> Mirrored:
-    """Make the node's site equal to `site`. Publications wait meanwhile, and so does a second mirror to the same node.
+    """Make the node's site equal to `site`. Publications and a second mirror to the same node wait meanwhile.
 
-    `full` compares all files whatever the marker says; a link without a byte for `timeout` seconds is lost.
-    Raises NodeLost (what was sent so far is of use to the next try), MirrorError, Abandoned.
+    `full` compares all files, whatever the marker's value. A connection without a byte for `timeout` seconds is lost.
+    Raises NodeLost (the next try reuses what was sent so far), MirrorError, and Abandoned once `run_lives` is false.
     """
     if not (site / SITE_MARKER).is_file():
         if dry_run:
@@ -207,11 +211,11 @@ class _Mirror:
         return self.result
 
     def _look(self) -> Position | None:
-        """Whether the node can take a site, and which state of it it has."""
+        """The node's state of the site; None if unknown. Raises MirrorError if the node cannot take a site."""
         _, answer = self.node.run(
             f"cd {shlex.quote(self.node.root)} 2>/dev/null || {{ echo missing; exit 0; }}; "
             "test -w . || { echo readonly; exit 0; }; command -v rsync >/dev/null || { echo no-rsync; exit 0; }; "
-            # Without a marker, a folder that holds what could be removed but no index is somebody else's.
+            # A folder with neither marker nor index, but with paths that a mirror could remove, is not ours.
             f"test -e {MARKER} || test -e simple/index.json || for each in {' '.join((*PAGES, *FILES, *LISTS))}; do "
             'test -e "$each" && { echo foreign; exit 0; }; done; '
             f"echo ready; cat {MARKER} 2>/dev/null || true"
@@ -241,7 +245,7 @@ class _Mirror:
             self._settle()
 
     def _settle(self) -> None:
-        """Have the node bring to disk what it received: after a power cut a page must not name a file of no bytes."""
+        """Sync the node's disk: after a power cut a page must not name an empty file."""
         if not self.dry_run:
             self.node.run("sync")
 
@@ -281,7 +285,7 @@ class _Mirror:
         if self.node.remote_shell:
             command.append(f"--rsh={rsync_words(self.node.remote_shell)}")
         command += [f"{self.site}/", f"{self.node.destination}/"]
-        # Files, not pipes: an ssh that stays behind for the next connection would keep a pipe open.
+        # Files, not pipes: an ssh that persists for the next connection would keep a pipe open.
         with (
             tempfile.TemporaryFile() as stdin,
             tempfile.TemporaryFile() as stdout,
@@ -305,7 +309,8 @@ class _Mirror:
                 raise Abandoned
 
     def _explain(self, status: int, complaint: str) -> None:
-        """A lost link and a node that refuses look alike to rsync; asking the node tells them apart."""
+        """Raise NodeLost or MirrorError for a failed rsync: its statuses do not tell the two apart, so the node is
+        contacted first."""
         lines = [line for line in complaint.splitlines() if line.strip()]
         sentence = "; ".join(lines[-3:]) or f"exit status {status}"
         self.node.run("true")
@@ -325,7 +330,7 @@ def _position(marker: str) -> Position | None:
 
 
 def rsync_words(words: Sequence[str]) -> str:
-    """A command as `rsync --rsh` reads it: a quote is doubled inside quotes, a backslash is a letter like others."""
+    """Quote a command for `rsync --rsh`: a quote is doubled inside quotes, and a backslash is an ordinary character."""
     return " ".join("'" + word.replace("'", "''") + "'" for word in words)
 
 
@@ -336,7 +341,8 @@ def _text(file: IO[bytes]) -> str:
 
 @contextlib.contextmanager
 def _undisturbed(site: Path, name: str, dry_run: bool, run_lives: Callable[[], bool]) -> Iterator[tuple[int, ...]]:
-    """Hold off publications and other mirrors to this node; rsync inherits the locks, should this process be killed."""
+    """Lock out publications and other mirrors to this node. rsync inherits the locks, so that they outlive this process
+    if it is killed."""
     with contextlib.ExitStack() as stack:
         if dry_run:
             yield ()

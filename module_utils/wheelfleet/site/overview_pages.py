@@ -14,9 +14,9 @@ from .html import failures, feed, fleet, guide, home, search, sitemap, statistic
 from .renderer import Renderer
 from .report import make_report
 
-#: Modules whose pages are rendered each time, and may fill a folder of their own.
+#: Modules whose pages are all rendered each time.
 _WHOLE = (fleet, statistics, guide, feed, home)
-#: Below these nothing else belongs: what is no longer made goes.
+#: Folders that these pages own: other files there are removed.
 _OWN_FOLDERS = ("failures", "fleet", "report", "statistics", "use", "faq")
 
 
@@ -24,21 +24,21 @@ class OverviewPage(NamedTuple):
     """A page about many projects."""
 
     path: str
-    #: None: the page is to be removed.
+    #: None: remove the page.
     data: bytes | None
     #: Whether a `.gz` goes beside it.
     compressed: bool = False
-    #: Whether this pass yields all that belongs into its folder: whatever else is there can go.
+    #: Whether this pass yields every file of the page's folder, so that other files there are removed.
     owns_folder: bool = False
 
 
 def overview_pages(
     db: sqlite3.Connection, render: Renderer, changed: Collection[str] | None, has: Callable[[str], bool]
 ) -> Iterator[OverviewPage]:
-    """All pages about many projects.
+    """Render the pages about many projects.
 
-    `changed` are the projects of which lists say something new; None: any of them may.
-    `has` says whether the site has the file at a path: what cannot be published is not linked.
+    `changed` are the projects whose entries in lists changed; None: any may have. `has` returns whether the site has a
+    path: files that could not be published are not linked.
     """
     for path, data in search.pages(db, render, changed):
         yield OverviewPage(path, data, compressed=True, owns_folder=changed is None)

@@ -1,7 +1,6 @@
 """A project's part of the site: its files, logs and pages, staged in the order their readers need.
 
-A publication of many projects gives them in chunks to processes of its own, one for each core; that is why what a chunk
-leads to comes back as plain data.
+A publication of many projects renders them in chunks, in several processes. So the result of a chunk is plain data.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ from .status_rows import StatusRow, project_rows
 from .tree import Tree
 from .wheels import put_wheel
 
-#: Characters of a summary that are shown; PyPI takes 512.
+#: Characters of a summary that are shown: PyPI's limit.
 _LONGEST_SUMMARY = 512
 
 
 @dataclass
 class Rendered:
-    """What rendering some projects led to."""
+    """The result of rendering some projects."""
 
     row_changes: RowChanges
     changed: list[str] = field(default_factory=list)
     side_changes: list[str] = field(default_factory=list)
-    #: Paths that have to go once no page names them.
+    #: Paths to remove once no page names them.
     to_remove: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     incomplete: set[int] = field(default_factory=set)
@@ -46,13 +45,13 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where files come from, and which pages are made of them."""
+    """The folders that files come from, and which pages are made."""
 
     files_dir: Path
     logs_dir: Path
-    #: Make the pages that people read, too.
+    #: Make the pages for people, too.
     html_pages: bool = True
-    #: Make what never changes once it is there, pages of logs and provenance, again.
+    #: Make pages of logs and provenance again, which otherwise never change.
     rerender: bool = False
     #: Signs provenance; None: it is not signed.
     signer: Signer | None = None
@@ -68,16 +67,18 @@ class ProjectRenderer:
         self.render_page = render
         self.tree = tree
         self.sources = sources
-        #: Documents new or changed, by the paths of their signatures.
+        #: Documents to sign, by the paths of their signatures.
         self._unsigned: dict[str, bytes] = {}
-        #: Wheels whose documents may have become others.
+        #: IDs of wheels whose documents may have changed.
         self._rebuilt: set[int] = set()
 
     def render(self, project_ids: Sequence[int], stale: Collection[int]) -> Rendered:
-        """Stage all these projects need, bring it to its places, and say what else has to happen. Of those that are not
-        `stale` only the pages may be others, made by other templates."""
+        """Stage the files of these projects and bring them into place; returns what is left to do.
+
+        Projects that are not in `stale` have the same facts as before, but other templates may change their pages.
+        """
         with snapshot(self.db):
-            # What is shown of a project that is not stale is in the catalog already.
+            # The published rows of a project that is not stale are up to date.
             shown_projects = project_ids if self.sources.html_pages else [each for each in project_ids if each in stale]
             rows = project_rows(self.db, shown_projects) if shown_projects else {}
             shown_ids = set(shown_projects)
@@ -115,7 +116,7 @@ class ProjectRenderer:
             self.tree.write(f"simple/{name}/index.html", as_html, compressed=True)
             self.tree.write(f"simple/{name}/index.json", as_json, compressed=True)
         else:
-            # No empty page: it would hide upstream's from clients that take the first index that knows the name.
+            # No empty page: some clients take the first index that knows the name, and would never see upstream's.
             result.to_remove.append(f"simple/{name}")
         pages = set()
         if rows is not None:
@@ -132,11 +133,11 @@ class ProjectRenderer:
         ]
 
     def _names(self, folder: str) -> list[str]:
-        """The names in a folder that a site has only together with its HTML pages."""
+        """The names in a folder that only a site with HTML pages has."""
         return self.tree.names(folder) if self.sources.html_pages else []
 
     def _put_files(self, content: ProjectFiles, result: Rendered) -> ProjectFiles:
-        """Stage wheels with metadata and provenance; returns the content without those that cannot be published."""
+        """Stage wheels with metadata and provenance; returns the content without wheels that cannot be published."""
         name = content.name
         there = set(self.tree.names(f"files/{name}"))
         documents = set(self._names(f"provenance/{name}"))
@@ -175,7 +176,8 @@ class ProjectRenderer:
         )
 
     def _put_provenance(self, name: str, wheel: ListedFile, there: Collection[str]) -> None:
-        """Stage a wheel's document where it is new or another; what has no signature yet, or not its own, is noted."""
+        """Stage a wheel's provenance if it is new or changed, and note it for `_sign` if its signature is missing or
+        made by another key."""
         place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
         unsigned = self.sources.signer is not None and signature.rpartition("/")[2] not in there
         known = place.rpartition("/")[2] in there and wheel.wheel_id not in self._rebuilt
@@ -201,7 +203,7 @@ class ProjectRenderer:
         self._unsigned.clear()
 
     def _put_logs(self, project_id: int, name: str, result: Rendered) -> set[str]:
-        """Stage the logs of a project's attempts, each with the page that shows it; returns those the site has then."""
+        """Stage the logs of a project's attempts, each with its page; returns the logs that the site has then."""
         there = set(self.tree.names(f"logs/{name}"))
         wanted = set()
         logs = set()
@@ -229,7 +231,7 @@ class ProjectRenderer:
         return logs
 
     def _summary(self, content: ProjectFiles) -> str:
-        """What the newest of our wheels says the project is, else the sdist that was tried last."""
+        """The summary from our newest wheel's metadata; without one, the attempts' newest; empty if unknown."""
         ours = [file for file in content.listed if file.url is None]
         if ours:
             metadata = self.tree.read(f"files/{content.name}/{ours[-1].filename}.metadata") or b""
@@ -249,7 +251,7 @@ class ProjectRenderer:
 
 @contextmanager
 def snapshot(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Several questions, answered from one moment."""
+    """Read several queries from one snapshot of the catalog."""
     db.execute("BEGIN")
     try:
         yield db

@@ -17,7 +17,8 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Proposal:
-    """`lookups`: how often clients asked for the projects it would unblock; `examples` are those asked for most."""
+    """A package to install. `lookups` counts clients' requests for the projects it would unblock; `examples` are those
+    requested most."""
 
     package: str
     projects: int
@@ -27,18 +28,18 @@ class Proposal:
 
     @property
     def sentence(self) -> str:
-        """What it is worth, for people."""
+        """The proposal in words, with its benefit."""
         projects = "1 project" if self.projects == 1 else f"{self.projects:,} projects"
         requests = "" if not self.lookups else f", asked for {self.lookups:,} time{'' if self.lookups == 1 else 's'}"
         return f"install {self.package} (would unblock {projects}{requests})"
 
     def as_data(self) -> dict[str, Any]:
-        """The same for programs."""
+        """The proposal for programs."""
         return {**asdict(self), "examples": list(self.examples)}
 
 
 def proposals(db: sqlite3.Connection, most: int = MOST_PROPOSED) -> list[Proposal]:
-    """Those that would unblock most projects first; of equals, those whose projects clients ask for most."""
+    """The proposals, at most `most`: those that would unblock most projects first, then those requested most."""
     builds, lookups = totals(db, "package-builds"), totals(db, "package-lookups")
     ranked = sorted(
         (
@@ -55,7 +56,7 @@ def proposals(db: sqlite3.Connection, most: int = MOST_PROPOSED) -> list[Proposa
 
 
 def inventory_line(proposed: Sequence[Proposal]) -> str:
-    """What to write into the inventory to have them all; it replaces a line of the same name."""
+    """The inventory's line that installs all of them; it replaces a line of the same name."""
     return f"builder_apt_extra_packages: [{', '.join(each.package for each in proposed)}]"
 
 

@@ -1,4 +1,4 @@
-"""One publication: bring the site to what catalog and files say, at a cost that follows the change."""
+"""One publication: bring the site to the state of catalog and files, at a cost that follows the change."""
 
 from __future__ import annotations
 
@@ -33,39 +33,40 @@ from .renderer import ASSETS, PublishError, Renderer, SiteFacts, as_json
 from .signing import Signer, allowed_signers
 from .tree import Tree
 
-#: What the tree was made with. Its presence says that the tree is ours and was once published to the end.
+#: The settings that the tree was made with. A tree that has it is ours, and a publication of it once ended.
 MARKER = ".wheelfleet-site.json"
 ROOT_LIST = "simple/index.json"
 
-#: Projects rendered between two settlings: what a reader waits for, and what memory holds, stays small.
+#: Projects rendered before their files are moved into place: a chunk bounds memory and the wait of readers.
 CHUNK = 500
-#: Projects from which on other processes are worth their start.
+#: From this many projects on, rendering in several processes saves more than their start costs.
 WORTH_PROCESSES = 2 * CHUNK
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the operator wants the site."""
+    """The operator's settings of a publication."""
 
     site: SiteFacts = field(default_factory=SiteFacts)
-    #: Whether the pages that people read are made, or the index alone.
+    #: Whether the pages for people are made, or the index alone.
     html_pages: bool = True
-    #: How long the bytes of files that upstream has deleted stay on the disk; None: for ever.
+    #: Seconds for which the bytes of files that upstream has deleted stay on the disk; None: for ever.
     grace_seconds: float | None = None
-    #: 0 is one for each core.
+    #: 0: one for each core.
     processes: int = 0
-    #: Signs provenance.
+    #: The private key that signs provenance; None: it is not signed.
     signing_key: Path | None = None
 
 
 @dataclass
 class Published:
-    """What a publication did."""
+    """The result of a publication."""
 
     #: The paths written, placed or removed, relative to the site and in order.
     changed: list[str] = field(default_factory=list)
-    #: Projects rendered, and wheels placed.
+    #: The number of projects rendered.
     projects: int = 0
+    #: The number of wheels placed.
     files: int = 0
     #: A sentence for each wheel that could not be placed.
     problems: list[str] = field(default_factory=list)
@@ -85,9 +86,9 @@ def publish_site(
     """Publish what changed: files before the pages that name them, pages before the lists that name them,
     removals the other way round.
 
-    Only projects with `pages_stale` are rendered. All are with `full`, or where templates or settings are others than
-    last time, the tree is new, or it was last published from another state of the catalog. Of `template_dirs` the
-    first that has a template provides it. With `dry_run` nothing is written to the site; the catalog is, and has to be
+    Only projects with `pages_stale` are rendered. All projects are rendered with `full`, after a change of templates
+    or settings, in a new tree, and where the publication IDs of catalog and site differ. A template comes from the
+    first of `template_dirs` that has it. `dry_run` writes to the catalog but not to the site, so the catalog must be
     a copy then. Raises PublishError.
     """
     settings = settings or Settings()
@@ -114,7 +115,7 @@ class _Publication:
         self.result = Published(changed=tree.changed)
         self.to_remove: list[str] = []
         self.incomplete: set[int] = set()
-        #: Says whether pages on disk would come out otherwise today.
+        #: If the marker has another value, the pages on disk were made with other templates or settings.
         self.made_with = " ".join(
             [
                 render.fingerprint,
@@ -127,7 +128,7 @@ class _Publication:
         marker = self._read_marker()
         published = get_meta(self.catalog.db, "published")
         other_pages = marker.get("made_with") != self.made_with
-        # A catalog or a site from a backup: what is marked stale there is not all that is.
+        # Catalog or site is from a backup: more projects are stale than are marked.
         other_catalog = marker.get("published") != published
         self.sources = replace(self.sources, resign=full)
         full = full or other_pages or other_catalog or not self.tree.has(ROOT_LIST)
@@ -137,7 +138,7 @@ class _Publication:
         expired = self._expire()
         stale = self._claim_stale()
         self._write_assets()
-        # Closed whatever happens: no process of ours may be at work in the tree once it is given free.
+        # Always closed: no process of ours may work in the tree after its lock is released.
         with closing(self._render(self._projects() if full else stale, frozenset(stale))) as rendering:
             for rendered in rendering:
                 self._take(rendered)
@@ -147,13 +148,13 @@ class _Publication:
         changes = count_changes(self.catalog.db)
         news = bool(stale or named or (marker and changes != marker.get("report_changes")))
         if news:
-            # Not when the same is rendered again: it would come out with another hour in it.
+            # Not when the same is rendered again: the current hour would change the pages.
             self._note_queue()
         if news or full:
             self._write_overviews(None if full else named)
         if full and marker:
             self._find_strays()
-        # Pages before the files they name; in the order they were found otherwise.
+        # Pages before the files they name; otherwise in the order of `to_remove`.
         for path in sorted(self.to_remove, key=lambda path: path.partition("/")[0] in FILES):
             self.tree.remove(path)
         self.tree.sync()
@@ -163,7 +164,7 @@ class _Publication:
         return self.result
 
     def _read_marker(self) -> dict[str, Any]:
-        """What the last publication that came to its end said of itself; nothing when there was none."""
+        """The marker of the last publication that ended; empty without one, or if it is damaged."""
         try:
             data = json.loads(self.tree.read(MARKER) or b"{}")
         except ValueError:
@@ -177,8 +178,10 @@ class _Publication:
             return removal.expire(db, time.time(), self.settings.grace_seconds)
 
     def _claim_stale(self) -> list[int]:
-        """The projects to render. Each is marked 2, "being rendered": a writer that changes it meanwhile sets 1 again,
-        and a publication that is killed leaves 2, which still is stale."""
+        """The IDs of the stale projects, each now marked 2, "being rendered".
+
+        A writer that changes a project meanwhile sets 1 again. A killed publication leaves 2, which is stale too.
+        """
         stale = [row["id"] for row in self.catalog.db.execute("SELECT id FROM project WHERE pages_stale ORDER BY id")]
         if stale:
             with self.catalog.writing() as db:
@@ -195,7 +198,7 @@ class _Publication:
             self.tree.write(provenance.SIGNERS, allowed_signers(self.render.site.signing_key))
 
     def _render(self, projects: Sequence[int], stale: frozenset[int]) -> Generator[Rendered, None, None]:
-        """Render in chunks, each in its place before the next; many of them on all cores."""
+        """Render in chunks; many projects are rendered in several processes. Each chunk settles on its own."""
         self.result.projects = len(projects)
         chunks = [projects[start : start + CHUNK] for start in range(0, len(projects), CHUNK)]
         processes = min(self.settings.processes or os.cpu_count() or 1, len(chunks))
@@ -208,8 +211,8 @@ class _Publication:
             return
         self.tree.begin()
         job = _Job(Path(self.catalog.path), self.render, self.tree, self.sources, stale, os.getpid())
-        # Forks: a module of Ansible's runs out of an archive that no fresh interpreter could import from. A fork gets
-        # the job as it is in memory, nothing is copied or pickled.
+        # Forks: an Ansible module runs from an archive that a new interpreter could not import from. A fork shares
+        # the job's memory, so nothing is pickled.
         with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _begin_process, (job,)) as pool:
             try:
                 yield from pool.map(_render_chunk, chunks)
@@ -230,11 +233,11 @@ class _Publication:
             write_rows(db, rendered.row_changes)
 
     def _named_in_news(self) -> list[str]:
-        """The projects of which lists say something that is no longer so."""
+        """The names of the projects whose entries in lists are out of date."""
         return [row["name"] for row in self.catalog.db.execute("SELECT name FROM dirty_page ORDER BY name")]
 
     def _note_queue(self) -> None:
-        """How long the queue is, for the plot of it."""
+        """Record the length of the queue in this hour, for its plot."""
         with self.catalog.writing() as db:
             db.execute(
                 """
@@ -246,7 +249,7 @@ class _Publication:
             )
 
     def _write_root_list(self) -> None:
-        """The list of projects that have a page under simple/."""
+        """Write the list of projects that have a page under simple/."""
         rows = self.catalog.db.execute(
             "SELECT name FROM site_project INDEXED BY site_project_listed WHERE listed ORDER BY name"
         )
@@ -256,8 +259,10 @@ class _Publication:
         self.tree.settle()
 
     def _write_overviews(self, changed: Sequence[str] | None) -> None:
-        """The pages about many projects, of which `changed` say something new (None: any may); those of a kind that is
-        made no more go."""
+        """Write the pages about many projects and remove those that are no longer made.
+
+        `changed` are the projects whose entries changed; None: any may have.
+        """
         made: dict[str, set[str]] = {}
         if self.settings.html_pages:
             with snapshot(self.catalog.db) as db:
@@ -273,7 +278,7 @@ class _Publication:
             self.to_remove += [path for path in self.tree.files_below(folder) if path.removesuffix(".gz") not in paths]
 
     def _find_strays(self) -> None:
-        """What nothing in the catalog accounts for. Only ever looked for in a tree that carries our marker."""
+        """Find the paths that nothing in the catalog explains. Called only for a tree with our marker."""
         known = {row["name"] for row in self.catalog.db.execute("SELECT name FROM project")}
         top = {"simple": {"index.html", "index.html.gz", "index.json", "index.json.gz"}}
         if self.render.site.signing_key:
@@ -291,7 +296,7 @@ class _Publication:
             self.to_remove += [path for path in pages if self.tree.has(path)]
 
     def _finish(self, stale: Sequence[int], marker: dict[str, Any]) -> None:
-        """Say that what was rendered is true; catalog and site agree on this publication by a word of its own."""
+        """Mark the rendered projects as no longer stale, and write a new publication ID to catalog and site."""
         done = [each for each in stale if each not in self.incomplete]
         if not (self.tree.changed or done or marker != self._read_marker()):
             return
@@ -306,7 +311,7 @@ class _Publication:
 
 @dataclass(frozen=True)
 class _Job:
-    """All that the processes of one publication need, by fork."""
+    """The data that the processes of one publication inherit by fork."""
 
     catalog: Path
     render: Renderer
@@ -317,12 +322,12 @@ class _Job:
 
 
 class _RenderProcess:
-    """A process of the publication: it reads the catalog by a connection of its own and stages in its own folder."""
+    """A process of the publication: it has its own connection to the catalog and its own staging folder."""
 
     def __init__(self, job: _Job) -> None:
-        # It holds the lock of the site, too.
+        # This process inherits the lock of the site: left alone, it would block the next publication.
         die_with_parent(signal.SIGKILL, job.parent)
-        # Looking for cycles among hundreds of thousands of rows, again and again, takes a tenth of the time.
+        # The collector's search for cycles among hundreds of thousands of rows takes a tenth of the time.
         gc.disable()
         self._catalog = Catalog(job.catalog).__enter__()
         self._tree = job.tree.branch(str(os.getpid()))
@@ -330,14 +335,14 @@ class _RenderProcess:
         self._stale = job.stale
 
     def render(self, project_ids: Sequence[int]) -> Rendered:
-        """Render some projects. The tree starts with no changes, because earlier chunks have told theirs."""
+        """Render some projects. The changes of earlier chunks were returned already, so the lists start empty."""
         self._tree.changed, self._tree.side_changes = [], []
         rendered = self._renderer.render(project_ids, self._stale)
         gc.collect()
         return rendered
 
 
-#: This process, where it is one of a publication's.
+#: Set in the processes of a publication only.
 _process: _RenderProcess | None = None
 
 

@@ -1,7 +1,7 @@
 """The publisher's own rows: the status of each release for each target (`site_release`) and project (`site_project`).
 
-They follow from the rest of the catalog. Triggers count over them (catalog/schema.sql), and so pages with totals
-need not read everything. They change in the transaction that says that a project's pages are true again.
+They are derived from the rest of the catalog. Triggers keep counters of them (catalog/schema.sql), so that pages with
+totals need not read every row. A publication writes the rows of each chunk as soon as its pages are in place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .status_rows import StatusRow, project_row
 
-#: The statuses of a project's releases by how much they matter to somebody who looks for the project.
+#: The statuses by rank: a project's status is the best of its releases'.
 RANK = ("built", "failed", "trouble", "waiting", "upstream", "not-found", "skipped", "passed")
 
 
@@ -45,18 +45,18 @@ class SiteProject:
 
 @dataclass
 class RowChanges:
-    """Changes to both tables; a process can send them to another one."""
+    """Changes to both tables, as plain data that one process can send to another."""
 
     projects: list[SiteProject] = field(default_factory=list)
-    #: By project.
+    #: Project IDs.
     removed_projects: list[int] = field(default_factory=list)
     releases: list[SiteRelease] = field(default_factory=list)
-    #: By release and target.
+    #: Pairs of release ID and target ID.
     removed_releases: list[tuple[int, int]] = field(default_factory=list)
 
 
 def words(name: str) -> set[str]:
-    """The words by which a search finds a project: its normalised name, and the rest of the name from each part on.
+    """The words by which a search finds a project: its normalised name, and every ending that follows a dash.
 
     `python-dateutil` gives `python-dateutil` and `dateutil`.
     """
@@ -65,7 +65,7 @@ def words(name: str) -> set[str]:
 
 
 def site_project(project: sqlite3.Row, rows: Sequence[StatusRow], *, listed: bool, summary: str) -> SiteProject | None:
-    """The row of a project; None where the site has no page of it, being out of scope and without wheels."""
+    """The row of a project; None where it has no page, because it is out of scope and has no wheels."""
     whole = project_row(project, bool(rows)) if project["in_scope"] else None
     statuses = {row.status for row in rows} | ({whole.status} if whole else set()) | ({"built"} if listed else set())
     if not statuses:
@@ -82,7 +82,7 @@ def site_project(project: sqlite3.Row, rows: Sequence[StatusRow], *, listed: boo
 
 
 class Differences:
-    """Finds what of new rows is not in the catalog yet. The publisher alone writes them, so the answer holds."""
+    """Compares new rows with the catalog's. Only the publisher writes them, so the comparison stays valid."""
 
     def __init__(self, db: sqlite3.Connection, project_ids: Iterable[int]) -> None:
         ids = json.dumps(list(project_ids))
@@ -109,12 +109,12 @@ class Differences:
         }
 
     def summary(self, project_id: int) -> str:
-        """The summary in the project's row so far."""
+        """The summary in the project's present row; empty without one."""
         project = self._projects.get(project_id)
         return project.summary if project else ""
 
     def add(self, project_id: int, project: SiteProject | None, rows: Sequence[StatusRow]) -> None:
-        """Compare a project's new rows with those there are."""
+        """Compare a project's new rows with its present ones, and note the changes."""
         before = self._releases.get(project_id, {})
         for row in rows:
             assert row.release_id is not None
@@ -131,7 +131,7 @@ class Differences:
 
 
 def write(db: sqlite3.Connection, changes: RowChanges) -> None:
-    """Make the changes, in the caller's transaction. A project that is gone meanwhile took its rows with it."""
+    """Write the changes in the caller's transaction. Rows of a release that was deleted meanwhile are left out."""
     db.executemany("DELETE FROM site_release WHERE release_id = ? AND target_id = ?", changes.removed_releases)
     db.executemany(
         """

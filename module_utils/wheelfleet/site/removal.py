@@ -1,7 +1,7 @@
-"""The end of files whose release upstream has deleted: off the pages at once, off the disks after a grace period.
+"""Removes files whose release upstream has deleted: from the pages at once, from the disk after a grace period.
 
-The name of such a file is kept for ever, for a file's name never changes its bytes. Quarantined projects are left
-alone: upstream may give them back.
+Their names are kept for ever, because a file name never changes its bytes. Quarantined projects are left alone, because
+upstream may restore them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from ..catalog import wheels
 
 
 def expire(db: sqlite3.Connection, now: float, grace_seconds: float) -> list[tuple[str, str]]:
-    """Mark the wheels whose time is over as removed, in the caller's transaction. Returns (project, file name) of each.
+    """Mark the wheels whose grace period is over as removed, in the caller's transaction.
 
-    Their projects are stale then, and the publication takes them from the site.
+    Times are seconds (`now`: since the epoch). Returns the project and file name of each. Their projects become stale,
+    and the publication removes the wheels from the site.
     """
     rows = db.execute(
         """
@@ -30,6 +31,6 @@ def expire(db: sqlite3.Connection, now: float, grace_seconds: float) -> list[tup
 
 
 def remove_bytes(files: list[tuple[str, str]], files_dir: Path) -> None:
-    """Remove them from the controller's folder, once nothing on the site is made of them."""
+    """Remove expired files from the controller's folder, after the site no longer has them."""
     for name, filename in files:
         (files_dir / name / filename).unlink(missing_ok=True)

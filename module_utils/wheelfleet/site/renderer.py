@@ -1,4 +1,4 @@
-"""Bytes from Jinja templates, which an operator may replace one by one."""
+"""Renders Jinja templates, which an operator may replace one by one."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from .. import __version__
 from ..text import printable
 from .filters import FILTERS
 
-#: Raise this when the code gives other bytes for the same catalog: the next publication renders every page again.
+#: Raise this when the code makes other bytes of the same catalog: then the next publication renders every page again.
 FORMAT = 7
 API_VERSION = "1.4"
-#: Below the templates, and below the site: what pages load. An asset is no template, its bytes go out as they are.
+#: Below the templates and below the site: the style and scripts that pages load, published as they are.
 ASSETS = "assets"
 
 
 class PublishError(Exception):
-    """The site cannot be published; the message says why and what to do."""
+    """The site cannot be published; the message has the cause and the cure."""
 
 
 @dataclass(frozen=True)
 class SiteFacts:
     """The operator's settings of the site."""
 
-    #: Its address without a slash at the end; empty: not known.
+    #: The site's address without a slash at the end; empty: not known.
     url: str = ""
     title: str = "wheelfleet"
     #: "own": pages list the fleet's wheels; "full": upstream's files of the same projects, too.
     index_view: str = "own"
-    #: The public key that provenance is signed with, as OpenSSH writes it; empty: it is not signed.
+    #: The public key of the signatures on provenance, as OpenSSH writes it; empty: it is not signed.
     signing_key: str = ""
 
     @property
     def index_url(self) -> str:
-        """The address pip is given; with a word to replace where the site's own is not known."""
+        """The index's address for pip; if the site's address is not known, with a host to replace."""
         return f"{self.url or 'https://WHEELS.EXAMPLE'}/simple/"
 
 
 class Renderer:
-    """Renders the templates found first in `template_dirs`. Raises PublishError on a bad one.
+    """Renders templates; each comes from the first of `template_dirs` that has it. Raises PublishError on a bad one.
 
-    Every page knows `root`, the relative way to the top of the site (`../../`), so that the site can live under any
-    address and on disk, `site` (SiteFacts) and `wheelfleet_version`.
+    Every page knows `site` (SiteFacts), `wheelfleet_version`, and `root`, the relative path to the top of the site
+    (`../../`): so the site works under any address and on disk.
     """
 
     def __init__(self, template_dirs: Sequence[Path | str], site: SiteFacts | None = None) -> None:
@@ -71,19 +71,19 @@ class Renderer:
         self._environment.globals["wheelfleet_version"] = __version__
         names = self._environment.list_templates()
         sources = {name: self._source(name) for name in names if not name.startswith(f"{ASSETS}/")}
-        #: Says whether the pages on disk were made with the same templates, code and settings.
+        #: A hash of templates, code version and settings.
         self.fingerprint = hashlib.sha256(
             json.dumps([FORMAT, __version__, sources, vars(self.site)], sort_keys=True).encode()
         ).hexdigest()
-        #: The assets by path, as they go out.
+        #: The bytes of the assets by path.
         self.assets = {name: self._source(name).encode() for name in names if name.startswith(f"{ASSETS}/")}
 
     def page(self, path: str, template: str, **values: Any) -> bytes:
-        """The page at `path` below the site."""
+        """The bytes of the page at `path` below the site."""
         return self.text(template, root="../" * path.count("/"), **values)
 
     def text(self, template: str, **values: Any) -> bytes:
-        """A template's bytes."""
+        """The bytes of a template."""
         try:
             return self._environment.get_template(template).render(values).encode()
         except (jinja2.TemplateError, TypeError, ValueError) as error:
@@ -105,5 +105,5 @@ class Renderer:
 
 
 def as_json(data: Any) -> bytes:
-    """Compact JSON in UTF-8 with a line's end."""
+    """Compact JSON in UTF-8 with a newline at the end."""
     return (json.dumps(data, separators=(",", ":"), ensure_ascii=False) + "\n").encode()

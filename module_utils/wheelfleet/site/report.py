@@ -15,7 +15,7 @@ from .listing import timestamp
 from .proposals import Proposal, proposals
 from .status_rows import STATUSES, StatusRow, release_rows, rows_of_projects
 
-#: Rows shown of each status, the newest first: a report of everything would be too long to open, and to make.
+#: Rows shown of each status, the newest first: a report of all rows would be too long to make and to open.
 MOST_SHOWN = 100
 
 
@@ -25,23 +25,23 @@ class Section:
 
     status: str
     title: str
-    #: All rows of the status, of which `rows` are the newest.
+    #: The number of all rows of the status; `rows` has the newest.
     count: int
     rows: list[StatusRow]
 
 
 @dataclass
 class Report:
-    """All rows counted, and the most relevant ones kept, by status."""
+    """The counts of all rows, and the newest rows of each status."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     rows: dict[str, list[StatusRow]] = field(default_factory=dict)
-    #: What happened to the builders, the latest first.
+    #: The events of the builders, the latest first.
     events: list[Event] = field(default_factory=list)
     #: apt packages that would unblock builds, the most useful first.
     proposals: list[Proposal] = field(default_factory=list)
-    #: What was asked for and could not be considered.
+    #: The parts of the scope that could not be considered.
     unconsidered: list[Unconsidered] = field(default_factory=list)
 
     @property
@@ -55,7 +55,7 @@ class Report:
 
     @property
     def failure_classes(self) -> list[tuple[str, int]]:
-        """Failure classes with their numbers, the most frequent first."""
+        """Failure classes with their counts, the most frequent first."""
         return sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
 
     def as_data(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Report:
 
 
 def make_report(db: sqlite3.Connection, most: int = MOST_SHOWN) -> Report:
-    """The report from the published rows (`site_release`) and counters: its cost is that of the rows it shows."""
+    """Make the report of published rows (`site_release`) and counters; its cost follows the rows shown."""
     report = Report()
     report.counts.update(_totals(db, "status"))
     report.failures.update(_totals(db, "class-builds"))

@@ -13,14 +13,13 @@ from .proposals import inventory_line
 from .report import make_report
 from .status_rows import STATUSES
 
-#: Packages that are proposed; the failures page has all of them.
+#: Proposals shown, at most; the failures page has more.
 MOST_PROPOSED = 10
 
 
 def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]:
-    """The state of things for the end of a run: the counts, the packages that would help, what happened to the
-    builders, what was asked for and could not be considered, then a line for each failure (those of `run` first) and
-    each name not found or not read, `most` of them.
+    """The lines for the end of a run: counts, proposed packages, events of `run`, unconsidered parts of the scope, then
+    at most `most` lines for failures (those of `run` first) and for names not found or not read.
     """
     report = make_report(db)
     counts = [f"{title.lower()} {report.counts[status]}" for status, title in STATUSES.items() if report.counts[status]]
@@ -48,7 +47,7 @@ def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]
 
 
 def install_line(db: sqlite3.Connection, index_url: str) -> str:
-    """The command that installs the wheel admitted last, ready to paste; empty while there is nothing to install.
+    """The shell command that installs the wheel admitted last; empty while there is none.
 
     It names the version, because upstream may have a newer one without a wheel.
     """

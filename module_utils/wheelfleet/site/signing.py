@@ -1,7 +1,7 @@
-"""Signatures of the operator's on provenance documents: OpenSSH's own, made and verified by `ssh-keygen -Y`.
+"""The operator's signatures on provenance documents: OpenSSH's, made and verified by `ssh-keygen -Y`.
 
-Form and namespaces: PROTOCOL.sshsig of OpenSSH. Only Ed25519 keys are taken: their signatures depend on key and
-document alone, so that a site that is rendered again has the same bytes.
+Source of format and namespaces: OpenSSH's PROTOCOL.sshsig. Only Ed25519 keys are accepted: their signatures depend on
+key and document alone, so a site that is rendered again has the same bytes.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pathlib import Path
 
 from .renderer import PublishError
 
-#: Who signs, and what for: with any other word a signature of the same key is not one on provenance.
+#: The signer's name and the namespace: a signature of the same key in another namespace is not valid for provenance.
 PRINCIPAL = NAMESPACE = "wheelfleet"
-#: Documents given to one call: starting ssh-keygen takes longer than a signature.
+#: Documents in one call: starting ssh-keygen takes longer than a signature.
 _AT_ONCE = 500
 _SECONDS = 60.0
-#: How a signature begins: SSHSIG, version 1, then the public key with its length before it.
+#: A signature begins with SSHSIG and version 1; the length of the public key and the key follow.
 _MAGIC = b"SSHSIG" + (1).to_bytes(4, "big")
 
 
 class Signer:
-    """Signs with the private key in a file. Raises PublishError when that cannot be done without somebody's help."""
+    """Signs with the private key in a file. Raises PublishError if the key is missing, unsuitable or unusable."""
 
     def __init__(self, key: Path) -> None:
         self._key = key.absolute()
@@ -32,7 +32,7 @@ class Signer:
         self.public = self._read_public()
 
     def sign(self, documents: Sequence[bytes]) -> list[bytes]:
-        """The signature of each document, to be published as it is."""
+        """The signature of each document, in order, as it is published."""
         with tempfile.TemporaryDirectory(prefix="wheelfleet-signing-") as folder:
             signatures = []
             for start in range(0, len(documents), _AT_ONCE):
@@ -45,7 +45,7 @@ class Signer:
         return signatures
 
     def made(self, signature: bytes | None) -> bool:
-        """Whether a signature names this key. Whether it is a good one only `ssh-keygen -Y verify` can say."""
+        """Whether a signature names this key. It is not verified here."""
         key = base64.b64decode(self.public.split()[1])
         begin = _MAGIC + len(key).to_bytes(4, "big") + key
         try:
@@ -78,7 +78,7 @@ class Signer:
                 errors="replace",
                 timeout=_SECONDS,
                 check=False,
-                # Nobody is to be asked for a passphrase, on no terminal.
+                # Without a terminal ssh-keygen cannot prompt for a passphrase.
                 start_new_session=True,
             )
         except FileNotFoundError:
@@ -102,5 +102,5 @@ class Signer:
 
 
 def allowed_signers(public: str) -> bytes:
-    """The file by which `ssh-keygen -Y verify` knows the key."""
+    """The bytes of the allowed-signers file that `ssh-keygen -Y verify` reads."""
     return f'{PRINCIPAL} namespaces="{NAMESPACE}" {public}\n'.encode()

@@ -1,8 +1,7 @@
 """The status of every release and project in scope, and the reason: one row for each release and target.
 
-Project pages, the report and the end of a run show these rows. Much of the text comes from strangers' packages and
-logs. Control characters are replaced here, once for all readers: in a terminal they could rewrite lines or do worse.
-Escaping for HTML is the templates' matter.
+Project pages, the report and the end of a run show these rows. Much of the text comes from untrusted packages and logs.
+Control characters are replaced here, because in a terminal they could rewrite lines. Templates escape for HTML.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 from ..text import printable
 from .listing import timestamp
 
-#: The statuses in the order people look for them, with what they are called.
+#: The titles of the statuses, in the order of the report.
 STATUSES = {
     "failed": "Failed",
     "trouble": "Trouble reading upstream",
@@ -31,7 +30,10 @@ STATUSES = {
 
 @dataclass(frozen=True)
 class StatusRow:
-    """The status of one release on one target, or of a project as a whole (then without version and target)."""
+    """The status of one release on one target, or of a project as a whole (then without version and target).
+
+    Times are seconds since the epoch.
+    """
 
     status: str
     #: The normalised name, and the name as its author spells it.
@@ -44,18 +46,18 @@ class StatusRow:
     builder: str | None = None
     seconds: float | None = None
     run: str | None = None
-    #: Where the attempt's log is on the site.
+    #: The path of the attempt's log below the site.
     log: str | None = None
-    #: The wheel of ours the target is served with, and where it is on the site.
+    #: Our wheel that serves the target, and its path below the site.
     filename: str | None = None
     file: str | None = None
     size: int | None = None
     tags: tuple[str, ...] = ()
-    #: Of a failure: its class, the lines of the log that show it, what would help.
+    #: Of a failure: its class, the lines of the log that show it, and advice.
     failure_class: str | None = None
     evidence: str | None = None
     advice: str | None = None
-    #: The apt package that provides what the build missed.
+    #: The apt package with the file that the build missed.
     package: str | None = None
     tried_again: bool = False
     #: The catalog's ids.
@@ -69,7 +71,7 @@ class StatusRow:
         return f"{release} for {self.target}" if self.target else release
 
     def as_data(self) -> dict[str, Any]:
-        """The row for programs: what is not known is left out."""
+        """The row for programs, without IDs and unknown values."""
         ids = ("release_id", "target_id")
         data = {k: v for k, v in asdict(self).items() if v not in (None, (), False) and k not in ids}
         if self.finished_at is not None:
@@ -87,7 +89,7 @@ def project_rows(db: sqlite3.Connection, project_ids: Sequence[int]) -> dict[int
 
 
 def release_rows(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[StatusRow]:
-    """The rows of these (release, target), in no order."""
+    """The rows of these pairs of release ID and target ID, in no order."""
     if not keys:
         return []
     values = ", ".join(f"({release}, {target})" for release, target in keys)
@@ -104,7 +106,7 @@ _GONE = {
 
 
 def project_row(project: sqlite3.Row, has_releases: bool) -> StatusRow | None:
-    """The row of a project in scope itself; None where its releases' rows are enough."""
+    """The row of a project in scope as a whole; None where the rows of its releases are enough."""
     name = (project["name"], printable(project["display_name"]))
     if project["problem"] is not None:
         return StatusRow("trouble", *name, printable(project["problem"]))
@@ -118,7 +120,7 @@ def project_row(project: sqlite3.Row, has_releases: bool) -> StatusRow | None:
 
 
 def rows_of_projects(db: sqlite3.Connection, status: str, most: int) -> list[StatusRow]:
-    """The rows of projects that as a whole have a status, by name."""
+    """The rows of projects that have a status as a whole, by name; at most `most`."""
     rows = db.execute(
         """
         SELECT p.*, EXISTS (SELECT 1 FROM site_release s WHERE s.project_id = p.id) AS has_releases
@@ -130,8 +132,8 @@ def rows_of_projects(db: sqlite3.Connection, status: str, most: int) -> list[Sta
     return [row for each in rows if (row := project_row(each, each["has_releases"]))]
 
 
-#: For each release × target: the newest wheel of ours that serves it, the attempt that holds it now, and the one that
-#: tells why there is none (of this target if it has one, else one that settled the release).
+#: For each release and target: our newest wheel that serves it, the open attempt, and the failed attempt (of this
+#: target if it has one, else one that blocks the release).
 _RELEASE_ROWS = """
     SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
            shown.host, shown.state, shown.finished_at, shown.seconds, shown.run, shown.log, shown.failure_class,
@@ -204,7 +206,7 @@ def _release_row(row: sqlite3.Row) -> StatusRow:
 
 
 def _of_attempt(row: Any) -> dict[str, Any]:
-    """The fields that come from the attempt behind a row."""
+    """The fields that come from a row's attempt."""
     return {
         "builder": row["host"],
         "seconds": row["seconds"],

@@ -1,10 +1,10 @@
 """The published tree on disk: every file appears whole or not at all, and in the order its readers need.
 
-A publication stages new files in one folder of the site, then renames them into place in the order they were staged;
-removals are renames too. A folder that is new is renamed as a whole. Before the renames, everything staged is brought
-to disk by one `sync`: a rename may reach the disk before the bytes it names, and after a power cut a page of no bytes
-would be served whose project nobody believes to be stale. One sync for all, and not an fsync for each file, because a
-full rebuild writes tens of thousands of them, often on an SD card.
+A publication stages new files in one folder of the site, then renames them into place in the order they were staged.
+Removals are renames too. A new folder is renamed as a whole. One `sync` precedes the renames: a rename may reach the
+disk before the bytes of its file, and after a power cut the site would serve an empty page of a project that is not
+marked stale. It is one sync and not an fsync for each file, because a full publication writes tens of thousands of
+files, often to an SD card.
 """
 
 from __future__ import annotations
@@ -21,37 +21,38 @@ from pathlib import Path
 from .journal import Journal
 from .renderer import PublishError
 
-#: Seconds for which others who write or mirror the site are waited for.
+#: Seconds to wait for another publication or a mirror.
 LONGEST_WAIT = 900.0
 
-#: Below the site, for files not yet in place. What lies there at the start is left from a publication that was killed.
+#: Below the site, for files not yet in place. A killed publication leaves files there.
 STAGING = ".publishing"
-#: A page full of hashes hardly gets smaller after that: level 6 takes a third longer for three per cent.
+#: gzip's level. A page full of hashes hardly gets smaller: level 6 takes a third longer and saves three per cent.
 _COMPRESSION = 3
 
 
 class Tree:
-    """The files of one site. Use it in a `with` statement: one publication at a time, the next one waits.
+    """The files of one site. The `with` statement locks it: the next publication waits, and raises PublishError after
+    LONGEST_WAIT.
 
-    Paths are relative to the site, with `/`. With `dry_run` nothing is written, but `changed` says what would be.
+    Paths are relative to the site, with `/`. With `dry_run` nothing is written; `changed` lists what would be.
     """
 
     def __init__(self, root: Path, *, dry_run: bool = False) -> None:
         self.root = root
         self.dry_run = dry_run
-        #: What was written, placed or removed, in that order.
+        #: The paths written, placed or removed, in order.
         self.changed: list[str] = []
-        #: Whether to read each `.gz` that is there: after a publication that was killed it may be another page's.
+        #: Whether to compare each `.gz` with its page: a killed publication may have left an older page's.
         self.recheck_gz = False
         self._top = str(root)
         self._staging = root / STAGING
         self._has_staging = False
-        #: (staged file or folder, its place) in the order of their coming.
+        #: (staged file or folder, its place) in the order of staging.
         self._staged: list[tuple[str, str]] = []
-        #: Staged folders by their place, for folders that the site does not have yet.
+        #: Staged folders by place: those that the site does not have yet.
         self._new_folders: dict[str, str] = {}
         self._known_folders: set[str] = set()
-        #: Where what is not in its place yet is staged; with `dry_run` nowhere.
+        #: Staged files by path; with `dry_run` the value is empty.
         self._coming: dict[str, str] = {}
         self._names = iter(range(1 << 62))
         self._lock: int | None = None
@@ -63,7 +64,7 @@ class Tree:
 
     def __enter__(self) -> Tree:
         if not self.dry_run:
-            # What is published is for everyone to read.
+            # The web server's user must be able to read what is published.
             self._umask = os.umask(0o022)
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
@@ -75,7 +76,7 @@ class Tree:
         return self
 
     def _wait_for_the_lock(self, lock: int) -> None:
-        """Let others end what they do with the site, but not for ever: an rsync of a killed run may hang."""
+        """Wait for the lock, but not for ever: the rsync of a killed run may hang."""
         until = time.monotonic() + LONGEST_WAIT
         while True:
             try:
@@ -102,9 +103,10 @@ class Tree:
                 os.umask(self._umask)
 
     def branch(self, name: str) -> Tree:
-        """The same tree for another process of this publication, which has to `begin` before it starts any: it stages
-        in a folder of its own, and tells what it changed by `changed` and `side_changes`, which the publication has
-        to add to its own."""
+        """The same tree for another process of this publication, with a staging folder of its own.
+
+        Call `begin` before the process starts, and add the branch's `changed` and `side_changes` to this tree's.
+        """
         branch = Tree(self.root, dry_run=self.dry_run)
         branch._staging = self._staging / name
         branch._journal_begun = True
@@ -112,7 +114,7 @@ class Tree:
         return branch
 
     def read(self, path: str) -> bytes | None:
-        """A file's bytes, also of one that is still staged; None when there is none."""
+        """The bytes of a file, placed or staged; None if there is none."""
         try:
             with open(self._coming.get(path) or f"{self._top}/{path}", "rb") as file:  # noqa: PTH123 - a third of pathlib's time, and often
                 return file.read()
@@ -120,11 +122,11 @@ class Tree:
             return None
 
     def has(self, path: str) -> bool:
-        """Whether the file is there, or will be once what was asked for is done."""
+        """Whether the file is in place or staged."""
         return path in self._coming or os.path.exists(f"{self._top}/{path}")  # noqa: PTH110
 
     def names(self, path: str) -> list[str]:
-        """The names in a folder, sorted; none when there is no folder."""
+        """The names in a folder, sorted; empty if there is no folder."""
         try:
             return sorted(os.listdir(f"{self._top}/{path}"))  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
@@ -139,10 +141,10 @@ class Tree:
         )
 
     def write(self, path: str, data: bytes, *, quietly: bool = False, compressed: bool = False) -> None:
-        """Stage a file of these bytes, unless it has them already. `quietly`: not worth telling as a change.
+        """Stage a file of these bytes, unless it has them already. `quietly`: do not add it to `changed`.
 
-        `compressed`: with a `.gz` beside it that web servers send as it is. It goes first, and a reader who gets the
-        one while the other is still old has a page of before or after all the same.
+        `compressed`: with a `.gz` beside it that web servers send as it is. The `.gz` goes first; between the two
+        renames a reader gets either the old page or the new one.
         """
         if self._is_there(path) and self.read(path) == data and (not compressed or self._is_compressed(path, data)):
             return
@@ -152,7 +154,7 @@ class Tree:
         self._write(path, data, quietly)
 
     def place(self, path: str, source: Path) -> None:
-        """Stage a file that is kept elsewhere: as a hard link, or as a copy where the file system has none to offer."""
+        """Stage a file that is kept elsewhere: as a hard link, or as a copy where the file system allows no link."""
         self.changed.append(path)
         self._coming[path] = ""
         if self.dry_run:
@@ -161,7 +163,7 @@ class Tree:
         self._coming[path] = str(staged)
         mode = source.stat().st_mode
         if mode & 0o444 != 0o444:
-            # Under whatever umask it was admitted.
+            # It was admitted under a stricter umask.
             source.chmod(mode | 0o444)
         try:
             staged.hardlink_to(source)
@@ -171,7 +173,7 @@ class Tree:
             shutil.copy2(source, staged)
 
     def settle(self) -> None:
-        """Bring what is staged to its places, in the order it was staged."""
+        """Rename the staged files into place, in the order they were staged."""
         if not self._staged:
             return
         self.begin()
@@ -188,12 +190,12 @@ class Tree:
         self._new_folders.clear()
 
     def sync(self) -> None:
-        """Return when everything is on disk, the renames included."""
+        """Return once everything is on disk, including the renames."""
         if self.changed and not self.dry_run:
             os.sync()
 
     def remove(self, path: str) -> None:
-        """Remove a file, with the `.gz` beside it, or a whole folder at once, and its folder if that is empty then."""
+        """Remove a file with its `.gz`, or a whole folder at once, then the folders above that are empty."""
         place = self.root / path
         if not place.exists():
             return
@@ -205,7 +207,7 @@ class Tree:
         self.side_changes += self.files_below(path) if place.is_dir() else []
         compressed = place.with_name(f"{place.name}.gz")
         if place.is_file() and compressed.exists():
-            # First, for a web server would go on sending it.
+            # First, because a web server would go on sending it.
             compressed.unlink()
             self.side_changes.append(f"{path}.gz")
         rubbish = Path(self._temporary())
@@ -220,7 +222,7 @@ class Tree:
             folder = folder.parent
 
     def _is_compressed(self, path: str, data: bytes) -> bool:
-        """Whether the `.gz` beside a page is its own: that there is one says so, unless nothing is to be believed."""
+        """Whether the `.gz` beside a page is its own. Its presence is enough unless `recheck_gz` is set."""
         if not self.recheck_gz:
             return self.has(f"{path}.gz")
         try:
@@ -229,7 +231,7 @@ class Tree:
             return False
 
     def _is_there(self, path: str) -> bool:
-        """False where the folder is known to be new: nothing in it needs to be looked for."""
+        """Whether the file may exist: False in a folder that is new."""
         return path.rpartition("/")[0] not in self._new_folders
 
     def _write(self, path: str, data: bytes, quietly: bool) -> None:
@@ -247,7 +249,7 @@ class Tree:
                 os.close(file)
 
     def begin(self) -> None:
-        """Say, before the first change, that the journal will be behind. Called by itself where one process changes."""
+        """Mark the journal as unfinished before the first change. Only `branch` needs an explicit call."""
         if not self._journal_begun and not self.dry_run:
             self._journal.begin()
             self._journal_begun = True
@@ -276,7 +278,7 @@ class Tree:
 
 
 def _place_folder(new: str, place: str) -> None:
-    """Give a new folder its place; one that is there by now, since a folder in it came first, is filled."""
+    """Rename a new folder into place. If a folder inside it came first, the place exists: then its files are moved."""
     try:
         os.rename(new, place)  # noqa: PTH104
     except FileNotFoundError:
@@ -290,8 +292,11 @@ def _place_folder(new: str, place: str) -> None:
 
 
 def _outdate(new: str, old: str) -> None:
-    """Make a file newer than the one it replaces by a whole second at least: nginx's ETag is made of the mtime in
-    whole seconds and the size, so a page rewritten at once with equal size would be answered with 304."""
+    """Make a file newer than the one it replaces by at least a second.
+
+    nginx makes its ETag of the size and the mtime in whole seconds, and would answer 304 for a page rewritten at once
+    with equal size.
+    """
     try:
         least = int(os.stat(old).st_mtime) + 1  # noqa: PTH116
     except FileNotFoundError:

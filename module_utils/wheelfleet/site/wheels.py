@@ -1,4 +1,4 @@
-"""Wheels from the controller's folder onto the site, each with its `.metadata` beside it (PEP 658, 714)."""
+"""Brings wheels from the controller's folder onto the site, each with its `.metadata` beside it (PEP 658, 714)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .tree import Tree
 
 
 def put_wheel(tree: Tree, name: str, wheel: ListedFile, files_dir: Path) -> str | None:
-    """Stage a wheel and its metadata, or which of them is not there. Returns a sentence where that cannot be done.
+    """Stage a wheel and its metadata unless they are there. Returns a sentence if the wheel cannot be published.
 
-    What goes out has the bytes the catalog names: a link to it states their hash, and clients refuse others.
+    Both must have the catalog's hashes: links carry them, and clients refuse other bytes.
     """
     place = f"files/{name}/{wheel.filename}"
     source = files_dir / name / wheel.filename

@@ -1,5 +1,4 @@
-"""The pages people read. Each module makes one kind of page, from the catalog and from nothing else.
+"""The pages for people. Each module makes one kind of page from the catalog.
 
-Nothing here reads a clock: the same catalog gives the same bytes, today and tomorrow. What has to be "now" is done in
-the browser, from status.json.
+Nothing here reads a clock: the same catalog gives the same bytes. The browser shows the present state from status.json.
 """

@@ -1,4 +1,4 @@
-"""A log's lines as a terminal shows them: progress resolved, colours named, everything else left out."""
+"""A log's lines as a terminal shows them: carriage returns applied, colours named, other controls left out."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _COLOUR_LENGTH = {"5": 1, "2": 3}
 
 
 class Run(NamedTuple):
-    """Letters of one look: `css` holds their classes, `ansi0` to `ansi15` and `bold`, or is empty."""
+    """Text of one style: `css` has its classes, `ansi0` to `ansi15` and `bold`, or is empty."""
 
     css: str
     text: str
 
 
 class Terminal:
-    """Reads a log line by line. Colours last until they are changed, over the ends of lines too."""
+    """Reads a log line by line. Colours last until they are changed, also across lines."""
 
     def __init__(self) -> None:
         self._colour = ""
@@ -43,7 +43,7 @@ class Terminal:
         return f"{self._colour} bold".lstrip() if self._bold else self._colour
 
     def line(self, text: str) -> list[Run]:
-        """What is to be seen of a line when it is complete; no control character is left in it."""
+        """The visible text of a complete line, without control characters."""
         if text.isprintable():
             return [Run(self._css, text)] if text else []
         cells: list[tuple[str, str]] = []

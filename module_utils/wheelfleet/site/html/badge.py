@@ -9,7 +9,7 @@ from .project_facts import ProjectFacts, Release
 
 _HEIGHT = 20
 _MOST_LETTERS = 48
-#: White text on each of them has a contrast of 4.5 to 1 or more.
+#: White text on each has a contrast of at least 4.5 to 1.
 _COLOURS = {
     "built": "#1d7a3e",
     "upstream": "#0b6d80",
@@ -18,15 +18,16 @@ _COLOURS = {
     "none": "#59626b",
 }
 _LABEL_COLOUR = "#33383d"
-#: Advance widths in a sans-serif face of 11 pixels, for there is no font to ask.
+#: Characters of other widths than most in a sans-serif font, because no font is there to measure them.
 _NARROW = frozenset("fijlrtI.,:;!|'()[] ·")
 _BROAD = frozenset("mwMW@%")
 
 
 def state(facts: ProjectFacts) -> tuple[str, str]:
-    """What the badge says, and the key of its colour.
+    """The badge's text and the key of its colour.
 
-    The newest release that can be installed decides, from here or from upstream; without one, the newest that failed.
+    They are those of the newest release that can be installed, from here or upstream; without one, of the newest that
+    failed; otherwise of a waiting one.
     """
     for release in facts.releases:
         if any(file.listed and file.file.yanked is None for file in release.files):
@@ -43,7 +44,7 @@ def state(facts: ProjectFacts) -> tuple[str, str]:
 
 
 def svg(label: str, facts: ProjectFacts) -> bytes:
-    """The picture: `label` on the left, the state on the right; its title says both to those who cannot see it."""
+    """The badge as SVG: `label` on the left, the state on the right, and both in its title for screen readers."""
     state_words, colour = state(facts)
     label, state_words = _shortened(printable(label)), _shortened(printable(state_words))
     left, right = _width(label), _width(state_words)
@@ -71,7 +72,7 @@ def _with_status(release: Release, status: str) -> bool:
 
 
 def _text(words: str, middle: float, width: int) -> str:
-    # textLength makes it fit whatever face the reader's system has.
+    # textLength makes the text fit with any font of the reader's system.
     return (
         f'<text x="{middle:g}" y="14" textLength="{width - 12}" lengthAdjust="spacingAndGlyphs">{escape(words)}</text>'
     )

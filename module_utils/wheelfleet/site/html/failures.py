@@ -1,6 +1,6 @@
 """The failures pages: failure classes with the projects they block, and names that clients request in vain.
 
-All of it is read from counters and from the tops of indexes: it costs what it shows (catalog/schema.sql).
+They are read from counters and from the first rows of indexes (catalog/schema.sql), so the cost follows the rows shown.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ...text import printable
 from ..proposals import Proposal, inventory_line, proposals
 from ..renderer import Renderer, as_json
 
-#: Projects named as examples of a class; of a class's page, shown with their newest log, and named at all.
+#: Projects named as examples of a class; on a class's page: shown with their newest log, and named in all.
 EXAMPLES, MOST_WITH_LOG, MOST_NAMED = 5, 30, 200
-#: Of the names asked for most, how many are looked at, and how many of those without a wheel are shown.
+#: Names requested most that are considered; of these, names without a wheel that are shown.
 MOST_ASKED, MOST_WANTED = 1000, 50
-#: Remedies shown, those that helped most.
+#: Remedies shown; those that helped most come first.
 MOST_REMEDIES = 50
-#: Names come from any client that sent a request.
+#: Characters shown of a name: names come from untrusted requests.
 _LONGEST_NAME = 80
 
-#: Failures that no rule of the classifier named: how the site calls them (site/status_rows.py), and what that means.
+#: Meaning and advice of classes that only the site has (site/status_rows.py).
 _OTHER_CLASSES = {
     "lost": ("The builder did not come back with a result.", "Nothing to do: it is tried again."),
 }
@@ -55,8 +55,8 @@ _BLOCKED = """
     ORDER BY top.lookups DESC, top.project_id
     """
 
-#: The attempt behind the newest failure of each of the first of them. Its target may be another one than the failure's:
-#: some failures settle all targets of a release.
+#: The same projects, each with the attempt of its newest failure. The attempt's target may differ from the failure's,
+#: because some failures block all targets of a release.
 _NEWEST_FAILURES = """
     WITH top AS MATERIALIZED (
         SELECT project_id, builds, lookups FROM blocked_by_class
@@ -98,7 +98,7 @@ _WANTED = """
 
 @dataclass(frozen=True)
 class BlockedClass:
-    """A failure class that keeps projects from being built. `lookups`: how often clients asked for those projects."""
+    """A failure class that blocks projects. `lookups` counts clients' requests for those projects."""
 
     name: str
     projects: int
@@ -124,9 +124,9 @@ class BlockedClass:
 def pages(
     db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool] = lambda path: True
 ) -> Iterator[tuple[str, bytes]]:
-    """The pages below `failures/`: the list, the same for programs, and one for each class that blocks anything.
+    """The pages below `failures/`: the list, its JSON, and one page for each class that blocks projects.
 
-    `has` says whether the site has the page at a path: the page of a log that got lost is not linked.
+    `has` returns whether the site has a path: the page of a lost log is not linked.
     """
     classes = _blocked_classes(db)
     blocked = {
@@ -160,7 +160,7 @@ def pages(
 
 
 def _blocked_classes(db: sqlite3.Connection) -> list[BlockedClass]:
-    """Those that block most projects first; of equals, those that clients ask for most."""
+    """The classes, those that block most projects first, then those whose projects clients request most."""
     builds, lookups = totals(db, "class-builds"), totals(db, "class-lookups")
     classes = [
         BlockedClass(name, projects, builds.get(name, 0), lookups.get(name, 0))
@@ -171,7 +171,7 @@ def _blocked_classes(db: sqlite3.Connection) -> list[BlockedClass]:
 
 
 def _wanted(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    """The names clients ask for most that the index has no page of, except those upstream serves well enough."""
+    """The names requested most that the index has no page of, without those that upstream serves."""
     wanted = []
     for row in db.execute(_WANTED, {"most": MOST_ASKED, "shown": MOST_WANTED}):
         classes: list[str] = []
@@ -200,8 +200,8 @@ def _wanted(db: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 def _remedies(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    """What the fleet tried by itself, the most helpful first. Names of remedies come from its own table, but for the
-    module that a requirement is named after."""
+    """The remedies that were applied, the most helpful first. Their names are from REMEDIES, except that some contain
+    the name of a module, which is untrusted."""
     why = {remedy.name: remedy.why for remedy in REMEDIES if "{" not in remedy.why}
     rows = db.execute("SELECT * FROM remedy_use top ORDER BY helped DESC, applied DESC, name LIMIT ?", (MOST_REMEDIES,))
     return [
@@ -221,7 +221,7 @@ def _short(name: str) -> str:
 
 
 def _row(row: sqlite3.Row) -> dict[str, Any]:
-    """A row of _BLOCKED or _NEWEST_FAILURES for templates; `log_page` below the site, None without a log."""
+    """A row of _BLOCKED or _NEWEST_FAILURES for templates; `log_page` is a path below the site, None without a log."""
     values: dict[str, Any] = {**dict(row), "display_name": printable(row["display_name"])}
     if "log" in values:
         values["sentence"] = printable(values["sentence"]) if values["sentence"] else None

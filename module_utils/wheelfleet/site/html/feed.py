@@ -17,22 +17,23 @@ from ..renderer import Renderer, SiteFacts
 #: Wheels in the feed.
 MOST_ENTRIES = 50
 
-#: Some of the newest wheels may not be on the site. So many times the wheels wanted are looked at, and never more.
+#: Wheels read for each wheel wanted, because some of the newest may not be on the site.
 _LOOK_AT = 2
 
 #: Systems named in a title: a wheel may have thousands of tags (PEP 425).
 _MOST_SYSTEMS = 3
 
-#: What XML 1.0 cannot hold (its section 2.2), not even escaped.
+#: Characters that XML 1.0 forbids, even escaped (its section 2.2).
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class NewWheel:
-    """A wheel whose project the index lists. `size` in bytes, `seconds` of building, `added_at` as epoch seconds."""
+    """A wheel whose project the index lists. `size` is in bytes, `seconds` is the build's duration, `added_at` is in
+    seconds since the epoch."""
 
     release_id: int
-    #: The normalised name; the name and the summary as their author writes them, fit to be shown.
+    #: The normalised name; then the author's spelling and summary, without control characters.
     name: str
     display_name: str
     summary: str
@@ -45,12 +46,12 @@ class NewWheel:
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """What it installs on, in words; of many the first few."""
+        """The systems that it installs on, in words; of many the first few."""
         return tuple(dict.fromkeys(explain_tag(tag) for tag in self.tags[:64]))[:_MOST_SYSTEMS]
 
 
 def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
-    """The newest wheels people can install, the newest first; `most` of them or fewer."""
+    """The newest wheels on the index, the newest first; at most `most`."""
     rows = db.execute(
         """
         SELECT w.release_id, p.name, p.display_name, p.summary, r.version, w.filename, w.size, w.tags,
@@ -81,7 +82,7 @@ def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
 
 
 def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
-    """The feed. Its links are absolute if the site's address is known, else relative to the feed."""
+    """The feed. Its links are absolute if the site's address is known, otherwise relative to the feed."""
     wheels = newest_wheels(db, MOST_ENTRIES)
     feed_id = _feed_id(render.site)
     entries = [(uuid.uuid5(feed_id, wheel.filename).urn, rfc3339(wheel.added_at), wheel) for wheel in wheels]
@@ -89,7 +90,7 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
         "feed.atom.j2",
         base=f"{render.site.url}/" if render.site.url else "",
         feed_id=feed_id.urn,
-        # A feed has to say when it changed, also one in which nothing ever did.
+        # Atom requires `updated`, also in an empty feed.
         updated=max((updated for _, updated, _ in entries), default=rfc3339(0)),
         entries=entries,
     )
@@ -97,11 +98,11 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
 
 
 def rfc3339(moment: float) -> str:
-    """Epoch seconds as Atom and sitemaps write them: `2026-11-22T18:05:00Z`."""
+    """Seconds since the epoch in the format of Atom (RFC 3339): `2026-11-22T18:05:00Z`."""
     return datetime.fromtimestamp(int(moment), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _feed_id(site: SiteFacts) -> uuid.UUID:
-    """Of this site for ever, and of no other. The bytes behind a wheel's file name never change, so its name within
-    the feed is an identity too."""
+    """The feed's permanent ID, unique to the site. A wheel's file name never changes its bytes, so an entry's ID is
+    derived from this ID and the name."""
     return uuid.uuid5(uuid.NAMESPACE_URL, site.url or f"wheelfleet:{site.title}")

@@ -1,7 +1,7 @@
 """The fleet page: every builder with its facts and its builds, at the time of the publication.
 
-The browser (assets/live.js) fills in the present state from status.json. Facts come from hosts that run strangers'
-code: only values that have the form of a fact are shown.
+The browser (assets/live.js) adds the present state from status.json. Facts come from hosts that run untrusted code, so
+only values of the expected types are shown.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ...text import printable
 from ..renderer import Renderer, as_json
 
 SCHEMA = 1
-#: So many of the newest days on which anything was built are shown day by day.
+#: The number of newest days with builds that are shown day by day.
 DAYS = 7
 MOST_EVENTS = 50
-#: Of the bars that show them, in the units of their SVG.
+#: The size of a day's bar, in the units of its SVG.
 BAR_WIDTH, BAR_HEIGHT = 20, 32
-#: Waiting builds of a target are counted up to here: "1,000 or more" is no less useful, and the queue may be long.
+#: Waiting builds of a target are counted up to this number, because the queue may be long.
 MOST_COUNTED = 1000
-#: Letters of a fact, and what a number of bytes or cores stays below.
+#: The characters of a fact, at most; every number of a fact is below the second.
 LONGEST_FACT, LARGEST_FACT = 120, 1 << 60
 
-#: `ID` of /etc/os-release as people call it.
+#: The usual names of systems by their `ID` in /etc/os-release.
 _SYSTEMS = {
     "debian": "Debian",
     "raspbian": "Raspberry Pi OS",
@@ -43,7 +43,7 @@ _SYSTEMS = {
 
 @dataclass
 class Work:
-    """Builds that ended: with a wheel, and without."""
+    """Builds that ended, with a wheel (`built`) or without (`failed`), and their time."""
 
     built: int = 0
     failed: int = 0
@@ -62,7 +62,7 @@ class Work:
 
     @property
     def success(self) -> float | None:
-        """The share that gave a wheel, from 0 to 1; None before the first build."""
+        """The share of builds that gave a wheel, from 0 to 1; None without builds."""
         return self.built / self.builds if self.builds else None
 
     def as_data(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Work:
 
 @dataclass(frozen=True)
 class BuilderTarget:
-    """A target that a builder offers, and the interpreter it builds with."""
+    """A target that a builder offers, and its interpreter."""
 
     target: str
     implementation: str
@@ -82,7 +82,8 @@ class BuilderTarget:
 
 @dataclass(frozen=True)
 class Builder:
-    """`seen_at` is when it was last heard of, epoch seconds; `days` are the fleet's newest days with builds."""
+    """A builder. `seen_at` is the time of its last report or result, in seconds since the epoch; `days` are the fleet's
+    newest days with builds."""
 
     host: str
     facts: Mapping[str, Any]
@@ -95,7 +96,7 @@ class Builder:
 
     @cached_property
     def lately(self) -> Work:
-        """The days together."""
+        """The sum of the days."""
         return Work(
             sum(day.built for day in self.days.values()),
             sum(day.failed for day in self.days.values()),
@@ -104,7 +105,7 @@ class Builder:
 
     @property
     def bars(self) -> list[tuple[str, str]]:
-        """A bar for each day as SVG paths, by class: `BAR_WIDTH` units a day, `BAR_HEIGHT` the highest."""
+        """The bars of the days as SVG paths, by CSS class: `BAR_WIDTH` units wide, `BAR_HEIGHT` the highest."""
         most = max((day.builds for day in self.days.values()), default=0)
         paths = {"ground": "", "built": "", "failed": ""}
         for number, work in enumerate(self.days.values()):
@@ -133,7 +134,8 @@ class Builder:
 
 @dataclass(frozen=True)
 class TargetRow:
-    """A target with its builders, our wheels that serve it, and its builds in the queue (`MOST_COUNTED`: or more)."""
+    """A target, with the numbers of its builders, of our wheels that serve it, and of its builds in the queue
+    (`MOST_COUNTED`: or more)."""
 
     name: str
     tag: str
@@ -144,7 +146,7 @@ class TargetRow:
 
 @dataclass
 class Fleet:
-    """The fleet as the catalog knows it; `as_of` is the time of the newest thing it knows, None for a new one."""
+    """The fleet as the catalog knows it; `as_of` is the time of its newest fact; None: no facts."""
 
     builders: list[Builder]
     targets: list[TargetRow]
@@ -154,7 +156,7 @@ class Fleet:
 
     @property
     def present(self) -> list[Builder]:
-        """Those of the last run."""
+        """The builders of the last run."""
         return [builder for builder in self.builders if builder.offers]
 
     @property
@@ -173,14 +175,14 @@ class Fleet:
 
 
 def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
-    """The page and the same for programs."""
+    """The page and its JSON."""
     fleet = read_fleet(db)
     yield "fleet/index.html", render.page("fleet/index.html", "fleet.html.j2", fleet=fleet, most_counted=MOST_COUNTED)
     yield "fleet/fleet.json", as_json(fleet.as_data())
 
 
 def read_fleet(db: sqlite3.Connection) -> Fleet:
-    """Builders by name, the targets that anybody offers or that something waits for, the newest events first."""
+    """Read builders by name, targets with builders or waiting builds, and events, the newest first."""
     builders = _builders(db)
     happened = [
         replace(event, host=printable(event.host), sentence=printable(event.sentence))
@@ -193,7 +195,7 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
 
 
 def known_facts(text: str) -> dict[str, Any]:
-    """The facts of a builder (JSON) that can be shown: one that is missing or has another form is None."""
+    """The facts in a builder's JSON; a fact that is missing or of another type is None."""
     try:
         facts = json.loads(text)
     except ValueError:

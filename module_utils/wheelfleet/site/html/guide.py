@@ -1,6 +1,6 @@
-"""The pages that explain the index: how to use it, questions and answers, and the page for a missing address.
+"""The pages that explain the index: the guide, questions and answers, and the page for a missing address.
 
-They say the same whatever the catalog holds, and change with the site's address and its view alone.
+They depend only on the site's settings, not on the catalog.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ..commands import ENVIRONMENT, pip_commands
 from ..filters import explain_tag
 from ..renderer import Renderer, SiteFacts
 
-#: What the guide's examples install.
+#: The project that the guide's examples install.
 EXAMPLE = "numpy"
 
-#: Ends of wheels' file names that between them show what such names say.
+#: Tags that the guide explains as examples.
 _TAGS = (
     "cp311-cp311-linux_aarch64",
     "cp311-cp311-manylinux_2_36_aarch64",
@@ -31,18 +31,18 @@ _TAGS = (
 
 @dataclass(frozen=True)
 class Command:
-    """What to type to install with one installer."""
+    """The command lines that install with one installer."""
 
     installer: str
     lines: tuple[str, ...]
 
 
 def install_commands(site: SiteFacts, project: str) -> list[Command]:
-    """How each installer gets a project from this index, and everything else from where it always did.
+    """The commands by which each installer gets a project from this index, and other projects from their usual index.
 
-    pip compares all indexes. uv takes the first one that knows a name: where our pages list the fleet's wheels alone it
-    has to be told to compare too, or newer versions upstream would be hidden; where they list upstream's files besides,
-    what it does by itself is right. Poetry and pdm keep the index in the project's files.
+    pip compares all indexes. uv takes the first one that knows a name. With the view `own` it needs an option to
+    compare them, because newer versions upstream would be hidden; with the view `full` its default is right. Poetry and
+    pdm keep the index in the project's files.
     """
     url = site.index_url
     host = untrusted_host(site)
@@ -66,12 +66,12 @@ def install_commands(site: SiteFacts, project: str) -> list[Command]:
 
 
 def untrusted_host(site: SiteFacts) -> str | None:
-    """The site's host if it is reached by plain http, where pip and pdm want to be told that it is to be trusted."""
+    """The site's host if its address is plain http; pip and pdm need an option to trust it. None with https."""
     return Index(site.index_url).untrusted_host
 
 
 def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
-    """The guide, the questions and answers, the page for what is not there, and what robots are asked to leave."""
+    """The guide, the questions and answers, the page for missing addresses, and robots.txt."""
     site = render.site
     yield (
         "use/index.html",
@@ -88,14 +88,14 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
         ),
     )
     yield "faq/index.html", render.page("faq/index.html", "faq.html.j2")
-    # Served for any address, so its links are not relative to one.
+    # It is served for any address, so its links cannot be relative.
     base = f"{urlsplit(site.url).path.rstrip('/')}/"
     yield "404.html", render.text("not_found.html.j2", root=base)
     yield "robots.txt", _robots(site, base)
 
 
 def _robots(site: SiteFacts, base: str) -> bytes:
-    """Crawlers have no use for wheels, logs and what only installers read, and the web node may be a Pi."""
+    """The bytes of robots.txt. Crawlers have no use for wheels, logs and index pages, and the web node may be a Pi."""
     lines = ["User-agent: *", *(f"Disallow: {base}{folder}/" for folder in ("files", "logs", "provenance", "simple"))]
     if site.url:
         lines += ["", f"Sitemap: {site.url}/sitemap.xml"]

@@ -1,4 +1,4 @@
-"""The first page: what this is, how to install from it, how much there is, what is new, what the fleet does now."""
+"""The first page: install commands, counts, new releases, and the fleet's last builds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .guide import EXAMPLE, install_commands
 #: Releases shown as new.
 MOST_RELEASES = 8
 
-#: A release may have a wheel for each target; so many wheels are looked at for the newest releases.
+#: Wheels read to find the newest releases: a release may have a wheel for each target.
 _WHEELS_LOOKED_AT = 32
 
 
 @dataclass(frozen=True)
 class NewRelease:
-    """A release with new wheels: the newest of them, and what all of them are for: `64-bit ARM: CPython 3.11`."""
+    """A release with new wheels: the newest of them, and the systems of all of them (`64-bit ARM: CPython 3.11`)."""
 
     newest: NewWheel
     systems: tuple[str, ...]
@@ -28,7 +28,7 @@ class NewRelease:
 
 @dataclass(frozen=True)
 class Lately:
-    """The last build that ended, in epoch seconds, and how many ended well and not on that day (UTC)."""
+    """The end of the last build, in seconds since the epoch, and the builds of that day (UTC)."""
 
     ended_at: float
     built: int
@@ -38,7 +38,7 @@ class Lately:
 def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
     """The page at the site's address."""
     releases = _new_releases(newest_wheels(db, _WHEELS_LOOKED_AT))
-    # A command that can be pasted as it is: what it installs is here.
+    # The pasted command must work, so its project is one that the index has.
     example = releases[0].newest.name if releases else EXAMPLE
     yield (
         "index.html",
@@ -63,7 +63,7 @@ def _new_releases(wheels: list[NewWheel]) -> list[NewRelease]:
 
 
 def _by_machine(wheels: list[NewWheel]) -> tuple[str, ...]:
-    """What wheels of one release are for, without what the project's page has room to say."""
+    """The machines of a release's wheels, each with its Pythons."""
     pythons: dict[str, set[str]] = {}
     for wheel in wheels:
         for system in wheel.systems:
@@ -74,7 +74,7 @@ def _by_machine(wheels: list[NewWheel]) -> tuple[str, ...]:
 
 
 def _counts(db: sqlite3.Connection) -> dict[str, float]:
-    """The catalog's own counters (`counter`), the ones the page shows."""
+    """The catalog's counters that the page shows."""
     values = {kind: totals(db, kind).get("", 0) for kind in ("listed", "wheels", "bytes", "downloads", "saved-seconds")}
     status = totals(db, "status")
     return {**values, **{each: status.get(each, 0) for each in ("waiting", "failed")}}

@@ -1,4 +1,4 @@
-"""The page of one attempt's log: what happened, the lines that show it, and the log itself as a terminal shows it."""
+"""The page of one attempt's log: its facts, the evidence, and the log as a terminal shows it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ..renderer import Renderer
 from .ansi import Run, Terminal
 from .raw_log import RawLog, looks_like_error, read_log
 
-#: Lines that only look like errors are linked to from the top of the page up to this many.
+#: Links at the top of the page to lines that look like errors, at most.
 MOST_ERROR_LINKS = 5
-#: The lines of an attempt's evidence lie at most this far apart (admission/classify.py leaves out what frames them).
+#: The lines of an attempt's evidence lie within this many lines; admission/classify.py leaves out some between them.
 _EVIDENCE_SPAN = 20
-#: Before the message of the builder itself, which may be all the evidence there is.
+#: The beginning of the builder's own failure line, which may be the only evidence.
 _OUR_FAILURE = f"{OURS}failed "
 
 
 @dataclass(frozen=True)
 class LogFacts:
-    """What the catalog says of an attempt. What strangers wrote is printable."""
+    """The catalog's facts of an attempt; untrusted text has no control characters."""
 
     project: str
     display_name: str
@@ -41,7 +41,7 @@ class LogFacts:
     sentence: str | None = None
     evidence: tuple[str, ...] = ()
     advice: str | None = None
-    #: What the attempt differed in, and what was tried after it (site/applied_adjustments.py).
+    #: Its remedies, and the sentence on the next try (site/applied_adjustments.py).
     tried_with: tuple[dict[str, str], ...] = ()
     next_try: str | None = None
     sdist: str | None = None
@@ -49,14 +49,14 @@ class LogFacts:
 
 
 class Line(NamedTuple):
-    """A line of the log as it is shown."""
+    """A line of the log on the page."""
 
     number: int
     runs: list[Run]
     text: str
-    #: "evidence": it shows why the build failed; "error": it looks like an error; or empty.
+    #: "evidence" if it shows why the build failed, "error" if it looks like an error, or empty.
     mark: str
-    #: How many lines before it are not on the page.
+    #: The number of lines just before it that are not on the page.
     left_out: int
 
 
@@ -102,8 +102,8 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
 
 
 def page(render: Renderer, path: str, raw_gz: Path | bytes, facts: LogFacts) -> bytes:
-    """The page at `path` (`logs/NAME/ATTEMPT.html`) about the log compressed in `raw_gz`, which lies beside it as
-    `ATTEMPT.log.gz`. A log that cannot be read gives a page that says so."""
+    """The page at `path` (`logs/NAME/ATTEMPT.html`) of the compressed log `raw_gz`, which lies beside it as
+    `ATTEMPT.log.gz`. If the log cannot be read, the page reports that."""
     marked = facts.outcome != "built"
     try:
         with io.BytesIO(raw_gz) if isinstance(raw_gz, bytes) else raw_gz.open("rb") as file:
@@ -134,7 +134,7 @@ def _lines(raw: RawLog, evidence: Sequence[str], marked: bool) -> list[Line]:
     last = 0
     for number, line in raw.lines:
         if number > last + 1:
-            terminal = Terminal()  # nobody knows which colour it had by then
+            terminal = Terminal()  # the colour after the gap is unknown
         runs = terminal.line(line.decode("utf-8", "replace").rstrip("\r"))
         shown.append((number, runs, runs[0].text if len(runs) == 1 else "".join(run.text for run in runs), last))
         last = number
@@ -152,7 +152,8 @@ def _lines(raw: RawLog, evidence: Sequence[str], marked: bool) -> list[Line]:
 
 
 def _find_evidence(texts: Sequence[str], evidence: Sequence[str]) -> set[int]:
-    """Which lines are the evidence: the last place that has all of it, else the one that has most, in order."""
+    """The indexes of the evidence's lines: of the last place that has all of them in order, else of the place that has
+    most."""
     if not evidence:
         return set()
     wanted = set(evidence)
@@ -165,7 +166,7 @@ def _find_evidence(texts: Sequence[str], evidence: Sequence[str]) -> set[int]:
             if places[end - 1][0] - index > _EVIDENCE_SPAN:
                 break
             if line in left:
-                # What comes after it in the evidence is not before it in the log.
+                # Lines that follow it in the evidence do not precede it in the log.
                 del left[len(left) - 1 - left[::-1].index(line) :]
                 found.add(index)
         if len(found) > len(best):
@@ -176,6 +177,6 @@ def _find_evidence(texts: Sequence[str], evidence: Sequence[str]) -> set[int]:
 
 
 def _as_evidence(text: str) -> str:
-    """A line as the classifier writes it down."""
+    """A line as the classifier records it."""
     shown = text.removeprefix(_OUR_FAILURE)
     return shown.rstrip() if len(shown) <= 300 and shown.isprintable() else plain(shown)

@@ -1,9 +1,8 @@
 """Plots as inline SVG: bars, steps and shares, drawn when a page is rendered.
 
-Positions across are percentages and those down are pixels, so that a plot fills whatever width it is given while its
-letters keep their size: the same markup is read on a phone and on a desk. Colours are classes of the stylesheet, which
-knows light and dark. What a plot says is in its title and description and in a title for each column; a page puts the
-numbers beside it as a table.
+Horizontal positions are percentages and vertical ones are pixels. So a plot fills any width while its letters keep
+their size, on a phone and on a desk. Colours are classes of the stylesheet, which has a light and a dark scheme. The
+plot has a title, a description and a title for each column; pages put a table of the numbers beside it.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from markupsafe import Markup
 
 from ...text import printable
 
-#: Pixels: the room above the highest value, the field itself, and the room below for the labels.
+#: Pixels: the space above the highest value, the field, and the space for the labels below.
 TOP, HEIGHT, FOOT = 12, 150, 24
-#: Steps of the scale a plot has at most.
+#: Steps of a plot's scale, at most.
 STEPS = 5
-#: Nothing that is more than nothing is drawn smaller than this, in pixels.
+#: The smallest height of a value above 0, in pixels.
 LEAST = 1.0
 
 
 @dataclass(frozen=True)
 class Series:
-    """What is counted, with one value for each column; `css` is the class that colours it, such as a status."""
+    """One value for each column; `css` is the CSS class of its colour, such as a status."""
 
     name: str
     css: str
@@ -37,22 +36,23 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """Values over columns of equal width. `name` is an identifier, once a page; `unit` is what the numbers count."""
+    """Values over columns of equal width. `name` is an identifier that is unique on its page; `unit` is the unit of the
+    values."""
 
     name: str
     title: str
     unit: str
-    #: What each column is called, such as its day.
+    #: The name of each column, such as its day.
     columns: Sequence[str]
     series: Sequence[Series]
-    #: The labels below, by the number of their column.
+    #: The labels below, by index of their column.
     marks: Mapping[int, str]
-    #: Whether a value between two whole numbers makes no sense.
+    #: Whether all values are whole numbers.
     whole: bool = True
 
     @property
     def description(self) -> str:
-        """The plot in one sentence, for those who do not see it."""
+        """The plot in words, for screen readers."""
         parts = []
         for series in self.series:
             highest = max(series.values, default=0)
@@ -63,7 +63,7 @@ class Plot:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The numbers as a table's rows, the last column first; columns of nothing are left out."""
+        """The numbers as rows of a table, the last column first, without columns of zeros."""
         return [
             {"name": name, "values": [number(value) for value in values]}
             for name, *values in reversed(list(zip(self.columns, *(series.values for series in self.series))))
@@ -82,7 +82,7 @@ def number(value: float) -> str:
 
 
 def round_ticks(highest: float, *, whole: bool = True) -> list[float]:
-    """Round numbers from 0 up to `highest` or just beyond: steps of 1, 2 or 5 times a power of ten, STEPS at most."""
+    """Round numbers from 0 up to `highest` or just above: steps of 1, 2 or 5 times a power of ten, at most STEPS."""
     if highest <= 0:
         return [0.0, 1.0]
     power = 10.0 ** math.floor(math.log10(highest / STEPS))
@@ -93,7 +93,7 @@ def round_ticks(highest: float, *, whole: bool = True) -> list[float]:
 
 
 def bars(plot: Plot) -> Markup:
-    """A bar for each column, its series stacked, the first at the bottom."""
+    """A bar for each column: its series stacked, the first at the bottom."""
     ticks = round_ticks(max(map(sum, zip(*(series.values for series in plot.series))), default=0), whole=plot.whole)
     frame, area = _frame(plot, ticks)
     slot = 100 / len(plot.columns)
@@ -113,7 +113,7 @@ def bars(plot: Plot) -> Markup:
 
 
 def steps(plot: Plot) -> Markup:
-    """The only series as a line of steps over the ground it covers."""
+    """The plot's only series as a line of steps above a filled area."""
     (series,) = plot.series
     ticks = round_ticks(max(series.values), whole=plot.whole)
     frame, area = _frame(plot, ticks)
@@ -122,7 +122,7 @@ def steps(plot: Plot) -> Markup:
     for index, value in enumerate(series.values):
         down = _short(HEIGHT * (1 - value / ticks[-1]))
         points += [f"{_short(index * slot)},{down}", f"{_short((index + 1) * slot)},{down}"]
-    # Percentages are not for paths, so this part alone is stretched; the stylesheet keeps its line's width.
+    # Points cannot be percentages, so this part is stretched; the stylesheet keeps the width of its line.
     field = {"y": str(TOP), "width": "100%", "height": str(HEIGHT)}
     stretched = ET.SubElement(area, "svg", {**field, "viewBox": f"0 0 100 {HEIGHT}", "preserveAspectRatio": "none"})
     around = " ".join([f"0,{HEIGHT}", *points, f"100,{HEIGHT}"])
@@ -134,7 +134,7 @@ def steps(plot: Plot) -> Markup:
 
 
 def share(value: float, highest: float, css: str) -> Markup:
-    """A bar across for a cell of a table whose numbers stand beside it."""
+    """A horizontal bar for a table's cell, hidden from screen readers because the number is beside it."""
     width = _percent(100 * value / highest) if highest > 0 else "0%"
     bar = ET.Element("svg", {"class": "share", "width": "100%", "height": "10", "aria-hidden": "true"})
     ET.SubElement(bar, "rect", {"class": css, "width": width, "height": "10", "rx": "2"})
@@ -142,7 +142,7 @@ def share(value: float, highest: float, css: str) -> Markup:
 
 
 def _frame(plot: Plot, ticks: Sequence[float]) -> tuple[ET.Element, ET.Element]:
-    """The scale at the left and the area at its right, empty but for grid and labels."""
+    """The scale on the left and the area beside it with its grid and labels, without values."""
     frame = ET.Element("div", {"class": "plot"})
     height = str(TOP + HEIGHT + FOOT)
     scale = ET.SubElement(frame, "svg", {"class": "scale", "height": height, "aria-hidden": "true"})
@@ -165,7 +165,7 @@ def _frame(plot: Plot, ticks: Sequence[float]) -> tuple[ET.Element, ET.Element]:
 
 
 def _column(area: ET.Element, plot: Plot, index: int, slot: float) -> ET.Element:
-    """A column that says its numbers wherever it is pointed at."""
+    """A column whose whole height shows its title to a pointer."""
     column = ET.SubElement(area, "g", {"class": "column"})
     ET.SubElement(column, "title").text = printable(plot.column_title(index))
     place = {"x": _percent(index * slot), "width": _percent(slot), "y": str(TOP), "height": str(HEIGHT)}
@@ -190,5 +190,5 @@ def _percent(value: float) -> str:
 
 
 def _markup(element: ET.Element) -> Markup:
-    # Serialised, so that what a text holds is escaped; in HTML an SVG element needs no namespace.
+    # Serialising escapes texts. In HTML an SVG element needs no namespace.
     return Markup(ET.tostring(element, encoding="unicode"))

@@ -1,7 +1,7 @@
 """The page of one project, `project/NAME/index.html`, with its JSON and badge beside it.
 
-Long histories are spread over pages (`page-2.html` …), so that the largest project's first page is no longer than
-another's. Sizes, durations and addresses are put into words here, once, and not in the template.
+Long histories are split into pages (`page-2.html` …), so that the first page of the largest project is no longer than
+others. Sizes, durations and addresses are formatted here, not in the template.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, log
 from .project_json import address
 
 RELEASES_A_PAGE = 25
-#: Attempts shown on a page, the latest of its releases; the JSON has all.
+#: Attempts shown on a page, the latest of its releases; the JSON has all of them.
 MOST_ATTEMPTS = 60
 BADGE_LABEL = "wheelfleet"
-#: Those shown on each page; the guide has the others.
+#: The installers shown on each page; the guide has the others.
 _INSTALLERS = ("pip", "uv")
 
-#: How a cell of the matrix, or a build, is called in a word.
+#: The word for each status of a cell.
 _WORDS = {"failed": "failed", "waiting": "waiting", "built": "built", "upstream": "upstream", "skipped": "skipped",
           "passed": "passed over"}  # fmt: skip
 _IN_A_SENTENCE = {"built": "built", "upstream": "served by upstream", "failed": "failed",
@@ -38,7 +38,8 @@ _STATUS_SENTENCES = {
 
 
 class Cell(NamedTuple):
-    """One release on one target: `href` leads to the file or to the log's page, `log` to the latter beside a file."""
+    """One release on one target: `href` is the address of the file or, without one, of the log's page; `log` is the
+    address of the log's page beside a file."""
 
     status: str
     word: str
@@ -52,15 +53,15 @@ class MatrixRow(NamedTuple):
     """One release in the table of releases and targets."""
 
     version: str
-    #: The day of its upload; empty where upstream does not state it.
+    #: The day of its upload; empty: unknown.
     date: str
     #: Upstream's reason for the yank, perhaps empty; None: it is not yanked.
     yanked: str | None
-    #: File name and address of each.
+    #: The file name and address of each.
     sdists: tuple[tuple[str, str | None], ...]
-    #: How many wheels upstream has, in words.
+    #: The number of upstream's wheels, in words.
     wheels: str
-    #: One for each target; None where the release is not in scope for it.
+    #: One for each target; None where there is no verdict.
     cells: list[Cell | None]
 
 
@@ -79,9 +80,9 @@ class FileLine(NamedTuple):
     yanked: str | None
     requires_python: str | None
     note: str | None
-    #: Of building it again elsewhere: a status and a sentence.
+    #: The rebuild check: a status and a sentence.
     rebuild: tuple[str, str] | None
-    #: What it carries, needs, and whether it could be imported, in sentences; the first is trouble where it is one.
+    #: The message of a failed import check; then remarks on sdist, libraries, packages and import check, in sentences.
     trouble: str | None
     remarks: tuple[str, ...]
 
@@ -176,7 +177,7 @@ def _commands(site: SiteFacts, name: str) -> list[Command]:
 
 
 def _lead(releases: Sequence[Release]) -> str | None:
-    """What became of the newest release that was not passed over, in a sentence."""
+    """The sentence on the newest release that was not passed over; None without one."""
     for release in releases:
         counts = Counter(cell.status for cell in release.cells if cell)
         if not counts.keys() - {"passed"}:
@@ -244,7 +245,7 @@ def _rebuild(rebuild: Rebuild) -> tuple[str, str]:
 
 
 def _remarks(own: OwnFile) -> Iterator[str]:
-    """What people should know of a wheel before they install it."""
+    """Remarks on a wheel for people who install it."""
     libraries, imports = own.libraries, own.imports
     if own.earlier_sdist:
         yield f"was built from an earlier {own.earlier_sdist}, which upstream has replaced since"

@@ -25,7 +25,7 @@ _UNLISTED = "No longer on the index; kept for those who pinned it."
 
 
 class Target(NamedTuple):
-    """A target the project was judged for; `machine` is the processor in its platform, as in `linux_aarch64`."""
+    """A target that the project has verdicts for; `machine` is the processor in its platform, as in `linux_aarch64`."""
 
     name: str
     python: str
@@ -34,7 +34,7 @@ class Target(NamedTuple):
 
 
 class Rebuild(NamedTuple):
-    """What another builder made of a wheel. `verdict` is agrees, differs or failed; `at` in seconds since the epoch."""
+    """The rebuild check of a wheel. `verdict` is agrees, differs or failed; `at` is in seconds since the epoch."""
 
     builder: str
     verdict: str
@@ -45,7 +45,7 @@ class Rebuild(NamedTuple):
 
 
 class Libraries(NamedTuple):
-    """What was done about the libraries a wheel needs, as the builder said (contract/result.py)."""
+    """The repair of a wheel, as its builder reported it (contract/result.py)."""
 
     tool: str
     #: repaired, unneeded or impossible.
@@ -56,7 +56,7 @@ class Libraries(NamedTuple):
 
 
 class Imports(NamedTuple):
-    """Whether a wheel could be imported: imported, failed or unchecked; which modules were; and what else happened."""
+    """The import check of a wheel. `verdict` is imported, failed or unchecked; `modules` are the imported ones."""
 
     verdict: str
     modules: tuple[str, ...]
@@ -64,10 +64,11 @@ class Imports(NamedTuple):
 
 
 class OwnFile(NamedTuple):
-    """A wheel of ours on the site. `note` says why it is not `listed` on the index pages, `explained` what it is for.
+    """A wheel of ours on the site. `note` is the reason why it is not `listed` on the index pages; `explained` has its
+    tags in words.
 
-    `seconds` is what the build took on its builder: what every install with this wheel is spared, more or less. `apt`
-    are packages of the builder's distribution whose libraries it needs where it runs.
+    `seconds` is the duration of the build, which each install saves, roughly. `apt` are the packages of the builder's
+    distribution whose libraries the wheel needs at run time.
     """
 
     file: ListedFile
@@ -80,7 +81,7 @@ class OwnFile(NamedTuple):
     libraries: Libraries | None = None
     apt: tuple[str, ...] = ()
     imports: Imports | None = None
-    #: The sdist it was built from, where upstream has replaced that under its name since.
+    #: The sdist that it was built from, if upstream has replaced it under the same name.
     earlier_sdist: str | None = None
 
 
@@ -102,26 +103,26 @@ class Attempt(NamedTuple):
     sentence: str | None
     evidence: str | None
     advice: str | None
-    #: What it differed in from other builds, and what was tried after it (site/applied_adjustments.py).
+    #: Its remedies, and the sentence on the next try (site/applied_adjustments.py).
     tried_with: tuple[dict[str, str], ...] | None
     next_try: str | None
-    #: Paths below the site: the page for people, and the log as it came.
+    #: Paths below the site: the page for people, and the raw log.
     log_page: str | None
     log: str | None
 
 
 class Upstream(NamedTuple):
-    """What upstream has of a release. URLs are None where they are not http(s); `uploaded` is PEP 700's form."""
+    """Upstream's files of a release. URLs are None where they are not http(s); `uploaded` is in PEP 700's format."""
 
     sdists: tuple[tuple[str, str | None], ...]
     wheels: int
     uploaded: str | None
-    #: PEP 592, when every file is yanked: the reason, may be empty.
+    #: The reason, perhaps empty, if every file is yanked (PEP 592).
     yanked: str | None
 
 
 class Release(NamedTuple):
-    """One release: `cells` has a row of the report for each of the project's targets, None where it was not judged."""
+    """One release: `cells` has a status for each of the project's targets, None where there is no verdict."""
 
     version: str
     cells: tuple[StatusRow | None, ...]
@@ -131,7 +132,7 @@ class Release(NamedTuple):
 
 
 class ProjectFacts(NamedTuple):
-    """One project. `status` is PEP 792's; `deleted` and `absent` are added for what upstream no longer has."""
+    """One project. `status` is PEP 792's, or `deleted` or `absent` if upstream has no such project."""
 
     name: str
     display_name: str
@@ -143,7 +144,7 @@ class ProjectFacts(NamedTuple):
     targets: tuple[Target, ...]
     #: The newest first.
     releases: tuple[Release, ...]
-    #: Releases of upstream's that nobody asked for.
+    #: The number of upstream's other releases, which have no row here.
     other_releases: int
     downloads: int
     saved_seconds: float
@@ -157,8 +158,8 @@ def read_project(
     summary: str,
     logs: Collection[str],
 ) -> ProjectFacts:
-    """The facts of a project, from its files (`content`), the status of its releases (`rows`), the `summary` line of
-    its newest wheel, and the `logs` of its attempts that the site has."""
+    """Read the facts of a project, given its files (`content`), the status of its releases (`rows`), its `summary`, and
+    the `logs` of its attempts that the site has."""
     project = db.execute(
         """
         SELECT p.*, coalesce(u.downloads, 0) AS downloads, coalesce(u.saved_seconds, 0) AS saved_seconds
@@ -210,7 +211,7 @@ def read_project(
 
 
 def log_page(log: str) -> str:
-    """Where the page for people of a log is: beside `NAME/ATTEMPT.log.gz`."""
+    """The path of a log's page for people, beside `NAME/ATTEMPT.log.gz`."""
     return f"{log.removesuffix('.log.gz')}.html"
 
 
@@ -231,7 +232,7 @@ def _notice(project: sqlite3.Row, has_releases: bool) -> tuple[str, str] | None:
 
 
 def _replaced(files: Mapping[str, Sequence[OwnFile]]) -> tuple[str, str] | None:
-    """Where the index has nothing of a release that was built from what upstream has by now."""
+    """A notice if all listed wheels of a release were built from an sdist that upstream has replaced."""
     for version in sorted(files, key=_version, reverse=True):
         listed = [file for file in files[version] if file.listed]
         if listed and all(file.earlier_sdist for file in listed):
@@ -256,7 +257,7 @@ def _target(name: str, platform: str) -> Target:
 
 
 def _attempts(db: sqlite3.Connection, project_id: int, logs: Collection[str]) -> list[Attempt]:
-    """All that ended, the latest first. What is being built now is a matter of the release's cell."""
+    """The attempts that ended, the latest first. Open ones show in the release's cell."""
     ended = db.execute(
         """
         SELECT a.*, r.version, t.name AS target
@@ -370,7 +371,7 @@ def _explained(tags: tuple[str, ...]) -> str:
 
 
 def _upstream(db: sqlite3.Connection, project_id: int) -> dict[str, Upstream]:
-    """By version, of every release the catalog knows."""
+    """Upstream's files by version, of every release in the catalog."""
     sdists: dict[int, list[tuple[str, str | None]]] = {}
     for row in db.execute(
         """

@@ -1,27 +1,26 @@
-"""`project/NAME/json`: the whole project for programs. What is not known, or does not apply, is left out.
+"""`project/NAME/json`: the whole project for programs. Keys without a value are left out.
 
     name, display_name, summary
-    status              {status, reason}; PEP 792's words, and `deleted` and `absent` for a project gone from upstream
-    notice              {status, sentence} about the project as a whole, where there is one
+    status              {status, reason}; PEP 792's words, or `deleted` or `absent` if upstream has no such project
+    notice              {status, sentence} about the project as a whole
     targets             [{name, python, system, machine}], in the order in which they are tried
     downloads, saved_seconds
-    other_releases      how many more upstream lists
+    other_releases      the number of upstream's other releases
     releases            by version, the newest first:
         targets         by target: {status, reason, failure_class, advice, builder, seconds, finished_at, file, log,
                         log_page, tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
-                        provenance, signature, build_seconds, repair, apt, check, rebuild, earlier_sdist}]; `listed`
-                        says whether the index has it, `earlier_sdist` is the sdist it was built from, where upstream
-                        has replaced that under its name since,
-                        `signature` is the one on the document of its provenance, `rebuild` what came of building it
-                        again elsewhere: {builder, verdict, at, sha256, sentence, differences}, of which verdict is
-                        agrees, differs or failed, and differences names files in the wheel
+                        provenance, signature, build_seconds, repair, apt, check, rebuild, earlier_sdist}];
+                        `listed`: whether the index has the file; `earlier_sdist`: its sdist, if upstream has replaced
+                        it under the same name; `signature`: of the provenance; `rebuild`: the rebuild check {builder,
+                        verdict, at, sha256, sentence, differences}, its verdict agrees, differs or failed, its
+                        differences names of files in the wheel
         upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
     attempts            builds that ended, the latest first: [{id, version, target, builder, outcome, began, ended,
                         seconds, cpu_seconds, peak_memory, interpreter, failure_class, sentence, evidence, advice,
                         tried_with: [{name, why, change}], next_try, log, log_page}]
 
-Addresses of this site are relative to the document's own. Times are UTC (`2026-11-22T18:05:00.000000Z`), durations
+Addresses of this site are relative to the document. Times are UTC (`2026-11-22T18:05:00.000000Z`), durations
 seconds, sizes and memory bytes. `status` is one of failed, waiting, built, upstream, skipped and passed.
 """
 
@@ -39,12 +38,12 @@ from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Ups
 
 #: From `project/NAME/` to the top of the site.
 TOP = "../../"
-#: What quoting would not change; asking is several times faster than quoting.
+#: Matches paths that quoting would not change: several times faster than quoting.
 _PLAIN = re.compile(r"[\w.~/-]*", re.ASCII).fullmatch
 
 
 def document(facts: ProjectFacts, *, signed: bool = False) -> bytes:
-    """The bytes of `project/NAME/json`. `signed`: whether documents of provenance are."""
+    """The bytes of `project/NAME/json`. `signed`: whether provenance is signed."""
     on_site = {file.file.filename for release in facts.releases for file in release.files}
     return as_json(
         _known(
@@ -64,14 +63,14 @@ def document(facts: ProjectFacts, *, signed: bool = False) -> bytes:
 
 
 def attempts(facts: ProjectFacts) -> list[Attempt]:
-    """All of a project's, the latest first."""
+    """All attempts of a project, the latest first."""
     every = [attempt for release in facts.releases for attempt in release.attempts]
     every.sort(key=lambda attempt: (-(attempt.ended or attempt.began), attempt.id))
     return every
 
 
 def address(path: str) -> str:
-    """The address of a path below the site, from `project/NAME/`."""
+    """The address of a path below the site, relative to `project/NAME/`."""
     return TOP + (path if _PLAIN(path) else quote(path))
 
 

@@ -1,8 +1,7 @@
-"""The provenance of each wheel of ours, as a JSON document beside it: `provenance/NAME/FILE.whl.json`.
+"""The provenance of each of our wheels, as a JSON document: `provenance/NAME/FILE.whl.json`.
 
-It is a plain statement by the operator of the fleet, with a signature beside it where the operator has given a key
-(`site/signing`). PEP 740 is about attestations of another form, so the index's key `provenance` stays absent; the
-pages for people and their JSON link to these documents.
+It is the operator's statement, with a signature beside it if the operator has a signing key (site/signing.py). It is no
+attestation of PEP 740, so our files on the index have no key `provenance`; project pages and their JSON link to it.
 """
 
 from __future__ import annotations
@@ -17,26 +16,25 @@ from ..listing import timestamp
 from ..renderer import as_json
 
 SCHEMA = 1
-#: The file by which signatures are verified.
+#: The path of the allowed-signers file, by which signatures are verified.
 SIGNERS = "provenance/allowed_signers"
 
 
 def path(name: str, filename: str) -> str:
-    """Where the document of a wheel is on the site."""
+    """The path of a wheel's document, below the site."""
     return f"provenance/{name}/{filename}.json"
 
 
 def signature_path(name: str, filename: str) -> str:
-    """Where the signature of a wheel's document is on the site."""
+    """The path of the signature of a wheel's document, below the site."""
     return f"{path(name, filename)}.sig"
 
 
 def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
     """The document of one wheel (`wheel.id`).
 
-    The facts of the build were recorded when it ended, and never change; `rebuild` comes later, where another builder
-    built the wheel again. Times are UTC, durations seconds, sizes and memory bytes, addresses of this site relative to
-    the document's own. A fact that is not known is null, as in builds from before it was recorded.
+    The facts of the build never change; `rebuild` is added by a rebuild check. Times are UTC, durations seconds, sizes
+    and memory bytes, addresses of this site relative to the document. Unknown facts are null.
     """
     row = db.execute(
         """
@@ -95,7 +93,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
 
 
 def rebuilt(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
-    """Which wheels of these projects (`wheel.id`) have been built again: their documents may say so now."""
+    """The wheels of these projects (`wheel.id`) that have a rebuild check, so that their documents may have changed."""
     rows = db.execute(
         """
         SELECT w.id FROM release r JOIN wheel w ON w.release_id = r.id JOIN rebuild x ON x.wheel_id = w.id

@@ -1,4 +1,4 @@
-"""The part of a compressed log that a page shows, however large or damaged the log is: bounded, in one pass."""
+"""Reads the part of a compressed log that a page shows, in one pass and bounded, even if the log is huge or damaged."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-#: What is kept of the beginning, the middle and the end, in bytes. The lines that show why a build failed were found in
-#: the last `LOG_END` bytes (admission/classify.py), which the end has more of.
+#: Bytes kept of the beginning, the middle and the end. The end has more than the bytes that admission/classify.py reads
+#: for evidence (`LOG_END`).
 HEAD_BYTES, MIDDLE_BYTES, TAIL_BYTES = 40_000, 20_000, 140_000
 #: Longer lines lose their middle.
 LONGEST_LINE = 4000
 _CUT = b" [the middle of this long line is left out] "
-#: Bytes that a line costs on the page in addition to its letters.
+#: Bytes of a line's markup on the page.
 _LINE_COST = 20
 
-#: Uncompressed bytes looked at: what a few kilobytes blow up to ends here.
+#: Uncompressed bytes read, at most: a few kilobytes may be a decompression bomb.
 MOST_READ = 256 << 20
-#: Compressed bytes read, and uncompressed bytes looked at, in one go.
+#: Compressed and uncompressed bytes read at once.
 _PIECE, _BLOCK = 1 << 14, 1 << 14
 
-#: How the lines of compilers, linkers, build tools and Python's exceptions look when something went wrong.
+#: Signs of errors in lines of compilers, linkers, build tools and Python's exceptions.
 _SIGNS = (
     *("rror:", "RROR:", "rror[", "Error\n", "xception:", "CMake Error", "] Error ", "FAILED:"),
     *("undefined reference to", "cannot find -l", "command not found", "No space left on device"),
@@ -33,25 +33,27 @@ _BEFORE, _AFTER = 3, 5
 
 
 def looks_like_error(line: str) -> bool:
-    """Whether a line without its end says that something went wrong. A guess, good enough to mark it."""
+    """Whether a line (without its newline) looks like an error: a guess, good enough to mark it."""
     ended = f"{line}\n"
     return any(sign in ended for sign in _SIGNS)
 
 
 @dataclass
 class RawLog:
-    #: The lines kept, by number from 1, ascending; without their ends, not decoded.
+    #: The lines kept, by number from 1, ascending; without newlines, not decoded.
     lines: list[tuple[int, bytes]] = field(default_factory=list)
-    #: How many lines there are.
+    #: The number of all lines.
     total: int = 0
-    #: One sentence, should not all of it be readable.
+    #: One sentence if the log could not be read to its end.
     problem: str = ""
 
 
 def read_log(file: BinaryIO, *, errors: bool, sought: Collection[str] = ()) -> RawLog:
-    """The beginning and the end of a gzip file of text; with `errors` also the first lines between them that look like
-    errors, and of what there is before a long end of short lines the lines `sought`, each with some lines around it.
-    About 200 kB at most. Never raises on content."""
+    """Read the beginning and the end of a gzip file of text, about 200 kB at most. Never raises on content.
+
+    With `errors`, also the first lines between them that look like errors, and, just before the end, the lines
+    `sought`, each with some lines around it.
+    """
     log = RawLog()
     head_room = HEAD_BYTES
     middle, before_end = (_Excerpts(MIDDLE_BYTES if errors else 0) for _ in range(2))
@@ -80,7 +82,7 @@ def read_log(file: BinaryIO, *, errors: bool, sought: Collection[str] = ()) -> R
 
 
 class _Excerpts:
-    """The first errors in what is not shown else, with the lines around them, as far as there is room."""
+    """The first errors among lines that are not shown otherwise, with the lines around them, within `room` bytes."""
 
     def __init__(self, room: int) -> None:
         self.lines: list[tuple[int, bytes]] = []
@@ -137,7 +139,7 @@ def _shortened(line: bytes) -> bytes:
 
 
 def _unpacked(file: BinaryIO, log: RawLog) -> Iterator[bytes]:
-    """The bytes of a gzip file as far as they can be had, in blocks; says in `log` why there are no more."""
+    """The bytes of a gzip file as far as they can be read, in blocks; sets `log.problem` if that is not all."""
     unpacker, read = zlib.decompressobj(wbits=31), 0
     while data := file.read(_PIECE):
         while data:
@@ -162,7 +164,7 @@ def _unpacked(file: BinaryIO, log: RawLog) -> Iterator[bytes]:
 
 
 def _rescued(unpacker: zlib._Decompress, data: bytes) -> Iterator[bytes]:
-    """What comes out of a damaged piece before the damage."""
+    """The bytes of a damaged piece before the damage."""
     try:
         for position in range(len(data)):
             yield unpacker.decompress(data[position : position + 1])

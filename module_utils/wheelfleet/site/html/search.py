@@ -1,4 +1,4 @@
-"""The search over all projects: its page, and the shards the page's script reads (search_shards)."""
+"""The search over all projects: its page, and the shards that the page's script reads (search_shards.py)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PAGE = "search/index.html"
 def pages(
     db: sqlite3.Connection, render: Renderer, changed: Collection[str] | None
 ) -> Iterator[tuple[str, bytes | None]]:
-    """The search page, and the shards to be written, or removed (None), after the `page` rows of these names changed.
+    """The search page, and the shards to write or remove (None) after the `site_project` rows of these names changed.
 
-    With None, all there are: what else lies below `search/p/` is then a stray.
+    With None, all shards: other files below `search/p/` are then strays.
     """
     yield from shards(db, changed)
     (projects,) = db.execute("SELECT coalesce(sum(value), 0) FROM counter WHERE kind = 'page'").fetchone()

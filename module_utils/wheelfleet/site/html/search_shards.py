@@ -1,10 +1,9 @@
-"""The files behind the search: the words of all projects' names, cut into small files by how they begin.
+"""The files of the search: the words of all projects' names, split into small files by prefix.
 
-A file, called a shard, belongs to one prefix. It holds every project that has a word with that prefix, if those are
-few; else it says which characters come next, each with a shard of its own, and holds only the best projects. So a
-browser walks from the empty prefix down the letters typed, and no file is large. The rows of
-`site_project` and `search_word` alone decide which shards there are and their content: a change touches only the shards
-on its words' ways.
+A file, called a shard, belongs to one prefix. If few words have the prefix, it has all their projects. Otherwise it
+lists the characters that may follow, each with a shard of its own, and has only the best projects. A browser walks from
+the empty prefix along the letters typed, and no file is large. Shards depend only on rows of `site_project` and
+`search_word`: a change touches only the shards along its words.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from ...text import printable
 from ..published_rows import words
 from ..renderer import as_json
 
-#: Words in a shard that is not split. As many, with their summaries, are about 40 kB on the wire.
+#: Words in a shard that is not split, at most: with their summaries, about 40 kB compressed.
 MOST_WORDS = 1000
 #: Projects in a shard that is split: as many as the page shows.
 MOST_BEST = 50
 #: Characters of a summary.
 MOST_SUMMARY = 80
 
-#: The statuses of `page`, the ones a visitor looks for first; a row carries the first letter.
+#: The statuses in `site_project`, best first; a row has the first letter.
 STATUS_ORDER = ("built", "upstream", "waiting", "failed", "trouble", "skipped", "passed", "not-found")
 _RANK = {status: rank for rank, status in enumerate(STATUS_ORDER)}
 
@@ -55,9 +54,9 @@ class _Project(NamedTuple):
 
 
 def shard_path(prefix: str) -> str:
-    """Where a prefix's shard is, below the site.
+    """The path of a prefix's shard, below the site.
 
-    The `_` keeps prefixes like `con` and `nul` from being what they are on Windows.
+    The `_` is there because Windows reserves names like `con` and `nul`.
     """
     folder = f"{prefix[:2]}/" if prefix else ""
     return f"search/p/{folder}{prefix}_.json"
@@ -70,10 +69,10 @@ def shards(
     most_words: int = MOST_WORDS,
     most_best: int = MOST_BEST,
 ) -> Iterator[tuple[str, bytes | None]]:
-    """The shards that may differ since the `site_project` rows of these names changed; None: all there are.
+    """The shards that may change with the `site_project` rows of these names; None: all shards.
 
-    Gives paths below the site with the new bytes, or None where there must be no file. A shard comes after those
-    it leads to. The cost of a changed name is that of the few shards on its words' ways.
+    Yields paths below the site with the new bytes, or None to remove the file. A shard comes after those that it leads
+    to. A changed name costs only the few shards along its words.
     """
     if changed is None:
         yield from _Trie(db, (), most_words, most_best).visit("", (), full=True)
@@ -91,7 +90,7 @@ class _Trie:
         self._longest: dict[str, int] = {}
 
     def visit(self, prefix: str, touched: Sequence[str], full: bool) -> Iterator[tuple[str, bytes | None]]:
-        """The shard of a prefix, and those below it that `touched`, words that may have come or gone, lead to."""
+        """The shard of a prefix, and those below it along `touched`, the words that may have been added or removed."""
         some = self.most_words + len(touched) + 1
         (count,) = self.db.execute(_COUNT, (*_range(prefix), some)).fetchone()
         if count <= self.most_words:
@@ -101,7 +100,7 @@ class _Trie:
             unchanged = [row[0] for row in rows if row[1] not in self.changed]
             yield from self._removed(prefix, sorted([*unchanged, *touched]))
             return
-        # Where so few more words than a shard may hold could all be new, it may not have been split before.
+        # If all words beyond the limit may be new, the shard may not have been split before.
         full = full or count - len(touched) <= self.most_words
         letters = self._next_letters(prefix)
         below = dict(_by_next_letter(prefix, touched))
@@ -110,14 +109,14 @@ class _Trie:
         yield shard_path(prefix), _shard(self._best(prefix), letters)
 
     def _removed(self, prefix: str, former: Sequence[str]) -> Iterator[tuple[str, None]]:
-        """The shards there may have been below a prefix that is not split now; it had at most the former words."""
+        """The shards that may exist below a prefix that is no longer split; it had at most the former words."""
         if len(former) > self.most_words:
             for letter, group in _by_next_letter(prefix, former):
                 yield shard_path(prefix + letter), None
                 yield from self._removed(prefix + letter, group)
 
     def _next_letters(self, prefix: str) -> str:
-        """The characters that follow the prefix in words, in order: one look into the index for each."""
+        """The characters that follow the prefix in words, in order; each costs one look-up in the index."""
         letters = ""
         after, end = f"{prefix}-", prefix + _AFTER
         while row := self.db.execute(_NEXT_WORD, (after, end)).fetchone():
@@ -126,9 +125,9 @@ class _Trie:
         return letters
 
     def _best(self, prefix: str) -> set[_Project]:
-        """The project of that very name, and the best of those whose names begin so; if they are few, others too.
+        """The project with the prefix as its name, and the best whose names begin with it; if they are few, others too.
 
-        By status, then by length, so that each question is one look into the index however many names begin so.
+        By status, then by length, so that each query is one look-up in the index, however many names have the prefix.
         """
         best: set[_Project] = {_Project(*row) for row in self.db.execute(_NAMED, (prefix,))}
         for status in STATUS_ORDER:
@@ -163,7 +162,7 @@ def _by_next_letter(prefix: str, ordered: Iterable[str]) -> Iterator[tuple[str, 
 
 
 def _shard(projects: Iterable[_Project], letters: str | None = None) -> bytes:
-    """A shard's bytes: `rows` with the best first; where it is split, `next`, the characters that follow."""
+    """A shard's bytes: `rows`, the best first, and in a split shard `next`, the characters that follow."""
     ordered = sorted(projects, key=lambda project: (_RANK[project.status], len(project.name), project.name))
     data: dict[str, object] = {} if letters is None else {"next": letters}
     data["rows"] = [_row(project) for project in ordered]
@@ -171,7 +170,8 @@ def _shard(projects: Iterable[_Project], letters: str | None = None) -> bytes:
 
 
 def _row(project: _Project) -> list[str]:
-    """Name, the status's letter, the summary, and the name as its author spells it; no empty ones at the end."""
+    """Name, the status's first letter, summary, and the name in its author's spelling; empty values at the end are left
+    out."""
     name = project.name
     short = " ".join(printable(project.summary).split())
     if len(short) > MOST_SUMMARY:

@@ -1,8 +1,7 @@
-"""The sitemap, for search engines: an index, and shards of which a publication rewrites the few that changed.
+"""The sitemap for search engines (sitemaps.org, version 0.9): an index and shards.
 
-A shard holds the projects of a range of ids. So one that comes or goes rewrites one small file, and no other project
-moves to another shard. The form is that of sitemaps.org, version 0.9: addresses are absolute, hence there is none
-where the operator has not said what the site's own is.
+A shard has the projects of a range of IDs. So a project that is added or removed rewrites one small file, and no other
+project moves to another shard. Addresses are absolute, so there is no sitemap if the site's address is not known.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from xml.sax.saxutils import escape
 from ..renderer import Renderer
 
 INDEX = "sitemap.xml"
-#: The pages that are no project's.
+#: The shard of the pages about many projects.
 OVERVIEW = "sitemaps/site.xml"
 
-#: Ids a shard spans. The form allows 50,000 addresses; fewer are less to rewrite.
+#: IDs in a shard's range. The format allows 50,000 addresses; a smaller file costs less to rewrite.
 SPAN = 2000
 
 _OVERVIEW_PAGES = tuple(
@@ -29,8 +28,8 @@ _OVERVIEW_PAGES = tuple(
 def pages(
     db: sqlite3.Connection, render: Renderer, changed_names: Collection[str] | None
 ) -> Iterator[tuple[str, bytes | None]]:
-    """The index, and each shard that one of these names is in (None: all shards). For None instead of bytes the file
-    has to go."""
+    """The index and the shards of the projects with these names (None: all shards). None instead of bytes removes the
+    file."""
     site = render.site.url
     if not site:
         return
@@ -46,7 +45,7 @@ def pages(
 
 
 def _shards(db: sqlite3.Connection) -> Iterator[int]:
-    """The shards that hold a project, found by steps through the index of ids."""
+    """The shards that have a project, found by one look-up in the index of IDs each."""
     start = 0
     while True:
         first = db.execute("SELECT min(project_id) FROM site_project WHERE project_id >= ?", (start,)).fetchone()[0]
@@ -59,7 +58,7 @@ def _shards(db: sqlite3.Connection) -> Iterator[int]:
 def _shards_to_write(db: sqlite3.Connection, changed_names: Collection[str] | None) -> list[int]:
     if changed_names is None:
         return list(_shards(db))
-    # Not from `page`: who left it is there no more.
+    # Not from `site_project`: a project that left the site has no row there.
     ids = (db.execute("SELECT id FROM project WHERE name = ?", (name,)).fetchone() for name in changed_names)
     return sorted({row[0] // SPAN for row in ids if row})
 

@@ -1,7 +1,7 @@
-"""The statistics: what the fleet has built, how long the queue was, and how its wheels are used, in numbers and plots.
+"""The statistics of builds, queue and downloads, in numbers and plots.
 
-All of it is read from aggregates by day and from counters, never from the builds and wheels themselves. "Now" is the
-newest day that anything is known of, so that the same catalog gives the same page.
+They are read from aggregates by day and from counters, never from the rows of builds and wheels. The last day is the
+newest in the catalog, so that the same catalog gives the same page.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ..filters import explain_tag
 from ..renderer import Renderer, as_json
 from .plots import Plot, Series, bars, share, steps
 
-#: Days shown one by one, at least (a new fleet's plots are not one broad bar) and at most.
+#: Days shown one by one, at least (with fewer, a new fleet's plot would be one broad bar) and at most.
 FEWEST_DAYS, MOST_DAYS = 14, 90
-#: Months shown once there is more than these days, the running one among them.
+#: Months shown, at most, including the current one. They are shown once there are more than MOST_DAYS.
 MOST_MONTHS = 24
-#: Lines of the lists of most used things.
+#: Lines of the lists of the most downloaded projects and of clients.
 MOST_PROJECTS, MOST_CLIENTS = 20, 10
-#: What is told of those who download, by kind in client_day.
+#: The titles of the lists of clients, by kind in client_day.
 CLIENT_KINDS = {"installer": "Installers", "python": "Pythons", "machine": "Machines", "system": "Systems"}
-#: Words that clients use for one thing, such as a system, looked up at most: anybody may invent more.
+#: Keys of one kind, such as systems, looked up at most: clients may invent any number.
 MOST_WORDS = 2000
-#: Letters shown of what a client says of itself.
+#: Characters shown of a client's key.
 MOST_LETTERS = 60
 
 _TARGET = re.compile(r"([^-]+-[^-]+-[^-]+)-(glibc|musl)([\d.]+)")
@@ -38,7 +38,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 @dataclass
 class Period:
-    """One day or month; `name` is its ISO date. `queued` is the longest the queue was, None before it was known."""
+    """One day or month; `name` is its ISO date. `queued` is the greatest length of the queue; None: unknown."""
 
     name: str
     built: int = 0
@@ -52,7 +52,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Use:
-    """How often something downloads, or is downloaded. `page`: whether the site has a page of that name."""
+    """The downloads of a project or by a kind of client. `page`: whether the site has a page of the project."""
 
     name: str
     downloads: int
@@ -77,8 +77,8 @@ class TargetWheels:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Everything the page says. `totals` are since ever: wheels, bytes, built, failed, refused, build-seconds,
-    downloads, saved-seconds."""
+    """The facts of the page. `totals` are of all time: wheels, bytes, built, failed, refused, build-seconds, downloads,
+    saved-seconds."""
 
     totals: Mapping[str, float]
     days: Sequence[Period] = ()
@@ -132,7 +132,7 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
 
 
 def read(db: sqlite3.Connection) -> Statistics:
-    """What the catalog says, at a cost that follows what is shown: rows of at most two years, by day."""
+    """Read the statistics; the cost is bounded by the rows of two years, by day."""
     totals = {"wheels": 0, "bytes": 0, "built": 0, "failed": 0, "refused": 0, "build-seconds": 0, "downloads": 0,
               "saved-seconds": 0}  # fmt: skip
     for row in db.execute(
@@ -159,7 +159,7 @@ def read(db: sqlite3.Connection) -> Statistics:
 
 
 def _known_days(db: sqlite3.Connection) -> tuple[int, int] | None:
-    """The first and the last day that anything is known of."""
+    """The first and the last day with any data; None without data."""
     known = db.execute(
         """
         SELECT (SELECT min(day) FROM build_day), (SELECT max(day) FROM build_day),
@@ -194,7 +194,7 @@ def _by_day(db: sqlite3.Connection, days: range) -> dict[int, Period]:
 
 
 def _add_queue(db: sqlite3.Connection, periods: Sequence[Period], days: range) -> None:
-    """The queue's greatest length on each day. What was noted last holds until something else is noted."""
+    """Set the queue's greatest length of each day. A recorded length holds until the next one."""
     noted: dict[int, list[int]] = {}
     for hour, queued in db.execute(
         "SELECT hour, queued FROM queue_hour WHERE hour >= ? ORDER BY hour", (days.start * 24,)
@@ -248,8 +248,8 @@ def _projects(db: sqlite3.Connection) -> list[Use]:
 
 
 def _clients(db: sqlite3.Connection, kind: str, since: int) -> list[Use]:
-    """What downloads most since that day, and the rest together. Each key is looked up by itself: for a few dozen keys
-    over years of days that is a hundredth of reading the kind."""
+    """The keys with most downloads since a day, and the others as one. Each key is looked up on its own: for a few
+    dozen keys over years of days this costs a hundredth of reading all rows of the kind."""
     rows = db.execute(
         """
         WITH RECURSIVE known (key) AS (
@@ -271,7 +271,7 @@ def _clients(db: sqlite3.Connection, kind: str, since: int) -> list[Use]:
 
 
 def _client_name(key: str) -> str:
-    """A client's word, which may be anything."""
+    """A client's key for display; it is untrusted text."""
     name = printable(key).strip() or "not said"
     return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
 
@@ -291,7 +291,7 @@ def _build_plots(facts: Statistics) -> list[Plot]:
 
 
 def _time_plot(name: str, title: str, days: Sequence[Period], css: str, what: str) -> list[Plot]:
-    """Seconds of each day as hours, or minutes where there are few; nothing where there are none."""
+    """Seconds of each day as hours, or as minutes if no day has an hour; empty if all are 0."""
     seconds = [getattr(day, what) for day in days]
     if not any(seconds):
         return []
@@ -328,7 +328,7 @@ def _plot(name: str, title: str, unit: str, periods: Sequence[Period], series: S
 
 
 def _marks(names: Sequence[str]) -> dict[int, str]:
-    """Labels below some columns: each year or third month, the first of each month, or each week back from the last."""
+    """Labels by column: each year or third month; the first of each month; or each week, counted from the last day."""
     if len(names[0]) == len("2026-11"):
         if len(names) > 12:
             return {index: name[:4] for index, name in enumerate(names) if name.endswith("-01")}
@@ -349,14 +349,14 @@ def _iso(day: int) -> str:
 
 
 def _first_of_month(day: int, before: int = 0) -> int:
-    """The first day of a day's month, or of one so many months before."""
+    """The first day of a day's month, or of the month `before` months earlier; days are since the epoch."""
     then = date.fromordinal(_EPOCH + day)
     year, month = divmod(then.year * 12 + then.month - 1 - before, 12)
     return date(year, month + 1, 1).toordinal() - _EPOCH
 
 
 def _success(built: float, other: float) -> str | None:
-    """The share of builds that ended with a wheel; None when there were none. 99.96 % is not 100 %."""
+    """The share of builds that gave a wheel; None without builds. It is 100 % only if no build failed."""
     if not built + other:
         return None
     share_of_all = 100 * built / (built + other)
