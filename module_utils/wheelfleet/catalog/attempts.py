@@ -10,7 +10,7 @@ from .release_targets import settle
 
 
 def open_all(db: sqlite3.Connection, attempts: Iterable[Mapping[str, object]]) -> None:
-    """Add attempts that a builder is given, each by the columns it has from the beginning."""
+    """Add the attempts of a new batch, each by its first columns."""
     db.executemany(
         """
         INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, sdist_sha256,
@@ -23,24 +23,24 @@ def open_all(db: sqlite3.Connection, attempts: Iterable[Mapping[str, object]]) -
 
 
 def adopt(db: sqlite3.Connection, host: str, run: str) -> None:
-    """The builder's open attempts belong to this run, which takes their results in."""
+    """Move the builder's open attempts to this run, which takes their results in."""
     db.execute("UPDATE attempt SET run = ? WHERE host = ? AND state = 'open' AND run <> ?", (run, host, run))
 
 
 def begin(db: sqlite3.Connection, attempts: Collection[str], now: float) -> None:
-    """Note that builds were seen going on."""
+    """Record the moment at which builds were first seen going on."""
     db.executemany(
         "UPDATE attempt SET begun_at = ? WHERE id = ? AND begun_at IS NULL", [(now, each) for each in attempts]
     )
 
 
 def unbegin(db: sqlite3.Connection, host: str, sentence: str) -> None:
-    """Count the builder's open attempts as never begun, and say why."""
+    """Count the builder's open attempts as never begun; `sentence` is the reason."""
     db.execute("UPDATE attempt SET begun_at = NULL, sentence = ? WHERE host = ? AND state = 'open'", (sentence, host))
 
 
 def finish(db: sqlite3.Connection, attempt: str, result: Mapping[str, object]) -> None:
-    """End an attempt with its result, by column; what it was built with is kept as of now."""
+    """End an attempt with the columns of its result; the builder's facts and the sdist's URL are kept with it."""
     assignments = ", ".join(f"{column} = :{column}" for column in result)
     db.execute(
         f"""
@@ -56,12 +56,12 @@ def finish(db: sqlite3.Connection, attempt: str, result: Mapping[str, object]) -
 
 
 def lose(db: sqlite3.Connection, attempts: Collection[str]) -> None:
-    """End attempts whose results are not waited for any longer."""
+    """End attempts whose results are no longer expected."""
     db.executemany("UPDATE attempt SET state = 'lost' WHERE id = ?", [(each,) for each in attempts])
 
 
 def fail_lost(db: sqlite3.Connection, attempt: str, sentence: str, advice: str, now: float) -> None:
-    """An attempt that takes down every builder has failed on its target for good."""
+    """Fail an attempt on its target for good, because it takes its builders down."""
     db.execute(
         """
         UPDATE attempt SET failure_class = 'host-lost', blocks = 'target', outcome = 'failed', finished_at = ?,
@@ -73,12 +73,12 @@ def fail_lost(db: sqlite3.Connection, attempt: str, sentence: str, advice: str, 
 
 
 def retry_elsewhere(db: sqlite3.Connection, attempt: str) -> None:
-    """The next try in this run is for another builder."""
+    """Give the next attempt of this run to another builder."""
     db.execute("UPDATE attempt SET retry_on = 'elsewhere' WHERE id = ?", (attempt,))
 
 
 def withdraw(db: sqlite3.Connection, attempt: str, max_attempts: int) -> bool:
-    """Forget an open attempt that its builder gave back unbegun; False if it is not open."""
+    """Delete an open attempt that its builder returned unbegun; False if it is not open."""
     row = db.execute("SELECT release_id FROM attempt WHERE id = ? AND state = 'open'", (attempt,)).fetchone()
     if row is None:
         return False
@@ -88,14 +88,14 @@ def withdraw(db: sqlite3.Connection, attempt: str, max_attempts: int) -> bool:
 
 
 def requeue(db: sqlite3.Connection, attempts: Collection[str], max_attempts: int) -> None:
-    """Put builds back into the queue: these attempts count no longer."""
+    """Put builds back into the queue: these attempts are superseded."""
     ids = json.dumps(list(attempts))
     db.execute("UPDATE attempt SET superseded = 1 WHERE id IN (SELECT value FROM json_each(?))", (ids,))
     _settle_releases(db, ids, max_attempts)
 
 
 def requeue_with_earlier(db: sqlite3.Connection, attempts: Collection[str], max_attempts: int) -> None:
-    """Put builds back into the queue as if they had never been tried: no failure of theirs counts any longer."""
+    """Put builds back into the queue: all failures of their releases and targets are superseded."""
     ids = json.dumps(list(attempts))
     db.execute(
         """
@@ -110,17 +110,17 @@ def requeue_with_earlier(db: sqlite3.Connection, attempts: Collection[str], max_
 
 
 def advise(db: sqlite3.Connection, attempt: str, advice: str) -> None:
-    """Set what would help, in one sentence."""
+    """Set the sentence that advises what would help."""
     db.execute("UPDATE attempt SET advice = ? WHERE id = ?", (advice, attempt))
 
 
 def name_package(db: sqlite3.Connection, attempt: str, package: str, advice: str) -> None:
-    """Set which package has the missing thing, and what would help."""
+    """Set the package that has the missing thing, and the advice."""
     db.execute("UPDATE attempt SET package = ?, advice = ? WHERE id = ?", (package, advice, attempt))
 
 
 def retry_with(db: sqlite3.Connection, attempt: str, remedies: object, needs_memory: int | None = None) -> None:
-    """The next try has these remedies, and a builder with more memory than `needs_memory` bytes."""
+    """Give the next attempt these remedies, and a builder with more memory than `needs_memory` bytes."""
     db.execute(
         "UPDATE attempt SET retry_with = ?, needs_memory = coalesce(?, needs_memory) WHERE id = ?",
         (json.dumps(remedies), needs_memory, attempt),
@@ -128,17 +128,17 @@ def retry_with(db: sqlite3.Connection, attempt: str, remedies: object, needs_mem
 
 
 def wait(db: sqlite3.Connection, attempt: str, until: float) -> None:
-    """The next try begins not before this time."""
+    """Delay the next attempt until this time (epoch seconds)."""
     db.execute("UPDATE attempt SET wait_until = ? WHERE id = ?", (until, attempt))
 
 
 def note_dependencies(db: sqlite3.Connection, attempt: str, digests: Mapping[str, str | None]) -> None:
-    """Keep the digests of what the outcome depended on."""
+    """Keep the digests of the things that the outcome depended on."""
     db.execute("UPDATE attempt SET depended_on = ? WHERE id = ?", (json.dumps(digests), attempt))
 
 
 def forget_log(db: sqlite3.Connection, log: str) -> None:
-    """The log at this path is lost."""
+    """Remove the path of a log that is lost."""
     db.execute("UPDATE attempt SET log = NULL WHERE log = ?", (log,))
 
 

@@ -11,7 +11,7 @@ from .states import ProjectState
 
 
 def put_named(db: sqlite3.Connection, name: str, spelled: str) -> None:
-    """A project that the operator names is in scope; `spelled` is its name until its page says another."""
+    """Put a named project in scope; `spelled` is its display name until its page has another."""
     db.execute(
         """
         INSERT INTO project (name, display_name, in_scope) VALUES (:name, :spelled, 1)
@@ -25,15 +25,15 @@ def put_named(db: sqlite3.Connection, name: str, spelled: str) -> None:
 
 
 def leave_scope(db: sqlite3.Connection, project_id: int) -> None:
-    """The operator does not want it any longer."""
+    """Take a project out of scope; its problem is forgotten."""
     db.execute("UPDATE project SET in_scope = 0, judged = 0, problem = NULL WHERE id = ?", (project_id,))
 
 
 def put_listed(db: sqlite3.Connection, serial: int | None) -> list[str]:
-    """Upstream's list, which the caller has put into the temporary table `listed` (name, serial), is the scope.
+    """Put the projects of upstream's list in scope: the caller's temporary table `listed` (name, serial).
 
-    `serial` is the list's own. Returns the projects that are not listed any longer: most likely deleted, but only a
-    project's own page says so.
+    `serial` is the list's own. Returns the projects that left the list. They are probably deleted, which only a
+    project's own page can confirm.
     """
     db.execute(
         """
@@ -65,7 +65,7 @@ def put_listed(db: sqlite3.Connection, serial: int | None) -> list[str]:
 
 
 def put_changed(db: sqlite3.Connection, serials: Mapping[str, int]) -> None:
-    """Upstream's changelog announces these serials, also of projects that were not known."""
+    """Take over the serials that upstream's changelog announces; unknown projects are added."""
     db.executemany(
         """
         INSERT INTO project (name, display_name, in_scope, want_serial) VALUES (?1, ?1, 1, ?2)
@@ -79,7 +79,7 @@ def put_changed(db: sqlite3.Connection, serials: Mapping[str, int]) -> None:
 
 
 def forget_serials(db: sqlite3.Connection) -> None:
-    """All pages are requested again, because serials and tags mean something only to the index that gave them."""
+    """Forget serials and ETags, so that all pages are requested again: they mean nothing to another index."""
     db.execute(
         """
         UPDATE project
@@ -89,7 +89,7 @@ def forget_serials(db: sqlite3.Connection) -> None:
 
 
 def put_page(db: sqlite3.Connection, project_id: int, page: Mapping[str, object]) -> None:
-    """Set what a page says, by column; without a display_name or have_serial of its own the known one stays."""
+    """Set the columns of a page; without a display_name the known one stays."""
     db.execute(
         """
         UPDATE project SET state = :state, display_name = coalesce(:display_name, display_name),
@@ -103,7 +103,7 @@ def put_page(db: sqlite3.Connection, project_id: int, page: Mapping[str, object]
 
 
 def put_absent(db: sqlite3.Connection, project_id: int, state: ProjectState) -> None:
-    """Upstream has no page of it."""
+    """Record that upstream has no page of the project."""
     db.execute(
         """
         UPDATE project SET state = ?, etag = NULL, last_modified = NULL, page_digest = NULL, problem = NULL,
@@ -115,7 +115,7 @@ def put_absent(db: sqlite3.Connection, project_id: int, state: ProjectState) -> 
 
 
 def put_unchanged(db: sqlite3.Connection, project_id: int, page: Mapping[str, object]) -> None:
-    """The page is the known one; `page` has have_serial, etag and last_modified."""
+    """Record that the page did not change; `page` has have_serial, etag and last_modified."""
     db.execute(
         """
         UPDATE project SET have_serial = :have_serial, etag = :etag, last_modified = :last_modified,
@@ -127,7 +127,7 @@ def put_unchanged(db: sqlite3.Connection, project_id: int, page: Mapping[str, ob
 
 
 def put_problem(db: sqlite3.Connection, project_id: int, problem: str, retry_at: float | None) -> None:
-    """The page could not be read. Written only where that is news."""
+    """Record why the page could not be read, and when to try again (epoch seconds). Written only if it differs."""
     db.execute(
         "UPDATE project SET problem = ?, retry_at = ? WHERE id = ? AND (problem IS NOT ? OR retry_at IS NOT ?)",
         (problem, retry_at, project_id, problem, retry_at),
@@ -138,12 +138,12 @@ def put_problem(db: sqlite3.Connection, project_id: int, problem: str, retry_at:
 
 
 def rejudge(db: sqlite3.Connection, project_id: int) -> None:
-    """The verdicts of the project do not follow from its rows any longer."""
+    """Mark the verdicts of a project as out of date."""
     db.execute("UPDATE project SET judged = 0 WHERE id = ?", (project_id,))
 
 
 def rejudge_release(db: sqlite3.Connection, release_id: int) -> None:
-    """Judge the project of a release again if an attempt at it said which Pythons it is for."""
+    """Mark the verdicts of a release's project as out of date if an attempt at the release found a Requires-Python."""
     db.execute(
         """
         UPDATE project SET judged = 0 WHERE id = (SELECT project_id FROM release WHERE id = :release)
@@ -154,17 +154,17 @@ def rejudge_release(db: sqlite3.Connection, release_id: int) -> None:
 
 
 def rejudge_all(db: sqlite3.Connection) -> None:
-    """Scope, targets or policy changed."""
+    """Mark all verdicts as out of date, because scope, targets or policy changed."""
     db.execute("UPDATE project SET judged = 0 WHERE judged")
 
 
 def put_judged(db: sqlite3.Connection, project_id: int, judge_at: float | None) -> None:
-    """The verdicts follow from the rows, until `judge_at` if that is given."""
+    """Mark the verdicts of a project as up to date, until `judge_at` (epoch seconds) if that is given."""
     db.execute("UPDATE project SET judged = 1, judge_at = ? WHERE id = ?", (judge_at, project_id))
 
 
 def put_remedies(db: sqlite3.Connection, project_id: int, remedies: str | None) -> None:
-    """Set with which remedies its last wheel was built, as JSON."""
+    """Set the remedies of the project's last wheel, as JSON."""
     db.execute(
         "UPDATE project SET remedies = :remedies WHERE id = :id AND remedies IS NOT :remedies",
         {"remedies": remedies, "id": project_id},
@@ -175,15 +175,15 @@ def put_remedies(db: sqlite3.Connection, project_id: int, remedies: str | None) 
 
 
 def mark_stale(db: sqlite3.Connection, name: str) -> None:
-    """The pages of the project must be rendered."""
+    """Mark the pages of a project as stale, so that they are rendered."""
     db.execute("UPDATE project SET pages_stale = 1 WHERE name = ?", (name,))
 
 
 def begin_rendering(db: sqlite3.Connection, project_ids: Iterable[int]) -> None:
-    """The pages of these projects are being rendered; who changes such a project meanwhile marks it as stale again."""
+    """Mark pages as being rendered; a change meanwhile marks the project as stale again."""
     db.executemany("UPDATE project SET pages_stale = 2 WHERE id = ?", [(each,) for each in project_ids])
 
 
 def end_rendering(db: sqlite3.Connection, project_ids: Iterable[int]) -> None:
-    """The pages of these projects are true, unless something changed meanwhile."""
+    """Mark rendered pages as up to date, unless the project changed meanwhile."""
     db.executemany("UPDATE project SET pages_stale = 0 WHERE id = ? AND pages_stale = 2", [(i,) for i in project_ids])

@@ -1,7 +1,7 @@
-"""What one build does differently: the same for recipes, remedies and the assignment they end in.
+"""Adjustments to one build: recipes, remedies and assignments share this type.
 
-A new adjustment is one more field here, with what it is (`Form`) and how it is said. Merging, JSON, words and the keys
-of recipes follow from that; the builder obeys it.
+A new adjustment is one more field of `Adjustments`, with its form, its words and its key in recipes. Merging, JSON and
+the reading of recipes follow from these; the builder applies it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .shape import ContractError, check_shape
 
 
 class Form(Enum):
-    """What a field holds, which decides how it is merged, checked and written in a recipe."""
+    """The type of a field, by which it is merged, checked and read from a recipe."""
 
     #: PEP 508.
     REQUIREMENTS = "requirements"
     VARIABLES = "variables"
-    #: Words for each variable.
+    #: A list of words for each variable.
     FLAGS = "flags"
     PATCHES = "patches"
     SETTINGS = "settings"
@@ -62,7 +62,7 @@ _USUAL: dict[Form, Any] = {
 
 
 def _field(form: Form, words: str, recipe: str | None = None) -> Any:
-    """A field of Adjustments: its form, its words for people, and its key in recipes; None: recipes cannot set it."""
+    """A field of Adjustments: form, words for people, key in recipes; without a key recipes cannot set it."""
     usual = _USUAL.get(form)
     kind: dict[str, Any] = {"default_factory": dict} if usual is dict else {"default": usual}
     return field(metadata={"form": form, "words": words, "recipe": recipe}, **kind)
@@ -70,9 +70,9 @@ def _field(form: Form, words: str, recipe: str | None = None) -> Any:
 
 @dataclass(frozen=True)
 class Adjustments:
-    """Each field adds to the usual build."""
+    """The differences from the usual build; each default means no difference."""
 
-    #: PEP 508 lines that hold for everything in the build environment, without asking for it.
+    #: Requirements (PEP 508) that limit versions in the build environment and install nothing, as pip's constraints.
     constraints: tuple[str, ...] = _field(Form.REQUIREMENTS, "{}", "constraints")
     #: Build requirements (PEP 508) in addition to the declared ones.
     requires: tuple[str, ...] = _field(Form.REQUIREMENTS, "also {}", "requires")
@@ -82,29 +82,29 @@ class Adjustments:
     flags: Mapping[str, tuple[str, ...]] = _field(Form.FLAGS, "{} {}")
     #: Unified diffs, applied in this order to the unpacked sdist.
     patches: tuple[Patch, ...] = _field(Form.PATCHES, "{}", "patches")
-    #: For the build backend (PEP 517).
+    #: Passed to the build backend (PEP 517).
     config_settings: Mapping[str, str] = _field(Form.SETTINGS, "{}={}", "config_settings")
-    #: The build environment's Cython generates again what another one generated.
+    #: The build environment's Cython generates the C code of the sdist again.
     regenerate: bool = _field(Form.SWITCH, "Cython's C code generated anew", "regenerate")
-    #: C code is rewritten for the C API of newer Pythons.
+    #: C code is rewritten for the C API of later Pythons.
     modernize: bool = _field(Form.SWITCH, "C code rewritten for newer Pythons", "modernize")
-    #: The backend finds what lies beside setup.py.
+    #: The backend can import modules beside setup.py.
     source_on_path: bool = _field(Form.SWITCH, "source on path", "source_on_path")
     #: The wheel is not imported: its modules need hardware or a service that builders do not have.
     skip_import: bool = _field(Form.SWITCH, "not imported", "skip_import")
     #: Build requirements as of the time of the release.
     date_matched: bool = _field(Form.SWITCH, "build requirements as of the release")
-    #: Compilers at once; None: as many as usual.
+    #: Most compilers at once; None: as usual.
     jobs: int | None = _field(Form.COUNT, "{} jobs", "jobs")
-    #: Nothing else on the host meanwhile.
+    #: The host builds nothing else at the same time.
     alone: bool = _field(Form.SWITCH, "alone on its builder")
-    #: Limit of the whole build in seconds; None: as usual.
+    #: Limit of the whole build, in seconds; None: as usual.
     seconds: int | None = _field(Form.DURATION, "{} s", "time")
     #: Bytes of memory that it needs; None: as usual.
     memory: int | None = _field(Form.SIZE, "{} MiB of memory", "memory")
 
     def __or__(self, other: Adjustments) -> Adjustments:
-        """Both; where they contradict each other, `other` counts."""
+        """Both; where they contradict each other, `other` wins."""
         return Adjustments(
             **{
                 each.name: _merged(each.metadata["form"], getattr(self, each.name), getattr(other, each.name))
@@ -113,14 +113,14 @@ class Adjustments:
         )
 
     def with_flags(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """An environment adjusted: variables replaced, and then flags added to what is there."""
+        """A copy of an environment with the variables replaced, then the flags appended."""
         adjusted = {**environment, **self.environment}
         for name, words in self.flags.items():
             adjusted[name] = " ".join([*adjusted.get(name, "").split(), *words])
         return adjusted
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON: what is as usual is left out."""
+        """The fields that differ from the default, as JSON data."""
         return {
             each.name: _as_json(each.metadata["form"], getattr(self, each.name))
             for each in fields(self)
@@ -129,7 +129,7 @@ class Adjustments:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Adjustments:
-        """What `as_data` gave, after JSON. Raises ContractError for what it never gives."""
+        """The reverse of `as_data`. Raises ContractError for an unknown field or a wrong type."""
         known = {each.name: each.metadata["form"] for each in fields(cls)}
         unknown = sorted(map(str, data.keys() - known.keys()))
         if unknown:
@@ -137,7 +137,7 @@ class Adjustments:
         return cls(**{name: _from_json(known[name], value, name) for name, value in data.items()})
 
     def in_words(self) -> str:
-        """What is different, for people: "setuptools<58; CFLAGS -fcommon"."""
+        """The adjustments for people: "setuptools<58; CFLAGS -fcommon"."""
         return "; ".join(
             words
             for each in fields(self)
@@ -146,10 +146,9 @@ class Adjustments:
         )
 
 
-#: A build like any other.
 NO_ADJUSTMENTS = Adjustments()
 
-#: The keys of a recipe that adjust a build: the name of the field, and its form.
+#: By key of a recipe: the name of the field, and its form.
 RECIPE_KEYS: dict[str, tuple[str, Form]] = {
     each.metadata["recipe"]: (each.name, each.metadata["form"])
     for each in fields(Adjustments)

@@ -1,4 +1,4 @@
-"""What the controller has a builder do: one build, as it is handed over and as it lies in the builder's inbox."""
+"""The assignment: one build as the controller hands it over, and as it lies in the builder's inbox."""
 
 # The types are read at run time (see `shape`).
 
@@ -10,13 +10,13 @@ from typing import Any, Literal, Optional, TypedDict
 from .adjustments import Adjustments
 from .shape import ContractError, check_shape
 
-#: Version of the assignment's form. A builder refuses what it does not know.
+#: Version of the assignment's form. A builder refuses every other version.
 SCHEMA = 2
 
 ATTEMPT_ID = re.compile(r"[a-z0-9][a-z0-9.+!_-]{0,199}")
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}")
 
-#: Why something is built: for the index; to show that a builder can build; to compare with what another built.
+#: The purpose of a build: a wheel of the index; to show that a builder can build; to compare with another build.
 Kind = Literal["build", "canary", "rebuild"]
 
 
@@ -24,21 +24,21 @@ class Sdist(TypedDict):
     filename: str
     #: Empty for the canary that comes with the builder's code.
     url: str
-    #: In hexadecimal; None when upstream states no hash.
+    #: In hexadecimal; None if upstream states no hash.
     sha256: Optional[str]
     size: Optional[int]
-    #: ISO 8601 in UTC, as upstream's JSON has it.
+    #: ISO 8601 in UTC (PEP 700).
     upload_time: Optional[str]
 
 
 class Limits(TypedDict):
-    """What one build may use."""
+    """The limits of one build."""
 
     seconds: float
     silence_seconds: float
     #: Bytes; 0 in a hand-over: a share of the host's.
     memory: int
-    #: At a time.
+    #: Most at a time.
     processes: int
     #: Bytes.
     disk: int
@@ -47,21 +47,21 @@ class Limits(TypedDict):
 
 
 class Finish(TypedDict):
-    """What is done with the wheel that the build made."""
+    """The steps after the build of a wheel."""
 
-    #: Take the libraries it needs into it, where the platform's policy allows that.
+    #: Copy the libraries that it needs into it, where the platform's policy allows that.
     repair: bool
-    #: Names of libraries (`libssl.so.3`) that never go into a wheel.
+    #: Names of libraries (`libssl.so.3`) that are never copied into a wheel.
     exclude: list[str]
     #: Install it into a clean environment and import its modules.
     check: bool
 
 
 class HandOver(TypedDict):
-    """One build as the controller hands it over to the module on the builder."""
+    """One build as the controller sends it to the module on the builder."""
 
     schema: int
-    #: The attempt's id: of safe characters, and never used twice.
+    #: The attempt's ID: safe characters only, never used twice.
     attempt: str
     kind: Kind
     #: Attempts with a lower order are built first.
@@ -70,40 +70,38 @@ class HandOver(TypedDict):
     version: str
     sdist: Sdist
     target: str
-    #: The interpreter that builds: the Python of a virtual environment that has pip (22.3 or newer) and build.
+    #: The interpreter that builds: the Python of a virtual environment with pip (22.3 or later) and build.
     tools: str
     own_index_url: Optional[str]
-    #: The sparse index from which crates are fetched, or "auto" for the one that the builder's cargo asks by itself;
-    #: None: builds get no crates.
+    #: The sparse index of crates, or "auto": the one that the builder's cargo is configured for; None: no crates.
     crates_index: Optional[str]
     #: More options for pip by their long names (`{"cert": "…"}`), as pip reads them from its environment.
     pip_options: dict[str, Any]
     limits: Limits
     environment: dict[str, str]
-    #: Nothing else is built while it is.
+    #: The host builds nothing else at the same time.
     alone: bool
-    #: false only where the operator allowed by name to build without.
+    #: False only if the operator explicitly allows builds without a sandbox.
     sandbox: bool
-    #: In what it differs from other builds: `Adjustments.as_data()`.
+    #: `Adjustments.as_data()`.
     adjustments: dict[str, Any]
-    #: ISO 8601 in UTC: build requirements are chosen among what had been uploaded by then.
+    #: ISO 8601 in UTC: build requirements are chosen among the files uploaded before it.
     uploaded_before: Optional[str]
     finish: Finish
-    #: Bytes: the most that a build of the project was seen to use on the target; 0: never built.
+    #: Bytes: the highest memory use of a build of the project on the target; 0: never built.
     peak_memory: int
 
 
 class Assignment(HandOver):
-    """One build as it lies in the inbox: with what only the builder knows, and with limits, environment and jobs as the
-    adjustments want them."""
+    """One build as it lies in the inbox: completed by the builder, with limits, environment and jobs adjusted."""
 
     index_url: str
-    #: Compilers at once.
+    #: Most compilers at once.
     jobs: int
 
 
 def checked_attempt(attempt: str) -> str:
-    """`attempt` itself if it is an id, which makes it a safe file name. Raises ContractError."""
+    """`attempt` itself if it is an attempt's ID, and so a safe file name. Raises ContractError."""
     if not isinstance(attempt, str) or not ATTEMPT_ID.fullmatch(attempt):
         raise ContractError(
             f"{attempt!r} is not an attempt's id; an id begins with a lower-case letter or a digit, "
@@ -113,7 +111,7 @@ def checked_attempt(attempt: str) -> str:
 
 
 def checked_filename(filename: str) -> str:
-    """`filename` itself if it is a plain name of a distribution file. Raises ContractError."""
+    """`filename` itself if it is a safe name of a distribution file. Raises ContractError."""
     if not isinstance(filename, str) or not _FILENAME.fullmatch(filename):
         raise ContractError(f"{filename!r} is not a file name of a distribution; it has characters that none has.")
     return filename
@@ -122,7 +120,7 @@ def checked_filename(filename: str) -> str:
 def checked_assignment(data: Any, attempt: Optional[str] = None) -> Assignment:
     """`data` itself if a builder of this version can work on it. Raises ContractError.
 
-    With `attempt` it must be the assignment of that id, as its file name says.
+    With `attempt` (from the file's name) it must be the assignment of that attempt.
     """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else None
@@ -140,7 +138,7 @@ def checked_assignment(data: Any, attempt: Optional[str] = None) -> Assignment:
 
 
 def read_assignment(path: Path, attempt: str) -> Assignment:
-    """The assignment in `path`. Raises ContractError, or FileNotFoundError when it is not there any more."""
+    """The assignment in the file `path`. Raises ContractError, or FileNotFoundError if it was withdrawn."""
     try:
         data = json.loads(path.read_bytes())
     except ValueError as error:

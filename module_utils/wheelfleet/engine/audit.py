@@ -1,6 +1,6 @@
-"""Compares catalog, files and site in both directions, to the last byte; a repair makes them agree again.
+"""The audit: compares catalog, files and site in both directions, by bytes; a repair makes them agree again.
 
-An audit reads everything, so its cost is that of the whole site: it is for an operator's question, not for every run.
+An audit reads every file, so it runs when an operator requests it, not in every run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..names import BadFileName, read_wheel_name
 
 @dataclass(frozen=True)
 class Finding:
-    """One disagreement: its `kind` for programs, a sentence for people with what a repair does."""
+    """One disagreement: its `kind` for programs; a sentence for people that names what a repair does."""
 
     kind: str
     path: str
@@ -29,9 +29,9 @@ class Finding:
 
 
 class Audit:
-    """Compares the catalog with the controller's files and logs, and with both what the site has of them.
+    """Compares the catalog with the controller's files and logs, and these with the site's copies.
 
-    The site's pages are compared by rendering them all again (site.py), which also repairs them.
+    A full render (site/publication) compares and repairs the site's pages.
     """
 
     def __init__(self, catalog: Catalog, files_dir: Path, logs_dir: Path, site_dir: Path, *, repair: bool) -> None:
@@ -42,7 +42,7 @@ class Audit:
         self.repair = repair
 
     def run(self) -> Iterator[Finding]:
-        """Yield each disagreement as it is found; with `repair` it is gone afterwards."""
+        """Yield each disagreement, and with `repair` repair it."""
         wanted = set()
         for wheel in self.catalog.db.execute(_WHEELS).fetchall():
             path = f"{wheel['name']}/{wheel['filename']}"
@@ -115,7 +115,7 @@ class Audit:
                     place.unlink()
 
     def _keep_name(self, wheel: Path) -> None:
-        """Other bytes must not get it: a catalog put back from a backup does not know what was published since."""
+        """Keep a name for its bytes, because a catalog from a backup does not know what was published since."""
         try:
             read = read_wheel_name(wheel.name)
         except BadFileName:
@@ -125,7 +125,7 @@ class Audit:
             give_name(db, wheel.name, read.name, str(read.version), sha256)
 
     def _counters(self) -> Iterator[Finding]:
-        """The counters that triggers keep, counted again."""
+        """Compare the counters that triggers keep with their rows."""
         kept = {(row["kind"], row["key"]): row["value"] for row in self.catalog.db.execute("SELECT * FROM counter")}
         counted = {(row[0], str(row[1])): row[2] for row in self.catalog.db.execute(_COUNTED)}
         kinds = {kind for kind, _ in counted} | {"status", "page", "listed", "as-a-whole", "class-builds"}
@@ -166,7 +166,7 @@ _COUNTED = """
 
 
 def _has_bytes(path: Path, sha256: str) -> bool | None:
-    """Whether a file's bytes have this hash; None when there is no such file."""
+    """Whether a file's bytes have this hash; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
@@ -175,12 +175,12 @@ def _has_bytes(path: Path, sha256: str) -> bool | None:
 
 
 def _differ(one: Path, other: Path) -> bool:
-    """Whether both are there and their bytes are not the same."""
+    """Whether `other` is there and its bytes are not those of `one`."""
     return other.is_file() and not one.samefile(other) and one.read_bytes() != other.read_bytes()
 
 
 def _copy(source: Path, place: Path) -> None:
-    """Put a copy in place by one rename: never linked, for one of two links had been damaged with the other."""
+    """Put a copy in place by one rename. It is no hard link, because damage to one would be damage to both."""
     place.parent.mkdir(parents=True, exist_ok=True)
     new = place.with_name(f".{place.name}.new")
     shutil.copyfile(source, new)

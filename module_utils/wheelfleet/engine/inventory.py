@@ -1,6 +1,6 @@
-"""What an inventory sets that nobody reads: misspelt variables and groups, and variables set for the wrong hosts.
+"""Finds names in an inventory that have no effect: misspelt variables and groups, variables set for the wrong hosts.
 
-Ansible takes every name, so a misspelt one would do nothing and say nothing.
+Ansible accepts every name, so a misspelt one would be ignored silently.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ READERS = {
     "client": "clients",
 }
 
-#: Old names of variables. They work for one version; then these lines go, and the old names in the roles' defaults.
+#: New names of variables by their old ones, which work for one version. Remove them with those in the roles' defaults.
 RENAMED = {
     "controller_tries": "controller_max_attempts",
     "controller_witness_percent": "controller_rebuild_percent",
@@ -48,22 +48,24 @@ RENAMED = {
     "webnode_templates_dir": "site_templates_dir",
 }
 
-#: What is meant for one run, with what would come of it in every run.
+#: Variables for one run only, with their effect in every run.
 ONCE = {
     "controller_retry": "each run would try, or build, the same again",
     "site_repair": "each audit would repair without having been asked",
     "site_full_render": "each run would render all pages",
 }
 
-# So much (difflib's ratio) of a group's name, or of the beginning of a variable's, equals one of ours where ours is
-# meant. build_user and my_builder_user are somebody's own variables, builders_user is not.
+# difflib's ratio from which a group's name, or the beginning of a variable's, counts as a misspelling of ours.
+# build_user and my_builder_user are the operator's own variables; builders_user is a misspelling.
 _MEANT_GROUP, _MEANT_BEGINNING = 0.85, 0.9
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Names alone: `variables` set for each host, hosts of each group, and what files of group_vars/ and host_vars/
-    are called. `given` are the variables of the command line (-e)."""
+    """Names of an inventory: `variables` by host, hosts by group, names of the files of group_vars/ and host_vars/.
+
+    `given` are the variables of the command line (-e).
+    """
 
     variables: Mapping[str, Collection[str]]
     groups: Mapping[str, Sequence[str]]
@@ -74,14 +76,14 @@ class Inventory:
 
 @dataclass
 class Found:
-    """Sentences: what must be corrected first, and what only should be."""
+    """Sentences about mistakes: `refusals` end the run, `warnings` do not."""
 
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def check_names(inventory: Inventory, known: Mapping[str, Collection[str]]) -> Found:
-    """Look at every name; ``known`` has the variables of each role of READERS."""
+    """Check every name; `known` has the variables of each role of READERS."""
     found = Found()
     set_for: dict[str, list[str]] = {}
     for host, names in inventory.variables.items():
@@ -129,7 +131,7 @@ def _check_variable(
 
 
 def _other_ending(name: str, role: str, known: Mapping[str, Collection[str]]) -> str | None:
-    """The role's variable that is nearest behind the role's name, or another role's of that very ending."""
+    """The role's variable with the nearest ending, or another role's variable with the same ending."""
     if near := nearest(_ending(name), map(_ending, known[role])):
         return f"{role}_{near}"
     return next((ours for names in known.values() for ours in names if _ending(ours) == _ending(name)), None)
@@ -140,9 +142,9 @@ def _ending(name: str) -> str:
 
 
 def _other_beginning(name: str, known: Mapping[str, Collection[str]]) -> str | None:
-    """The variable of ours that differs in its first part alone: web_node_port, contoller_packages."""
+    """The variable of ours that differs in its beginning alone: for web_node_port, contoller_packages."""
     for role, names in known.items():
-        # sites_dir and apt_cache_dir may well be somebody's own.
+        # Names like sites_dir and apt_cache_dir are common, so they may be the operator's own.
         if role in ("site", "cache") or name.startswith("ansible_"):
             continue
         for ours in names:
@@ -156,7 +158,7 @@ def _check_groups(inventory: Inventory, found: Found) -> None:
     ours = set(READERS.values())
     for group, hosts in sorted(inventory.groups.items()):
         near = _near_group(group, ours)
-        # A group of one's own, such as builders64, whose hosts are in ours too.
+        # The operator's own group, for example builders64, is allowed if its hosts are in ours too.
         if near and not set(hosts) <= set(inventory.groups.get(near, [])):
             found.refusals.append(
                 f"The inventory has a group {group}, which wheelfleet does not know; do you mean {near}? "
@@ -185,9 +187,9 @@ def _alike(one: str, other: str) -> float:
 def check_groups_for(
     inventory: Inventory, needed: Iterable[str], taking_part: Collection[str], why_none: str
 ) -> list[str]:
-    """What is missing for a playbook that needs hosts in these groups; ``taking_part`` are the run's hosts.
+    """Sentences about hosts that a playbook needs in these groups and misses; `taking_part` are the run's hosts.
 
-    ``why_none`` is what to say where there is no host at all.
+    `why_none` is the reason to give if there is no host at all.
     """
     if not inventory.variables:
         return [f"No inventory was found: {why_none}"]

@@ -1,12 +1,11 @@
 """One run at a time: the run's main process holds a kernel lock on a file of the state folder for as long as it lives.
 
-The lock (flock(2)) belongs to the open file, so it ends with the last process that has it open, however that ends, and
-a killed run leaves nothing to clean up. It holds too between processes that see the same folder and not each other: in
-two containers, in two pid namespaces. The file's text says who holds it, for people; nobody is refused by that.
+The lock (flock(2)) belongs to the open file. It ends with the last process that has the file open, so a killed run
+leaves nothing to clean up. It works between containers and pid namespaces that share the folder. The file's text names
+the holder for people; no run is refused because of it alone.
 
-Ansible runs each task in a process of its own that ends with the task. So the task that takes the lock hands the open
-file to the main process (SCM_RIGHTS, unix(7)), by a pair of sockets that this had made before it forked. On the way the
-kernel holds it.
+Ansible runs each task in a process that ends with the task. The task that takes the lock therefore hands the open file
+to the main process (SCM_RIGHTS, unix(7)), by a socket pair made before the fork. On the way the kernel holds it.
 """
 
 from __future__ import annotations
@@ -25,31 +24,31 @@ from typing import Any
 
 from .filesystems import network_filesystem
 
-#: Seconds that processes left by a killed run are waited for: they see within seconds that it is gone.
+#: Seconds to wait for processes of a killed run; they notice its end within seconds.
 LEFT_BEHIND = 30.0
 
 
 class RunBusy(Exception):
-    """The folder cannot be worked on by this run alone; the message says why and names the cure."""
+    """This run cannot have the folder for itself; the message names the reason and the cure."""
 
 
 class Handover:
-    """The way of an open file from a forked process to the one that made this before the fork."""
+    """Passes open files from a forked process to the one that made this before the fork."""
 
     def __init__(self) -> None:
         self._out, self._in = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._out.setblocking(False)
 
     def give(self, descriptor: int) -> None:
-        """Hand an open file on; the caller may end then."""
+        """Pass an open file; the caller may end then."""
         socket.send_fds(self._in, [b"."], [descriptor])
 
     def take(self) -> list[int]:
-        """What was handed on since the last call; programs that this process starts do not get it."""
+        """The file descriptors passed since the last call; programs that this process starts do not inherit them."""
         taken = array("i")
         with suppress(BlockingIOError):
             while True:
-                # socket.recv_fds leaves out the flag (Python 3.11).
+                # socket.recv_fds ignores the flag (Python 3.11).
                 _, ancillary, _, _ = self._out.recvmsg(1, socket.CMSG_LEN(taken.itemsize), socket.MSG_CMSG_CLOEXEC)
                 for _, _, data in ancillary:
                     taken.frombytes(data)
@@ -67,11 +66,11 @@ def take_run_lock(
     patience: float = LEFT_BEHIND,
     site: Path | None = None,
 ) -> tuple[str, int | None]:
-    """Lock the folder for the run whose main process is `pid`; returns the run's id and the open file that is the lock.
+    """Lock the folder for the run whose main process is `pid`; returns the run's ID and the locked file's descriptor.
 
-    The file is None where that run holds the lock already; its id is the same then. `say` is told what is waited for.
-    `site`, where the run shows its status, is noted for who looks after it (engine/interrupted). Raises RunBusy while
-    another run holds the lock, and for a folder on a file system that cannot lock between machines.
+    The descriptor is None if that run holds the lock already. `say` gets a sentence about processes that it waits for,
+    at most `patience` seconds. `site` is kept in the file for `engine/interrupted`. Raises RunBusy while another run
+    holds the lock, and for a folder on a network file system.
     """
     folder = state_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +98,7 @@ def take_run_lock(
 
 
 def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], patience: float) -> str | None:
-    """Take the lock; the run's id if it is this run that holds it already."""
+    """Take the lock; returns this run's ID if the run holds it already, else None. Raises RunBusy."""
     state_dir = folder.parent
     until, told = time.monotonic() + patience, False
     while True:
@@ -110,7 +109,7 @@ def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], p
             holder = _parse(os.pread(descriptor, 4096, 0))
         if holder.get("run") and _same(holder, _identity(pid)):
             return str(holder["run"])
-        # The main process is gone, and what it had forked is not yet.
+        # The main process is gone, but processes that it forked still live.
         left_behind = _here(holder) and not _same(holder, _identity(int(holder["pid"])))
         if not left_behind:
             raise RunBusy(
@@ -138,7 +137,7 @@ def _describe(holder: Mapping[str, Any]) -> str:
 
 
 def _parse(text: bytes) -> Mapping[str, Any]:
-    """Who holds the lock; empty for a new file, and for one that is just being written."""
+    """The holder of the lock; empty for a new file, and for one that is being written."""
     try:
         holder = json.loads(text)
     except ValueError:
@@ -147,7 +146,7 @@ def _parse(text: bytes) -> Mapping[str, Any]:
 
 
 def _here(holder: Mapping[str, Any]) -> bool:
-    """Whether its pid means something to this process."""
+    """Whether the holder's pid is valid in this pid namespace and boot."""
     return bool(holder) and all(holder.get(key) == value for key, value in _place().items())
 
 
@@ -156,7 +155,7 @@ def _same(holder: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
 
 
 def _place() -> dict[str, Any]:
-    """Where pids are counted: this boot of this machine, and this namespace (pid_namespaces(7))."""
+    """Where pids are valid: this boot of this machine, and this namespace (pid_namespaces(7))."""
     return {
         "host": platform.node(),
         "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
@@ -165,7 +164,7 @@ def _place() -> dict[str, Any]:
 
 
 def _identity(pid: int) -> dict[str, Any]:
-    """What tells this process from every other, before and after; empty for a process that does not live."""
+    """An identity of a process that no other one has, before or after; empty if the process does not live."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -177,5 +176,5 @@ def _identity(pid: int) -> dict[str, Any]:
 
 
 def parent_is_alive(parent: int) -> bool:
-    """Whether the process that forked this one still lives: a forked worker outlives a killed controller otherwise."""
+    """Whether the process that forked this one still lives. Without this check a worker outlives a killed run."""
     return os.getppid() == parent

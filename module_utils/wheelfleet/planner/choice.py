@@ -1,4 +1,4 @@
-"""Which builds a host is given: what the catalog knows, put to the policy of `sizing`."""
+"""The choice of builds for a host: reads the catalog and applies the policy of `sizing`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOREVER = 1e12
 
 
 def host_load(db: sqlite3.Connection, host: str, now: float) -> sizing.Load:
-    """The host as the sizing of batches sees it."""
+    """A host and its builds, as `sizing` needs them."""
     row = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
     slots = int(json.loads(row["facts"]).get("slots", 1)) if row else 1
     results = db.execute(
@@ -36,7 +36,7 @@ def host_load(db: sqlite3.Connection, host: str, now: float) -> sizing.Load:
         (host,),
     ).fetchall()
     building = [(row["predicted_normal"], now - row["begun_at"]) for row in held if row["begun_at"] is not None]
-    # A host may run fewer at once than it was seen to begin: a build of it may have ended unseen.
+    # More builds than slots may count as going on, because the end of some was not seen yet.
     building = building[:slots]
     return sizing.Load(
         slots=slots,
@@ -50,16 +50,14 @@ def host_load(db: sqlite3.Connection, host: str, now: float) -> sizing.Load:
 
 
 def _usual_speed(db: sqlite3.Connection, host: str) -> float:
-    """The typical speed of the other builders whose speed is known.
-
-    What a fleet's predictions have in common, that they are all too long, say, is true of a new builder too."""
+    """The geometric mean of the other builders' known speeds, or 1: an error common to all predictions is in it."""
     rows = db.execute("SELECT speed FROM builder WHERE host <> ? AND speed <> 1", (host,))
     speeds = [row["speed"] for row in rows]
     return statistics.geometric_mean(speeds) if speeds else 1.0
 
 
 def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
-    """What nobody holds yet, and the power of the builders that are here and trusted."""
+    """The work that no builder holds yet, and the power of the trusted builders of the run."""
     (held,) = db.execute("SELECT coalesce(sum(predicted_normal), 0) FROM attempt WHERE state = 'open'").fetchone()
     power = 0.0
     for row in db.execute(
@@ -70,7 +68,7 @@ def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
 
 
 def known_speed(db: sqlite3.Connection, host: str) -> float | None:
-    """The host's speed as the catalog has it, which is for the others to read; None for a host that never came."""
+    """The host's speed in the catalog, which the sessions of other hosts read; None for an unknown host."""
     row = db.execute("SELECT speed FROM builder WHERE host = ?", (host,)).fetchone()
     return float(row["speed"]) if row else None
 
@@ -99,7 +97,10 @@ _CANDIDATES = f"""
 def choose_builds(
     db: sqlite3.Connection, host: str, run: str, load: sizing.Load, now: float, *, leave_to_faster: bool = True
 ) -> list[sqlite3.Row]:
-    """What the host is given now: the longest of its targets' builds first, but those that faster hosts do better."""
+    """The builds for the host now, longest first, without those that faster hosts finish sooner.
+
+    A host of unknown speed gets short builds first, if there are any (`sizing.PROBE_SECONDS`).
+    """
     facts = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
     memory = int(json.loads(facts["facts"]).get("memory", 0)) if facts else 0
     rest = rest_of_queue(db, run)
@@ -131,7 +132,7 @@ def choose_builds(
 
 
 def _faster_power(db: sqlite3.Connection, target: int, speed: float) -> float:
-    """Slots times speed of the trusted builders here that offer the target and are clearly faster."""
+    """Slots times speed, summed over the trusted builders that offer the target and are clearly faster."""
     rows = db.execute(
         """
         SELECT b.facts, b.speed FROM builder_target o JOIN builder b ON b.host = o.host

@@ -2,13 +2,13 @@
 
     PYTHON -I read_by_pip.py < JSON list of paths      > JSON list, for each file a list of lines
 
-A line is {"kind", "path", "number", "text", "why"}. Its kind is "requirement", "constraint", "option" (what else
-decides what pip chooses), "problem" or "ignored"; `why` is a clause that says why a line of these two plays no part.
-`number` is None for a file that cannot be read. Included files are read where they are named. Encodings, comments,
-quotes, continued lines and variables are read as pip reads them.
+A line is {"kind", "path", "number", "text", "why"}. Its kind is "requirement", "constraint", "option" (it changes pip's
+choice of releases), "problem" or "ignored"; for the last two `why` is a clause with the reason. `number` is None for a
+file that cannot be read. Included files are read where they are named. Encodings, comments, quotes, continued lines and
+variables are read as pip reads them.
 
-This file imports nothing of this package, so that it can be run by itself. pip has no interface for programs; the names
-used here have been there since pip 22.
+This file imports nothing of this package, so that it can be run by itself. pip has no public API; the names used here
+exist since pip 22.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 
 _ELSEWHERE = ("index_url", "extra_index_urls", "find_links", "no_index", "trusted_hosts")
 _CHOICE = ("pre", "prefer_binary")
-#: Each has sets of names in it.
+#: Options and their attributes that are sets of names.
 _CONTROLS = (("format_control", "no_binary", "only_binary"), ("release_control", "all_releases", "only_final"))
 
 
 class Reader:
-    """Reads one file with all that it includes."""
+    """Reads one file with all files that it includes."""
 
     def __init__(self) -> None:
         from pip._internal.req import req_file
@@ -38,12 +38,12 @@ class Reader:
         self._parse = req_file.get_line_parser(None)
 
     def lines(self, path: str, constraint: bool = False, within: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-        """Raises OSError, ValueError, LookupError or pip's own errors if the file itself cannot be read."""
+        """The lines of a file. Raises OSError, ValueError, LookupError or pip's errors if it cannot be read itself."""
         path, content = self._pip.get_file_content(path, _Session())
         for number, text in self._pip.preprocess(content):
             line = {"kind": "problem", "path": path, "number": number, "text": text, "why": ""}
             try:
-                # On an error its parser says how it is used.
+                # On an error pip's parser prints its usage.
                 with contextlib.redirect_stderr(io.StringIO()):
                     requirement, options = self._parse(text)
             except self._pip.OptionParsingError as error:
@@ -57,7 +57,7 @@ class Reader:
                     yield {**line, "why": f"{inner} includes itself by it"}
                     continue
                 try:
-                    # Whole, so that an error in the middle is not taken for one here.
+                    # As a list, so that an error inside the included file yields none of its lines.
                     yield from list(self.lines(inner, not options.requirements, (*within, path)))
                 except _unreadable() as error:
                     yield {**line, "why": f"what it names cannot be read ({_one_line(error)})"}
@@ -72,7 +72,7 @@ class Reader:
 
 
 class _Session:
-    """pip's, made when an included file is one of the network: it is what takes time to import."""
+    """pip's session, made only for an included URL because its import is slow."""
 
     def get(self, url: str) -> Any:
         from pip._internal.commands import create_command
@@ -100,7 +100,7 @@ def _requirement(text: str, options: Any, constraint: bool) -> dict[str, Any]:
         return {"why": "it is a URL or a file, and no release of the index"}
     if constraint and requirement.extras:
         return {"why": "a constraint can have no extras"}
-    # Options behind a requirement, hashes most often, concern installing.
+    # Options after a requirement (mostly hashes) concern the installation.
     return {"kind": "constraint" if constraint else "requirement", "text": text.strip()}
 
 

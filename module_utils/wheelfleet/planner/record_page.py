@@ -1,4 +1,4 @@
-"""What upstream said about one project, as rows of the catalog. Rows change only where the page did."""
+"""One project's page of upstream as rows of the catalog. Rows change only if the page did."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..catalog.meta import get_meta, set_meta
 from ..catalog.states import ProjectState
 from ..upstream.pages import ProjectPage
 
-#: So many known projects gone in one run, and more than half of all, or all there are, are doubted for so many seconds.
+#: If so many projects, and more than half of all, or all, are gone in one run, that is doubted for so many seconds.
 MASS_ABSENCE = 10
 MASS_ABSENCE_SECONDS = 24 * 3600.0
 
@@ -23,9 +23,9 @@ def record_page(
     last_modified: str | None,
     now: float,
 ) -> bool:
-    """Make the rows of a project say what its page says; returns whether anything a verdict or page shows changed.
+    """Bring the rows of a project in line with its page; returns whether its content or state changed.
 
-    Its serial may be smaller than the known one: the client hands on only pages that can be believed.
+    The page's serial may be smaller than the known one, because the client has already refused outdated pages.
     """
     before = db.execute("SELECT state, page_digest FROM project WHERE id = ?", (project_id,)).fetchone()
     state = "quarantined" if page.status == "quarantined" else "present"
@@ -52,7 +52,7 @@ def record_page(
 
 
 def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
-    """Upstream has no such project: never had it (`absent`), or has it no longer (`deleted`)."""
+    """Record that upstream has no such project (`absent`), or no longer (`deleted`); returns whether that is new."""
     (state,) = db.execute("SELECT state FROM project WHERE id = ?", (project_id,)).fetchone()
     new_state: ProjectState = "absent" if state in ("new", "absent") else "deleted"
     projects.put_absent(db, project_id, new_state)
@@ -64,11 +64,10 @@ def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
 
 
 def doubt_absences(db: sqlite3.Connection, gone: int, known: int, now: float, *, no_list: bool = False) -> str | None:
-    """Whether to doubt that `gone` of `known` projects are gone, as a sentence; None to believe it.
+    """The reason to doubt that `gone` of `known` projects are gone; None if it is plausible.
 
-    A mirror that lost its data, or is not mounted, answers like one whose projects were all deleted: so much at once,
-    or anything while the list of all projects is gone too (`no_list`), is believed only when upstream still says so
-    after a day.
+    A mirror that lost its data, or has it not mounted, answers as if its projects were deleted. Many absences at once,
+    or any while the list of all projects is missing too (`no_list`), count only when they last for a day.
     """
     many = gone >= MASS_ABSENCE and gone > known / 2
     if not gone or not (many or gone >= known or no_list):
@@ -85,7 +84,7 @@ def doubt_absences(db: sqlite3.Connection, gone: int, known: int, now: float, *,
 def record_unchanged(
     db: sqlite3.Connection, project_id: int, *, serial: int | None, etag: str | None, last_modified: str | None
 ) -> None:
-    """The page is the one we know. Written only where that ends a problem or tells more than we knew."""
+    """Record that the page did not change. Written only if that ends a problem or gives a new serial or ETag."""
     row = db.execute("SELECT * FROM project WHERE id = ?", (project_id,)).fetchone()
     known = {column: row[column] for column in ("have_serial", "etag", "last_modified", "problem", "retry_at")}
     now = {
@@ -100,7 +99,7 @@ def record_unchanged(
 
 
 def record_trouble(db: sqlite3.Connection, project_id: int, sentence: str, retry_at: float | None) -> None:
-    """The project could not be read this time; it stays on the list and what we know of it stands."""
+    """Record why a project could not be read; its rows stay as they are."""
     projects.put_problem(db, project_id, sentence, retry_at)
 
 

@@ -1,9 +1,8 @@
 """Failures that go back to the queue because something changed that they depended on.
 
-What failed for good is not tried again by itself, except where something relevant is different now: the compilers or
-packages of a builder that offers the target, the project's recipe, or the rules of the fleet's own remedies. Each
-failure keeps digests of what it depended on, so that nothing goes back for a change it has seen; and each return is an
-event that says why.
+This can be the compilers or packages of a builder that offers the target, the project's recipe, or the rules of
+remedies. Each failure keeps digests of these, so that a change that it has already seen puts nothing back. Each return
+is an event with its reason.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from ..failure_classes import FAILURE_CLASSES
 from . import events, remedies
 from .scope import digest
 
-#: Packages named in an event; a distribution upgrade brings hundreds.
+#: Most packages named in an event, because a distribution upgrade brings hundreds.
 _MOST_NAMED = 3
-#: As whom the event speaks where no builder is its subject.
+#: The host of events that concern no builder.
 CONTROLLER = "controller"
 
 
 @dataclass(frozen=True)
 class BuilderChange:
-    """What is new on a builder: `kind` is toolchain or packages, `names` what to tell people."""
+    """New things on a builder: `kind` is "toolchain" or "packages", `names` are versions or packages."""
 
     host: str
     kind: str
@@ -36,7 +35,7 @@ class BuilderChange:
 
 
 def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
-    """Keep with a failure what it depended on, as of now."""
+    """Keep with an attempt the digests of the toolchain, packages, recipe and remedies that it depended on."""
     row = db.execute(
         """
         SELECT b.facts, b.packages, c.digest FROM attempt a JOIN release r ON r.id = a.release_id
@@ -57,7 +56,7 @@ def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
 def builder_news(
     db: sqlite3.Connection, host: str, facts: Mapping[str, Any], packages: Sequence[str] | None
 ) -> list[BuilderChange]:
-    """What a builder's report has that the catalog does not know of it yet. Of a new builder, what no other one has."""
+    """The news of a builder's report compared with its last one; for a new builder, compared with all others."""
     row = db.execute("SELECT facts, packages FROM builder WHERE host = ?", (host,)).fetchone()
     others = db.execute("SELECT facts, packages FROM builder WHERE host <> ?", (host,)).fetchall()
     known = [row] if row else others
@@ -77,7 +76,7 @@ def builder_news(
 def requeue_for_news(
     db: sqlite3.Connection, news: Iterable[BuilderChange], *, run: str, now: float, max_attempts: int
 ) -> int:
-    """Failures of the classes that what is new on a builder may help, on the targets it offers; returns how many."""
+    """Requeue failures that may succeed with a builder's news, on the targets that it offers; returns how many."""
     returned = 0
     for each in news:
         row = db.execute("SELECT facts, packages FROM builder WHERE host = ?", (each.host,)).fetchone()
@@ -101,7 +100,7 @@ def requeue_for_news(
 def requeue_for_recipes(
     db: sqlite3.Connection, names: Collection[str], *, run: str, now: float, max_attempts: int
 ) -> int:
-    """Failures of projects whose recipe came, went or changed; returns how many."""
+    """Requeue failures of projects whose recipe came, went or changed; returns how many."""
     returned = 0
     for name in names:
         rows = db.execute(
@@ -119,7 +118,7 @@ def requeue_for_recipes(
 
 
 def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, max_attempts: int) -> int:
-    """Failures of the classes for which this wheelfleet knows other remedies than the last run's; returns how many."""
+    """Requeue failures of the classes whose remedies are new since the last run; returns how many."""
     versions = remedies.versions()
     text = json.dumps(versions, sort_keys=True)
     known = get_meta(db, "remedy_rules")

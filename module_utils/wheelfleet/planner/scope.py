@@ -1,6 +1,6 @@
-"""What the operator wants: the scope (which releases) and the policy (under which conditions).
+"""Scope (which releases the operator wants) and policy (on which conditions), as types.
 
-Both come from inventory variables as plain data; here they become types, and every mistake in them one sentence.
+Both are read from the inventory's variables; a mistake in them raises BadScope.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ..nearest import do_you_mean
 
 
 class BadScope(Exception):
-    """The inventory asks for something that cannot be meant; the message names the variable, the value and the cure."""
+    """A variable of the inventory has a mistake; the message names the variable, the value and the cure."""
 
 
 @dataclass(frozen=True)
 class Wish:
     """The newest releases of one project that match a specifier.
 
-    `newest` counts releases, None means all of them. `targets` limits the wish to some targets (by id), as a
-    resolved requirements file does; None means every target. `spelled` is the name as the operator writes it.
+    `newest` is the number of releases; None: all. `targets` are IDs of the targets that a requirements file resolved
+    for; None: every target. `spelled` is the operator's spelling of the name.
     """
 
     name: NormalizedName
@@ -40,7 +40,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Skip:
-    """A release the operator does not want built, and why. Empty parts match everything."""
+    """Releases that the operator does not want built, and why. Empty parts match everything."""
 
     name: NormalizedName
     versions: str
@@ -48,7 +48,7 @@ class Skip:
     reason: str
 
     def matches(self, name: str, version: Version, target: str) -> bool:
-        """Whether this entry speaks of the release on the target."""
+        """Whether it holds for a release on a target."""
         return (
             self.name == name
             and (not self.versions or SpecifierSet(self.versions).contains(version, prereleases=True))
@@ -58,7 +58,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Policy:
-    """Conditions on what is built; the role `controller` documents each as a variable."""
+    """Conditions on builds; each field is a variable of the role `controller`, which documents it."""
 
     prereleases: str = "if-only"
     yanked: bool = False
@@ -100,7 +100,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Scope:
-    """The three forms of scope, freely combined; `requirements` are RequirementsFile (requirements.py)."""
+    """The three forms of scope, freely combined; `requirements` are of type requirements_files.RequirementsFile."""
 
     wishes: tuple[Wish, ...]
     requirements: tuple[Any, ...] = ()
@@ -115,23 +115,23 @@ class Scope:
         everything: bool = False,
         newest: Any = 1,
     ) -> Scope:
-        """Read the scope variables; `newest` is the default for packages and for everything. Raises BadScope."""
+        """Read the scope variables; `newest` is the default of all wishes. Raises BadScope."""
         default = _count(newest, "controller_newest")
         wishes = tuple(_wish(entry, default) for entry in packages or ())
         return cls(wishes, tuple(requirements or ()), bool(everything), default)
 
     @property
     def everything_wishes(self) -> list[Wish]:
-        """What everything mode asks for of each project, whatever its name."""
+        """The wish of everything mode for each project, whatever its name; empty without everything mode."""
         return [Wish(canonicalize_name("everything"), "", self.newest)] if self.everything else []
 
     def fingerprint(self, policy: Policy) -> str:
-        """Changes whenever scope or policy could make another verdict."""
+        """A digest of scope and policy: verdicts made under another one are out of date."""
         return digest(asdict(self), asdict(policy))
 
 
 def digest(*parts: Any) -> str:
-    """A short stable name for a piece of plain data."""
+    """A short SHA-256 (32 hex digits) of plain data as JSON."""
     text = json.dumps(parts, sort_keys=True, default=lambda x: sorted(x) if isinstance(x, (set, frozenset)) else str(x))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -1,9 +1,9 @@
-"""Which builders to trust: one that fails everything must not swallow the queue.
+"""Suspension of builders: a builder that fails everything must not use up the queue.
 
-Several failures in a row are bad luck, or a broken builder (its compiler, its disk, its network). The canary tells: a
-release that this target was built for before, or where there is none a little project of our own (`builder/canary`). If
-that fails too, the builder is suspended, its failures since its last wheel count for nothing and go to the others, and
-only a canary that is built lets it back in.
+Several failures in a row are chance, or come from the builder (its compiler, its disk, its network). A canary decides:
+a release that was built for one of its targets before, or else the small project of `builder/canary`. If the canary
+fails, the builder is suspended and its failures since its last wheel are superseded. It gets work again when it has
+built a canary.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ..catalog.database import Catalog
 from .batches import PlannedBuild
 from .retries import adjustments_of, uploaded_before
 
-#: Failures in a row after which a builder is suspect; doubled by each canary it builds until it gives a wheel.
+#: Failures in a row that make a builder suspect. After a canary twice the failures so far do, until its next wheel.
 SUSPECT_AFTER = 3
-#: Seconds for which the others wait for the verdict on another's canary.
+#: Seconds after `note_canary` or a failure for which the others wait for a builder's canary.
 CANARY_SECONDS = 30.0
-#: What an attempt's id begins with that is a canary. No release's does: normalised names have no two dashes in a row.
+#: Begins the attempt ID of a canary. No release's ID does, because normalised names have no two dashes in a row.
 CANARY = "canary--"
-#: Seconds between the canaries of a suspended builder; doubled each time up to the second.
+#: Seconds between the canaries of a suspended builder: the first wait doubles each time, up to the longest.
 FIRST_CANARY_WAIT, LONGEST_CANARY_WAIT = 30.0, 600.0
 
 
 def note_outcome(db: sqlite3.Connection, host: str, *, built: bool, now: float) -> None:
-    """Count a builder's failures in a row. Those that tell of the release wherever it is built are none of its own."""
+    """Count a builder's failures in a row. Failures that a release has on every builder are not passed to this."""
     if built:
         builders.count_success(db, host, SUSPECT_AFTER)
     else:
@@ -43,7 +43,7 @@ def is_suspect(catalog: Catalog, host: str) -> bool:
 
 
 def has_uncleared_failures(catalog: Catalog, host: str) -> bool:
-    """Whether the builder has failures that may be its own, and nothing since has shown that they are not."""
+    """Whether the builder has failures since its last wheel or canary, which may be its own."""
     row = catalog.db.execute(
         "SELECT failures > cleared_failures AS uncleared FROM builder WHERE host = ?", (host,)
     ).fetchone()
@@ -51,13 +51,13 @@ def has_uncleared_failures(catalog: Catalog, host: str) -> bool:
 
 
 def note_canary(catalog: Catalog, host: str, now: float) -> None:
-    """Have the others wait: what this builder failed may come back to them."""
+    """Let the others wait for this builder's canary, because its failures may come back to them."""
     with catalog.writing() as db:
         builders.await_canary(db, host, now)
 
 
 def others_with_canary(catalog: Catalog, host: str, now: float) -> list[str]:
-    """The other builders whose failures may still come back to this one."""
+    """The other builders with a canary to build: their failures may come back to this one."""
     rows = catalog.db.execute(
         "SELECT host FROM builder WHERE host <> ? AND failures > cleared_failures AND canary_since > ? ORDER BY host",
         (host, now - CANARY_SECONDS),
@@ -66,7 +66,7 @@ def others_with_canary(catalog: Catalog, host: str, now: float) -> list[str]:
 
 
 def is_only_builder(catalog: Catalog, host: str) -> bool:
-    """Whether there is work in the queue that no other builder here could do."""
+    """Whether the queue has builds that no other trusted builder of the run can do."""
     row = catalog.db.execute(
         """
         SELECT 1 FROM release_target w JOIN builder_target o ON o.target_id = w.target_id AND o.host = :host
@@ -81,13 +81,13 @@ def is_only_builder(catalog: Catalog, host: str) -> bool:
 
 
 def why_suspended(catalog: Catalog, host: str) -> str | None:
-    """The sentence that suspended the builder; None while it is trusted."""
+    """The reason why the builder is suspended; None if it is not."""
     row = catalog.db.execute("SELECT suspended FROM builder WHERE host = ?", (host,)).fetchone()
     return row["suspended"] if row else None
 
 
 def canary_for(catalog: Catalog, host: str) -> PlannedBuild | None:
-    """The cheapest build that has succeeded for a target of this builder before; None when there is none."""
+    """The shortest build that gave a wheel for a target of this builder, as a canary; None if there is none."""
     row = catalog.db.execute(
         """
         SELECT p.name, r.version, t.name AS target, o.tools, f.filename, f.url, f.sha256, f.size, f.upload_time,
@@ -128,7 +128,7 @@ def canary_for(catalog: Catalog, host: str) -> PlannedBuild | None:
 
 
 def own_canary(name: str, version: str, *, target: str, tools: str) -> PlannedBuild:
-    """The canary that comes with the builder's own code, which knows its sdist."""
+    """The canary of `builder/canary`; the builder makes its sdist itself."""
     return PlannedBuild(
         attempt=f"{CANARY}{secrets.token_hex(4)}",
         kind="canary",
@@ -149,7 +149,7 @@ def own_canary(name: str, version: str, *, target: str, tools: str) -> PlannedBu
 
 
 def any_target(catalog: Catalog, host: str) -> tuple[str, str] | None:
-    """A target the builder offers, the preferred one, and the interpreter that builds for it."""
+    """The preferred target of the builder and the interpreter that builds for it; None if it offers none."""
     row = catalog.db.execute(
         """
         SELECT t.name, o.tools FROM builder_target o JOIN target t ON t.id = o.target_id WHERE o.host = ?
@@ -161,13 +161,13 @@ def any_target(catalog: Catalog, host: str) -> tuple[str, str] | None:
 
 
 def clear_failures(catalog: Catalog, host: str) -> None:
-    """The builder has built its canary: what failed on it failed by itself."""
+    """Clear the builder's failures, because it has built its canary; ends its suspension."""
     with catalog.writing() as db:
         builders.clear(db, host)
 
 
 def suspend(catalog: Catalog, host: str, sentence: str, max_attempts: int) -> int:
-    """The builder failed its canary: it gets no work, and its failures since its last wheel go back to the queue.
+    """Suspend the builder, which failed its canary; its failures since its last wheel go back to the queue.
 
     Returns how many."""
     with catalog.writing() as db:

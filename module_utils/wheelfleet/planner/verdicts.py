@@ -1,4 +1,4 @@
-"""Verdicts in and out of the catalog: projects whose rows changed are judged again, the others are not touched."""
+"""Reads projects from the catalog, judges them (`judge`) and writes the verdicts; unchanged projects are left alone."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import judge
 from .predict import predict_seconds
 from .scope import Policy, Wish
 
-#: Projects per transaction: a kill loses little, and other writers wait for milliseconds only.
+#: Projects per transaction: a kill loses little, and other writers wait only for milliseconds.
 CHUNK = 500
 
 
 def unjudged(db: sqlite3.Connection, now: float) -> list[int]:
-    """The projects whose verdicts no longer follow from the catalog, or change by time alone."""
+    """IDs of the projects whose verdicts are out of date, or change now because a cooldown ended."""
     rows = db.execute(
         """
         SELECT id FROM project WHERE NOT judged
@@ -71,9 +71,9 @@ def judge_project(
 
 
 def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[judge.Target]) -> None:
-    """Say which targets our wheels of a project can be installed on: every one whose tag set has a tag of the wheel
-    and whose Python its Requires-Python admits. None where upstream has a file of the same name, for then ours is not
-    listed (site/listing.py)."""
+    """Set the targets that the fleet's wheels of a project serve: a wheel serves a target whose tag set has one of its
+    tags and whose Python its Requires-Python admits. A wheel serves none if upstream has a file of the same name,
+    because it is not listed then (site/listing)."""
     wheels = db.execute(
         """
         SELECT w.id, w.release_id, w.tags, w.requires_python, EXISTS (
@@ -99,7 +99,7 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
 
 
 def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tuple[int, float]:
-    """How many releases wait for their cool-down by the time the fleet first saw them, and until when the last does."""
+    """The number of releases whose cooldown counts from when the fleet first saw them; when the last one ends."""
     seconds = policy.cooldown_hours * 3600
     waiting, last = db.execute(
         """
@@ -114,7 +114,7 @@ def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tu
 
 
 def wishes_by_name(wishes: Iterable[Wish]) -> dict[str, list[Wish]]:
-    """Several entries may speak of one project; all of them count."""
+    """The wishes by project; a project may have several, and all count."""
     by_name: dict[str, list[Wish]] = {}
     for wish in wishes:
         by_name.setdefault(wish.name, []).append(wish)
@@ -152,7 +152,7 @@ def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:
 
 
 def _learned_pythons(db: sqlite3.Connection, project_id: int) -> dict[tuple[int, str, str | None], dict[int, str]]:
-    """What builds from sdists told of the Pythons they are for, by release, file name and hash, then by target."""
+    """Requires-Python as builds found it, by (release, sdist's file name, sdist's SHA-256), then by target."""
     learned: dict[tuple[int, str, str | None], dict[int, str]] = {}
     for row in db.execute(
         """
