@@ -1,8 +1,8 @@
-"""pip's and uv's configuration files on a client, changed so that every change can be taken back to the last byte.
+"""Edits pip's and uv's configuration files on a client so that each change can be undone byte by byte.
 
-What we add stands in marked blocks of whole lines; what has to give way stays where it is, commented out. Taking back
-is then the same for both files, and needs no memory of how they were. A library that reads and writes INI or TOML would
-lose comments and order, and clients with Python 3.9 have none for TOML.
+Additions stand in marked blocks of whole lines; replaced lines stay in place, commented out. Undoing is then the same
+for both files and needs no stored state. A library for INI or TOML would lose comments and order, and Python 3.9 has
+none for TOML.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ BEGIN = "# BEGIN wheelfleet (playbooks/client.yml)"
 END = "# END wheelfleet"
 ASIDE = "# wheelfleet put aside: "
 
-#: What uv calls the index, and a project's `[tool.uv.sources]` may.
+#: uv's name of the index, which a project's `[tool.uv.sources]` may use.
 UV_INDEX_NAME = "wheelfleet"
 
 
 class ClientConfigError(Exception):
-    """A file cannot be changed; the message, a clause to go behind the file's name, says why and what to do."""
+    """A file cannot be changed; the message is a clause to follow the file's name, with the reason and the cure."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """The fleet's index: its URL, and whether it is the `only` one or stands beside those there are."""
+    """The fleet's index: its URL, and whether it is the `only` one."""
 
     url: str
     only: bool = False
 
     @property
     def untrusted_host(self) -> str | None:
-        """The host that pip will not talk to unless it is told to trust it, for it is asked by plain http."""
+        """The host that pip needs as trusted-host, because the URL is plain http; None if it needs none."""
         parts = urlsplit(self.url)
         loopback = parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
         return parts.netloc.rpartition("@")[2] if parts.scheme == "http" and not loopback else None
 
 
 def restored(text: str) -> str:
-    """The text without our changes."""
+    """The text without this module's changes."""
     kept = []
     ours = False
     for line in text.split("\n"):
@@ -53,7 +53,7 @@ def restored(text: str) -> str:
 
 
 def pip_configured(text: str, index: Index) -> str:
-    """pip.conf with the index: in [global], and in every section of a command that names others there."""
+    """pip.conf with the index, in [global] and in each section with indexes of its own. Raises ClientConfigError."""
     _check_pip(text)
     edit = _Edit(text)
     options = list(_pip_options(edit.lines))
@@ -83,8 +83,11 @@ def pip_configured(text: str, index: Index) -> str:
 
 
 def uv_configured(text: str, index: Index) -> str:
-    """uv.toml with the index. Beside others, the best version of all counts: by default uv takes the first index that
-    knows a name, and ours would hide newer versions upstream has."""
+    """uv.toml with the index. Raises ClientConfigError.
+
+    Beside other indexes the best version of all is chosen: by default uv uses the first index that knows a name, so the
+    fleet's would hide newer versions of upstream.
+    """
     _check_toml(text)
     edit = _Edit(text)
     tables = [(at, match[1]) for at, line in enumerate(edit.lines) if (match := _TABLE.match(line))]
@@ -115,28 +118,28 @@ def uv_configured(text: str, index: Index) -> str:
 
 
 class _Edit:
-    """The lines of a file, and what is to be done to them; line numbers are those of the file as it was."""
+    """The lines of a file and the changes to make; line numbers are those of the original."""
 
     def __init__(self, text: str) -> None:
-        # Not splitlines(): a last line without its end, and line ends of other systems, come back as they were.
+        # Not splitlines(), so that a missing last line end and other line ends are kept.
         self.lines = text.split("\n")
         self._aside: set[int] = set()
         self._blocks: dict[int, list[str]] = {}
 
     def put_aside(self, first: int, last: int) -> None:
-        """Comment out the lines from the first to the last."""
+        """Comment out the lines from `first` to `last`."""
         self._aside.update(range(first, last + 1))
 
     def insert(self, at: int, lines: list[str]) -> None:
-        """Put a block of ours before a line."""
+        """Put a marked block before a line."""
         self._blocks[at] = [*self._blocks.get(at, []), BEGIN, *lines, END]
 
     def append(self, lines: list[str]) -> None:
-        """Put a block of ours at the end."""
+        """Put a marked block at the end."""
         self.insert(len(self.lines) - (not self.lines[-1]), lines)
 
     def result(self, check: Callable[[str], None]) -> str:
-        """The new text, which must pass the check."""
+        """The new text, if it passes the check."""
         lines: list[str] = []
         for at in range(len(self.lines) + 1):
             lines += self._blocks.get(at, [])
@@ -159,7 +162,7 @@ class _PipOption:
 
 
 def _pip_options(lines: list[str]) -> Iterator[_PipOption]:
-    """The options with the lines they stand on, read as configparser reads them: what is indented deeper goes on."""
+    """The options with their lines, by configparser's rules: deeper indented lines continue an option."""
     section = ""
     at = 0
     while at < len(lines):
@@ -200,13 +203,13 @@ def _check_pip(text: str) -> None:
         raise ClientConfigError(f"cannot be read as pip's configuration ({reason}); correct it") from None
 
 
-#: The head of a table, or of one more in an array of tables.
+#: The head of a table, or of an element of an array of tables.
 _TABLE = re.compile(r"\s*\[{1,2}\s*([\w.-]+)\s*\]{1,2}\s*(?:#.*)?$")
 _KEY = re.compile(r"([\w-]+)\s*=")
 
 
 def _top_level(lines: list[str], end: int) -> dict[str, tuple[int, int]]:
-    """The keys before the first table, each with its first line and the one behind its last."""
+    """The keys before the first table, each with its first line and the line after its last."""
     keys = {}
     at = 0
     while at < end:

@@ -1,11 +1,11 @@
-"""The failure classes: the meaning of each, what it settles, and advice. Docs and report list them."""
+"""The failure classes: meaning, scope, retry rule and advice. The documentation and the site's report list them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-#: What a failure settles: the release on every target, this target only, or nothing (None), so that it is tried again.
+#: What a failure blocks: the release on every target, on this target only, or nothing (None), so that it is retried.
 Blocks = Literal["release", "target"]
 
 
@@ -14,14 +14,14 @@ class FailureClass:
     name: str
     meaning: str
     blocks: Blocks | None
-    #: What the operator can do; it stands for itself, without the sentence of the failure.
+    #: What the operator can do; readable without the failure's sentence.
     advice: str
-    #: What of a builder it depends on: where that changes, its failures go back to the queue (planner/requeue.py).
+    #: The facts of a builder that it depends on: when they change, the builds return to the queue (`planner.requeue`).
     lifted_by: frozenset[str] = frozenset()
 
     @property
     def again(self) -> str:
-        """Whether, and when, such a failure is tried again by itself."""
+        """The retry rule, in a sentence."""
         if self.blocks is None:
             return "Tried again by itself, elsewhere where it can be, with growing waits, until the tries are spent."
         on = " and ".join(name for name in ("toolchain", "packages") if name in self.lifted_by)
@@ -30,7 +30,7 @@ class FailureClass:
         return f"Tried again when {what}the project's recipe or the fleet's remedies change, or somebody asks for it."
 
 
-#: What of a builder a failure may depend on.
+#: The facts of a builder that a failure may depend on.
 _PACKAGES, _TOOLS = frozenset({"packages"}), frozenset({"toolchain"})
 _BOTH = _PACKAGES | _TOOLS
 
@@ -64,7 +64,7 @@ _ALL = (
         "Install a newer one on the builder, or have an older release built.",
         _BOTH,
     ),
-    # What the project brings along
+    # The project itself
     FailureClass(
         "python2-syntax",
         "The project is written for Python 2.",
@@ -165,7 +165,7 @@ _ALL = (
         "target",
         "Correct the patch, or limit it to the versions that it was made for (cases in the recipe).",
     ),
-    # What came from upstream
+    # Upstream
     FailureClass(
         "hash-mismatch",
         "The sdist is not the one whose hash or size upstream states.",
@@ -184,7 +184,7 @@ _ALL = (
         None,
         "It is tried again; if it stays, check the builder's network, DNS, proxy and certificates.",
     ),
-    # What the limits say
+    # Limits
     FailureClass(
         "out-of-memory",
         "The build needed more memory than it may have.",
@@ -245,7 +245,7 @@ _ALL = (
         None,
         "Provision the builder again (the builder role), and check its disk.",
     ),
-    # What became of it
+    # The built wheel
     FailureClass(
         "no-wheel",
         "The build ended without an error, but left no wheel, or several.",
@@ -292,5 +292,5 @@ _ALL = (
     ),
 )
 
-#: By name, in the order in which to list them.
+#: By name, in the order of documentation and report.
 FAILURE_CLASSES = {entry.name: entry for entry in _ALL}

@@ -1,4 +1,4 @@
-"""Project names and the file names of sdists and wheels: read by the packaging standards, never guessed."""
+"""Parses project names and the file names of sdists and wheels by the packaging standards."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from packaging.version import InvalidVersion, Version
 
 from .sdist_endings import SDIST_ENDINGS
 
-#: A file name longer than this cannot be stored (NAME_MAX); it also keeps absurd versions out.
+#: Longer file names cannot be stored (NAME_MAX); the limit also excludes absurd versions.
 LONGEST_FILE_NAME = 255
 
-#: Compressed tag sets multiply (PEP 425); real wheels carry a few dozen tags, a hostile name could carry 50,000.
+#: Compressed tag sets multiply (PEP 425). Real wheels have a few dozen tags, a hostile name could have 50,000.
 MOST_TAGS = 2048
 
 _PROJECT_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class BadFileName(ValueError):
-    """A file name does not say what it should; the message is a sentence with the name and the reason."""
+    """A file name is invalid; the message is a sentence with the name and the reason."""
 
 
 class NotAnSdist(BadFileName):
-    """Not the name of an sdist of the project in question."""
+    """Not the name of an sdist of this project."""
 
 
 class NotAWheel(BadFileName):
-    """Not the name of a wheel that pip would take."""
+    """Not the name of a wheel that pip accepts."""
 
 
 @dataclass(frozen=True)
 class SdistName:
-    """What an sdist's file name says once the project is known."""
+    """The parts of an sdist's file name."""
 
     version: Version
     extension: str
@@ -47,7 +47,7 @@ class SdistName:
 
 @dataclass(frozen=True)
 class WheelName:
-    """What a wheel's file name says (PEP 427); `name` is normalised, `build` is `()` or `(number, rest)`."""
+    """The parts of a wheel's file name (PEP 427); `name` is normalised, `build` is `()` or `(number, rest)`."""
 
     name: str
     version: Version
@@ -56,27 +56,26 @@ class WheelName:
 
 
 def normalize(name: str) -> str:
-    """The PEP 503 form of a project's name: `RPi.GPIO` is `rpi-gpio`. Whether it is a name is not checked."""
+    """The PEP 503 form of a project's name: `RPi.GPIO` is `rpi-gpio`. The name is not checked."""
     return canonicalize_name(name)
 
 
 def is_project_name(name: str) -> bool:
-    """Whether `name` can be a project's name at all (core metadata's rule for `Name`: ASCII, no spaces)."""
-    # Not packaging's own check: before 26 it let a line end pass.
+    """Whether `name` is a valid project name (core metadata's `Name`: ASCII, no spaces)."""
+    # packaging's own check accepts a final line end before version 26.
     return len(name) <= LONGEST_FILE_NAME and _PROJECT_NAME.fullmatch(name) is not None
 
 
 def is_archive_name(filename: str) -> bool:
-    """Whether a name ends like an sdist or a wheel, of whatever project."""
+    """Whether a name ends like an sdist or a wheel, of any project."""
     return filename.endswith((*SDIST_ENDINGS, ".whl"))
 
 
 def read_sdist_name(filename: str, project: str) -> SdistName:
-    """Read an sdist's file name against the name of its project, as pip does.
+    """Parse an sdist's file name for a known project, as pip does. Raises NotAnSdist.
 
-    Before PEP 625 neither names nor versions were free of dashes, so only the project's name tells where the
-    version begins: the name is split where the left part normalises to the project's, and the rest must be a
-    PEP 440 version. Raises NotAnSdist.
+    Before PEP 625 names and versions could contain dashes, so only the project's name shows where the version begins:
+    at the dash whose left part normalises to that name. The rest must be a PEP 440 version.
     """
     _check_characters(filename, NotAnSdist)
     extension = next((known for known in SDIST_ENDINGS if filename.endswith(known)), None)
@@ -97,9 +96,9 @@ def read_sdist_name(filename: str, project: str) -> SdistName:
 
 
 def read_wheel_name(filename: str) -> WheelName:
-    """Read a wheel's file name (PEP 427), with the two old spellings pip has long taken. Raises NotAWheel.
+    """Parse a wheel's file name (PEP 427), and two old spellings that pip accepts. Raises NotAWheel.
 
-    Those are `_` for `-` in the version (`1.0_1` is 1.0.post1) and runs of `_` in the name.
+    They are `_` for `-` in the version (`1.0_1` is 1.0.post1) and runs of `_` in the name.
     """
     _check_characters(filename, NotAWheel)
     tags_named = 1
@@ -120,7 +119,7 @@ def read_wheel_name(filename: str) -> WheelName:
 
 
 def read_file_name(filename: str, project: str) -> SdistName | WheelName:
-    """Read the name of a file that a project's page lists. Raises BadFileName when it is neither or another's."""
+    """Parse the name of a file on a project's page. Raises BadFileName if it is neither, or another project's."""
     if not filename.endswith(".whl"):
         return read_sdist_name(filename, project)
     wheel = read_wheel_name(filename)
@@ -136,7 +135,7 @@ def _modern_spelling(wheel_filename: str) -> str:
 
 
 def _check_characters(filename: str, problem: type[BadFileName]) -> None:
-    """Only printable ASCII without spaces or slashes: safe as a path, a URL, a line of a log and in HTML text."""
+    """Allow only printable ASCII without spaces or slashes, which is safe in paths, URLs, logs and HTML."""
     if len(filename) > LONGEST_FILE_NAME:
         raise problem(f"{filename[:60]}… is a file name of {len(filename)} characters, which cannot be stored.")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]*", filename):

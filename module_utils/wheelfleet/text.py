@@ -1,6 +1,6 @@
-"""Text for people: strangers' text made safe to show, and sizes, durations and times in words.
+"""Text for people: makes untrusted text safe to show; formats sizes, durations and times.
 
-Escaping for HTML is the templates' matter.
+The templates escape HTML.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 import time
 import unicodedata
 
-#: ECMA-48 escape sequences: CSI (colours, cursor), OSC and other strings (titles, links), and the two-character ones.
+#: ECMA-48 escape sequences: CSI (colours, cursor), OSC and other strings (titles, links), and two-character ones.
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"
@@ -18,7 +18,7 @@ _ESCAPES = re.compile(
 
 
 def printable(text: str) -> str:
-    """The text without what could move a cursor, hide or reorder letters; line breaks and tabs stay."""
+    """The text with U+FFFD for characters that move the cursor, or hide or reorder others; keeps lines and tabs."""
     if text.isprintable():
         return text
     return "".join(
@@ -28,17 +28,17 @@ def printable(text: str) -> str:
 
 
 def without_escapes(text: str) -> str:
-    """`text` without terminal escape sequences; takes linear time for any input."""
+    """`text` without terminal escape sequences, in linear time."""
     return _ESCAPES.sub("", text) if "\x1b" in text else text
 
 
 def plain(text: str, longest: int = 300) -> str:
-    """One line of at most `longest` characters without control, formatting, private or unassigned characters.
+    """One line of at most `longest` characters, without control, formatting, private or unassigned characters.
 
-    Formatting characters (Unicode category Cf) go too: the bidirectional ones let a line show something else than
-    it says. What is cut ends in an ellipsis.
+    Formatting characters (Unicode category Cf) are removed because bidirectional ones can make a line show other text
+    than it contains. Longer text ends in an ellipsis.
     """
-    # What is left out never makes up more than three quarters of honest text; the rest need not be looked at.
+    # In honest text at most three quarters are removed, so four times `longest` characters suffice.
     head = without_escapes(text[: 4 * longest])
     kept = "".join(_shown(character) for character in head).rstrip()
     cut = len(kept) > longest or len(text) > 4 * longest
@@ -53,7 +53,7 @@ def _shown(character: str) -> str:
 
 
 def human_size(size: float) -> str:
-    """Bytes as people read them: `873 bytes`, `1.2 MiB`."""
+    """A number of bytes for people: `873 bytes`, `1.2 MiB`."""
     if size < 1024:
         return "1 byte" if size == 1 else f"{size:.0f} bytes"
     amount = float(size)
@@ -67,7 +67,7 @@ def human_size(size: float) -> str:
 
 
 def human_duration(seconds: float) -> str:
-    """Seconds as people read them: `0.4 s`, `3 min 20 s`, `2 h 5 min`, `1 d 3 h`."""
+    """Seconds for people: `0.4 s`, `3 min 20 s`, `2 h 5 min`, `1 d 3 h`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -80,5 +80,5 @@ def human_duration(seconds: float) -> str:
 
 
 def utc(moment: float) -> str:
-    """Seconds since the epoch as people read them: `2026-11-22 18:05`, in UTC."""
+    """Seconds since the epoch for people, in UTC: `2026-11-22 18:05`."""
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment))

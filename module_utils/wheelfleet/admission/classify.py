@@ -1,4 +1,4 @@
-"""Why did an attempt fail, and what would help? From the builder's result and the end of its log."""
+"""Finds the failure class of an attempt, from the builder's result and the end of its log."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .rules import RULES, MissingKind, Rule
 from .rules.project import NO_BACKEND
 from .rules.toolchain import TOOLCHAIN
 
-#: How much of a log's end is looked at, in characters; and how much of a line.
+#: Characters of a log's end that are searched, and characters that are kept of a line.
 LOG_END = 64 << 10
 _LONGEST_LINE = 2000
 
-#: For `stopped_by` of a result.
+#: The failure class for each `stopped_by` of a result.
 _STOPPED: dict[StoppedBy, str] = {
     "timeout": "time-out",
     "silence": "silence",
@@ -34,7 +34,7 @@ _STOPPED: dict[StoppedBy, str] = {
     "interrupted": "interrupted",
 }
 
-#: The class of a builder's reason (contract/reasons.py). Of what is not here the log tells.
+#: The failure class for each reason of a builder (see `contract.reasons`). For the others the log decides.
 _CLASSES: dict[Reason, str] = {
     "sdist-missing": "sdist-missing",
     "sdist-differs": "hash-mismatch",
@@ -52,14 +52,14 @@ _CLASSES: dict[Reason, str] = {
     "not-provisioned": "builder-fault",
     "builder-failed": "builder-fault",
 }
-#: The class where the log says nothing that is known.
+#: The failure class if no rule matches the log.
 _REST: dict[Reason, str] = {
     "crates-unusable": "build-requirements",
     "requirements-failed": "build-requirements",
     "backend-failed": "unknown",
     "backend-missing": "undeclared-build-requirement",
 }
-#: For a result without a reason, as builders gave it before there were any: by how far it came.
+#: The reason by phase, for results of older builders, which have none.
 _BY_PHASE: dict[Phase, Reason] = {
     "fetch": "index-unreachable",
     "unpack": "sdist-broken",
@@ -68,15 +68,15 @@ _BY_PHASE: dict[Phase, Reason] = {
     "collect": "no-wheel",
 }
 
-#: What Python says of a module that is not there, or is another one than is meant.
+#: Python's messages about a missing module, or about one that is not the expected one.
 _OF_A_MODULE = re.compile(
     r"No module named '?([\w.]{1,100})|cannot import name '\w{1,100}' from '([\w.]{1,100})'"
     r"|module '([\w.]{1,100})' has no attribute '"
 )
-#: For setup.py of old (PEP 517, build-backend left out), the source is on the path.
+#: Without build-backend (PEP 517) setup.py has the source on its path.
 _LEGACY = "setuptools.build_meta:__legacy__"
 
-#: Lines that only frame what happened.
+#: Lines around an error without information.
 _FRAME = re.compile(
     r"^[\s|│^~]*$|^[\s|│]*(?:\[end of output\]|note: This (?:error|is an issue)|hint: See above|"
     + re.escape(OURS)
@@ -84,41 +84,41 @@ _FRAME = re.compile(
 )
 _LINES_BEFORE, _LINES_AFTER = 2, 1
 
-#: The program behind what logs say of a compiler.
+#: The programs of CMake's and meson's names of languages.
 _PROGRAMS = {"C": "cc", "CXX": "c++", "Fortran": "gfortran", "rust": "rustc"}
-#: Libraries of old are asked for by a program of their own: pg_config.
+#: Older libraries have a configuration program, such as pg_config.
 _CONFIG_PROGRAM = re.compile(r"[-_]config$")
 _LAST_LINES = 5
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A failure's name and what people need to know about it; `blocks` None means that it is worth another try."""
+    """An attempt's failure, in words for people; `blocks` None means that the build is retried."""
 
     failure_class: str
     sentence: str
-    #: Lines of the log that show it, without control characters.
+    #: Lines of the log that show the failure, without control characters.
     evidence: list[str]
     advice: str
     blocks: Blocks | None
-    #: What is missing, too new or too old, as the log calls it, and which kind of thing is missing (rules/rule.py).
+    #: The missing or unsuitable thing by its name in the log, and its kind (see `rules.rule`).
     subject: str | None = None
     missing_kind: MissingKind | None = None
-    #: The project of the missing module, where the sdist itself declares it somewhere.
+    #: The project of the missing module, if the sdist declares it somewhere.
     declared: str | None = None
 
 
 def failure(failure_class: str, sentence: str, evidence: Iterable[str] = ()) -> Failure:
-    """A failure with the remedy and the consequences of its class (a name in FAILURE_CLASSES)."""
+    """A failure with the advice and scope of its class, a key of FAILURE_CLASSES."""
     known = FAILURE_CLASSES[failure_class]
     return Failure(failure_class, plain(sentence, 600), [plain(line) for line in evidence], known.advice, known.blocks)
 
 
 def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
-    """Name the failure of an attempt at project `name`.
+    """Classify the failure of an attempt at project `name`.
 
-    `document` is the builder's result (docs/contract.md) and `log_end` the end of the log, of which up to
-    `LOG_END` characters are looked at. Neither is trusted: any content is classified, in bounded time.
+    `document` is the builder's result (docs/contract.md), `log_end` the end of the log, of which the last `LOG_END`
+    characters are searched. Neither is trusted: any content is classified, in bounded time.
     """
     result = believed(document)
     message, about = result["message"] or "", result["about"] or ""
@@ -135,7 +135,7 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
         )
     rest = _REST[reason]
     if reason == "crates-unusable":
-        # Of all that Cargo says, what it wants newer is known by rules.
+        # Cargo's message may be one that the rules for old toolchains know.
         old = _by_rules(TOOLCHAIN, [about], name, in_requirement=False)
         return replace(old, sentence=message or old.sentence) if old else failure(rest, message)
     build_lines = [line for line in lines if not line.startswith(OURS)]
@@ -151,7 +151,7 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
 
 
 def _reason(result: Result) -> Reason:
-    """The builder's reason; where it gives none that is known, the one for how far it came."""
+    """The builder's reason; for a result without one, the reason by its phase."""
     if result["reason"] is not None:
         return result["reason"]
     return _BY_PHASE.get(result["phase"] or "build", "backend-failed")
@@ -175,14 +175,14 @@ def _by_rules(
 
 
 def _own_module(line: str, project: SdistNames | None) -> str | None:
-    """The module that a line is about, if it lies in the sdist beside setup.py."""
+    """The module that a line is about, if the sdist has it beside setup.py."""
     match = _OF_A_MODULE.search(line)
     module = match[match.lastindex] if match and match.lastindex else ""
     return module if project and module.partition(".")[0] in project["modules"] else None
 
 
 def own_module_failure(module: str, project: SdistNames | None, evidence: Iterable[str]) -> Failure:
-    """The build does not find a module of its own sdist: because of build isolation, or because it is not whole."""
+    """The failure of a build that misses a module of its sdist: build isolation hides it, or it is incomplete."""
     if project and project["backend"] == _LEGACY:
         sentence = f"The build imports {module}, which lies in the sdist and is not whole there."
         return replace(failure("sdist-broken", sentence, evidence), subject=module)
@@ -191,7 +191,7 @@ def own_module_failure(module: str, project: SdistNames | None, evidence: Iterab
 
 
 def _with_project(found: Failure, project: SdistNames | None) -> Failure:
-    """With the project that the sdist declares, if it is the one whose module is missing."""
+    """Add the missing module's project to the failure, if the sdist declares it."""
     if found.missing_kind != "module" or found.subject is None or project is None:
         return found
     top = canonicalize_name(found.subject.partition(":")[0].partition(".")[0])
@@ -199,7 +199,7 @@ def _with_project(found: Failure, project: SdistNames | None) -> Failure:
 
 
 def _find(rule: Rule, lines: Sequence[str], name: str) -> tuple[int, str] | None:
-    """Index of the line that tells the cause, and what it names."""
+    """Index of the line that shows the cause, and the name that it contains."""
     order = range(len(lines)) if rule.choose == "first" else range(len(lines) - 1, -1, -1)
     for index in order:
         match = rule.pattern.search(lines[index])
@@ -222,7 +222,7 @@ def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: 
     if rule.settles != "as the class says":
         base = replace(base, blocks="target" if rule.settles == "target" else None)
     if in_requirement and rule.failure_class not in ("network", "build-requirements"):
-        # What is wrong with a build requirement says nothing about the project on other targets.
+        # A broken build requirement does not concern the project on other targets.
         blocks = base.blocks and "target"
         base = replace(base, sentence=f"While the build requirements were installed: {base.sentence}", blocks=blocks)
     return base
@@ -243,6 +243,6 @@ def _around(lines: Sequence[str], index: int) -> list[str]:
 
 
 def _last(lines: Sequence[str]) -> list[str]:
-    """The last lines of what the last phase said."""
+    """The last lines of the last phase's output."""
     begin = max((index + 1 for index, line in enumerate(lines) if line.startswith(PHASE)), default=0)
     return [line for line in lines[begin:] if not _FRAME.match(line)][-_LAST_LINES:]

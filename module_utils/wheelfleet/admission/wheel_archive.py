@@ -1,10 +1,10 @@
-"""Zip archives from strangers, read so that every other reader must see the same files in them.
+"""Untrusted zip archives, read so strictly that every other reader sees the same files in them.
 
-Readers of zip files disagree: some believe the central directory, some the headers before each file, some take what
-lies between. Installers were attacked that way (CVE-2025-54368), and since 2025 PyPI takes only wheels that leave no
-room for it. The same is demanded here, on top of APPNOTE.TXT: every byte of the file belongs to exactly one entry or to
-the directory, both descriptions of an entry agree, and no optional feature is used that readers treat differently.
-Python's zipfile forgives all of that on purpose, so the directory is read by hand.
+Readers of zip files differ: some trust the central directory, some the headers before each file, some read the gaps.
+Installers were attacked that way (CVE-2025-54368), and since 2025 PyPI refuses wheels that allow it. The rules here, in
+addition to APPNOTE.TXT: each byte of the file belongs to exactly one entry or to the directory, both descriptions of an
+entry agree, and no optional feature is used that readers treat differently. Python's zipfile tolerates all of that, so
+this module parses the directory itself.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _CHUNK = 1 << 20
 
 
 class Refused(Exception):
-    """What a builder sent is not admitted; the message is a sentence that says why.
+    """A builder's file is not admitted; the message is a sentence with the reason.
 
-    `failure_class` is the name that the attempt gets for it (failure_classes.py).
+    `failure_class` is the attempt's failure class (see `failure_classes`).
     """
 
     def __init__(self, sentence: str, failure_class: str = "refused") -> None:
@@ -51,13 +51,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """How large an archive may be. The defaults leave room for the largest wheels that PyPI has."""
+    """The largest archive that is admitted. The defaults suffice for the largest wheels on PyPI."""
 
     #: Bytes of the file; must stay below 4 GiB, where Zip64 begins.
     size: int = 1 << 30
     #: Files and directories in it; must stay below 65,535, where Zip64 begins.
     entries: int = 50_000
-    #: Bytes of all files together when unpacked, and how many times the file's own size that may be.
+    #: Bytes of all unpacked files, and their ratio to the archive's size.
     unpacked: int = 4 << 30
     ratio: int = 200
     #: Bytes of a path.
@@ -66,7 +66,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file or directory of an archive; `mode` is as in stat(2), 0 when the archive does not say."""
+    """One file or directory of an archive; `mode` is as in stat(2), 0 if the archive has none."""
 
     name: str
     size: int
@@ -74,7 +74,7 @@ class Entry:
     packed_size: int
     crc: int
     deflated: bool
-    #: Where the entry begins, and where its data does.
+    #: Offsets of the entry and of its data.
     start: int
     data: int
 
@@ -84,12 +84,12 @@ class Entry:
 
 
 class Archive:
-    """An open archive whose structure has been checked; `entries` are in the order of the file."""
+    """An open archive with a checked structure; `entries` are in the order of the file."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         """Open the regular file `path`. Raises Refused."""
         try:
-            # Not through a link that a builder may have sent, and without waiting for the other end of a pipe.
+            # A builder may have sent a link or a pipe: do not follow it, do not block.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             raise Refused(f"{path.name} cannot be opened as a regular file: {error.strerror}.") from error
@@ -119,7 +119,7 @@ class Archive:
         self.file.close()
 
     def unpack(self, entry: Entry) -> Iterator[bytes]:
-        """The entry's bytes in pieces. Raises Refused when size or CRC are not the stated ones."""
+        """The entry's bytes in pieces. Raises Refused if size or CRC differ from the stated ones."""
         size = crc = 0
         for piece in self._inflated(entry) if entry.deflated else self._stored(entry):
             size += len(piece)
@@ -131,7 +131,7 @@ class Archive:
             raise self._damaged(f"{entry.name} does not have the size and checksum it states")
 
     def read(self, entry: Entry, largest: int) -> bytes:
-        """All of an entry that may have up to `largest` bytes. Raises Refused."""
+        """All bytes of an entry of at most `largest` bytes. Raises Refused."""
         if entry.size > largest:
             raise Refused(f"In {self.name}, {entry.name} has {entry.size} bytes; {largest} are allowed.")
         return b"".join(self.unpack(entry))
@@ -185,7 +185,7 @@ class Archive:
         return entries
 
     def _find_directory(self, limits: Limits) -> tuple[int, int]:
-        """The number of entries, and where the directory begins."""
+        """The number of entries, and the directory's offset. Raises Refused."""
         if self.size < _DIRECTORY_END.size:
             raise Refused(f"{self.name} is not a zip archive.")
         end = self._read_at(self.size - _DIRECTORY_END.size, _DIRECTORY_END.size)
@@ -196,7 +196,7 @@ class Archive:
             raise Refused(f"{self.name} has {count} entries; {limits.entries} are allowed.")
         if disk or first_disk or here != count or start + size + _DIRECTORY_END.size != self.size:
             raise self._damaged("its directory is not where it should be")
-        # Bounds what is read into memory: an entry has its header, its path, and seldom some extra fields.
+        # Limits the bytes that are read into memory: an entry has a header, a path and few extra fields.
         if size > count * (_DIRECTORY_ENTRY.size + limits.path + 256):
             raise self._damaged("its directory is longer than its entries")
         return count, start
@@ -241,7 +241,7 @@ class Archive:
         return entry, next_entry
 
     def _decode(self, raw: bytes, flags: int, limits: Limits) -> str:
-        """The entry's name. Without the flag for UTF-8, readers take other characters than ASCII for different ones."""
+        """The entry's name. Raises Refused if it is not ASCII and not marked as UTF-8, because readers then differ."""
         if len(raw) > limits.path:
             raise Refused(f"{self.name} contains a path of {len(raw)} bytes; {limits.path} are allowed.")
         try:
@@ -275,8 +275,9 @@ class Archive:
             parts = entry.name.removesuffix("/").split("/")
             if not {"", ".", ".."}.isdisjoint(parts) or _FOREIGN_PATH.search(entry.name):
                 raise Refused(f"{self.name} contains the path {entry.name!r}, which is not a plain relative one.")
-        # "/" is replaced by the lowest character, so that what lies below a name directly follows it. Case matters:
-        # every target is Linux, where X.h and x.h are two files, and real packages have both.
+        # "/" sorts lowest, so that the paths below a name directly follow it. Case matters: on Linux X.h and x.h are
+        # two
+        # files, and real packages have both.
         ordered = sorted(self.entries, key=lambda entry: entry.name.removesuffix("/").replace("/", "\0"))
         for entry, following in pairwise(ordered):
             same = entry.name.removesuffix("/") == following.name.removesuffix("/")

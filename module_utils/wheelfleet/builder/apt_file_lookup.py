@@ -1,7 +1,7 @@
-"""The package that provides what a build misses: chosen by where its file lies, from the distribution's contents index.
+"""Finds the Debian package that provides a missing file, by the file's path in the distribution's contents index.
 
-A subject (apt_packages.py) is for instance a header as it is included. Many packages ship a file of that name; the one
-meant has it where a compiler looks by itself, or else where its name says so.
+A subject (see `apt_packages`) is for instance a header as it is included. Many packages have a file of that name. The
+right one has it where a compiler searches by default, or else in a folder that the subject names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .apt_contents import matching_lines
 from .apt_names import OTHER_NAMES, OTHER_TOOLS, PREFERRED
 
 _TRIPLET = r"(?:[a-z0-9_]+-linux-gnu[a-z0-9_]*/)?"
-#: Where their files are of no use to a build on this host: other machines' headers, debugging, documentation.
+#: Packages whose files do not help a build on this host: headers of other machines, debug symbols, documentation.
 _NO_OWNER = re.compile(
     r"-(?:cross|dbg|dbgsym|doc|docs|examples|source|udeb)$|mingw|^(?:linux-headers-|emscripten|avr-)"
 )
@@ -25,18 +25,18 @@ _NO_OWNER = re.compile(
 
 @dataclass(frozen=True)
 class _Place:
-    """A file that may be meant, and how well it lies: 0 where tools look by themselves, more the deeper it is."""
+    """A file that may be the right one; `depth` is 0 where tools search by default, and else grows with its depth."""
 
     package: str
     depth: int
-    #: Of several spellings of a subject, the one that led here; the first is its own.
+    #: Index of the subject's spelling that matched; 0 is its own.
     spelling: int
 
 
 def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[str]]:
-    """The packages that have each subject, the best first, at most MOST_OWNERS; an empty list where nobody has it.
+    """The packages that provide each subject, best first, at most MOST_OWNERS; an empty list without one.
 
-    All are looked for in one pass over the lists in `index` (apt_contents.refresh).
+    All subjects are searched in one pass over the lists in the folder `index`, which `apt_contents.refresh` makes.
     """
     asked = [subject for subject in dict.fromkeys(subjects) if is_askable(subject)]
     looks = {subject: list(_spellings(subject)) for subject in asked}
@@ -60,7 +60,7 @@ def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[
 
 @dataclass(frozen=True)
 class _Look:
-    """Files whose path ends in `ending`, or in it and a version, and how deep they lie: those of `near` at 0."""
+    """Files whose path ends in `ending`, or in it and a version. Those that match `near` have depth 0."""
 
     ending: str
     near: re.Pattern[str]
@@ -68,7 +68,7 @@ class _Look:
     versioned: bool = False
 
     def needles(self) -> list[str]:
-        """What the lines of such files have."""
+        """Strings that the index lines of such files contain."""
         return [self.ending] if self.versioned else [f"{self.ending}{gap}" for gap in " \t"]
 
     def depth(self, path: str) -> int | None:
@@ -83,7 +83,7 @@ def _header(name: str) -> _Look:
     return _Look(
         f"/{name}",
         re.compile(rf"usr/include/{_TRIPLET}{quoted}"),
-        # usr/include/libxml2/NAME, and what pkg-config finds elsewhere: usr/lib/TRIPLET/openmpi/include/NAME.
+        # usr/include/libxml2/NAME, or pkg-config's folders elsewhere: usr/lib/TRIPLET/openmpi/include/NAME.
         re.compile(
             rf"usr/(?:include/{_TRIPLET}((?:[^/]+/)*?[^/]+)"
             rf"|lib/{_TRIPLET}((?:[^/]+/)*?[^/]+)/include)/{quoted}"
@@ -110,7 +110,7 @@ def _module(name: str) -> _Look:
 
 
 def _program(name: str, versioned: bool = False) -> _Look:
-    """With a version it is called so in its package where its plain name is an alternative's, which no package has."""
+    """`versioned` finds a program whose plain name is an alternative: then packages have only its versioned names."""
     quoted = re.escape(name) + (r"-[0-9.]+" if versioned else "")
     return _Look(
         f"bin/{name}-" if versioned else f"/{name}",
@@ -121,7 +121,7 @@ def _program(name: str, versioned: bool = False) -> _Look:
 
 
 def _spellings(subject: Subject) -> Iterator[_Look]:
-    """What to look for, the most certain first."""
+    """The files to search for, the most certain first."""
     kind, name = subject
     if kind == "tool":
         kind, name = OTHER_TOOLS.get(name.lower(), (kind, name))
@@ -135,7 +135,7 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
         yield _program(name)
         yield _program(name, versioned=True)
     else:
-        # What a build calls a library may be the name of its file or of its module, with or without "lib".
+        # A build may name a library by its file or by its pkg-config module, with or without "lib".
         plain = name[3:] if name.startswith("lib") and len(name) > 3 else name
         names = list(dict.fromkeys((name, plain, name.lower(), plain.lower())))
         for first, second in ((_module, _library),) if kind == "pkg-config" else ((_library, _module),):
@@ -150,7 +150,7 @@ def _may_own(package: str) -> bool:
 
 
 def _ranked(subject: Subject, places: Sequence[_Place]) -> list[list[str]]:
-    """Packages in groups of equals, the best group first, each in its own order."""
+    """The packages in groups of equal rank, best group first, sorted within each."""
     stem = re.sub(r"[^a-z0-9]", "", subject.name.rpartition("/")[2].partition(".")[0].lower())
     keys: dict[str, tuple[bool, int, bool, bool, int]] = {}
     for place in places:
@@ -166,13 +166,13 @@ def _ranked(subject: Subject, places: Sequence[_Place]) -> list[list[str]]:
 
 
 def _shortest_and_newest(package: str) -> tuple[int, list[int], str]:
-    """Sorts names: of a library and its extensions the library, of several versions the newest."""
+    """Sort key: a library before its extensions, the newest of several versions first."""
     versions = [-int(number) for number in re.findall(r"[0-9]{1,9}", package)]
     return len(re.sub(r"[0-9.-]", "", package)), versions, package
 
 
 def _choose(groups: Sequence[Sequence[str]], defaults: Mapping[str, str | None]) -> list[str]:
-    """All packages in order. Of equals the distribution's default comes first, by its lasting name if it has one."""
+    """All packages in order. The default of a group comes first, by its unversioned name if it has one."""
     chosen: list[str] = []
     for group in groups:
         names = [(defaults.get(package) or package, package) for package in group]
@@ -182,11 +182,12 @@ def _choose(groups: Sequence[Sequence[str]], defaults: Mapping[str, str | None])
 
 
 def default_packages(packages: Iterable[str]) -> dict[str, str | None]:
-    """Those of `packages` that another one makes the distribution's default, with the name that stays when versions
-    change: `libboost1.74-dev` is what `libboost-dev` stands for.
+    """Those of `packages` that are the distribution's default, each with its unversioned name: `libboost1.74-dev` has
+    `libboost-dev`.
 
-    Defaults are known by what depends on them: a package of the same name without a version or variant (which is the
-    lasting name), or one called default (`mpi-default-dev`; then None). Empty where apt knows nothing.
+    A default is a dependency of a package of the same name without a version or variant (the unversioned name), or of
+    one
+    called default, such as `mpi-default-dev` (then None). Empty if apt is not available.
     """
     names = sorted(packages)
     if not names:
@@ -204,7 +205,7 @@ def default_packages(packages: Iterable[str]) -> dict[str, str | None]:
 
 
 def _shortens(name: str, package: str) -> bool:
-    """Whether `name` is `package` without a version or variant in the middle: libjpeg-dev, libjpeg62-turbo-dev."""
+    """Whether `name` is `package` without a version or variant, as libjpeg-dev is of libjpeg62-turbo-dev."""
     if len(name) >= len(package) or not name.endswith("-dev"):
         return False
     head = name[: -len("-dev")]
@@ -220,13 +221,13 @@ def _reverse_depends(names: Sequence[str]) -> dict[str, list[str]]:
         if not line.startswith((" ", "|", "Reverse")):
             current = found.setdefault(line.strip(), [])
         elif line.startswith("  "):
-            # An alternative among several ("|") makes nothing a default.
+            # One alternative of several ("|") is no default.
             current.append(line.strip())
     return found
 
 
 def _transitional(names: Iterable[str]) -> set[str]:
-    """Those that are there only until nobody asks for their old name any more."""
+    """The transitional packages among them, which exist only for their old name."""
     said = _ask_apt(["show", "--no-all-versions", *sorted(names)])
     return {
         match[1]

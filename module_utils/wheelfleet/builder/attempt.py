@@ -1,8 +1,7 @@
-"""One attempt under way: what has become of it so far, and the commands it consists of.
+"""One running attempt: its result so far, and the commands that it runs.
 
-Each command is supervised by itself, but the limits are the attempt's: what the earlier ones used up of its time and
-of its log, the later ones do not have. Package code runs inside the sandbox only, in folders that appear below
-`/build`, equal on all builders.
+Each command is supervised separately, but the limits of time and log hold for the whole attempt. Package code runs
+only inside the sandbox, in folders below `/build`, the same on all builders.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ from .deliver import PROGRESS, building
 from .folders import BuilderHome, NotReady, WorkDir
 from .supervise import run
 
-#: Where the package `wheelfleet` lies, which our own programs are run from.
+#: The folder of the package `wheelfleet`, from which its own programs run.
 LIBRARY = Path(__file__).resolve().parents[2]
 
-#: Signals by which programs die; a sandbox says of one that ended so: 128 and the signal's number.
+#: Signals that kill programs. A sandbox reports one as exit code 128 plus the signal's number.
 _DEADLY = {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGKILL, signal.SIGSEGV}
-#: Bytes of a file that a build hands to us.
+#: Bytes of a file from a build that are read at most.
 _LARGEST_ANSWER = 1 << 20
 
 
 class Attempt:
-    """`result` is what is known by now."""
+    """State of one attempt; `result` holds the facts known so far."""
 
     def __init__(
         self, home: BuilderHome, work_dir: WorkDir, assignment: Assignment, log: BinaryIO, result: Result
@@ -57,17 +56,17 @@ class Attempt:
     # ------------------------------------------------------------------ words
 
     def enter(self, phase: Phase) -> None:
-        """Begin a phase: in the log, and where it is found should this process be killed."""
+        """Begin a phase: write it to the log and to the file that survives this process."""
         self.say(f"{PHASE}{phase}")
         self.note(phase=phase)
 
     def note(self, **facts: Any) -> None:
-        """Add facts to the result."""
+        """Add facts to the result, and write its progress to disk."""
         self.result.update(facts)  # type: ignore[typeddict-item]
         write_json(self.work_dir.progress, {key: self.result[key] for key in PROGRESS}, durable=False)  # type: ignore[literal-required]
 
     def say(self, *lines: str) -> None:
-        """Write lines of ours into the log."""
+        """Write lines of this package to the log."""
         self._log.write(("\n".join(lines) + "\n").encode())
 
     @property
@@ -77,7 +76,7 @@ class Attempt:
     # --------------------------------------------------------------- commands
 
     def check_sandbox(self) -> None:
-        """See that package code can be run as the assignment says. Raises NotReady."""
+        """Check that the sandbox works if the assignment requires it. Raises NotReady."""
         if self.sandboxed:
             why_not = sandbox.probe()
             if why_not is not None:
@@ -85,9 +84,9 @@ class Attempt:
             self.note(sandbox="bubblewrap")
 
     def outside(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:
-        """Run a program that runs no code of packages; returns its exit code. Raises Failed when a limit ends it.
+        """Run a program that runs no package code; returns its exit code. Raises Failed when a limit ends it.
 
-        What it writes to, if it is not the work folder, is `folder`.
+        `folder` is the folder that it writes to, whose size is limited; by default the work folder.
         """
         return self._run(command, environment, LIBRARY, folder)
 
@@ -102,11 +101,12 @@ class Attempt:
         reach: Iterable[str | None] = (),
         allowed: AllowedServers | None = None,
     ) -> int:
-        """Run a command in the sandbox, or where there is none, as it is; returns its exit code.
+        """Run a command in the sandbox, or directly if the assignment has none; returns its exit code.
 
-        Paths in it are those of `place`. `writable` are folders of the build. With `reach` the network goes to the
-        servers of these URLs, with `allowed` to those; without either there is none. Raises Failed when a limit
-        ends it.
+        Its arguments are paths as `place` gives them. `writable` are folders of the build. `reach` opens the network to
+        the
+        servers of these URLs, `allowed` to its servers; without either there is none. Raises Failed when a limit ends
+        it.
         """
         cwd = cwd or self.place(self.work_dir.path)
         if not self.sandboxed:
@@ -128,26 +128,26 @@ class Attempt:
         return self._run(command, environment, LIBRARY)
 
     def clear_control(self) -> None:
-        """Empty the folder through which commands inside answer, before anything is written there for the next one.
+        """Empty the folder for the answers of commands inside. Call it before files for the next command are written.
 
-        A link that a build had put there would lead what is written outside.
+        Otherwise a build could leave a link there and redirect those files.
         """
         remove(self.work_dir.control)
         self.work_dir.control.mkdir()
 
     def place(self, path: Path) -> str:
-        """Where a file or folder of the build appears to the commands inside."""
+        """The path inside of a file or folder of the build."""
         if not self.sandboxed:
             return str(path)
         return str(Path(sandbox.BUILD, path.relative_to(self.work_dir.path)))
 
     def bound(self, path: Path) -> sandbox.Place:
-        """A file or folder of the build, to be read inside."""
+        """A file or folder of the build, bound to its path inside."""
         return sandbox.Place(path, self.place(path))
 
     @property
     def library(self) -> Path:
-        """Where our own programs are found by the commands inside."""
+        """The folder inside from which this package's programs run."""
         return LIBRARY
 
     def _own_folders(self) -> tuple[Path, ...]:
@@ -194,18 +194,18 @@ class Attempt:
         return os.fstat(self._log.fileno()).st_size
 
     def log_since(self, size: int) -> str:
-        """What was written to the log since it had that size, the end of it where that is much."""
+        """The log's text behind offset `size`; only its end if it is long."""
         with self.work_dir.log.open("rb") as file:
             file.seek(max(size, file.seek(0, os.SEEK_END) - _LARGEST_ANSWER))
             return file.read().decode("utf-8", "replace")
 
 
 def read_answer(path: Path) -> Any:
-    """The JSON that a command inside left in a file; None when it left none, or something else."""
+    """The JSON in a file that a command inside wrote; None without one, or if it is invalid or too large."""
     if path.parent.is_symlink():
         return None
     try:
-        # A link or a pipe there would have us read something else, or wait for ever.
+        # A link there could read another file, and a pipe would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -217,7 +217,7 @@ def read_answer(path: Path) -> Any:
 
 
 def kept_sentence(text: object) -> str:
-    """`text` as one line, without the full stop at its end."""
+    """`text` as one line, without its final full stop."""
     return " ".join(str(text).split()).rstrip(".")
 
 

@@ -1,8 +1,8 @@
-"""The environment in which a build's backend runs: shared and read-only where it can be, else private.
+"""The environment that a build's backend runs in: shared and read-only if possible, else private.
 
-What the package asks for is resolved by uv among wheels alone, which runs nobody's code and may so be done outside the
-sandbox, with the builder's cache. Builds that get the same answer share one environment. Where no set of wheels will
-do, pip installs and builds sdists inside the sandbox, into an environment that this build alone has.
+uv resolves the build requirements among wheels alone. That runs no package code, so it may happen outside the sandbox,
+with the builder's cache. Builds with the same result share one environment. If wheels do not suffice, pip builds and
+installs sdists inside the sandbox, in an environment of this one build.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .requirement_lines import are_plain, normalized
 from .sandbox import Place, certificate_places, interpreter_places, local_places
 from .uv import uv_command, uv_environment
 
-#: Changes with what an environment of the same requirements is made of.
+#: Part of an environment's key: change it when environments are made differently.
 _FORM = "1"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 _INSTALLED = re.compile(r"([A-Za-z0-9._]+)-([^-]+)(?:-py[0-9.]+)?\.(?:dist-info|egg-info)")
 
 
 class Environment(NamedTuple):
-    """An environment as the commands inside find it."""
+    """An environment, by its paths inside the sandbox."""
 
     python: str
     installed: list[Requirement]
@@ -45,7 +45,7 @@ class Environment(NamedTuple):
 
 
 class EnvironmentMaker:
-    """Makes the environments of one build; they stay until `stack` is left."""
+    """Makes the environments of one build; they last until `stack` is closed."""
 
     def __init__(self, attempt: Attempt, stack: ExitStack) -> None:
         self._attempt = attempt
@@ -54,9 +54,9 @@ class EnvironmentMaker:
         attempt.work_dir.resolver.mkdir()
 
     def make(self, requirements: list[str]) -> Environment:
-        """An environment with what the package and the assignment ask for. Raises Failed.
+        """Make an environment with the requirements of the package and the assignment. Raises Failed.
 
-        Called again when the package's backend names more requirements.
+        Call it again when the package's backend names more requirements.
         """
         attempt = self._attempt
         wanted = sorted({*requirements, *attempt.adjustments.requires})
@@ -76,7 +76,7 @@ class EnvironmentMaker:
 
 
 def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
-    """The wheels that meet the requirements, with their hashes; None when no wheels do."""
+    """The wheels that meet the requirements, as a lock file with hashes; None if wheels do not suffice."""
     assignment, folder = attempt.assignment, attempt.work_dir.resolver
     settings = uv_environment(attempt.home, assignment, folder)
     question = [_FORM, wanted, attempt.adjustments.constraints, _interpreter(attempt), _public(settings)]
@@ -103,7 +103,7 @@ def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) ->
     assignment = attempt.assignment
     installed: list[Requirement] = [{"name": name, "version": version} for name, version in _PIN.findall(lock)]
     if not attempt.sandboxed:
-        # Nothing would keep this build from writing to what others use.
+        # Without a sandbox the build could write to a shared environment.
         _install(attempt, attempt.work_dir.environment, lock, wanted, link="copy")
         return _private(attempt, installed)
     settings = uv_environment(attempt.home, assignment, attempt.work_dir.resolver)
@@ -123,7 +123,7 @@ def _locked(attempt: Attempt, stack: ExitStack, lock: str, wanted: list[str]) ->
 
 
 def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link: str) -> None:
-    """Make a virtual environment and install what is locked; nobody's code is run for that."""
+    """Make a virtual environment and install the lock file's wheels; that runs no package code. Raises Failed."""
     assignment = attempt.assignment
     settings = {**uv_environment(attempt.home, assignment, attempt.work_dir.resolver), "UV_LINK_MODE": link}
     _make_empty(attempt, folder)
@@ -131,7 +131,7 @@ def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link:
         return
     pinned = attempt.work_dir.resolver / "requirements.txt"
     pinned.write_text(lock, encoding="utf-8")
-    # The environment's own Python is asked what it is, and is empty still: later it would run what was installed.
+    # uv runs the environment's Python to inspect it. That is safe because the environment is still empty.
     command = [uv_command(assignment), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
     command += ["--require-hashes", "--python", str(folder / "bin" / "python"), "-r", str(pinned)]
     code = attempt.outside(command, settings, folder)
@@ -140,13 +140,13 @@ def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link:
 
 
 def _compile(attempt: Attempt, folder: Path) -> None:
-    """Compile to bytecode what builds could not write there; by the tools' Python, which runs nothing of it."""
+    """Compile to bytecode, because builds cannot write there. The tools' Python compiles and runs none of the code."""
     interpreter = hashlib.sha256(json.dumps(_interpreter(attempt)).encode()).hexdigest()[:32]
     store = attempt.home.cache / bytecode.FOLDER / interpreter
     if bytecode.link(store, _packages(folder)):
         return
     command = [attempt.assignment["tools"], "-I", "-S", "-m", "compileall", "-q", "-q", *map(str, _packages(folder))]
-    # What is not for this Python's version is none of our business.
+    # Code for another version of Python does not compile, which is no error.
     attempt.outside(command, uv_environment(attempt.home, attempt.assignment, attempt.work_dir.resolver), folder)
     bytecode.keep(store, _packages(folder))
 
@@ -172,7 +172,7 @@ def _built_inside(attempt: Attempt, wanted: list[str], fresh: bool) -> Environme
         *listed(assignment["pip_options"].get("extra_index_url")),
         *listed(assignment["pip_options"].get("find_links")),
     ]
-    # Where an index keeps its files is where the sdist lay, most often.
+    # An index mostly keeps its files on the server of the sdist.
     allowed = AllowedServers(
         [*urls, assignment["sdist"]["url"]], work_dir.resolver, lambda *asked: _read_pages(attempt, *asked)
     )
@@ -185,11 +185,11 @@ def _built_inside(attempt: Attempt, wanted: list[str], fresh: bool) -> Environme
             _make_empty(attempt, work_dir.environment)
         attempt.clear_control()
         lines, constraints = work_dir.control / "build-requires.txt", work_dir.control / "constraints.txt"
-        # In a file, for pip applies environment markers only there.
+        # In a file, because only there pip applies environment markers.
         lines.write_text("\n".join(wanted) + "\n", encoding="utf-8")
         constraints.write_text("\n".join(attempt.adjustments.constraints) + "\n", encoding="utf-8")
         settings = pip_environment(attempt.home, work_dir, assignment, attempt.place)
-        # By environment, so that it holds for what is built as well.
+        # By environment, so that it also holds for the builds that pip starts.
         settings["PIP_CONSTRAINT"] = settings["PIP_BUILD_CONSTRAINT"] = attempt.place(constraints)
         python = f"{attempt.place(work_dir.environment)}/bin/python"
         command = [assignment["tools"], "-I", "-m", "pip", "--python", python, "install", "--use-pep517"]
@@ -227,7 +227,7 @@ def _private(attempt: Attempt, installed: list[Requirement]) -> Environment:
 
 
 def _installed(folder: Path) -> list[Requirement]:
-    """What is installed there, by the names of folders: their contents are strangers'."""
+    """The installed projects by the names of their folders, because the contents are untrusted."""
     found = {}
     for packages in _packages(folder):
         for name in os.listdir(packages):  # noqa: PTH208 - names only
@@ -245,14 +245,14 @@ def _packages(folder: Path) -> list[Path]:
 
 
 def _interpreter(attempt: Attempt) -> list[object]:
-    """What tells this interpreter from its successor under the same name."""
+    """Facts that differ between this interpreter and its successor under the same name."""
     real = Path(os.path.realpath(attempt.assignment["tools"]))
     about = real.stat()
     return [attempt.assignment["tools"], str(real), about.st_size, about.st_mtime_ns]
 
 
 def _public(settings: dict[str, str]) -> list[str]:
-    """What decides which files uv takes, without passwords."""
+    """The settings that decide which files uv takes, without passwords."""
     names = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_EXCLUDE_NEWER")
     return [
         *(f"{name} {' '.join(map(without_password, settings[name].split()))}" for name in names if name in settings)

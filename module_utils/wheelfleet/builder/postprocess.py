@@ -1,8 +1,8 @@
-"""What happens to a wheel once it is built: it is made right, repaired, installed and imported.
+"""The steps after a build, outside the sandbox: correct, repair, install and import the wheel.
 
-Here is what the runner does for that, outside. What touches the wheel or runs what is in it does so inside the
-sandbox: `correct`, `repair`, pip and uv when they unpack the wheel (`installers`), and `check`. What the wheel says it
-depends on is a stranger's word, and is given to uv outside only where it is no more than names and versions.
+Programs that open the wheel or run its code run inside the sandbox: `correct`, `repair`, `installers` (pip and uv)
+and `import_check`. The wheel's dependencies are untrusted too, so uv gets them outside only if they are plain names and
+versions.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .requirement_lines import are_plain, normalized
 from .sandbox import Place, interpreter_places
 from .uv import uv_command, uv_environment
 
-#: Where dpkg knows which package has which file.
+#: dpkg's database of packages and their files.
 _DPKG = Path("/var/lib/dpkg")
 _MOST = 200
-#: Modules that a distribution of another name brings, or brought: its name, and the requirement by which it does.
+#: Modules from a distribution of another name: its name, and the requirement that installs the module.
 _BROUGHT = {
     "pkg_resources": ("setuptools", "setuptools<81"),
     "distutils": ("setuptools", "setuptools"),
@@ -36,7 +36,7 @@ _BROUGHT = {
 
 
 def correct_wheel(attempt: Attempt, sdist: Path) -> list[str]:
-    """Pack the one wheel again where it contradicts itself; returns what is to be known of it, in sentences."""
+    """Pack the one wheel again if it contradicts itself; returns sentences for the verdict."""
     if _only_wheel(attempt) is None:
         return []
     arguments = [attempt.place(sdist), attempt.assignment["target"]]
@@ -52,12 +52,12 @@ def correct_wheel(attempt: Attempt, sdist: Path) -> list[str]:
 
 
 def repair_wheel(attempt: Attempt) -> None:
-    """Repair the one wheel of some platform, and pack it again. Raises Failed when a limit ends that."""
+    """Repair the one platform wheel and pack it again. Raises Failed when a limit ends that."""
     wheel = _only_wheel(attempt)
     if wheel is None or wheel.name.endswith("-any.whl") or not attempt.assignment["finish"]["repair"]:
         return
     attempt.enter("repair")
-    # Libraries that the package brings are found by the paths where they were linked.
+    # The package's own libraries are found by the paths where they were linked.
     read_only: list[Path | Place] = [attempt.bound(attempt.work_dir.source), *_dpkg()]
     exclude = json.dumps(attempt.assignment["finish"]["exclude"])
     answer = _run(attempt, "repair", [exclude], read_only, [attempt.work_dir.wheels])
@@ -69,9 +69,9 @@ def repair_wheel(attempt: Attempt) -> None:
 
 
 def check_wheel(attempt: Attempt, notes: Sequence[str] = ()) -> None:
-    """Install the one wheel with what it depends on, and import its modules. Nothing in it fails the build.
+    """Install the one wheel with its dependencies and import its modules. This never fails the build.
 
-    `notes` are sentences on the wheel that belong to the verdict.
+    `notes` are sentences on the wheel for the check's message.
     """
     wheel = _only_wheel(attempt)
     if wheel is None or not attempt.assignment["finish"]["check"]:
@@ -80,7 +80,7 @@ def check_wheel(attempt: Attempt, notes: Sequence[str] = ()) -> None:
     try:
         check = _check_installed(attempt, wheel)
     except Failed as error:
-        # A limit: the wheel was built within them.
+        # A limit was reached here, but the wheel was built within the limits.
         check = _unchecked(f"Importing it went beyond what a build may use: {error}")
         attempt.result["stopped_by"] = None
     if check["verdict"] == "imported" and notes:
@@ -91,10 +91,11 @@ def check_wheel(attempt: Attempt, notes: Sequence[str] = ()) -> None:
 
 
 def _check_installed(attempt: Attempt, wheel: Path) -> Check:
-    """Ask the installers, and import it where nothing is but what it depends on, and then also what it was built with
-    and does not declare.
+    """Install the wheel with pip and uv, then import it beside its dependencies alone.
 
-    Building it again would not correct metadata that are wrong for those who install it.
+    If it imports an undeclared build requirement, that is added and the import repeated, because another build would
+    not
+    correct the metadata.
     """
     installed = attempt.work_dir.path / "installed"
     remove(installed)
@@ -134,7 +135,7 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
 
 
 def _built_with(attempt: Attempt, answer: object) -> str | None:
-    """What of the build environment, as a requirement, a module could not be imported for want of."""
+    """The build requirement whose absence made an import fail, as a requirement; None if there is none."""
     missing = answer.get("missing") if isinstance(answer, dict) else None
     if not isinstance(missing, str):
         return None
@@ -146,7 +147,7 @@ def _built_with(attempt: Attempt, answer: object) -> str | None:
 
 
 def _only_wheel(attempt: Attempt) -> Path | None:
-    """The wheel, if there is one under a plain name and it is a file; what else there is, collecting it will tell."""
+    """The one regular file with a wheel's name; None otherwise, and collecting the wheels reports the reason."""
     folder = attempt.work_dir.wheels
     wheels = [folder / name for name in visible(folder) if name.endswith(".whl")]
     if len(wheels) != 1 or not stat.S_ISREG(wheels[0].lstat().st_mode):
@@ -165,10 +166,10 @@ def _run(
     read_only: Sequence[Path | Place],
     writable: Sequence[Path],
 ) -> object:
-    """Run one of the two programs inside; returns its answer, or None without one."""
+    """Run one of this package's programs in the sandbox; returns the JSON that it wrote, or None."""
     work_dir, tools = attempt.work_dir, attempt.assignment["tools"]
     file = work_dir.control / f"{program}.json"
-    # The build may have left one.
+    # The build may have left a file of that name.
     remove(file)
     places = [attempt.place(path) for path in (work_dir.wheels, work_dir.tmp, file)]
     attempt.inside(
@@ -189,12 +190,12 @@ def _dpkg() -> list[Path]:
 
 
 def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: Sequence[str]) -> str | None:
-    """Install the wheel, what it needs and `more` into the folder; a sentence where that cannot be done.
+    """Install the wheel, its dependencies and `more` into the folder; returns a sentence if that fails, else None.
 
-    `asked` is what the installers said, when they installed the wheel alone there.
+    `asked` is the answer of `installers` for the wheel alone.
 
-    What the index has is installed outside, as build requirements are, through the builder's cache. The wheel itself,
-    which may be a bomb or lead elsewhere, is unpacked inside.
+    The dependencies come from the index, as build requirements do: outside, by the builder's cache. The wheel itself is
+    unpacked inside, because it may be a zip bomb or write elsewhere.
     """
     dependencies = _needs(asked)
     if dependencies is None:
@@ -209,7 +210,7 @@ def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: S
     assignment, asking = attempt.assignment, attempt.work_dir.resolver
     asking.mkdir(exist_ok=True)
     settings = {**uv_environment(attempt.home, assignment, asking), "UV_LINK_MODE": "copy"}
-    # What is installed with it is what people get who install it today.
+    # Users who install it today get the newest dependencies.
     settings.pop("UV_EXCLUDE_NEWER", None)
     uv = [uv_command(assignment), "pip"]
     options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--python", assignment["tools"], "--target"]
@@ -235,7 +236,7 @@ def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: S
 
 
 def _needs(asked: object) -> list[str] | None:
-    """What its METADATA names, with markers; None where nobody could be asked."""
+    """The dependencies in its METADATA, with markers; None if the installers could not read them."""
     needs = asked.get("needs") if isinstance(asked, dict) and not asked.get("unknown") else None
     return needs if isinstance(needs, list) and all(isinstance(line, str) for line in needs) else None
 

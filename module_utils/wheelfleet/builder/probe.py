@@ -1,7 +1,6 @@
-"""What an interpreter builds for: `PYTHON probe.py`, or `describe_target(PYTHON)` from outside.
+"""Describes the target that an interpreter builds for: `PYTHON probe.py`, or `describe_target(PYTHON)` from outside.
 
-The file is run by the interpreter that it describes, so it needs nothing but the standard library, and `packaging` or
-the copy of it that pip carries.
+The described interpreter runs this file, so it needs only the standard library, and `packaging` or pip's copy of it.
 """
 
 from __future__ import annotations
@@ -23,23 +22,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..contract.report import Facts, Host, Libc, System, Target
 
-#: Compilers, linker and build tool that most sdists with native code need; each answers `--version`.
+#: Compiler, linker and build tools that most sdists with native code need; each accepts `--version`.
 TOOLCHAIN = ("gcc", "ld", "rustc", "cmake")
-#: Packages that bring builds nothing unless they are development files.
+#: Packages that do not help builds, unless they are development files.
 _NO_USE_TO_BUILDS = re.compile(r"lib|python3?-|fonts-|linux-(?:image|headers)|firmware-|gir1\.2-|task-|locales")
-#: Letters of a fact that comes from outside, at most.
+#: Characters of a fact from outside, at most.
 LONGEST_FACT = 200
 
 
 class ProbeError(Exception):
-    """This interpreter cannot build; the message says why and what to install."""
+    """This interpreter cannot build; the message has the reason and the package to install."""
 
 
 def describe_target(python: Path | str) -> Target:
-    """Ask the interpreter `python` what it builds for. Raises ProbeError."""
+    """The target of the interpreter `python`, which runs this file. Raises ProbeError."""
     try:
         asked = subprocess.run(
-            # By standard input, for inside the archive in which Ansible sends modules there is no file to run.
+            # By standard input, because the file does not exist inside Ansible's archive of modules.
             [str(python), "-I", "-"],
             input=inspect.getsource(sys.modules[__name__]),
             capture_output=True,
@@ -61,7 +60,7 @@ def describe_target(python: Path | str) -> Target:
 
 
 def describe_this() -> Target:
-    """Describe the running interpreter. Raises ProbeError."""
+    """The target of the running interpreter. Raises ProbeError."""
     if sys.version_info < (3, 9):  # noqa: UP036 - whatever the operator names is asked
         raise ProbeError(f"it is Python {platform.python_version()}; wheelfleet needs Python 3.9 or newer.")
     try:
@@ -85,17 +84,17 @@ def describe_this() -> Target:
 
 
 def host_facts() -> Facts:
-    """What this host is, whichever interpreter runs on it. Nothing of it changes by itself, for changes are recorded.
+    """The facts of this host, whatever the interpreter. They include nothing volatile, because changes are recorded.
 
-    It runs the tools of `TOOLCHAIN` (they take as long as the slowest), so it is for once a run, not once a target.
+    It runs the tools of `TOOLCHAIN`, so call it once a run and not once a target.
     """
     return {**_host(), "board": _board(), "toolchain": _toolchain()}
 
 
 def host_packages(patience: float = 30) -> list[str] | None:
-    """The distribution's packages that builds may use, by name: development files and programs, no plain libraries.
+    """The names of installed packages that builds may use: development files and programs, no plain libraries.
 
-    None where there is no dpkg, or it does not answer within `patience` seconds.
+    None without dpkg, or if it needs longer than `patience` seconds.
     """
     try:
         asked = subprocess.run(
@@ -126,12 +125,12 @@ def _cores() -> int:
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:
-        # PyPy does not know it.
+        # PyPy does not have it.
         return os.cpu_count() or 1
 
 
 def target_name(tags: Sequence[str], libc: Libc) -> str:
-    """The short name of a target: `cp311-cp311-linux_x86_64-glibc2.36`, `pp39-pypy39_pp73-linux_x86_64-glibc2.36`."""
+    """The name of a target: `cp311-cp311-linux_x86_64-glibc2.36`, `pp39-pypy39_pp73-linux_x86_64-glibc2.36`."""
     interpreter, abi = tags[0].split("-")[:2]
     name = f"{interpreter}-{abi}-{_platform(tags)}"
     return f"{name}-{libc['name']}{libc['version']}" if libc["name"] else name
@@ -147,7 +146,7 @@ def _tags() -> list[str]:
 
 
 def _platform(tags: Sequence[str]) -> str:
-    """The best platform tag that promises no libc: `linux_x86_64`."""
+    """The best platform tag without a libc: `linux_x86_64`."""
     platforms = (tag.split("-")[2] for tag in tags)
     return next((name for name in platforms if name.startswith("linux_")), tags[0].split("-")[2])
 
@@ -191,7 +190,7 @@ def _board(
 
 
 def _toolchain(patience: float = 10) -> dict[str, str]:
-    """What each tool says of itself, asked all at once and given `patience` seconds."""
+    """The first line of each tool's `--version`; all run at once and share `patience` seconds."""
     asked = {}
     for tool in TOOLCHAIN:
         try:
@@ -210,7 +209,7 @@ def _toolchain(patience: float = 10) -> dict[str, str]:
     for tool, process in asked.items():
         with process:
             try:
-                # One that used up all patience does not cost the others their answers, which are there by now.
+                # At least a second for each, because the others' output is ready even if one used up the time.
                 answer = process.communicate(timeout=max(1, until - time.monotonic()))[0]
             except subprocess.TimeoutExpired:
                 process.kill()

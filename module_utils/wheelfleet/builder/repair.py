@@ -1,12 +1,14 @@
-"""Make a built wheel one that works elsewhere: `python -m wheelfleet.builder.repair WHEELS SCRATCH ANSWER EXCLUDE`.
+"""Repair a built wheel so that it works on other hosts.
 
-auditwheel copies libraries that a clean system does not have into the wheel and gives it the manylinux tag that its
-code keeps to (PEP 600). Where it cannot, the tag stays as it was, and the packages with the libraries are named. Then
-the wheel is packed again by `wheel`, in one order and with one time, so that equal contents are equal bytes.
+    python -m wheelfleet.builder.repair WHEELS SCRATCH ANSWER EXCLUDE
 
-It is run by the target's tools inside the sandbox, for the wheel and the code in it are a stranger's. EXCLUDE is the
-assignment's list of libraries that stay outside, as JSON. Says in the file ANSWER what it did, and never fails a build:
-a wheel that cannot be repaired is still a wheel.
+auditwheel copies the libraries that a clean system does not have into the wheel and gives it the manylinux tag that
+its code meets (PEP 600). If it cannot, the tag stays and the packages of the libraries are named. Then `wheel` packs
+the wheel again in one order and with one time, so that equal contents give equal bytes.
+
+The target's tools run this in the sandbox, because the wheel is untrusted. EXCLUDE is a JSON list of libraries that
+stay outside the wheel. The report goes to the file ANSWER. A repair never fails a build, because an unrepaired wheel
+is still a wheel.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ from ..elf import Elf, UnreadableElf, read_code, read_elf
 from ..limited_api import broken_claim, claimed_minor
 from .libraries import foreign_libraries, packages_of
 
-#: auditwheel names a copy after its original and a part of its hash, before the first dot: libjpeg-0a1b2c3d.so.62.3.0,
-#: libopenblasp-r0-0a1b2c3d.3.21.so.
+#: The name of auditwheel's copy: the original's, with a part of its hash before the first dot, such as
+#: libjpeg-0a1b2c3d.so.62.3.0 and libopenblasp-r0-0a1b2c3d.3.21.so.
 _COPY = re.compile(r"([^/.]+)-[0-9a-f]{8}(\.(?:[^/]+\.)?so(?:\.[^/]*)?)")
-#: A line of /proc/self/maps: libc.so.6, libc-2.31.so, libpython3.11.so.1.0.
+#: A library in /proc/self/maps: libc.so.6, libc-2.31.so, libpython3.11.so.1.0.
 _OWN_LIBRARY = re.compile(r"(/\S*/(?:libc|libpython[\d.]*)(?:-[\d.]+)?\.so[\d.]*)$", re.MULTILINE)
 _LIBPYTHON = re.compile(r"libpython\d")
 _LIBC = re.compile(r"(?:many|musl)linux_(\d+)_(\d+)_\w+")
-#: Runs a module as `python -m` does. PyPy's zlib has no names of levels, which auditwheel needs for its help.
+#: Runs a module as `python -m` does. PyPy's zlib has no constants of levels, which auditwheel's help text needs.
 _MODULE = """
 import runpy, sys, zlib
 for name, level in (("Z_NO_COMPRESSION", 0), ("Z_BEST_COMPRESSION", 9), ("Z_DEFAULT_COMPRESSION", -1)):
@@ -45,7 +47,7 @@ for name, level in (("Z_NO_COMPRESSION", 0), ("Z_BEST_COMPRESSION", 9), ("Z_DEFA
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-#: The earliest time a zip file can hold: for sdists of which nobody knows when they were uploaded.
+#: The earliest time that a zip file can hold, for sdists of unknown upload time.
 _EARLIEST = "315532800"
 _LONGEST = 500
 
@@ -56,7 +58,7 @@ class RepairReport(TypedDict):
 
 
 class _Unrepaired(Exception):
-    """The wheel stays as it is; the message is a sentence that says why."""
+    """The wheel stays as it is; the message is a sentence with the reason."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> RepairReport:
-    """Repair the wheel of some platform and pack it again, in its place, under the name that it then has."""
+    """Repair a platform wheel and pack it again in its folder; its file name may change."""
     said: list[str] = []
     outcome: RepairOutcome = "unneeded"
     vendored = list[str]()
@@ -93,7 +95,7 @@ def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> Repai
         if work.name != wheel.name:
             wheel.unlink()
     except (_Unrepaired, UnreadableElf) as why:
-        # Left as the build made it, for the controller to judge.
+        # Leave the build's own wheel for the controller to judge.
         outcome, vendored, work = "impossible", [], wheel
         said.append(_sentence(why))
     for sentence in said:
@@ -113,15 +115,15 @@ def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> Repai
 
 
 def _oldest(platforms: Iterable[str]) -> str | None:
-    """Of tags such as manylinux_2_36_x86_64 the one with the oldest C library."""
+    """The tag with the oldest C library, among tags such as manylinux_2_36_x86_64; None without one."""
     known = [(int(match[1]), int(match[2]), match[0]) for match in map(_LIBC.fullmatch, platforms) if match]
     return min(known)[2] if known else None
 
 
 def _keep_to_abi3(wheel: Path, code: Mapping[str, Elf], scratch: Path, said: list[str]) -> Path:
-    """A wheel that claims more Pythons than its code keeps to gets the tag that is true.
+    """Correct the tag of a wheel that claims more Pythons than its code supports.
 
-    Refused, it would be of use to nobody; it was built for this very interpreter, and works with it.
+    If it were refused, nobody could use it, though it works with the Python that it was built for.
     """
     python, abi = wheel.name.removesuffix(".whl").split("-")[-3:-1]
     minor = claimed_minor(f"{python}-{abi}-")
@@ -139,7 +141,7 @@ def _keep_to_abi3(wheel: Path, code: Mapping[str, Elf], scratch: Path, said: lis
 def _repaired(
     wheel: Path, code: Mapping[str, Elf], scratch: Path, exclude: Sequence[str], said: list[str]
 ) -> tuple[Path, RepairOutcome, list[str]]:
-    """The wheel as auditwheel repairs it, the outcome, and the libraries copied. Raises _Unrepaired."""
+    """The wheel as auditwheel repairs it, the outcome, and the copied libraries. Raises _Unrepaired."""
     if not code:
         return wheel, "unneeded", []
     if wheel.name.endswith("_armv6l.whl"):
@@ -154,7 +156,7 @@ def _repaired(
     try:
         _run(*repair, str(wheel))
     except _Unrepaired as why:
-        # Code that calls nothing of the C library does not name it, and auditwheel 6.4 (Python 3.9) then asks which.
+        # Code that calls no C library names none, and auditwheel 6.4 (Python 3.9) then needs --plat.
         if here is None or "couldn't detect libc" not in str(why):
             raise
         _run(*repair, f"--plat={here}", str(wheel))
@@ -164,7 +166,7 @@ def _repaired(
         name for name in foreign_libraries(after) if any(fnmatchcase(name, pattern) for pattern in exclude)
     )
     if left_out and here is not None:
-        # An excluded library promises nothing of older systems; this system's libc stands for this system.
+        # auditwheel does not check an excluded library, so only the tag of this system's libc is safe.
         repaired = _tagged(repaired, scratch / "platform", f"--platform-tag={here}")
         said.append(f"{', '.join(left_out)} stays the system's, as the fleet's settings say.")
     vendored = sorted(filter(None, map(original_of_copy, after.keys() - code.keys())))
@@ -172,20 +174,20 @@ def _repaired(
 
 
 def original_of_copy(path: str) -> str | None:
-    """What the file was called that auditwheel copied into a wheel under this path; None where it is no such copy."""
+    """The original name of a library that auditwheel copied into a wheel under `path`; None if it is no such copy."""
     match = _COPY.fullmatch(path.rpartition("/")[2])
     return f"{match[1]}{match[2]}" if match else None
 
 
 def _platform_here(wheel: Path) -> str | None:
-    """The manylinux tag that promises no older C library than this system's; None where that is none of GNU's."""
+    """The manylinux tag of this system's C library; None if that is not glibc."""
     libc = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
     machine = wheel.name.removesuffix(".whl").rpartition("-")[2].removeprefix("linux_")
     return f"manylinux_{'_'.join(libc[1].split('.')[:2])}_{machine}" if libc[:1] == ["glibc"] else None
 
 
 def _packed(wheel: Path, scratch: Path) -> Path:
-    """The same contents in sorted order and with one time."""
+    """The wheel with the same contents in sorted order and with one time."""
     _run("wheel", "unpack", "--dest", str(scratch / "unpacked"), str(wheel))
     (contents,) = (scratch / "unpacked").iterdir()
     folder = scratch / "packed"
@@ -195,9 +197,11 @@ def _packed(wheel: Path, scratch: Path) -> Path:
 
 
 def _with_armv6(wheel: Path, code: Mapping[str, Elf], scratch: Path) -> Path:
-    """With the tag linux_armv6l too, if all its code runs on a Raspberry Pi 1 or Zero and this system's own does.
+    """Add the tag linux_armv6l if the wheel's code and this system's C library run on a Raspberry Pi 1 or Zero.
 
-    Debian's armhf is made for ARMv7; where libc is, so is what the compiler links in, whatever a file says of itself.
+    Debian's armhf is for ARMv7. The compiler links parts of the system into the code, whatever the code's own
+    attributes
+    state, so the C library is checked, too.
     """
     platforms = wheel.name.removesuffix(".whl").rpartition("-")[2].split(".")
     if (
@@ -212,12 +216,12 @@ def _with_armv6(wheel: Path, code: Mapping[str, Elf], scratch: Path) -> Path:
 
 
 def runs_on_armv6(code: Iterable[Elf]) -> bool:
-    """Whether a Raspberry Pi 1 or Zero runs all of it, by what each file says of itself."""
+    """Whether a Raspberry Pi 1 or Zero runs all of it, by the attributes of each file."""
     return all(elf.arm is not None and elf.arm.why_not_v6() is None for elf in code)
 
 
 def _own_libraries() -> list[Elf]:
-    """The C library and, where there is one, the Python library that this process runs with."""
+    """This process's C library and, if there is one, its Python library. Raises _Unrepaired if neither is found."""
     mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
     libraries = {Path(path) for path in _OWN_LIBRARY.findall(mapped)}
     found = []
@@ -230,7 +234,7 @@ def _own_libraries() -> list[Elf]:
 
 
 def _put(file: Path, place: Path) -> None:
-    """Move a file by one rename, though the folders may be mounts of their own."""
+    """Move a file by one rename, even between mounts."""
     new = place.with_name(f".{place.name}.new")
     shutil.copyfile(file, new)
     new.replace(place)
@@ -257,7 +261,7 @@ def _sentence(why: Exception) -> str:
 
 
 def _run(module: str, *arguments: str) -> None:
-    """Run a tool of this environment; its words go to the log. Raises _Unrepaired with the last of them."""
+    """Run a tool of this environment; its output goes to the log. Raises _Unrepaired with the last line."""
     tools = str(Path(sys.executable).parent)
     environment: dict[str, Any] = {
         "SOURCE_DATE_EPOCH": _EARLIEST,

@@ -1,6 +1,6 @@
-"""Requests to upstream: conditional, concurrent, past caches where those may be stale, fewer while upstream struggles.
+"""Requests to upstream: conditional, concurrent, bypassing caches that may be stale, fewer when upstream is overloaded.
 
-Whatever goes wrong with one project is an answer about that project (Trouble, Stale); the others go on.
+An error with one project is that project's answer (Trouble, Stale); the others continue.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ T = TypeVar("T")
 
 _ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, {PLAIN_HTML_TYPE};q=0.1"
 _USUAL = {"Accept": _ACCEPT, "Accept-Encoding": "gzip"}
-#: Caches keep one copy for each Accept-Encoding, so another one and no-cache together come nearest to the source.
+#: Caches keep one copy per Accept-Encoding, so another one plus no-cache most likely reaches the origin.
 _BYPASS_CACHES = {"Accept": _ACCEPT, "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
 
 _LARGEST_PAGE = 64 << 20
 _LARGEST_ROOT = 512 << 20
-#: Seconds before a second and a third try of what may pass at once; all else waits for the next run.
+#: Seconds before the second and third try after a passing error; other errors wait for the next run.
 _TRY_AGAIN_AFTER = (0.2, 0.8)
-#: A Retry-After of up to this many seconds is waited for within the run.
+#: A Retry-After of at most this many seconds is waited for within the run.
 _SHORT_WAIT = 4.0
 
 
 class Upstream:
-    """An index, requested with restraint. Use it in a `with` statement, or close it."""
+    """An index, and a limited rate of requests to it. Use it in a `with` statement, or close it."""
 
     def __init__(
         self,
@@ -77,9 +77,9 @@ class Upstream:
         timeout: float = 30.0,
         workers: int = 16,
     ) -> None:
-        """`index_url` is the base of the simple API and may hold credentials; the rest is as in `PipSettings`.
+        """`index_url` is the base of the simple API and may hold credentials; the others are as in `PipSettings`.
 
-        `timeout` is how many seconds upstream may be silent, `workers` how many requests may be under way at once.
+        `timeout` is the number of seconds that upstream may be silent, `workers` the number of requests at once.
         Raises UpstreamUnreachable for settings that cannot work.
         """
         self.index_url = split_credentials(index_url.strip())[0].rstrip("/") + "/"
@@ -100,17 +100,18 @@ class Upstream:
             )
 
     def project(self, request: ProjectRequest) -> Answer:
-        """Ask for one project."""
+        """Request the page of one project."""
         return self._project(request, Backoff(self.workers))
 
     def projects(
         self, requests: Iterable[ProjectRequest], *, readable: bool = False
     ) -> Generator[tuple[str, Answer], None, None]:
-        """Ask for many at once; answers come as they arrive, as (name as requested, answer), and few are ever held.
+        """Request many pages; yields (name as requested, answer) as they arrive, and holds few of them at a time.
 
-        A static index in an object store answers 403 for what it does not have: that is Absent, and for all others
-        Trouble, when another page could be read. `readable` says that one could already.
-        Raises UpstreamUnreachable when nothing answered at all: at the end, or as soon as that is clear.
+        A static index in an object store returns 403 for a missing page. It counts as Absent once any page could be
+        read, else
+        as Trouble. `readable`: an earlier request could read one. Raises UpstreamUnreachable if nothing answered at
+        all.
         """
         forbidden: list[tuple[str, Answer]] = []
         for name, answer in self._projects(requests):
@@ -156,7 +157,7 @@ class Upstream:
     def root(
         self, etag: str | None = None, last_modified: str | None = None, *, bypass_caches: bool = False
     ) -> RootAnswer:
-        """Ask for the list of all projects."""
+        """Request the list of all projects."""
         headers = _BYPASS_CACHES if bypass_caches else {**_USUAL, **_conditions(etag, last_modified)}
 
         def ask() -> RootAnswer:
@@ -165,12 +166,12 @@ class Upstream:
         return self._with_retries(ask, Backoff(1))
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close the persistent connections."""
         self.transport.close()
 
     @classmethod
     def from_pip(cls, index_url: str, pip_options: Mapping[str, Any], *, timeout: float) -> Upstream:
-        """The index as pip on the controller would ask it; `pip_options` are pip's by their long names."""
+        """The index with pip's settings on the controller; `pip_options` are pip's options by their long names."""
         return cls(
             index_url,
             cert=pip_options.get("cert"),
@@ -190,7 +191,7 @@ class Upstream:
         return request.name, self._project(request, backoff)
 
     def _project(self, request: ProjectRequest, backoff: Backoff) -> Answer:
-        """Request conditionally, and again past caches where a cache may have given a wrong answer."""
+        """Request conditionally, and repeat it bypassing caches if a cache may have given a wrong answer."""
         url = f"{self.index_url}{quote(normalize(request.name), safe='')}/"
 
         def ask_with(headers: Mapping[str, str], *, bypass_caches: bool = False) -> Answer:
@@ -215,7 +216,7 @@ class Upstream:
         return answer
 
     def _with_retries(self, ask: Callable[[], T | Trouble], backoff: Backoff) -> T | Trouble:
-        """Try again within seconds, where that may help."""
+        """Request, and repeat it within seconds if that may help."""
         wait = 0.0
         for pause in (*_TRY_AGAIN_AFTER, None):
             started = backoff.wait(wait)
