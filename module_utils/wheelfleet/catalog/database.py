@@ -1,4 +1,4 @@
-"""Opening the catalog: one SQLite file in WAL mode, short IMMEDIATE transactions, an up-to-date schema."""
+"""Opens the catalog: one SQLite file in WAL mode, short IMMEDIATE transactions, an up-to-date schema."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from . import schema
 
 
 class CatalogError(Exception):
-    """The catalog cannot be used; the message says why and what to do."""
+    """The catalog cannot be used; the message names the reason and the cure."""
 
 
 class Catalog:
     """An open catalog.
 
-    Readers use `db` directly. Every change happens inside `writing()`: one short IMMEDIATE transaction, so that
-    the fleet's many workers queue for the lock instead of failing on it, and a kill leaves all or nothing.
+    Readers use `db` directly. Every change happens inside `writing()`, one short IMMEDIATE transaction: the processes
+    of a run wait for the lock instead of failing, and a kill leaves all of it or nothing.
     """
 
-    #: Seconds a writer waits for the others; transactions are milliseconds, so this is a wedged disk or a bug.
+    #: Seconds for which a writer waits. Transactions take milliseconds, so a longer wait is a stuck disk or a bug.
     LOCK_SECONDS = 60
 
     def __init__(self, path: Path | str) -> None:
-        """Open the catalog at `path` (`:memory:` works), making or upgrading it. Raises CatalogError."""
+        """Open the catalog at `path` (or `:memory:`); make or upgrade it if needed. Raises CatalogError."""
         try:
             self.db = sqlite3.connect(path, timeout=self.LOCK_SECONDS, isolation_level=None)
             self.db.row_factory = sqlite3.Row
@@ -70,7 +70,7 @@ class Catalog:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is kept, or on an exception nothing."""
+        """One transaction; an exception undoes all of it."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield self.db
@@ -80,7 +80,7 @@ class Catalog:
         self.db.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the connection; the last one to close folds the write-ahead log into the file."""
+        """Close the connection; the last one to close checkpoints the write-ahead log."""
         self.db.close()
 
     def __enter__(self) -> Catalog:
@@ -92,9 +92,9 @@ class Catalog:
 
 @contextmanager
 def rehearsal(path: Path) -> Iterator[Catalog]:
-    """A copy of the catalog at `path` (or a new one), gone afterwards: check mode changes it and keeps nothing.
+    """A temporary copy of the catalog at `path` (or a new one) for check mode. Raises CatalogError.
 
-    A long transaction undone at its end would do as well, but hold up every run at work meanwhile. Raises CatalogError.
+    It is a copy because a long transaction, undone at its end, would block a run that is at work.
     """
     with tempfile.TemporaryDirectory(prefix="wheelfleet-check-") as folder:
         copy = Path(folder) / "catalog.sqlite"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 
-#: What counts as a try: it has a result, or its host was lost while it was being built. Never begun is never tried.
+#: An attempt counts as a try if it has a result, or if its host was lost while the build went on.
 TRIED = "(a.state = 'done' OR (a.state = 'lost' AND a.begun_at IS NOT NULL))"
 
-#: A wheel of ours serves the row of `release_target` that is called {row}, nobody asked for it to be built again, and
-#: upstream has not replaced the sdist it was built from under its name.
+#: A wheel of the fleet serves the row {row} of `release_target`, no rebuild of it is requested, and upstream has not
+#: replaced its sdist by another of the same name.
 SETTLED_BY_A_WHEEL = """EXISTS (
                 SELECT 1 FROM wheel_target s JOIN wheel v ON v.id = s.wheel_id
                 LEFT JOIN upstream_file f ON f.id = {row}.sdist_id
@@ -21,7 +21,7 @@ SETTLED_BY_A_WHEEL = """EXISTS (
 def put_verdict(
     db: sqlite3.Connection, key: tuple[int, int], verdict: tuple[str, str, int | None], predicted_seconds: float
 ) -> None:
-    """Set the verdict, its reason and the sdist (`upstream_file.id`) of a release on a target; `settle` is next."""
+    """Set verdict, reason and sdist (`upstream_file.id`) of a release on a target; the caller calls `settle` next."""
     db.execute(
         """
         INSERT OR REPLACE INTO release_target (release_id, target_id, verdict, reason, sdist_id, predicted_seconds)
@@ -32,12 +32,12 @@ def put_verdict(
 
 
 def remove(db: sqlite3.Connection, keys: Collection[tuple[int, int]]) -> None:
-    """Forget the verdicts of releases on targets."""
+    """Delete the verdicts of releases on targets."""
     db.executemany("DELETE FROM release_target WHERE release_id = ? AND target_id = ?", keys)
 
 
 def predict(db: sqlite3.Connection, project_id: int, seconds: float) -> None:
-    """What one build of a project took replaces what was predicted for its other builds."""
+    """Set the measured seconds of one build as the prediction of the project's builds in the queue."""
     db.execute(
         """
         UPDATE release_target SET predicted_seconds = ?
@@ -50,10 +50,10 @@ def predict(db: sqlite3.Connection, project_id: int, seconds: float) -> None:
 def settle(db: sqlite3.Connection, release_id: int, max_attempts: int) -> None:
     """Set which targets of a release need a build, after a verdict, a result or a lost lease.
 
-    A wheel of the fleet settles every target that can install it; a failure settles what its class says. A transient
-    failure is tried again until `max_attempts` attempts were spent on the same sdist. An attempt that is tried again
-    with a remedy settles nothing and spends nothing. Until an attempt at the release has ended, only its first
-    target is in the queue, because one try tells most about all of them.
+    A wheel of the fleet settles every target that can install it. A failure settles the release, the target or nothing,
+    by its class. A transient failure is tried again until `max_attempts` attempts were spent on the same sdist. An
+    attempt that is tried again with a remedy settles and spends nothing. Until an attempt at the release has ended,
+    only its first target is in the queue, because most outcomes are the same on all targets.
     """
     db.execute(
         f"""

@@ -1,4 +1,4 @@
-"""What a builder says of itself when a run begins: made by the module on it, read by the planner."""
+"""The report of a builder when a run begins: made by M(wheelfleet_builder) on it, read by the planner."""
 
 # The types are read at run time (see `shape`).
 
@@ -21,7 +21,7 @@ class System(TypedDict):
 
 
 class Host(TypedDict):
-    #: What the kernel calls the machine; a 32-bit system may run on a 64-bit kernel.
+    #: The kernel's name of the machine (uname); a 32-bit system may run on a 64-bit kernel.
     machine: str
     os: System
     #: Cores that this process may use.
@@ -31,21 +31,21 @@ class Host(TypedDict):
 
 
 class Facts(Host):
-    #: What the machine calls itself: "Raspberry Pi 4 Model B Rev 1.4".
+    #: "Raspberry Pi 4 Model B Rev 1.4"
     board: Optional[str]
-    #: The first line of each tool's `--version`, by command; tools that are not here are left out.
+    #: The first line of each tool's `--version`, by command; missing tools are left out.
     toolchain: dict[str, str]
 
 
 class BuilderFacts(Facts):
     #: Builds at once.
     slots: int
-    #: What builds are kept apart by, with its version; None: by nothing.
+    #: The sandbox of builds, with its version; None: no sandbox.
     sandbox: Optional[str]
 
 
 class TargetNames(TypedDict):
-    """How a target is named, and what it installs."""
+    """The name of a target, and its tags."""
 
     #: "cp311-cp311-linux_x86_64-glibc2.36": best interpreter and ABI tag, platform, libc.
     name: str
@@ -53,20 +53,20 @@ class TargetNames(TypedDict):
     implementation: str
     #: "3.11.2"
     python_version: str
-    #: Every tag that this interpreter installs, the best first (PEP 425).
+    #: Every tag that this interpreter accepts, best first (PEP 425).
     tags: list[str]
     #: "linux-x86_64"
     platform: str
 
 
 class Target(TargetNames, Host):
-    """What an interpreter builds for."""
+    """The target of an interpreter."""
 
     libc: Libc
 
 
 class OfferedTarget(TargetNames):
-    """What the planner reads of a target in a report; the rest of `Target` is there too."""
+    """The part of a report's target that the planner reads; the rest of `Target` is there too."""
 
     #: The interpreter of the tool environment, by its path on the builder.
     tools: str
@@ -79,20 +79,20 @@ class Report:
     facts: BuilderFacts
     #: One for each interpreter.
     targets: list[OfferedTarget]
-    #: The distribution's packages that builds may use, by name; None where the host has no dpkg.
+    #: Names of the distribution's packages that builds may use; None: the host has no dpkg.
     packages: Optional[list[str]] = None
 
     def as_data(self) -> dict[str, Any]:
-        """As Ansible carries it. What is inside is not copied: Ansible's own containers refuse that in a filter."""
+        """The fields by name. Their values are not copied, because Ansible's containers refuse that in a filter."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Report":
-        """What `as_data` gave, out of a module's result, which has more than that. Raises KeyError."""
+        """The report in a module's result; other keys are ignored. Raises KeyError without targets."""
         return cls(cast(BuilderFacts, data.get("facts", {})), data["targets"], data.get("packages"))
 
     def check(self) -> None:
-        """See that the planner can read it. Raises ContractError."""
+        """Raise ContractError unless the planner can read it."""
         check_shape(self.facts, dict[str, Any], "the report's facts")
         check_shape(self.targets, list[OfferedTarget], "the report's targets")
         check_shape(self.packages, Optional[list[str]], "the report's packages")

@@ -1,4 +1,4 @@
-"""One builder over its link: hand builds over, withdraw them, poll, and take in what has arrived."""
+"""One builder over its link: hand builds over, withdraw them, poll, and take results in."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .poll import BuilderSnapshot
 from .progress import Progress, ReportLine
 from .silent_host import SilentHost
 
-#: Seconds between two polls of a builder: short after news, then growing.
+#: Seconds between two polls of a builder: the first wait after news, then it grows up to the longest.
 FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH = 0.1, 2.0, 1.5
-#: A worker that ends with work in its inbox is started so often before its builds go back to the queue.
+#: Most restarts of a worker that ends with work in its inbox; then its builds go back to the queue.
 MOST_RESTARTS = 3
-#: Seconds in which a worker that runs nothing must begin what it has.
+#: Seconds in which a worker that builds nothing must begin one of its assignments.
 STUCK = 90.0
-#: Seconds by which a builder's clock may differ from the controller's before people are told.
+#: Seconds by which a builder's clock may differ from the controller's without an event.
 CLOCK_TOLERANCE = 120.0
 
 
 class WorkerFails(LinkLost):
-    """The builder answers, but its worker does no work; `problem` continues "its worker"."""
+    """The builder answers, but its worker does no work; `problem` is a predicate after "its worker"."""
 
     def __init__(self, host: str, problem: str) -> None:
         super().__init__(f"The worker on {host} {problem}; see worker.log in its builder_home.")
@@ -35,7 +35,7 @@ class WorkerFails(LinkLost):
 
 
 class ConnectedBuilder:
-    """What sessions, canaries and rebuilds do with a builder. `connect` makes its link, given who hears its events."""
+    """The operations of sessions, canaries and rebuilds on a builder. `connect` makes its link from LinkEvents."""
 
     def __init__(self, context: Context, connect: Callable[[LinkEvents], Link], report_line: ReportLine) -> None:
         self.context = context
@@ -43,15 +43,15 @@ class ConnectedBuilder:
         self._silence = SilentHost(context, self.progress)
         self.link = connect(self._silence)
         self.intake = Intake(context, self.link, self.progress)
-        #: By attempt, the builds that this session has handed over or found there.
+        #: By attempt, the builds that this session handed over or found on the builder.
         self.planned: dict[str, PlannedBuild] = {}
         #: By attempt, when a build was first seen going on, in epoch seconds.
         self.begun = batches.begun(context.catalog, context.host)
-        #: The canary or rebuild that goes on; it is in the builder's inbox and not among the host's attempts.
+        #: The attempt ID of the canary or rebuild that goes on: it is in the inbox and not in the table `attempt`.
         self._waits_for: str | None = None
 
     def observe(self) -> BuilderSnapshot:
-        """Poll, take in every result, withdraw what is not this host's to build any more, and show what goes on."""
+        """Poll, take every result in, withdraw builds that this host no longer holds, and show the builds."""
         snapshot = self.link.poll(self.intake.unacknowledged)
         self.intake.unacknowledged = []
         self._silence.answered()
@@ -66,7 +66,7 @@ class ConnectedBuilder:
         return snapshot
 
     def observations(self) -> Iterator[BuilderSnapshot]:
-        """Observe again and again, at growing intervals."""
+        """Observe repeatedly, at growing intervals."""
         wait = FIRST_WAIT
         while True:
             yield self.observe()
@@ -74,7 +74,7 @@ class ConnectedBuilder:
             self.context.clock.sleep(wait)
 
     def hand_over(self, builds: Iterable[PlannedBuild]) -> None:
-        """Have the builder build these; what it has already it goes on with."""
+        """Hand builds over; the builder ignores those that it has already."""
         assignments = []
         for build in builds:
             self.planned[build.attempt] = build
@@ -83,17 +83,17 @@ class ConnectedBuilder:
             self.link.hand_over(assignments)
 
     def withdraw(self, attempts: Collection[str]) -> int:
-        """Take builds back that have not begun; returns how many went back to the queue."""
+        """Withdraw builds that have not begun; returns how many went back to the queue."""
         withdrawn = self.link.withdraw(list(attempts))
         return batches.return_unstarted(self.context.catalog, withdrawn, self.context.options.max_attempts)
 
     def acknowledge_all(self) -> None:
-        """Have the builder remove every result that was taken in."""
+        """Let the builder remove every result that was taken in."""
         while self.intake.unacknowledged:
             self.observe()
 
     def wait_for(self, build: PlannedBuild, arrived: Callable[[], bool]) -> None:
-        """Hand one build over and wait until it has `arrived`. Raises WorkerFails when its worker does not do it."""
+        """Hand one build over and wait until its result `arrived`. Raises WorkerFails if the worker fails to do it."""
         restarts, last_sign = 0, self.context.clock.monotonic()
         self._waits_for = build.attempt
         self.hand_over([build])
@@ -112,17 +112,17 @@ class ConnectedBuilder:
             self._waits_for = None
 
     def check_restarts(self, restarts: int) -> None:
-        """Raise WorkerFails when the worker was started too often."""
+        """Raise WorkerFails if the worker was started too often."""
         if restarts > MOST_RESTARTS:
             raise WorkerFails(self.context.host, "ends without results")
 
     def check_stuck(self, last_sign: float) -> None:
-        """Raise WorkerFails when nothing goes on since too long; `last_sign` is by the monotonic clock."""
+        """Raise WorkerFails if nothing went on for STUCK seconds since `last_sign` (monotonic clock)."""
         if self.context.clock.monotonic() - last_sign > STUCK:
             raise WorkerFails(self.context.host, "begins nothing of what it has")
 
     def full_disk(self, snapshot: BuilderSnapshot) -> str | None:
-        """Why the builder may have no work, if its disk is too full."""
+        """The reason why the builder may have no work, if its disk is too full; else None."""
         least = self.context.options.min_free
         if snapshot.free >= least:
             return None
@@ -131,7 +131,7 @@ class ConnectedBuilder:
         return sentence
 
     def show_building(self, snapshot: BuilderSnapshot) -> None:
-        """Show what goes on on the builder."""
+        """Show the builds that go on on the builder."""
         self.progress.show_building(self._going_on(snapshot))
 
     def _going_on(self, snapshot: BuilderSnapshot) -> list[Building]:

@@ -1,7 +1,6 @@
-"""The status of each host in a run: one small file per host, which the process that visits the host rewrites.
+"""The status of each host in a run: one small JSON file per host, renamed into place by the host's session.
 
-The controller's workers are processes of their own; files renamed into place are the simplest thing they and the
-terminal's live view (and later a status page) can share.
+Sessions and the live view are different processes; files are the simplest thing that they can share.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from typing import Any
 
 from .host_metrics import HostMetrics
 
-#: The name under which the controller reports how far it has read upstream; no inventory host may have such a name.
+#: The controller's host name in its own status (how far it has read upstream); no host of an inventory has this name.
 CONTROLLER = "(controller)"
 
 
 class HostState(str, Enum):
-    """What a host is doing; the values stand in the status file."""
+    """The state of a host; the values are those of the status file."""
 
     STARTING = "starting"
     READING = "reading"
@@ -43,7 +42,7 @@ class HostState(str, Enum):
 
 @dataclass
 class Building:
-    """A build going on: `since` is the controller's clock when it was first seen, epoch seconds."""
+    """A build that goes on; `since` is when it was first seen, in epoch seconds by the controller's clock."""
 
     name: str
     version: str
@@ -53,7 +52,7 @@ class Building:
 
 @dataclass
 class HostStatus:
-    """What one host is doing: counts are of this run, seconds are predicted."""
+    """The status of one host. Counts are of this run; `left` and `seconds_left` (predicted) are the whole fleet's."""
 
     host: str
     run: str
@@ -64,7 +63,7 @@ class HostStatus:
     left: int = 0
     seconds_left: float = 0.0
     at: float = 0.0
-    #: More about the state, for people: why it gets no work, what it waits for.
+    #: The reason of the state, for people.
     note: str = ""
     #: Whether the host does nothing more in this run.
     final: bool = False
@@ -72,12 +71,12 @@ class HostStatus:
 
 
 def status_folder(state_dir: Path) -> Path:
-    """Where the status files of all hosts are."""
+    """The folder of all hosts' status files."""
     return state_dir / "run" / "status"
 
 
 def post_status(folder: Path, status: HostStatus) -> None:
-    """Put the host's file in place. A full disk costs the view, never the run."""
+    """Put the host's file in place and set its `at`. Errors are ignored: a full disk must not end the run."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         status.at = time.time()
@@ -107,9 +106,9 @@ def described(status: HostStatus) -> str:
 
 
 def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None:
-    """Seconds until everything is done if predictions hold; None when nothing is left or nobody works.
+    """Seconds until everything is done if predictions hold; None if no host builds.
 
-    `seconds_left` is fleet-wide and newest in the status written last; the hosts share it evenly.
+    `seconds_left` of the newest status counts, divided by the number of builds that go on.
     """
     working = [status for status in statuses if status.state is HostState.BUILDING]
     if not working:

@@ -1,7 +1,7 @@
-"""Taking results in: each is fetched from the builder's outbox and goes where its kind of build belongs.
+"""Takes results in: fetches each from the builder's outbox and handles it by the kind of its build.
 
-A result is acknowledged only after the catalog has it. Killed before that, the next session meets it in the outbox
-again, and admission drops what it has already.
+A result is acknowledged only after the catalog has it. If the session is killed before that, the next one finds the
+result in the outbox again, and admission drops a known result.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .progress import Progress
 
 
 class Intake:
-    """Fetches results and has them admitted, compared or judged."""
+    """Fetches results and passes them to admission, the rebuild check or the canary."""
 
     def __init__(self, context: Context, link: Link, progress: Progress) -> None:
         self.context = context
@@ -37,10 +37,10 @@ class Intake:
         self.canaries: dict[str, str] = {}
 
     def take(self, attempt: str, planned: Kind | None, files: Mapping[str, int]) -> None:
-        """Fetch a result (sizes of its files in bytes by name) and take it in.
+        """Fetch a result (`files`: sizes in bytes by name) and take it in.
 
-        Its kind is what this session has `planned`; for a late result, what the builder says. Raises LinkLost, and
-        OSError when the controller's own disk fails.
+        Its kind is the one that this session `planned`, or for a late result the builder's. Raises LinkLost, and
+        OSError if the controller's disk fails.
         """
         staging = self._staging(attempt)
         shutil.rmtree(staging, ignore_errors=True)
@@ -77,7 +77,7 @@ class Intake:
         self.progress.result(admitted)
 
     def _compare(self, staging: Path, attempt: str) -> None:
-        """A wheel built again: only a difference is an event."""
+        """Compare a rebuild with its wheel; only a difference is an event."""
         context = self.context
         found = compare_rebuild(
             context.catalog, self.storage.files, staging, attempt, host=context.host, now=context.clock.now()
@@ -93,7 +93,7 @@ class Intake:
 
 
 def told_kind(staging: Path, attempt: str) -> Kind | None:
-    """The kind of build that a fetched result says it is of."""
+    """The kind of build in a fetched result; None if the result is malformed or has none."""
     try:
         return read_result(staging, attempt)["kind"]
     except ContractError:
@@ -101,7 +101,7 @@ def told_kind(staging: Path, attempt: str) -> Kind | None:
 
 
 def canary_failure(staging: Path, attempt: str) -> str:
-    """Why the canary was not built, from its result; empty if it was built."""
+    """The reason why a canary failed, from its result; empty if it was built."""
     try:
         result = read_result(staging, attempt)
     except ContractError as error:

@@ -1,8 +1,7 @@
-"""A run that did not come to its end: what it leaves, what to do next, and the end of its status file.
+"""An interrupted run: its remains, what to do next, and the end of its status file.
 
-The callback plugin says it when the run can still speak (Ctrl-C, SIGTERM). A run that was killed cannot: the service
-calls this module after each run (`python -m wheelfleet.engine.interrupted STATE_DIR`), and each run ends what the one
-before it left.
+After Ctrl-C or SIGTERM the callback plugin prints this. For a killed run the service calls this module after each run
+(`python -m wheelfleet.engine.interrupted STATE_DIR`), and the next run ends its status file.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from typing import Any
 from ..site.layout import STATUS
 from .status import write_status
 
-#: Seconds in which the processes of a killed run see that it is gone.
+#: Seconds in which the processes of a killed run notice its end.
 PATIENCE = 10.0
-#: So many names are told.
+#: Most names in one line.
 MOST_NAMES = 5
 
 
 def what_is_left(state_dir: Path, site: Path, run: str) -> list[str]:
-    """Lines for people on a run that was ended: what it has built that nobody can install yet, and what goes on."""
+    """Lines for people about an interrupted run: its wheels that are not published yet, and builds that go on."""
     try:
         with closing(sqlite3.connect(f"{(state_dir / 'catalog.sqlite').resolve().as_uri()}?mode=ro", uri=True)) as db:
             built = db.execute(
@@ -63,7 +62,7 @@ def _some(names: list[str]) -> str:
 
 
 def end_status(site: Path, *, but_for: str = "") -> str | None:
-    """Have the status file say that its run has ended, unless it is this one; returns its id if it had not said so."""
+    """Mark the run of the status file as ended, unless it is `but_for`; returns its ID if it was still running."""
     document = _read(site / STATUS)
     if document.get("state") != "running" or document.get("run") == but_for:
         return None
@@ -72,9 +71,9 @@ def end_status(site: Path, *, but_for: str = "") -> str | None:
 
 
 def after_a_run(state_dir: Path, patience: float = 0.0) -> list[str]:
-    """What to say when no run is at work any more: nothing after one that said itself that it had ended.
+    """Lines about the last run if it was killed; empty if it ended its status file itself or a run is at work.
 
-    For `patience` seconds it is waited until what a killed run had started has ended, too.
+    Waits at most `patience` seconds for processes of a killed run to end.
     """
     until = time.monotonic() + patience
     with suppress(OSError), (state_dir / "run" / "lock").open("rb") as file:

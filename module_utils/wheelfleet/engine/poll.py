@@ -1,6 +1,6 @@
-"""Poll a builder: one cheap shell command, and the snapshot that its answer gives.
+"""Polls a builder: one cheap shell command, and the snapshot that its answer gives.
 
-It does in shell what `builder/inbox.py` does in Python: on a Pi that takes 5 ms, and starting Python 50 times as long.
+It reads the builder's folders in shell, because that takes 5 ms on a Pi; starting Python takes 50 times as long.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _RESULT_FILE = re.compile(
     r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)/(?P<name>[A-Za-z0-9][A-Za-z0-9.+!_-]*) (?P<size>[0-9]{1,15})"
 )
 _WAITING = re.compile(r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)\.json")
-#: Bytes; what claims to be more is no disk.
+#: Bytes; no disk is larger.
 _LARGEST_DISK = 1 << 60
 
 
 class PollError(ValueError):
-    """The answer broke off, or it is not one; the message shows its end."""
+    """The answer broke off or is malformed; the message shows a part of it."""
 
 
 @dataclass(frozen=True)
 class BuilderSnapshot:
-    """What was seen: `worker` (does one live?), attempts being `building` with their seconds so far, `waiting` in the
-    inbox, in the `outbox` with their files' sizes in bytes; `free` bytes on the disk, `clock` in epoch seconds; and how
-    the machine is."""
+    """The state of a builder at a poll: whether its `worker` lives; attempts that are `building` with their seconds so
+    far, `waiting` in the inbox, and in the `outbox` with sizes in bytes by file; `free` bytes of its disk; its `clock`
+    in epoch seconds; its metrics."""
 
     worker: bool
     building: dict[str, float] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class BuilderSnapshot:
 
 def poll_command(home: str, acknowledged: Iterable[str]) -> str:
     """The shell command that polls the builder whose folder is `home` and removes the results `acknowledged`."""
-    # Hidden by a rename first: a half-removed result must not look like one.
+    # The rename hides it first, because a half-removed result must not look like a result.
     forget = "".join(
         f"mv outbox/{a} outbox/.{a} 2>/dev/null; rm -rf outbox/.{a}; " for a in map(shlex.quote, acknowledged)
     )
@@ -61,7 +61,7 @@ def poll_command(home: str, acknowledged: Iterable[str]) -> str:
 def parse_snapshot(lines: list[str]) -> BuilderSnapshot:
     """Read the answer's lines. Raises PollError.
 
-    Builds could put anything into the folders; what is not named like an assignment or a result is none.
+    Builds could put anything into the folders, so files without the name of an assignment or a result are ignored.
     """
     if len(lines) < 7 or lines[-1] != "end" or "outbox:" not in lines[5:]:
         raise PollError(f"the answer to a poll broke off after {lines[-1:]}")
@@ -88,7 +88,7 @@ def parse_snapshot(lines: list[str]) -> BuilderSnapshot:
 
 
 def withdraw_command(home: str, attempts: Iterable[str]) -> str:
-    """The command that takes assignments out of the inbox and prints those that nobody had begun."""
+    """The shell command that takes assignments out of the inbox and prints the attempts that were still there."""
     names = " ".join(shlex.quote(attempt) for attempt in attempts)
     return (
         f"cd {shlex.quote(home)}/inbox && for a in {names}; do "

@@ -1,4 +1,4 @@
-"""What people see of a session: the host's status, lines in the terminal, events in the catalog, the final answer."""
+"""The output of a session: the host's status, lines in the terminal, events in the catalog, the final answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .host_status import Building, HostState, HostStatus, post_status, status_fo
 
 
 class ReportLine(Protocol):
-    """Prints a line in the terminal. `begins`: it tells of a build that begins, which a live view shows already."""
+    """Prints a line in the terminal. `begins`: the line is about a build that begins, which a live view shows too."""
 
     def __call__(self, text: str, *, begins: bool = False) -> None: ...
 
@@ -31,7 +31,7 @@ class Failed(TypedDict):
 
 
 class Answer(TypedDict, total=False):
-    """What M(wheelfleet_batch) returns; `drained` ends the loop around it."""
+    """The return values of M(wheelfleet_batch); `drained` ends the loop around it."""
 
     changed: bool
     drained: bool
@@ -43,7 +43,7 @@ class Answer(TypedDict, total=False):
 
 
 class Progress:
-    """Keeps the host's status file true and collects the results of this session."""
+    """Keeps the host's status file up to date and collects the results of this session."""
 
     def __init__(self, context: Context, report_line: ReportLine) -> None:
         self.context = context
@@ -54,28 +54,28 @@ class Progress:
         self.status = HostStatus(host, run, state=HostState.VISITING, built=built, failed=failed)
 
     def show(self, state: HostState, note: str = "", final: bool = False) -> None:
-        """Write the host's status: what it does now and why. `final`: it does nothing more in this run."""
+        """Write the host's state and its reason. `final`: the host does nothing more in this run."""
         self.status = replace(self.status, state=state, note=note, final=final)
         post_status(status_folder(self.context.options.state_dir), self.status)
 
     def show_metrics(self, metrics: HostMetrics, building: Sequence[Building]) -> None:
-        """Take over what a poll has shown."""
+        """Take over the metrics and builds of a poll."""
         self.status.metrics = {**metrics, "at": round(self.context.clock.now())}
         self.show_building(building)
 
     def show_building(self, building: Sequence[Building]) -> None:
-        """Show these builds; where there are none, the state stays as it is."""
+        """Show these builds; without any the state stays as it is."""
         self.status.building = list(building)
         if building:
             self.show(HostState.BUILDING)
 
     def count_queue(self) -> None:
-        """Note how much the whole fleet has still to do."""
+        """Update how many builds, and predicted seconds, are left for the fleet."""
         progress = queue.progress(self.context.catalog, self.context.options.run)
         self.status.left, self.status.seconds_left = progress.left, progress.seconds_left
 
     def event(self, sentence: str) -> None:
-        """Record an event in the catalog, once in a run, and print it."""
+        """Record an event in the catalog, once in a run, and print it if it is new."""
         context = self.context
         with context.catalog.writing() as db:
             new = events.note(
@@ -85,7 +85,7 @@ class Progress:
             self.report_line(sentence)
 
     def result(self, admitted: Admitted) -> None:
-        """Count an admitted result and print it."""
+        """Count and print an admitted result; a dropped one is an event."""
         if admitted.outcome == "dropped":
             self.event(f"Its result {admitted.attempt} was dropped: {admitted.sentence}.")
             return
@@ -116,7 +116,7 @@ class Progress:
         return {"changed": bool(self.admitted), "drained": drained, "built": built, "failures": failures}
 
     def last_answer(self, state: HostState, note: str = "") -> Answer:
-        """The answer of a host's last session in this run: show the state it stays in, and say why."""
+        """The answer of a host's last session in this run; shows its final state, with the reason in `note`."""
         self.status.building = []
         self.show(state, note, final=True)
         answer = self.answer(drained=True)

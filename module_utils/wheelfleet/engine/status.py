@@ -1,8 +1,8 @@
-"""The status file: what the terminal shows of a run, for everybody else.
+"""The status file: the live view of a run as one small JSON file at the root of the site.
 
-One small JSON file at the root of the site. The terminal's live view writes it on the controller, M(wheelfleet_status)
-on each web node. Times are seconds since the epoch by the controller's clock. A run that is killed cannot say that it
-ended: who reads `running` with an `at` of some minutes ago should doubt it, for a living run says something more often.
+The terminal's live view writes it on the controller, M(wheelfleet_status) on each web node. Times are epoch seconds by
+the controller's clock. A killed run cannot write that it ended. If `running` has an `at` of some minutes ago, the run
+is probably dead, because a living run writes the file at least every HEARTBEAT seconds.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from ..site.layout import STATUS
 from .host_status import CONTROLLER, HostStatus, expected_end_seconds
 
 SCHEMA = 1
-#: The newest events of the run that are shown.
+#: Most events of the run that are shown.
 MOST_EVENTS = 20
-#: Seconds after which a document without news is worth writing again, as a sign of life.
+#: Seconds after which the document is written again without news.
 HEARTBEAT = 30.0
-#: Over so many seconds "done per hour" is counted.
+#: Seconds over which `per_hour` is counted.
 HOUR = 3600.0
 
 
 @dataclass(frozen=True)
 class Lately:
-    """What the catalog adds to the hosts' status: the run's newest events, and how many builds each host finished
-    within the last hour, in whichever run."""
+    """The catalog's part of the status: the newest events of the run, and the builds that each host finished within
+    the last hour, in any run."""
 
     events: Sequence[Event] = ()
     per_hour: Mapping[str, int] = field(default_factory=dict)
 
 
 def ask_catalog(catalog: Path, run: str, now: float) -> Lately:
-    """Nothing where it cannot be read: the builders say so loudly enough."""
+    """The catalog's part of the status; empty if the catalog cannot be read, because the builds report that anyway."""
     with suppress(CatalogError, sqlite3.Error), Catalog(catalog) as opened:
         finished = opened.db.execute(
             """
@@ -57,7 +57,7 @@ def ask_catalog(catalog: Path, run: str, now: float) -> Lately:
 def status_document(
     statuses: Sequence[HostStatus], *, run: str, now: float, ended: bool, lately: Lately | None = None
 ) -> dict[str, Any]:
-    """What the status file says. `ended`: nothing more will be built in this run."""
+    """The content of the status file. `ended`: nothing more will be built in this run."""
     lately = lately or Lately()
     builders = [status for status in statuses if status.host != CONTROLLER]
     seconds = None if ended else expected_end_seconds(builders, now)
@@ -94,32 +94,32 @@ def _host(status: HostStatus, per_hour: int | None) -> dict[str, Any]:
 
 
 def is_news(document: dict[str, Any], before: dict[str, Any] | None) -> bool:
-    """Whether it is worth writing: something happened, or the last one is getting old."""
+    """Whether the document must be written: it has news, or the last one is HEARTBEAT seconds old."""
     if before is None or document["at"] - before["at"] >= HEARTBEAT:
         return True
     return _lasting(document) != _lasting(before)
 
 
 def _lasting(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without what changes by itself."""
+    """The document without values that change all the time."""
     hosts = [{**host, "per_hour": None, "metrics": None} for host in document["hosts"]]
     return {**document, "at": None, "expected_end": None, "hosts": hosts}
 
 
 def all_final(statuses: Sequence[HostStatus], hosts: Collection[str]) -> bool:
-    """Whether each of these builders does nothing more in this run."""
+    """Whether all of these builders do nothing more in this run."""
     return set(hosts) <= {status.host for status in statuses if status.final}
 
 
 def as_bytes(document: dict[str, Any]) -> bytes:
-    """The file."""
+    """The document as bytes of the file: compact JSON and a newline."""
     return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
 def write_status(site: Path, document: dict[str, Any]) -> bool:
-    """Put it in place on the site; whether it is.
+    """Put the file in place on the site; returns whether it succeeded.
 
-    A full disk, or a site that is not there yet, costs the view and never the run.
+    A full disk, or a missing site, must not end the run.
     """
     try:
         temporary = site / f".{STATUS}.new"

@@ -24,8 +24,8 @@ def record_builders(
     """Set `builder`, `target` and `builder_target` to what the builders of this run reported.
 
     `builders` maps a host to its report (contract). With `join` they come in addition to the builders that are here.
-    A target for which no builder builds any longer stays known, with its wheels. Rows change only where a report did.
-    Returns what is new on builders, because failures may have waited for it. Raises BadScope.
+    A target that no builder offers any longer stays known, with its wheels. Rows change only if a report did. Returns
+    the builders' news, because failures may wait for them. Raises BadScope.
     """
     offers: dict[tuple[str, int], tuple[str, str]] = {}
     news: list[BuilderChange] = []
@@ -55,7 +55,7 @@ def record_builders(
 
 
 def offered_targets(db: sqlite3.Connection) -> list[Target]:
-    """The targets the builders of this run offer, the one to try first first."""
+    """The targets that the builders of this run offer, in the order in which they are tried."""
     rows = db.execute(
         """
         SELECT id, name, python_version, tags, preference FROM target
@@ -75,7 +75,7 @@ def offered_targets(db: sqlite3.Connection) -> list[Target]:
 
 
 def targets_fingerprint(targets: Sequence[Target]) -> str:
-    """Changes whenever a target came, went or installs other wheels."""
+    """A digest of the targets: verdicts made under another one are out of date."""
     return digest([(t.id, t.name, str(t.python_version), sorted(t.tags), t.preference) for t in targets])
 
 
@@ -108,6 +108,6 @@ def _record_target(db: sqlite3.Connection, target: OfferedTarget) -> int:
 
 
 def _preference(implementation: str, version: Version) -> int:
-    """Oldest CPython first, for its abi3 wheels serve the later ones; other implementations after all of CPython."""
+    """A sort key: oldest CPython first, because its abi3 wheels serve later ones; other implementations last."""
     other = 0 if re.fullmatch("cpython", implementation, re.IGNORECASE) else 1
     return other * 1_000_000 + version.major * 1_000 + version.minor

@@ -1,4 +1,4 @@
-"""Everything mode: upstream's list of all projects, and the changelog as a hint, say whose page is behind."""
+"""Everything mode: finds changed projects by upstream's list of all projects, and by its changelog as a hint."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..upstream import changelog
 from ..upstream.client import Root, RootAnswer, Trouble, Upstream, UpstreamUnreachable
 from ..upstream.pages import RootList
 
-#: What troubles with the list are told under.
+#: The key of troubles with the list.
 LIST = "(list of all projects)"
 
-#: Does a change in a transaction of its own and hands on what it returns.
+#: Makes a change in a transaction of its own and returns its value.
 Write = Callable[[Callable[[sqlite3.Connection], Any]], Any]
 
 
 @dataclass
 class Everything:
-    """What reading the list told: without serials in it, every project has to be asked whether it changed.
+    """The outcome of reading the list. Without serials in it the page of every project must be requested.
 
-    `readable` says whether upstream gave a list at all, `left` who is on it no longer.
+    `readable`: upstream gave a list. `left`: projects that left it. `troubles`: sentences by their key.
     """
 
     has_serials: bool = False
@@ -36,9 +36,9 @@ class Everything:
 
 
 def read_everything(upstream: Upstream, write: Write, named: set[str], changelog_url: str | None) -> Everything:
-    """Diff upstream's list of all projects with ours; `named` are in scope whether or not it lists them.
+    """Compare upstream's list of all projects with the catalog; `named` are in scope whether or not it lists them.
 
-    Trouble with the list is reported and leaves what is known; raises UpstreamUnreachable when nothing answered.
+    Trouble with the list is reported and changes no rows. Raises UpstreamUnreachable if upstream did not answer.
     """
     told = Everything()
     known = write(lambda db: get_meta(db, "root"))
@@ -46,7 +46,7 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
     answer = upstream.root(conditions.get("etag"), conditions.get("last_modified"))
     behind = _serial_behind(answer, conditions)
     if behind is not None:
-        # A cache, or an index that went back: a mirror was restored, or another server took over the URL.
+        # The answer is from a cache, or the index went back: a mirror was restored, or another server has the URL.
         answer = upstream.root(bypass_caches=True)
         behind = _serial_behind(answer, conditions)
     if isinstance(answer, Trouble):
@@ -64,7 +64,7 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
         root = answer.root
         if not root.projects:
             told.troubles[LIST] = f"{upstream.index_url} lists no project at all."
-        # An index that states one number for everything, such as Pulp's 1000000000, tells by it of no change at all.
+        # Serials that are equal for all projects (Pulp states 1000000000) show no change.
         has_serials = len(set(root.projects.values()) - {None}) > 1
         if not has_serials:
             root = replace(root, projects=dict.fromkeys(root.projects))
@@ -91,15 +91,15 @@ def _serial(root: RootList) -> int | None:
 
 
 def _serial_behind(answer: RootAnswer, known: Mapping[str, Any]) -> int | None:
-    """The serial of a list that is older than the one read last."""
+    """The serial of a list that is older than the last one; None if it is not older."""
     serial = _serial(answer.root) if isinstance(answer, Root) else None
     return serial if serial is not None and serial < (known.get("serial") or 0) else None
 
 
 def _record_root(db: sqlite3.Connection, root: RootList, named: set[str], fell: bool) -> list[str]:
-    """Returns whom upstream lists no longer.
+    """Put the list in scope; returns the projects that left it.
 
-    `fell`: the list's own serial is smaller than it was, so what is known of serials and tags is of another past.
+    `fell`: the list's serial is smaller than before, so all known serials and ETags are void.
     """
     if fell:
         forget_serials(db)
@@ -113,14 +113,14 @@ def _record_root(db: sqlite3.Connection, root: RootList, named: set[str], fell: 
 
 
 def forget_serials(db: sqlite3.Connection) -> None:
-    """Serials and tags mean something to the index that gave them only; pages are compared by content then."""
+    """Forget all serials and ETags, because they mean nothing to another index; pages are then compared by content."""
     projects.forget_serials(db)
     set_meta(db, "root", None)
     set_meta(db, "changelog_serial", None)
 
 
 def _read_changelog(upstream: Upstream, write: Write, url: str, since: int | None) -> str | None:
-    """The changelog is a hint for latency: it can only raise what we want of a page, never settle anything.
+    """Raise the wanted serials by the changelog. It only finds changes sooner: the list and the pages decide.
 
     Returns the problem, if there was one.
     """

@@ -1,4 +1,4 @@
-"""What became of an attempt, as rows of the catalog, and what follows for queue, predictions and builder."""
+"""Records the outcome of an attempt in the catalog, with its effects on queue, predictions and builder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..contract.result import Requirement
 from . import batches, missing_packages, requeue, suspension
 from .retries import follow_up
 
-#: What may go better on another builder in the same run, or on the same one with nothing beside it.
+#: Failure classes that are tried again in the same run: on another builder, or alone on its host.
 ELSEWHERE = {"builder-fault", "network"}
 ALONE = {"killed", "out-of-memory"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`outcome` is built, failed or refused; the rest as in the catalog's table `attempt`."""
+    """The outcome of an attempt; the fields are columns of the table `attempt` (catalog/schema.sql)."""
 
     outcome: str
     failure_class: str | None = None
@@ -30,7 +30,7 @@ class Outcome:
     advice: str | None = None
     subject: str | None = None
     missing_kind: str | None = None
-    #: Requires-Python of sdist or wheel, where it leaves the target's Python out.
+    #: Requires-Python of sdist or wheel, if it excludes the target's Python.
     requires_python: str | None = None
     declared: str | None = None
     phase: str | None = None
@@ -47,10 +47,10 @@ class Outcome:
 def record_outcome(
     db: sqlite3.Connection, attempt_id: str, outcome: Outcome, *, now: float, max_attempts: int
 ) -> Outcome:
-    """Record the outcome of an attempt and settle its release; returns it as it stands in the catalog.
+    """Record the outcome of an attempt and settle its release; returns it as the catalog has it.
 
-    Where the builder could not do better, the failure settles nothing: beside other builds memory may have run short,
-    on a full disk every build fails.
+    A failure that may come from the builder is tried again: elsewhere, or alone on its host because other builds may
+    have used up the memory.
     """
     attempt = db.execute(
         """
@@ -100,7 +100,7 @@ def record_outcome(
     requeue.record_dependencies(db, attempt_id)
     follow_up(db, attempt_id, now)
     if normal is not None:
-        # What was measured replaces what was predicted for the project's other builds.
+        # The measured time replaces the predictions of the project's other builds.
         release_targets.predict(db, attempt["project_id"], max(normal, 0.1))
     if outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
         suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)

@@ -1,4 +1,4 @@
-"""The queue: every row of `release_target` with need = 'now'. `batches` knows which builder holds what of it."""
+"""The queue: every row of `release_target` with need = 'now'. `batches` gives its builds to builders."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..catalog import attempts, wheels
 from ..catalog.database import Catalog
 from ..catalog.release_targets import TRIED, settle
 
-#: Tried in the run :run and not to be tried again in it: whatever failed by bad luck waits for the next run, but
-#: for what may go better `alone` on its host, `elsewhere` or with a remedy, and for what waited long enough.
+#: Attempts of the run :run that leave no further try in it: transient failures, except those to be tried again alone
+#: on a host, elsewhere, with a remedy, or after a wait.
 SPENT_IN_THIS_RUN = (
     f"a.run = :run AND NOT a.superseded AND {TRIED} "
     "AND a.retry_on IS NULL AND a.retry_with IS NULL AND a.wait_until IS NULL"
 )
-#: Failed by bad luck, and its wait is not over at :now.
+#: Transient failures whose wait is not over at :now.
 WAITING = "NOT a.superseded AND a.wait_until > :now"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run has still to do: builds ready or held, their predicted seconds of work, and how many are held."""
+    """The rest of a run: builds in the queue, their predicted seconds on a normal host, and how many are held."""
 
     left: int
     seconds_left: float
@@ -31,20 +31,20 @@ class Progress:
 
 
 def progress(catalog: Catalog, run: str, now: float | None = None) -> Progress:
-    """What is left for the hosts that are here. Reads the queue's own index, not the catalog.
+    """The builds that are left for the hosts of the run. Reads only the queue's index.
 
-    What waits for its next try, by `now` (this moment, if it is not given), is not left: no run stays for it.
+    Builds whose wait is not over at `now` (by default this moment) are left out, because no run stays for them.
     """
     return _progress(catalog.db, run, now)
 
 
 def seconds_left(db: sqlite3.Connection, run: str, now: float | None = None) -> float:
-    """Predicted seconds of what is left for a run, on a normal host; held by somebody or not."""
+    """Predicted seconds of a run's builds that are left, held or not, on a normal host."""
     return _progress(db, run, now).seconds_left
 
 
 def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
-    """How many builds the host has finished in a run: those that gave a wheel, and those that did not."""
+    """The number of builds that the host finished in a run: with a wheel, without one."""
     row = catalog.db.execute(
         """
         SELECT count(*) FILTER (WHERE outcome = 'built') AS built, count(*) FILTER (WHERE outcome <> 'built') AS failed
@@ -56,8 +56,9 @@ def done_by(catalog: Catalog, run: str, host: str) -> tuple[int, int]:
 
 
 def retry_failures(db: sqlite3.Connection, wanted: Sequence[str], max_attempts: int) -> int:
-    """Let failures be tried again: by class, by project, or `all`; of a named project without failures what is built is
-    built again. Returns how many attempts, or builds, these are.
+    """Requeue failures by class, by project, or `all`; a named project without failures is built again.
+
+    Returns the number of attempts that were requeued and of wheels to build again.
     """
     if not wanted:
         return 0
@@ -77,9 +78,9 @@ def retry_failures(db: sqlite3.Connection, wanted: Sequence[str], max_attempts: 
 
 
 def _rebuild(db: sqlite3.Connection, project: str, max_attempts: int) -> int:
-    """Have what is built of a project built again, as far as it is in scope; returns how many builds that are.
+    """Request new builds of a project's wheels in scope; returns how many.
 
-    The wheels stay listed. Where the new ones have other bytes, they get the next build tag (admission/naming.py).
+    The wheels stay listed. If a new one has other bytes, it gets the next build tag (admission/naming).
     """
     rows = db.execute(
         """

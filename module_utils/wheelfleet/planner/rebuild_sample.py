@@ -1,7 +1,7 @@
-"""A second opinion: of the wheels built in a run, a sample is built again by another builder and compared.
+"""The rebuild check: another builder builds a sample of a run's wheels again, and the bytes are compared.
 
-It is asked for when everything is published, so no wheel waits for it. It is no attempt: it has a table of its own, and
-so it is no try of the release, no failure of the project or the builder, and no measure of either.
+It runs after the publication, so no wheel waits for it. Rebuilds have a table of their own (`rebuild`): they count
+neither as attempts nor as failures, and change no prediction or speed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ..contract.adjustments import Adjustments
 from . import batches
 from .batches import PlannedBuild
 
-#: What the ids of these builds begin with. No release's does: normalised names have no two dashes in a row.
+#: Begins the ID of a rebuild. No release's ID does, because normalised names have no two dashes in a row.
 REBUILD = "rebuild--"
-#: Seconds that a build may be expected to take on the witness's host; longer ones are left out.
+#: Most seconds that a rebuild is expected to take on its host.
 LONGEST_SECONDS = 1800.0
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -32,26 +32,26 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
 @dataclass(frozen=True)
 class Rebuild:
-    """One build to repeat, with its build requirements pinned to what the first build had."""
+    """One build to repeat, with build requirements pinned to the versions of the first build."""
 
     build: PlannedBuild
     filename: str
 
 
 def in_sample(filename: str, percent: float) -> bool:
-    """Whether a wheel is one of the sample: decided by its name alone, so that asking again gives the same answer."""
+    """Whether a wheel is in the sample. A hash of its name decides, so the answer is always the same."""
     share = int.from_bytes(hashlib.sha256(filename.encode()).digest()[:4], "big") / 2**32
     return share * 100 < percent
 
 
 def forget_unfinished(catalog: Catalog, host: str, run: str) -> None:
-    """Forget what this host was given and never did, and what earlier runs left."""
+    """Delete the unfinished rebuilds of this host and of earlier runs."""
     with catalog.writing() as db:
         rebuilds.forget_unfinished(db, host, run)
 
 
 def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
-    """Wheels of the sample that others built in this run, that this host could build, and that nobody took on yet."""
+    """IDs of the wheels to rebuild: in the sample, built by another host in this run, for a target of this host."""
     rows = catalog.db.execute(
         """
         SELECT w.id, w.filename
@@ -70,7 +70,7 @@ def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
 
 
 def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> Rebuild | None:
-    """Take one of those that are due; None if another host was quicker, or there is nothing to build it from."""
+    """Take on the rebuild of a wheel; None if another host has it, or the sdist or interpreter is missing."""
     ident = f"{REBUILD}{secrets.token_hex(4)}"
     with catalog.writing() as db:
         row = db.execute(
@@ -92,7 +92,7 @@ def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> R
 
 
 def pins(build_requires: Sequence[dict[str, str]]) -> tuple[str, ...]:
-    """Constraints for these versions. They were told by a builder and go to another, so what is odd is left out."""
+    """Constraints for these versions. They come from a builder and are untrusted: malformed ones are left out."""
     constraints = []
     for each in build_requires:
         try:
@@ -105,18 +105,18 @@ def pins(build_requires: Sequence[dict[str, str]]) -> tuple[str, ...]:
 
 
 def give_up(catalog: Catalog, ident: str) -> None:
-    """Nothing will come of it."""
+    """Delete a rebuild without a verdict."""
     with catalog.writing() as db:
         rebuilds.forget(db, ident)
 
 
 def is_open(catalog: Catalog, ident: str) -> bool:
-    """Whether it still waits for its verdict."""
+    """Whether the rebuild has no verdict yet."""
     return catalog.db.execute("SELECT 1 FROM rebuild WHERE id = ? AND verdict IS NULL", (ident,)).fetchone() is not None
 
 
 def summary(db: sqlite3.Connection, run: str) -> str | None:
-    """What came of it in a run, in a sentence."""
+    """A sentence about a run's rebuilds; None if there was none."""
     found = {
         row["verdict"]: row["n"]
         for row in db.execute(

@@ -1,16 +1,16 @@
-"""What was asked for and could not be considered: a misspelt project, a line of a requirements file that says nothing.
+"""Requested things that could not be considered: a misspelt project, an unreadable line of a requirements file.
 
-It is kept in the catalog, so that the closing summary, the report page with its JSON, and the exit status of the run
-(3) all say the same. Every part of planning that finds such things is a *source* with a name of its own. It hands in
-all that it has found, each time it has looked, and so takes back what it said before:
+They are kept in the catalog, so that the run's summary, the report page with its JSON, and the exit status (3) agree.
+Every part of planning that finds such things is a *source* with a name. After each check it passes all its findings,
+which replace its earlier ones:
 
     with catalog.writing() as db:
         replace_unconsidered(db, "requirements", [Unconsidered(
             what="nosuchthing>=1", where="/home/pi/requirements.txt:3", code="requirement",
             sentence="Upstream knows no project of this name.", cure="Correct the line, or remove it.")])
 
-An empty list says that there is nothing any more. A source that did not look in this run (upstream was silent, say)
-does not call it, and what it said before stands. A package that cannot be built is no such thing: it was considered.
+An empty list means that there are none any more. A source that could not check in this run does not call it, and its
+earlier findings stay. A package that cannot be built was considered, so it is not one of these things.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from packaging.utils import canonicalize_name
 
 from ..text import printable
 
-#: The reasons; programs read them in `report.json`, so each new one is described in docs/index-format.md.
+#: The reasons. Programs read them in `report.json`, so docs/index-format.md describes each.
 CODES = frozenset(
     {
-        "unknown-project",  # upstream does not know the project, or has it no longer
-        "no-release",  # upstream knows the project, and no release of it is what was asked for
+        "unknown-project",  # upstream does not have the project, or not any longer
+        "no-release",  # upstream has the project, but no release that matches
         "requirement",  # a requirements file, or a line of it, cannot be read or resolved
-        "unread",  # upstream did not say: its page could not be read, or what it says is not believed
+        "unread",  # the project's page could not be read, or is not plausible
     }
 )
 
 
 @dataclass(frozen=True)
 class Unconsidered:
-    """One thing asked for: in the operator's words, where they stand (FILE:LINE or the variable), why not, what helps.
+    """One requested thing: `what` in the operator's words, `where` it stands (FILE:LINE or the variable), and why not.
 
     `sentence` and `cure` are whole sentences; the cure may be empty. Raises ValueError for a code not in CODES.
     """
@@ -47,7 +47,7 @@ class Unconsidered:
     code: str
     sentence: str
     cure: str = ""
-    #: Path on the site of a log that tells more.
+    #: Path on the site of a log with details, or empty.
     log: str = ""
 
     def __post_init__(self) -> None:
@@ -56,17 +56,17 @@ class Unconsidered:
 
     @property
     def project(self) -> str:
-        """The normalised name that it begins with, which need not be a project's."""
+        """The normalised name at its beginning; it need not be a project's."""
         word = re.match(r"[A-Za-z0-9._-]*", self.what)
         return canonicalize_name(word[0] if word else "")
 
     @property
     def line(self) -> str:
-        """For people, in the words that a run ends with."""
+        """The line for people in the summary of a run."""
         return " ".join(printable(f"Not considered: {self.what} ({self.where}): {self.sentence} {self.cure}").split())
 
     def as_data(self) -> dict[str, str]:
-        """For programs."""
+        """The fields by name, for programs."""
         return asdict(self)
 
 
@@ -74,9 +74,9 @@ _COLUMNS = ", ".join(f'"{field.name}"' for field in fields(Unconsidered))
 
 
 def replace_unconsidered(db: sqlite3.Connection, source: str, found: Sequence[Unconsidered]) -> bool:
-    """Let `found` be all that this source says; returns whether it said something else before.
+    """Replace the findings of a source; returns whether they changed.
 
-    Call it inside a transaction (`Catalog.writing`). Nothing is written where nothing changed.
+    Call it inside a transaction (`Catalog.writing`). Without a change nothing is written.
     """
     if _rows(db, source) == list(found):
         return False
@@ -89,7 +89,7 @@ def replace_unconsidered(db: sqlite3.Connection, source: str, found: Sequence[Un
 
 
 def read_unconsidered(db: sqlite3.Connection) -> list[Unconsidered]:
-    """What all sources say, by source and then as the source ordered it."""
+    """The findings of all sources, ordered by source and then as the source ordered them."""
     return _rows(db, None)
 
 
