@@ -1,8 +1,8 @@
-"""What an ELF file needs and promises: libraries, symbol versions, Python symbols, and for which ARM it is made.
+"""Reads ELF files: needed libraries, symbol versions, Python symbols, and the ARM version.
 
-Read with pyelftools, from the parts that the loader itself uses. The file may be a stranger's: whatever loops in it is
-cut off, and what cannot be read says so. Used on builders (repair.py) and again by admission/tag_claims.py,
-which trusts no builder.
+pyelftools reads the parts that the loader itself uses. Files may be untrusted: loops in them are cut off, and
+unreadable
+ones raise. Used on builders (`builder.repair`) and again by `admission.tag_claims`, which trusts no builder.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from typing import IO, Any, NamedTuple
 _SHARED_OBJECT = re.compile(r"\.so(?:\.|$)")
 _SCRIPT = re.compile(r"[^/]+\.data/scripts/[^/]+")
 
-#: What is not looked into for machine code.
+#: Endings of files that are not searched for machine code.
 _TEXT = (".py", ".pyi", ".pyx", ".pxd", ".c", ".h", ".txt", ".json", ".md", ".rst", ".html", ".js", ".css", ".svg")
 
-#: More of anything than honest files have: libraries and versions of one file, attributes, symbols.
+#: Limits above those of any honest file: libraries and versions, symbols, attributes.
 _MOST_ENTRIES = 10_000
 _MOST_SYMBOLS = 1_000_000
 _MOST_ATTRIBUTES = 500
 
-#: `Tag_CPU_arch` of processors whose code an ARMv6 with VFPv2 (Raspberry Pi 1 and Zero) runs: up to v6 and v6KZ, and
-#: v6K, but not v6T2, which brought Thumb-2 (Addenda to the ABI for the Arm Architecture, "Build Attributes").
+#: `Tag_CPU_arch` of the code that an ARMv6 with VFPv2 (Raspberry Pi 1 and Zero) runs: up to v6, v6KZ and v6K, but not
+#: v6T2, which has Thumb-2 (Addenda to the ABI for the Arm Architecture, "Build Attributes").
 _UP_TO_V6 = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 9})
 _ARCHITECTURES = {6: "v6", 7: "v6KZ", 8: "v6T2", 9: "v6K", 10: "v7", 13: "v7E-M", 14: "v8"}
-#: `Tag_FP_arch`: none, VFPv1, VFPv2. `Tag_ABI_VFP_args`: in VFP registers (hard float), or without any such call.
+#: `Tag_FP_arch`: none, VFPv1, VFPv2. `Tag_ABI_VFP_args`: VFP registers (hard float), or compatible with both.
 _UP_TO_VFP2 = frozenset({0, 1, 2})
 _HARD_FLOAT = frozenset({1, 3})
 _THUMB_2 = 2
 
 
 class UnreadableElf(Exception):
-    """The file says that it is ELF and cannot be read as such; the message says why."""
+    """An ELF file cannot be read; the message has the reason."""
 
 
 class ArmAttributes(NamedTuple):
-    """The build attributes that decide on which ARM processors code runs; None where the file does not say."""
+    """The build attributes that decide which ARM processors run the code; None if the file states none."""
 
     cpu: int | None
     vfp: int
@@ -51,7 +51,7 @@ class ArmAttributes(NamedTuple):
     thumb: int
 
     def why_not_v6(self) -> str | None:
-        """Why a Raspberry Pi 1 or Zero does not run it, or None if it does."""
+        """Why a Raspberry Pi 1 or Zero does not run the code; None if it does."""
         if self.cpu not in _UP_TO_V6:
             return f"is for ARM {_ARCHITECTURES.get(self.cpu or -1, f'architecture {self.cpu}')}"
         if self.neon or self.vfp not in _UP_TO_VFP2:
@@ -66,26 +66,26 @@ class ArmAttributes(NamedTuple):
 class Elf(NamedTuple):
     """One file of machine code."""
 
-    #: As the ELF specification calls it, `EM_AARCH64`; with `bits`, 32 or 64, what a library has to match.
+    #: The name in the ELF specification, such as `EM_AARCH64`. Libraries must match it and `bits`, which is 32 or 64.
     machine: str
     bits: int
-    #: Whether it is run and not loaded: it names an interpreter (the loader).
+    #: Whether it is a program: it names an interpreter (the loader).
     is_program: bool
     soname: str | None
     needed: tuple[str, ...]
-    #: Versions it asks of its libraries: ("libc.so.6", "GLIBC_2.34").
+    #: Versions of its libraries that it needs: ("libc.so.6", "GLIBC_2.34").
     versions: frozenset[tuple[str, str]]
-    #: Versions it defines itself.
+    #: Versions that it defines.
     defines: frozenset[str]
-    #: Undefined symbols that begin with Py or _Py; not weak ones, which may stay undefined.
+    #: Undefined symbols that begin with Py or _Py, except weak ones, which may stay undefined.
     python_symbols: frozenset[str]
-    #: Symbols of such names that it defines.
+    #: Defined symbols of such names.
     python_defined: frozenset[str]
     arm: ArmAttributes | None
 
 
 def read_elf(file: IO[bytes]) -> Elf:
-    """Read a whole ELF file, which must be seekable. Raises UnreadableElf."""
+    """Read an ELF file, which must be seekable. Raises UnreadableElf."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
@@ -93,7 +93,7 @@ def read_elf(file: IO[bytes]) -> Elf:
         return _read(ELFFile(file))
     except UnreadableElf:
         raise
-    # Contradictory numbers in a file end in whatever exception the arithmetic with them gives.
+    # Contradictory numbers in a file can raise any of these exceptions.
     except (
         ELFError,
         ValueError,
@@ -108,14 +108,14 @@ def read_elf(file: IO[bytes]) -> Elf:
 
 
 class Head(NamedTuple):
-    """What the first bytes of an ELF file say: the machine it is for, and whether it is a library or a program."""
+    """The facts in the first bytes of an ELF file: its machine, and whether it is a library or program."""
 
     machine: bytes
     runs: bool
 
 
 def read_head(head: bytes) -> Head | None:
-    """Read the first 20 bytes of a file; None where they are not those of an ELF file."""
+    """Read the first 20 bytes of a file; None if it is no ELF file."""
     if len(head) < 20 or not head.startswith(b"\x7fELF"):
         return None
     kind = int.from_bytes(head[16:18], "little" if head[5] == 1 else "big")
@@ -124,14 +124,14 @@ def read_head(head: bytes) -> Head | None:
 
 
 def own_machine() -> bytes:
-    """The machine of this process's program."""
+    """The machine of this process's program, as in `Head`."""
     with Path(sys.executable).open("rb") as file:
         head = read_head(file.read(20))
     return head.machine if head else b""
 
 
 def code_heads(wheel: zipfile.ZipFile) -> dict[str, Head]:
-    """Every ELF file in the wheel, by path, wherever it lies."""
+    """All ELF files in the wheel, by path."""
     found = {}
     for entry in wheel.infolist():
         if entry.is_dir() or entry.filename.endswith(_TEXT):
@@ -144,13 +144,13 @@ def code_heads(wheel: zipfile.ZipFile) -> dict[str, Head]:
 
 
 def foreign_code(wheel: zipfile.ZipFile) -> list[str]:
-    """The machine code in the wheel that this machine cannot load, by path."""
+    """The paths of machine code in the wheel that this machine cannot load."""
     here = own_machine()
     return [path for path, head in code_heads(wheel).items() if head.machine != here]
 
 
 def read_code(wheel: Path) -> dict[str, Elf]:
-    """The machine code that installing a wheel puts to use, by path: shared objects, and programs among its scripts.
+    """The machine code of a wheel that an installation uses, by path: shared objects, and programs among its scripts.
 
     Raises UnreadableElf, also for a damaged wheel.
     """
@@ -164,7 +164,7 @@ def read_code(wheel: Path) -> dict[str, Elf]:
                     continue
                 with archive.open(entry) as file:
                     if (head := file.read(4)) == b"\x7fELF":
-                        # Whole, for in a packed file every step back is a new beginning.
+                        # Read it whole, because each seek backwards in a compressed file starts again at its beginning.
                         code[path] = read_elf(io.BytesIO(head + file.read()))
     except UnreadableElf as error:
         raise UnreadableElf(f"{path} {error}") from error
@@ -204,7 +204,7 @@ def _read(elf: Any) -> Elf:
 
 
 def _section(elf: Any, kind: str, address: int | None) -> Any | None:
-    """The section that the loader finds at `address`. Raises UnreadableElf where the sections do not show it."""
+    """The section at the loader's `address`; None without an address. Raises UnreadableElf if none is there."""
     if address is None:
         return None
     for section in _bounded(elf.iter_sections(), _MOST_ENTRIES):
@@ -256,7 +256,7 @@ def _arm_attributes(elf: Any) -> ArmAttributes | None:
 
 
 def _bounded(items: Iterable[Any], most: int) -> Iterator[Any]:
-    """Up to `most` of them. Raises UnreadableElf when there are more."""
+    """Up to `most` items. Raises UnreadableElf if there are more."""
     for count, item in enumerate(items):
         if count >= most:
             raise UnreadableElf("has more entries than any honest file")

@@ -1,7 +1,7 @@
-"""Processes and their descendants, and the end of all of them: Linux's `/proc` and `prctl`.
+"""Processes and their descendants, and how to end all of them, by Linux's `/proc` and `prctl`.
 
-A process that calls `adopt_orphans` is the one to which its descendants' orphans come (a "child subreaper", see
-prctl(2)), so that a build cannot leave the family by forking twice or by opening a session of its own.
+A process that calls `adopt_orphans` becomes the parent of its orphaned descendants ("child subreaper", prctl(2)), so a
+build cannot escape by forking twice or by a session of its own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-#: Environment variables that every runner and every build carries, and by which its processes are known.
+#: Environment variables of each runner and build, by which their processes are found.
 HOME_MARK = "WHEELFLEET_HOME"
 ATTEMPT_MARK = "WHEELFLEET_ATTEMPT"
 
-#: Seconds to wait for killed processes to be gone. One that hangs in the kernel (a dead disk) may need longer.
+#: Seconds to wait until killed processes are gone. One that hangs in the kernel (a dead disk) may take longer.
 PATIENCE = 10.0
 
 _PR_SET_PDEATHSIG = 1
@@ -28,10 +28,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def adopt_orphans() -> None:
-    """Become the process to which orphaned descendants come.
+    """Become the parent of orphaned descendants.
 
-    Emulators of another processor (qemu-user) do not know this. There, what a build leaves behind is ended by its mark
-    (`kill_marked`) when the next worker begins.
+    Emulators of another processor (qemu-user) do not support it. There, the next worker ends left processes by their
+    mark
+    (`kill_marked`).
     """
     try:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -41,7 +42,7 @@ def adopt_orphans() -> None:
 
 
 def die_with_parent(signal_number: int, parent: int) -> None:
-    """Have the kernel send this process a signal when its parent `parent` ends. At once if it already has."""
+    """Make the kernel send this process a signal when its parent `parent` ends, at once if it has ended."""
     _prctl(_PR_SET_PDEATHSIG, signal_number)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal_number)
@@ -54,7 +55,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def descendants() -> list[int]:
-    """The living descendants of this process."""
+    """The process IDs of this process's living descendants."""
     children: dict[int, list[int]] = {}
     living = set()
     for process in all_processes():
@@ -72,7 +73,7 @@ def descendants() -> list[int]:
 
 
 def all_processes() -> Iterator[int]:
-    """Every process id in ascending order, read as it is asked for."""
+    """All process IDs in ascending order, read while iterating."""
     with os.scandir("/proc") as entries:
         for entry in entries:
             if entry.name.isdigit():
@@ -80,7 +81,7 @@ def all_processes() -> Iterator[int]:
 
 
 def reap(ended: dict[int, int]) -> bool:
-    """Add the wait status of every child that has ended to `ended`, by process id; False when no child is left."""
+    """Add the wait status of each ended child to `ended`, by process ID; False when no child is left."""
     try:
         while True:
             process, status = os.waitpid(-1, os.WNOHANG)
@@ -92,14 +93,14 @@ def reap(ended: dict[int, int]) -> bool:
 
 
 def kill_descendants(keep: Collection[int] = ()) -> dict[int, int]:
-    """End every descendant but those in `keep` and theirs; returns the wait status of each child that ended.
+    """Kill all descendants except those in `keep` and theirs; returns the wait status of each child that ended.
 
-    To be called after `adopt_orphans`. Raises TimeoutError when some are still there after `PATIENCE`.
+    Call `adopt_orphans` before. Raises TimeoutError when some are left after `PATIENCE`.
     """
     ended: dict[int, int] = {}
 
     def strike() -> bool:
-        # Without others to keep, the kernel itself says when nobody is left.
+        # If none is kept, the kernel itself reports when no child is left.
         if not reap(ended) and not keep:
             return False
         struck = _strike(keep)
@@ -110,9 +111,9 @@ def kill_descendants(keep: Collection[int] = ()) -> dict[int, int]:
 
 
 def marked_processes(home: Path) -> Iterator[int]:
-    """This user's living processes that carry the mark of `home`: runners and builds of whichever worker.
+    """The process IDs of this user's living processes with the mark of `home`: runners and builds of any worker.
 
-    The caller and its ancestors are not among them.
+    The caller and its ancestors are left out.
     """
     mark = f"{HOME_MARK}={home}".encode()
     spared = _ancestors()
@@ -120,9 +121,9 @@ def marked_processes(home: Path) -> Iterator[int]:
 
 
 def kill_marked(home: Path) -> None:
-    """End what earlier workers of this home have left, and nothing else.
+    """Kill the processes that earlier workers of this home left.
 
-    Raises TimeoutError when some are still there after `PATIENCE`.
+    Raises TimeoutError when some are left after `PATIENCE`.
     """
     _repeat(lambda: sum(map(_kill, marked_processes(home))) > 0)
 
@@ -136,7 +137,7 @@ def _carries(process: int, mark: bytes) -> bool:
 
 
 def boot_id() -> str:
-    """What tells this boot of the machine from every other."""
+    """The ID of this boot of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
@@ -151,7 +152,7 @@ def _ancestors() -> set[int]:
 
 def _state_and_parent(process: int) -> tuple[bytes, int]:
     try:
-        # "PID (NAME) STATE PPID …", and NAME may hold anything.
+        # "PID (NAME) STATE PPID …", and NAME may contain anything.
         state, parent = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split(None, 2)[:2]
     except OSError:
         return b"X", 0
@@ -161,9 +162,9 @@ def _state_and_parent(process: int) -> tuple[bytes, int]:
 def _strike(keep: Collection[int]) -> bool:
     """Kill the descendants; whether one was seen.
 
-    Each is killed as soon as it is seen, and so are the children that it forks before, for later processes have higher
-    ids: processes that fork all the time, or that live only to fork the next one, cannot outrun this. Where ids have
-    begun again from the start, it takes another look.
+    Each is killed as soon as it is seen. Its earlier children have higher IDs and are seen later, so processes that
+    fork
+    all the time cannot escape. If IDs have wrapped around, the next pass finds them.
     """
     family = {os.getpid()}
     struck = False
@@ -192,6 +193,6 @@ def _kill(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        # It has become another user.
+        # It runs as another user now.
         return True
     return True

@@ -1,9 +1,8 @@
-"""Pack a wheel again under another name or with other files: RECORD is right, and equal contents are equal bytes.
+"""Packs a wheel again, under another name or with other files: with a correct RECORD, and the same bytes each time.
 
-A change of what a wheel says of itself (its name, its WHEEL file) has to be made in three places: the file name, the
-`.dist-info` folder and RECORD (binary distribution format, PEP 427). This is the one piece of code that does it, on
-builders and on the controller. It reads the wheel with Python's zipfile: whoever has to know that every other reader
-sees the same files checks that first (admission/wheel_archive.py).
+A change of a wheel's name or WHEEL file concerns three places: the file name, the `.dist-info` folder and RECORD
+(PEP 427). Builders and controller change all three only by this module. It reads the wheel with Python's zipfile; if
+every other reader must see the same files, check that first (see `admission.wheel_archive`).
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-#: The earliest time a zip file can state: the same for every file.
+#: The earliest time that a zip file can state, used for every file.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _CHUNK = 1 << 20
-#: Signatures of RECORD (PEP 427): no longer true of the new one.
+#: Signatures of RECORD (PEP 427), which are invalid for the new one.
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 
@@ -35,11 +34,11 @@ def repack(
 ) -> Path:
     """Write the contents of `wheel` to the new file `destination`, and return that.
 
-    `info` is the wheel's `.dist-info` folder and `replaced` the new contents of files, by path, both as they are in
-    `wheel`; `renamed` gives each path its new one. Files are sorted, those of `.dist-info` come last and RECORD is the
-    last one, made from what was written. Modes become 0644, or 0755 for what may be executed, which is all that
-    installers look at. Entries of folders and signatures of RECORD are left out. Raises ValueError when two files get
-    one path, and what zipfile raises for a damaged wheel.
+    `info` is the wheel's `.dist-info` folder and `replaced` the new contents of files, both by their paths in `wheel`;
+    `renamed` maps each path to its new one. Files are sorted, those of `.dist-info` come last, and RECORD, which is
+    computed, is the very last. Modes become 0644, or 0755 for executable files. Entries of folders and signatures of
+    RECORD
+    are left out. Raises ValueError when two files get the same path, and zipfile's errors for a damaged wheel.
     """
     replaced = replaced or {}
     left_out = {f"{info}/{name}" for name in ("RECORD", *_SIGNATURES)}
@@ -67,9 +66,9 @@ def repack(
 
 
 def with_build_tag(wheel: Path, folder: Path, build: str, tag: str | None = None) -> Path:
-    """The same wheel with the build tag `build`, in its name and in its WHEEL file, in `folder`. Raises ValueError.
+    """Write a copy of the wheel into `folder`, with the build tag `build` in its name and WHEEL. Raises ValueError.
 
-    `tag` is another tag (PEP 425) instead of those it has.
+    `tag` replaces its tags (PEP 425).
     """
     name, version, *_, python, abi, platform = wheel.name[: -len(".whl")].split("-")
     fields = {"Build": [build]}
@@ -88,12 +87,12 @@ def with_build_tag(wheel: Path, folder: Path, build: str, tag: str | None = None
 
 
 def twice(paths: Iterable[str]) -> bool:
-    """Whether one of the paths is there twice."""
+    """Whether a path occurs more than once."""
     return any(count > 1 for count in Counter(paths).values())
 
 
 def dist_info(wheel: Path) -> str:
-    """The wheel's one `.dist-info` folder. Raises ValueError when there is none, or more."""
+    """The wheel's one `.dist-info` folder. Raises ValueError if there is none, or several."""
     with zipfile.ZipFile(wheel) as archive:
         tops = {path.partition("/")[0] for path in archive.namelist()}
     found = sorted(top for top in tops if top.endswith(".dist-info"))
@@ -103,7 +102,7 @@ def dist_info(wheel: Path) -> str:
 
 
 def with_fields(content: bytes, fields: Mapping[str, Sequence[str]]) -> bytes:
-    """A WHEEL file with other values for these fields; one without values is left out. Other lines stay."""
+    """A WHEEL file with other values for these fields; a field without values is removed. Other lines stay."""
     wanted = {name.lower() for name in fields}
     lines = [
         line.strip()
@@ -117,11 +116,11 @@ def with_fields(content: bytes, fields: Mapping[str, Sequence[str]]) -> bytes:
 def _entry(path: str, size: int, old: zipfile.ZipInfo | None) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(path, _TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
-    # The same on every system that packs: Unix, whose modes these are.
+    # The modes are Unix's, on whatever system this runs.
     entry.create_system = 3
     executable = old is not None and old.external_attr >> 16 & 0o111
     entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
-    # Zip64 begins where a size of 4 GiB is announced.
+    # zipfile uses Zip64 if a size of 4 GiB is announced.
     entry.file_size = size
     return entry
 

@@ -1,9 +1,8 @@
-"""Under which name a wheel is published. A name that was given once is never given to other bytes.
+"""Chooses the name that a wheel is published by. A published name is never given to other bytes.
 
-What is built again and has other bytes gets the next build tag (PEP 427). So does what has the name of a file of
-upstream's, because installers that see both would take either. Of several builds pip, uv and poetry take the one with
-the highest build number, and pdm the one that is listed first (site/listing.py), so the number is always above those
-that are listed.
+A rebuilt wheel with other bytes gets the next build tag (PEP 427). So does a wheel with the name of an upstream file,
+because installers that see both might take either. Of several builds pip, uv and poetry take the one with the highest
+build number, and pdm the first in the list (see `site.listing`), so the new number is above all listed ones.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from .wheel_check import CheckedWheel
 
 @dataclass(frozen=True)
 class Named:
-    """A wheel as it is published, where its file lies, and as the builder `sent` it, where that is another one."""
+    """A wheel under its published name, and its file. `sent` is the wheel as the builder named it, if that differs."""
 
     checked: CheckedWheel
     path: Path
@@ -35,7 +34,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Taken:
-    """A name somebody has. `sha256` is None where the bytes are upstream's: ours are never the same file."""
+    """A name in use. `sha256` is None for upstream's file, which never counts as the same bytes."""
 
     filename: str
     sha256: str | None
@@ -44,15 +43,17 @@ class Taken:
 def publishable(
     db: sqlite3.Connection, path: Path, wheel: CheckedWheel, files: Path, target_tags: Sequence[str]
 ) -> Path:
-    """The file to publish: `path` itself where its name is free for its bytes, else a copy with another build tag.
+    """The file to publish: `path` itself if its name is free for its bytes, else a copy with another build tag.
 
-    `files` is where admitted wheels of the project lie. A name is also taken by other bytes there which the catalog
-    does not know, as after a catalog was put back from a backup. Raises ValueError for a wheel that cannot be packed
+    `files` is the folder of the project's admitted wheels. A file there that the catalog does not know, as after a
+    catalog
+    was restored from a backup, also reserves its name for its bytes. Raises ValueError for a wheel that cannot be
+    packed
     again.
 
-    A pure wheel of upstream's that the target cannot have may be good for others, who would be offered ours instead,
-    having the higher build number. So ours gets the target's own tag then: the first pure one of `target_tags`, which
-    are in the order of preference.
+    A pure wheel of upstream that the target cannot use may serve other users, but the higher build number would give
+    them
+    this one instead. So this one gets the target's own tag: the first pure one of `target_tags`, best first.
     """
     own = read_wheel_name(wheel.filename)
     tag = _narrower(db, wheel, own, target_tags)
@@ -75,13 +76,13 @@ def publishable(
 
 
 def reserve(catalog: Catalog, wheel: CheckedWheel) -> bool:
-    """Write down that the name stands for these bytes; False if it has come to stand for others meanwhile."""
+    """Record that the name stands for these bytes; False if it stands for others in the meantime."""
     with catalog.writing() as db:
         return give_name(db, wheel.filename, wheel.name, wheel.version, wheel.sha256)
 
 
 def _narrower(db: sqlite3.Connection, wheel: CheckedWheel, own: WheelName, target_tags: Sequence[str]) -> str | None:
-    """The tag for the target alone, where ours would else stand before a pure wheel that upstream offers."""
+    """The tag of the target alone, if the wheel would otherwise take precedence over a pure wheel of upstream."""
     for row in db.execute(_UPSTREAMS, (wheel.name, wheel.version)):
         if row["yanked"] is None and row["filename"].endswith("-none-any.whl") and wheel.pure:
             try:
@@ -94,7 +95,7 @@ def _narrower(db: sqlite3.Connection, wheel: CheckedWheel, own: WheelName, targe
 
 
 def _taken(db: sqlite3.Connection, wheel: CheckedWheel, own: WheelName) -> defaultdict[int, list[Taken]]:
-    """Who has a name of this release and these tags, by build number."""
+    """The names in use for this release and these tags, by build number."""
     chosen = (wheel.name, wheel.version)
     given = {
         row["filename"]: row["sha256"]
@@ -124,7 +125,7 @@ _UPSTREAMS = """
 
 
 def _alike(filenames: Iterable[str], own: WheelName) -> dict[str, WheelName]:
-    """Those between which and `own` installers choose by the build tag alone, however they are spelled."""
+    """Those file names that installers compare with `own` only by the build tag, in any spelling."""
     alike = {}
     for filename in filenames:
         try:

@@ -1,9 +1,10 @@
-"""Compares the promises of a wheel's tags with its machine code: an older libc, an older ARM, more Pythons.
+"""Compares a wheel's tags with its machine code: the libc, the ARM version and the Python versions that they promise.
 
-A platform tag of manylinux promises that the code runs wherever the C library is at least that new, with nothing but
-the libraries that the policy of that name allows (PEP 600); the policies are auditwheel's. A tag for ARMv6 promises a
-Raspberry Pi 1. A tag abi3 promises the limited API. Whatever breaks a promise is not published: it would be installed
-where it cannot work, before something else that can.
+A manylinux tag promises that the code runs with any C library at least as new, and needs only the libraries of that
+tag's policy (PEP 600); the policies are auditwheel's. A tag for ARMv6 promises a Raspberry Pi 1. A tag abi3 promises
+the
+limited API. A wheel that breaks a promise is refused, because it would be installed where it cannot work, and before
+another that can.
 """
 
 from __future__ import annotations
@@ -25,20 +26,22 @@ from .wheel_archive import Refused
 _MANYLINUX = re.compile(r"manylinux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
 _LEGACY = {"manylinux1_": "manylinux_2_5_", "manylinux2010_": "manylinux_2_12_", "manylinux2014_": "manylinux_2_17_"}
 _GLIBC = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
-#: The loader, which runs with every program and stands in no policy: the C library's own libraries name it.
+#: The loader, which each program uses. No policy lists it, but the C library's own libraries need it.
 _LOADER = re.compile(r"ld-linux|ld64\.so\.[12]$")
-#: A feature of the loader that has a symbol version of its own, and the C library that brought it.
+#: Features of the loader with a symbol version of their own, and the first C library that has them.
 _FEATURES = {"GLIBC_ABI_DT_RELR": (2, 36)}
 
 
 def promises(tag: Tag) -> bool:
-    """Whether a tag promises anything that only the whole machine code can show."""
+    """Whether a tag promises something that must be checked in the machine code."""
     return tag.platform.startswith(("manylinux", "musllinux")) or tag.platform.endswith("_armv6l") or tag.abi == "abi3"
 
 
 def check_promises(filename: str, tags: Iterable[Tag], code: Mapping[str, Elf], exclude: Collection[str]) -> None:
-    """Compare the tags of a wheel with its machine code, by path. `exclude` are patterns of libraries that the operator
-    leaves to the system. Raises Refused."""
+    """Compare a wheel's tags with its machine code, which is given by path. Raises Refused.
+
+    `exclude` are patterns of libraries that the operator leaves to the system.
+    """
     for tag in sorted(tags, key=str):
         minor = claimed_minor(str(tag))
         broken = broken_claim(code, minor) if minor is not None else None
@@ -107,7 +110,7 @@ def _not_allowed(
 
 @lru_cache(maxsize=64)
 def _policy(promised: tuple[int, int], machine: str) -> Mapping[str, Any] | None:
-    """auditwheel's policy for the newest C library that is no newer than the promised one; None if it knows none."""
+    """auditwheel's policy for the newest C library that is no newer than `promised`; None without one."""
     best: tuple[tuple[int, int], Mapping[str, Any]] | None = None
     for policy in _policies():
         match = _MANYLINUX.fullmatch(f"{policy['name']}_{machine}")

@@ -1,9 +1,9 @@
-"""The distribution's contents index: which file lies in which package, as apt itself fetched and verified it.
+"""The distribution's contents index: the files of each package, as apt fetched and verified it.
 
-apt fetches the lists by the host's own sources, keys and proxies, but into a folder of their own. `apt-file` would do
-with the same lists, but has every `apt-get update` of the host fetch them, daily on a Pi: 46 MB for Debian 12. Here
-they are fetched when there is something to ask, and again when they are older than `FRESH_DAYS`, which costs 240 kB
-while the distribution changed nothing. No root is needed.
+apt fetches the lists by the host's own sources, keys and proxies, but into a separate folder. `apt-file` uses the same
+lists, but makes each `apt-get update` of the host fetch them, daily on a Pi: 46 MB for Debian 12. Here they are fetched
+when they are needed and older than `FRESH_DAYS`, which costs 240 kB if the distribution changed nothing. It needs no
+root.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-#: For so many days apt is not asked whether there are newer lists.
+#: Days for which lists are used without looking for newer ones.
 FRESH_DAYS = 7.0
-#: Seconds that apt may take to fetch them: a Pi's network may be slow.
+#: Seconds that apt may take to fetch them, because a Pi's network may be slow.
 PATIENCE = 1800.0
-#: Bytes that have to be free to fetch them.
+#: Bytes of free disk that fetching them needs.
 NEEDED_DISK = 256 << 20
-#: Letters of a line that are looked at; paths are shorter.
+#: Characters of a line that are read; paths are shorter.
 LONGEST_LINE = 4096
 
 _HELPER = "/usr/lib/apt/apt-helper"
 _STAMP = "fetched"
-#: Nothing but the lists of contents, compressed as they come.
+#: Only the lists of contents, compressed as they come.
 _CONFIGURATION = """
 Dir::State::Lists "{folder}/lists";
 Dir::Cache "{folder}/cache";
@@ -55,18 +55,18 @@ Acquire::IndexTargets::deb::Contents-deb {{
 
 
 class ContentsError(Exception):
-    """The index cannot be had; the message says why, and what would help."""
+    """The index is not available; the message has the reason and the cure."""
 
 
 def has_apt() -> bool:
-    """Whether this host's packages are apt's."""
+    """Whether this host uses apt."""
     return shutil.which("apt-get") is not None and Path(_HELPER).exists()
 
 
 def refresh(folder: Path, fresh_days: float = FRESH_DAYS) -> bool:
-    """Have apt fetch the lists into `folder` where they are missing or older than `fresh_days`; whether it did.
+    """Fetch the lists into `folder` if they are missing or older than `fresh_days`; whether apt was run.
 
-    Raises ContentsError when there are none afterwards; older ones are better than none.
+    Raises ContentsError if there are no lists afterwards; after a failed update the older ones stay in use.
     """
     stamp = folder / _STAMP
     known = bool(_lists(folder))
@@ -108,7 +108,7 @@ def refresh(folder: Path, fresh_days: float = FRESH_DAYS) -> bool:
 
 
 def _first_complaint(said: str) -> str:
-    """What apt says first tells the cause; at the end it always says that some files failed."""
+    """apt's first error, which names the cause; its last ones only report that files failed."""
     lines = said.splitlines()
     for mark in ("E:", "W:"):
         complaints = [line.strip() for line in lines if line.startswith(mark)]
@@ -118,9 +118,9 @@ def _first_complaint(said: str) -> str:
 
 
 def matching_lines(folder: Path, needles: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    """Path (without the first slash) and packages of each file whose line has one of `needles`, plain text.
+    """Path (without the leading slash) and packages of each file whose line contains one of `needles`, plain text.
 
-    One pass over all lists: `grep` looks for all needles at once, and Python sees what it found only.
+    It takes one pass over all lists: `grep` searches for all needles at once, and Python sees only its matches.
     """
     wanted = sorted({needle for needle in needles if needle and "\n" not in needle})
     if not wanted:

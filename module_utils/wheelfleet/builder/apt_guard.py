@@ -1,8 +1,8 @@
-"""Which packages may be installed because builds need them: what installing one would do, and what speaks against it.
+"""Decides which packages may be installed for builds, by the effects of installing each.
 
-Builds are strangers' code and can say that they need anything. What they can bring about is that a package of the
-distribution is installed which is there for who compiles; so nothing that runs by itself, nothing that removes, nothing
-huge. `apt-get` simulates the installation, and the contents index says which packages bring services.
+Builds are untrusted code and can claim to need any package. They can only cause the installation of a distribution's
+package for compiling: nothing that runs by itself, nothing that removes others, nothing huge. `apt-get` simulates the
+installation, and the contents index shows the packages with services.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 from ..apt_packages import DENIED, PACKAGE
 from .apt_contents import matching_lines
 
-#: Packages that one may bring along, and bytes that it may take with them.
+#: Packages and bytes that one installation may add.
 MOST_PACKAGES, MOST_BYTES = 150, 600 << 20
 #: Bytes that must stay free on the system's disk.
 FREE_AFTERWARDS = 1 << 30
 
-#: Files by which a package runs something without being called: as a service, at boot, by the clock, over the bus.
+#: Files by which a package runs code without being called: as a service, at boot, on a timer, over D-Bus.
 _BY_ITSELF = re.compile(
     r"(?:usr/)?lib/systemd/(?:system|user)/[^/]+\.(?:service|socket|timer|path)|etc/init\.d/.+|etc/cron\..+"
     r"|usr/share/dbus-1/(?:system-)?services/.+|etc/(?:sudoers|polkit-1|pam)\.d/.+|usr/share/polkit-1/rules\.d/.+"
@@ -36,7 +36,7 @@ _NEEDLES = (
 
 @dataclass(frozen=True)
 class Simulation:
-    """What `apt-get install` would do, or why it would not (`problem`)."""
+    """The effects of `apt-get install`, or the reason why it fails (`problem`)."""
 
     installs: tuple[str, ...] = ()
     upgrades: tuple[str, ...] = ()
@@ -46,20 +46,20 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Packages that may be installed, and of the others why not."""
+    """The packages that may be installed, and a reason for each of the others."""
 
     install: list[str]
     refused: dict[str, str]
 
 
 def judge(index: Path, packages: Iterable[str]) -> Judgement:
-    """Which of `packages` may be installed on this host, in their order. `index` holds apt's lists of contents."""
+    """Judge which of `packages` may be installed on this host. `index` is the folder of apt's lists of contents."""
     wanted = [name for name in dict.fromkeys(packages) if PACKAGE.fullmatch(name)]
     if not wanted:
         return Judgement([], {})
     services = run_by_themselves(index)
     free = shutil.disk_usage("/usr").free
-    # Mostly nothing speaks against any of them, and a Pi takes seconds for each question.
+    # Try all at once first, because each simulation takes seconds on a Pi.
     if _objection(simulate(wanted), Simulation(), services, free) is None:
         return Judgement(wanted, {})
     chosen: list[str] = []
@@ -77,7 +77,7 @@ def judge(index: Path, packages: Iterable[str]) -> Judgement:
 
 
 def _objection(after: Simulation, before: Simulation, services: Collection[str], free: int) -> str | None:
-    """What speaks against the step from one simulated installation to a larger one."""
+    """The objection to the step from one simulated installation to a larger one; None if there is none."""
     added = replace(
         after,
         installs=tuple(name for name in after.installs if name not in before.installs),
@@ -88,7 +88,7 @@ def _objection(after: Simulation, before: Simulation, services: Collection[str],
 
 
 def why_not(simulation: Simulation, services: Collection[str], sizes: Mapping[str, int], free: int) -> str | None:
-    """What speaks against it, in one sentence; `sizes` and `free` are bytes."""
+    """The objection to an installation, in one sentence; None if there is none. `sizes` and `free` are bytes."""
     if simulation.problem is not None:
         return f"apt would not install it: {simulation.problem}"
     if simulation.removes:
@@ -111,7 +111,7 @@ def why_not(simulation: Simulation, services: Collection[str], sizes: Mapping[st
 
 
 def simulate(packages: Sequence[str]) -> Simulation:
-    """Ask apt what installing the packages would do."""
+    """Simulate the installation of the packages."""
     command = ["apt-get", "-q", "-s", "-o", "Debug::NoLocking=1", "install", "--no-install-recommends", "--", *packages]
     try:
         answer = _run(command)
@@ -125,7 +125,7 @@ def simulate(packages: Sequence[str]) -> Simulation:
 
 
 def parse_simulation(lines: Iterable[str]) -> Simulation:
-    """Read the lines of `apt-get -s install`."""
+    """Parse the output of `apt-get -s install`."""
     installs: list[str] = []
     upgrades: list[str] = []
     removes: list[str] = []
@@ -139,14 +139,14 @@ def parse_simulation(lines: Iterable[str]) -> Simulation:
 
 
 def run_by_themselves(index: Path) -> set[str]:
-    """The packages that bring a service, a timer, or rules that grant rights."""
+    """The packages with a service, a timer or rules that grant rights."""
     return {
         package for path, owners in matching_lines(index, _NEEDLES) if _BY_ITSELF.fullmatch(path) for package in owners
     }
 
 
 def installed_sizes(packages: Collection[str]) -> dict[str, int]:
-    """Bytes of each package on disk, as far as apt says so."""
+    """Bytes of each package on disk; packages of unknown size are left out."""
     if not packages:
         return {}
     try:

@@ -1,12 +1,12 @@
-"""Questions to cargo, inside the sandbox: `python -m wheelfleet.builder.cargo STEP CONTROL [MANIFEST...]`.
+"""Runs cargo in the sandbox: `python -m wheelfleet.builder.cargo STEP CONTROL [MANIFEST...]`.
 
-`missing`: which manifests have crates that are not there? Without network, in the manifest's own folder, so that the
-package's configuration of cargo counts, a vendored source above all.
-`index`: which index would cargo ask by itself? Without network, about a manifest of ours.
-`fetch`: get the crates. With the network, hence from a folder of ours: the package's configuration, which may name
-programs for cargo to run, is not read.
+`missing`: the manifests whose crates are missing. Without network, in the manifest's folder, so that the package's
+configuration applies, above all a vendored source.
+`index`: the index that cargo is configured for. Without network, on a manifest of this package.
+`fetch`: downloads the crates. With network, and therefore in a folder of this package, because the package's
+configuration may name programs that cargo runs.
 
-What it finds out goes to `CONTROL/crates.json`.
+The answer goes to `CONTROL/crates.json`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from typing import Any
 
 ANSWER = "crates.json"
 
-#: Lines of cargo's that are looked at when it fails, and characters of what is handed on.
+#: Lines of cargo's error that are read, and characters that are passed on.
 _LINES, _LONGEST = 200, 400
-#: Nobody listens there, so cargo says at once what it did not reach.
+#: No program listens there, so cargo at once reports which index it did not reach.
 _NOWHERE = "http://127.0.0.1:9"
 _VERSION = re.compile(r"^cargo (\d+\.\d+)")
 _CONFIG = re.compile(r"[`\"](https?://[^`\"\s]+/)config\.json[`\"]")
-#: Since 1.96 its error does not name what it did not reach; what it notes of its connections does.
+#: Since 1.96 the error does not name the index, but the log of connections does.
 _NOTES = {"CARGO_LOG": "network=debug"}
 #: The default since 1.70.
 SPARSE = {"CARGO_REGISTRIES_CRATES_IO_PROTOCOL": "sparse"}
 _CAUSE = "Caused by:"
-#: Lines after an error that say where, and not what.
+#: Lines after an error with its place and not its cause.
 _WHERE = re.compile(r"location searched|required by|help:|perhaps|As a reminder|-->|\|")
-#: A server that says no: the proxy for what is not the index, or the index itself.
+#: A server refuses: the proxy for servers other than the index's, or the index itself.
 _REFUSED = re.compile(r"\b(?:response|got|status code:?|HTTP code) 40[137]\b")
-#: By curl's numbers (no name, no connection, broken off, TLS), by HTTP's, and by libgit2's words.
+#: Transient errors: numbers of curl (no name, no connection, broken off, TLS) and HTTP, and texts of libgit2.
 _PASSING = re.compile(
     r"\[(?:5|6|7|16|18|28|35|52|55|56|60|77|92)\] |\b(?:response|got|status code:?|HTTP code) (?:408|425|429|5\d\d)\b"
     r"|[Cc]onnection (?:refused|reset|timed out)|timed out|[Cc]ould(?:n't| not) (?:resolve|connect)|failed to resolve"
@@ -60,13 +60,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def own_index(said: str) -> str | None:
-    """The sparse index that cargo did not reach, by what it says; None if it says something else."""
+    """The sparse index that cargo reports as unreachable; None if it reports something else."""
     found = _CONFIG.search(said)
     return found[1] if found else None
 
 
 def explained(lines: Sequence[str]) -> dict[str, str]:
-    """Why cargo failed, by its error: `kind` is "passing", "refused" or "lasting", `said` its words in one line."""
+    """The cause of cargo's error: `kind` is "passing", "refused" or "lasting", `said` its text in one line."""
     error, after = lines[0].partition("error: ")[2].strip(), lines[1:]
     causes = [after[index + 1].strip() for index, line in enumerate(after[:-1]) if line.strip() == _CAUSE]
     detail = causes[-1] if causes else after[0].strip() if after else ""
@@ -85,7 +85,7 @@ def _missing(manifests: Sequence[str]) -> dict[str, Any]:
     if version is None:
         return {"version": None, "missing": []}
     print(said.strip(), flush=True)
-    # It says of each crate that it is not there, which is the question.
+    # It fails for a manifest whose crates are missing.
     missing = [each for each in manifests if _cargo(Path(each).parent, each, "--offline", quiet=True)]
     return {"version": version[1], "missing": missing}
 
@@ -118,9 +118,9 @@ def _fetch(folder: Path, manifests: Sequence[str]) -> dict[str, Any]:
 
 
 def _cargo(folder: Path, manifest: str, *options: str, quiet: bool = False) -> list[str]:
-    """Have cargo fetch what the lock file says, or where that does not fit or is not there, what fits.
+    """Fetch the crates of the lock file, or matching ones if there is none or it does not fit.
 
-    Returns what it said if it failed, else nothing.
+    Returns the lines of the error, empty if there was none.
     """
     command = ["fetch", "--manifest-path", manifest, *options]
     locked = any((parent / "Cargo.lock").is_file() for parent in Path(manifest).parents)
@@ -133,7 +133,7 @@ def _cargo(folder: Path, manifest: str, *options: str, quiet: bool = False) -> l
 
 
 def _run(folder: Path, arguments: Sequence[str], quiet: bool) -> list[str]:
-    """Run cargo; returns its error, which is not printed as the rest is, or nothing if there was none."""
+    """Run cargo and print its output; returns the lines of its error, which are not printed, empty without one."""
     last: deque[str] = deque(maxlen=_LINES)
     with subprocess.Popen(
         ["cargo", *arguments],

@@ -1,8 +1,9 @@
-"""Control groups that bound the memory and the processes of one command, wherever this user may make them.
+"""Control groups that limit the memory and processes of one command, if this user may make them.
 
-Groups of version 2 can be delegated: systemd gives a worker that is started in a scope of its own (`delegated_scope`,
-`divide`) a group below which it may make others. Where that is not to be had, root makes groups of either version.
-See cgroups(7) and, for the rules of version 2, the kernel's admin-guide/cgroup-v2.
+Groups of version 2 can be delegated: systemd starts a worker in its own scope (`delegated_scope`, `divide`), below
+which
+the worker may make groups. Otherwise root makes groups of either version. See cgroups(7) and, for version 2, the
+kernel's admin-guide/cgroup-v2.
 """
 
 from __future__ import annotations
@@ -14,31 +15,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: Where the kernel's groups are: version 2, or a folder for each controller of version 1.
+#: The kernel's groups: version 2, or a folder for each controller of version 1.
 _TOP = Path("/sys/fs/cgroup")
 _CONTROLLERS = ("memory", "pids")
 _NAME = "wheelfleet-"
-#: The group of the worker within its scope: only groups without processes may have limited ones in them (version 2).
+#: The worker's group within its scope, because in version 2 a group with processes has no limited subgroups.
 _WORKER = f"{_NAME}worker"
 
 
 class Group:
-    """A control group: one folder in version 2, one for each controller in version 1."""
+    """A control group: one folder in version 2, one for each controller in version 1, none without limits."""
 
     def __init__(self) -> None:
         self.folders: list[Path] = []
 
     def join(self) -> None:
-        """Put this process into it, and so all that it will start."""
+        """Move this process into the group; its children will be in it, too."""
         for folder in self.folders:
             (folder / "cgroup.procs").write_text("0", encoding="ascii")
 
     def refused_process(self) -> bool:
-        """Whether the kernel has refused it a process."""
+        """Whether the kernel refused it a process because of the limit."""
         return self._count("pids.events", b"max") > 0
 
     def ran_out_of_memory(self) -> bool:
-        """Whether the kernel has ended one of its processes because together they wanted too much memory."""
+        """Whether the kernel killed one of its processes because of the memory limit."""
         return self._count("memory.events", b"oom_kill") + self._count("memory.oom_control", b"oom_kill") > 0
 
     def _count(self, file: str, event: bytes) -> int:
@@ -51,10 +52,11 @@ class Group:
 
 
 def delegated_scope() -> tuple[list[str], dict[str, str]]:
-    """Words to put before a command, and variables it then needs, by which systemd delegates a group to it.
+    """A command prefix, and its variables, by which systemd delegates a group to the command.
 
-    Nothing where the groups are not of version 2, or this user has no systemd with a say over memory, or one that ends
-    with the user's last session: with it would end what it manages (loginctl(1), `enable-linger`).
+    Both are empty without version 2, or if this user's systemd does not control memory. They are also empty if it ends
+    with
+    the user's last session, because it would end its scopes, too (loginctl(1), `enable-linger`).
     """
     user = os.getuid()
     runtime = Path(f"/run/user/{user}")
@@ -73,9 +75,9 @@ def delegated_scope() -> tuple[list[str], dict[str, str]]:
 
 
 def divide() -> None:
-    """Make room for the groups of commands in the one that was delegated to this process.
+    """Prepare the group that was delegated to this process for groups of commands.
 
-    Raises OSError where it was not.
+    Raises OSError if none was delegated.
     """
     scope = _own_group()
     worker = scope / _WORKER
@@ -86,19 +88,22 @@ def divide() -> None:
 
 @contextmanager
 def bounded(processes: int, memory: int) -> Iterator[Group]:
-    """A new group with room for so many processes and threads, and bytes of memory; no folders where there can be none.
+    """A new group limited to this number of processes and threads, and bytes of memory; without folders if not
+    possible.
 
-    What its files have in the page cache counts as memory, and is given up first. Swap counts as memory too, so that
-    nothing is swapped out only to stay within the limit: that would take hours on an SD card before anybody knew.
-    At the end the group goes, whose processes must have ended.
+    The page cache of its files counts as memory, and is freed first. Swap counts, too, so that nothing is swapped out
+    to
+    stay within the limit, because that would take hours on an SD card. The group is removed at the end, when its
+    processes
+    must have ended.
     """
     limits = {
-        # In this order: of version 1's two the second may not be less than the first.
+        # In this order, because in version 1 memsw may not be less than the limit without swap.
         "memory": {
             "memory.limit_in_bytes": memory,
             "memory.memsw.limit_in_bytes": memory,
             "memory.max": memory,
-            # Version 2 has no limit for both together.
+            # Version 2 has no common limit.
             "memory.swap.max": max(0, memory - os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
             "memory.oom.group": 1,
         },
@@ -108,7 +113,7 @@ def bounded(processes: int, memory: int) -> Iterator[Group]:
     try:
         for parent, controllers in _parents():
             with suppress(OSError):
-                # Not ours to make, as in many containers; or these controllers are not switched on here.
+                # Not permitted, as in many containers, or these controllers are not enabled.
                 group.folders.append(_limited(parent, [limits[name] for name in controllers]))
         yield group
     finally:
@@ -117,7 +122,7 @@ def bounded(processes: int, memory: int) -> Iterator[Group]:
 
 
 def _parents() -> list[tuple[Path, Sequence[str]]]:
-    """Where this user may make groups, and which controllers they may have there."""
+    """The groups in which this user may make others, each with its controllers."""
     with suppress(OSError):
         own = _own_group()
         if own.name == _WORKER:
@@ -130,7 +135,7 @@ def _parents() -> list[tuple[Path, Sequence[str]]]:
 
 
 def _limited(parent: Path, limits: Sequence[Mapping[str, int]]) -> Path:
-    """A new group below `parent` with those limits that are known there. Raises OSError if there is none."""
+    """A new group below `parent` with those limits that exist there. Raises OSError if none does."""
     _sweep(parent)
     folder = parent / f"{_NAME}{os.getpid()}"
     folder.mkdir(exist_ok=True)
@@ -147,7 +152,7 @@ def _limited(parent: Path, limits: Sequence[Mapping[str, int]]) -> Path:
 
 
 def _own_group() -> Path:
-    """The group of version 2 that this process is in. Raises OSError where there is none."""
+    """This process's group of version 2. Raises OSError without one."""
     for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
         if line.startswith("0::"):
             return _TOP / line[len("0::/") :]
@@ -155,9 +160,9 @@ def _own_group() -> Path:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what killed supervisors have left."""
+    """Remove the groups of killed supervisors."""
     for folder in parent.glob(f"{_NAME}[0-9]*"):
-        # One that is empty may be another supervisor's, which is about to fill it.
+        # Also an empty group may belong to a living supervisor, which is about to use it.
         if not Path("/proc", folder.name[len(_NAME) :]).exists():
             _remove(folder)
 

@@ -1,7 +1,7 @@
-"""The crates that a package's Rust code is built from: fetched before the build, which then has no network.
+"""Fetches the crates of a package's Rust code before the build, which has no network.
 
-The network of this phase is the crate index and the server that it names for downloads, through the proxy. No code of
-the package runs while there is any (see `cargo`). What was fetched lies in the build's own CARGO_HOME.
+In this phase the network is the crate index and its server for downloads, through the proxy. No code of the package
+runs in it (see `cargo`). The crates are stored in the build's own CARGO_HOME.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from .env_cache import remember, remembered
 from .env_vars import build_environment
 from .sandbox import PROXY_PORT, certificate_places, interpreter_places
 
-#: What the assignment says for "the index that cargo asks by itself".
+#: The assignment's value for "the index that cargo is configured for".
 AUTO = "auto"
-#: The first cargo that reads a sparse index; before, an index was a git repository.
+#: The first cargo with sparse indexes; before, an index was a git repository.
 _SPARSE_SINCE = (1, 68)
-#: With one of these in its environment the operator sees to crates otherwise.
+#: If one of these is set, the operator provides crates in another way.
 _OPERATORS = ("CARGO_HOME", "CARGO_NET_OFFLINE")
 
 
 class Crates(NamedTuple):
-    """What the build's commands need of it."""
+    """The settings for the build's commands, after the fetch."""
 
     variables: dict[str, str] = {}
     writable: tuple[Path, ...] = ()
-    #: Why crates that the build may need are missing.
+    #: The error to raise if the build fails and may have needed the missing crates.
     missing: Failed | None = None
 
 
@@ -46,11 +46,13 @@ class _Index(NamedTuple):
 
 
 def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Crates:
-    """Fetch what the manifests (paths below `source`, a folder inside) ask for and is not there.
+    """Fetch the crates that the manifests need and that are missing. `manifests` are paths below `source`, a folder
+    inside.
 
-    Without cargo, without an index or without a sandbox nothing is done. What certainly cannot be had is no failure
-    yet, for a build may do without its Rust code: see `blamed`. Raises Failed when a server is out of reach, for a
-    build that does without would be another one than the next time.
+    Without cargo, an index or a sandbox it does nothing. Crates that cannot be had are no failure yet, because a build
+    may
+    work without its Rust code: see `blamed`. Raises Failed when a server is unreachable, because a build without crates
+    would then differ from the next one.
     """
     work_dir, assignment = attempt.work_dir, attempt.assignment
     asked = assignment["crates_index"]
@@ -94,7 +96,7 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
 
 @contextmanager
 def blamed(attempt: Attempt, crates: Crates) -> Iterator[None]:
-    """A build that fails in this block fails because of its missing crates, if some are missing. Raises Failed."""
+    """Raise the error about missing crates, if there are any, in place of a failure of the build in this block."""
     try:
         yield
     except Failed as error:
@@ -106,7 +108,7 @@ def blamed(attempt: Attempt, crates: Crates) -> Iterator[None]:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """`version` as numbers, as far as it has some at its beginning."""
+    """The first two numbers of `version`."""
     return tuple(int(part) for part in re.findall(r"\d{1,9}", version)[:2])
 
 
@@ -120,7 +122,7 @@ def _without(attempt: Attempt, sentence: str, reason: Reason, about: str | None 
 
 
 def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
-    """The index and its server for downloads, as remembered for some minutes, or else from cargo. Raises Failed."""
+    """The index and its server for downloads, remembered for some minutes, else from cargo. Raises Failed."""
     question = json.dumps(["crates", asked, version, attempt.assignment["environment"].get("PATH")])
     name = hashlib.sha256(question.encode()).hexdigest()
     known = remembered(attempt.home, name)
@@ -138,7 +140,7 @@ def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
 
 
 def _own_index(attempt: Attempt) -> str:
-    """The index that this builder's cargo asks by itself, which knows it and need not be told by us."""
+    """The index that this builder's cargo is configured for. Raises NoIndex."""
     url = _ask(attempt, "index", [], {}).get("index")
     if not isinstance(url, str):
         raise NoIndex("This builder's Cargo does not say which crate index it asks; name it in builder_crates_index.")
@@ -158,7 +160,7 @@ def _ask(
     work_dir, assignment = attempt.work_dir, attempt.assignment
     attempt.clear_control()
     control, reach = attempt.place(work_dir.control), list(reach)
-    # Until there is a CARGO_HOME of the build's, one that is thrown away: the package's own programs may run here.
+    # Before the build has a CARGO_HOME, use a temporary one: the package's own programs may run here.
     settings = {**build_environment(attempt.home, work_dir, assignment, attempt.place)}
     settings.update({"CARGO_HOME": f"{control}/home", **variables})
     if reach:

@@ -1,14 +1,14 @@
-"""Build environments that are made once and used by many builds, none of which can write to them.
+"""Build environments that are made once and shared by many builds, which cannot write to them.
 
-    envs/KEY/          an environment, whole as soon as it has this name
-    envs/.KEY.new/     one being made
-    envs/KEY.lock      held while it is made (exclusively) and while builds use it (shared); its time is the last use
-    envs/locked/HASH   what the index answered for a set of requirements, for some minutes
-    cache/uv/          uv's cache, which shares its files with the environments
-    cache/bytecode/    what these files were compiled to, likewise
+    envs/KEY/          an environment, complete since it has this name
+    envs/.KEY.new/     one in progress
+    envs/KEY.lock      locked exclusively while it is made, shared while builds use it; its time is the last use
+    envs/locked/HASH   the index's answer for a set of requirements, for some minutes
+    cache/uv/          uv's cache, which shares files with the environments by hard links
+    cache/bytecode/    the compiled bytecode of these files, also shared
 
-KEY stands for everything an environment is made of. uv writes nothing durably, so what another boot of the machine left
-is not trusted and thrown away. What is used least goes when there are too many.
+KEY is a hash of everything that determines an environment. uv does not sync its files, so those of an earlier boot are
+not trusted and are deleted. If there are too many environments, the least recently used ones are deleted.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from . import bytecode
 from .folders import BuilderHome
 from .measure import disk_use
 
-#: Environments kept, and bytes of them and of uv's cache together, also as a part of the file system.
+#: Limits: number of environments, bytes of uv's cache and of them together, and their part of the file system.
 MOST, LARGEST, LARGEST_PART = 48, 4 << 30, 0.2
-#: Seconds for which an index's answer holds: as long as the best known index lets clients keep its pages.
+#: Seconds for which an index's answer is valid: PyPI lets clients cache its pages as long.
 FRESH = 600.0
 _PAUSE = 0.05
 _BOOT = "boot"
 
 
 def clear_untrusted(home: BuilderHome) -> None:
-    """Throw away what another boot left, and what was being made; for the worker alone, before any build."""
+    """Delete the files of earlier boots and unfinished environments. Only the worker may call it, before any build."""
     stamp = home.envs / _BOOT
     with suppress(OSError):
         if stamp.read_text(encoding="ascii") == boot_id():
@@ -53,9 +53,10 @@ def clear_untrusted(home: BuilderHome) -> None:
 
 @contextmanager
 def environment(home: BuilderHome, key: str, make: Callable[[Path], None], patience: float) -> Iterator[Path]:
-    """The environment `key`, which is not removed meanwhile; `make` fills the folder it is given if there is none.
+    """The environment `key`, protected from removal; if there is none, `make` fills the folder that it gets.
 
-    What `make` raises leaves nothing behind. Raises TimeoutError when another build makes it for too long.
+    If `make` raises, nothing is left. Raises TimeoutError when another build takes longer than `patience` seconds to
+    make it.
     """
     folder = home.envs / key
     deadline = time.monotonic() + patience
@@ -69,12 +70,12 @@ def environment(home: BuilderHome, key: str, make: Callable[[Path], None], patie
 
 
 def _taken(home: BuilderHome, folder: Path, lock: int, make: Callable[[Path], None]) -> bool:
-    """Whether the environment is there and its lock is held, shared; false while somebody else makes or removes it."""
+    """Whether the environment exists and is locked shared; False while another build makes or removes it."""
     if not folder.is_dir() and _locked(lock, fcntl.LOCK_EX) and not folder.is_dir():
         with cache_in_use(home):
             _make(home, folder, make)
         _evict(home, folder)
-    # Changing the kind of a lock lets go of it for a moment, in which others may do what they like.
+    # To convert a lock releases it for a moment, so the environment may be gone afterwards.
     return _locked(lock, fcntl.LOCK_SH) and folder.is_dir()
 
 
@@ -89,12 +90,12 @@ def _make(home: BuilderHome, folder: Path, make: Callable[[Path], None]) -> None
 
 
 def _evict(home: BuilderHome, newest: Path) -> None:
-    """Remove the environments that were unused for longest, except those in use."""
+    """Remove the least recently used environments, except those in use."""
     names = [name for name in visible(home.envs) if name.endswith(".lock") and (home.envs / name[:-5]).is_dir()]
     by_age = sorted(names, key=lambda name: (home.envs / name).stat().st_mtime)
     system = os.statvfs(home.envs)
     largest = min(LARGEST, int(system.f_blocks * system.f_frsize * LARGEST_PART))
-    # Measured as one, for they share files; and only when something was made, which took longer.
+    # Measured together, because they share files, and only after one was made, which took longer.
     if disk_use(home.cache).size > largest / 2:
         _empty_cache(home)
     used = disk_use(home.envs).size
@@ -109,7 +110,7 @@ def _evict(home: BuilderHome, newest: Path) -> None:
 
 @contextmanager
 def cache_in_use(home: BuilderHome) -> Iterator[None]:
-    """uv's cache is not emptied meanwhile."""
+    """Protect uv's cache from being emptied."""
     with (home.cache / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
@@ -143,7 +144,7 @@ def _locked(descriptor: int, kind: int) -> bool:
 
 
 def remembered(home: BuilderHome, name: str) -> str | None:
-    """What `remember` was given under this name, if that is not long ago."""
+    """The text that `remember` stored under this name, if it is younger than `FRESH` seconds."""
     path = home.envs / "locked" / name
     try:
         age = time.time() - path.stat().st_mtime
@@ -153,7 +154,7 @@ def remembered(home: BuilderHome, name: str) -> str | None:
 
 
 def remember(home: BuilderHome, name: str, text: str) -> None:
-    """Keep an answer for `FRESH` seconds. Another build may be keeping the same one, which will do."""
+    """Store an answer for `FRESH` seconds. If another build stores the same one, either may win."""
     folder = home.envs / "locked"
     old = time.time() - FRESH
     with suppress(OSError):

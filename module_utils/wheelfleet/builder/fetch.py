@@ -1,4 +1,4 @@
-"""Get exactly the sdist that the assignment names."""
+"""Downloads the sdist of an assignment and verifies it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..contract.reasons import Failed
 from ..credentials import without_password
 from ..network import TRANSIENT_STATUS
 
-#: Answers that say that the file is not there.
+#: HTTP statuses of a missing file.
 _GONE = {404, 410}
 _CHUNK = 1 << 18
 
 
 class _TooLarge(Exception):
-    """More bytes come than are wanted."""
+    """The file is larger than allowed."""
 
 
 class _Passing(Exception):
-    """Trouble that may be over at the next try."""
+    """A transient error."""
 
 
 def fetch(
@@ -46,10 +46,11 @@ def fetch(
 ) -> tuple[Path, str]:
     """Download `sdist` into `folder`; returns the file and its SHA-256 in hexadecimal.
 
-    Size and hash must be the stated ones; without a stated size, `largest` bytes are taken. A user and password in the
-    URL are sent as Basic authentication, to that host only. `cert` is a file of CA certificates. When the network or
-    the server fails, or says nothing for `silence` seconds, it tries again after each of `pauses`, while `seconds` are
-    not over. Raises Failed.
+    Size and hash must be the stated ones; without a stated size, at most `largest` bytes are accepted. A user and
+    password
+    in the URL are sent as Basic authentication, to that host only. `cert` is a file of CA certificates. After a
+    transient
+    error, or `silence` seconds without data, it tries again after each of `pauses`, within `seconds`. Raises Failed.
     """
     deadline = time.monotonic() + seconds
     opener = _opener(cert)
@@ -101,7 +102,7 @@ def _request(url: str) -> Request:
     request = Request(without_password(url), headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
     if parts.username is not None:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        # Not among the ordinary headers: those would follow a redirect to another host.
+        # An ordinary header would follow a redirect to another host.
         request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(secret).decode()}")
     return request
 

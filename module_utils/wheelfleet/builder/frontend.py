@@ -1,4 +1,4 @@
-"""From an sdist to a wheel by PEP 517: which command comes after which, and what is said when one fails."""
+"""Builds a wheel from an sdist by PEP 517: the order of the commands, and the message when one fails."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from .sandbox import interpreter_places
 
 
 class Project(NamedTuple):
-    """An unpacked sdist; all of it is what the package says."""
+    """An unpacked sdist. All values except `program` come from the package and are untrusted."""
 
-    #: Inside.
+    #: Path inside the sandbox.
     source: str
     requires: list[str]
     backend: str
     backend_path: list[str]
-    #: pyproject_hooks' program; the tools' own.
+    #: Path of pyproject_hooks' program, which belongs to the tools.
     program: str
     #: Paths of Cargo.toml files below `source`.
     manifests: list[str]
 
 
 def open_sdist(attempt: Attempt, archive: Path) -> Project:
-    """Unpack the sdist, apply the patches, and read how it is built. Raises Failed."""
+    """Unpack the sdist, apply the patches and read its build system. Raises Failed."""
     work_dir, assignment = attempt.work_dir, attempt.assignment
     attempt.enter("unpack")
     attempt.clear_control()
@@ -65,7 +65,7 @@ def open_sdist(attempt: Attempt, archive: Path) -> Project:
 
 
 def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Crates) -> None:
-    """Have the project's backend build a wheel into the work folder's folder for wheels. Raises Failed."""
+    """Build a wheel with the project's backend into the work folder's wheels. Raises Failed."""
     attempt.enter("environment")
     maker = EnvironmentMaker(attempt, stack)
     environment = maker.make(project.requires)
@@ -95,7 +95,7 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
     program = attempt.library / "wheelfleet" / "builder" / "hooks.py"
     on_path = project.source if attempt.adjustments.source_on_path else ""
     variables = build_environment(attempt.home, work_dir, attempt.assignment, attempt.place)
-    # Programs among the build requirements (meson, ninja, cmake) go before the system's.
+    # Programs among the build requirements (meson, ninja, cmake) precede the system's.
     variables["PATH"] = f"{Path(environment.python).parent}:{variables['PATH']}"
     code = attempt.inside(
         [environment.python, str(program), project.program, attempt.place(work_dir.control), on_path, *names],
@@ -129,7 +129,7 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
 
 
 def _keep_named(folder: Path, named: object) -> None:
-    """Of several wheels keep the one that the hook returned, which is what it built (PEP 517)."""
+    """Of several wheels keep the one that the hook returned (PEP 517)."""
     if folder.is_symlink() or not isinstance(named, str):
         return
     wheels = [name for name in visible(folder) if name.endswith(".whl")]
@@ -140,9 +140,9 @@ def _keep_named(folder: Path, named: object) -> None:
 
 
 def _change_source(attempt: Attempt, project: Project, environment: Environment, program: str) -> None:
-    """Run a program of ours on the source, inside, by the build environment's Python.
+    """Run a program of this package on the source, in the sandbox, with the build environment's Python.
 
-    Where it finds nothing to change the build goes on all the same: what it then says is what people have to know.
+    If it fails, the build continues, because the build's own error is more useful.
     """
     path = attempt.library / "wheelfleet" / "builder" / f"{program}.py"
     code = attempt.inside(

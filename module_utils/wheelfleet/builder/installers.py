@@ -1,11 +1,10 @@
-"""Do pip and uv install the wheel? `python -m wheelfleet.builder.installers WHEELS SCRATCH ANSWER FOLDER`.
+"""Check whether pip and uv install a wheel: `python -m wheelfleet.builder.installers WHEELS SCRATCH ANSWER FOLDER`.
 
-Installers disagree on what a right wheel is, and both are stricter and laxer than the specifications. So they are
-asked: uv always, which installs the wheel into FOLDER for the import check, and pip, which takes ten times as long to
-start, where the wheel has anything but what pip is known to take. ANSWER says what the wheel needs, for that to be
-installed, and what the installer says that refuses it.
+Installers disagree on valid wheels, and each is stricter than the specifications in some points and laxer in others. So
+they are run: uv always, which installs the wheel into FOLDER for the import check. pip starts ten times slower, so it
+runs only if the wheel has parts that pip may refuse. ANSWER gets the wheel's requirements, or the refusal.
 
-It is run by the tools' Python inside the sandbox, for the wheel is a stranger's.
+The tools' Python runs it in the sandbox, because the wheel is untrusted.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _SECTION = re.compile(r"\[\s*([\w.-]+)\s*\]")
 _SCRIPT = re.compile(rf"[\w.-]+\s*=\s*{_MODULE}\s*:\s*{_MODULE}(?:\s*\[[\w.,\s-]*\])?")
 _PLUGIN = re.compile(rf"[\w. :/-]+=\s*{_MODULE}(?:\s*:\s*{_MODULE})?(?:\s*\[[\w.,\s-]*\])?")
 _DATA = re.compile(r"[^/]+\.data/(?:purelib|platlib|headers|scripts|data)/[^/].*")
-#: What an installer says of this machine and not of the wheel.
+#: Installers' messages about the machine and not about the wheel.
 _MACHINE = re.compile(
     r"No space left|Permission denied|Read-only file system|Cannot allocate|Input/output error|Too many open files"
     r"|Disk quota|Resource temporarily|No interpreter found|failed to (?:spawn|query|create directory)"
@@ -44,13 +43,13 @@ _LOCATION = re.compile(r"(?:file://)?/\S*/(?=[^/\s]+\.whl)")
 
 
 class Asked(TypedDict):
-    """What the installers say."""
+    """The answer of the installers."""
 
     #: The requirements in METADATA, with their markers.
     needs: list[str]
-    #: Why it cannot be installed, in the installer's words; None where it can.
+    #: The installer's reason to refuse the wheel; None if it installs it.
     refused: str | None
-    #: Why nobody could be asked: the machine's fault.
+    #: Why no installer could judge the wheel; None if one did.
     unknown: str | None
 
 
@@ -72,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def ask(wheel: Path, folder: Path, scratch: Path) -> _Said:
-    """Have the wheel installed into `folder` by uv, and elsewhere by pip where that is not sure to take it."""
+    """Install the wheel into `folder` with uv, and elsewhere with pip if pip may refuse it."""
     other = _other_python(wheel)
     if other is not None:
         return _Said(unknown=f"The wheel needs Python {other}, so nobody could import it here.")
@@ -88,7 +87,7 @@ def ask(wheel: Path, folder: Path, scratch: Path) -> _Said:
 
 
 def needs(wheel: zipfile.ZipFile) -> list[str]:
-    """The requirements in its METADATA, with their markers. Raises LookupError where there is none."""
+    """The requirements in METADATA, with their markers. Raises LookupError without METADATA."""
     return [" ".join(str(line).split()) for line in _metadata(wheel).get_all("Requires-Dist", [])]
 
 
@@ -101,7 +100,7 @@ def _metadata(wheel: zipfile.ZipFile) -> Message:
 
 
 def _other_python(wheel: Path) -> str | None:
-    """What Python the wheel says it needs, where that is not this one; it may be good for another one's users."""
+    """The wheel's Requires-Python if it excludes this Python, else None; such a wheel may serve another target."""
     try:
         from packaging.specifiers import SpecifierSet
 
@@ -110,15 +109,16 @@ def _other_python(wheel: Path) -> str | None:
         here = "{}.{}.{}".format(*sys.version_info[:3])
         return None if stated is None or SpecifierSet(str(stated)).contains(here, prereleases=True) else str(stated)
     except (ImportError, ValueError, LookupError, OSError, zipfile.BadZipFile, NotImplementedError):
-        # An installer will say it.
+        # An installer will report it.
         return None
 
 
 def pip_takes(wheel: Path) -> bool:
-    """Whether a wheel that uv takes has nothing that pip could refuse: most wheels.
+    """Whether a wheel that uv installs has nothing that pip could refuse; most have nothing.
 
-    What pip reads and uv does not, or reads otherwise, is in the plainest form: paths, METADATA's encoding and
-    requirements, entry points, folders of data and eggs. tests/unit/test_installers.py compares that with pip itself.
+    True if the parts that pip reads and uv does not, or reads differently, have the plainest form: paths, METADATA's
+    encoding and requirements, entry points, folders of data and eggs. tests/unit/test_installers.py compares it with
+    pip.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -172,7 +172,7 @@ def _reads_entry_points(text: str) -> bool:
 
 
 def _said(installer: str, command: Sequence[str]) -> _Said:
-    """Run an installer; its words go to the log."""
+    """Run an installer; its output goes to the log."""
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
     ran = subprocess.run(
         command,
@@ -193,13 +193,13 @@ def _said(installer: str, command: Sequence[str]) -> _Said:
 
 
 def sentence(output: str) -> str:
-    """What an installer's output says is wrong, in one line: uv's last cause, pip's first error."""
+    """The error in an installer's output, in one line: uv's last cause, or pip's first error."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     said = [line for line in lines if re.match(r"\s*(?:error|cause|caused by|hint):", line, re.IGNORECASE)]
     errors = [number for number, line in enumerate(lines) if line.startswith("ERROR: ")]
     text = lines[-1] if lines else "it says nothing"
     if errors and not lines[errors[0]].startswith("ERROR: Exception"):
-        # The requirement that it is about is in the line below.
+        # The next line has the requirement in question.
         below = lines[errors[0] + 1].strip() if lines[errors[0] + 1 :] else ""
         quoted = f": {below}" if below and lines[errors[0] + 1].startswith("    ") else ""
         text = lines[errors[0]] + quoted

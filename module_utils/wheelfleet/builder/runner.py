@@ -1,6 +1,6 @@
 """One attempt from assignment to delivered result: `python -m wheelfleet.builder.runner HOME ATTEMPT WORKER`.
 
-Ends with the worker whose process id is WORKER, and takes the whole build along.
+It ends, with the whole build, when the worker with the process ID WORKER ends.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .uv import uv_command
 
 
 class _Leave(BaseException):
-    """The worker or somebody else asked this runner to end; no result is written."""
+    """This runner received SIGTERM; it writes no result."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def build(home: BuilderHome, work_dir: WorkDir) -> None:
-    """Build what the work folder's assignment says, and deliver the result, whatever it is."""
+    """Build by the work folder's assignment, and deliver the result, whatever it is."""
     began = time.monotonic()
     result = new_result(work_dir.attempt)
     with work_dir.log.open("wb", buffering=0) as log:

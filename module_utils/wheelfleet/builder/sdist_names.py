@@ -1,8 +1,8 @@
-"""Which names are the sdist's own: modules that lie beside setup.py, and projects that it declares as requirements.
+"""The names that belong to an sdist: modules beside setup.py, and projects that it declares as requirements.
 
-A name in an error message is nothing to fetch by: who asks upstream for it gets whatever stranger registered it, whose
-code then runs in the build and ends in the wheel. So a remedy may only ask for what the sdist itself declares, or a
-list that people have read (planner/projects_of_modules.py). Everything is read as text; no code of the sdist is run.
+A name in an error message is not safe to install: anybody may have registered it upstream, and that code would run in
+the build and end up in the wheel. So a remedy may only add projects that the sdist itself declares, or those of a
+reviewed list (see `planner.projects_of_modules`). All files are read as text; no code of the sdist runs.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from typing import Any
 from ..contract.bounds import MOST_SDIST_NAMES
 from .requirement_lines import normalized
 
-#: Bytes of a file that are looked at.
+#: Bytes of a file that are read.
 _LARGEST = 1 << 20
 _LONGEST, _DEEPEST = 100, 6
 
-#: Endings of files that Python imports.
+#: Endings of importable files.
 _MODULES = (".py", ".so")
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:$|[\s\[(<>=!~;,@#])")
-#: Where distributions and requirements files are told of what is needed.
+#: Keys and file names of requirements.
 _KEYS = re.compile(r"(?:install|setup|tests?|extras|build|dev)_requires?|requires")
 _FILES = re.compile(r"[\w.-]*requirements?[\w.-]*\.(?:txt|in)|[\w.-]*deps[\w.-]*\.txt")
-#: The headers of core metadata that name what is needed.
+#: The headers of core metadata that name requirements.
 _HEADERS = re.compile(r"^Requires(?:-Dist)?:(.*)$", re.MULTILINE | re.IGNORECASE)
 
 
 def own_modules(source: Path) -> list[str]:
-    """What can be imported where the source itself is on the path, by its first name."""
+    """The top-level modules and packages in the source's root, except setup."""
     found = set()
     with os.scandir(source) as entries:
         for entry in entries:
@@ -54,7 +54,7 @@ def _is_module(entry: os.DirEntry[str]) -> bool:
 
 
 def declared(source: Path, pyproject: dict[str, Any]) -> list[str]:
-    """The projects that the sdist names as requirements, for whatever purpose, normalised."""
+    """The normalised names of all projects that the sdist requires, for any purpose."""
     lines: list[str] = []
     for reads in (_of_pyproject(pyproject), _of_setup_cfg(source), _of_setup_py(source), _of_files(source)):
         lines += reads
@@ -63,7 +63,7 @@ def declared(source: Path, pyproject: dict[str, Any]) -> list[str]:
 
 
 def _of_pyproject(tables: dict[str, Any]) -> Iterator[str]:
-    """The strings below whatever key speaks of requirements or dependencies. poetry's are the keys of a table."""
+    """The strings below each key about requirements or dependencies. In poetry's tables the keys are the names."""
     for path, value in _walk(tables, ()):
         if re.search(r"requires?$|dependencies$|dependency-groups$", path[-1]):
             yield from _strings(value)
@@ -94,18 +94,18 @@ def _of_setup_cfg(source: Path) -> Iterator[str]:
     except configparser.Error:
         return
     for section in parser.sections():
-        # Others have such keys for what is no project of Python's ([bdist_rpm]).
+        # Other sections have such keys for packages that are not Python's ([bdist_rpm]).
         for key, value in parser.items(section) if section.startswith(("options", "metadata")) else ():
             if _KEYS.fullmatch(key.replace("-", "_")) or section.endswith("extras_require"):
                 yield from value.replace(";", "\n;").splitlines()
 
 
 def _of_setup_py(source: Path) -> Iterator[str]:
-    """The strings in what setup.py gives for such a keyword, also by way of a variable."""
+    """The strings in setup.py's values of such keywords, also through a variable."""
     try:
         tree = ast.parse(_text(source / "setup.py"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # Python 2, for one.
+        # Such as Python 2.
         return
     given: list[ast.expr] = []
     variables: dict[str, list[ast.expr]] = {}
@@ -126,7 +126,7 @@ def _of_setup_py(source: Path) -> Iterator[str]:
 
 
 def _constants(value: ast.AST) -> Iterator[str]:
-    """The strings in an expression, but for keys of dictionaries, which are names of extras."""
+    """The strings in an expression, except keys of dictionaries, which are names of extras."""
     if isinstance(value, ast.Constant):
         yield from value.value.splitlines() if isinstance(value.value, str) else ()
     elif isinstance(value, ast.Dict):
@@ -142,7 +142,7 @@ def _is_key(value: object) -> bool:
 
 
 def _of_files(source: Path) -> Iterator[str]:
-    """Requirements files, and what a tool wrote of the project when the sdist was made."""
+    """The lines of requirements files, and of the metadata in the sdist."""
     yield from _HEADERS.findall(_text(source / "PKG-INFO"))
     for path in _named(source, 2):
         if _FILES.fullmatch(path.name) or (path.name == "requires.txt" and path.parent.suffix == ".egg-info"):
@@ -159,7 +159,7 @@ def _named(folder: Path, depth: int) -> Iterable[Path]:
 
 
 def _text(path: Path) -> str:
-    """The file's text, as far as it can be read; nothing for one that is not there, or is none."""
+    """The file's text, up to a limit; "" if it is missing or unreadable."""
     try:
         if not path.is_file():
             return ""

@@ -1,4 +1,4 @@
-"""The files that a project's page lists: each is usable, or left out with the reason."""
+"""The files on a project's page: each is usable, or left out with a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from ..names import BadFileName, WheelName, read_file_name
 from ..requires_python import constraint
 
-#: The catalog keeps numbers in SQLite's 64 bits.
+#: The catalog stores numbers in SQLite's 64 bits.
 _LARGEST_NUMBER = 2**63 - 1
 _LONGEST_URL = 8192
 _LONGEST_TEXT = 1000
@@ -21,9 +21,9 @@ _LONGEST_TEXT = 1000
 class UpstreamFile:
     """A file that upstream offers.
 
-    `version` is PEP 440 normalised, `url` absolute and without fragment, `size` in bytes, `upload_time` UTC as
+    `version` is normalised (PEP 440), `url` absolute and without fragment, `size` in bytes, `upload_time` UTC as
     `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`. `yanked` is None or the reason, which may be empty (PEP 592). `metadata_sha256` is
-    that of `URL.metadata` (PEP 714), empty when it is offered without a hash. `provenance` is a URL (PEP 740).
+    the hash of `URL.metadata` (PEP 714), empty if it is offered without a hash. `provenance` is a URL (PEP 740).
     """
 
     filename: str
@@ -40,14 +40,14 @@ class UpstreamFile:
 
 
 class _Unusable(Exception):
-    """Why a file is left out: a whole sentence."""
+    """A file is left out; the message is a sentence with the reason."""
 
 
 class FileList:
-    """The files of one page while it is read; `rows` are entries in the form of PEP 691, written by strangers."""
+    """Collects the files of one page. Its entries have the form of PEP 691 and are untrusted."""
 
     def __init__(self, project: str, url: str, base: str) -> None:
-        """`url` is where the page came from, `base` what its links are relative to."""
+        """`url` is the page's URL, `base` the base of its links."""
         self.project = project
         self.base = base
         self.schemes = ("file", "http", "https") if url.startswith("file:") else ("http", "https")
@@ -55,7 +55,7 @@ class FileList:
         self.unusable: list[tuple[str, str]] = []
 
     def take(self, row: Any) -> None:
-        """Judge one entry, into `usable` by file name or into `unusable` as (file name, sentence)."""
+        """Add one entry to `usable` by file name, or to `unusable` as (file name, sentence)."""
         filename = row.get("filename") if isinstance(row, dict) else None
         if not isinstance(filename, str) or not filename:
             self.unusable.append(("", "An entry of the page has no file name."))
@@ -68,7 +68,7 @@ class FileList:
             self.unusable.append((shown(filename), shown(str(problem))))
 
     def _read(self, filename: str, row: dict[str, Any]) -> UpstreamFile:
-        """What protects people (name, URL, hash, yank) must be right; what only helps is dropped where it is wrong."""
+        """Raises _Unusable for errors that matter for safety (name, URL, hash, yank); other errors become None."""
         name = read_file_name(filename, self.project)
         size = row.get("size")
         return UpstreamFile(
@@ -121,7 +121,7 @@ def _sha256(filename: str, hashes: Any) -> str | None:
 
 
 def _metadata(stated: Any) -> str | None:
-    """The hash of the metadata beside a wheel; "" when it is there without one that we know, None when it is not."""
+    """The hash of the metadata beside a wheel; "" if it is offered without a SHA-256, None if it is not offered."""
     if isinstance(stated, dict):
         sha256 = stated.get("sha256")
         known = isinstance(sha256, str) and re.fullmatch("[0-9A-Fa-f]{64}", sha256)
@@ -149,11 +149,11 @@ def _utc(stated: Any) -> str | None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a stranger's value is a size or a serial: a whole number from 0 that the catalog can hold."""
+    """Whether an untrusted value is a size or a serial: a whole number from 0 that the catalog can store."""
     return type(value) is int and 0 <= value <= _LARGEST_NUMBER
 
 
 def shown(text: str) -> str:
-    """Strangers' text made fit to store and show: one line of printable characters, not too long."""
+    """Untrusted text made safe to store and show: one line of printable characters, of limited length."""
     letters = (letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:_LONGEST_TEXT])
     return "".join(letters).strip()

@@ -1,4 +1,4 @@
-"""The configuration of pip on this machine. pip itself gives it, so that no default is written down here."""
+"""Reads pip's configuration on this machine by running pip, so that no default is repeated here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-#: `pip config list` shows neither the built-in default nor, with several files, which of them wins, and `--help` blots
-#: out passwords. pip's own option parser has the last word on all of that and has been in this place since pip 19.3. To
-#: have the command itself made would import all of pip.
+#: `pip config list` shows neither the built-in default nor which of several files wins, and `--help` hides passwords.
+#: pip's own option parser decides all of that and has been in this module since pip 19.3. To create the command itself
+#: would import all of pip.
 _ASK_PIP = """
 import json, os
 from pip._internal.cli import cmdoptions
@@ -33,9 +33,8 @@ print(json.dumps({
 """
 
 
-#: The same for what pip would send to an index whose URL has no password: from .netrc, or from a keyring, where one is
-#: named by `keyring-provider` (what would need somebody at a keyboard is not tried). The URL comes by standard input,
-#: for it may hold a token.
+#: Likewise the credentials that pip would send to an index whose URL has no password: from .netrc, or from a keyring if
+#: `keyring-provider` names one; it never prompts. The URL comes by standard input, because it may hold a token.
 _ASK_PIP_CREDENTIALS = """
 import json, sys
 from pip._internal.cli import cmdoptions
@@ -54,16 +53,15 @@ print(json.dumps(auth._get_new_credentials(url, allow_netrc=True, allow_keyring=
 
 
 class PipConfigError(Exception):
-    """pip could not be asked what it is configured for; the message says why and what to do."""
+    """pip's configuration cannot be read; the message has the reason and the cure."""
 
 
 @dataclass(frozen=True)
 class PipSettings:
-    """What `pip install` would use here. URLs may hold credentials: never show them as they are.
+    """The settings of `pip install` on this machine. URLs may hold credentials: never show them unchanged.
 
     `index_url` is pip's built-in default if nothing else is configured, and None under `no-index`. `timeout` is in
-    seconds. `extra_index_urls` are what pip installs from as well, but they are not upstream: Raspberry Pi OS names the
-    public Pi index there.
+    seconds. pip also installs from `extra_index_urls`, but they are not upstream: Raspberry Pi OS lists piwheels there.
     """
 
     index_url: str | None
@@ -76,7 +74,7 @@ class PipSettings:
 
 
 def pip_settings(python: str = sys.executable) -> PipSettings:
-    """Ask the pip of an interpreter (22 to 26 tried): environment over `[install]` over `[global]`, over all its files.
+    """The settings of an interpreter's pip (tested with 22 to 26): environment over `[install]` over `[global]`.
 
     Raises PipConfigError.
     """
@@ -93,9 +91,9 @@ def pip_settings(python: str = sys.executable) -> PipSettings:
 
 
 def pip_credentials(url: str, python: str = sys.executable) -> str:
-    """What pip sends to an http(s) index, as `user:password` in a URL, percent-encoded; empty for nothing.
+    """The credentials that pip sends to an http(s) index, as `user:password`, percent-encoded; "" for none.
 
-    The URL's own come first, then those of .netrc (or the file that NETRC names), then those of a keyring. Raises
+    The URL's own have precedence over those of .netrc (or the file in NETRC), and these over a keyring's. Raises
     PipConfigError.
     """
     _, own = split_userinfo(url)
@@ -107,7 +105,7 @@ def pip_credentials(url: str, python: str = sys.executable) -> str:
 
 def _run_in_pip(python: str, script: str, given: str = "") -> Any:
     try:
-        # From "/", lest a folder named pip in the current one is taken for pip.
+        # From "/", so that a folder named pip in the current one is not imported.
         done = subprocess.run(
             [python, "-c", script], cwd="/", input=given, capture_output=True, text=True, timeout=60, check=False
         )
@@ -124,9 +122,9 @@ def _run_in_pip(python: str, script: str, given: str = "") -> Any:
 
 
 def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:
-    """Take `user:password@` out of a URL: the URL to show and to ask, and the two, decoded, if there were any.
+    """Split `user:password@` off a URL: the URL without it, and the two, decoded; None if there are none.
 
-    A lone user (a token, with many private indexes) comes with an empty password.
+    A user alone (a token, with many private indexes) gets an empty password.
     """
     shown, userinfo = split_userinfo(url)
     if not userinfo:
@@ -136,7 +134,7 @@ def split_credentials(url: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def split_userinfo(url: str) -> tuple[str, str]:
-    """The same with the credentials as they stand in the URL, percent-encoded; empty if there are none."""
+    """As `split_credentials`, but the credentials stay percent-encoded; "" if there are none."""
     scheme, separator, rest = url.partition("://")
     authority, *path = re.split(r"(?=[/?#])", rest, maxsplit=1)
     userinfo, at, host = authority.rpartition("@")
@@ -146,5 +144,5 @@ def split_userinfo(url: str) -> tuple[str, str]:
 
 
 def redacted(text: str) -> str:
-    """A sentence without the credentials of the URLs in it."""
+    """The text without the credentials of the URLs in it."""
     return re.sub(r"(?<=://)[^/\s]*@", "", text)

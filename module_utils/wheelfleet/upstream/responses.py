@@ -16,25 +16,25 @@ _LONGEST_WAIT = 86400.0
 
 @dataclass(frozen=True)
 class ProjectRequest:
-    """What is known of a project, so that nothing is sent twice and an older page is not taken for a change."""
+    """The known state of a project, so that nothing is sent twice and an older page does not count as a change."""
 
     name: str
     etag: str | None = None
     last_modified: str | None = None
     #: The serial that upstream announced.
     want_serial: int | None = None
-    #: Of the page read last.
+    #: The serial of the page that was read last.
     have_serial: int | None = None
     have_digest: str | None = None
-    #: Upstream had the project. Its absence, and that of an announced one, has to be confirmed past all caches.
+    #: Upstream had the project. Its absence, and that of an announced one, must be confirmed bypassing all caches.
     known: bool = False
-    #: The list of all projects no longer has it. Its page counts only if it was requested past all caches.
+    #: The list of all projects no longer has it. Its page counts only if it was requested bypassing all caches.
     delisted: bool = False
 
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The page says what was known already; `serial`, `etag` and `last_modified` are what they are now."""
+    """The page has not changed; `serial`, `etag` and `last_modified` are the current ones."""
 
     serial: int | None
     etag: str | None
@@ -43,7 +43,7 @@ class Unchanged:
 
 @dataclass(frozen=True)
 class Page:
-    """A page with news."""
+    """A page that changed."""
 
     page: ProjectPage
     etag: str | None
@@ -52,14 +52,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Absent:
-    """Upstream has no such project. `forbidden`: by a 403, as object stores do."""
+    """Upstream has no such project. `forbidden`: the status was 403, as object stores return it."""
 
     forbidden: bool = False
 
 
 @dataclass(frozen=True)
 class Stale:
-    """The page is older than the one announced or known: it is not used, and requested again next time."""
+    """The page is older than the announced or known one: it is not used, and requested again next time."""
 
     serial: int
     sentence: str
@@ -70,11 +70,11 @@ class Trouble:
     """No page could be read this time."""
 
     sentence: str
-    #: Seconds to wait, by upstream's Retry-After.
+    #: Seconds to wait, from upstream's Retry-After.
     retry_after: float | None = None
     #: There was an HTTP response.
     answered: bool = True
-    #: What may help at once.
+    #: The retry that may help at once.
     retry: Literal["again", "slower", "past caches"] | None = None
     #: The status was 403.
     forbidden: bool = False
@@ -82,7 +82,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Root:
-    """The list of all projects; `from_cache`: a cache gave it, by what it says itself."""
+    """The list of all projects; `from_cache`: its headers show that a cache returned it."""
 
     root: RootList
     etag: str | None
@@ -92,7 +92,7 @@ class Root:
 
 @dataclass(frozen=True)
 class RootUnchanged:
-    """The list of all projects is the one known."""
+    """The list of all projects has not changed."""
 
 
 Answer = Union[Unchanged, Page, Absent, Stale, Trouble]
@@ -104,8 +104,9 @@ def read_project_answer(
 ) -> Answer:
     """The answer to a request for a project; `bypass_caches` is how it was requested. Raises BadPage.
 
-    An index may go back: a mirror is restored, another server takes over the URL. So a page older than the one known is
-    believed when it comes from the index itself, but never one older than what the index announced.
+    An index may go back, because a mirror is restored or another server takes over the URL. So a page older than the
+    known
+    one is accepted if it comes from the index itself, but never one older than the index announced.
     """
     etag, last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
     header_serial = response.headers.get("X-PyPI-Last-Serial")
@@ -113,7 +114,7 @@ def read_project_answer(
         return Absent()
     if response.status == 304:
         serial = read_serial(header_serial, request.have_serial)
-        # "Not modified" may come from a cache that has not heard the news either.
+        # "Not modified" may come from a cache that does not have the new page either.
         if serial is not None and serial < (request.want_serial or 0):
             return _stale(url, serial, request)
         if serial is not None:
@@ -147,7 +148,7 @@ def read_root_answer(url: str, response: Response) -> RootAnswer:
 
 
 def _from_cache(response: Response) -> bool:
-    """Whether a cache says that the answer was its own: by Age (RFC 9111, 5.1) or by one of the usual headers."""
+    """Whether a cache returned the response, by Age (RFC 9111, 5.1) or one of the usual headers."""
     if response.headers.get("Age", "0").strip() not in ("", "0"):
         return True
     stated = (value for name, value in response.headers.items() if name.lower().endswith(("cache", "cache-status")))
@@ -180,7 +181,7 @@ def _trouble(url: str, response: Response) -> Trouble:
 
 
 def _retry_after(response: Response) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, 10.2.3); a date is taken by the server's own clock."""
+    """Seconds, from either form of the header (RFC 9110, 10.2.3); a date is relative to the server's Date."""
     stated = response.headers.get("Retry-After", "").strip()
     if stated.isascii() and stated.isdigit():
         return min(float(stated), _LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""The HTML form of an index (PEP 503 and its successors), read as what it is: a head and a list of links."""
+"""Parses the HTML form of an index (PEP 503 and its successors) into a head and a list of links."""
 
 from __future__ import annotations
 
@@ -8,46 +8,48 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
-#: Titles and headings that the common index servers and the web servers' folder listings give to such pages.
+#: Titles and headings of the common index servers, and of web servers' folder listings.
 _INDEX_TITLE = re.compile(r"links for|simple index|index of|directory listing for", re.IGNORECASE)
 
 _LONGEST_TEXT = 512
 
 
 class BadHtml(ValueError):
-    """The text is not a whole HTML page; the message says why, to be read after "the page"."""
+    """The text is no complete HTML page; the message completes "the page"."""
 
 
 @dataclass
 class Anchor:
-    """One link: its attributes, in lower case, and its text. An attribute without a value has an empty one."""
+    """One link: its attributes, with names in lower case, and its text. An attribute without a value has ""."""
 
     attributes: dict[str, str]
     text: str = ""
 
     @property
     def last_segment(self) -> str:
-        """The last segment of the link's path, decoded: a file's name. Empty for a link that leads up or stays."""
+        """The decoded last segment of the link's path: a file's name. Empty for a link to a parent or to the page
+        itself.
+        """
         path = re.split("[?#]", self.attributes.get("href", ""), maxsplit=1)[0]
         segment = unquote(path.rstrip("/").rpartition("/")[2])
         return "" if segment in (".", "..") else segment
 
     @property
     def folder(self) -> str:
-        """The same for a link to a folder, which may name the page in it: a project's name."""
+        """The same for a link to a folder, or to the index page in it: a project's name."""
         path = re.split("[?#]", self.attributes.get("href", ""), maxsplit=1)[0]
         segment = unquote(re.sub(r"/(index\.\w+)?$", "", path).rpartition("/")[2])
         return "" if segment in (".", "..") else segment
 
     @property
     def leads_below(self) -> bool:
-        """Whether it leads to a folder beside the page, as each link of a web server's folder listing does."""
+        """Whether the link leads to a folder below the page, as in a web server's folder listing."""
         return re.fullmatch(r"(\./)?[^/?#:]+/(index\.\w+)?", self.attributes.get("href", "")) is not None
 
 
 @dataclass
 class HtmlHead:
-    """A page's content other than its links."""
+    """A page's content without its links."""
 
     metas: dict[str, str] = field(default_factory=dict)
     base: str | None = None
@@ -56,27 +58,27 @@ class HtmlHead:
 
     @property
     def looks_like_an_index(self) -> bool:
-        """Whether the page says that it is one: a login page that came instead must not read as "no files"."""
+        """Whether title or version mark an index: a login page must not count as a page without files."""
         return self.titled_as_index or self.is_an_index
 
     @property
     def is_an_index(self) -> bool:
-        """Whether it says so in words that only an index has (PEP 629)."""
+        """Whether the page states the repository version, which only an index has (PEP 629)."""
         return "pypi:repository-version" in self.metas
 
 
 def read_html(text: str, take: Callable[[Anchor], None]) -> HtmlHead:
-    """Read a page, giving each link to `take` as it ends: a list of all projects has 740,000 of them.
+    """Parse a page and pass each link to `take` as it ends, because a list of all projects has 740,000 of them.
 
-    Raises BadHtml for text that breaks off within a tag or a link.
+    Raises BadHtml for text that ends within a tag or a link.
     """
     reader = _Reader(take)
     try:
         reader.feed(text)
     except AssertionError as error:  # html.parser's way to reject some malformed declarations
         raise BadHtml(f"is not HTML ({error})") from None
-    # Never HTMLParser.close(): it looks at a broken-off tag again from each "<" in it, which takes hours for a few
-    # hostile megabytes. What is left over after feed() is the unfinished end, and a broken-off page is no page.
+    # Never HTMLParser.close(): it parses an unfinished tag again from each "<" in it, which takes hours for a few
+    # hostile megabytes. The rest after feed() is the unfinished end, and an incomplete page is no page.
     if "<" in reader.rawdata or reader.open_anchor is not None:
         raise BadHtml("breaks off in the middle of a tag or a link")
     return reader.head
@@ -111,12 +113,13 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open_anchor is not None:
-            # A name is short; without the limit a hostile text in many pieces would be copied once for each.
+            # Names are short. Without the limit, hostile text in many pieces would be copied for each piece.
             self.open_anchor.text = (self.open_anchor.text + data)[:_LONGEST_TEXT]
         elif self._in_title and _INDEX_TITLE.search(data):
             self.head.titled_as_index = True
 
     def handle_comment(self, data: str) -> None:
-        # The public index ends its HTML pages so; static mirrors keep it where no header can tell the serial.
+        # PyPI ends its HTML pages with this comment; static mirrors keep it, though they send no header with the
+        # serial.
         if data.startswith("SERIAL "):
             self.head.serial = data.removeprefix("SERIAL ").strip()

@@ -1,4 +1,4 @@
-"""Missing on the builder: programs, headers, libraries."""
+"""Rules for programs, headers and libraries that are missing on the builder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MISSING = (
         r"|unable to execute '?(\w[\w.+-]{0,60})'?: No such file or directory"
         r"|Unknown compiler\(s\): \[\['(\w[\w.+-]{0,60})'"
         r"|ERROR: Program '(\w[\w.+-]{0,60})' not found"
-        # Perl, in which autoconf is written.
+        # Perl, which autoconf is written in.
         r"|Can't exec \"(\w[\w.+-]{0,60})\": No such file or directory",
         "The build needs {found}, which the builder does not have.",
         missing_kind="tool",
@@ -112,7 +112,7 @@ MISSING = (
     ),
 )
 
-#: Alone they explain a failure, but builds also print them about what they can do without.
+#: They may explain a failure, but builds also print them about optional parts.
 HINTS = (
     rule(
         "missing-header",

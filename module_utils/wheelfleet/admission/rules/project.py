@@ -1,4 +1,4 @@
-"""Files and modules that the project misses, and failures of the network."""
+"""Rules for files and modules that the project misses, for the network, and for other exceptions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PROJECT = (
     ),
     rule(
         "undeclared-build-requirement",
-        # As pip says it of a requirement that it builds, and as PyPA's build does.
+        # pip's message for a requirement that it builds, and that of PyPA's build.
         r"Cannot import build backend '([\w.:-]{1,100})'|Backend '([\w.:-]{1,100})' is not available",
         NO_BACKEND,
         missing_kind="module",
@@ -94,7 +94,7 @@ NETWORK = (
     ),
     rule(
         "build-requirements",
-        # pip's, of an sdist that it needs to build that very sdist.
+        # pip's message about an sdist that needs itself for its build.
         r"LookupError: .{1,900}? is already being built",
         "What is needed for the build needs itself for its own build, and there is no wheel to begin with.",
         only="in a requirement",
@@ -108,7 +108,7 @@ NETWORK = (
     ),
 )
 
-#: At last: whatever exception ended the build.
+#: The last rule: any exception that ended the build.
 EXCEPTIONS = (
     rule(
         "build-script-error",
