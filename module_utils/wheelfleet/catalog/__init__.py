@@ -1,1 +1,1 @@
-"""The controller's SQLite database, the one truth about releases, builds, files and hosts."""
+"""The controller's SQLite database: the only source of truth about releases, builds, files and hosts."""

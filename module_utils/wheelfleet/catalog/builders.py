@@ -6,7 +6,10 @@ import sqlite3
 
 
 def put(db: sqlite3.Connection, host: str, facts: str, packages: str | None, now: float) -> None:
-    """Set what a builder reported, as JSON; without packages the known ones stay. Written only where it differs."""
+    """Set the facts and packages (JSON) of a builder; without packages the known ones stay.
+
+    Written only if they differ, so `seen_at` is the time of the last change.
+    """
     db.execute(
         """
         INSERT INTO builder (host, facts, packages, seen_at) VALUES (:host, :facts, :packages, :now)
@@ -18,7 +21,7 @@ def put(db: sqlite3.Connection, host: str, facts: str, packages: str | None, now
 
 
 def put_target(db: sqlite3.Connection, host: str, target_id: int, tools: str, interpreter: str) -> None:
-    """The builder builds for the target."""
+    """Set that a builder offers a target, with the interpreters of its tools and of the target."""
     db.execute(
         "INSERT OR REPLACE INTO builder_target (host, target_id, tools, interpreter) VALUES (?, ?, ?, ?)",
         (host, target_id, tools, interpreter),
@@ -26,27 +29,27 @@ def put_target(db: sqlite3.Connection, host: str, target_id: int, tools: str, in
 
 
 def remove_target(db: sqlite3.Connection, host: str, target_id: int) -> None:
-    """The builder does not build for the target any longer."""
+    """Set that a builder does not offer a target any longer."""
     db.execute("DELETE FROM builder_target WHERE host = ? AND target_id = ?", (host, target_id))
 
 
 def remove_targets(db: sqlite3.Connection, host: str) -> None:
-    """The builder is lost to this run."""
+    """Remove all targets of a builder that is lost to this run."""
     db.execute("DELETE FROM builder_target WHERE host = ?", (host,))
 
 
 def set_speed(db: sqlite3.Connection, host: str, speed: float) -> None:
-    """Set predicted by measured seconds of its latest builds."""
+    """Set a builder's speed: predicted divided by measured seconds of its latest builds."""
     db.execute("UPDATE builder SET speed = ? WHERE host = ?", (speed, host))
 
 
 def mark_idle(db: sqlite3.Connection, host: str, now: float) -> None:
-    """The builder could take more work, and the queue has none for it."""
+    """Record that a builder is idle now: the queue has no work for it."""
     db.execute("UPDATE builder SET idle_since = ? WHERE host = ?", (now, host))
 
 
 def count_success(db: sqlite3.Connection, host: str, suspect_after: int) -> None:
-    """A wheel ends the failures in a row."""
+    """End a builder's failures in a row, because it built a wheel."""
     db.execute(
         "UPDATE builder SET failures = 0, cleared_failures = 0, suspect_after = ? WHERE host = ? AND failures > 0",
         (suspect_after, host),
@@ -54,17 +57,17 @@ def count_success(db: sqlite3.Connection, host: str, suspect_after: int) -> None
 
 
 def count_failure(db: sqlite3.Connection, host: str, now: float) -> None:
-    """One more failure that may be the builder's own; the others wait for a canary."""
+    """Count a failure that may be the builder's own; the others wait for its canary."""
     db.execute("UPDATE builder SET failures = failures + 1, canary_since = ? WHERE host = ?", (now, host))
 
 
 def await_canary(db: sqlite3.Connection, host: str, now: float) -> None:
-    """The others wait for the builder's canary."""
+    """Let the others go on waiting for the builder's canary."""
     db.execute("UPDATE builder SET canary_since = ? WHERE host = ?", (now, host))
 
 
 def clear(db: sqlite3.Connection, host: str) -> None:
-    """The builder has built its canary: its failures so far are not its own, and twice as many make it suspect."""
+    """Clear a builder's failures, because it built its canary: it is suspect again after twice as many."""
     db.execute(
         """
         UPDATE builder SET suspect_after = max(2 * failures, suspect_after), cleared_failures = failures,
@@ -76,5 +79,5 @@ def clear(db: sqlite3.Connection, host: str) -> None:
 
 
 def suspend(db: sqlite3.Connection, host: str, sentence: str) -> None:
-    """The builder gets no work until it has built a canary; its failures are forgotten."""
+    """Suspend a builder until it has built a canary, and reset its failures."""
     db.execute("UPDATE builder SET suspended = ?, failures = 0, cleared_failures = 0 WHERE host = ?", (sentence, host))

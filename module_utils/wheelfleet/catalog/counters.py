@@ -1,4 +1,4 @@
-"""The table `counter`, which triggers keep (schema.sql). Every other write to it stands here."""
+"""The table `counter`, which triggers update (schema.sql). Every other write to it stands here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def totals(db: sqlite3.Connection, kind: str) -> dict[str, Any]:
-    """The counters of a kind by key; counts are whole numbers, durations seconds."""
+    """The counters of a kind, by key; durations are in seconds."""
     return {row["key"]: row["value"] for row in db.execute("SELECT key, value FROM counter WHERE kind = ?", (kind,))}
 
 
 def put(db: sqlite3.Connection, kind: str, key: str, value: float) -> None:
-    """Correct a counter."""
+    """Set a counter, as a repair does."""
     db.execute(
         "INSERT INTO counter (kind, key, value) VALUES (?, ?, ?) "
         "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
@@ -21,7 +21,7 @@ def put(db: sqlite3.Connection, kind: str, key: str, value: float) -> None:
 
 
 def count_up_to(db: sqlite3.Connection, kind: str, key: str, most: int) -> bool:
-    """Count one more, unless there are so many; whether it was counted."""
+    """Add one to a counter unless it has reached `most`; returns whether it was added."""
     added = db.execute(
         """
         INSERT INTO counter (kind, key, value) VALUES (?, ?, 1)

@@ -1,4 +1,4 @@
-"""Single facts about the catalog as a whole, by name."""
+"""The table `meta`: single facts about the whole catalog, by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 
 
 def get_meta(db: sqlite3.Connection, key: str) -> str | None:
-    """The fact, or None if nobody has set it."""
+    """The fact, or None if it is not set."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return str(row["value"]) if row else None
 

@@ -10,7 +10,7 @@ from .states import RebuildVerdict
 
 
 def assign(db: sqlite3.Connection, wheel_id: int, rebuild: str, *, run: str, host: str, now: float) -> bool:
-    """Give the rebuild of a wheel to a builder; False if another one has it."""
+    """Give the rebuild of a wheel to a builder; False if the wheel has a rebuild already."""
     added = db.execute(
         "INSERT INTO rebuild (wheel_id, id, run, host, claimed_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (wheel_id, rebuild, run, host, now),
@@ -28,7 +28,7 @@ def finish(
     differences: Sequence[str],
     now: float,
 ) -> None:
-    """Set the verdict, once."""
+    """Set the verdict of a rebuild, unless it has one."""
     db.execute(
         """
         UPDATE rebuild SET verdict = ?, sha256 = ?, sentence = ?, differences = ?, finished_at = ?
@@ -39,10 +39,10 @@ def finish(
 
 
 def forget(db: sqlite3.Connection, rebuild: str) -> None:
-    """No result of it is expected any longer."""
+    """Delete a rebuild without a verdict."""
     db.execute("DELETE FROM rebuild WHERE id = ? AND verdict IS NULL", (rebuild,))
 
 
 def forget_unfinished(db: sqlite3.Connection, host: str, run: str) -> None:
-    """Forget what a builder was given and never did, and what earlier runs left."""
+    """Delete the unfinished rebuilds of a builder and of earlier runs."""
     db.execute("DELETE FROM rebuild WHERE verdict IS NULL AND (host = ? OR run <> ?)", (host, run))

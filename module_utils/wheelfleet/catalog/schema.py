@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-#: The number of the newest migration; `PRAGMA user_version` of a catalog says which one it has.
+#: The number of the newest migration, kept in a catalog's `PRAGMA user_version`.
 VERSION = 14
 #: The oldest version that the migrations upgrade.
 OLDEST = 13
@@ -25,8 +25,8 @@ def create(db: sqlite3.Connection) -> None:
 def upgrade(db: sqlite3.Connection, version: int) -> None:
     """Bring a catalog of an older version up to date, in the caller's transaction.
 
-    Triggers hold no data: all are dropped first and made as schema.sql has them at the end, so no migration is about
-    triggers, and none fires while rows are moved.
+    Triggers hold no data: all are dropped first and made again from schema.sql at the end. So no migration has to
+    change triggers, and none fires while rows are moved.
     """
     for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         db.execute(f"DROP TRIGGER {row[0]}")

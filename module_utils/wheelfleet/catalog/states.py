@@ -1,4 +1,4 @@
-"""The closed sets of words that columns of the catalog hold; schema.sql has the same in its CHECKs."""
+"""The closed sets of values of the catalog's columns; schema.sql has the same in its CHECKs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RebuildVerdict = Literal["agrees", "differs", "failed"]
 #: `apt_package.state`
 PackageState = Literal["installed", "refused"]
 
-#: Each column with its set.
+#: The set of each (table, column).
 OF_COLUMNS = {
     ("project", "state"): ProjectState,
     ("upstream_file", "kind"): FileKind,

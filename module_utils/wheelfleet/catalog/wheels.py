@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 
 def put(db: sqlite3.Connection, wheel: Mapping[str, object]) -> None:
-    """Add a wheel by its columns, or bring one back that was removed; one that is there stays as it is."""
+    """Add a wheel by its columns, or bring a removed one back; a wheel that is there stays as it is."""
     columns = ", ".join(wheel)
     db.execute(
         f"""
@@ -22,7 +22,7 @@ def put(db: sqlite3.Connection, wheel: Mapping[str, object]) -> None:
 
 
 def note_sdist(db: sqlite3.Connection, filename: str, sdist_filename: str, sdist_sha256: str | None) -> None:
-    """This sdist gave the wheel's bytes the last time, so no rebuild is due any longer."""
+    """Set the sdist that gave the wheel's bytes last; a requested rebuild is done."""
     db.execute(
         "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild_requested = 0 WHERE filename = ?",
         (sdist_filename, sdist_sha256, filename),
@@ -30,12 +30,12 @@ def note_sdist(db: sqlite3.Connection, filename: str, sdist_filename: str, sdist
 
 
 def request_rebuild(db: sqlite3.Connection, wheels: Iterable[int]) -> None:
-    """The operator asked for these wheels to be built again."""
+    """Mark wheels that the operator wants built again."""
     db.executemany("UPDATE wheel SET rebuild_requested = 1 WHERE id = ?", [(each,) for each in wheels])
 
 
 def serve(db: sqlite3.Connection, release_id: int, target_id: int, wheel_id: int) -> None:
-    """The wheel can be installed on the target."""
+    """Set that a wheel can be installed on a target."""
     db.execute(
         "INSERT INTO wheel_target (release_id, target_id, wheel_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (release_id, target_id, wheel_id),
@@ -43,7 +43,7 @@ def serve(db: sqlite3.Connection, release_id: int, target_id: int, wheel_id: int
 
 
 def stop_serving(db: sqlite3.Connection, release_id: int, target_id: int, wheel_id: int) -> None:
-    """The wheel can not be installed on the target."""
+    """Set that a wheel cannot be installed on a target."""
     db.execute(
         "DELETE FROM wheel_target WHERE release_id = ? AND target_id = ? AND wheel_id = ?",
         (release_id, target_id, wheel_id),
@@ -51,12 +51,12 @@ def stop_serving(db: sqlite3.Connection, release_id: int, target_id: int, wheel_
 
 
 def mark_removed(db: sqlite3.Connection, wheels: Iterable[int], now: float) -> None:
-    """The bytes of these wheels go, and they serve no target; their names stay given."""
+    """Mark wheels as removed, and let them serve no target; their names stay given (`given_names`)."""
     for each in wheels:
         db.execute("DELETE FROM wheel_target WHERE wheel_id = ?", (each,))
         db.execute("UPDATE wheel SET removed_at = ? WHERE id = ?", (now, each))
 
 
 def forget(db: sqlite3.Connection, wheel_id: int) -> None:
-    """The bytes of the wheel are lost: it is built again if it is wanted."""
+    """Delete a wheel whose bytes are lost; it is built again if it is in scope."""
     db.execute("DELETE FROM wheel WHERE id = ?", (wheel_id,))

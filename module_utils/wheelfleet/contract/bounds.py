@@ -1,6 +1,6 @@
-"""Bounds of what a builder's result may hold: the builder keeps to them, the controller relies on nothing above."""
+"""Bounds of a builder's result: the builder keeps to them, and the controller cuts off the excess."""
 
 from __future__ import annotations
 
-#: Modules, and declared requirements, that a result names of an sdist.
+#: Most modules, and most declared requirements, of an sdist in a result.
 MOST_SDIST_NAMES = 500

@@ -1,6 +1,6 @@
-"""The project by which a builder is tried where nothing else was built for its target before.
+"""The canary for targets for which nothing was built before.
 
-Its sdist is made on the builder (builder/canary.py); the controller knows it by its name and version alone.
+Its sdist is made on the builder (builder/canary); the controller knows only its name and version.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How the lines begin that a builder itself adds to a build's log.
+"""The beginnings of lines that a builder itself adds to a build's log.
 
-A build can write such lines too, so nothing but what people are shown follows from them.
+A build can write the same lines, so no decision depends on them.
 """
 
 from __future__ import annotations
 
 OURS = "::wheelfleet "
-#: Begins a phase; its name follows. `builder/hooks.py` imports nothing of ours and spells it itself.
+#: Begins a phase; its name follows. `builder/hooks` imports nothing of this package, so it has its own copy.
 PHASE = f"{OURS}phase "

@@ -1,6 +1,6 @@
-"""Why a builder ended an attempt, as a closed set of codes: `reason` of a result.
+"""The reasons why a builder ended an attempt, as a closed set of codes: `reason` of a result.
 
-The controller goes by the code and never by the sentence beside it (admission/classify says which class each one is).
+The controller uses the code and never the sentence beside it; admission/classify maps each to a failure class.
 """
 
 from __future__ import annotations
@@ -8,25 +8,25 @@ from __future__ import annotations
 from typing import Literal
 
 Reason = Literal[
-    # What upstream serves
+    # The sdist on upstream
     "sdist-missing",
     "sdist-differs",
     "sdist-too-large",
     "index-unreachable",
-    # What is in the sdist: archive, pyproject.toml, the folders that it names
+    # The content of the sdist: archive, pyproject.toml, the folders that it names
     "sdist-broken",
-    # PKG-INFO is for other Pythons than the target has; `about` is its Requires-Python.
+    # PKG-INFO excludes the target's Python; `about` is its Requires-Python.
     "other-python",
     # The operator's recipe
     "patch-refused",
     "no-patch-command",
-    # Crates. `about` of "crates-unusable" is what Cargo says.
+    # Crates. `about` of "crates-unusable" is Cargo's message.
     "cargo-too-old",
     "crates-misconfigured",
     "crates-unreachable",
     "crates-refused",
     "crates-unusable",
-    # The log says why: while the build requirements were installed, and in the project's own build
+    # The log has the cause: the installation of the build requirements, or the project's own build
     "requirements-failed",
     "backend-failed",
     # `about` is the backend as pyproject.toml names it.
@@ -39,9 +39,9 @@ Reason = Literal[
 
 
 class Failed(Exception):
-    """The attempt has failed; the message is one sentence, for the result.
+    """The attempt has failed; the message is one sentence for the result.
 
-    `reason` is None where a limit ended it, which `stopped_by` of the result says.
+    `reason` is None if a limit ended it (the result's `stopped_by`). `about` is the subject of some reasons.
     """
 
     def __init__(self, message: str, reason: Reason | None, about: str | None = None) -> None:

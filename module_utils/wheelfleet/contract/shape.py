@@ -1,24 +1,25 @@
-"""Whether a document that came as JSON has the form that its type says."""
+"""Checks that a document from JSON has the shape of its type."""
 
-# Without `from __future__ import annotations` in modules whose types are read here: Python 3.9 could not evaluate them.
+# Modules whose types are read here have no `from __future__ import annotations`: Python 3.9 cannot evaluate those.
 
 from collections.abc import Callable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-#: Bounds of anything: characters of a text, entries of a list or mapping, the size of a number.
+#: Bounds of all values: characters of a text, entries of a list or mapping, absolute value of a number.
 LONGEST_TEXT = 1 << 20
 MOST_ENTRIES = 10_000
 LARGEST_NUMBER = 1e15
 
 
 class ContractError(ValueError):
-    """A document is not as controller and builder agreed; the message says what is wrong and what to do."""
+    """A document breaks the contract of controller and builder; the message names the mistake and the cure."""
 
 
 def check_shape(value: Any, form: Any, where: str) -> None:
-    """See that `value` has the form of a type: a TypedDict, a list, a dict, an Optional, a Literal or a plain type.
+    """Raise ContractError unless `value` has the shape of a type.
 
-    `where` begins the sentence: "the assignment". Raises ContractError.
+    `form` is a TypedDict, list, dict, Optional, Literal, str, bool, int, float or Any. `where` begins the message:
+    "the assignment".
     """
     origin = get_origin(form)
     if form is Any:
@@ -54,7 +55,7 @@ def _check_document(value: Any, form: Any, where: str) -> None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number of a sensible size: neither infinite, nor NaN, nor a truth value."""
+    """Whether a value is a number below LARGEST_NUMBER: not infinite, not NaN, no bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
 
 

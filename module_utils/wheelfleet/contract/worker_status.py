@@ -1,4 +1,4 @@
-"""What a builder's worker says of itself while it lives: `status.json` in the builder's home."""
+"""The status of a builder's worker: `status.json` in the builder's folder, written while the worker lives."""
 
 # The types are read at run time (see `shape`).
 
@@ -7,13 +7,12 @@ from typing import TypedDict
 
 class Building(TypedDict):
     attempt: str
-    #: Since it was begun. Clocks of builders are never compared with the controller's.
+    #: Since it began: a duration, because the clocks of builders and controller may differ.
     seconds: float
 
 
 class WorkerStatus(TypedDict):
     schema: int
-    #: The worker's process.
     pid: int
     #: Counts up while the worker lives.
     beat: int

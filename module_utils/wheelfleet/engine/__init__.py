@@ -1,1 +1,1 @@
-"""One run at a time, and what it shows while it works."""
+"""The sessions with builders, the run lock, the live view and the end of a run."""

@@ -1,4 +1,4 @@
-"""Ansible's worker processes, seen from outside: one that was killed never answers, and the run would wait for ever."""
+"""Finds killed worker processes of Ansible: these never answer, and the run would wait forever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def killed_children(parent: int) -> list[int]:
-    """The children of a process that a signal ended and that nobody has asked for yet (proc(5): state Z, exit_code)."""
+    """PIDs of the children that a signal ended and `parent` has not waited for yet (proc(5): state Z, exit_code)."""
     killed = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():

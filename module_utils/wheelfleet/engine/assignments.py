@@ -1,4 +1,4 @@
-"""From a planned build and the run's options to what a builder is handed over."""
+"""Makes the hand-over of a planned build with the run's options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .batch_options import BatchOptions
 
 
 def assignment_for(build: PlannedBuild, options: BatchOptions) -> HandOver:
-    """The assignment of a build, which the module on the builder completes (builder/complete.py)."""
+    """The hand-over of a build, which M(wheelfleet_batch) completes on the builder (builder/complete)."""
     limits = options.limits
     return {
         "schema": SCHEMA,
@@ -42,7 +42,7 @@ def assignment_for(build: PlannedBuild, options: BatchOptions) -> HandOver:
         "sandbox": options.sandbox,
         "adjustments": build.adjustments.as_data(),
         "uploaded_before": build.uploaded_before,
-        # Our own canary is no wheel to be used: it only shows that the builder builds.
+        # The wheel of `builder/canary` (no URL) is never used, so it needs neither repair nor check.
         "finish": {
             "repair": options.repair and bool(build.sdist_url),
             "exclude": list(options.repair_exclude),

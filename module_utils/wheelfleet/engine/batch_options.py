@@ -1,4 +1,4 @@
-"""What a batch is told by its task."""
+"""The options of a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What the play says: see the options of M(wheelfleet_batch)."""
+    """Options of the play; M(wheelfleet_batch) documents them."""
 
     state_dir: Path
     run: str

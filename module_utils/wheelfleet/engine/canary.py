@@ -1,4 +1,4 @@
-"""The trial of a builder: it builds something that is known to build, and gets no work while it cannot."""
+"""The canary: a suspect builder builds a release that is known to work, and gets no work until it succeeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from .host_status import HostState
 
 
 def try_canary(builder: ConnectedBuilder) -> str | None:
-    """Have the builder build its canary. None if it did, or if there is nothing to try; else why it is suspended."""
+    """Let the builder build its canary. Returns the reason if it fails and the builder is suspended; else None.
+
+    Without a target there is no canary, and the builder counts as fit.
+    """
     catalog, host = builder.context.catalog, builder.context.host
     suspended_before = suspension.why_suspended(catalog, host)
     canary = suspension.canary_for(catalog, host) or _own_canary(builder)
@@ -36,7 +39,7 @@ def try_canary(builder: ConnectedBuilder) -> str | None:
 
 
 def _build(builder: ConnectedBuilder, canary: PlannedBuild) -> str:
-    """Why it could not be built; empty if it was."""
+    """The reason why the canary was not built; empty if it was."""
     context, verdicts = builder.context, builder.intake.canaries
 
     def arrived() -> bool:

@@ -1,4 +1,4 @@
-"""What each part of a session needs: the catalog, the host, the options of the batch and a clock."""
+"""The context of a session: catalog, host, options of the batch, clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .batch_options import BatchOptions
 
 @dataclass(frozen=True)
 class Clock:
-    """The controller's clock in seconds: since the epoch, and one that no correction moves. Tests replace it."""
+    """The controller's clocks in seconds: `now` since the epoch, `monotonic` without corrections. Tests replace it."""
 
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

@@ -1,26 +1,26 @@
-"""The exit status of build.yml, for programs and for who reads a log."""
+"""The exit status of build.yml, and its line about lost builders."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-#: Everything that was asked for was dealt with. A package that cannot be built is a result too.
+#: Every request was dealt with. A package that cannot be built is a result too.
 DONE = 0
-#: The run could not do its work; Ansible says the same of a task that failed.
+#: The run could not do its work; Ansible's status for a failed task is the same.
 FAILED = 2
-#: The run did its work, but something that was asked for could not be considered (planner/unconsidered.py).
+#: The run did its work, but some requests could not be considered (planner/unconsidered).
 NOT_ALL_CONSIDERED = 3
 
 
 def exit_status(
     *, finished: bool, failed_elsewhere: bool, builders: Collection[str], lost: Collection[str], unconsidered: int
 ) -> int | None:
-    """The status of a run; None leaves it to Ansible, whose own codes tell of hosts other than builders.
+    """The exit status of a run; None leaves it to Ansible.
 
-    `finished`: the site was published (in check mode: the plan was made). `failed_elsewhere`: a task failed, or a host
-    did not answer, that was not a builder's. `builders` are those asked for their part, `lost` those of them that
-    failed or did not answer. A builder that is off while others work costs the run nothing but its help; with none left
-    that works, what was to be built was not.
+    `finished`: the site was published (in check mode: the plan was made). `failed_elsewhere`: a task failed on a host
+    that is no builder, or such a host did not answer. `builders` are the builders of the run; `lost` of them failed or
+    did not answer. `unconsidered` is the number of requests that could not be considered. The run fails only if all its
+    builders are lost.
     """
     if failed_elsewhere:
         return None
@@ -32,7 +32,7 @@ def exit_status(
 
 
 def lost_builders(builders: Collection[str], lost: Collection[str]) -> list[str]:
-    """What the end of a run says of builders that failed or did not answer; nothing where all worked to the end."""
+    """The lines about lost builders at the end of a run; empty if there are none."""
     if not lost:
         return []
     names = ", ".join(sorted(lost))

@@ -1,4 +1,4 @@
-"""The lines of the live view: what each builder does, what is done and left, and when the end is expected."""
+"""The lines of the live view: the builds of each builder, the counts of the run, and its expected end."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from ..text import human_duration
 from .host_status import CONTROLLER, HostStatus, described, expected_end_seconds
 
-#: More hosts than this are counted instead of named: the view must fit a terminal.
+#: Most hosts that are named, so that the view fits a terminal; the rest is counted.
 MOST_HOSTS = 12
 
 
 def fleet_lines(statuses: Sequence[HostStatus], now: float, width: int) -> list[str]:
-    """The view at a moment in epoch seconds, its lines cut to a width in columns; empty before there is any status."""
-    # Upstream is read before anybody builds; its last status is of no interest then.
+    """The view at `now` (epoch seconds), its lines cut to `width` columns; empty before there is any status."""
+    # The controller's own status (reading upstream) is of no interest once builders have one.
     builders = [status for status in statuses if status.host != CONTROLLER]
     shown = builders or list(statuses)
     lines = [_head(builders, now)] if builders else []

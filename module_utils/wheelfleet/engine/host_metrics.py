@@ -1,6 +1,6 @@
-"""Metrics of a builder: temperature, memory, disk, load. Each poll reads them in shell; people see them.
+"""Metrics of a builder: temperature, memory, disk, load. Each poll reads them in shell, for people.
 
-A host that runs strangers' code says all this: what is not a sensible number is left out.
+The builder runs untrusted code, so values that are not plausible are left out.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from typing import TypedDict
 
 
 class HostMetrics(TypedDict, total=False):
-    """What is known of a builder; what its system does not tell is not there."""
+    """Metrics of a builder; keys of unknown values are missing."""
 
-    #: When it was read, epoch seconds by the controller's clock.
+    #: When they were read, in epoch seconds by the controller's clock.
     at: int
-    #: Of its hottest sensor, in °C.
+    #: Of the hottest sensor, in °C.
     temperature: float
-    #: Bytes; free is what programs can have without anything being swapped out.
+    #: Bytes; free is MemAvailable of proc(5).
     memory_total: int
     memory_free: int
-    #: Bytes of the disk on which builds are made; free is what the building user may fill.
+    #: Bytes of the disk of builds; free is the space that unprivileged users may fill.
     disk_total: int
     disk_free: int
-    #: Processes running or waiting to run, on average over 1, 5 and 15 minutes.
+    #: The load averages over 1, 5 and 15 minutes (proc(5)).
     load: list[float]
-    #: Cores of the machine.
+    #: Cores that are online.
     cores: int
 
 
-#: Prints one line that `parse_metrics` reads. It is all builtins of the shell: on a Pi each process takes milliseconds.
-#: Containers and boards without sensors lack some of these files.
+#: Prints one line for `parse_metrics`. It uses only builtins of the shell, because on a Pi each process takes
+#: milliseconds. In containers and on boards without sensors some of these files are missing.
 METRICS_COMMAND = (
     "v=metrics; { "
     'while read -r k n _; do case $k in MemTotal:) v="$v total=$n";; MemAvailable:) v="$v free=$n"; break;; esac; '
@@ -44,12 +44,12 @@ _NUMBER = re.compile(r"[0-9]{1,12}")
 _HEAT = re.compile(r"-?[0-9]{1,7}")
 _LOAD = re.compile(r"([0-9]{1,6}\.[0-9]{2}),([0-9]{1,6}\.[0-9]{2}),([0-9]{1,6}\.[0-9]{2})")
 _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
-#: Sensors that are not connected say 0, -273 or 255 °C.
+#: Sensors that are not connected report 0, -273 or 255 °C.
 _COLDEST, _HOTTEST = -40.0, 150.0
 
 
 def parse_metrics(line: str) -> HostMetrics:
-    """What the line says that can be true."""
+    """The plausible values of the line."""
     metrics: HostMetrics = {}
     heat = []
     for word in line.split()[1:]:
@@ -70,7 +70,7 @@ def parse_metrics(line: str) -> HostMetrics:
 
 
 def _cores(ranges: str) -> int:
-    """How many numbers the kernel's list has: `0-3` four, `0,2-3` three; 0 for what is no list."""
+    """The number of cores in the kernel's list: 4 for `0-3`, 3 for `0,2-3`; 0 if it is malformed."""
     count = 0
     for part in ranges.split(","):
         found = _RANGE.fullmatch(part)

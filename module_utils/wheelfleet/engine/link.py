@@ -1,7 +1,7 @@
 """The link between the controller and one builder, as a session sees it.
 
-A link repeats each step until it works or until the patience of the run ends; then it raises LinkLost. Each step can
-be repeated, because the builder ignores what it has done already.
+All operations are idempotent. A link repeats each until it succeeds; when the patience of the run ends it raises
+LinkLost.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from .poll import BuilderSnapshot
 
 
 class LinkLost(Exception):
-    """The builder did not answer for the whole patience, or it answers and does no work; the message says which."""
+    """The builder did not answer within the patience, or it answers and does no work; the message names which."""
 
 
 class Link(Protocol):
-    """The way to the builder. Every method may raise LinkLost."""
+    """The operations on a builder. Each may raise LinkLost."""
 
     def poll(self, acknowledged: Collection[str]) -> BuilderSnapshot:
-        """Return what the builder has; it first removes the results `acknowledged`."""
+        """Remove the results `acknowledged` on the builder and return its state."""
 
     def hand_over(self, assignments: list[HandOver]) -> None:
-        """Put those assignments into the inbox that the builder does not have yet, and start its worker."""
+        """Put assignments that the builder does not have yet into its inbox, and start its worker."""
 
     def withdraw(self, attempts: Collection[str]) -> list[str]:
-        """Take assignments out of the inbox; returns the attempts that were still there, so that no build began."""
+        """Take assignments out of the inbox; returns the attempts that were still there: their builds never begin."""
 
     def fetch(self, attempt: str, files: Mapping[str, int], staging: Path) -> None:
         """Copy the files of a result (sizes in bytes by name) into a folder; files that are too large are left out."""
 
 
 class LinkEvents(Protocol):
-    """What a link tells its session while a step goes on."""
+    """The events of a link during an operation."""
 
     def silent(self, seconds: float) -> None:
         """The builder has not answered for so many seconds; the link will try again."""
 
     def bypasses_cache(self, sentence: str) -> None:
-        """The builder fetches from upstream without the cache; the sentence says what and why."""
+        """The builder fetches from upstream without the cache; the sentence has the details."""

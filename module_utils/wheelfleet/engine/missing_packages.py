@@ -1,4 +1,4 @@
-"""What the hosts of a play say about packages that builds miss: what may be installed, and what their tasks gave."""
+"""Variables and results of a play's hosts that concern packages which builds miss."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ def apt_lookup_hosts(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, A
 
 
 def apt_permissions(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, bool | list[str]]:
-    """By builder, what its operator allows to install (`builder_apt_autoinstall`); nothing on hosts that wheelfleet
-    may not provision."""
+    """By builder, the packages that its operator allows (`builder_apt_autoinstall`): all, none, or names and patterns.
+
+    Hosts that wheelfleet may not provision (`builder_provision`) are left out.
+    """
     permissions: dict[str, bool | list[str]] = {}
     for host in hosts:
         variables = hostvars[host]
@@ -29,7 +31,7 @@ def apt_permissions(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
 def registered_results(
     hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], name: str, key: str
 ) -> dict[str, Any]:
-    """By host, the result registered as `name`, of those whose task was run and gave `key`."""
+    """The results registered as `name`, by host, if they have the key `key`."""
     results: dict[str, Any] = {}
     for host in hosts:
         result = hostvars[host].get(name)

@@ -1,4 +1,4 @@
-"""Values as operators give them: by -e everything is text."""
+"""Reads values of variables, which are text if the operator sets them with -e."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 def as_list(value: str | Sequence[object]) -> list[object]:
-    """A list as it is, and text divided at commas, as Ansible's modules read a list (``check_type_list``)."""
+    """A list from a list, or from text split at commas, as Ansible's `check_type_list` reads it."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return list(value)
 
 
 def as_bool(value: object) -> bool | None:
-    """What Ansible reads as a bool; None for what it does not."""
+    """A bool from a value as Ansible reads it; None if Ansible does not accept it."""
     text = str(value).strip().lower()
     if text in ("true", "yes", "on", "1", "y", "t"):
         return True

@@ -1,4 +1,4 @@
-"""The session of a rebuild check: a builder builds wheels again that others have built (planner/rebuild_sample)."""
+"""The session of a rebuild check: a builder builds wheels of other builders again (planner/rebuild_sample)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST_STEP = 1800.0
 
 
 class RebuildSession:
-    """Rebuilds everything that is due for this host, one after the other. Whatever goes wrong, the run goes on."""
+    """Makes all rebuilds that are due for this host, one after the other. A lost link does not end the run."""
 
     def __init__(self, builder: ConnectedBuilder) -> None:
         self.builder = builder
@@ -22,7 +22,7 @@ class RebuildSession:
         self.changed = False
 
     def work(self) -> Answer:
-        """Do it; the answer is always `drained`, and `changed` if there is a new verdict or a late result."""
+        """Make the rebuilds; the answer is always `drained`, and `changed` after a rebuild or a late result."""
         builder, catalog, host = self.builder, self.context.catalog, self.context.host
         try:
             snapshot = builder.observe()

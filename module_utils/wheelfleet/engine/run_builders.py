@@ -1,4 +1,4 @@
-"""Which builders are in a run: from what the tasks of the builder role registered for each host of the inventory."""
+"""The builders of a run, from the results that the tasks of the builder role registered for each host."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SILENT = "It did not answer when the run began and gets no work in it."
 
 
 def builders_of_run(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """`ready`: hosts and their reports (M(wheelfleet_builder)); `coming`: hosts that are provisioned before they join;
-    `left_out`: hosts and why they get no work. A host that `--limit` leaves out is in none of them."""
+    """The builders of a run: `ready` are reports (M(wheelfleet_builder)) by host, `coming` are hosts that are
+    provisioned before they join, `left_out` are reasons by host. A host that `--limit` leaves out is in none."""
     builders: dict[str, Any] = {"ready": {}, "coming": [], "left_out": {}}
     for host in hosts:
         known = hostvars[host]

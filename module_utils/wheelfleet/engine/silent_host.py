@@ -1,4 +1,4 @@
-"""What a session does while its builder does not answer: idle builders get what the silent one has not begun."""
+"""A silent builder: while it does not answer, idle builders get the builds that it has not begun."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .context import Context
 from .host_status import HostState
 from .progress import Progress, count_builds
 
-#: Seconds of silence after which idle builders get what a host has not begun.
+#: Seconds of silence after which idle builders get a host's unstarted builds.
 SILENCE = 30.0
 
 
@@ -20,11 +20,11 @@ class SilentHost:
         self._returned = False
 
     def answered(self) -> None:
-        """A poll has succeeded: the next silence is a new one."""
+        """Reset the silence after a successful poll."""
         self._returned = False
 
     def silent(self, seconds: float) -> None:
-        """The builder has not answered for so many seconds."""
+        """Show the silence, and after SILENCE seconds return the unstarted builds once if other hosts are idle."""
         self.progress.show(HostState.SILENT)
         if seconds <= SILENCE or self._returned:
             return
@@ -37,5 +37,5 @@ class SilentHost:
             )
 
     def bypasses_cache(self, sentence: str) -> None:
-        """The builder fetches from upstream without the cache; the sentence says what and why."""
+        """Record that the builder fetches from upstream without the cache."""
         self.progress.event(sentence)

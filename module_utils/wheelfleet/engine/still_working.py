@@ -1,4 +1,4 @@
-"""What each host works at, and since when: the line that a run prints when it has printed nothing for a while."""
+"""The line that a run prints after a while without output: each host's task, and for how long it goes on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ..text import human_duration
 from .host_status import HostState, HostStatus
 
-#: So many hosts are named in one line.
+#: Most hosts in one line.
 MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
 class OngoingTask:
-    """A task that goes on on a host, since a moment in seconds; `builds`: the host's status tells more about it."""
+    """A task that goes on on a host since a time in seconds; `builds`: the host's status file has details."""
 
     task: str
     since: float
@@ -22,7 +22,7 @@ class OngoingTask:
 
 
 def still_working(doing: Mapping[str, OngoingTask], statuses: Mapping[str, HostStatus], now: float) -> str:
-    """One line on what the hosts do; empty when they do nothing."""
+    """The line about the tasks of the hosts; empty if there are none."""
     parts = [_of(host, each, statuses.get(host) if each.builds else None, now) for host, each in sorted(doing.items())]
     more = f"; and {len(parts) - MOST_NAMED} more hosts" if len(parts) > MOST_NAMED else ""
     return "; ".join(parts[:MOST_NAMED]) + more
@@ -38,5 +38,5 @@ def _of(host: str, doing: OngoingTask, status: HostStatus | None, now: float) ->
 
 
 def _state(status: HostStatus) -> str:
-    """The host's state and note as the rest of a sentence."""
+    """The host's state and note, as the predicate of a sentence."""
     return f"waits {status.note}" if status.state is HostState.WAITING else f"is {status.state}: {status.note}"

@@ -1,6 +1,6 @@
-"""What every process of a run has to know of its terminal.
+"""The state of the terminal, for every process of a run.
 
-The main process sets it. Ansible forks a process for each task, which inherits it.
+The main process sets it; the processes that Ansible forks for tasks inherit it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 @dataclass
 class Terminal:
-    """The terminal of the run of this process."""
+    """The terminal of this process's run."""
 
-    #: Standard output belongs to a document that a program reads, so that our lines go to standard error.
+    #: A program reads a document from standard output, so lines for people go to standard error.
     stdout_is_taken: bool = False
-    #: A live view shows the builds that begin, so that nobody prints a line about it.
+    #: A live view shows builds that begin, so no line is printed about them.
     has_live_view: bool = False
 
 

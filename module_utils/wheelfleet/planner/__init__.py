@@ -1,1 +1,1 @@
-"""Steps 1 and 2: what should be built, where, and in which order."""
+"""Steps 1 and 2: plans which builds are needed, on which builder, and in which order."""

@@ -1,17 +1,17 @@
-"""What happened to the fleet besides builds: sentences for the report, the status file and the end of a run."""
+"""Events of the fleet, as sentences for the report, the status file and the end of a run."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 
-#: Seconds after which an event is forgotten.
+#: Seconds after which an event is deleted.
 KEPT_SECONDS = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class Event:
-    """`at` is in seconds since the epoch; the sentence names the host only where the host is not its subject."""
+    """An event; `at` is in epoch seconds. "It" in the sentence is the host."""
 
     at: float
     run: str
@@ -20,7 +20,7 @@ class Event:
 
 
 def note(db: sqlite3.Connection, *, run: str, host: str, sentence: str, now: float) -> bool:
-    """Remember an event, once in a run; whether it is new. What is a month old goes."""
+    """Keep an event, once in a run; returns whether it is new. Deletes events older than KEPT_SECONDS."""
     known = db.execute(
         "SELECT 1 FROM event WHERE run = ? AND host = ? AND sentence = ? LIMIT 1", (run, host, sentence)
     ).fetchone()
@@ -32,7 +32,7 @@ def note(db: sqlite3.Connection, *, run: str, host: str, sentence: str, now: flo
 
 
 def events(db: sqlite3.Connection, run: str | None = None, most: int = 100) -> list[Event]:
-    """The newest events (of one run), the latest last."""
+    """The newest events, of one run or of all, the latest last."""
     rows = db.execute(
         "SELECT at, run, host, sentence FROM event WHERE :run IS NULL OR run = :run ORDER BY id DESC LIMIT :most",
         {"run": run, "most": most},

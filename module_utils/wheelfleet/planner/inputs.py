@@ -1,4 +1,4 @@
-"""What a run was asked for, kept for builders that join while it is at work: the inventory's scope and policy."""
+"""The scope and policy of the run at work, kept in the catalog for builders that join later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .scope import Policy, Scope
 
 @dataclass(frozen=True)
 class PlanInputs:
-    """The scope's and the policy's variables; see the options of M(wheelfleet_delta)."""
+    """The variables of scope and policy; see the options of M(wheelfleet_delta)."""
 
     packages: Sequence[Any]
     requirements: Sequence[RequirementsFile]
@@ -25,28 +25,28 @@ class PlanInputs:
     policy: Mapping[str, Any]
 
     def scope(self) -> Scope:
-        """Raises BadScope."""
+        """The scope. Raises BadScope."""
         return Scope.from_data(self.packages, self.requirements, self.everything, self.newest)
 
     def as_policy(self) -> Policy:
-        """Raises BadScope."""
+        """The policy. Raises BadScope."""
         return Policy.from_data(self.policy)
 
     def remember(self, db: sqlite3.Connection) -> None:
-        """Keep them in the catalog."""
+        """Keep them in the catalog, and mark projects as stale whose skip entries changed."""
         data = json.dumps(asdict(self))
         if get_meta(db, "plan") == data:
             return
         before = PlanInputs.remembered(db)
         set_meta(db, "plan", data)
-        # Skipping takes off the index what was published (site/listing.py), also of releases nobody asks for now.
+        # Skipped releases leave the index even if they are out of scope (site/listing).
         was = set(before.as_policy().skip) if before else set()
         for name in {skip.name for skip in was ^ set(self.as_policy().skip)}:
             projects.mark_stale(db, name)
 
     @classmethod
     def remembered(cls, db: sqlite3.Connection) -> PlanInputs | None:
-        """Those of the run at work; None before the first one."""
+        """The inputs of the last run that was planned; None before the first one."""
         text = get_meta(db, "plan")
         if text is None:
             return None

@@ -1,4 +1,4 @@
-"""What operators name in variables that would do nothing if it were misspelt: what to try again, and targets."""
+"""Checks words in variables that would have no effect if misspelt: names in controller_retry, targets to skip."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..nearest import do_you_mean, nearest
 from .scope import BadScope, Skip
 from .unknown_projects import known_names
 
-#: What a target's name may say of its processor (platform tags of the Linux ports that Debian and PyPA know).
+#: Machines in names of targets (platform tags of Linux ports that Debian and PyPA know).
 _MACHINES = ("aarch64", "armv6l", "armv7l", "i686", "loongarch64", "ppc64le", "riscv64", "s390x", "x86_64")
 
-# What Debian calls them.
+# By Debian's names of architectures.
 _DEBIANS = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l", "i386": "i686", "ppc64el": "ppc64le"}
 
-# A part of a target's name, though no builder offers such a target yet.
+# Parts of a target's name, accepted even if no builder offers such a target yet.
 _PART_OF_A_TARGET = re.compile(rf"(cp|pp)\d|linux|glibc|musl|{'|'.join(_MACHINES)}")
 
 
 def check_retry(db: sqlite3.Connection, words: Iterable[str], asked_for: Iterable[str]) -> None:
-    """Each of `controller_retry` is a failure class, a project known or asked for, or `all`. Raises BadScope."""
+    """Raise BadScope unless each word of `controller_retry` is a failure class, `all`, or a known or wanted project."""
     wished = set(asked_for)
     for word in words:
         name = canonicalize_name(word)
@@ -39,7 +39,7 @@ def check_retry(db: sqlite3.Connection, words: Iterable[str], asked_for: Iterabl
 
 
 def check_skipped_targets(targets: Sequence[str], skips: Iterable[Skip]) -> None:
-    """The target of each entry is a part of the name of one there is, or could be. Raises BadScope."""
+    """Raise BadScope unless the target of each entry is part of the name of a target that exists or could exist."""
     parts = {part for target in targets for part in (target, *target.split("-"))}
     for skip in skips:
         if skip.target and not _PART_OF_A_TARGET.search(skip.target) and not any(skip.target in t for t in targets):

@@ -1,22 +1,24 @@
-"""How long a build will take a normal host: the history of the project if it has one, else a prior from its files."""
+"""The prediction of a build's seconds on a normal host: from the project's history, else from its files."""
 
 from __future__ import annotations
 
 import sqlite3
 
-#: What the smallest C extension costs with its isolated environment, in seconds.
+#: Seconds of the smallest C extension, with its build environment.
 BASE_SECONDS = 15.0
-#: What a project costs of which upstream has a pure wheel for some release: nothing is compiled.
+#: Seconds of a project with a pure wheel upstream for some release: nothing is compiled.
 PURE_SECONDS = 6.0
-#: How much source is compiled in a second; large sdists are mostly source.
+#: Bytes of an sdist that are compiled in a second.
 BYTES_PER_SECOND = 40_000.0
-#: An unknown size is taken as the median sdist of the projects people build.
+#: Stands in for an unknown size: the median sdist of commonly built projects.
 TYPICAL_SDIST_BYTES = 60_000
 
 
 def predict_seconds(db: sqlite3.Connection, project_id: int, target_id: int, sdist_size: int | None) -> float:
-    """Predicted seconds of a build on a normal host: the newest finished attempt on the target, else on any, else the
-    prior."""
+    """Predicted seconds of a build on a normal host: those of the project's newest attempt, else a prior.
+
+    Of its attempts those with a wheel count first, then those on the target. `sdist_size` is in bytes.
+    """
     row = db.execute(
         """
         SELECT a.normal_seconds FROM release r JOIN attempt a ON a.release_id = r.id

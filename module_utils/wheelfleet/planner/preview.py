@@ -1,18 +1,18 @@
-"""What a run would build: the queue in people's words, for check mode."""
+"""The preview of check mode: the builds in the queue, in words."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
 
-#: Builds that are listed where the operator did not ask for all (`--diff`): a terminal can show so many.
+#: Most builds that are listed without `--diff`: a terminal can show so many.
 MOST_PREVIEWED = 50
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The longest of the builds that could begin now, such as "spidev 3.8 for cp311-…", how many there are `in_all`,
-    and how many more wait `later`, because another target of their release is tried first."""
+    """The longest builds that could begin now ("spidev 3.8 for cp311-…"), their number `in_all`, and the number of
+    those that wait (`later`) because another target of their release is tried first."""
 
     builds: list[str] = field(default_factory=list)
     in_all: int = 0
@@ -20,7 +20,7 @@ class Preview:
 
     @property
     def lines(self) -> list[str]:
-        """The preview as a run prints it: a line for each build, then how many there are."""
+        """The printed preview: a line for each build, then their number."""
         if not self.in_all:
             return ["Nothing would be built."]
         total = f"{self.in_all:,} {'build' if self.in_all == 1 else 'builds'} would begin"
@@ -32,7 +32,7 @@ class Preview:
 
 
 def preview(db: sqlite3.Connection, most: int | None) -> Preview:
-    """What the queue holds for the targets that the builders of this run offer; `most` builds by name, or all."""
+    """The preview of the queue for the targets of this run's builders, with at most `most` builds; None: all."""
     counts = dict.fromkeys(("now", "later"), 0) | dict(
         db.execute(
             """

@@ -1,8 +1,8 @@
-"""Which project has a module that a build imports and does not declare: a list that people have read, and no guess.
+"""The project of a module that a build imports without declaring it: from a reviewed list, never a guess.
 
-Whoever asks upstream for a project by a module's name gets whatever stranger registered it. A name that is not here is
-asked for only where the sdist itself declares it (builder/sdist_names.py). What was ever in the standard library is
-never asked for: PyPI has projects of such names, and they are strangers'.
+Anyone may have registered a project under a module's name, so such a project is untrusted. For modules that are not in
+the list, only a project that the sdist declares is used (builder/sdist_names). Modules that are or were in the standard
+library have no project, because PyPI has untrusted projects of these names.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from packaging.utils import canonicalize_name
 
 from ..removed_api import REMOVED_MODULES
 
-#: Projects that builds need and whose module has their name, whatever its dashes and capitals.
+#: Projects whose module has their name (dashes and capitals ignored).
 _OF_THAT_NAME = frozenset(
-    # Backends, and what they are extended by
+    # Backends and their plugins
     {"setuptools", "wheel", "hatchling", "maturin", "setuptools-scm", "setuptools-rust", "setuptools-git-versioning"}
     | {
         "setuptools-golang",
@@ -27,17 +27,17 @@ _OF_THAT_NAME = frozenset(
         "versioningit",
     }
     | {"scikit-build-core", "jupyter-packaging", "extension-helpers", "pytest-runner", "incremental", "vcversioner"}
-    # What compiles, generates or finds
+    # Compilers, generators and finders
     | {"cffi", "pybind11", "nanobind", "pythran", "cppy", "ninja", "cmake", "pkgconfig", "swig", "ply"}
     | {"pycparser", "semantic-version", "mako", "jinja2", "numba", "meson"}
-    # What setup.py computes with, or asks for its headers
+    # Projects that setup.py computes with, or whose headers it needs
     | {"numpy", "scipy", "torch", "tensorflow", "pandas", "pyarrow", "h5py", "mpi4py", "astropy", "matplotlib"}
     | {"six", "packaging", "toml", "tomli", "tomlkit", "requests", "click", "certifi", "psutil", "lxml", "docutils"}
     | {"sphinx", "babel", "markdown", "distro", "python-dateutil", "typing-extensions", "importlib-metadata"}
     | {"greenlet", "gevent", "pyproj", "shapely", "gdal", "attrs", "mypy", "pip", "polib", "kivy", "pygame"}
 )
 
-#: Modules of projects that have another name, as requirements; the modules as indexes spell names (PEP 503).
+#: Requirements by module, for projects that have another name; the modules are normalised (PEP 503).
 _ELSEWHERE = {
     "attr": "attrs",
     "bdist-wheel": "wheel",
@@ -69,21 +69,21 @@ _ELSEWHERE = {
 
 _ELSEWHERE_NAMES = frozenset(map(canonicalize_name, _ELSEWHERE.values()))
 
-#: Whatever a project of such a name upstream has, it is not what the import means.
+#: An import of these names means the standard library, never a project of upstream.
 _STANDARD_LIBRARY = frozenset(map(canonicalize_name, (*sys.stdlib_module_names, *REMOVED_MODULES)))
 
 
 def reviewed(module: str) -> str | None:
-    """The requirement that has the module, by its first name in whatever spelling; None for one that is not listed."""
+    """The requirement for a module, by its first name in any spelling; None if it is not listed."""
     name = canonicalize_name(module)
     return _ELSEWHERE.get(name) or (name if name in _OF_THAT_NAME else None)
 
 
 def is_reviewed(requirement: str) -> bool:
-    """Whether it is one that `reviewed` may give."""
+    """Whether `reviewed` may return this requirement."""
     return requirement in _ELSEWHERE.values() or canonicalize_name(requirement) in _OF_THAT_NAME | _ELSEWHERE_NAMES
 
 
 def is_standard(module: str) -> bool:
-    """Whether it is, or was, a module of Python itself, by its first name."""
+    """Whether a module (by its first name) is or was in the standard library."""
     return canonicalize_name(module) in _STANDARD_LIBRARY

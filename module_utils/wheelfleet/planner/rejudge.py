@@ -1,4 +1,4 @@
-"""Judge one project again in the middle of a run, by what the run was asked for: a build told something new of it."""
+"""Judges one project again during a run, by the run's scope and policy, because a build found something new."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from .verdicts import judge_project, wishes_by_name
 
 
 def judge_again(db: sqlite3.Connection, project_id: int, now: float) -> None:
-    """Let verdicts and queue follow in the caller's transaction; by the next planning where no run is remembered."""
+    """Update verdicts and queue of a project in the caller's transaction.
+
+    If the catalog has no inputs of a run, the project is marked for the next planning instead.
+    """
     inputs = PlanInputs.remembered(db)
     if inputs is None:
         projects.rejudge(db, project_id)

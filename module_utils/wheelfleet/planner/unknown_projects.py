@@ -1,4 +1,4 @@
-"""Projects that the inventory names and upstream has not got, or not in the versions asked for."""
+"""Projects of the inventory that upstream does not have, or not in the requested versions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..nearest import nearest
 from .scope import Wish
 from .unconsidered import Unconsidered
 
-#: How many characters more or less a name may have to be what was meant.
+#: A name is suggested only if its length differs by at most so many characters.
 _LENGTHS = 3
 
 
 def unknown_projects(db: sqlite3.Connection, wishes: Iterable[Wish]) -> list[Unconsidered]:
-    """What `controller_packages` asks for in vain. What upstream could not be asked about is not in it."""
+    """The entries of `controller_packages` that upstream cannot satisfy; for unread ones see `unread_projects`."""
     found = []
     for wish in wishes:
         project = db.execute("SELECT id, name, state FROM project WHERE name = ?", (wish.name,)).fetchone()
@@ -41,7 +41,7 @@ def unknown_projects(db: sqlite3.Connection, wishes: Iterable[Wish]) -> list[Unc
 
 
 def unread_projects(db: sqlite3.Connection, wishes: Iterable[Wish], doubted: Container[str]) -> list[Unconsidered]:
-    """What `controller_packages` asks for and upstream did not tell of: never yet, or so that it is `doubted`."""
+    """The entries of `controller_packages` whose page was never read, or whose absence is `doubted`."""
     found = []
     for wish in wishes:
         project = db.execute("SELECT state, problem FROM project WHERE name = ?", (wish.name,)).fetchone()
@@ -53,7 +53,7 @@ def unread_projects(db: sqlite3.Connection, wishes: Iterable[Wish], doubted: Con
 
 
 def _no_release(db: sqlite3.Connection, project_id: int, wish: Wish) -> str:
-    """Why no release of a project matches what was asked for; empty if one does."""
+    """The reason why no release of a project matches a wish; empty if one does."""
     rows = db.execute(
         """
         SELECT DISTINCT r.version FROM release r JOIN upstream_file f ON f.release_id = r.id WHERE r.project_id = ?
@@ -70,8 +70,8 @@ def _no_release(db: sqlite3.Connection, project_id: int, wish: Wish) -> str:
 
 
 def known_names(db: sqlite3.Connection, name: str) -> list[str]:
-    """Projects of upstream that may be meant. In everything mode hundreds of thousands are known, which would take
-    seconds to compare; a slip of the pen leaves the length, and the beginning or the end."""
+    """Projects of upstream that `name` may be a misspelling of: of similar length, with the same first or last two
+    letters. A comparison with all projects would take seconds in everything mode."""
     rows = db.execute(
         """
         SELECT name FROM project WHERE state = 'present' AND length(name) BETWEEN :least AND :most
