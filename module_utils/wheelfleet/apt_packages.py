@@ -1,7 +1,7 @@
-"""Packages of the distribution, and the subjects that they provide: the names that both ends take.
+"""Packages of the distribution and the subjects that they provide, as controller and builders name them.
 
-A subject is the kind of a missing thing and its name: a header as it is included, a library as it is linked, a module
-of pkg-config, a program as it is called.
+A subject is the kind and the name of a missing thing: a header by its include path, a library by its name for the
+linker, a pkg-config module, or a program.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-#: What can be looked for.
+#: The kinds that can be looked up.
 KINDS = ("header", "library", "pkg-config", "tool")
-#: Names longer than that, or of other letters, are no file's.
+#: Characters of a subject's name; files have no longer ones.
 LONGEST_SUBJECT = 100
-#: Packages named for a subject, at most.
+#: Packages per subject, at most.
 MOST_OWNERS = 5
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./-]*")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
 _DEVELOPMENT = re.compile(r"-dev(?:-[0-9.]+)?$|-dev-bin$|-headers$")
-#: What gives rights, boots or replaces the system, whatever asks for it.
+#: Packages that grant rights, boot or replace the system. They are refused, whatever the permission.
 DENIED = re.compile(
     r"(?:sudo|doas|opendoas|policykit-1|polkitd|pkexec|super|passwd|login|util-linux|dpkg|apt|base-files|libc6|init)"
     r"|(?:linux-(?:image|headers)-|grub|systemd|udev|openssh-|raspi-firmware|raspberrypi-|firmware-).*|.*-(?:server|daemon)"
@@ -29,14 +29,14 @@ DENIED = re.compile(
 
 
 class Subject(NamedTuple):
-    """`kind` is one of KINDS."""
+    """A missing thing; `kind` is one of KINDS."""
 
     kind: str
     name: str
 
 
 def is_askable(subject: Subject) -> bool:
-    """Whether a distribution could have it: no path that leads elsewhere, no pattern, not too long."""
+    """Whether a package could provide it: its name is no path to elsewhere, no pattern, and not too long."""
     return (
         subject.kind in KINDS
         and len(subject.name) <= LONGEST_SUBJECT
@@ -46,14 +46,14 @@ def is_askable(subject: Subject) -> bool:
 
 
 def is_development(package: str) -> bool:
-    """Whether the package is there for who compiles: headers, libraries to link, modules of pkg-config."""
+    """Whether the package is for compiling: headers, libraries to link, pkg-config modules."""
     return _DEVELOPMENT.search(package) is not None
 
 
 def is_allowed(package: str, kind: str, permission: bool | Sequence[str]) -> bool:
-    """Whether the operator's permission covers a package that provides something a build missed.
+    """Whether the operator's permission covers a package that provides a missing thing of the kind `kind`.
 
-    `permission` True: development packages, and for missing programs (`kind` tool) any that is not denied. A list:
+    `permission` True allows development packages, and for programs (`kind` tool) any that is not denied. A list allows
     names that match one of its patterns (`lib*-dev`).
     """
     if not permission or not PACKAGE.fullmatch(package) or DENIED.fullmatch(package):

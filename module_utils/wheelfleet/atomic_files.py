@@ -1,4 +1,4 @@
-"""Files and folders that a reader finds whole or not at all, whatever is killed meanwhile."""
+"""Writes files so that readers see them whole or not at all, after any kill."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 
 def write_json(path: Path, data: Mapping[str, Any], *, durable: bool = True, mode: int = 0o644) -> None:
-    """Write `data` as `write_atomically` does."""
+    """Write `data` as JSON with `write_atomically`."""
     write_atomically(path, json.dumps(data, separators=(",", ":")).encode(), durable=durable, mode=mode)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True, mode: int = 0o644) -> None:
     """Write `data` so that a reader sees the old file or the new one, and never a part.
 
-    `durable` makes it survive a power cut; without it the file survives the death of the writer only.
+    With `durable` it survives a power cut, otherwise only the death of the writer.
     """
     unfinished = path.with_name(f".{path.name}.new")
     with unfinished.open("wb") as file:
@@ -34,7 +34,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True, mode: int
 
 
 def sync(path: Path) -> None:
-    """Have a file's or a folder's present state on the disk before returning."""
+    """Sync a file's or folder's present state to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -43,7 +43,9 @@ def sync(path: Path) -> None:
 
 
 def visible(folder: Path) -> list[str]:
-    """The names in `folder`, sorted, without the hidden ones, which are still being written or on their way out."""
+    """The sorted names in `folder` without hidden ones, which are still being written or removed; empty if it is
+    missing.
+    """
     try:
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 - names only
     except FileNotFoundError:
@@ -51,7 +53,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole folder, whatever a build left in it. Raises OSError if it cannot be done."""
+    """Remove a file or a whole folder, whatever a build left in it; a missing one is fine. Raises OSError."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -60,7 +62,7 @@ def remove(path: Path) -> None:
     except (OSError, RecursionError):
         if not os.path.lexists(path):
             return
-        # Folders without write permission, nested deeper than Python follows, or being removed by somebody else too.
+        # A folder may not be writable, be nested deeper than Python's recursion, or be removed by another process, too.
         subprocess.run(["chmod", "-R", "u+rwX", str(path)], stderr=subprocess.DEVNULL, check=False)
         removed = subprocess.run(["rm", "-rf", str(path)], stderr=subprocess.PIPE, text=True, check=False)
         if removed.returncode:

@@ -1,4 +1,4 @@
-"""A sparse index of crates: its address, what its config.json says, and how cargo is told to ask it."""
+"""A sparse index of crates: its URL, its config.json, and cargo's configuration for it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class NoIndex(Exception):
 
 
 class OutOfReach(Exception):
-    """It may be better next time; the message is one sentence."""
+    """The index is unreachable at present; the message is one sentence."""
 
 
 def checked_index(url: str) -> str:
-    """`url` as the address of a sparse index, without cargo's prefix and with a slash at its end. Raises NoIndex."""
+    """`url` as the URL of a sparse index, without cargo's prefix and with a final slash. Raises NoIndex."""
     url = f"{url[len('sparse+') :] if url.startswith('sparse+') else url}".rstrip("/") + "/"
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -43,7 +43,7 @@ def checked_index(url: str) -> str:
 
 
 def replacing(index: str) -> str:
-    """Cargo's configuration that has it ask a sparse index instead of its own."""
+    """A configuration by which cargo uses this sparse index in place of its default."""
     return (
         '[source.crates-io]\nreplace-with = "wheelfleet"\n\n'
         f"[source.wheelfleet]\nregistry = {json.dumps(f'sparse+{index}')}\n"
@@ -51,11 +51,11 @@ def replacing(index: str) -> str:
 
 
 def downloads_of(config: bytes) -> str:
-    """The server's address that an index's config.json names for downloads. Raises ValueError."""
+    """The URL of the server for downloads in an index's config.json. Raises ValueError."""
     data = json.loads(config)
     url = data.get("dl") if isinstance(data, dict) else None
     parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-    # The rest may hold markers, which say nothing about the server.
+    # Only the server counts; the path may contain markers.
     if parts.scheme not in ("http", "https") or not parts.hostname or "{" in parts.netloc or "@" in parts.netloc:
         raise ValueError("it names no server for downloads")
     _ = parts.port
@@ -63,9 +63,9 @@ def downloads_of(config: bytes) -> str:
 
 
 def ask_index(url: str, ways: Mapping[str, str]) -> str:
-    """The server for downloads that the index `url` (see `checked_index`) names, its address with a slash at the end.
+    """Read the server for downloads from the index `url` (see `checked_index`); returns its URL with a final slash.
 
-    `ways` are environment variables by which this machine reaches the network. Raises NoIndex, OutOfReach.
+    `ways` are the environment variables for the network (see `network`). Raises NoIndex, OutOfReach.
     """
     for pause in (*_PAUSES, None):
         try:

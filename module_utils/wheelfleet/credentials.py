@@ -1,4 +1,4 @@
-"""Credentials of an index. They travel beside its URL, until pip on the builder needs them in the URL."""
+"""Credentials of an index. They are sent separately from its URL, until pip on the builder needs them in it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 
 def with_credentials(url: str, credentials: str, only_for: str | None = None) -> str:
-    """`url` with `credentials` (`user:password` as in a URL, percent-encoded; empty for none).
+    """`url` with `credentials` (`user:password`, percent-encoded as in a URL; "" for none).
 
-    With `only_for`, only if the URL is of that index's own origin: as pip does it, files elsewhere get none.
+    With `only_for`, they are added only if the URL has that index's origin: as in pip, files elsewhere get none.
     """
     parts = urlsplit(url)
     if not credentials or "@" in parts.netloc or not parts.netloc:
@@ -19,13 +19,13 @@ def with_credentials(url: str, credentials: str, only_for: str | None = None) ->
 
 
 def secrets_of(credentials: str) -> set[str]:
-    """The secrets not to show, in both spellings: the password, or the user where it is a token that stands alone."""
+    """The secrets not to show, in both spellings: the password, or a user without one, which is a token."""
     user, _, password = credentials.partition(":")
     secret = password or user
     return {secret, unquote(secret)} - {""}
 
 
 def without_password(url: str) -> str:
-    """`url` as it may be shown to everybody."""
+    """`url` without its credentials, fit to be shown."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

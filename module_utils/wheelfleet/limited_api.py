@@ -1,7 +1,7 @@
-"""Whether an abi3 wheel keeps to what it claims: the limited API of the Python in its tag, and nothing else.
+"""Checks whether an abi3 wheel uses only the limited API of the Python in its tag.
 
-abi3info, by the authors of abi3audit, lists each symbol of the limited API with the version that added it; they take it
-from CPython's own list. abi3audit itself does the same check, but prints reports and needs a network library.
+abi3info, by the authors of abi3audit, lists each symbol of the limited API with the version that added it, from
+CPython's own list. abi3audit does the same check, but prints reports and needs a network library.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _OF_ONE_PYTHON = re.compile(r"\.cpython-\d+")
 
 
 class BrokenClaim(NamedTuple):
-    """Why a wheel is not what its abi3 tag says; `honest` is the minor version it could claim, None: no abi3 at all."""
+    """A broken abi3 tag; `honest` is the minor version that the wheel could claim, None if it is not abi3 at all."""
 
     sentence: str
     honest: int | None
 
 
 def claimed_minor(tag: str) -> int | None:
-    """The minor version that an abi3 tag claims: 8 for `cp38-abi3-linux_x86_64`; None for other tags."""
+    """The minor version of an abi3 tag: 8 for `cp38-abi3-linux_x86_64`; None for other tags."""
     match = _CLAIM.match(tag)
     if match is None:
         return None
-    # The limited API began with 3.2 (PEP 384).
+    # The limited API exists since 3.2 (PEP 384).
     return int(match[1] or 2)
 
 
 def broken_claim(code: Mapping[str, Elf], minor: int) -> BrokenClaim | None:
-    """Compare the machine code of a wheel, by path, with the claim `cp3{minor}-abi3`; None if it keeps it."""
+    """Compare a wheel's machine code, by path, with the tag `cp3{minor}-abi3`; None if it keeps the limited API."""
     own = {symbol for elf in code.values() for symbol in elf.python_defined}
     since: dict[str, int] = _since()
     latest, culprit, where = minor, "", ""
@@ -55,7 +55,7 @@ def broken_claim(code: Mapping[str, Elf], minor: int) -> BrokenClaim | None:
 
 @lru_cache(maxsize=1)
 def _since() -> dict[str, int]:
-    """By symbol, the minor version of Python 3 that brought it into the limited API."""
+    """By symbol, the minor version of Python 3 that added it to the limited API."""
     from abi3info import DATAS, FUNCTIONS  # type: ignore[import-untyped]
 
     return {symbol.name: entry.added.minor for known in (FUNCTIONS, DATAS) for symbol, entry in known.items()}

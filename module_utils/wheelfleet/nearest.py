@@ -1,4 +1,4 @@
-"""The nearest known word to a word that is not known."""
+"""Finds the known word nearest to an unknown one."""
 
 from __future__ import annotations
 
@@ -6,35 +6,33 @@ import difflib
 import re
 from collections.abc import Iterable
 
-# As many known words as a sentence can name without becoming a list.
+# The most words that one sentence can list.
 _FEW = 12
 
-# Below this part of equal characters (difflib's ratio) two words have nothing to do with each other.
+# Words with a lower ratio of difflib are not similar.
 _ALIKE = 0.6
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like ``word``, or None if none is like it.
+    """The known word most similar to ``word``; None if none is similar.
 
-    Case, and which of ``-``, ``_`` and ``.`` stand between parts, make no difference. The order in which words are
-    known makes none either.
+    Case, and the separators ``-``, ``_`` and ``.``, do not count, nor does the order of the known words.
     """
     by_form: dict[str, str] = {}
     for one in sorted(known):
         by_form.setdefault(_form(one), one)
     sought = _form(word)
     found = difflib.get_close_matches(sought, list(by_form), n=5, cutoff=_ALIKE)
-    # Two letters changed over are the commonest slip: prot is port, and not root, which is as much like it.
+    # Swapped letters are the commonest mistake: prot means port, not root, which is as similar.
     return (
         by_form[max(found, key=lambda form: (_ratio(form, sought), sorted(form) == sorted(sought)))] if found else None
     )
 
 
 def do_you_mean(word: str, known: Iterable[str]) -> str:
-    """The part of a sentence that goes behind "… is not known": it names the nearest known word.
+    """The continuation of a sentence "… is not known", without a full stop: it suggests the nearest known word.
 
-    ``"; do you mean missing-header?"``; where none is near and there are few, all of them: ``"; known are a, b, c"``;
-    else nothing. A full stop is the caller's.
+    It is ``"; do you mean missing-header?"``; if none is near and there are few, ``"; known are a, b, c"``; else "".
     """
     words = sorted(set(known))
     if near := nearest(word, words):

@@ -1,21 +1,21 @@
-"""The environment variables by which this machine reaches the network, and the HTTP status codes that may pass."""
+"""The environment variables by which this machine reaches the network, and the transient HTTP statuses."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
 
-#: Proxies and CA certificates: an installation takes nothing else over from the worker, and a build not even these.
+#: Proxies and CA certificates. Installations inherit only these from the worker, and builds not even these.
 NETWORK = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"),
 )
 
-#: The file of CA certificates for everybody's, pip's, requests' and curl's; pip is what people set up first.
+#: The variables with a file of CA certificates, by precedence: the common one, pip's, requests', curl's.
 _BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
-#: HTTP status codes that may be other ones at the next try.
+#: HTTP statuses that the next try may not meet.
 TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -31,5 +31,5 @@ def network(present: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def authorities(ways: Mapping[str, str]) -> str | None:
-    """The file of CA certificates by which this machine reaches the network, where variables of `network` name one."""
+    """The first file of CA certificates among the variables `ways` (see `network`); None without one."""
     return next((ways[name] for name in _BUNDLES if name in ways), None)

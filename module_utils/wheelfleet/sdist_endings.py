@@ -1,4 +1,4 @@
-"""The archives that pip unpacks with the standard library alone, by their endings, in lower case as pip wants them."""
+"""The endings of archives that pip unpacks with the standard library alone, in lower case as pip requires."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Step 4: a builder's result is untrusted input; here it is checked, named and taken in."""
+"""Checks, names and admits a builder's result, which is untrusted input."""

@@ -1,4 +1,4 @@
-"""The machine code in a wheel, and the machine that it is for: read from the first bytes of ELF files."""
+"""Finds the machine code in a wheel and its machine, by the first bytes of ELF files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from elftools.common.exceptions import ELFParseError
 from elftools.common.utils import struct_parse
 from elftools.elf.structs import ELFStructs
 
-#: For the machine in a platform tag (`linux_aarch64`, `manylinux_2_36_aarch64`): ELF machine, word size, little-endian.
+#: By the machine of a platform tag (`linux_aarch64`, `manylinux_2_36_aarch64`): ELF machine, word size, little-endian.
 _MACHINES = {
     "x86_64": ("EM_X86_64", 64, True),
     "i686": ("EM_386", 32, True),
@@ -29,22 +29,24 @@ _LINUX = re.compile(r"(?:linux|manylinux\d+|(?:manylinux|musllinux)_\d+_\d+)_(?P
 _SHARED_OBJECT = re.compile(r"\.so(?:\.|$)")
 _SCRIPT = re.compile(r"[^/]+\.data/scripts/")
 
-#: Bytes at the beginning of a file that say what it is; more than any ELF header has.
+#: Bytes of a file's beginning that are read; no ELF header is longer.
 HEADER_SIZE = 64
 
 
 @dataclass(frozen=True)
 class NativeCode:
-    """A file of a wheel that targets load or run."""
+    """A file of a wheel that a target loads or runs."""
 
     path: str
-    #: As the ELF specification calls it: `EM_AARCH64`.
+    #: The name in the ELF specification: `EM_AARCH64`.
     machine: str
     bits: int
     little_endian: bool
 
     def runs_on(self, platform: str) -> bool:
-        """Whether machines of this platform tag can load it (none of `any`); a machine not listed here is believed."""
+        """Whether machines of this platform tag can load it; never for `any`, always for machines that are not listed
+        here.
+        """
         match = _LINUX.fullmatch(platform)
         if match is None:
             return False
@@ -53,10 +55,11 @@ class NativeCode:
 
 
 def native_code(path: str, head: bytes) -> NativeCode | None:
-    """What the file `path` of a wheel is, if it begins with `head`; None unless it is code that installing puts to use.
+    """The machine code in the file `path` of a wheel, which begins with `head`; None if an installation does not use
+    it.
 
-    That is a shared object, or a program among the scripts (`NAME-VERSION.data/scripts/`). Other ELF files are data:
-    firmware, object files, and ready-made helpers for several machines, such as those in Adafruit-Blinka's pure wheels.
+    Shared objects and programs among the scripts (`NAME-VERSION.data/scripts/`) are used. Other ELF files are data:
+    firmware, object files, and helpers for several machines, such as those in Adafruit-Blinka's pure wheels.
     """
     if not head.startswith(b"\x7fELF") or len(head) < HEADER_SIZE:
         return None

@@ -1,1 +1,1 @@
-"""Step 3: everything that runs on a builder. Standard library only, Python 3.9 to 3.14."""
+"""All code that runs on a builder, with contract and ground. Standard library only, Python 3.9 to 3.15."""

@@ -1,8 +1,8 @@
-"""Which servers are open to a command behind the proxy: those of the indexes, and those that their pages name.
+"""The servers that a command behind the proxy may reach: those of the indexes, and those that their pages name.
 
-What such a command will ask for is not known before: pip finds out on its way which projects it needs. So it is started
-with what is known. If it was refused a server, the pages of the projects that it named are read (`named_servers`), and
-if one of them names that server, it is started again. What a command says decides only whose pages are read.
+The projects that such a command needs are not known before, because pip finds them while it runs. So it starts with the
+known servers. If the proxy refused one, `named_servers` reads the pages of the projects in the command's output. If
+one of them names that server, the command runs again. The output decides only which pages are read.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from pathlib import Path
 
 from .proxy import servers_of
 
-#: Each time opens a server at least; no index has its files on more.
+#: Runs of a command, at most. Each opens at least one server, and no index has files on more.
 _MOST_TIMES = 8
-#: Projects whose pages are read at a time, the last ones named, for with one of them it came to an end.
+#: Projects whose pages are read at a time: the last ones of the output, because the command failed at one of them.
 _MOST_PAGES = 24
-#: Before the first time, as most indexes have all files on one server; and what nearly every sdist needs.
+#: Projects whose pages are read before the first run, because most indexes have all files on one server.
 _FIRST_PAGES = 3
 _OFTEN_NEEDED = "setuptools"
-#: How pip names the projects that it needs. A name that is missed costs a sentence on the server that was refused.
+#: pip's messages with names of projects. A missed name costs an error message about the refused server.
 _NAMED = re.compile(
     r"^\s*(?:Collecting|ERROR: .* requirement|ERROR: No matching distribution found for) ([A-Za-z0-9._-]+)",
     re.MULTILINE,
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-#: Reads the pages of projects: the file for the answer, and their names.
+#: Reads the pages of projects; its arguments are the file for the answer, and the names.
 ReadPages = Callable[[Path, list[str]], None]
 
 
 class AllowedServers:
-    """The servers that are open to one kind of command, which is run several times.
+    """The allowed servers of one kind of command, which runs several times.
 
-    `urls` are the indexes and what else is known, `folder` is one of the attempt's that nothing inside can write to.
+    `urls` are the indexes and other known servers; `folder` belongs to the attempt and is not writable inside.
     """
 
     def __init__(self, urls: Iterable[str | None], folder: Path, read_pages: ReadPages) -> None:
@@ -44,14 +44,14 @@ class AllowedServers:
         self._answer = folder / "servers.json"
         self._read_pages = read_pages
         self._asked: set[str] = set()
-        #: Where the proxy notes what it refuses.
+        #: The proxy's file of refused servers.
         self.refused = folder / "refused"
-        #: Why no index could be asked for any page, in pip's words.
+        #: Why no page of the index could be read, in pip's words.
         self.trouble: str | None = None
 
     @property
     def servers(self) -> list[str]:
-        """What is open now, as `proxy.servers_of` has it."""
+        """The servers that are allowed now, as in `proxy.servers_of`."""
         return sorted(self._servers)
 
     def begin(self, requirements: Iterable[str]) -> None:
@@ -60,9 +60,9 @@ class AllowedServers:
         self._learn([*names[:_FIRST_PAGES], _OFTEN_NEEDED])
 
     def run(self, command: Callable[[], int], said: Callable[[], str]) -> int:
-        """Run a command until it succeeds or no more servers can be opened for it; returns its exit code.
+        """Run a command until it succeeds or no more servers can be allowed; returns its exit code.
 
-        `said` is what the last run of it wrote to the log.
+        `said` returns the log of the last run.
         """
         for _ in range(_MOST_TIMES):
             self.refused.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ class AllowedServers:
         return code
 
     def closed(self) -> list[str]:
-        """The servers that the last run asked for and was refused."""
+        """The servers that the last run requested and that are still not allowed."""
         try:
             lines = self.refused.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:

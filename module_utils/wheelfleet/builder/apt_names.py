@@ -1,13 +1,13 @@
-"""What no contents index knows: how build systems call what a distribution's files call otherwise.
+"""Names that no contents index has: build systems' names for files with other names.
 
-Languages, names that alternatives stand for (`cc`, which no package ships), and CMake's names of libraries. All else is
-found by the names of files (apt_owners.py), so nothing belongs here that a header, a library, a `.pc` file or a program
-of the same name would lead to.
+These are languages, names of alternatives (`cc`, which no package contains), and CMake's names of libraries. All other
+names are found by file names (`apt_file_lookup`), so do not add names of existing headers, libraries, `.pc` files or
+programs.
 """
 
 from __future__ import annotations
 
-#: Lower case. What to look up instead: kind and name, as in an attempt's `missing` and `subject`.
+#: Lower-case name, and the kind and name to look up instead, as in an attempt's `missing_kind` and `subject`.
 OTHER_NAMES: dict[str, tuple[str, str]] = {
     "boost": ("header", "boost/version.hpp"),
     "bzip2": ("library", "bz2"),
@@ -36,10 +36,10 @@ OTHER_TOOLS: dict[str, tuple[str, str]] = {
     "f95": ("tool", "gfortran"),
     "java": ("tool", "javac"),
     "libtool": ("tool", "libtoolize"),
-    # What has its name chooses between several of them, and is none.
+    # The program of that name only selects one of several others.
     "qmake": ("library", "Qt5Core"),
     "pkgconf": ("tool", "pkg-config"),
-    # cargo brings rustc along, not the other way round.
+    # cargo depends on rustc, but rustc not on cargo.
     "rust": ("tool", "cargo"),
     "rustc": ("tool", "cargo"),
     "x86_64-linux-gnu-gcc": ("tool", "gcc"),
@@ -47,5 +47,5 @@ OTHER_TOOLS: dict[str, tuple[str, str]] = {
     "aarch64-linux-gnu-gcc": ("tool", "gcc"),
 }
 
-#: Of packages that have the very same files, the one that Python packages are made for and tested with.
+#: Of packages with the same files, those that Python packages are made for and tested with.
 PREFERRED = frozenset({"golang-go", "libcurl4-openssl-dev", "libkrb5-dev", "libopenblas-dev"})

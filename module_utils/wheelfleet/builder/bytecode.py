@@ -1,7 +1,7 @@
-"""Bytecode that environments share as they share their sources: each file of a wheel is compiled once.
+"""Shares bytecode between environments as uv shares their sources, so that each file of a wheel is compiled once.
 
-uv links the same file of its cache into every environment, so that a file is known by its inode, time and size.
-Bytecode lies in a folder for each interpreter, under that and the name Python gives it, and goes with uv's cache.
+uv links the same file of its cache into each environment, so its inode, time and size identify a file. Each interpreter
+has a folder of bytecode, named by that key and Python's own tag. It is emptied together with uv's cache.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-#: In the builder's cache.
+#: Name of the folder in the builder's cache.
 FOLDER = "bytecode"
 _PYCACHE = "__pycache__"
 
 
 def link(store: Path, packages: Iterable[Path]) -> bool:
-    """Link what is known into the environment of these packages; returns whether nothing is left to compile."""
+    """Link stored bytecode into the environment of these packages; returns whether nothing is left to compile."""
     known: dict[str, str] = {}
     with suppress(OSError):
         for name in os.listdir(store):  # noqa: PTH208 - names only
@@ -35,18 +35,18 @@ def link(store: Path, packages: Iterable[Path]) -> bool:
         try:
             os.link(store / f"{key}.{known[key]}", place / f"{source.stem}.{known[key]}")
         except OSError:
-            # Emptied meanwhile, or linked too often.
+            # The store was emptied in the meantime, or the file has too many links.
             whole = False
     return whole
 
 
 def keep(store: Path, packages: Iterable[Path]) -> None:
-    """Keep what was compiled for the environments to come."""
+    """Store the compiled bytecode for later environments."""
     store.mkdir(parents=True, exist_ok=True)
     for source in _sources(packages):
         for compiled in source.parent.glob(f"{_PYCACHE}/{source.stem}.*.pyc"):
             tag = compiled.name[len(source.stem) + 1 :]
-            # The file system may know no links, or have it already.
+            # The file system may not support links, or the file is stored already.
             with suppress(OSError):
                 os.link(compiled, store / f"{_key(source)}.{tag}")
 

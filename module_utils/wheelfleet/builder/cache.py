@@ -1,4 +1,4 @@
-"""The fleet's cache of upstream as a builder sees it: does it answer, and what is the way through it to a URL."""
+"""The fleet's cache of upstream, as a builder uses it: whether it answers, and the URLs of files in it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from urllib.request import Request, urlopen
 
 from .. import USER_AGENT
 
-#: Bytes of its answer that are read.
+#: Bytes of its answer that are read at most.
 _LARGEST_ANSWER = 1 << 16
 
 
 class NoCache(Exception):
-    """The cache cannot be used now; the message is one sentence that says why."""
+    """The cache cannot be used now; the message is one sentence with the reason."""
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A cache that answered: its address, without a slash at the end, and what it fetches from, the index first."""
+    """A cache that answered: its URL, without a final slash, and the origins that it fetches from, the index first."""
 
     url: str
     origins: tuple[str, ...]
 
     def through(self, url: str) -> str | None:
-        """The address in the cache of a URL of upstream's; None if the cache does not fetch from there."""
+        """The URL in the cache for a URL of upstream; None if the cache does not fetch from there."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
         if origin not in self.origins:
@@ -41,17 +41,17 @@ class Cache:
         return f"{self.url}/-/{folder}{path}"
 
     def strangers(self, urls: Iterable[str]) -> list[str]:
-        """The hosts among those of `urls` that it does not fetch from."""
+        """The hosts in `urls` that it does not fetch from."""
         parts = map(urlsplit, urls)
         own = urlsplit(self.url).netloc
         return sorted({each.netloc for each in parts if each.scheme in ("http", "https") and each.netloc != own})
 
     def crates_index(self, index: str | None) -> str | None:
-        """The crate index of an assignment, in the cache if it is a URL that the cache fetches from."""
+        """An assignment's crate index, through the cache if that fetches from it."""
         return self.through(index.removeprefix("sparse+")) or index if index else None
 
     def pip_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """pip's options for upstream made fit for the cache, which is reached directly and has another certificate."""
+        """pip's options for upstream, adapted to the cache, which needs no proxy and has another certificate."""
         kept = {key: value for key, value in options.items() if key not in ("cert", "client_cert", "proxy")}
         parts = urlsplit(self.url)
         if parts.scheme == "https":
@@ -61,9 +61,9 @@ class Cache:
 
 
 def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
-    """Ask the cache at `url` whether this host may use it, and whether it is one of the upstream `index_url`.
+    """Whether this host may use the cache at `url`, and whether that serves the upstream `index_url`.
 
-    Waits `timeout` seconds at most. Raises NoCache.
+    Waits at most `timeout` seconds. Raises NoCache.
     """
     url = url.rstrip("/")
     request = Request(f"{url}/-/cache.json", headers={"User-Agent": USER_AGENT})
@@ -91,7 +91,7 @@ def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
 
 
 def led_through(cache: Cache, order: Mapping[str, Any], index_url: str) -> dict[str, Any]:
-    """The assignment `order` with the indexes and its sdist in the cache; what is elsewhere keeps its address."""
+    """The assignment `order` with indexes and sdist through the cache; other URLs are unchanged."""
     sdist = order["sdist"]
     return {
         **order,

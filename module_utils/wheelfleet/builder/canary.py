@@ -1,7 +1,7 @@
-"""A project of our own to try a builder with: it needs an interpreter, a compiler, disk space, and nothing else.
+"""The built-in canary: a project whose build needs an interpreter, a compiler and disk space, and nothing else.
 
-Where something was built for the builder's target before, that is the better canary, for it needs the network too;
-this one is for fleets that have built nothing yet.
+A release that was built for the builder's target before is the better canary, because it also needs the network. This
+one is for fleets that have built nothing yet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "wheelfleet_canar
 PyMODINIT_FUNC PyInit_wheelfleet_canary(void) { return PyModule_Create(&definition); }
 """
 
-#: Compiles as the interpreter's own extensions are compiled, and packs what comes of it.
+#: Compiles with the flags of the interpreter's own extensions, and packs the result.
 _BACKEND = """\
 import shlex
 import subprocess
@@ -59,7 +59,7 @@ _FILES = {"PKG-INFO": _METADATA, "pyproject.toml": _PYPROJECT, "backend.py": _BA
 
 
 def put_canary(folder: Path) -> Sdist:
-    """Write the canary's sdist into `folder` and describe it as an assignment does."""
+    """Write the canary's sdist into `folder`, and return its description for an assignment."""
     data = _sdist()
     path = folder / f"{_STEM}.tar.gz"
     if not path.is_file() or path.read_bytes() != data:

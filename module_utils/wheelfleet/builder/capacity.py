@@ -1,17 +1,17 @@
-"""How much of a host one build may have: builds at once, compiler jobs and memory for each."""
+"""A build's share of the host: number of builds at once, and compiler jobs and memory of each."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-#: What a compiler needs for ordinary C and C++; with less memory for each, fewer builds run at once.
+#: Bytes of memory that ordinary C and C++ need; with less for each, fewer builds run at once.
 COMFORTABLE_BUILD_BYTES = 1 << 30
-#: The rest is the operating system's, the worker's and the page cache's.
+#: Part of the memory for builds; the rest is for the operating system, the worker and the page cache.
 SHARE_FOR_BUILDS = 0.8
 
 
-#: A build needs more memory than it was once seen to use by as much at most.
+#: Factor by which a build may need more memory than measured before.
 MARGIN = 1.2
 
 
@@ -25,7 +25,7 @@ class Capacity:
 
 
 def capacity(parallel: int = 0, memory: int = 0) -> Capacity:
-    """What the operator asked for, and where that is 0 what the host can bear."""
+    """The operator's values; for each that is 0, a value by the host's processors and memory (bytes)."""
     cores = len(os.sched_getaffinity(0))
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if parallel <= 0:
@@ -34,5 +34,5 @@ def capacity(parallel: int = 0, memory: int = 0) -> Capacity:
 
 
 def whole_host(memory: int = 0) -> Capacity:
-    """What a build may have that is alone on the host."""
+    """The capacity of a build that is alone on the host."""
     return capacity(1, memory)

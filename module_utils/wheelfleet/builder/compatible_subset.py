@@ -1,18 +1,18 @@
-"""The largest part of a set that works together, found with few tries, where only whole sets can be tried."""
+"""Finds a largest compatible part of a set with few tries, if only whole sets can be tried."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-#: So often the hints of a failed try are used; then halves are tried, because hints may be wrong.
+#: Failed tries whose hints are used; after them the set is halved, because hints may be wrong.
 _MOST_HINTS = 12
 
 
 class CompatibleSubset:
-    """Collects, in the order of numbers, each number that works together with all collected before.
+    """Collects, in ascending order, each number that is compatible with all numbers collected before.
 
-    `tried` says whether a set works together, `hinted` which of the numbers given probably made the last try fail; it
-    may be wrong. `refused` is called with each number that does not work together with the collected ones.
+    `tried` returns whether a set is compatible. `hinted` returns the numbers of a group that probably made the last try
+    fail; it may be wrong. `refused` is called with each incompatible number.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class CompatibleSubset:
         self._hints = _MOST_HINTS
 
     def add(self, group: Sequence[int], suspects: Collection[int] = ()) -> None:
-        """Add all of a group that can be added; `suspects` are likely not to be among them."""
+        """Add all compatible numbers of a group; `suspects` are probably incompatible."""
         if not group:
             return
         together = sorted([*self.good, *group])

@@ -1,4 +1,4 @@
-"""From a hand-over to an assignment: what only the builder knows, and what the adjustments say of this host's share."""
+"""Completes a hand-over to an assignment, with the builder's part: its share of the host, the way to the index."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def complete(
     credentials: str = "",
     cache: Cache | None = None,
 ) -> Assignment:
-    """The assignment of what was handed over.
+    """The assignment for a hand-over. Raises ContractError.
 
-    A build has a `share` of the host, or the `whole` of it. The index and its sdist are reached through the `cache`,
-    or else with the `credentials` of the upstream `index_url`. `lib` is where the canary's sdist is put.
-    Raises ContractError.
+    A build gets a `share` of the host, or the `whole` of it. Index and sdist are reached through the `cache`, else with
+    the
+    `credentials` of the upstream `index_url`. `lib` is the folder for the canary's sdist.
     """
     adjustments = Adjustments.from_data(given["adjustments"])
-    # What was seen to need more than a share has the host for itself.
+    # A build that once needed more memory than a share gets the whole host.
     heavy = max(given["peak_memory"], adjustments.memory or 0) * MARGIN > share.memory
     mine = whole if given["alone"] or heavy else share
     limits = {**given["limits"], "memory": mine.memory}
@@ -51,7 +51,7 @@ def complete(
 
 
 def _led_directly(order: dict[str, object], index_url: str, credentials: str) -> dict[str, object]:
-    """The assignment with the index and its sdist at upstream."""
+    """The assignment with index and sdist at upstream."""
     sdist = cast(HandOver, order)["sdist"]
     url = with_credentials(sdist["url"], credentials, only_for=index_url)
     return {**order, "index_url": with_credentials(index_url, credentials), "sdist": {**sdist, "url": url}}

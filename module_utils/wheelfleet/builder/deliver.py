@@ -1,4 +1,4 @@
-"""Turn what a build left into a result, and put that into the outbox by one rename."""
+"""Makes a result from the files of a build, and moves it to the outbox by one rename."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from ..contract.result import LOG, BuiltWheel, Result
 from ..contract.shape import ContractError
 from .folders import BuilderHome, WorkDir
 
-#: What of the result is written down while a build goes on.
+#: Facts of the result that are stored while a build runs.
 PROGRESS = ("kind", "phase", "interpreter", "build_requires", "summary", "sdist_sha256", "sandbox", "project")
 
 
 def take_progress(work_dir: WorkDir, result: Result) -> None:
-    """Add what the runner had written down when it was killed."""
+    """Add the facts that the runner had stored before it was killed."""
     try:
         progress = json.loads(work_dir.progress.read_bytes())
         result.update({key: progress[key] for key in PROGRESS})  # type: ignore[typeddict-item]
     except (OSError, ValueError, KeyError, TypeError):
-        # It had not begun.
+        # The build had not begun.
         return
     if result["phase"] == "requires" and building(work_dir):
         result["phase"] = "build"
 
 
 def building(work_dir: WorkDir) -> bool:
-    """Whether the hooks have come to the build itself: the build's word, and good enough for a phase's name."""
+    """Whether the build itself has begun. The mark is untrusted, but it decides only the phase's name."""
     return os.path.lexists(work_dir.control / "building")
 
 
 def make_room(work_dir: WorkDir) -> None:
-    """Remove what is large and not needed any more: on a full disk there is no room for the result itself."""
+    """Remove large files that are no longer needed, because a full disk has no space for the result."""
     for part in ("source", "tmp", "home", "wheels", "sdist", "environment", "rootfs", "control"):
         remove(work_dir.path / part)
 
 
 def clear_result(work_dir: WorkDir) -> None:
-    """Make the empty folder for the result; whatever a build put in its place is removed."""
+    """Make the result's folder and empty it; anything that a build left there is removed."""
     remove(work_dir.result)
     work_dir.result.mkdir()
 
 
 def collect_wheels(work_dir: WorkDir) -> list[BuiltWheel]:
-    """Move the wheels that the build made into the empty result folder. Raises Failed, also if there is none."""
+    """Move the build's wheels into the empty result folder. Raises Failed, also without a wheel."""
     if work_dir.wheels.is_symlink():
         raise Failed("The build put a link in the place of the folder for its wheels.", "no-wheel")
     wheels = []
@@ -64,7 +64,7 @@ def collect_wheels(work_dir: WorkDir) -> list[BuiltWheel]:
 
 
 def finish(home: BuilderHome, work_dir: WorkDir, result: Result) -> None:
-    """Complete `result` with the log, make it whole on the disk, and deliver it."""
+    """Add the compressed log to `result`, sync it to disk, and deliver it."""
     result["log"] = {"filename": LOG, "size": _compress(work_dir.log, work_dir.result / LOG)}
     write_json(work_dir.result / "result.json", result)
     work_dir.assignment.rename(work_dir.finished)
@@ -73,7 +73,7 @@ def finish(home: BuilderHome, work_dir: WorkDir, result: Result) -> None:
 
 
 def deliver(home: BuilderHome, work_dir: WorkDir) -> None:
-    """Put a finished result into the outbox, and remove the build's folder."""
+    """Move a finished result to the outbox, and remove the build's folder."""
     work_dir.result.rename(home.delivered(work_dir.attempt))
     sync(home.outbox)
     remove(work_dir.path)
@@ -84,7 +84,7 @@ def _collect(built: Path, folder: Path) -> BuiltWheel:
         checked_filename(built.name)
     except ContractError as error:
         raise Failed(f"The build's wheel is refused: {error}", "no-wheel") from error
-    # A link would hand out whatever file of this machine it names.
+    # A link would give any file of this machine away.
     if not stat.S_ISREG(built.lstat().st_mode):
         raise Failed(f"The build's wheel {built.name} is refused: it is not a regular file.", "no-wheel")
     wheel = folder / built.name

@@ -1,4 +1,4 @@
-"""The environment variables of a build: made from nothing, so that no build depends on who started the worker."""
+"""The environment variables of a build, independent of the environment in which the worker was started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..processes import ATTEMPT_MARK, HOME_MARK
 from .folders import BuilderHome, WorkDir
 from .reproducible import overridden, reproducible
 
-#: Where a path of the build appears to the build.
+#: Maps a path of the build to its path inside.
 Place = Callable[[Path], str]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -22,16 +22,16 @@ _WORKER = (*NETWORK, "PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 def worker_environment(present: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a worker that is started from one with `present` (by default this process's)."""
+    """The environment of a worker, from the environment `present` (by default this process's)."""
     return chosen(_WORKER, present)
 
 
 def build_environment(
     home: BuilderHome, work_dir: WorkDir, assignment: Assignment, place: Place = str
 ) -> dict[str, str]:
-    """The environment of one build; the assignment's own variables go before all others but the marks.
+    """The environment of one build; the assignment's variables override all others except the marks.
 
-    `place` says where a folder of the build appears to the build. Of the network a build learns nothing.
+    `place` maps a folder of the build to its path inside. Proxies and certificates of the host are not included.
     """
     own, tmp = place(work_dir.home), place(work_dir.tmp)
     variables = {
@@ -60,7 +60,7 @@ def pip_environment(
     place: Place = str,
     present: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The environment of a pip that installs what the assignment's build requires, and of what it builds for that."""
+    """The environment of pip when it installs build requirements, and of the builds that it starts."""
     return {**network(present), **_pip(assignment), **build_environment(home, work_dir, assignment, place)}
 
 
@@ -74,10 +74,10 @@ def _parallel(jobs: int) -> dict[str, str]:
 
 
 def _pip(assignment: Assignment) -> dict[str, str]:
-    """How pip gets the build requirements: a wheel of ours or of upstream before any sdist.
+    """pip's settings for build requirements: a wheel of the fleet or of upstream precedes any sdist.
 
-    pip takes no order of indexes; "prefer binary" is what lets a wheel of ours stand before upstream's newer sdist.
-    The builder's own pip configuration plays no part: the assignment says it all.
+    pip has no order of indexes; only "prefer binary" lets a wheel of the fleet precede a newer sdist of upstream. The
+    builder's own pip configuration is not used.
     """
     options = dict(assignment["pip_options"])
     extra = [*listed(assignment["own_index_url"]), *listed(options.pop("extra_index_url", None))]

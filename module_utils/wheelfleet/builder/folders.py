@@ -1,11 +1,11 @@
-"""The folders under `builder_home`.
+"""The folders below `builder_home`.
 
-An assignment is at any moment in exactly one place, and goes from one to the next by one rename:
+An assignment is at any moment in exactly one place, and moves to the next by one rename:
 
     inbox/ATTEMPT.json  →  work/ATTEMPT/assignment.json  →  work/ATTEMPT/result/.assignment.json  →  outbox/ATTEMPT/
-        waiting                  being built                   finished, not yet delivered             delivered
+       waiting                  being built                   finished, not yet delivered             delivered
 
-so that a kill at any moment leaves a state that says what to do next.
+so after a kill at any moment the folders show how to continue.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from ..contract.assignment import ATTEMPT_ID, checked_attempt
 
 
 class NotReady(Exception):
-    """The builder cannot do its part as it is; the message says what is wrong and what to do."""
+    """The builder cannot work as it is; the message is a sentence with the cure."""
 
 
 def folders(home: Path) -> list[Path]:
-    """A builder's folders, each after the one it lies in."""
+    """A builder's folders, parents first."""
     return [home, *(home / name for name in ("inbox", "work", "outbox", "lib", "tools", "envs", "cache"))]
 
 
 class BuilderHome:
-    """The folders of one builder. The path is made canonical, for processes are recognised by it."""
+    """The folders of one builder. The path is resolved, because processes are found by it."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).resolve()
         self.inbox = self.path / "inbox"
         self.work = self.path / "work"
         self.outbox = self.path / "outbox"
-        #: Build environments that builds share and cannot write to, and what they were installed from.
+        #: Shared build environments, read-only for builds; `cache` has the files that they were made from.
         self.envs = self.path / "envs"
         self.cache = self.path / "cache"
         self.lock = self.path / "worker.lock"
@@ -41,7 +41,7 @@ class BuilderHome:
         self.log = self.path / "worker.log"
 
     def create(self) -> None:
-        """Make the folders, for their owner only. Raises NotReady."""
+        """Make the folders, accessible only to their owner. Raises NotReady."""
         try:
             for folder in folders(self.path):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ class BuilderHome:
         return self.outbox / checked_attempt(attempt)
 
     def queued(self) -> list[str]:
-        """The attempts that wait in the inbox, in no particular order."""
+        """The IDs of the attempts in the inbox, in no particular order."""
         names = (name[: -len(".json")] for name in visible(self.inbox) if name.endswith(".json"))
         return [name for name in names if ATTEMPT_ID.fullmatch(name)]
 
@@ -73,7 +73,7 @@ class WorkDir:
         self.path = path
         self.attempt = path.name
         self.assignment = path / "assignment.json"
-        #: How often this build was begun.
+        #: Number of starts of this build, and the boot of the last one.
         self.starts = path / "starts"
         self.log = path / "log"
         self.sdist = path / "sdist"
@@ -81,18 +81,18 @@ class WorkDir:
         self.wheels = path / "wheels"
         self.home = path / "home"
         self.tmp = path / "tmp"
-        #: CARGO_HOME of a build whose crates were fetched.
+        #: CARGO_HOME of a build with fetched crates.
         self.cargo = path / "cargo"
-        #: What the steps of a build tell one another; what runs inside the sandbox writes there.
+        #: Messages between the steps of a build; untrusted, because code in the sandbox can write there.
         self.control = path / "control"
-        #: Files of uv and pip when they resolve requirements, outside the sandbox.
+        #: Files of uv and pip while they resolve requirements, outside the sandbox.
         self.resolver = path / "resolver"
-        #: A build environment that is this build's alone.
+        #: The private environment of this build, if it has one.
         self.environment = path / "environment"
-        #: The sandbox's own folders.
+        #: The sandbox's root, with its writable folders.
         self.rootfs = path / "rootfs"
-        #: How far it came and what it used, should it be killed.
+        #: The progress of the build, for the case that it is killed.
         self.progress = path / "progress.json"
         self.result = path / "result"
-        #: Here, the assignment says that the result is whole and only has to be delivered.
+        #: The assignment's last place: the result is complete and only has to be delivered.
         self.finished = self.result / ".assignment.json"

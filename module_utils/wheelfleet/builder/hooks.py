@@ -1,13 +1,13 @@
 """Calls a backend's hooks (PEP 517): `hooks.py PROGRAM CONTROL SOURCE HOOK...`, by the build environment's Python.
 
-PROGRAM is pyproject_hooks' own, which does the calling; it reads `CONTROL/HOOK/input.json` and writes `output.json`
-there. Each hook gets a process of its own, as PEP 517 asks, but a fork of this one, in which the backend was imported
-already: setuptools takes longer to import than many a package takes to build. What the first hook asks for beyond what
-is installed ends this program before the next. SOURCE is a folder in which the backend looks for modules too, as
-setup.py did before PEP 517; empty for none, which is the rule.
+PROGRAM is pyproject_hooks' own, which makes the calls; it reads `CONTROL/HOOK/input.json` and writes `output.json`
+there. PEP 517 requires a process for each hook. Here it is a fork of this process, which has imported the backend
+before, because setuptools takes longer to import than many packages take to build. If the first hook requires projects
+that are not installed, this program ends before the second. SOURCE is a folder in which the backend finds modules too,
+as setup.py did before PEP 517; normally it is empty.
 
-It runs among the package's code and is not trusted with anything. It imports nothing of this package, so that nothing
-of it is on the build's path.
+It runs among the package's code, so its output is untrusted. It imports nothing of this package, so that nothing of it
+is on the build's path.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    # The folder of this file is not the build's business.
+    # Remove this file's folder from the build's path.
     sys.path.pop(0)
 
 import importlib.util
@@ -26,7 +26,7 @@ import signal
 from collections.abc import Sequence
 from types import ModuleType
 
-#: Files in the control folder: what is installed, by name, and that the build itself has begun.
+#: Files in the control folder: the names of installed projects, and a mark that the build has begun.
 PRESENT, BUILDING = "present.json", "building"
 REQUIRES, BUILD = "get_requires_for_build_wheel", "build_wheel"
 
@@ -34,15 +34,15 @@ REQUIRES, BUILD = "get_requires_for_build_wheel", "build_wheel"
 def main(program: str, control: str, source: str, hooks: Sequence[str]) -> int:
     caller = load(program)
     if source:
-        # At the end, where it hides nothing of what the backend itself needs.
+        # Last, so that it hides no module that the backend needs.
         sys.path.append(source)
     try:
         caller._build_backend()
     except BaseException:
-        # Each hook will meet the same, and say it.
+        # Each hook meets the same error and reports it.
         sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != caller.__name__]
     if source:
-        # Of two modules of one name the project means its own.
+        # First, because in its own code the project means its own modules.
         sys.path.remove(source)
         sys.path.insert(0, source)
     for hook in hooks:
@@ -67,14 +67,14 @@ def load(program: str) -> ModuleType:
 
 
 def call(caller: ModuleType, program: str, hook: str, folder: str) -> int:
-    """Call one hook in a fork; returns its exit code, or dies as it died."""
+    """Call one hook in a fork; returns its exit code, or ends by the signal that ended it."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if not child:
         sys.argv[:] = [program, hook, folder]
         caller.main()
-        # As a program does, through whatever the backend has it do at exit.
+        # Exit as a program does, so that the backend's exit handlers run.
         sys.exit(0)
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
@@ -86,7 +86,7 @@ def call(caller: ModuleType, program: str, hook: str, folder: str) -> int:
 
 
 def satisfied(control: str) -> bool:
-    """Whether all that the hook asks for is there, as far as names alone can tell."""
+    """Whether all projects that the hook requires are installed, by their names alone."""
     with open(os.path.join(control, REQUIRES, "output.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
         output = json.load(file)
     with open(os.path.join(control, PRESENT), encoding="utf-8") as file:  # noqa: PTH118, PTH123

@@ -1,9 +1,9 @@
-"""Which modules a wheel brings for people to import, by the paths in it, and which of them are the project's own.
+"""Finds the modules in a wheel that users can import, by its paths, and the project's own ones among them.
 
-A wheel often has more than its project means to offer: tests, helpers for another system or an older Python. Whether
-it can be imported is judged by the project's own modules: those that are called as the project is, where there are
-any (`yaml` of PyYAML, `RPi.GPIO`), else all that are not known to lie beside by mistake (`PIL` of Pillow); and
-what was compiled in either case.
+A wheel often has more modules than its project means to offer: tests, helpers for another system or an older Python.
+The project's own modules decide whether it can be imported. These are the modules with the project's name, if there are
+any (`yaml` of PyYAML, `RPi.GPIO`), else all except names that are often packed by mistake (`PIL` of Pillow). Compiled
+modules always count.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-#: What projects pack beside their modules, often by mistake; the project's own only if there is nothing else.
+#: Names that projects pack beside their modules, often by mistake; own modules only if there are no others.
 _BESIDE = frozenset(
     {
         "bench", "benchmark", "benchmarks", "conftest", "demos", "doc", "docs", "example", "examples", "noxfile",
         "sample", "samples", "script", "scripts", "setup", "tasks", "test", "testing", "tests", "tools",
     }
 )  # fmt: skip
-#: Modules of each kind that are tried, at most.
+#: Modules of each kind that are tried at most.
 MOST = 200
 
 
 class Modules(NamedTuple):
-    """The modules of a wheel by their dotted names, in the order in which to try them."""
+    """The modules of a wheel by their dotted names, in the order of their test."""
 
-    #: The project's own: top-level modules, packages, and those of namespace packages; `named` if called as it is.
+    #: The project's own: top-level modules, packages, and those of namespace packages; `named`: they have its name.
     own: list[str]
     named: bool
-    #: Extension modules: the top-level ones, and those inside packages that are tried.
+    #: Extension modules: top-level ones, and those inside packages that are tried.
     compiled: list[str]
-    #: Top-level modules that seem to be something else.
+    #: Top-level modules that do not seem to be the project's.
     beside: list[str]
 
 
 def importable(paths: Iterable[str], suffixes: Sequence[str], project: str) -> Modules:
-    """The modules to try of a wheel of `project`.
+    """The modules to try in a wheel of `project`.
 
-    `paths` are those of the files in the wheel, `suffixes` what the interpreter's extension modules end in.
+    `paths` are the paths of the wheel's files, `suffixes` the endings of the interpreter's extension modules.
     """
     files = [(*_module(path, suffixes), path) for path in sorted(_installed(paths))]
     packages = {name for name, kind, _ in files if kind == "package"}
@@ -51,7 +51,7 @@ def importable(paths: Iterable[str], suffixes: Sequence[str], project: str) -> M
         if not kind:
             continue
         if packages.isdisjoint(".".join(parents[: depth + 1]) for depth in range(len(parents))):
-            # A module in a folder that is no package may be one of a namespace's, or no module but data.
+            # A module in a folder that is no package may belong to a namespace package, or be data.
             (loose if parents and kind == "module" else compiled_top if kind == "extension" else top).append(name)
         elif kind == "extension":
             extensions.append(name)
@@ -74,11 +74,11 @@ def _first(names: Iterable[str]) -> list[str]:
 
 
 def _is_called_after(module: str, project: str) -> bool:
-    """Whether a module is called as the project is, whatever the spelling and with or without "python" around it."""
+    """Whether a module has the project's name, in any spelling and with or without "python" around it."""
     last = module.rpartition(".")[2]
     wanted = _spelled(project)
     bare = re.sub(r"^(?:python3?|py)|(?:python3?|py3?)$", "", wanted)
-    # What begins with an underscore is for the project's own use.
+    # A name with an underscore is for the project's internal use.
     return not last.startswith("_") and bool({_spelled(module), _spelled(last)} & {wanted, bare or wanted})
 
 
@@ -91,7 +91,7 @@ def _is_for_people(parts: Sequence[str], first: Iterable[str]) -> bool:
 
 
 def _installed(paths: Iterable[str]) -> Iterable[str]:
-    """Where they are once they are installed, relative to site-packages; what goes elsewhere is left out."""
+    """The paths relative to site-packages after installation; files for other folders are left out."""
     for path in paths:
         first, _, rest = path.partition("/")
         if first.endswith(".dist-info"):
@@ -104,7 +104,7 @@ def _installed(paths: Iterable[str]) -> Iterable[str]:
 
 
 def _module(path: str, suffixes: Sequence[str]) -> tuple[str, str]:
-    """The module of a file by its dotted name, and "package", "module", "extension" or "" for what is none."""
+    """The dotted module name of a file, and "package", "module" or "extension"; two "" if it is no module."""
     folder, _, file = path.rpartition("/")
     suffix = next((suffix for suffix in sorted([".py", *suffixes], key=len, reverse=True) if file.endswith(suffix)), "")
     stem = file[: -len(suffix)] if suffix else ""

@@ -1,6 +1,6 @@
-"""What a visit does on the builder: hand work over. It may be repeated after a lost link, and waits for no worker.
+"""Puts assignments into a builder's inbox. It may be repeated after a lost connection, and waits for no worker.
 
-To look, to acknowledge results and to take work back needs no Python there: see `engine/poll`.
+Polling, acknowledging results and taking work back need no Python on the builder: see `engine.poll`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .folders import BuilderHome
 def hand_over(home: Path | str, assignments: Iterable[Assignment]) -> list[str]:
     """Put assignments into the inbox; returns the attempts that are new to this builder.
 
-    One that waits, is being built or lies in the outbox is left alone. Raises ContractError, before anything is
-    written, when one of them is not an assignment that this builder reads.
+    An attempt that waits, is being built or is in the outbox stays unchanged. Raises ContractError, before it writes
+    anything, if one of them is not an assignment that this builder can read.
     """
     here = BuilderHome(home)
     checked = [checked_assignment(assignment) for assignment in assignments]
     here.create()
-    # In this order, for an attempt only moves from left to right while this looks.
+    # In this order, because attempts move from left to right in the meantime.
     fresh = [
         assignment
         for assignment in checked
@@ -32,6 +32,6 @@ def hand_over(home: Path | str, assignments: Iterable[Assignment]) -> list[str]:
         and not here.delivered(assignment["attempt"]).exists()
     ]
     for assignment in fresh:
-        # The index's URL may carry a password.
+        # The index's URL may contain a password.
         write_json(here.waiting(assignment["attempt"]), assignment, mode=0o600)
     return [assignment["attempt"] for assignment in fresh]

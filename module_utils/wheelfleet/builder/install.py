@@ -1,4 +1,4 @@
-"""Making a host a builder: folders, and one tool environment for each interpreter. The worker's code: `code`."""
+"""Makes a host a builder: its folders, and a tool environment for each interpreter. See `worker_code` for its code."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .folders import BuilderHome
 
 
 class InstallError(Exception):
-    """The host cannot become a builder as asked; the message says why and what to do."""
+    """The host cannot become a builder; the message has the reason and the cure."""
 
 
 def make_folders(home: Path, check: bool = False) -> list[str]:
-    """Make the folders of a builder; returns those that were missing. Raises NotReady."""
+    """Make the folders of a builder; returns the missing ones, and only these in check mode. Raises NotReady."""
     here = BuilderHome(home)
     missing = [str(folder) for folder in (here.inbox, here.work, here.outbox) if not folder.is_dir()]
     if missing and not check:
@@ -28,10 +28,11 @@ def make_folders(home: Path, check: bool = False) -> list[str]:
 
 
 def tool_environment(home: Path, interpreter: str, requirements: list[str], check: bool = False) -> dict[str, Any]:
-    """Make sure the interpreter has a tool environment with `requirements` (pip, uv and more), made by its own venv.
+    """Make the interpreter's tool environment with `requirements` (pip, uv and more), by its own venv, if it is
+    missing.
 
-    Returns {"tools": its Python, "interpreter": the real path, "changed": bool, "target": what probe.py says of it}.
-    In check mode a missing environment is described by the interpreter itself. Raises InstallError.
+    Returns {"tools": its Python, "interpreter": the real path, "changed": bool, "target": as `probe` describes it}. In
+    check mode the interpreter itself describes a missing environment. Raises InstallError.
     """
     identity = _identify(interpreter)
     folder = home / "tools" / identity["soabi"]
@@ -43,7 +44,7 @@ def tool_environment(home: Path, interpreter: str, requirements: list[str], chec
     if target is None:
         if not check:
             _make_environment(folder, identity["executable"], requirements)
-            # The stamp must not survive a power cut that the environment does not.
+            # After a power cut there must be no stamp without its environment.
             os.sync()
             write_atomically(stamp, json.dumps(wanted).encode())
         target = probe.describe_target(identity["executable"] if check else str(tools))
@@ -51,7 +52,7 @@ def tool_environment(home: Path, interpreter: str, requirements: list[str], chec
 
 
 def _describe(tools: Path) -> Target | None:
-    """What the environment's Python builds for; None for one that is missing or damaged and has to be made again."""
+    """The target of the environment's Python; None if it is missing or damaged and must be made again."""
     try:
         return probe.describe_target(str(tools)) if tools.exists() else None
     except probe.ProbeError:
@@ -83,7 +84,7 @@ def _make_environment(folder: Path, interpreter: str, requirements: list[str]) -
 
 
 def _identify(interpreter: str) -> dict[str, str]:
-    """The real interpreter behind a command, and the name its extension modules carry."""
+    """The real interpreter behind a command, its version, and the tag of its extension modules. Raises InstallError."""
     code = (
         "import json, os, sys, sysconfig, platform\n"
         "print(json.dumps({'executable': os.path.realpath(getattr(sys, '_base_executable', '') or sys.executable),"
@@ -103,7 +104,7 @@ def _identify(interpreter: str) -> dict[str, str]:
 
 
 def _complaint(run: subprocess.CompletedProcess[str]) -> str:
-    """What pip and venv say first tells the cause; of a Python that breaks, the last line does."""
+    """The first error of pip or venv, which names the cause; else the last line, as for a crash of Python."""
     lines = [line.strip() for line in (run.stdout + run.stderr).splitlines() if line.strip()]
     first = [line for line in lines if line.startswith(("ERROR:", "The virtual environment was not created"))]
     return [*first[:1], *lines[-1:], f"exit status {run.returncode}"][0]

@@ -1,7 +1,7 @@
-"""Which of this system's packages have the libraries that a wheel needs and does not carry.
+"""Finds the system packages of the libraries that a wheel needs and does not contain.
 
-Libraries are found as the loader finds them, by the cache of ldconfig; of several with one name, the one that has the
-right machine and the symbol versions asked for. Who owns the file is dpkg's to say.
+Libraries are found as by the loader, in ldconfig's cache. Of several with one name, the one with the right machine and
+the needed symbol versions counts. dpkg knows the package of the file.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from ..elf import Elf, UnreadableElf, read_elf
 
 _CACHED = re.compile(r"^\t(\S+) \(.*\) => (/.+)$", re.MULTILINE)
 
-#: On every Debian: dpkg and apt need them.
+#: Present on every Debian, because dpkg and apt need them.
 _EVERYWHERE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
 
 
 def foreign_libraries(code: Mapping[str, Elf]) -> dict[str, list[Elf]]:
-    """The libraries that a wheel's machine code, by path, needs and the wheel does not have; and what needs them."""
+    """The libraries that a wheel's machine code (by path) needs and the wheel does not contain, with the code that
+    needs
+    them."""
     carried = {path.rpartition("/")[2] for path in code} | {elf.soname for elf in code.values()}
     wanted: dict[str, list[Elf]] = {}
     for elf in code.values():
@@ -31,14 +33,14 @@ def foreign_libraries(code: Mapping[str, Elf]) -> dict[str, list[Elf]]:
 
 
 def packages_of(libraries: Mapping[str, Iterable[Elf]]) -> list[str]:
-    """The packages of these libraries, sorted, without those every system has. Empty where there is no dpkg."""
+    """The packages of these libraries, sorted, without those of every Debian. Empty without dpkg."""
     cache = _cached_libraries() if libraries else {}
     found = [file for name, users in libraries.items() if (file := _library(cache.get(name, []), name, users))]
     return sorted(_owners(found) - _EVERYWHERE)
 
 
 def _library(files: list[Path], name: str, users: Iterable[Elf]) -> Path | None:
-    """The first of these files that the loader would take for `name`, for code that needs it."""
+    """The first of these files that the loader would use for `name`, which the code in `users` needs."""
     wanted = list(users)
     versions = {version for user in wanted for library, version in user.versions if library == name}
     for file in files:
@@ -60,7 +62,7 @@ def _cached_libraries() -> dict[str, list[Path]]:
 
 
 def _owners(files: list[Path]) -> set[str]:
-    """The packages that own these files. A link, as alternatives make them, belongs to whom its target belongs to."""
+    """The packages that own these files. For a link, as of an alternative, it is the package of its target."""
     spellings = {spelling: file for file in files for spelling in _spellings(file)}
     if not spellings:
         return set()
@@ -76,14 +78,14 @@ def _owners(files: list[Path]) -> set[str]:
 
 
 def _spellings(file: Path) -> Iterator[str]:
-    """How dpkg may call a file: by its real path, which may be below /usr where it knows it without, or by its link."""
+    """The paths under which dpkg may know a file: its real path or its link's, each with and without /usr."""
     for path in dict.fromkeys((str(file.resolve()), str(file))):
         yield path
         yield path[len("/usr") :] if path.startswith("/usr/lib") else f"/usr{path}"
 
 
 def _say(*command: str) -> str:
-    """What a command says, which may have found a part only; nothing where there is no such command."""
+    """A command's standard output, even if it fails; "" if it does not exist."""
     try:
         ran = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace", check=False

@@ -1,4 +1,4 @@
-"""What a family of processes and a folder use now, read from `/proc` and the file system."""
+"""Measures the memory of processes and the size of a folder, from `/proc` and the file system."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class DiskUse(NamedTuple):
-    """What lies under a folder: bytes on the disk, and how many files and folders."""
+    """The contents of a folder: bytes on the disk, and number of files and folders."""
 
     size: int
     entries: int
-    #: Whether there is more below, under paths longer than any program can name.
+    #: Whether there are more below, under paths that are too long to open.
     too_deep: bool
 
 
 class UnnamedFiles(NamedTuple):
-    """Bytes in files without a name that processes hold open: on the disk, and in memory (memfd_create(2))."""
+    """Bytes of deleted files that processes hold open: on the disk, and in memory (memfd_create(2))."""
 
     on_disk: int
     in_memory: int
 
 
 def resident_memory(processes: Iterable[int]) -> int:
-    """Bytes of memory these processes have, memory that they share counted once for each: cheap, never too low."""
+    """Bytes of these processes' memory, with shared memory counted for each: cheap to read, and never too low."""
     total = 0
     for process in processes:
         try:
@@ -41,9 +41,9 @@ def resident_memory(processes: Iterable[int]) -> int:
 
 
 def proportional_memory(processes: Iterable[int]) -> int:
-    """Bytes of memory these processes have, shared memory counted once in all (PSS); costlier than the above.
+    """Bytes of these processes' memory, with shared memory counted once (PSS); slower to read than `resident_memory`.
 
-    A process whose share the kernel does not tell (another user's) counts with its whole resident memory.
+    A process whose PSS cannot be read (another user's) counts with its whole resident memory.
     """
     total = 0
     for process in processes:
@@ -56,7 +56,7 @@ def proportional_memory(processes: Iterable[int]) -> int:
 
 
 def disk_use(folder: Path) -> DiskUse:
-    """What lies under `folder`; a file with several names there counts once, each of the names as an entry."""
+    """Measure `folder`; a file with several names there counts once in bytes, but each name is an entry."""
     total = 0
     entries_seen = 0
     too_deep = False
@@ -76,13 +76,13 @@ def disk_use(folder: Path) -> DiskUse:
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(entry.path)
         except OSError as error:
-            # Else the build removes and locks folders while this looks.
+            # Other errors are normal: the build removes and locks folders during the walk.
             too_deep |= error.errno == errno.ENAMETOOLONG
     return DiskUse(total, entries_seen, too_deep)
 
 
 def unnamed_files(processes: Iterable[int], folder: Path) -> UnnamedFiles:
-    """What these processes keep where neither a walk through `folder` nor their own memory shows it."""
+    """The files of these processes that neither a walk through `folder` nor `resident_memory` measures."""
     devices = _devices(folder)
     found: dict[tuple[int, int], int] = {}
     for process in processes:
@@ -103,8 +103,10 @@ def unnamed_files(processes: Iterable[int], folder: Path) -> UnnamedFiles:
 
 
 def _devices(folder: Path) -> set[int]:
-    """The devices that files below the folder may state: overlayfs gives files another one than folders where its
-    layers are on several file systems (the kernel's Documentation/filesystems/overlayfs, "Inode properties").
+    """The device numbers of files below the folder.
+
+    overlayfs gives files and folders different ones if its layers are on several file systems (the kernel's
+    Documentation/filesystems/overlayfs, "Inode properties").
     """
     devices = {folder.stat().st_dev}
     with suppress(OSError), os.scandir(folder) as entries:
@@ -115,7 +117,7 @@ def _devices(folder: Path) -> set[int]:
 
 
 def threads_of_user(user: int) -> int:
-    """How many threads this user has: what the kernel compares with RLIMIT_NPROC."""
+    """The number of this user's threads, which the kernel compares with RLIMIT_NPROC."""
     total = 0
     for name in os.listdir("/proc"):  # noqa: PTH208 - names only
         if name.isdigit():

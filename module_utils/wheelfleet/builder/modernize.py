@@ -1,12 +1,12 @@
 """Rewrites C code for the C API of newer Pythons: `python modernize.py SOURCE`.
 
-What is rewritten means the same in every Python since 3.9, so nothing depends on which one is built for: assignments
-to `Py_TYPE(x)`, `Py_SIZE(x)` and `Py_REFCNT(x)`, which Python's own porting notes give `Py_SET_TYPE` and its like
-for (What's New in Python 3.10 and 3.11), macros of the garbage collector that have a public function, and headers that
-are gone whose functions are still there.
+The new code means the same in every Python since 3.9, so it does not depend on the target. It replaces assignments to
+`Py_TYPE(x)`, `Py_SIZE(x)` and `Py_REFCNT(x)` by `Py_SET_TYPE` and its like, as Python's porting notes recommend
+(What's New in Python 3.10 and 3.11). It also replaces macros of the garbage collector by public functions, and removed
+headers by declarations of their functions, which still exist.
 
-Runs in the sandbox, among the package's code, and is not trusted with anything. It imports nothing of this package, so
-that nothing of it is on the build's path.
+It runs in the sandbox among the package's code, so its output is untrusted. It imports nothing of this package, so that
+nothing of it is on the build's path.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _LARGEST = 32 << 20
 
 _MACRO = re.compile(r"\bPy_(TYPE|SIZE|REFCNT)\s*\(|\b(_PyObject_GC_(?:IS_TRACKED|TRACK|UNTRACK))\s*\(")
 _ASSIGNMENT = re.compile(r"\s*([-+]?)=(?!=)\s*")
-#: Macros that became functions of Python's own, with what was made public for others at the same time.
+#: Macros that became internal to Python, with the public functions that replace them.
 _PUBLIC = {
     "_PyObject_GC_IS_TRACKED": "PyObject_GC_IsTracked((PyObject *)({argument}))",
     "_PyObject_GC_TRACK": "PyObject_GC_Track({argument})",
     "_PyObject_GC_UNTRACK": "PyObject_GC_UnTrack({argument})",
 }
-#: Each header with what is to stand in its place.
+#: Each removed header with its replacement.
 _HEADERS = {
     re.compile(r'^([ \t]*)#[ \t]*include[ \t]*["<]pystrhex\.h[">]', re.MULTILINE): (
         r"\1extern PyObject *_Py_strhex(const char *, const Py_ssize_t);"
@@ -38,10 +38,10 @@ _HEADERS = {
 
 
 def main(folder: str) -> int:
-    """1 where there was nothing to rewrite."""
+    """Rewrite the files below `folder`; returns 1 if nothing had to be rewritten."""
     done = 0
     for path in sources(Path(folder)):
-        # Every byte is a character, and stays one.
+        # latin-1 maps each byte to a character and back.
         old = path.read_bytes().decode("latin-1")
         new = modernized(old)
         if new != old:
@@ -54,7 +54,7 @@ def main(folder: str) -> int:
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """Files of C and C++, in order."""
+    """The files of C and C++, sorted."""
     for place, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
@@ -69,7 +69,7 @@ def sources(folder: Path) -> Iterator[Path]:
 
 
 def modernized(code: str) -> str:
-    """The code for newer Pythons; as it is where nothing has to be changed."""
+    """The code for newer Pythons; unchanged if nothing has to be rewritten."""
     for header, replacement in _HEADERS.items():
         code = header.sub(replacement, code)
     done, rest = "", code
@@ -82,9 +82,9 @@ def modernized(code: str) -> str:
 
 
 def _assigned(name: str, code: str, inside: int) -> tuple[str, str]:
-    """An assignment to the macro at the beginning of `code`, rewritten, and what comes after it.
+    """An assignment to the macro at the beginning of `code`, rewritten, and the code behind it.
 
-    Anything else is given back as it is, up to the macro's arguments, which begin at `inside`.
+    Any other use is returned unchanged, up to the macro's arguments, which begin at `inside`.
     """
     closed = _end(code, inside, ")")
     assignment = _ASSIGNMENT.match(code, closed + 1)
@@ -98,7 +98,7 @@ def _assigned(name: str, code: str, inside: int) -> tuple[str, str]:
 
 
 def _public(name: str, code: str, inside: int) -> tuple[str, str]:
-    """The public function in the place of the macro at the beginning of `code`, and what comes after it."""
+    """The public function in place of the macro at the beginning of `code`, and the code behind it."""
     closed = _end(code, inside, ")")
     if closed < 0:
         return code[:inside], code[inside:]
@@ -106,7 +106,7 @@ def _public(name: str, code: str, inside: int) -> tuple[str, str]:
 
 
 def _end(code: str, begin: int, closing: str) -> int:
-    """Where the first `closing` is that is in no bracket opened after `begin`; -1 if there is none in the statement."""
+    """The index of the first `closing` outside brackets opened after `begin`; -1 if the statement has none."""
     depth = 0
     for place in range(begin, min(len(code), begin + 1000)):
         character = code[place]
@@ -122,6 +122,6 @@ def _end(code: str, begin: int, closing: str) -> int:
 
 
 if __name__ == "__main__":
-    # The folder of this file is not the build's business.
+    # Remove this file's folder from the build's path.
     sys.path.pop(0)
     sys.exit(main(sys.argv[1]))

@@ -1,13 +1,13 @@
-"""Which servers the pages of the indexes name for the files of projects: read by pip itself, by pip's own rules.
+"""Lists the servers of projects' files, by the pages of the indexes, which pip itself reads by its own rules.
 
     PYTHON -I named_servers.py ANSWER NAME...
 
-It runs outside the sandbox, by the tools' Python, and runs no code of any package. Of the environment it takes what pip
-would: the indexes, their certificates, proxies and passwords. ANSWER becomes JSON: "servers" are URLs of which scheme,
-host and port count; "trouble" is what went wrong where the first index could not be asked at all, else null. Servers to
-which an index redirects for its pages or files are among them.
+It runs outside the sandbox, by the tools' Python, and runs no package code. It uses the environment as pip does: the
+indexes, their certificates, proxies and passwords. ANSWER becomes JSON: "servers" are URLs of scheme, host and port,
+including those to which an index redirects; "trouble" is the error if the first index could not be read at all, else
+null.
 
-This file imports nothing of this package, so that it can be run by itself.
+This file imports nothing of this package, so it can run by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PAGES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+ht
 
 
 def main(arguments: Sequence[str]) -> None:
-    # pip has no interface for programs; these names have been there since pip 22.
+    # pip has no API; these names exist since pip 22.
     from pip._internal.commands import create_command
     from pip._internal.index.collector import LinkCollector
     from pip._vendor.requests import RequestException
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _servers_of(session: Any, response: Any) -> Iterator[str]:
-    """The servers that one page leads to."""
+    """The servers that one page links or redirects to."""
     from pip._internal.index.collector import IndexContent, parse_links
     from pip._vendor.requests import RequestException
 
@@ -74,7 +74,7 @@ def _servers_of(session: Any, response: Any) -> Iterator[str]:
         response.url,
         cache_link_parsing=False,
     )
-    # A file of each server, the newest, for they stand last.
+    # The last file of each server, because the newest come last.
     newest = {_server(link.url): link.url_without_fragment for link in parse_links(page)}
     for server, url in newest.items():
         yield server
@@ -85,7 +85,7 @@ def _servers_of(session: Any, response: Any) -> Iterator[str]:
                 for each in (*file.history, file):
                     yield _server(each.url)
         except RequestException:
-            # Nothing more is known of this server; the step that needs the file says what is wrong with it.
+            # The server stays unresolved; the step that needs the file reports the error.
             continue
 
 

@@ -1,7 +1,8 @@
-"""Runs inside the sandbox, before the command that is to reach the index: `PYTHON proxy_client.py PORT COMMAND...`.
+"""Runs inside the sandbox, before a command with network: `PYTHON proxy_client.py PORT COMMAND...`.
 
-It listens on the sandbox's own loopback, hands the listening socket to the proxy outside (`proxy`) and becomes the
-command. A socket belongs to the network that it was made in, so no process has to stay here to carry bytes.
+It listens on the sandbox's loopback, passes the listening socket to the proxy outside (`proxy`) and becomes the
+command.
+A socket stays in the network namespace in which it was made, so no process inside has to carry bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-#: The environment variable with the descriptor of the connection to the proxy.
+#: The variable with the file descriptor of the connection to the proxy.
 SOCKET_VARIABLE = "WHEELFLEET_PROXY_SOCKET"
 
 

@@ -1,9 +1,9 @@
-"""What makes two builds of one sdist give the same bytes, as environment variables.
+"""The environment variables that make two builds of one sdist give the same bytes.
 
-Flags go into variables that every build system *adds* to what it would use anyway: CPPFLAGS and LDFLAGS for
-setuptools, distutils, meson and autoconf (CMake reads LDFLAGS), CARGO_BUILD_RUSTFLAGS for cargo. CFLAGS would take the
-place of the interpreter's own flags in newer setuptools, and of "-g -O2" in every configure script; RUSTFLAGS
-would take the place of what a package's own cargo configuration says for its target.
+Flags are in variables that build systems *add* to their own: CPPFLAGS and LDFLAGS for setuptools, distutils, meson and
+autoconf (CMake reads LDFLAGS), CARGO_BUILD_RUSTFLAGS for cargo. CFLAGS would replace the interpreter's own flags in
+newer setuptools, and "-g -O2" in configure scripts. RUSTFLAGS would replace the flags in a package's cargo
+configuration.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-#: The first moment that a zip file, and so a wheel, can hold: 1980-01-01, in seconds since the epoch.
+#: The earliest time of a zip file, and so of a wheel: 1980-01-01, in seconds since the epoch.
 EARLIEST = 315532800
 
 
 def reproducible(root: Path | str, upload_time: str | None) -> dict[str, str]:
-    """The variables for a build whose folders lie in `root`, as the build sees it.
+    """The variables for a build whose folders are in `root`, its path inside.
 
-    `SOURCE_DATE_EPOCH` is the sdist's upload time, so that a rebuild dates its files alike (reproducible-builds.org).
-    Debugging information and symbols, which hold paths, stay away, and what is left of `root` in file names becomes
-    `.`. A linker that strips also makes the build id from what is left.
+    `SOURCE_DATE_EPOCH` is the sdist's upload time, so that a rebuild dates its files equally (reproducible-builds.org).
+    Debug information and symbols, which contain paths, are left out; `root` in other file names becomes `.`. The linker
+    strips before it computes the build ID.
     """
     return {
         "SOURCE_DATE_EPOCH": str(max(_epoch(upload_time) or EARLIEST, EARLIEST)),
@@ -30,19 +30,20 @@ def reproducible(root: Path | str, upload_time: str | None) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "CPPFLAGS": f"-g0 -ffile-prefix-map={root}=.",
         "LDFLAGS": "-Wl,-s",
-        # Without it LDFLAGS takes the place of what numpy.distutils links Fortran with.
+        # Otherwise LDFLAGS replaces numpy.distutils' flags for linking Fortran.
         "NPY_DISTUTILS_APPEND_FLAGS": "1",
         "CARGO_BUILD_RUSTFLAGS": f"--remap-path-prefix={root}=. -Cstrip=symbols",
     }
 
 
-#: Their words add up; all others are replaced.
+#: Variables whose values are joined; others are replaced.
 _FLAGS = ("CPPFLAGS", "LDFLAGS", "CARGO_BUILD_RUSTFLAGS")
 
 
 def overridden(variables: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
-    """`variables` with what somebody wants otherwise. Flags are put behind ours, where a compiler heeds the last word;
-    empty ones leave ours out."""
+    """`variables`, overridden by `by`. Flags are appended, because compilers heed the last one; empty flags remove
+    those in
+    `variables`."""
     wanted = dict(by)
     for name in _FLAGS:
         if wanted.get(name) and variables.get(name):
@@ -53,7 +54,7 @@ def overridden(variables: Mapping[str, str], by: Mapping[str, str]) -> dict[str,
 def _epoch(upload_time: str | None) -> int | None:
     if not upload_time:
         return None
-    # Python 3.9 and 3.10 read neither "Z" nor fractions of any length.
+    # Python 3.9 and 3.10 parse neither "Z" nor fractions of any length.
     when = upload_time.rstrip("Z").partition(".")[0].partition("+")[0]
     try:
         return int(datetime.fromisoformat(when).replace(tzinfo=timezone.utc).timestamp())

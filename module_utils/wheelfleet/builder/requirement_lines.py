@@ -1,8 +1,8 @@
-"""Requirements of strangers' packages, as lines that are given to a program outside the sandbox.
+"""Checks untrusted requirements before a program outside the sandbox gets them as lines.
 
-A line of a requirements file may be far more than a requirement: an option, a file, a URL, a variable. What is given to
-uv outside is therefore only what certainly is a name with its versions, extras and markers (PEP 508). Whatever else a
-package asks for is installed inside the sandbox.
+A line of a requirements file may be more than a requirement: an option, a file, a URL, a variable. So uv outside gets
+only lines that are certainly a name with versions, extras and markers (PEP 508). Other requirements are installed
+inside the sandbox.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _LONGEST, _MOST = 500, 500
 
 
 def are_plain(requirements: Iterable[str]) -> bool:
-    """Whether each of them is a name with its versions, extras and markers, and nothing else."""
+    """Whether each is a name with versions, extras and markers, and nothing else."""
     listed = list(requirements)
     return len(listed) <= _MOST and all(len(line) <= _LONGEST and _PLAIN.fullmatch(line) for line in listed)
 
 
 def normalized(name: str) -> str:
-    """A project's name as indexes spell it (PEP 503)."""
+    """A project's name in the normalised form of indexes (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

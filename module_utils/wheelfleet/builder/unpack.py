@@ -1,8 +1,8 @@
-"""Unpack an sdist without trusting it: nothing is written outside its folder, and no link leads out of it.
+"""Unpacks an untrusted sdist: nothing is written outside its folder, and no link leads out of it.
 
-What pip unpacks is unpacked, also an archive without a folder at its top, one whose paths have Windows' backslashes,
-and one with `a/../b` in it. The rules are those of PEP 706 (tarfile's `data` filter), applied here as well because the
-Python of Debian 12 does not have that filter, and stricter in one point: no member is written through a link.
+It accepts whatever pip accepts, also an archive without a top-level folder, paths with Windows' backslashes, and paths
+with `a/../b`. The rules are those of PEP 706 (tarfile's `data` filter), repeated here because the Python of Debian 12
+does not have that filter. One rule is stricter: no member is written through a link.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Any
 
 from ..sdist_endings import SDIST_ENDINGS, ZIP_ENDINGS
 
-#: What makes a folder a project (PEP 517).
+#: Files that make a folder a project (PEP 517).
 _OF_A_PROJECT = ("setup.py", "pyproject.toml")
 
 
 class UnpackError(Exception):
-    """The archive is damaged, hostile, or not an sdist; the message says why."""
+    """The archive is damaged, hostile or no sdist; the message is a sentence with the reason."""
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -35,7 +35,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     ending = next((each for each in SDIST_ENDINGS if archive.name.endswith(each)), None)
     if ending is None:
         raise UnpackError(f"{archive.name} is no sdist: its name ends neither in .zip nor in .tar.gz or the like.")
-    # A name that no member has, for its folder at the top comes to lie beside it.
+    # A unique name, because the archive's top folder is moved beside it.
     whole = Path(tempfile.mkdtemp(dir=folder))
     try:
         if ending in ZIP_ENDINGS:
@@ -45,7 +45,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise UnpackError(f"{archive.name} cannot be unpacked: {error}.") from error
     except (NotImplementedError, RuntimeError, ValueError) as error:
-        # How zipfile says "encrypted" and "compressed in an unknown way".
+        # zipfile's exceptions for encryption and unknown compression.
         raise UnpackError(f"{archive.name} cannot be unpacked: {error}.") from error
     top = [path for path in whole.iterdir() if path.is_dir() and not path.is_symlink()]
     if any((whole / name).is_file() for name in _OF_A_PROJECT):
@@ -54,7 +54,7 @@ def unpack(archive: Path, folder: Path) -> Path:
         raise UnpackError(f"{archive.name} is no sdist: it has {len(top)} top-level directories and not one.")
     project = top[0].rename(folder / top[0].name)
     with suppress(OSError):
-        # What lay beside it is nobody's, and stays.
+        # Files beside the project's folder stay where they are.
         whole.rmdir()
     return project
 
@@ -65,7 +65,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
         links: list[str] = []
         tar.extractall(folder, members=_checked_members(archive, tar, folder, links), **filtered)
     for link in links:
-        # One that leads out by way of another link is seen when all are there.
+        # A link that leads out through another link is found only when all are there.
         _check_real_target(archive, link, folder)
 
 
@@ -82,7 +82,7 @@ def _checked_members(
             member.linkname = _checked_path(archive, member.linkname, folder)
         elif not member.isfile() and not member.isdir():
             raise UnpackError(f"{archive.name} is refused: {member.name!r} is a device or another special file.")
-        # Ours, writable, and without set-user-id, as everything else that the build makes.
+        # Owned by this user, writable, and without set-user-id, like all files of the build.
         member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
         member.mode = (member.mode & 0o755) | (0o700 if member.isdir() else 0o600)
         yield member
@@ -93,14 +93,14 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
         for member in packed.infolist():
             member.filename = _checked_path(archive, member.filename, folder)
             file = Path(packed.extract(member, folder))
-            # zipfile forgets what a configure script needs.
+            # zipfile does not restore modes, but a configure script must be executable.
             mode = member.external_attr >> 16
             if stat.S_ISREG(mode) and mode & 0o111:
                 file.chmod(0o755)
 
 
 def _checked_path(archive: Path, name: str, folder: Path) -> str:
-    """Where a member is written, without `..`; a folder's keeps the slash at its end."""
+    """The path of a member without `..`; a folder keeps its final slash. Raises UnpackError."""
     if "\\" in name and "/" not in name:
         name = name.replace("\\", "/")
     plain = posixpath.normpath(name)
@@ -114,7 +114,7 @@ def _checked_path(archive: Path, name: str, folder: Path) -> str:
 
 
 def _check_target(archive: Path, name: str, target: str) -> None:
-    """`target` is relative to the archive's root; it may say `..`, but not climb out."""
+    """Refuse a link out of the archive. `target` is relative to the archive's root and may contain `..`."""
     depth = 0
     for part in PurePosixPath(target).parts:
         depth += -1 if part == ".." else 1

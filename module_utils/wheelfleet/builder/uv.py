@@ -1,4 +1,4 @@
-"""How uv is told what the assignment says: pip's options under uv's names."""
+"""uv's command and environment for an assignment: pip's options under uv's names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..network import authorities, network
 from .env_vars import PATH, listed
 from .folders import BuilderHome
 
-#: pip's options that uv knows under another name; lists are joined by the character.
+#: pip's options that have another name in uv; lists are joined by the character.
 _OPTIONS = {
     "cert": ("SSL_CERT_FILE", " "),
     "client-cert": ("SSL_CLIENT_CERT", " "),
@@ -25,16 +25,16 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
 def uv_command(assignment: Assignment) -> str:
-    """uv of the tool environment."""
+    """The path of uv in the tool environment."""
     return str(Path(assignment["tools"]).with_name("uv"))
 
 
 def uv_environment(
     home: BuilderHome, assignment: Assignment, tmp: Path, present: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of a uv that runs no package's code: its cache is the builder's own.
+    """The environment of a uv that runs no package code, so it may use the builder's cache.
 
-    Every index counts alike, as with pip, and at the same version the fleet's own stands first.
+    All indexes have the same rank, as in pip; among equal versions the fleet's own comes first.
     """
     options = {name.replace("_", "-"): value for name, value in assignment["pip_options"].items()}
     ways = network(present)
@@ -51,7 +51,7 @@ def uv_environment(
         "UV_KEYRING_PROVIDER": "disabled",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_DEFAULT_INDEX": assignment["index_url"],
-        # Certificates of the system's store count, as with pip.
+        # As in pip, the system's certificates are trusted.
         "UV_SYSTEM_CERTS": "1",
         **ways,
     }

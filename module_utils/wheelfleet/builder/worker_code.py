@@ -1,7 +1,7 @@
-"""The worker's code on its way to a builder: what it is, whether it is there, and as text that a module can be given.
+"""The worker's code, to be sent to a builder: its files, their digest, and an archive as text for a module's arguments.
 
-It is the room `builder/`, the contract and the ground, which are all it imports. It is sent only to a builder that has
-another one: packed, sent and compiled as part of a module it would cost each run, and a Pi seconds.
+It is the room `builder/`, the contract and the ground, because these import nothing else. It is sent only if the
+builder's digest differs, because packing, sending and compiling it would cost each run seconds on a Pi.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 
 from ..atomic_files import write_atomically
 
-#: The package's name below the builder's lib/, and where it lies here.
+#: The package's name below the builder's lib/, and its folder here.
 _PACKAGE = "wheelfleet"
 _SOURCE = Path(__file__).parents[1]
 
 
 def worker_code() -> dict[str, bytes]:
-    """The files by their path below lib/; for a package that lies in a folder, as in a checkout."""
+    """The files by their path below lib/. The package must be in a folder, as in a checkout."""
     paths = [path for pattern in ("*.py", "contract/*.py", "builder/*.py") for path in _SOURCE.glob(pattern)]
     return {f"{_PACKAGE}/{path.relative_to(_SOURCE)}": path.read_bytes() for path in paths}
 
 
 def digest(files: Mapping[str, bytes]) -> str:
-    """One name for all of it."""
+    """One hash of all files."""
     hashes = [f"{path} {hashlib.sha256(content).hexdigest()}" for path, content in sorted(files.items())]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def pack(files: Mapping[str, bytes]) -> str:
-    """As text."""
+    """The files as a zip archive in base64."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in sorted(files.items()):
@@ -42,13 +42,13 @@ def pack(files: Mapping[str, bytes]) -> str:
 
 
 def installed(home: Path) -> dict[str, bytes]:
-    """What a builder has; empty where it has none."""
+    """The files on a builder; empty without any."""
     paths = (home / "lib" / _PACKAGE).rglob("*.py")
     return {str(path.relative_to(home / "lib")): path.read_bytes() for path in paths}
 
 
 def install(home: Path, packed: str) -> list[str]:
-    """Let a builder have exactly what `pack` gave; returns the files that differ from what was there."""
+    """Replace the builder's files by those of `pack`; returns the paths that differed."""
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed))) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     there = installed(home)

@@ -1,1 +1,1 @@
-"""Step 1: read the upstream index, over HTTP."""
+"""Reads the upstream index over HTTP, or from a folder."""

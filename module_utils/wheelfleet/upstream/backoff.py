@@ -1,18 +1,18 @@
-"""Backoff from an upstream in trouble, shared by all threads that send it requests."""
+"""Backoff from an overloaded or broken upstream, shared by all threads that send requests."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-#: After the first, second, … refusal (429) in a row nobody asks anything for this many seconds; then no more at all.
+#: Seconds without requests after the first, second, … 429 in a row; after the last one, requests end.
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
-#: So much of a failure is a 403: a list of names may have many in a row that an object store does not hold.
+#: Part of a failure that a 403 counts, because an object store may not have many listed names in a row.
 _OF_A_FORBIDDEN = 1 / 32
 
 
 class Backoff:
-    """Pauses all threads when upstream answers 429, and ends requests where they have no point."""
+    """Pauses all threads after a 429, and ends requests when they are pointless."""
 
     def __init__(self, workers: int) -> None:
         self.gave_up: str | None = None
@@ -25,11 +25,13 @@ class Backoff:
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether it is clear that there is no server."""
+        """Whether there is certainly no server."""
         return self.gave_up is not None and not self.has_answered
 
     def wait(self, seconds: float = 0.0) -> float | None:
-        """Wait that long, and for the end of a pause. Returns the time of the start, None for "do not ask any more"."""
+        """Wait `seconds`, and for the end of a pause. Returns the time of the end; None if no more requests are
+        allowed.
+        """
         until = time.monotonic() + seconds
         with self._changed:
             while self.gave_up is None:
@@ -41,22 +43,22 @@ class Backoff:
         return None
 
     def succeeded(self) -> None:
-        """Upstream gave a usable answer."""
+        """Upstream gave a usable response."""
         with self._changed:
             self.has_answered = True
             self._failures, self._throttled_in_a_row = 0.0, 0
 
     def failed(self, *, answered: bool, forbidden: bool = False) -> None:
-        """A project could not be read, after all its tries; `forbidden`: its status was 403."""
+        """A project could not be read, after all tries; `forbidden`: its status was 403."""
         with self._changed:
             self.has_answered = self.has_answered or answered
             self._failures += _OF_A_FORBIDDEN if forbidden else 1
-            # One round of the threads proves that a host is not there; a few that its answers are of no use.
+            # One failure for each thread shows that a host is not there; four, that its responses are useless.
             if self._failures >= self._workers * (4 if self.has_answered else 1):
                 self._give_up("too many projects in a row could not be read")
 
     def throttled(self, started: float) -> None:
-        """Upstream asks for fewer requests (429); `started` is when the refused one began."""
+        """Upstream returned 429; `started` is the start of that request, in time.monotonic's seconds."""
         with self._changed:
             self.has_answered = True
             if started < self._pause_until:
@@ -68,7 +70,7 @@ class Backoff:
                 self._throttled_in_a_row += 1
 
     def stop(self) -> None:
-        """The answers are no longer needed."""
+        """End all requests, because their answers are no longer needed."""
         with self._changed:
             self._give_up("the run was stopped")
 

@@ -1,4 +1,4 @@
-"""The hosts that a cache of upstream fetches from: the index, and the hosts that its pages name for files."""
+"""The origins that a cache of upstream fetches from: the index, and the hosts that its pages name for files."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..crate_index import NoIndex, OutOfReach, ask_index, checked_index
 from .client import Upstream, UpstreamUnreachable
 from .responses import Page, ProjectRequest
 
-#: Build requirements that nearly every index has; their pages say where files are.
+#: Build requirements that nearly every index has; their pages show the hosts of files.
 _COMMON = ("setuptools", "wheel", "pip", "packaging", "hatchling", "flit-core")
-#: So many of the newest files that the catalog knows are looked at.
+#: Number of the catalog's newest files whose URLs are read.
 _SAMPLE = 50_000
-#: More hosts than this are no index but a mistake, or somebody's trick.
+#: An index with more origins is a mistake or an attack.
 _MOST_ORIGINS = 8
 _ORIGIN = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 class NoCache(Exception):
-    """This upstream cannot be cached; the message says why and what to do."""
+    """This upstream cannot be cached; the message has the reason and the cure."""
 
 
 def check_cacheable(index_url: str, pip_options: Mapping[str, Any]) -> None:
-    """See that a web server can ask this upstream as pip would. Raises NoCache."""
+    """Check that a web server can reach this upstream as pip does. Raises NoCache."""
     if not index_url:
         raise NoCache(
             "pip on the controller is configured for no index, so there is nothing to cache; "
@@ -53,9 +53,9 @@ def check_cacheable(index_url: str, pip_options: Mapping[str, Any]) -> None:
 
 
 def learn_origins(upstream: Upstream, catalog: Path) -> list[str]:
-    """Scheme, host and port of the index and of what its pages and the catalog name for files, the index first.
+    """Scheme, host and port of the index and of the files in its pages and the catalog, the index first.
 
-    An https index leads to https alone. Raises NoCache when upstream does not answer and the catalog knows nothing.
+    An https index leads only to https. Raises NoCache when upstream does not answer and the catalog knows no file.
     """
     index = origin_of(upstream.index_url) or ""
     known = Counter(_origins(_urls_in(catalog)))
@@ -76,10 +76,10 @@ def learn_origins(upstream: Upstream, catalog: Path) -> list[str]:
 
 
 def learn_crates(url: str, origins: Sequence[str], ways: Mapping[str, str]) -> dict[str, Any]:
-    """The sparse crate index at `url` as the cache has it, beside the upstream's `origins`, the index first.
+    """The cache's settings for the sparse crate index at `url`, beside upstream's `origins`, the index first.
 
-    `index` is its address, `origins` are those that the upstream does not have. `ways` are environment variables by
-    which this machine reaches the network. Raises NoCache.
+    `index` is its URL, `origins` are those that upstream does not have. `ways` are the environment variables for the
+    network (see `network`). Raises NoCache.
     """
     try:
         index = checked_index(url)
@@ -94,7 +94,7 @@ def learn_crates(url: str, origins: Sequence[str], ways: Mapping[str, str]) -> d
 
 
 def origin_of(url: str) -> str | None:
-    """Scheme, host and port of a URL as they stand in it, without a user; None where it has none that can be cached."""
+    """Scheme, host and port of a URL, without a user; None if it cannot be cached."""
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
     return origin if _ORIGIN.fullmatch(origin) else None
@@ -108,7 +108,7 @@ def _urls_in(catalog: Path) -> list[str]:
     if not catalog.is_file():
         return []
     try:
-        # To read alone: a catalog of an older wheelfleet is migrated by the next run and not here.
+        # Read-only: only the next run migrates a catalog of an older wheelfleet.
         with closing(sqlite3.connect(f"{catalog.resolve().as_uri()}?mode=ro", uri=True)) as db:
             return [url for (url,) in db.execute("SELECT url FROM upstream_file ORDER BY id DESC LIMIT ?", (_SAMPLE,))]
     except sqlite3.DatabaseError:

@@ -1,6 +1,6 @@
-"""The XML-RPC changelog of the public index: projects that changed since a serial. A hint that saves waiting, no more.
+"""PyPI's XML-RPC changelog: the projects that changed since a serial. It is only a hint that saves requests.
 
-The call exists for mirrors and may go away. It is used where the operator names its URL; everything works without it.
+The call exists for mirrors and may go away. It is used only if the operator names its URL.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from .pip_config import split_credentials
 from .transport import NoAnswer
 
 _LARGEST_ANSWER = 256 << 20
-#: The index's fault for "more than I give at once", which is 50,000 rows.
+#: PyPI's fault code for more than 50,000 rows.
 _TOO_MANY = -32500
 
 
 @dataclass(frozen=True)
 class Changes:
-    """The highest serial of every project that changed, by normalised name; or the `problem`, in a sentence."""
+    """The highest serial of each changed project, by normalised name; or the `problem`, in a sentence."""
 
     serials: dict[str, int] = field(default_factory=dict)
     problem: str | None = None
 
 
 def changes_since(upstream: Upstream, url: str, serial: int) -> Changes:
-    """Ask the changelog at `url` what changed after `serial`. Raises nothing: it is only a hint."""
+    """The changes after `serial`, from the changelog at `url`. Raises nothing, because it is only a hint."""
     if serial > xmlrpc.client.MAXINT:
         return _no_hint(url, f"cannot be asked for what came after {serial}: XML-RPC has no such number")
     call = xmlrpc.client.dumps((serial,), "changelog_since_serial").encode()
@@ -54,7 +54,7 @@ def changes_since(upstream: Upstream, url: str, serial: int) -> Changes:
 
 
 def _highest_serials(rows: Any) -> dict[str, int]:
-    """From rows of (name, version, time, action, serial), whose names are not normalised."""
+    """The highest serials in rows of (name, version, time, action, serial), whose names are not normalised."""
     serials: dict[str, int] = {}
     for name, _, _, _, stated in rows:
         serial = read_serial(stated)

@@ -1,11 +1,11 @@
-"""How failures show in the log of a build: an ordered table of lines to look for. The first rule that matches names it.
+"""The rules that find a failure in the log of a build, in their order; the first rule that matches decides.
 
-The order is: what the machine ran out of; messages that say exactly what is missing, too old or too new; what
-compilers and linkers say; hints, which a build may also print on its way to another failure; and at last whatever
-exception ended it.
+The order is: exhausted resources; messages that name exactly the missing, too old or too new thing; messages of
+compilers and linkers; hints, which a build may also print before another failure; and last any exception that ended
+the build.
 
-Every pattern is searched line by line, on lines of limited length, in a time that no line can blow up: gaps and names
-are bounded (`.{0,60}`, `\\w{1,80}`), and a repetition inside another one ends in a character it cannot contain.
+Patterns are searched line by line, in lines of limited length, in bounded time: gaps and names are limited
+(`.{0,60}`, `\\w{1,80}`), and a repetition inside another one ends in a character that it cannot contain.
 """
 
 from __future__ import annotations

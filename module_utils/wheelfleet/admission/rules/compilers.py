@@ -1,4 +1,4 @@
-"""Messages of compilers, linkers and configure steps."""
+"""Rules for messages of compilers, linkers and configure steps."""
 
 from __future__ import annotations
 

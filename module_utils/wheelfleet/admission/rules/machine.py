@@ -1,4 +1,4 @@
-"""Resources that the machine ran out of."""
+"""Rules for exhausted resources of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projects for other systems, processors and accelerators."""
+"""Rules for projects that need another system, processor or accelerator."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OTHER_PLATFORM = (
     ),
 )
 
-#: Hints: alone they explain a failure, but builds also print them about what they can do without.
+#: Hints: they may explain a failure, but builds also print them about optional parts.
 SAYS_OTHER_PLATFORM = (
     rule(
         "wrong-platform",

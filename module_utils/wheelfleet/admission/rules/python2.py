@@ -1,4 +1,4 @@
-"""Code for Python 2."""
+"""Rules for Python 2 code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interfaces that Python, setuptools and CMake no longer have."""
+"""Rules for interfaces that Python, setuptools and CMake no longer have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rule: a line of a log to look for, and what follows from it."""
+"""The type of a rule: a pattern for a line of a log, and the failure that it shows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-#: The kind of a missing thing, by which a package is looked for: a header as it is included, a library as the linker
-#: names it, a program, a Python module, or a name that pkg-config knows.
+#: The kind of a missing thing, by which its package is found: a header by its include path, a library by its name for
+#: the linker, a program, a Python module, or a pkg-config module.
 MissingKind = Literal["header", "library", "tool", "module", "pkg-config"]
 
 
@@ -15,24 +15,24 @@ MissingKind = Literal["header", "library", "tool", "module", "pkg-config"]
 class Rule:
     failure_class: str
     pattern: re.Pattern[str]
-    #: `{found}` is what the pattern's last matching group has, else `subject`.
+    #: `{found}` is the pattern's last matching group, else `subject`.
     sentence: str
     subject: str = ""
-    #: What the failure is about, where the pattern finds something else (its version).
+    #: The subject of the failure, if the pattern finds something else (its version).
     about: str = ""
-    #: The pattern finds the name of a missing thing of this kind.
+    #: The kind of the missing thing whose name the pattern finds.
     missing_kind: MissingKind | None = None
-    #: Which of the matching lines tells the cause.
+    #: Which of the matching lines shows the cause.
     choose: Literal["first", "last"] = "last"
-    #: One of the few lines before has to match this.
+    #: Pattern that one of the few lines before must match.
     after: re.Pattern[str] | None = None
-    #: Only if what was found is the project itself.
+    #: Only if the found name is the project's own.
     own: bool = False
     #: Only while pip installs the build requirements, or only in the project's own build.
     only: Literal["", "in a requirement", "in the build"] = ""
-    #: Instead of what the class says.
+    #: Replaces the advice of the class.
     advice: str = ""
-    #: What the failure settles, where that is not what its class says.
+    #: The scope of the failure, if it is not that of its class.
     settles: Literal["as the class says", "target", "nothing"] = "as the class says"
 
 
@@ -42,5 +42,5 @@ def rule(failure_class: str, pattern: str, sentence: str, **more: object) -> Rul
 
 
 def any_of(*names: str) -> str:
-    """A pattern for one of these names."""
+    """A pattern that matches one of these names."""
     return "|".join(re.escape(name) for name in names)

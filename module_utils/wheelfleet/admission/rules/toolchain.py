@@ -1,4 +1,4 @@
-"""Builds that need newer compilers and build tools than the builder has."""
+"""Rules for builds that need newer compilers or build tools than the builder has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code that does not support the newest Cython, numpy or Python yet: older ones of them help."""
+"""Rules for code that does not support the newest Cython, numpy or Python yet, and needs an older one."""
 
 from __future__ import annotations
 
