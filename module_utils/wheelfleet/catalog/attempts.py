@@ -110,7 +110,7 @@ def requeue_with_earlier(db: sqlite3.Connection, attempts: Collection[str], max_
 
 
 def advise(db: sqlite3.Connection, attempt: str, advice: str) -> None:
-    """Set the sentence that advises what would help."""
+    """Set the advice, one sentence."""
     db.execute("UPDATE attempt SET advice = ? WHERE id = ?", (advice, attempt))
 
 

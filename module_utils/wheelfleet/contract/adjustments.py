@@ -78,7 +78,7 @@ class Adjustments:
     requires: tuple[str, ...] = _field(Form.REQUIREMENTS, "also {}", "requires")
     #: Environment variables of the build.
     environment: Mapping[str, str] = _field(Form.VARIABLES, "{}={}", "environment")
-    #: Words added to what a variable has: CFLAGS.
+    #: Words appended to a variable: CFLAGS.
     flags: Mapping[str, tuple[str, ...]] = _field(Form.FLAGS, "{} {}")
     #: Unified diffs, applied in this order to the unpacked sdist.
     patches: tuple[Patch, ...] = _field(Form.PATCHES, "{}", "patches")

@@ -20,7 +20,7 @@ from .shape import ContractError, is_number
 SCHEMA = 1
 
 Outcome = Literal["built", "failed"]
-#: The steps of an attempt. "unpack" applies the patches and reads pyproject.toml as well.
+#: The phases of an attempt. "unpack" also applies the patches and reads pyproject.toml.
 Phase = Literal["fetch", "unpack", "crates", "environment", "requires", "build", "repair", "check", "collect"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 #: Which limit or kill ended a build; "interrupted": its builder went down, or its runner was killed too often.
@@ -94,7 +94,7 @@ class Result(TypedDict):
     stopped_by: Optional[StoppedBy]
     #: The last phase that began.
     phase: Optional[Phase]
-    #: The front end's exit code, negative for a signal; None when it never ran or was stopped by a limit.
+    #: The front end's exit code, negative for a signal; None if it never ran or a limit stopped it.
     exit_code: Optional[int]
     seconds: float
     cpu_seconds: float
@@ -162,7 +162,7 @@ def new_result(attempt: str) -> Result:
     }
 
 
-# --------------------------------------------------------------------------------------------- what is believed of one
+# ------------------------------------------------------------------------------------------------------- validation
 
 _T = TypeVar("_T")
 
@@ -282,7 +282,7 @@ def _number(value: Any) -> float:
 
 
 def _summary(value: Any) -> Optional[str]:
-    """One line of text that can be stored and shown."""
+    """A text as one line that can be stored and shown; None for everything else."""
     return printable(" ".join(value.split()))[:_LONGEST_SUMMARY] or None if isinstance(value, str) else None
 
 

@@ -21,7 +21,7 @@ from ..names import BadFileName, read_wheel_name
 
 @dataclass(frozen=True)
 class Finding:
-    """One disagreement: its `kind` for programs; a sentence for people that names what a repair does."""
+    """One disagreement: its `kind` for programs; a sentence for people that names the repair."""
 
     kind: str
     path: str
@@ -115,7 +115,7 @@ class Audit:
                     place.unlink()
 
     def _keep_name(self, wheel: Path) -> None:
-        """Keep a name for its bytes, because a catalog from a backup does not know what was published since."""
+        """Keep a name for its bytes, because a catalog from a backup does not know later publications."""
         try:
             read = read_wheel_name(wheel.name)
         except BadFileName:

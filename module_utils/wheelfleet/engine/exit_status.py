@@ -17,10 +17,9 @@ def exit_status(
 ) -> int | None:
     """The exit status of a run; None leaves it to Ansible.
 
-    `finished`: the site was published (in check mode: the plan was made). `failed_elsewhere`: a task failed on a host
-    that is no builder, or such a host did not answer. `builders` are the builders of the run; `lost` of them failed or
-    did not answer. `unconsidered` is the number of requests that could not be considered. The run fails only if all its
-    builders are lost.
+    `finished`: the site was published (in check mode: the plan was made). `failed_elsewhere`: a host that is no builder
+    failed a task or did not answer. `builders` are the builders of the run; `lost` of them failed or did not answer.
+    `unconsidered` is the number of requests that could not be considered. Lost builders fail the run if none is left.
     """
     if failed_elsewhere:
         return None

@@ -33,7 +33,7 @@ class Intake:
         self.storage = Storage(context.options.state_dir / "files", context.options.state_dir / "logs")
         #: Results that the catalog has and the builder may remove.
         self.unacknowledged: list[str] = []
-        #: By attempt, why a canary could not be built; empty where it was.
+        #: By attempt, the reason why a canary failed; empty if it was built.
         self.canaries: dict[str, str] = {}
 
     def take(self, attempt: str, planned: Kind | None, files: Mapping[str, int]) -> None:

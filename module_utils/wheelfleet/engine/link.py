@@ -38,7 +38,7 @@ class LinkEvents(Protocol):
     """The events of a link during an operation."""
 
     def silent(self, seconds: float) -> None:
-        """The builder has not answered for so many seconds; the link will try again."""
+        """The builder has been silent for this time; the link tries again."""
 
     def bypasses_cache(self, sentence: str) -> None:
         """The builder fetches from upstream without the cache; the sentence has the details."""

@@ -1,4 +1,4 @@
-"""Variables and results of a play's hosts that concern packages which builds miss."""
+"""Variables and results of a play's hosts about packages that builds miss."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from .progress import Answer, count_builds
 
 #: Seconds between two renewals of the lease.
 RENEWAL = 60.0
-#: So many claims in a row leave work to faster hosts; then a slower host claims it too.
+#: The number of claims in a row that leave work to faster hosts; then a slower host claims it too.
 CLAIMS_LEFT_TO_OTHERS = 3
 
 
@@ -92,7 +92,7 @@ class BuilderSession:
                 snapshot = self.builder.observe()
 
     def _claim(self) -> Held | None:
-        """Claim builds; waits while other hosts hold builds that may come back, or may claim the rest."""
+        """Claim builds; None if nothing is left. Waits while other hosts hold builds that may come back."""
         nobody_works = 0
         while True:
             now = self.clock.now()
@@ -151,7 +151,7 @@ class BuilderSession:
             if not mine:
                 break
             if not self._keep_lease():
-                return  # given away while this host was silent; its late results are still welcome
+                return  # reclaimed while this host was silent; late results are still taken in
             self._note_begun(mine, snapshot)
             if news or snapshot.building:
                 last_sign, restarts = self.clock.monotonic(), 0

@@ -26,7 +26,7 @@ from .retries import adjustments_of, begin_with, uploaded_before
 LEASE_SECONDS = 15 * 60.0
 #: Seconds after `mark_idle` for which a host counts as idle.
 IDLE_SECONDS = 10.0
-#: A release fails for good after its builders went down so often while they built it for one target.
+#: A release fails for good on a target after its builds there took this many builders down.
 MOST_HOSTS_DOWN = 2
 
 
@@ -208,7 +208,7 @@ class WorkToReturn:
 def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToReturn:
     """The unstarted attempts of this host that should go back to the queue.
 
-    If other hosts are idle, these are attempts that such a host could begin at once; else attempts that this host would
+    If other hosts are idle, these are attempts that one of them could begin at once; else attempts that this host would
     begin much later than planned. Attempts for targets that no other host of the run offers stay.
     """
     db = catalog.db

@@ -52,7 +52,7 @@ _MOST_NAMED = 5
 
 @dataclass
 class Delta:
-    """What a delta found and did: names of projects that changed or are absent, sentences about troubles by project.
+    """The findings of a delta: names of projects that changed or are absent, sentences about troubles by project.
 
     `asked` and `verdicts_changed` count projects, `resolved` resolutions, `retried` and `returned` attempts.
     """
@@ -153,7 +153,7 @@ class _Run:
         self.list_is_readable: bool | None = None
         #: Projects that left the list.
         self.left: frozenset[str] = frozenset()
-        #: Projects that upstream reports as gone, too many at once to be believed; with the sentence about it.
+        #: The reason by project to doubt that it is gone: upstream reports too many at once.
         self.doubted: dict[str, str] = {}
         #: Projects for which upstream answered 403.
         self.forbidden: list[str] = []
@@ -233,7 +233,7 @@ class _Run:
         return self.options.resolutions is not None and not self.options.rehearsal
 
     def _notice_changes(self, db: sqlite3.Connection) -> int:
-        """Record builders, recipes and remedies; returns how many failures went back to the queue for what is new."""
+        """Record builders, recipes and remedies; returns how many failures their news put back into the queue."""
         terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "max_attempts": self.policy.max_attempts}
         news = record_builders(db, self.builders, self.now(), join=self.options.join)
         returned = requeue_for_news(db, news, **terms)
@@ -262,7 +262,7 @@ class _Run:
                 if row["name"] not in names:
                     projects.leave_scope(db, row["id"])
 
-    # -------------------------------------------------------------------- ask
+    # ------------------------------------------------------------------ pages
 
     def _ask(self) -> None:
         rows = list(self._to_ask())

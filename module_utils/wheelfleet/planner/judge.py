@@ -60,7 +60,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What should happen to a release on a target, and why. `sdist` is the file to build from."""
+    """The verdict on a release for a target, with its reason. `sdist` is the file to build from."""
 
     release_id: int
     target_id: int

@@ -1,4 +1,4 @@
-"""Packages of the distribution that failed builds miss: which builder looks them up, and what to install where.
+"""Packages of the distribution that failed builds miss: the builders that look them up, the hosts that install them.
 
 Subjects come from logs and package names from builders, so both are untrusted: malformed ones are left out.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 
-#: Most builds that are listed without `--diff`: a terminal can show so many.
+#: Most builds that are listed without `--diff`, so that the list fits a terminal.
 MOST_PREVIEWED = 50
 
 

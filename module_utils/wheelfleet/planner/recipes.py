@@ -92,7 +92,7 @@ class Recipe:
         return (adjustments, apt) if any_of_them else None
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON."""
+        """The recipe as JSON data."""
         return {
             "name": self.name,
             "reason": self.reason,

@@ -9,7 +9,8 @@ from ..catalog.meta import get_meta, set_meta
 from ..catalog.states import ProjectState
 from ..upstream.pages import ProjectPage
 
-#: If so many projects, and more than half of all, or all, are gone in one run, that is doubted for so many seconds.
+#: If this many projects and more than half of all, or simply all, are gone in one run, they are doubted for so long
+#: (seconds).
 MASS_ABSENCE = 10
 MASS_ABSENCE_SECONDS = 24 * 3600.0
 
@@ -104,7 +105,7 @@ def record_trouble(db: sqlite3.Connection, project_id: int, sentence: str, retry
 
 
 def mark_changed(db: sqlite3.Connection, project_id: int) -> None:
-    """Judge the project again."""
+    """Mark the project to be judged again."""
     projects.rejudge(db, project_id)
 
 

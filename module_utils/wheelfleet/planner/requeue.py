@@ -151,7 +151,7 @@ def _requeue(
         return 0
     attempts.requeue_with_earlier(db, [row["id"] for row in rows], max_attempts)
     for release in sorted({row["release_id"] for row in rows}):
-        # A recipe may change which Pythons it is for.
+        # A recipe may change the release's Requires-Python.
         projects.rejudge_release(db, release)
     what = "1 failure goes" if len(rows) == 1 else f"{len(rows)} failures go"
     events.note(db, run=run, host=host, sentence=f"{what} back to the queue: {why}", now=now)

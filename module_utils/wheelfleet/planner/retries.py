@@ -1,4 +1,4 @@
-"""From one attempt to the next: the adjustments that it begins with, and what follows from its outcome.
+"""From one attempt to the next: the adjustments that it begins with, and the consequences of its outcome.
 
 An attempt continues from the last one of its release and target. The first one begins with the remedies of the
 project's last wheel. The recipe is the first entry of the list and is read for each attempt.
@@ -69,7 +69,7 @@ def uploaded_before(adjustments: Adjustments, uploaded: str | None, python_versi
 
 
 def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
-    """Record what follows from an attempt that just ended: remedies, a wait, a larger host, or what helped."""
+    """Record the consequences of an attempt that just ended: the next remedy, a wait, a larger host, or successes."""
     attempt = db.execute(
         """
         SELECT a.*, r.project_id, t.python_version, b.facts, b.packages,

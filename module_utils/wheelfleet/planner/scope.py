@@ -122,7 +122,7 @@ class Scope:
 
     @property
     def everything_wishes(self) -> list[Wish]:
-        """The wish of everything mode for each project, whatever its name; empty without everything mode."""
+        """The wish of everything mode for each project (its own name means nothing); empty without everything mode."""
         return [Wish(canonicalize_name("everything"), "", self.newest)] if self.everything else []
 
     def fingerprint(self, policy: Policy) -> str:

@@ -37,7 +37,7 @@ SPEED_TOLERANCE = 1.5
 #: A slower host is assumed to need this many times its prediction, because a late build delays the whole fleet.
 SLOW_HOST_CAUTION = 4.0
 
-#: A late build is expected to take another such part of its time so far, because durations have heavy tails.
+#: A late build is expected to take this part of its time so far in addition, because durations have heavy tails.
 LATE_SHARE = 0.1
 #: The usual speed counts as this many results.
 SPEED_PRIOR = 0.5
@@ -84,7 +84,7 @@ class Rest:
 
 
 def seconds_to_go(predicted: float, elapsed: float) -> float:
-    """Seconds that a build which goes on still takes; all in the host's own seconds."""
+    """The remaining seconds of a build; all in the host's own seconds."""
     return max(predicted - elapsed, elapsed * LATE_SHARE)
 
 
@@ -139,7 +139,7 @@ def fit_for(
 def keep(load: Load, rest: Rest, *, others_idle: bool) -> int:
     """The number of waiting builds, from the first, that the host should keep; the rest goes back to the queue.
 
-    If others are idle, it keeps what it begins within LOW_WATER_SECONDS, else within twice `fill_seconds`.
+    It keeps builds that it begins within LOW_WATER_SECONDS if others are idle, else within twice `fill_seconds`.
     """
     patience = LOW_WATER_SECONDS if others_idle else 2 * fill_seconds(load, rest)
     slots = Load(load.slots, load.speed, building=load.building).free_slots()

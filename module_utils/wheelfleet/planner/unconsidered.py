@@ -1,8 +1,8 @@
 """Requested things that could not be considered: a misspelt project, an unreadable line of a requirements file.
 
 They are kept in the catalog, so that the run's summary, the report page with its JSON, and the exit status (3) agree.
-Every part of planning that finds such things is a *source* with a name. After each check it passes all its findings,
-which replace its earlier ones:
+Every part of planning that finds some is a *source* with a name. After each check it passes all its findings, which
+replace its earlier ones:
 
     with catalog.writing() as db:
         replace_unconsidered(db, "requirements", [Unconsidered(

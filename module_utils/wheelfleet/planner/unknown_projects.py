@@ -12,7 +12,7 @@ from ..nearest import nearest
 from .scope import Wish
 from .unconsidered import Unconsidered
 
-#: A name is suggested only if its length differs by at most so many characters.
+#: Most characters by which the length of a suggested name differs.
 _LENGTHS = 3
 
 
