@@ -225,7 +225,7 @@ def _top_level(lines: list[str], end: int) -> dict[str, tuple[int, int]]:
 def _check_toml(text: str) -> None:
     try:
         import tomllib
-    except ImportError:  # before Python 3.11: uv itself will say
+    except ImportError:  # before Python 3.11; uv itself reports errors
         return
     try:
         tomllib.loads(text)

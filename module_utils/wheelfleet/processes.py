@@ -160,7 +160,7 @@ def _state_and_parent(process: int) -> tuple[bytes, int]:
 
 
 def _strike(keep: Collection[int]) -> bool:
-    """Kill the descendants; whether one was seen.
+    """Kill the descendants; returns whether one was seen.
 
     Each is killed as soon as it is seen. Its earlier children have higher IDs and are seen later, so processes that
     fork
@@ -187,7 +187,7 @@ def _repeat(strike: Callable[[], bool]) -> None:
 
 
 def _kill(process: int) -> bool:
-    """Whether there was such a process."""
+    """Kill a process; returns whether it existed."""
     try:
         os.kill(process, signal.SIGKILL)
     except ProcessLookupError:

@@ -231,7 +231,7 @@ def _explained(rule: Rule, found: str, evidence: Iterable[str], in_requirement: 
 def _lines(text: str) -> list[str]:
     lines = without_escapes(text[-LOG_END:]).splitlines()
     if len(text) > LOG_END and len(lines) > 1:
-        del lines[0]  # most likely not whole
+        del lines[0]  # most likely incomplete
     half = _LONGEST_LINE // 2
     return [line if len(line) <= _LONGEST_LINE else f"{line[:half]} … {line[-half:]}" for line in lines]
 

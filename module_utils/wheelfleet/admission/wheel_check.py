@@ -191,7 +191,7 @@ def _is_named_after(stem: str, read: WheelName) -> bool:
 def _is_version(version: str, read: WheelName) -> bool:
     try:
         return Version(version) == read.version
-    except ValueError:  # also for numbers that are too long for int()
+    except ValueError:  # also for numbers that are too long for int
         return False
 
 

@@ -25,7 +25,7 @@ OTHER_NAMES: dict[str, tuple[str, str]] = {
     "tk": ("header", "tk.h"),
 }
 
-#: The same for programs and compilers.
+#: Likewise for programs and compilers.
 OTHER_TOOLS: dict[str, tuple[str, str]] = {
     "c": ("tool", "gcc"),
     "c++": ("tool", "g++"),

@@ -1,4 +1,4 @@
-"""Finds a largest compatible part of a set with few tries, if only whole sets can be tried."""
+"""Finds a maximal compatible part of a set with few tries, if only whole sets can be tried."""
 
 from __future__ import annotations
 

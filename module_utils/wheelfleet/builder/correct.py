@@ -50,7 +50,7 @@ _LOCAL_HEADER = 30
 
 
 class Correction(TypedDict):
-    """What was found and changed."""
+    """Findings and changes."""
 
     #: Sentences for the operator: a change, or a finding.
     said: list[str]
@@ -172,7 +172,7 @@ def _is_of_this_python(archive: zipfile.ZipFile, path: str) -> bool:
         return False
 
 
-# ------------------------------------------------------------------------------------------------- what is said of it
+# ------------------------------------------------------------------------------------------------------------ metadata
 
 
 def _true_fields(header: Message, parts: Sequence[str]) -> dict[str, list[str]]:

@@ -119,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Verdict(TypedDict):
-    """The verdict on a wheel, and what is missing: a library, or the top-level module of another project."""
+    """The verdict on a wheel, and the missing thing: a library, or the top-level module of another project."""
 
     verdict: str
     modules: list[str]
@@ -170,7 +170,7 @@ def _verdict(
 def judge(
     module: str, kinds: Sequence[str], text: str, missing: str | None, *, said: str | None = None, there: bool = False
 ) -> Tried:
-    """What the end of an import means.
+    """Judge the end of an import.
 
     `kinds` are the names of the exception's class and its bases, empty if there was none. `missing` is the module that
     Python names in it. If the exception caused another one, `said` is the other's text. `there`: the package of

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
-    """Unpack the sdist. Raises Failed, whose reason tells a fault of the builder from one of the sdist."""
+    """Unpack the sdist. Raises Failed; its reason is a fault of the sdist or of the builder."""
     try:
         return unpack(archive, folder)
     except UnpackError as error:
@@ -271,7 +271,7 @@ def check_python(source: Path) -> None:
     # Most sdists state only this simple form, and the parser costs time.
     if not stated or ((simple := re.fullmatch(r">=\s*3\.(\d{1,2})", stated)) and sys.version_info[1] >= int(simple[1])):
         return
-    # Of the tool environment.
+    # From the tool environment.
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

@@ -61,7 +61,7 @@ def describe_target(python: Path | str) -> Target:
 
 def describe_this() -> Target:
     """The target of the running interpreter. Raises ProbeError."""
-    if sys.version_info < (3, 9):  # noqa: UP036 - whatever the operator names is asked
+    if sys.version_info < (3, 9):  # noqa: UP036 - the operator may name any Python
         raise ProbeError(f"it is Python {platform.python_version()}; wheelfleet needs Python 3.9 or newer.")
     try:
         import venv  # noqa: F401 - every build needs it

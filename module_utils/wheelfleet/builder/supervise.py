@@ -41,14 +41,14 @@ _BYTES_FOR_A_FILE = 16 << 10
 
 
 class Ending(NamedTuple):
-    """How a command ended and what it cost."""
+    """The end of a command, and its cost."""
 
     #: The process's exit code, negative for a signal; None when it was killed at a limit.
     exit_code: int | None
     #: The limit that ended it: timeout, silence, memory, processes, disk or log. "killed": a SIGKILL from elsewhere,
     #: most likely from the kernel because the machine's memory ran out.
     stopped_by: StoppedBy | None
-    #: One sentence on `stopped_by`.
+    #: The reason, in one sentence; None if `stopped_by` is None.
     message: str | None
     seconds: float
     #: Sum of all processes.

@@ -50,7 +50,7 @@ class _Running(NamedTuple):
 
 
 class Worker:
-    """Owns the home's `work` folder while it holds the lock."""
+    """Runs the builds of one home, whose lock it holds."""
 
     def __init__(self, home: BuilderHome, parallel: int) -> None:
         self._home = home

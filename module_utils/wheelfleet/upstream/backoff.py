@@ -62,7 +62,7 @@ class Backoff:
         with self._changed:
             self.has_answered = True
             if started < self._pause_until:
-                return  # it was under way before the pause: all those count as one refusal
+                return  # begun before the pause: all such requests count as one refusal
             if self._throttled_in_a_row == len(_PAUSES):
                 self._give_up("it kept asking for fewer requests (429)")
             else:

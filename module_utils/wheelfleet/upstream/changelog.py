@@ -49,7 +49,7 @@ def changes_since(upstream: Upstream, url: str, serial: int) -> Changes:
             return _no_hint(url, "has more to tell than it gives at once")
         fault_text = shown(fault.faultString) if isinstance(fault.faultString, str) else "without a word"
         return _no_hint(url, f"answered with a fault ({fault_text})")
-    except Exception:  # the library's reader raises a dozen kinds for what is no answer: ExpatError, IndexError, …
+    except Exception:  # xmlrpc raises a dozen kinds of errors for malformed answers: ExpatError, IndexError, …
         return _no_hint(url, "answered with something that is not a changelog")
 
 

@@ -63,7 +63,7 @@ _SHORT_WAIT = 4.0
 
 
 class Upstream:
-    """An index, and a limited rate of requests to it. Use it in a `with` statement, or close it."""
+    """An index, requested with backoff. Use it in a `with` statement, or close it."""
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ Status = Literal["active", "archived", "quarantined", "deprecated"]
 
 
 class BadPage(ValueError):
-    """The response is no page of an index; the message says what it is and completes "answered with"."""
+    """The response is no page of an index; the message describes it and completes "answered with"."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ def _json(body: bytes, object_hook: Callable[[dict[str, Any]], Any] | None = Non
         return json.loads(body, object_hook=object_hook)
     except RecursionError:
         raise BadPage("JSON that is nested too deeply") from None
-    except ValueError as error:  # also for numbers of thousands of digits, and bytes that are no text
+    except ValueError as error:  # also for numbers of thousands of digits, and invalid UTF-8
         raise BadPage(f"something that is not JSON ({shown(str(error))})") from None
 
 

@@ -67,7 +67,7 @@ class Stale:
 
 @dataclass(frozen=True)
 class Trouble:
-    """No page could be read this time."""
+    """No page could be read; `sentence` has the reason."""
 
     sentence: str
     #: Seconds to wait, from upstream's Retry-After.

@@ -104,7 +104,7 @@ class HttpTransport:
             ) from None
         self._own_origins = {(scheme, host, port)}
         if (scheme, port) == ("http", 80):
-            self._own_origins.add(("https", host, 443))  # the usual redirect to the safe form of the same host
+            self._own_origins.add(("https", host, 443))  # the usual redirect from http to https
         self._authorization = {"Authorization": _basic(credentials)} if credentials else {}
         self._trusted = {host.lower() for host in trusted_hosts}
         self._proxies = {"all": proxy} if proxy else getproxies()
@@ -116,7 +116,7 @@ class HttpTransport:
         self._managers: dict[tuple[bool, str | None], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
         if trusted_hosts:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the operator has named those hosts
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the operator trusts these hosts
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], limit: int, body: bytes | None = None
