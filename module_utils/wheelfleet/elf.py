@@ -1,8 +1,7 @@
 """Reads ELF files: needed libraries, symbol versions, Python symbols, and the ARM version.
 
 pyelftools reads the parts that the loader itself uses. Files may be untrusted: loops in them are cut off, and
-unreadable
-ones raise. Used on builders (`builder.repair`) and again by `admission.tag_claims`, which trusts no builder.
+unreadable ones raise. Used on builders (`builder.repair`) and again by `admission.tag_claims`, which trusts no builder.
 """
 
 from __future__ import annotations

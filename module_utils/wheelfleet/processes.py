@@ -31,8 +31,7 @@ def adopt_orphans() -> None:
     """Become the parent of orphaned descendants.
 
     Emulators of another processor (qemu-user) do not support it. There, the next worker ends left processes by their
-    mark
-    (`kill_marked`).
+    mark (`kill_marked`).
     """
     try:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -163,8 +162,7 @@ def _strike(keep: Collection[int]) -> bool:
     """Kill the descendants; returns whether one was seen.
 
     Each is killed as soon as it is seen. Its earlier children have higher IDs and are seen later, so processes that
-    fork
-    all the time cannot escape. If IDs have wrapped around, the next pass finds them.
+    fork all the time cannot escape. If IDs have wrapped around, the next pass finds them.
     """
     family = {os.getpid()}
     struck = False

@@ -1,8 +1,8 @@
 """Packs a wheel again, under another name or with other files: with a correct RECORD, and the same bytes each time.
 
-A change of a wheel's name or WHEEL file concerns three places: the file name, the `.dist-info` folder and RECORD
-(PEP 427). Builders and controller change all three only by this module. It reads the wheel with Python's zipfile; if
-every other reader must see the same files, check that first (see `admission.wheel_archive`).
+A change of a wheel's name or WHEEL file concerns three places: the file name, the `.dist-info` folder and RECORD (PEP
+427). Builders and controller change all three only by this module. It reads the wheel with Python's zipfile; if every
+other reader must see the same files, check that first (see `admission.wheel_archive`).
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def repack(
     `info` is the wheel's `.dist-info` folder and `replaced` the new contents of files, both by their paths in `wheel`;
     `renamed` maps each path to its new one. Files are sorted, those of `.dist-info` come last, and RECORD, which is
     computed, is the very last. Modes become 0644, or 0755 for executable files. Entries of folders and signatures of
-    RECORD
-    are left out. Raises ValueError when two files get the same path, and zipfile's errors for a damaged wheel.
+    RECORD are left out. Raises ValueError when two files get the same path, and zipfile's errors for a damaged wheel.
     """
     replaced = replaced or {}
     left_out = {f"{info}/{name}" for name in ("RECORD", *_SIGNATURES)}

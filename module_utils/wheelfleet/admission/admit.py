@@ -1,8 +1,8 @@
 """Admission: move a fetched result into files, logs and catalog exactly once, or record why not.
 
 The order makes a kill harmless at any point. First the bytes get their final names, which nobody sees before the
-catalog names them. Then one transaction updates result, wheel and queue together. Only then does the builder delete
-the result.
+catalog names them. Then one transaction updates result, wheel and queue together. Only then does the builder delete the
+result.
 """
 
 from __future__ import annotations
@@ -82,8 +82,7 @@ def admit(
     """Judge the result in `staging`, fetched from `host`, and record it.
 
     A result for an attempt that belongs to another host or is already done is dropped. If the lease was lost, the
-    result
-    is admitted if its release still needs a build. `exclude` are the libraries that wheels leave to the system
+    result is admitted if its release still needs a build. `exclude` are the libraries that wheels leave to the system
     (`builder_repair_exclude`). Raises OSError when the controller's own disk fails.
     """
     attempt = _attempt(catalog.db, attempt_id)

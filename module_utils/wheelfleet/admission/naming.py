@@ -46,14 +46,11 @@ def publishable(
     """The file to publish: `path` itself if its name is free for its bytes, else a copy with another build tag.
 
     `files` is the folder of the project's admitted wheels. A file there that the catalog does not know, as after a
-    catalog
-    was restored from a backup, also reserves its name for its bytes. Raises ValueError for a wheel that cannot be
-    packed
-    again.
+    catalog was restored from a backup, also reserves its name for its bytes. Raises ValueError for a wheel that cannot
+    be packed again.
 
     A pure wheel of upstream that the target cannot use may serve other users, but the higher build number would give
-    them
-    this one instead. So this one gets the target's own tag: the first pure one of `target_tags`, best first.
+    them this one instead. So this one gets the target's own tag: the first pure one of `target_tags`, best first.
     """
     own = read_wheel_name(wheel.filename)
     tag = _narrower(db, wheel, own, target_tags)

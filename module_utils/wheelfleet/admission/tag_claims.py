@@ -2,9 +2,8 @@
 
 A manylinux tag promises that the code runs with any C library at least as new, and needs only the libraries of that
 tag's policy (PEP 600); the policies are auditwheel's. A tag for ARMv6 promises a Raspberry Pi 1. A tag abi3 promises
-the
-limited API. A wheel that breaks a promise is refused, because it would be installed where it cannot work, and before
-another that can.
+the limited API. A wheel that breaks a promise is refused, because it would be installed where it cannot work, and
+before another that can.
 """
 
 from __future__ import annotations

@@ -276,8 +276,7 @@ class Archive:
             if not {"", ".", ".."}.isdisjoint(parts) or _FOREIGN_PATH.search(entry.name):
                 raise Refused(f"{self.name} contains the path {entry.name!r}, which is not a plain relative one.")
         # "/" sorts lowest, so that the paths below a name directly follow it. Case matters: on Linux X.h and x.h are
-        # two
-        # files, and real packages have both.
+        # two files, and real packages have both.
         ordered = sorted(self.entries, key=lambda entry: entry.name.removesuffix("/").replace("/", "\0"))
         for entry, following in pairwise(ordered):
             same = entry.name.removesuffix("/") == following.name.removesuffix("/")

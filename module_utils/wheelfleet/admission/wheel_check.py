@@ -1,8 +1,8 @@
 """Checks a wheel against its assignment. Builders run untrusted code, so everything about the file is verified.
 
 The rules are those of the binary distribution format (PEP 427) and of core metadata (PEP 566, 643, 658). Names are
-compared by PEP 503, versions by PEP 440. Mistakes that all installers accept are accepted here too, as they are or
-as the builder corrected them (see `builder.correct`). A wheel that contradicts itself is refused.
+compared by PEP 503, versions by PEP 440. Mistakes that all installers accept are accepted here too, as they are or as
+the builder corrected them (see `builder.correct`). A wheel that contradicts itself is refused.
 """
 
 from __future__ import annotations
@@ -91,14 +91,12 @@ def check_wheel(
     """Check the wheel at `path`, whose file name counts, and return its facts. Raises Refused.
 
     `name` and `version` are those of the release that was to be built; the build may have added a local version (PEP
-    440).
-    `target_tags` are all tags that the target can install. `exclude` are patterns of libraries that the operator lets
-    manylinux wheels leave to the system. `from_sdist` are the files of machine code that, as the builder reports, the
-    sdist contains byte for byte.
+    440). `target_tags` are all tags that the target can install. `exclude` are patterns of libraries that the operator
+    lets manylinux wheels leave to the system. `from_sdist` are the files of machine code that, as the builder reports,
+    the sdist contains byte for byte.
 
     The file is read once for its hash and unpacked once. Its machine code is read again if its tags promise something
-    of
-    that. Only large machine code goes to disk.
+    of that. Only large machine code goes to disk.
     """
     read = _read_filename(path.name)
     wanted = canonicalize_name(name)
@@ -315,8 +313,7 @@ def _check_platforms(
     """The machine code that runs on all platforms of the tags. Raises Refused if there is other code.
 
     Code for other machines is accepted beside code for this one, or if the sdist contains it, because it is never
-    loaded:
-    an earlier build left it in the sources, or the project ships it for several machines.
+    loaded: an earlier build left it in the sources, or the project ships it for several machines.
     """
     platforms = sorted({tag.platform for tag in read.tags})
     right = [code for code in native if all(code.runs_on(platform) for platform in platforms)]

@@ -1,8 +1,8 @@
 """The servers that a command behind the proxy may reach: those of the indexes, and those that their pages name.
 
 The projects that such a command needs are not known before, because pip finds them while it runs. So it starts with the
-known servers. If the proxy refused one, `named_servers` reads the pages of the projects in the command's output. If
-one of them names that server, the command runs again. The output decides only which pages are read.
+known servers. If the proxy refused one, `named_servers` reads the pages of the projects in the command's output. If one
+of them names that server, the command runs again. The output decides only which pages are read.
 """
 
 from __future__ import annotations

@@ -186,8 +186,7 @@ def default_packages(packages: Iterable[str]) -> dict[str, str | None]:
     `libboost-dev`.
 
     A default is a dependency of a package of the same name without a version or variant (the unversioned name), or of
-    one
-    called default, such as `mpi-default-dev` (then None). Empty if apt is not available.
+    one called default, such as `mpi-default-dev` (then None). Empty if apt is not available.
     """
     names = sorted(packages)
     if not names:

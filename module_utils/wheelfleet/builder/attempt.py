@@ -1,7 +1,7 @@
 """One running attempt: its result so far, and the commands that it runs.
 
-Each command is supervised separately, but the limits of time and log hold for the whole attempt. Package code runs
-only inside the sandbox, in folders below `/build`, the same on all builders.
+Each command is supervised separately, but the limits of time and log hold for the whole attempt. Package code runs only
+inside the sandbox, in folders below `/build`, the same on all builders.
 """
 
 from __future__ import annotations
@@ -104,9 +104,8 @@ class Attempt:
         """Run a command in the sandbox, or directly if the assignment has none; returns its exit code.
 
         Its arguments are paths as `place` gives them. `writable` are folders of the build. `reach` opens the network to
-        the
-        servers of these URLs, `allowed` to its servers; without either there is none. Raises Failed when a limit ends
-        it.
+        the servers of these URLs, `allowed` to its servers; without either there is none. Raises Failed when a limit
+        ends it.
         """
         cwd = cwd or self.place(self.work_dir.path)
         if not self.sandboxed:

@@ -1,8 +1,7 @@
 """Control groups that limit the memory and processes of one command, if this user may make them.
 
 Groups of version 2 can be delegated: systemd starts a worker in its own scope (`delegated_scope`, `divide`), below
-which
-the worker may make groups. Otherwise root makes groups of either version. See cgroups(7) and, for version 2, the
+which the worker may make groups. Otherwise root makes groups of either version. See cgroups(7) and, for version 2, the
 kernel's admin-guide/cgroup-v2.
 """
 
@@ -55,8 +54,7 @@ def delegated_scope() -> tuple[list[str], dict[str, str]]:
     """A command prefix, and its variables, by which systemd delegates a group to the command.
 
     Both are empty without version 2, or if this user's systemd does not control memory. They are also empty if it ends
-    with
-    the user's last session, because it would end its scopes, too (loginctl(1), `enable-linger`).
+    with the user's last session, because it would end its scopes, too (loginctl(1), `enable-linger`).
     """
     user = os.getuid()
     runtime = Path(f"/run/user/{user}")
@@ -92,10 +90,8 @@ def bounded(processes: int, memory: int) -> Iterator[Group]:
     possible.
 
     The page cache of its files counts as memory, and is freed first. Swap counts, too, so that nothing is swapped out
-    to
-    stay within the limit, because that would take hours on an SD card. The group is removed at the end, when its
-    processes
-    must have ended.
+    to stay within the limit, because that would take hours on an SD card. The group is removed at the end, when its
+    processes must have ended.
     """
     limits = {
         # In this order, because in version 1 memsw may not be less than the limit without swap.

@@ -26,8 +26,7 @@ def complete(
     """The assignment for a hand-over. Raises ContractError.
 
     A build gets a `share` of the host, or the `whole` of it. Index and sdist are reached through the `cache`, else with
-    the
-    `credentials` of the upstream `index_url`. `lib` is the folder for the canary's sdist.
+    the `credentials` of the upstream `index_url`. `lib` is the folder for the canary's sdist.
     """
     adjustments = Adjustments.from_data(given["adjustments"])
     # A build that once needed more memory than a share gets the whole host.

@@ -3,10 +3,10 @@
     python -m wheelfleet.builder.correct WHEELS SCRATCH ANSWER SDIST TARGET
 
 Installers ignore many contradictions: wrong tags in WHEEL, a `.dist-info` of another version, a RECORD with gaps,
-machine code in a wheel for any platform. The controller refuses such wheels, so this program packs them again
-(see `repack`) with correct values; the file name takes precedence. A wheel that an installer refuses stays as it is,
-because the installer's message is then the reason of the failure. Machine code that SDIST contains byte for byte was
-not built here: it is data, such as a project's libraries for several boards.
+machine code in a wheel for any platform. The controller refuses such wheels, so this program packs them again (see
+`repack`) with correct values; the file name takes precedence. A wheel that an installer refuses stays as it is, because
+the installer's message is then the reason of the failure. Machine code that SDIST contains byte for byte was not built
+here: it is data, such as a project's libraries for several boards.
 
 The tools' Python runs it in the sandbox, because the wheel is untrusted.
 """

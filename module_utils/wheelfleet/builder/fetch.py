@@ -47,10 +47,9 @@ def fetch(
     """Download `sdist` into `folder`; returns the file and its SHA-256 in hexadecimal.
 
     Size and hash must be the stated ones; without a stated size, at most `largest` bytes are accepted. A user and
-    password
-    in the URL are sent as Basic authentication, to that host only. `cert` is a file of CA certificates. After a
-    transient
-    error, or `silence` seconds without data, it tries again after each of `pauses`, within `seconds`. Raises Failed.
+    password in the URL are sent as Basic authentication, to that host only. `cert` is a file of CA certificates. After
+    a transient error, or `silence` seconds without data, it tries again after each of `pauses`, within `seconds`.
+    Raises Failed.
     """
     deadline = time.monotonic() + seconds
     opener = _opener(cert)

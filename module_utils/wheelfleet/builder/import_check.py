@@ -174,8 +174,7 @@ def judge(
 
     `kinds` are the names of the exception's class and its bases, empty if there was none. `missing` is the module that
     Python names in it. If the exception caused another one, `said` is the other's text. `there`: the package of
-    `missing`
-    is installed with the wheel.
+    `missing` is installed with the wheel.
     """
     if not kinds:
         return Tried(module, "imported", "")

@@ -1,9 +1,9 @@
 """Rewrites C code for the C API of newer Pythons: `python modernize.py SOURCE`.
 
 The new code means the same in every Python since 3.9, so it does not depend on the target. It replaces assignments to
-`Py_TYPE(x)`, `Py_SIZE(x)` and `Py_REFCNT(x)` by `Py_SET_TYPE` and its like, as Python's porting notes recommend
-(What's New in Python 3.10 and 3.11). It also replaces macros of the garbage collector by public functions, and removed
-headers by declarations of their functions, which still exist.
+`Py_TYPE(x)`, `Py_SIZE(x)` and `Py_REFCNT(x)` by `Py_SET_TYPE` and its like, as Python's porting notes recommend (What's
+New in Python 3.10 and 3.11). It also replaces macros of the garbage collector by public functions, and removed headers
+by declarations of their functions, which still exist.
 
 It runs in the sandbox among the package's code, so its output is untrusted. It imports nothing of this package, so that
 nothing of it is on the build's path.

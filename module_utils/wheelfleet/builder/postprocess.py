@@ -1,7 +1,7 @@
 """The steps after a build, outside the sandbox: correct, repair, install and import the wheel.
 
-Programs that open the wheel or run its code run inside the sandbox: `correct`, `repair`, `installers` (pip and uv)
-and `import_check`. The wheel's dependencies are untrusted too, so uv gets them outside only if they are plain names and
+Programs that open the wheel or run its code run inside the sandbox: `correct`, `repair`, `installers` (pip and uv) and
+`import_check`. The wheel's dependencies are untrusted too, so uv gets them outside only if they are plain names and
 versions.
 """
 
@@ -94,8 +94,7 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
     """Install the wheel with pip and uv, then import it beside its dependencies alone.
 
     If it imports an undeclared build requirement, that is added and the import repeated, because another build would
-    not
-    correct the metadata.
+    not correct the metadata.
     """
     installed = attempt.work_dir.path / "installed"
     remove(installed)

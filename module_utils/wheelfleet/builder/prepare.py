@@ -161,8 +161,7 @@ def cargo_manifests(source: Path) -> list[str]:
     """The Cargo.toml files, as paths below `source`, that a build would probably give to cargo; at most a few.
 
     These are the files that pyproject.toml names for maturin or setuptools-rust. Without any, it is the one at the
-    root.
-    Without that one, it is those that are not deep below, and not in folders of tests or vendored crates.
+    root. Without that one, it is those that are not deep below, and not in folders of tests or vendored crates.
     """
     named = [path for path in _named_manifests(source) if _is_manifest(source, path)]
     if named:

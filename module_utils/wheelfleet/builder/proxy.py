@@ -2,9 +2,9 @@
 
     PYTHON proxy.py [--refused FILE] HOST:PORT... -- COMMAND...
 
-It runs outside, as the parent of the sandbox that COMMAND starts, and ends with its exit code. `proxy_client` opens
-the listening socket inside and passes it out, so no other process of this host can connect. Each refused server is
-printed to the log and written to FILE, one a line. https passes as bytes, so the client itself verifies the index.
+It runs outside, as the parent of the sandbox that COMMAND starts, and ends with its exit code. `proxy_client` opens the
+listening socket inside and passes it out, so no other process of this host can connect. Each refused server is printed
+to the log and written to FILE, one a line. https passes as bytes, so the client itself verifies the index.
 
 This file imports nothing of this package, so it can run by itself.
 """

@@ -1,8 +1,7 @@
 """Runs inside the sandbox, before a command with network: `PYTHON proxy_client.py PORT COMMAND...`.
 
 It listens on the sandbox's loopback, passes the listening socket to the proxy outside (`proxy`) and becomes the
-command.
-A socket stays in the network namespace in which it was made, so no process inside has to carry bytes.
+command. A socket stays in the network namespace in which it was made, so no process inside has to carry bytes.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
     python -m wheelfleet.builder.repair WHEELS SCRATCH ANSWER EXCLUDE
 
-auditwheel copies the libraries that a clean system does not have into the wheel and gives it the manylinux tag that
-its code meets (PEP 600). If it cannot, the tag stays and the packages of the libraries are named. Then `wheel` packs
-the wheel again in one order and with one time, so that equal contents give equal bytes.
+auditwheel copies the libraries that a clean system does not have into the wheel and gives it the manylinux tag that its
+code meets (PEP 600). If it cannot, the tag stays and the packages of the libraries are named. Then `wheel` packs the
+wheel again in one order and with one time, so that equal contents give equal bytes.
 
 The target's tools run this in the sandbox, because the wheel is untrusted. EXCLUDE is a JSON list of libraries that
-stay outside the wheel. The report goes to the file ANSWER. A repair never fails a build, because an unrepaired wheel
-is still a wheel.
+stay outside the wheel. The report goes to the file ANSWER. A repair never fails a build, because an unrepaired wheel is
+still a wheel.
 """
 
 from __future__ import annotations
@@ -200,8 +200,7 @@ def _with_armv6(wheel: Path, code: Mapping[str, Elf], scratch: Path) -> Path:
     """Add linux_armv6l to an ARMv7 wheel if its code and this system's C library run on a Raspberry Pi 1 or Zero.
 
     Debian's armhf is for ARMv7. The compiler links parts of the system into the code, whatever the code's own
-    attributes
-    state, so the C library is checked, too.
+    attributes state, so the C library is checked, too.
     """
     platforms = wheel.name.removesuffix(".whl").rpartition("-")[2].split(".")
     if (

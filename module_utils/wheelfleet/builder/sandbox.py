@@ -74,10 +74,8 @@ def sandboxed(
     `rootfs` is a folder of this one build, made by `make_rootfs`. A plain path in `read_only` has the same path inside.
     `hidden` folders are empty inside if they lie in a folder of the system. `proxy_python` is the Python that runs the
     proxy client; without it there is no network. `library` is the folder of the package `wheelfleet`. The environment
-    is
-    the caller's, because a command line is not secret. If a signal ends a process inside, the command's exit code is
-    128
-    plus the signal's number.
+    is the caller's, because a command line is not secret. If a signal ends a process inside, the command's exit code is
+    128 plus the signal's number.
     """
     options = ["bwrap"]
     options += [f"--unshare-{name}" for name in _NAMESPACES]

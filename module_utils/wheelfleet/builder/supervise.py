@@ -1,7 +1,7 @@
 """Run one command and all processes that it starts within limits, and leave none of them alive.
 
-The calling process must have a single thread and no other children, because all its descendants count as the
-command's and are killed at its end, detached ones too.
+The calling process must have a single thread and no other children, because all its descendants count as the command's
+and are killed at its end, detached ones too.
 """
 
 from __future__ import annotations

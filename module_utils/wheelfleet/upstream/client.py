@@ -79,8 +79,8 @@ class Upstream:
     ) -> None:
         """`index_url` is the base of the simple API and may hold credentials; the others are as in `PipSettings`.
 
-        `timeout` is the number of seconds that upstream may be silent, `workers` the number of requests at once.
-        Raises UpstreamUnreachable for settings that cannot work.
+        `timeout` is the number of seconds that upstream may be silent, `workers` the number of requests at once. Raises
+        UpstreamUnreachable for settings that cannot work.
         """
         self.index_url = split_credentials(index_url.strip())[0].rstrip("/") + "/"
         self.workers = workers
@@ -109,9 +109,8 @@ class Upstream:
         """Request many pages; yields (name as requested, answer) as they arrive, and holds few of them at a time.
 
         A static index in an object store returns 403 for a missing page. It counts as Absent once any page could be
-        read, else
-        as Trouble. `readable`: an earlier request could read one. Raises UpstreamUnreachable if nothing answered at
-        all.
+        read, else as Trouble. `readable`: an earlier request could read one. Raises UpstreamUnreachable if nothing
+        answered at all.
         """
         forbidden: list[tuple[str, Answer]] = []
         for name, answer in self._projects(requests):

@@ -105,8 +105,7 @@ def read_project_answer(
     """The answer to a request for a project; `bypass_caches` is how it was requested. Raises BadPage.
 
     An index may go back, because a mirror is restored or another server takes over the URL. So a page older than the
-    known
-    one is accepted if it comes from the index itself, but never one older than the index announced.
+    known one is accepted if it comes from the index itself, but never one older than the index announced.
     """
     etag, last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
     header_serial = response.headers.get("X-PyPI-Last-Serial")

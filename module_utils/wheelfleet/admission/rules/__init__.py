@@ -1,11 +1,11 @@
 """The rules that find a failure in the log of a build, in their order; the first rule that matches decides.
 
 The order is: exhausted resources; messages that name exactly the missing, too old or too new thing; messages of
-compilers and linkers; hints, which a build may also print before another failure; and last any exception that ended
-the build.
+compilers and linkers; hints, which a build may also print before another failure; and last any exception that ended the
+build.
 
-Patterns are searched line by line, in lines of limited length, in bounded time: gaps and names are limited
-(`.{0,60}`, `\\w{1,80}`), and a repetition inside another one ends in a character that it cannot contain.
+Patterns are searched line by line, in lines of limited length, in bounded time: gaps and names are limited (`.{0,60}`,
+`\\w{1,80}`), and a repetition inside another one ends in a character that it cannot contain.
 """
 
 from __future__ import annotations
