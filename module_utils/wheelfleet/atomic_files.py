@@ -43,9 +43,7 @@ def sync(path: Path) -> None:
 
 
 def visible(folder: Path) -> list[str]:
-    """The sorted names in `folder` without hidden ones, which are still being written or removed; empty if it is
-    missing.
-    """
+    """The sorted names in `folder` without hidden ones, which are being written or removed; empty if it is missing."""
     try:
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 - names only
     except FileNotFoundError:

@@ -279,9 +279,7 @@ def _is_settled(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
 
 
 def _serves(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
-    """Whether a wheel serves the attempt's target; True if no builder offers the target now, because it is unknown
-    then.
-    """
+    """Whether a wheel serves the attempt's target; True, because unknown, if no builder offers the target now."""
     row = db.execute(
         """
         SELECT NOT EXISTS (SELECT 1 FROM builder_target WHERE target_id = :target)

@@ -44,9 +44,7 @@ class NativeCode:
     little_endian: bool
 
     def runs_on(self, platform: str) -> bool:
-        """Whether machines of this platform tag can load it; never for `any`, always for machines that are not listed
-        here.
-        """
+        """Whether machines of this platform tag can load it; never for `any`, always for machines not listed here."""
         match = _LINUX.fullmatch(platform)
         if match is None:
             return False
@@ -55,8 +53,7 @@ class NativeCode:
 
 
 def native_code(path: str, head: bytes) -> NativeCode | None:
-    """The machine code in the file `path` of a wheel, which begins with `head`; None if an installation does not use
-    it.
+    """The machine code in a wheel's file `path` that begins with `head`; None if an installation does not use it.
 
     Shared objects and programs among the scripts (`NAME-VERSION.data/scripts/`) are used. Other ELF files are data:
     firmware, object files, and helpers for several machines, such as those in Adafruit-Blinka's pure wheels.

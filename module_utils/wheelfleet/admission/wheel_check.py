@@ -227,8 +227,7 @@ def _field(header: Message, name: str) -> str:
 
 
 def _check_metadata(archive: Archive, content: bytes, read: WheelName) -> str | None:
-    """The wheel's Requires-Python. Only the fields that an index needs are checked; many real METADATA break other
-    rules.
+    """The wheel's Requires-Python. Only fields that an index needs are checked; real METADATA often break other rules.
 
     Only the headers are parsed, and not with packaging.metadata: Python's email parser needs quadratic time for an
     untrusted multipart message.

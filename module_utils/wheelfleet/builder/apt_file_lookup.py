@@ -60,7 +60,7 @@ def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[
 
 @dataclass(frozen=True)
 class _Look:
-    """Files whose path ends in `ending`, or in it and a version. Those that match `near` have depth 0."""
+    """Files whose path ends in `ending`, or in that and a version. Those that match `near` have depth 0."""
 
     ending: str
     near: re.Pattern[str]
@@ -182,11 +182,11 @@ def _choose(groups: Sequence[Sequence[str]], defaults: Mapping[str, str | None])
 
 
 def default_packages(packages: Iterable[str]) -> dict[str, str | None]:
-    """Those of `packages` that are the distribution's default, each with its unversioned name: `libboost1.74-dev` has
-    `libboost-dev`.
+    """The distribution's defaults among `packages`, each with its unversioned name: libboost-dev for libboost1.74-dev.
 
     A default is a dependency of a package of the same name without a version or variant (the unversioned name), or of
-    one called default, such as `mpi-default-dev` (then None). Empty if apt is not available.
+    one
+    called default, such as `mpi-default-dev` (then None). Empty if apt is not available.
     """
     names = sorted(packages)
     if not names:

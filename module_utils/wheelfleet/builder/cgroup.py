@@ -86,12 +86,13 @@ def divide() -> None:
 
 @contextmanager
 def bounded(processes: int, memory: int) -> Iterator[Group]:
-    """A new group limited to this number of processes and threads, and bytes of memory; without folders if not
-    possible.
+    """A new group limited to so many processes and threads, and bytes of memory; without folders if impossible.
 
     The page cache of its files counts as memory, and is freed first. Swap counts, too, so that nothing is swapped out
-    to stay within the limit, because that would take hours on an SD card. The group is removed at the end, when its
-    processes must have ended.
+    to
+    stay within the limit, because that would take hours on an SD card. The group is removed at the end, when its
+    processes
+    must have ended.
     """
     limits = {
         # In this order, because in version 1 memsw may not be less than the limit without swap.

@@ -72,8 +72,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def correct(wheel: Path, scratch: Path, sdist: Path, target: str) -> Correction:
-    """Pack the wheel again, in place, if it contradicts itself; `target` begins with the tag of this Python and
-    platform.
+    """Pack the wheel again, in place, if it contradicts itself; `target` begins with this platform's tag.
 
     Raises ValueError for a file that is no wheel, and zipfile's errors for a damaged archive.
     """

@@ -46,12 +46,12 @@ class _Index(NamedTuple):
 
 
 def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Crates:
-    """Fetch the crates that the manifests need and that are missing. `manifests` are paths below `source`, a folder
-    inside.
+    """Fetch the missing crates of the manifests, which are paths below `source`, a folder inside.
 
     Without cargo, an index or a sandbox it does nothing. Crates that cannot be had are no failure yet, because a build
-    may work without its Rust code: see `blamed`. Raises Failed when a server is unreachable, because a build without
-    crates would then differ from the next one.
+    may
+    work without its Rust code: see `blamed`. Raises Failed when a server is unreachable, because a build without crates
+    would then differ from the next one.
     """
     work_dir, assignment = attempt.work_dir, attempt.assignment
     asked = assignment["crates_index"]

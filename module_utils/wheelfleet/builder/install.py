@@ -28,8 +28,7 @@ def make_folders(home: Path, check: bool = False) -> list[str]:
 
 
 def tool_environment(home: Path, interpreter: str, requirements: list[str], check: bool = False) -> dict[str, Any]:
-    """Make the interpreter's tool environment with `requirements` (pip, uv and more), by its own venv, if it is
-    missing.
+    """Make the interpreter's tool environment with `requirements` (pip, uv and more), by its venv, if it is missing.
 
     Returns {"tools": its Python, "interpreter": the real path, "changed": bool, "target": as `probe` describes it}. In
     check mode the interpreter itself describes a missing environment. Raises InstallError.

@@ -20,8 +20,8 @@ _EVERYWHERE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
 
 
 def foreign_libraries(code: Mapping[str, Elf]) -> dict[str, list[Elf]]:
-    """The libraries that a wheel's machine code (by path) needs and the wheel does not contain, with the code that
-    needs them.
+    """The libraries that a wheel's machine code (by path) needs and the wheel does not have, with the code that needs
+    each.
     """
     carried = {path.rpartition("/")[2] for path in code} | {elf.soname for elf in code.values()}
     wanted: dict[str, list[Elf]] = {}

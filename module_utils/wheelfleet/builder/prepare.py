@@ -82,8 +82,7 @@ def _unpacked(archive: Path, folder: Path) -> Path:
 
 
 def build_system(source: Path) -> dict[str, Any]:
-    """The project's build system (PEP 517, 518): requirements, backend, and the project's folders that contain the
-    backend.
+    """The build system (PEP 517, 518): requirements, backend, and the project's folders with the backend.
 
     Whatever pip refuses raises Failed, with one sentence.
     """

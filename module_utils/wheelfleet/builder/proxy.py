@@ -167,7 +167,7 @@ class Proxy:
         return server, rest
 
     def _request(self, method: str, target: str, headers: Sequence[str]) -> socket.socket:
-        """A connection on which the http URL `target` was requested; everything it carries is the response. Raises
+        """A connection on which the http URL `target` was requested; all that it carries is the response. Raises
         Refusal.
         """
         parts = _split(target)
@@ -207,9 +207,7 @@ class Proxy:
         raise Refusal(403, "The network beyond the index is closed here.")
 
     def _proxy(self, scheme: str, host: str, port: int) -> SplitResult | None:
-        """The host's own proxy for this server, if the environment names one. Raises Refusal for a proxy of another
-        kind.
-        """
+        """The host's own proxy for this server, if the environment names one. Raises Refusal for other kinds."""
         url = self._proxies.get(scheme) or self._proxies.get("all")
         if not url or proxy_bypass(_server(host, port)):
             return None

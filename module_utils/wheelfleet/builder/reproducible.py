@@ -41,9 +41,7 @@ _FLAGS = ("CPPFLAGS", "LDFLAGS", "CARGO_BUILD_RUSTFLAGS")
 
 
 def overridden(variables: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
-    """`variables`, overridden by `by`. Flags are appended, because compilers heed the last one; empty flags remove
-    those in `variables`.
-    """
+    """`variables`, overridden by `by`; flags are appended, because compilers heed the last, and empty flags replace."""
     wanted = dict(by)
     for name in _FLAGS:
         if wanted.get(name) and variables.get(name):

@@ -55,8 +55,10 @@ class Unresolved(TypedDict):
 
 
 class Resolved(TypedDict):
-    """pip's answer: `pins` are [name, version] of all lines but the `unresolved` ones. `problem` is one sentence if
-    nothing could be resolved and no line is the cause. `log` is pip's output, perhaps shortened.
+    """pip's answer: `pins` are [name, version], for all lines but the `unresolved` ones.
+
+    `problem` is one sentence if nothing could be resolved and no line is the cause. `log` is pip's output, perhaps
+    shortened.
     """
 
     pins: list[list[str]]

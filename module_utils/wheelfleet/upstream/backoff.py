@@ -29,9 +29,7 @@ class Backoff:
         return self.gave_up is not None and not self.has_answered
 
     def wait(self, seconds: float = 0.0) -> float | None:
-        """Wait `seconds`, and for the end of a pause. Returns the time of the end; None if no more requests are
-        allowed.
-        """
+        """Wait `seconds`, and for the end of a pause. Returns the time then; None if no more requests are allowed."""
         until = time.monotonic() + seconds
         with self._changed:
             while self.gave_up is None:

@@ -27,9 +27,7 @@ class Anchor:
 
     @property
     def last_segment(self) -> str:
-        """The decoded last segment of the link's path: a file's name. Empty for a link to a parent or to the page
-        itself.
-        """
+        """The link's decoded last path segment: a file's name. Empty for a link to a parent or to the page itself."""
         path = re.split("[?#]", self.attributes.get("href", ""), maxsplit=1)[0]
         segment = unquote(path.rstrip("/").rpartition("/")[2])
         return "" if segment in (".", "..") else segment

@@ -227,9 +227,7 @@ class FolderTransport:
     """A `file:` index: a folder of `NAME/index.html`, as pip reads it."""
 
     def __init__(self, index_url: str) -> None:
-        """Raises UpstreamUnreachable if the folder is missing, because an unmounted mirror must not look like an empty
-        one.
-        """
+        """Raises UpstreamUnreachable if the folder is missing: an unmounted mirror must not count as an empty one."""
         if not _folder(index_url).is_dir():
             raise UpstreamUnreachable(f"There is no folder {_folder(index_url)} to read the upstream {index_url} from.")
 
