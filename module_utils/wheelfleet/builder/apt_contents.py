@@ -64,7 +64,7 @@ def has_apt() -> bool:
 
 
 def refresh(folder: Path, fresh_days: float = FRESH_DAYS) -> bool:
-    """Fetch the lists into `folder` if they are missing or older than `fresh_days`; whether apt was run.
+    """Fetch the lists into `folder` if they are missing or older than `fresh_days`; returns whether apt ran.
 
     Raises ContentsError if there are no lists afterwards; after a failed update the older ones stay in use.
     """

@@ -56,7 +56,7 @@ class Attempt:
     # ------------------------------------------------------------------ words
 
     def enter(self, phase: Phase) -> None:
-        """Begin a phase: write it to the log and to the file that survives this process."""
+        """Begin a phase: write it to the log, and to a file for the case that this process is killed."""
         self.say(f"{PHASE}{phase}")
         self.note(phase=phase)
 

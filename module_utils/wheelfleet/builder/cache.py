@@ -61,7 +61,7 @@ class Cache:
 
 
 def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
-    """Whether this host may use the cache at `url`, and whether that serves the upstream `index_url`.
+    """Request the cache at `url`; check that this host may use it and that it serves the upstream `index_url`.
 
     Waits at most `timeout` seconds. Raises NoCache.
     """

@@ -75,7 +75,7 @@ def _taken(home: BuilderHome, folder: Path, lock: int, make: Callable[[Path], No
         with cache_in_use(home):
             _make(home, folder, make)
         _evict(home, folder)
-    # To convert a lock releases it for a moment, so the environment may be gone afterwards.
+    # Converting a lock releases it for a moment, so the environment may be gone afterwards.
     return _locked(lock, fcntl.LOCK_SH) and folder.is_dir()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 #: `pip config list` shows neither the built-in default nor which of several files wins, and `--help` hides passwords.
-#: pip's own option parser decides all of that and has been in this module since pip 19.3. To create the command itself
+#: pip's own option parser decides all of that and has been in this module since pip 19.3. Creating the command itself
 #: would import all of pip.
 _ASK_PIP = """
 import json, os
