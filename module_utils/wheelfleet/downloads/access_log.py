@@ -1,7 +1,7 @@
-"""A web node's access log, added up: lookups of projects and downloads of wheels, by day and kind of client.
+"""Adds up a web node's access log: look-ups of projects and downloads of wheels, by day and kind of client.
 
-It runs on the web node; what leaves it are sums without addresses. The log is nginx's, one JSON object a line
-(roles/webnode/templates/etc/nginx/sites-available/wheelfleet.j2). Everything in it is strangers' text.
+It runs on the web node; only sums without addresses leave it. The log is nginx's, one JSON object a line
+(roles/webnode/templates/etc/nginx/sites-available/wheelfleet.j2). Its text is untrusted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .log_rotation import LogFile, Position, find_positions, open_log
 from .user_agents import OTHER, Client, read_agent
 
 DAY = 86400
-#: Days before now, and after it, of which a line may be: beyond, the clock was wrong.
+#: Days before and after now within which a line's time is plausible.
 LONGEST_AGO, AHEAD = 400, 1
 
 _WHEEL = re.compile(r"/files/([a-z0-9]+(?:-[a-z0-9]+)*)/([A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.whl)")
@@ -32,7 +32,7 @@ _LOOKED_UP = (200, 304, 404)
 
 
 class Download(NamedTuple):
-    """A wheel taken whole, on a day, by a kind of client."""
+    """A complete download of a wheel, on a day, by a kind of client."""
 
     day: int
     project: str
@@ -41,7 +41,7 @@ class Download(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A project that an installer asked for, on a day, whether it is there or not."""
+    """An installer's request for a project's page, on a day, whether the page exists or not."""
 
     day: int
     project: str
@@ -49,21 +49,22 @@ class Lookup(NamedTuple):
 
 @dataclass
 class Reading:
-    """What one reading found. Days are days since the epoch, UTC."""
+    """The result of one reading. Days are days since the epoch, UTC."""
 
-    #: How far each file that is there was counted, and the positions of files that are not there any more.
+    #: The positions up to which the files were counted.
     positions: list[Position] = field(default_factory=list)
+    #: The positions in files that are missing.
     lost: list[Position] = field(default_factory=list)
     #: Whether there is more to read.
     more: bool = False
     lines: int = 0
-    #: Lines that say nothing: not of the log's form, or of a time that cannot be.
+    #: Lines that are not in the log's format or have an implausible time.
     garbage: int = 0
     downloads: Counter[Download] = field(default_factory=Counter)
     lookups: Counter[Lookup] = field(default_factory=Counter)
 
     def as_answer(self) -> dict[str, Any]:
-        """For JSON."""
+        """The reading as JSON data; downloads name their client by index."""
         clients = sorted({download.client for download in self.downloads})
         number = {client: index for index, client in enumerate(clients)}
         return {
@@ -79,9 +80,9 @@ class Reading:
 
 
 def read_log(log: Path, counted: Sequence[Position], *, most_bytes: int, now: float | None = None) -> Reading:
-    """Add up what came to a log since the positions `counted`, at most about `most_bytes` of it. Raises Unreadable.
+    """Add up the lines of a log after the positions `counted`, about `most_bytes` at most. Raises Unreadable.
 
-    A line that is being written is left for the next time.
+    An incomplete line is left for the next reading.
     """
     now = time.time() if now is None else now
     reading = Reading()
@@ -98,9 +99,9 @@ def read_log(log: Path, counted: Sequence[Position], *, most_bytes: int, now: fl
 def _read_file(
     file: LogFile, position: Position | None, reading: Reading, *, most_bytes: int, counted_until: float, now: float
 ) -> int:
-    """Add what is new in a file; returns how many bytes that were.
+    """Add the new lines of a file; returns the number of bytes read.
 
-    Of a file that is seen for the first time at least one line is counted: whatever is lost later, it is known then.
+    At least one line of a new file is counted, so that the file has a position if another one is lost later.
     """
     start = end = position.offset if position else 0
     newest = position.at if position else 0.0
@@ -146,7 +147,7 @@ def _read_line(line: bytes) -> _Request | None:
 
 @lru_cache(maxsize=64)
 def _seconds(time_iso8601: str) -> float:
-    """Raises ValueError for what is no time, or one that does not say how far it is from UTC."""
+    """Seconds since the epoch. Raises ValueError for text that is no time with an offset from UTC."""
     moment = datetime.fromisoformat(time_iso8601)
     if moment.tzinfo is None:
         raise ValueError(time_iso8601)
@@ -158,7 +159,7 @@ def _add(request: _Request, reading: Reading) -> None:
         return
     path = unquote(request.path.partition("?")[0])
     day = int(request.at // DAY)
-    # Parts (206) are how installers look into a wheel; what a client has already (304) it does not download.
+    # Installers read the metadata in a wheel by parts (206); a wheel in a client's cache (304) is no download.
     wheel = _WHEEL.fullmatch(path) if request.status == 200 else None
     page = _PAGE.fullmatch(path) if request.status in _LOOKED_UP else None
     if wheel is None and page is None:

@@ -1,13 +1,12 @@
-"""Each line of a log once, however the log is rotated.
+"""Reads each line of a log once, however the log is rotated.
 
-A log is a file and what became of earlier ones: renamed, copied, compressed, one after the other removed. Neither name
-nor inode says which file one has before one; its contents do. So a file is known by its first line together with the
-last bytes that were counted of it. Two rules make up for what people do by hand:
+A log is a file and its earlier files: renamed, copied, compressed, at last removed. Neither name nor inode identifies a
+file, but its contents do: its first line and the last bytes counted of it. Two rules allow for changes by hand:
 
-- Of two files of which one is the beginning of the other, the shorter one is a copy being made, or left behind.
-- A counted file that is nowhere any more was removed, or edited and is not recognised. Lines of its time in files
-  nobody knows are therefore counted already. (A new file that begins in the very second in which a counted one ended
-  loses that second's lines, if no reading saw both.)
+- If one file is the beginning of another, it is a copy, complete or not, and is ignored.
+- A counted file that is missing was removed, or edited and is not recognised. So in files without a position, lines of
+  its time count as read. (A new file that begins in the second in which a counted one ended loses that second's lines,
+  if no reading saw both.)
 """
 
 from __future__ import annotations
@@ -23,30 +22,31 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-#: Bytes of a line. nginx takes requests of at most 8 KiB a line; what is longer is garbage, and is not kept in memory.
+#: Bytes of a line, at most. nginx accepts request lines of 8 KiB; longer lines are garbage and are not kept in memory.
 LONGEST_LINE = 1 << 16
-#: So many bytes before an offset say whether it is the offset meant.
+#: Bytes before an offset that identify it.
 _MARK = 4096
-#: What becomes of logs: numbered or dated, compressed or not.
+#: The endings of rotated logs: numbered or dated, compressed or not.
 _ROTATED = re.compile(r"([.-][0-9]+)*(\.gz)?")
-#: The log's own lines are longer than this; shorter ones, which somebody may have put there, may begin many a file.
+#: A file's beginning, to its first line of 60 characters or more. The log's own lines are longer; shorter ones, written
+#: by hand, may begin many files.
 _BEGINNING = re.compile(rb"(?:.{0,59}\n)*.{60,}\n")
 #: gzip keeps the size in four bytes (RFC 1952).
 _SIZES = 1 << 32
 
 
 class Unreadable(Exception):
-    """A log that is there but may not be read by this user; the message names it."""
+    """A log exists but this user may not read it; the message is its path."""
 
 
 class Position(NamedTuple):
-    """How far a file was counted."""
+    """The position up to which a file was counted."""
 
-    #: By what the file is known: its first line, and its last bytes before `offset`.
+    #: Hashes of the file's beginning, and of its last bytes before `offset` with `offset`.
     head: str
     #: Bytes counted, all of complete lines; uncompressed.
     offset: int
-    #: The time of the newest line counted, in seconds since the epoch; 0 when none had one.
+    #: The time of the newest line counted, in seconds since the epoch; 0 if no line had a time.
     at: float
 
 
@@ -67,26 +67,26 @@ class LogFile:
         self._window, self._window_end = b"", 0
         first = next(self._chunks(0, LONGEST_LINE), b"")
         found = _BEGINNING.match(first)
-        #: Everything to the end of the first line that tells files apart, hashed; None while there is none.
+        #: The hash of the file up to the end of the first line that identifies it; None while there is no such line.
         self.beginning = _digest(found[0] if found else first) if found or len(first) == LONGEST_LINE else None
 
     def was_counted(self, position: Position) -> bool:
-        """Whether it is this file of which so much was counted."""
+        """Whether the position is one of this file."""
         if position.head.partition(".")[0] != self.beginning:
             return False
-        # A file that was counted to its end before it was compressed is not unpacked to see that.
+        # A file that was counted to its end before its compression need not be unpacked.
         if self.compressed and self.size == position.offset % _SIZES:
             return True
         before = self._before(position.offset)
         return before is not None and self._head(position.offset, before) == position.head
 
     def begins_with(self, other: LogFile) -> bool:
-        """Whether all of `other` is at the beginning of this one."""
+        """Whether `other` is a beginning of this file."""
         end = other._before(other.size)
         return end is not None and other.beginning == self.beginning and end == self._before(other.size)
 
     def lines(self, offset: int) -> Iterator[tuple[bytes, int]]:
-        """Each complete line behind `offset`, and the offset behind it. One that is too long comes empty."""
+        """Each complete line after `offset`, and the offset after it. A line that is too long is empty."""
         rest, skipped = b"", 0
         window, window_end = self._before(offset) or b"", offset
         for chunk in self._chunks(offset, LONGEST_LINE):
@@ -103,7 +103,7 @@ class LogFile:
                 rest = rest[:1]
 
     def position(self, offset: int, at: float) -> Position:
-        """The position behind the last line that `lines` gave. From what was read: the file may be another by now."""
+        """The position after the last line that `lines` yielded, from the bytes read: the file may have changed."""
         before = self._window[: len(self._window) - (self._window_end - offset)][-_MARK:]
         return Position(self._head(offset, before), offset, at)
 
@@ -116,7 +116,7 @@ class LogFile:
         return found if len(found) == offset - start else None
 
     def _chunks(self, offset: int, size: int, *, once: bool = False) -> Iterator[bytes]:
-        """Pieces of `size` bytes from `offset` on, or one; a compressed file that is damaged ends where it is."""
+        """Pieces of `size` bytes from `offset`; with `once` only one. A damaged compressed file ends at the damage."""
         piece = b""
         with suppress(EOFError, zlib.error, gzip.BadGzipFile):
             self._stream.seek(offset)
@@ -132,9 +132,9 @@ class LogFile:
 
 
 def open_log(log: Path, files: ExitStack) -> list[LogFile]:
-    """The files of a log that have begun, the oldest first; none when there is no log. Raises Unreadable.
+    """The files of a log that have a beginning, the oldest first; empty without a log. Raises Unreadable.
 
-    They are closed with `files`. Opening them all before one is read holds on to what is rotated meanwhile.
+    They are closed with `files`. All are opened before one is read, so that a rotation meanwhile does no harm.
     """
     try:
         names = {path.name for path in log.parent.iterdir() if path.name.startswith(log.name)}
@@ -144,7 +144,7 @@ def open_log(log: Path, files: ExitStack) -> list[LogFile]:
         raise Unreadable(str(log.parent)) from error
     opened: dict[tuple[int, int], tuple[int, str, LogFile]] = {}
     for name in sorted(names):
-        # While something is being compressed, both are there.
+        # During compression both files exist.
         if not _ROTATED.fullmatch(name[len(log.name) :]) or name.removesuffix(".gz") in names - {name}:
             continue
         path = log.parent / name
@@ -157,7 +157,7 @@ def open_log(log: Path, files: ExitStack) -> list[LogFile]:
         except PermissionError as error:
             raise Unreadable(str(path)) from error
         found = os.fstat(stream.fileno())
-        # Renamed between two looks, a file comes under both its names.
+        # A file that is renamed meanwhile may be opened by both names.
         opened[found.st_dev, found.st_ino] = (
             found.st_mtime_ns,
             name,
@@ -169,19 +169,19 @@ def open_log(log: Path, files: ExitStack) -> list[LogFile]:
 class ReadFrom(NamedTuple):
     """The files to read, each from its position."""
 
-    #: Each file with its position; None where nothing of it was counted.
+    #: Each file with its position; None: nothing of it was counted.
     files: list[tuple[LogFile, Position | None]]
-    #: Positions in files that are nowhere any more.
+    #: Positions in files that are missing.
     lost: list[Position]
 
     @property
     def counted_until(self) -> float:
-        """Lines of a file without a position are counted already unless they are newer than this."""
+        """Lines of files without a position count as read unless they are newer (seconds since the epoch)."""
         return max((position.at for position in self.lost), default=0.0)
 
 
 def find_positions(files: Sequence[LogFile], counted: Sequence[Position]) -> ReadFrom:
-    """Recognise the files that were counted before."""
+    """Match the files with the positions up to which they were counted."""
     originals: list[LogFile] = []
     for file in sorted(files, key=lambda file: file.size, reverse=True):
         if not any(original.begins_with(file) for original in originals if original.beginning == file.beginning):

@@ -1,6 +1,6 @@
 """Records the sums of web nodes in the catalog: sums and positions in one transaction, each line once.
 
-A web node is reached by many and its log is written by strangers, so its answer is checked here once more.
+A web node is public and its log has untrusted text, so its answer is checked here again.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .access_log import AHEAD, DAY, LONGEST_AGO, Download, Lookup
 from .log_rotation import Position
 from .user_agents import Client
 
-#: Names that the catalog does not know, a day. Some are wanted; a client that requests made-up names fills no disk.
+#: Names a day that the catalog does not know. Some are wanted; the limit keeps made-up names from filling the disk.
 MOST_UNKNOWN_NAMES = 1000
-#: Different Pythons, machines or systems, a day.
+#: Different Pythons, machines or systems a day.
 MOST_KEYS = 200
 #: Seconds after which the position in a file that is gone is forgotten. Logs are kept for two weeks by default.
 FORGET_SECONDS = 60 * DAY
@@ -31,7 +31,7 @@ class BadAnswer(Exception):
 
 
 class Overtaken(Exception):
-    """Another run counted this log meanwhile: nothing was recorded, repeat the request."""
+    """Another run counted this log meanwhile: nothing was recorded; repeat the request."""
 
 
 @dataclass
@@ -53,18 +53,18 @@ class Sums:
 
     @property
     def downloads(self) -> int:
-        """All of them."""
+        """The downloads of all projects."""
         return sum(use.downloads for use in self.projects.values())
 
     @property
     def lookups(self) -> int:
-        """All of them."""
+        """The look-ups of all projects."""
         return sum(use.lookups for use in self.projects.values())
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A web node's answer, checked; see `Reading.as_answer`."""
+    """A web node's answer, checked; see access_log.Reading."""
 
     positions: Sequence[Position]
     lost: Sequence[Position]
@@ -76,7 +76,7 @@ class Answer:
 
 
 def read_answer(answer: Mapping[str, Any], now: float) -> Answer:
-    """Check an answer. Raises BadAnswer."""
+    """Check an answer; `now` is in seconds since the epoch. Raises BadAnswer."""
     try:
         clients = [Client(*map(_text, client)) for client in answer["clients"]]
         return Answer(
@@ -98,13 +98,16 @@ def read_answer(answer: Mapping[str, Any], now: float) -> Answer:
 
 
 def counted_positions(db: sqlite3.Connection, host: str) -> list[Position]:
-    """How far the log files of a web node were counted."""
+    """The positions up to which the log files of a web node were counted."""
     rows = db.execute("SELECT head, offset, at FROM log_position WHERE host = ? ORDER BY head", (host,))
     return [Position(row["head"], row["offset"], row["at"]) for row in rows]
 
 
 def record_answer(catalog: Catalog, host: str, counted: Sequence[Position], answer: Answer, now: float) -> Sums:
-    """Add an answer that was given for the positions `counted`, and keep its own: both or neither. Raises Overtaken."""
+    """Add an answer to the request with the positions `counted`, and store its positions, in one transaction.
+
+    Returns the sums of the answer. Raises Overtaken.
+    """
     sums = add_up(catalog.db, answer)
     lost = (position for position in answer.lost if now - position.at < FORGET_SECONDS)
     remembered = sorted({position.head: position for position in (*lost, *answer.positions)}.values())
@@ -173,7 +176,7 @@ def _add_projects(db: sqlite3.Connection, sums: Sums) -> None:
 
 
 def _is_counted(db: sqlite3.Connection, day: int, name: str) -> bool:
-    """Whether there is room for a name on a day; for one that the catalog does not know it may be taken here."""
+    """Whether a name is counted on a day; a new name that the catalog does not know uses up a place."""
     known = "SELECT 1 FROM project WHERE name = ? UNION ALL SELECT 1 FROM use_day WHERE name = ? AND day = ?"
     if db.execute(known, (name, name, day)).fetchone():
         return True
@@ -212,7 +215,7 @@ def _number(value: object) -> int:
 
 def _day(value: object, now: float) -> int:
     day = _number(value)
-    # Two more for the difference of two clocks.
+    # Two days more, because the clocks of the two hosts differ.
     if not -LONGEST_AGO - 2 <= day - now // DAY <= AHEAD + 2:
         raise ValueError(day)
     return day

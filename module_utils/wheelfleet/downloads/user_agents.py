@@ -1,7 +1,7 @@
-"""Reads user agents: which installer, for which Python, on which machine and system.
+"""Reads user agents: installer, Python, machine and system.
 
-pip and uv append a JSON object to their name and version, the one that public indexes count by; poetry and pdm name
-Python and kernel in words. All of it is strangers' text: what comes out is short, of few characters, or empty.
+pip and uv append a JSON object to their name and version; poetry and pdm name Python and kernel in words. The text is
+untrusted: every value is short, of a small set of characters, or empty.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-#: A user agent longer than this says nothing to us. pip's have about 500 characters.
+#: Longer user agents are ignored. pip's have about 500 characters.
 LONGEST_AGENT = 2048
 
-#: Installers known by name. Whatever else is no browser and no bot is "other": wget, scripts, other package managers.
+#: Installers known by name. Clients that are no browser and no bot are "other": wget, scripts, other package managers.
 INSTALLERS = ("pip", "uv", "poetry", "pdm")
 OTHER = "other"
 
@@ -23,7 +23,7 @@ _PYTHON = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(?![0-9])")
 _MACHINE = re.compile(r"[A-Za-z0-9_]{1,16}")
 _SYSTEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_+-]{0,39}")
 _SYSTEM_VERSION = re.compile(r"[0-9]{1,8}(\.[0-9]{1,4})?(?![0-9])")
-#: Browsers, what says of itself that it goes through sites, and mirrors: nothing is installed by them.
+#: Browsers, crawlers and mirrors: they install nothing.
 _NOT_INSTALLING = re.compile(
     r"mozilla/|opera/|bot\b|bot/|crawl|spider|slurp|archive|monitor|scan|preview|https?:|"
     r"bandersnatch|devpi|artifactory|nexus|pulp|mirror",
@@ -32,7 +32,7 @@ _NOT_INSTALLING = re.compile(
 
 
 class Client(NamedTuple):
-    """What is counted of a client. What it does not say, or not plausibly, is empty."""
+    """The kind of a client. Missing and implausible values are empty."""
 
     installer: str
     python: str = ""
@@ -42,7 +42,7 @@ class Client(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def read_agent(agent: str) -> Client | None:
-    """The client behind a user agent; None for browsers, bots, mirrors and clients without a name."""
+    """The client of a user agent; None for browsers, bots, mirrors and clients without a name."""
     if len(agent) > LONGEST_AGENT:
         return None
     name = agent.partition("/")[0].lower()
@@ -66,7 +66,7 @@ def _from_details(installer: str, text: str) -> Client:
     distribution, kernel = _object(details.get("distro")), _object(details.get("system"))
     system = _system(distribution.get("name"), distribution.get("version"))
     if not system and kernel.get("name") != "Linux":
-        # Windows has no distribution but a release; a kernel's release says nothing about a Linux.
+        # The release names a Windows version; of Linux it is only the kernel's.
         system = _system(kernel.get("name"), kernel.get("release"))
     return Client(
         installer, _python(details.get("python")), _machine(details.get("cpu")), system or _system(kernel.get("name"))
@@ -78,7 +78,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _python(version: Any) -> str:
-    """Major and minor: `3.11.2` is `3.11`."""
+    """Major and minor version: `3.11.2` is `3.11`."""
     found = _PYTHON.match(version) if isinstance(version, str) else None
     return found[0] if found else ""
 
@@ -88,7 +88,7 @@ def _machine(machine: Any) -> str:
 
 
 def _system(name: Any, version: Any = None) -> str:
-    """Name and version, of this at most two numbers: `Debian GNU/Linux 12`, `macOS 14.6`, `Arch Linux`."""
+    """Name and version (at most two numbers): `Debian GNU/Linux 12`, `macOS 14.6`, `Arch Linux`."""
     if not isinstance(name, str) or not _SYSTEM.fullmatch(name):
         return ""
     found = _SYSTEM_VERSION.match(version) if isinstance(version, str) else None
