@@ -1,4 +1,4 @@
-"""What M(wheelfleet_audit) does, where catalog, files and site are."""
+"""The work of M(wheelfleet_audit), on the controller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Compare, and repair on request."""
+    """Compare catalog, files and site, and repair them on request."""
 
     OPTIONS = documented_options("wheelfleet_audit")
     REFUSALS = (Refused, CatalogError, OSError)

@@ -1,6 +1,6 @@
 """The controller's half of M(wheelfleet_batch): one call is one session with one builder.
 
-The decisions are in wheelfleet.engine, the connection and its faults in wheelfleet_ansible.builder_link.
+Decisions are in wheelfleet.engine; the connection and its errors are in wheelfleet_ansible.builder_link.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from wheelfleet_ansible.node_action import NodeAction
 
 
 class ActionModule(NodeAction):
-    """Have the host build one batch, or rebuild what is due for it."""
+    """Have the builder build one batch, or rebuild a sample."""
 
     OPTIONS = documented_options("wheelfleet_batch")
 
     def work(self) -> Result:
         """Do one batch; `drained` in the result ends the loop around this task."""
         if self.check_mode:
-            # The plan lists what would be built; nothing of it is in the catalog yet.
+            # The plan lists the builds; the catalog does not have them yet.
             return {"changed": False, "drained": True}
         names = {field.name for field in dataclasses.fields(BatchOptions)} - {"state_dir"}
         options = BatchOptions(state_dir=self.state_dir, **{name: self.options[name] for name in names})
@@ -50,6 +50,6 @@ class ActionModule(NodeAction):
             }
 
     def _print(self, text: str, *, begins: bool = False) -> None:
-        # Where there is a live view, what begins is on the screen.
+        # A live view shows the builds that begin.
         if not (begins and terminal.has_live_view):
             self.say(self.host, text)

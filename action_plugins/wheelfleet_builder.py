@@ -1,4 +1,4 @@
-"""The controller's half of M(wheelfleet_builder): it has the worker's code, and sends it where there is another one."""
+"""The controller's half of M(wheelfleet_builder): it sends the worker's code to hosts that have other code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ActionModule(NodeAction):
     OPTIONS = documented_options("wheelfleet_builder")
 
     def work(self) -> Result:
-        """The module's result; where it fails because the host's Python is too old, one sentence says so."""
+        """Run the module; returns its result. Raises Refused if it fails because the host's Python is too old."""
         try:
             result = self._installed()
         except AnsibleError as error:
@@ -33,6 +33,6 @@ class ActionModule(NodeAction):
         if result.pop("lacks_code", False):
             arguments["code"] = worker_code.pack(files)
             result |= self._execute_module("wheelfleet_builder", arguments, task_vars=self.task_vars)
-        # The invocation is shown with -vvv; the code is nothing to be read there.
+        # -vvv prints the invocation, which is unreadable with the code in it.
         result.get("invocation", {}).get("module_args", {}).pop("code", None)
         return result

@@ -1,4 +1,4 @@
-"""What M(wheelfleet_cache) does: ask upstream and the catalog."""
+"""The work of M(wheelfleet_cache): it finds origins in upstream and the catalog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Say what a cache has to fetch from."""
+    """Return the origins that a cache has to fetch from."""
 
     OPTIONS = documented_options("wheelfleet_cache")
     REFUSALS = (Refused, NoCache, UpstreamUnreachable)

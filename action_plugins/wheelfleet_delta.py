@@ -1,4 +1,4 @@
-"""What M(wheelfleet_delta) does: ask upstream, and plan."""
+"""The work of M(wheelfleet_delta): read upstream, and plan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Bring the catalog to what upstream has, and the queue to what is missing."""
+    """Bring the catalog up to date with upstream, and the queue with the catalog."""
 
     OPTIONS = documented_options("wheelfleet_delta")
     REFUSALS = (Refused, BadRecipe, BadScope, CatalogError, UpstreamUnreachable)
@@ -75,7 +75,7 @@ class ActionModule(ControllerAction):
             for line in file.ignored
             if line.why and p["resolutions"] is None
         ]
-        # Check mode provisions nothing, so it cannot know for which targets these build.
+        # Check mode provisions nothing, so the targets of these builders are unknown.
         unknown = [f"What {host} would build is known when it is provisioned." for host in p["coming"]]
         self.warnings += [f"{name}: {sentence}" for name, sentence in sorted(delta.troubles.items())]
         return {

@@ -1,4 +1,4 @@
-"""The controller's half of M(wheelfleet_downloads): what a web node adds up is recorded in the catalog."""
+"""The controller's half of M(wheelfleet_downloads): it records a web node's sums in the catalog."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from wheelfleet_ansible.node_action import NodeAction, RunGone
 
 
 class NotCounted(Exception):
-    """Why the log was not counted, and the cure; a sentence without its beginning and end."""
+    """The log was not counted; the message has cause and cure, as the end of a sentence without its full stop."""
 
 
 class ActionModule(NodeAction):
-    """Ask the node for what is new until there is no more, and record each answer."""
+    """Request sums from the node until there are no more, and record each answer."""
 
     OPTIONS = documented_options("wheelfleet_downloads")
 
     def work(self) -> Result:
-        """Count; a log that cannot be counted is a warning."""
+        """Count the log; a log that cannot be counted gives a warning."""
         self.result: Result = {"changed": False, "unreadable": False, "more": False}
         self.result |= dict.fromkeys(("downloads", "lookups", "lines", "garbage"), 0)
         # The default inventory's web node is a folder without a web server.
@@ -62,7 +62,7 @@ class ActionModule(NodeAction):
             )
 
     def _rehearse(self) -> None:
-        """The same with a catalog that cannot be written; a run that has none yet has nothing to count."""
+        """Count with the catalog read-only; without a catalog there is nothing to count."""
         path = self.catalog_path
         if not path.is_file():
             return
@@ -71,7 +71,7 @@ class ActionModule(NodeAction):
             try:
                 positions = counted_positions(db, self.host)
             except sqlite3.OperationalError:
-                return  # a catalog of before
+                return  # a catalog with an older schema
             self._repeat(lambda: positions, lambda _counted, answer: self._pretend(db, positions, answer))
 
     @staticmethod
@@ -108,7 +108,7 @@ class ActionModule(NodeAction):
                 return
 
     def _ask(self, counted: Iterable[Position]) -> Answer | None:
-        """One visit; None where the log may not be read and the next task tries as root."""
+        """Run the module once; None if the log may not be read and the next task tries as root."""
         answer = self._execute_module(
             module_name="wheelfleet_downloads",
             module_args={**self._task.args, "counted": [list(position) for position in counted]},

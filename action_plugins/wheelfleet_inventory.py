@@ -1,4 +1,4 @@
-"""What M(wheelfleet_inventory) does: only the controller sees what is set for every host."""
+"""The work of M(wheelfleet_inventory): only the controller has the variables of all hosts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROLES = CHECKOUT / "roles"
 
 
 class ActionModule(ControllerAction):
-    """Refuse what nobody would read, before anything is done."""
+    """Refuse variables and groups that nothing reads, before anything is done."""
 
     OPTIONS = documented_options("wheelfleet_inventory")
 
@@ -25,7 +25,7 @@ class ActionModule(ControllerAction):
         names = self.options["names"]
         groups = self.task_vars["groups"]
         inventory = Inventory(
-            # Untemplated: a name costs nothing, and a value may not be known yet.
+            # Untemplated: only names are needed, and values may not be known yet.
             {host: list(self.task_vars["hostvars"].raw_get(host)) if names else [] for host in groups["all"]},
             {group: list(hosts) for group, hosts in groups.items() if group not in ("all", "ungrouped")},
             group_files=self._files("group_vars") - {"all", "ungrouped"},
@@ -48,7 +48,7 @@ class ActionModule(ControllerAction):
         return {"changed": False}
 
     def _files(self, folder: str) -> set[str]:
-        """What the files and folders beside the inventory that set variables for a group or a host are called."""
+        """The names of groups or hosts that have a file or folder of variables beside the inventory."""
         sources = [Path(source) for source in self.task_vars.get("ansible_inventory_sources", []) if "," not in source]
         bases = {source if source.is_dir() else source.parent for source in sources}
         paths = [path for base in bases if (base / folder).is_dir() for path in (base / folder).iterdir()]
@@ -60,12 +60,13 @@ class ActionModule(ControllerAction):
 
 
 def known_variables() -> dict[str, list[str]]:
-    """The variables of each role, as its defaults have them."""
+    """The variables of each role, from its defaults."""
     return {role: list(yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())) for role in READERS}
 
 
 def why_no_inventory() -> str:
-    """What a person does who started Ansible where it did not read our ansible.cfg, which names the inventory."""
+    """The cure for a missing inventory, as the end of a sentence: our ansible.cfg, which names one, was perhaps not
+    read."""
     config = constants.CONFIG_FILE
     if config and Path(config).resolve() == CHECKOUT / "ansible.cfg":
         return f"{config} names one that is not there or empty; correct it, or give yours with -i."

@@ -1,4 +1,4 @@
-"""What M(wheelfleet_join) does: plan for one builder more."""
+"""The work of M(wheelfleet_join): it plans for one more builder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Plan for the builder by the scope and policy that the run began with."""
+    """Plan for the builder, with the scope and policy of the run."""
 
     OPTIONS = documented_options("wheelfleet_join")
     REFUSALS = (Refused, BadScope, CatalogError, UpstreamUnreachable)

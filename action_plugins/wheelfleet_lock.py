@@ -1,4 +1,4 @@
-"""The controller's half of M(wheelfleet_lock): only here is it known which process is the run."""
+"""The work of M(wheelfleet_lock): only an action plugin knows the process of the run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Let the ansible-playbook process hold the run lock for as long as it lives."""
+    """Let the ansible-playbook process hold the run lock until it ends."""
 
     OPTIONS = documented_options("wheelfleet_lock")
     REFUSALS = (Refused, RunBusy)
 
     def work(self) -> Result:
-        """Take the lock; in check mode, which writes nothing, only name the run."""
+        """Take the lock; check mode writes nothing and takes none."""
         folders = {
             "state_dir": self.options["state_dir"],
             "site_dir": self.options["site_dir"] or str(self.state_dir / "site"),
@@ -33,7 +33,7 @@ class ActionModule(ControllerAction):
                 "callback_plugins in ansible.cfg, or run a playbook of the checkout."
             )
         try:
-            # For all to read, whatever the umask: the web server may serve the site from here.
+            # Readable by all, whatever the umask, because the web server may serve the site from here.
             if missing:
                 self.state_dir.mkdir(parents=True)
                 self.state_dir.chmod(0o755)

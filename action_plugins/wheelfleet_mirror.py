@@ -1,4 +1,4 @@
-"""The controller's half of M(wheelfleet_mirror): rsync runs here, over the node's own connection settings."""
+"""The work of M(wheelfleet_mirror): rsync runs on the controller, by the settings of the node's connection."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from wheelfleet_ansible.controller_action import Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction, Pauses
 
-#: Seconds between two tries after a lost link: first, and at most.
+#: Seconds between two tries after a lost connection: first, and at most.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
-#: A node that answers every time, and loses every transfer, is given up after so many.
+#: Tries with a node that answers but loses every transfer.
 MOST_TRIES = 5
 
 
@@ -33,7 +33,7 @@ class ActionModule(NodeAction):
     REFUSALS = (Refused, MirrorError)
 
     def work(self) -> Result:
-        """Mirror, again over a new link where the old one breaks off; unreachable where the node does not answer."""
+        """Mirror, and repeat after a lost connection; the host is unreachable if it does not answer."""
         site, root = Path(self.options["site_dir"]), self.options["root"].rstrip("/")
         transport = self._connection.transport
         if transport == "local" and (not Path(root).exists() or Path(root).resolve() == site.resolve()):
@@ -91,7 +91,7 @@ class ActionModule(NodeAction):
 
 
 class ConnectedNode:
-    """A web node as Ansible's connection to it shows it (the Node of site/mirror.py)."""
+    """A web node, reached by Ansible's connection (the Node of site/mirror.py)."""
 
     def __init__(self, action: NodeAction, root: str) -> None:
         self.name = action.host
@@ -103,7 +103,7 @@ class ConnectedNode:
 
     @property
     def destination(self) -> str:
-        """As rsync writes it: an IPv6 address in brackets."""
+        """The site's folder for rsync, with an IPv6 address in brackets."""
         if self._connection.transport == "local":
             return self.root
         host = self._option("host")
@@ -111,7 +111,7 @@ class ConnectedNode:
 
     @property
     def remote_shell(self) -> Sequence[str] | None:
-        """The ssh command Ansible itself would use, from the connection's public options."""
+        """The ssh command that Ansible would use, from the connection's public options; None for a local one."""
         if self._connection.transport == "local":
             return None
         words = [self._option("ssh_executable"), *shlex.split(self._option("ssh_args") or "")]
@@ -123,15 +123,15 @@ class ConnectedNode:
         if self._option("private_key_file"):
             words += ["-o", f'IdentityFile="{Path(self._option("private_key_file")).expanduser()}"']
         words += shlex.split(self._option("ssh_common_args") or "") + shlex.split(self._option("ssh_extra_args") or "")
-        # The connection Ansible keeps open, if any, saves every rsync a login, and needs no password.
+        # Ansible's open connection, if any, saves each rsync a login and the password.
         if self._connection.control_path:
             folder = Path(self._option("control_path_dir")).expanduser()
             words += ["-o", f'ControlPath="{self._connection.control_path % {"directory": folder}}"']
-        # Nobody could answer a question.
+        # Without a terminal no prompt can be answered.
         return [*words, "-o", "BatchMode=yes"]
 
     def run(self, command: str) -> tuple[int, str]:
-        """A shell command on the node, as the user Ansible connects as."""
+        """Run a shell command on the node as Ansible's login user; returns exit status and output. Raises NodeLost."""
         try:
             answer = self._action._low_level_execute_command(command, sudoable=False)
         except AnsibleConnectionFailure as error:
@@ -140,7 +140,7 @@ class ConnectedNode:
         return answer["rc"], answer["stdout"]
 
     def answered_within(self, seconds: float) -> bool:
-        """Whether the node answered lately; one that never did is not waited for."""
+        """Whether the node answered within the last `seconds`; false if it never did."""
         return self.answered_at is not None and time.monotonic() - self.answered_at < seconds
 
     def _option(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What M(wheelfleet_missing_packages) does, on the catalog."""
+"""The work of M(wheelfleet_missing_packages), on the catalog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Record what was found and installed; return what to look up and what to install."""
+    """Record the packages that were found and installed; return subjects to look up and packages to install."""
 
     OPTIONS = documented_options("wheelfleet_missing_packages")
     REFUSALS = (Refused, CatalogError)
@@ -36,7 +36,8 @@ class ActionModule(ControllerAction):
         }
 
     def _record(self, db: sqlite3.Connection) -> tuple[int, int]:
-        """How many subjects have packages that provide them now, and how many builds are in the queue again."""
+        """Record answers and installations; returns the number of failures that name a package now, and of builds that
+        are queued again."""
         named = requeued = 0
         run, max_attempts = self.options["run"], self.options["max_attempts"]
         for host in self.options["reinstalled"]:

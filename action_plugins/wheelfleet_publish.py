@@ -1,4 +1,4 @@
-"""What M(wheelfleet_publish) does: the site from catalog and files."""
+"""The work of M(wheelfleet_publish): it renders the site from catalog and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Render what changed, and say in the end what a person wants to know."""
+    """Render the changed pages, and return the lines for the end of the run."""
 
     OPTIONS = documented_options("wheelfleet_publish")
     REFUSALS = (Refused, CatalogError, PublishError)

@@ -1,4 +1,4 @@
-"""What M(wheelfleet_python) does, by one command on the host that needs no module."""
+"""The work of M(wheelfleet_python), by one command on the host and without a module."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wheelfleet_ansible.node_action import NodeAction
 
 
 class ActionModule(NodeAction):
-    """Fail with one sentence where the host's Python is too old."""
+    """Fail with one sentence if the host's Python is too old."""
 
     OPTIONS = documented_options("wheelfleet_python")
 

@@ -1,4 +1,4 @@
-"""The controller's half of M(wheelfleet_status): the hosts' status onto a web node, over the open connection."""
+"""The work of M(wheelfleet_status): it writes the hosts' status to a web node, over the open connection."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from wheelfleet_ansible.controller_action import Result
 from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction, Pauses
 
-#: Seconds between two readings of the hosts' status: the run must not wait for its view at the end.
+#: Seconds between two readings of the hosts' status: short, because the end of the run waits for the last one.
 LOOK = 0.3
-#: The longest pause, in seconds, after the node did not answer.
+#: The longest pause after the node did not answer, in seconds.
 LONGEST_PAUSE = 60.0
 
 display = Display()
 
 
 class ActionModule(NodeAction):
-    """Keep the status file on the node true until the builders are done."""
+    """Keep the status file on the node up to date until the builders are done."""
 
     OPTIONS = documented_options("wheelfleet_status")
 
     def work(self) -> Result:
-        """Watch the hosts' status; returns when there is nothing more to show."""
+        """Write the hosts' status until all builders are done."""
         self.written = 0
         self.interrupted = False
         root = Path(self.options["root"])
@@ -39,7 +39,7 @@ class ActionModule(NodeAction):
             not root.exists() or root.resolve() == Path(self.options["site_dir"]).resolve()
         )
         if not (self.check_mode or served_here):
-            # A run that is interrupted has the node say so; Ansible would end this process without a word.
+            # An interrupted run must show on the node; Ansible would end this process at once.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._be_interrupted)
             self._watch()
@@ -77,12 +77,12 @@ class ActionModule(NodeAction):
         self.interrupted = True
 
     def _write(self, document: dict[str, Any]) -> bool:
-        """Whether the node has it now. One that has no folder yet has no site to show it on either."""
+        """Write the file on the node; returns whether it did. A node without the folder has no site to show it on."""
         data = as_bytes(document)
         new = f".{STATUS}.new"
         command = (
             f"cd {shlex.quote(self.options['root'])} && umask 022 && cat >{new} && "
-            # A link that breaks off looks like the end of the file.
+            # A lost connection looks like the end of the file.
             f'test "$(wc -c <{new})" -eq {len(data)} && mv {new} {STATUS}'
         )
         try:

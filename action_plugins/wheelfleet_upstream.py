@@ -1,4 +1,4 @@
-"""What M(wheelfleet_upstream) does: ask pip on the controller."""
+"""The work of M(wheelfleet_upstream): it reads the settings of pip on the controller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wheelfleet_ansible.documented_options import documented_options
 
 
 class ActionModule(ControllerAction):
-    """Take index, credentials and how to reach it apart."""
+    """Return the index's URL, its credentials, and pip's options to reach it, each on its own."""
 
     OPTIONS = documented_options("wheelfleet_upstream")
     REFUSALS = (Refused, PipConfigError)

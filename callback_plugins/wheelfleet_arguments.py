@@ -1,4 +1,4 @@
-"""Refuses what a playbook cannot do before it does anything: unknown tags and hosts, a beginning in its middle."""
+"""Refuses wrong arguments before a playbook does anything: unknown tags and hosts, and --start-at-task."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from wheelfleet.nearest import do_you_mean
 
-#: Words for tags that Ansible itself gives a meaning, in `--tags` and `--skip-tags`.
+#: Tags with a meaning of Ansible's in `--tags` and `--skip-tags`.
 ANSIBLES_OWN = {"all", "always", "never", "tagged", "untagged"}
 #: The exit status of a run that could not begin.
 REFUSED = 2
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
-    """Looks at the command line when a playbook begins, and at nothing later."""
+    """Checks the command line when a playbook begins."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -47,11 +47,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self.looked_at_limit = False
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Say in one sentence which tag or beginning cannot be, and end."""
+        """Refuse unknown tags and --start-at-task with one sentence, and exit."""
         self._refuse(self._unknown_tag(playbook))
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """The same for a host or group, which the first play is the first to know."""
+        """Refuse unknown hosts and groups of --limit; the first play is the first to have the inventory."""
         if not self.looked_at_limit:
             self.looked_at_limit = True
             self._refuse(self._unknown_host(play.get_variable_manager()._inventory))
@@ -59,14 +59,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
     def _refuse(self, sentence: str | None) -> None:
         if sentence:
             self._display.error(sentence, wrap_text=False)
-            # Past Ansible's handling of callbacks, which goes on after any other exception.
+            # SystemExit, because Ansible continues after any other exception of a callback.
             sys.exit(REFUSED)
 
     def _unknown_host(self, inventory: Any) -> str | None:
         known = {*inventory.hosts, *inventory.groups, "localhost"}
         for pattern in split_host_pattern(context.CLIARGS.get("subset") or ""):
             name = pattern.lstrip("!&")
-            # What is more than a name, Ansible looks up itself: a file, a pattern, a part of a group.
+            # Ansible itself checks files, patterns and slices of groups.
             if name and not set(name) & set("@~*?[") and name not in known:
                 meant = do_you_mean(name, known)
                 return f"--limit {pattern} is refused, because the inventory has no such host or group{meant}"
@@ -90,7 +90,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
 
 def _tags(play: Any) -> Iterator[str]:
-    """The tags of a play and of its tasks, as far as they are known before it runs."""
+    """The tags of a play and of its tasks, as far as known before the run."""
     yield from play.tags
     blocks = list(play.tasks)
     while blocks:

@@ -1,4 +1,4 @@
-"""The terminal's view of a run: who builds what while it runs, and what came of it at the end."""
+"""The terminal's view of a run: the builds of each host while it runs, and its result at the end."""
 
 from __future__ import annotations
 
@@ -48,25 +48,25 @@ from wheelfleet_ansible.status_file import StatusFile
 
 
 def _publishes() -> bool:
-    """Whether the run goes as far as to publish: it does but for --tags that choose other parts of it."""
+    """Whether the run publishes: true unless --tags choose other parts."""
     tags = set(context.CLIARGS.get("tags") or ["all"])
     return bool(tags & {"all", "tagged", "publish"})
 
 
 def _is_the_builders(task: Any) -> bool:
-    """Whether a task is a builder's part of a run; a host may be controller, builder and web node in one."""
+    """Whether a task is a builder's part of a run; one host may be controller, builder and web node."""
     role = getattr(task, "_role", None)
     return role is not None and role.get_name() == "builder"
 
 
 def _speaks_to_people(stdout_callback: object) -> bool:
-    """Whether it prints lines; one that is no kin of Ansible's own may print one JSON document."""
+    """Whether the callback derives from one of Ansible's that print lines; others may print one JSON document."""
     own = {f"ansible.plugins.callback.{name}" for name in ("default", "minimal", "oneline")}
     return not own.isdisjoint(kin.__module__ for kin in type(stdout_callback).__mro__)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
-    """Hands the events of a run to the parts that show it, keep its lock and say what came of it."""
+    """Passes the events of a run to its view, its lock and its outcome."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -75,10 +75,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def __init__(self) -> None:
         super().__init__()
-        # This is the main process, and it has forked nothing yet.
+        # This is the main process, before its first fork.
         self._handover = lock.handover = lock.handover or lock.Handover()
         self._status_file = StatusFile()
-        # Open files that are the run's lock as long as they are open.
+        # Open files; they hold the run's lock while they are open.
         self._held: list[int] = []
         self._run: CurrentRun | None = None
         self._early_end: EarlyEnd | None = None
@@ -90,18 +90,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._silence = SilenceBreaker(self._screen, lambda: self._run, self._view_is_on_screen)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Where the output is a document for programs, print nothing of ours into it."""
+        """Print nothing to standard output if it is a document for programs."""
         callbacks = self._all_callbacks(sys._getframe(1))
         if callbacks and not _speaks_to_people(callbacks[0]):
             terminal.stdout_is_taken = True
             self._view.is_terminal = False
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """A view lives as long as its play: hosts go through the tasks of one each at its own pace."""
+        """Stop the view: it lasts for one play, because the hosts of a play are at different tasks."""
         self._view.stop()
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """From here on there is something to watch."""
+        """Start the view at the first task with something to show."""
         if self._run is None or self._view.is_shown:
             return
         if task.action == "wheelfleet_delta":
@@ -110,15 +110,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             self._view.show_builds(self._run, check_mode=task.check_mode)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        """From now on the host is at this task."""
+        """Note the host's task."""
         self._silence.begin(host.get_name(), task.get_name(), builds=task.action == "wheelfleet_batch")
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """The host is at nothing."""
+        """Note that the host has no task."""
         self._silence.end(result.host.get_name())
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Take the results of the modules that a run is made of."""
+        """Read the results of a run's modules."""
         self._silence.end(result.host.get_name())
         task, answer = result.task, result.result
         if task.action == "wheelfleet_lock":
@@ -133,35 +133,35 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             self._outcome.builders.add(result.host.get_name())
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """A host that fails does nothing more in this run."""
+        """Note the failure: the host does nothing more in this run."""
         self._silence.end(result.host.get_name())
         if not ignore_errors:
             self._lose(result, HostState.FAILED)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """The same for one that does not answer."""
+        """Note that the host does not answer: it does nothing more in this run."""
         self._silence.end(result.host.get_name())
         self._lose(result, HostState.UNREACHABLE)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Print what came of the run, show on the site that it has ended, and end with the run's exit status."""
+        """Print the last lines, mark the run as ended on the site, and exit with the run's status."""
         if not self._is_last_to_hear():
             return
         if self._early_end:
             self._early_end.run_has_ended = True
         self._stop_showing()
-        # What failed and was rescued is not among these.
+        # Rescued failures are not among these.
         failed = {*stats.failures, *stats.dark}
         for line in self._outcome.last_lines(failed):
             self._screen.say(line)
         status = self._outcome.status(failed)
         if status is not None:
-            # Ansible has no other way for a plugin to say so; no Exception, it passes through the dispatch, and
-            # Ansible cleans up.
+            # A plugin has no other way to set the exit status. SystemExit is no Exception, so it passes through the
+            # dispatch, and Ansible cleans up.
             raise SystemExit(status)
 
     def _begin(self, answer: dict[str, Any], *, check_mode: bool) -> None:
-        """The run has its lock."""
+        """Begin the run, which has its lock now."""
         self._held += self._handover.take()
         self._run = CurrentRun(answer["run"], Path(answer["state_dir"]), Path(answer["site_dir"]))
         if not check_mode:
@@ -190,9 +190,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         return self._view.is_terminal and self._view.is_shown
 
     def _is_last_to_hear(self) -> bool:
-        """Whether other callbacks were told of the end; if not, Ansible calls again after them.
+        """Whether this is the last callback to be called at the end; if not, Ansible calls it again after the others.
 
-        The exit ends the dispatch, so a callback that comes later (timers, JUnit) would never write what it has.
+        The exit ends the dispatch, so a later callback (timers, JUnit) would never write its output.
         """
         callbacks = self._all_callbacks(sys._getframe(2))
         if not callbacks or callbacks[-1] is self:
@@ -202,6 +202,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     @staticmethod
     def _all_callbacks(dispatch: FrameType) -> list[Any]:
-        """Ansible's own list of callback plugins, that of standard output first, by the frame that calls them all."""
+        """Ansible's own list of callback plugins, that of standard output first, from the frame that calls them."""
         callbacks = getattr(dispatch.f_locals.get("self"), "_callback_plugins", None)
         return callbacks if isinstance(callbacks, list) else []

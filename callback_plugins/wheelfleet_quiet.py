@@ -1,4 +1,4 @@
-"""What a run prints: what changed, failed or takes long; a run with nothing to do fits on one screen."""
+"""Prints changes, failures and long tasks of a run only; a run with nothing to do fits on one screen."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from typing import Any
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
-#: Seconds after which a task that still runs is named.
+#: Seconds after which a running task is named.
 LONG = 5.0
-#: A fleet of more hosts has those counted to which nothing happened.
+#: Hosts that the recap lists in any case; with more, unchanged hosts are only counted.
 MOST_HOSTS = 12
 
 
 class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not typed
-    """Titles wait until there is something below them to show."""
+    """Prints a title only once there is a line to print below it."""
 
     CALLBACK_NAME = "wheelfleet_quiet"
 
     def __init__(self) -> None:
         super().__init__()
         self._untitled_play: Any = None
-        # Titles are printed by the timer's thread, too.
+        # The timer's thread prints titles, too.
         self._titles = threading.RLock()
         self._timer: threading.Timer | None = None
         self._says = False
 
     def get_option(self, option: str, hostvars: Any = None) -> Any:
-        """The option as configured; the operator who asks for more words gets all of them."""
+        """The option as configured; with -v all hosts are displayed."""
         if option in ("display_ok_hosts", "display_skipped_hosts") and self._display.verbosity:
             return True
         if option == "display_ok_hosts" and self._says:
@@ -65,7 +65,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not t
     # ----------------------------------------------------------------- titles
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Remember the play; its title stands above the first of its tasks that has something to show."""
+        """Remember the play; its title is printed above its first task with a line to show."""
         self._stop_timer()
         with self._titles:
             self._play = play
@@ -104,22 +104,22 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not t
     # ---------------------------------------------------------------- results
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """As the default callback, which titles each include, and drops the warnings of hosts that it leaves out."""
+        """Do not print includes, and print the warnings of hosts that the default callback leaves out."""
         if self._quiet and isinstance(result.task, TaskInclude):
             return
-        # What a task is there to say (debug), it says.
+        # The message of a debug task is always printed.
         self._says = bool(result.result.get("_ansible_verbose_always"))
         self._show_warnings(result, self.get_option("display_ok_hosts") or result.result.get("changed", False))
         super().v2_runner_on_ok(result)
         self._says = False
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
-        """The same for one item of a loop."""
+        """Print the warnings of an item that the default callback leaves out."""
         self._show_warnings(result, self.get_option("display_ok_hosts") or result.result.get("changed", False))
         super().v2_runner_item_on_ok(result)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """The same for a host that was skipped."""
+        """Print the warnings of a skipped host that the default callback leaves out."""
         self._show_warnings(result, self.get_option("display_skipped_hosts"))
         super().v2_runner_on_skipped(result)
 
@@ -128,14 +128,14 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not t
             self._handle_warnings_and_exception(result)
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
-        """Which file was included is of use to those who follow every task."""
+        """Print the included file only if every task is printed."""
         if not self._quiet:
             super().v2_playbook_on_include(included_file)
 
     # ------------------------------------------------------------------ recap
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """The recap; of a large fleet, only the hosts to which something happened."""
+        """Print the recap; for a large fleet, only the hosts with changes or failures."""
         self._stop_timer()
         quiet = [] if self._display.verbosity else [host for host in stats.processed if self._was_quiet(stats, host)]
         if len(stats.processed) <= MOST_HOSTS or not quiet:

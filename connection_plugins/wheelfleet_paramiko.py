@@ -95,7 +95,7 @@ CHUNK_BYTES = 1 << 16
 
 
 class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
-    """One SSH connection to one host. No terminal is ever asked for, so output arrives byte for byte."""
+    """One SSH connection to one host. It never requests a terminal, so output arrives unchanged."""
 
     transport = "wheelfleet_paramiko"
     has_pipelining = True
@@ -111,7 +111,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
                 )
             self._client = self._log_in()
             transport = self._client.get_transport()
-            # Commands are small; waiting to fill packets would cost 40 ms each.
+            # Commands are small; Nagle's algorithm would delay each by 40 ms.
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             times = self.get_option("alive_interval"), self.get_option("alive_patience")
             threading.Thread(target=close_when_silent, args=(transport, *times), daemon=True).start()
@@ -160,7 +160,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
             channel = self._client.get_transport().open_session(timeout=self.get_option("timeout"))
             channel.exec_command(to_bytes(cmd))
             out, err = self._escalate(channel) if sudoable and self.become else (b"", b"")
-            # All three streams at once: each may wait for another.
+            # All three streams at once, because each may block another.
             with ThreadPoolExecutor(2) as threads:
                 threads.submit(send_all, channel, in_data or b"")
                 errors = threads.submit(read_all, channel.recv_stderr)
@@ -174,7 +174,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
         return status, out, err
 
     def _escalate(self, channel: Any) -> tuple[bytes, bytes]:
-        """Give the password at its prompt; returns what else came on standard output and error."""
+        """Send the password at its prompt; returns the other bytes of standard output and error."""
         out = err = b""
         success = to_bytes(self.become.success) + b"\n"
         end = time.monotonic() + self.get_option("timeout")
@@ -190,7 +190,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
                 channel.sendall(to_bytes(self.become.get_option("become_pass")) + b"\n")
                 err = b""
             elif not chunk and not error_chunk and (channel.eof_received or channel.closed):
-                break  # refused; what it said and its status tell why
+                break  # refused: its output and status have the reason
         return out.replace(success, b"", 1), err
 
     def put_file(self, in_path: str, out_path: str) -> None:
@@ -213,11 +213,11 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible is not typed
             raise self._lost(error) from error
 
     def reset(self) -> None:
-        """Have the next command connect again."""
+        """Close the connection; the next command opens a new one."""
         self.close()
 
     def close(self) -> None:
-        """End the connection; the next command makes a new one."""
+        """Close the connection; the next command opens a new one."""
         if self._connected:
             self._client.close()
         self._connected = False
@@ -238,10 +238,10 @@ class RefuseUnknownHost:
 
 
 def close_when_silent(transport: Any, interval: float, patience: float) -> None:
-    """Ask the host now and then whether it is there, and close the connection when it does not answer.
+    """Send a keepalive every `interval` seconds; close the connection without an answer within `patience` seconds.
 
-    Paramiko's own keepalive wants no answer, so a cut cable would be noticed when TCP gives up, after a quarter of an
-    hour, and a host that hangs never.
+    Paramiko's own keepalive requires no answer: it would detect a cut cable only when TCP gives up, after a quarter of
+    an hour, and a host that hangs never.
     """
     while transport.is_active():
         time.sleep(interval)
@@ -254,14 +254,14 @@ def close_when_silent(transport: Any, interval: float, patience: float) -> None:
 
 
 def send_all(channel: Any, data: bytes) -> None:
-    """Send it and say that nothing follows. That the other side has gone shows in what it answers."""
+    """Send the data and the end of the stream. Errors are ignored, because a lost connection shows in the output."""
     with contextlib.suppress(OSError, socket.timeout):
         channel.sendall(data)
         channel.shutdown_write()
 
 
 def read_all(receive: Callable[[int], bytes]) -> bytes:
-    """What comes until the stream ends."""
+    """Read a stream to its end."""
     chunks = []
     while chunk := receive(CHUNK_BYTES):
         chunks.append(chunk)

@@ -1,4 +1,4 @@
-"""The filters of wheelfleet's playbooks and templates, by their names there."""
+"""The filters of wheelfleet's playbooks and templates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# A filter may be loaded without the callbacks, by ansible-lint for example.
+# ansible-lint, for example, loads filters without our callbacks.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from wheelfleet.engine.missing_packages import apt_lookup_hosts, apt_permissions, registered_results
@@ -19,7 +19,7 @@ class FilterModule:
     """The class that Ansible looks for."""
 
     def filters(self) -> dict[str, Any]:
-        """Each filter by its name."""
+        """The filters by name."""
         return {
             **FILTERS,
             "wheelfleet_builders_of_run": builders_of_run,

@@ -79,7 +79,7 @@ def main() -> None:
             providers = find_owners(index, subjects)
     except (ContentsError, OSError) as error:
         module.exit_json(changed=False, providers=[], problem=str(error))
-    # The lists are a cache, and the answers go into the catalog by the next task.
+    # Not a change: the lists are a cache, and the next task writes the packages to the catalog.
     module.exit_json(
         changed=False,
         providers=[{"missing": s.kind, "subject": s.name, "packages": packages} for s, packages in providers.items()],

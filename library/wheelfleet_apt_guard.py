@@ -68,7 +68,7 @@ def main() -> None:
     index = Path(module.params["index"])
     try:
         if not module.check_mode:
-            # The packages may have been looked up on another host.
+            # Another host may have looked the packages up, so this one's lists may be missing.
             refresh(index)
         judged = judge(index, module.params["packages"])
     except (ContentsError, OSError) as error:

@@ -193,7 +193,7 @@ def main() -> None:
         try:
             cache = ask_cache(module.params["cache_url"], index_url)
         except NoCache as error:
-            # The controller's half comes again without it, and with the credentials that may then be needed.
+            # The action plugin repeats the call without the cache and with credentials.
             module.exit_json(changed=False, handed_over=[], cache_trouble=str(error))
     try:
         assignments = [

@@ -115,7 +115,8 @@ from ansible.module_utils.wheelfleet.contract.report import OfferedTarget, Repor
 
 
 def install_code(module: AnsibleModule, home: Path) -> list[str]:
-    """What changed; asks the action plugin for the code where there is another one."""
+    """Install the worker's code; returns the changed paths. Without the right code it ends the module, and the action
+    plugin repeats the call with the code."""
     if module.params["code"] is not None:
         return worker_code.install(home, module.params["code"])
     if worker_code.digest(worker_code.installed(home)) == module.params["code_digest"]:

@@ -1,4 +1,4 @@
-"""Work out what a cache of upstream has to fetch from."""
+"""Find the origins that a cache of upstream has to fetch from."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def write(module: AnsibleModule, path: Path, text: str) -> None:
-    """Put a text in the place of a file at once; without text there is no file, nor an empty folder around it."""
+    """Replace a file by a text atomically. An empty text removes the file, and its folder if that is empty then."""
     if not text:
         path.unlink()
         with contextlib.suppress(OSError):
@@ -118,7 +118,7 @@ def write(module: AnsibleModule, path: Path, text: str) -> None:
     is_new = not path.exists()
     with tempfile.NamedTemporaryFile(dir=module.tmpdir, delete=False) as file:
         file.write(text.encode())
-    # Its owner and mode stay as they were; a link stays a link.
+    # atomic_move keeps owner and mode; resolve() keeps a symbolic link.
     module.atomic_move(file.name, str(path.resolve()))
     if is_new:
         path.chmod(0o644)

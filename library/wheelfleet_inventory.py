@@ -1,4 +1,4 @@
-"""What M(wheelfleet_inventory) is; the work is done by the action plugin of the same name."""
+"""The documentation of M(wheelfleet_inventory); the action plugin of the same name does the work."""
 
 from __future__ import annotations
 

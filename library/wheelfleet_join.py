@@ -1,4 +1,4 @@
-"""Let a builder that became ready late join the run that is at work."""
+"""Let a builder that became ready late join the current run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep which packages builds miss, and return which to look up and which to install."""
+"""Record the packages that builds miss, and return which to look up and which to install."""
 
 from __future__ import annotations
 

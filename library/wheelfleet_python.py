@@ -1,4 +1,4 @@
-"""See that the Python that Ansible uses on a host can run wheelfleet's modules."""
+"""Check that Ansible's Python on a host can run wheelfleet's modules."""
 
 from __future__ import annotations
 

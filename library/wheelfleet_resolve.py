@@ -132,7 +132,7 @@ def main() -> None:
         }
         for wanted in p["resolve"]
     ]
-    # The answers go into the catalog by the next task, which says whether they changed anything.
+    # The next task writes the resolutions to the catalog and reports the change.
     module.exit_json(changed=False, resolutions=resolutions)
 
 

@@ -1,4 +1,4 @@
-"""Show a run on a web node while it goes on."""
+"""Show a run on a web node while it works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask pip which index it is configured for."""
+"""Read which index pip is configured for."""
 
 from __future__ import annotations
 

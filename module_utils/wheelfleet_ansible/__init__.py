@@ -1,1 +1,1 @@
-"""What wheelfleet's plugins share: base classes of actions, and the parts of the terminal's view."""
+"""The shared parts of wheelfleet's plugins: base classes of actions, and the terminal's view."""

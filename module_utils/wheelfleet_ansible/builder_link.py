@@ -1,4 +1,4 @@
-"""The link to one builder over Ansible's connection: each step is repeated until it works or patience ends."""
+"""The link to one builder over Ansible's connection; each step is repeated until it succeeds or patience ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wheelfleet.text import printable
 
 from .node_action import NodeAction, Pauses
 
-#: Bytes that one command brings from the builder; memory holds a few times as much.
+#: Bytes that one command fetches from the builder; it needs a few times as much memory.
 CHUNK = 8 << 20
 
 #: Seconds between two tries after a lost connection: first, and at most.
@@ -29,7 +29,7 @@ _Answer = TypeVar("_Answer")
 
 
 class BuilderLink:
-    """The Link of wheelfleet.engine.link, made of an action plugin's connection and its module."""
+    """The Link of wheelfleet.engine.link, over an action plugin's connection. All methods raise LinkLost."""
 
     def __init__(self, action: NodeAction, events: LinkEvents) -> None:
         self.action = action
@@ -43,7 +43,7 @@ class BuilderLink:
         return self._with_patience(lambda: parse_snapshot(self._shell(command).splitlines()))
 
     def withdraw(self, attempts: Collection[str]) -> list[str]:
-        """Take assignments out of the inbox; returns those that were still there."""
+        """Remove assignments from the inbox; returns those that were still there."""
         if not attempts:
             return []
         answer = self._with_patience(lambda: self._shell(withdraw_command(self.home, attempts)))
@@ -54,10 +54,11 @@ class BuilderLink:
         self._with_patience(lambda: self._visit(assignments))
 
     def fetch(self, attempt: str, files: Mapping[str, int], staging: Path) -> None:
-        """Copy a result's files; a file that is too large is left out, and admission misses it.
+        """Copy a result's files into `staging`; `files` has the size of each in bytes. A file that is too large is left
+        out, and admission refuses the result.
 
-        They are read as the user who builds and not by sftp: a symbolic link that a build put there would be followed
-        with the rights of the user who logs in.
+        They are read by the build user, not by sftp, which would follow a build's symbolic link with the rights of the
+        login user.
         """
         log = int(self.options["limits"].get("log", 0)) + (1 << 20)
         limits = {"result.json": LARGEST_RESULT_BYTES, "log.gz": log}
@@ -70,7 +71,7 @@ class BuilderLink:
                     copy.write(self._read(path, offset, min(CHUNK, size - offset)))
 
     def _visit(self, assignments: list[HandOver]) -> None:
-        """Hand over by way of the cache while it answers the builder, which then is given no credentials."""
+        """Hand over assignments, without credentials while the cache answers the builder."""
         if self.options["cache_url"]:
             answer = self._run_module(assignments=assignments, credentials="")
             trouble = answer.get("cache_trouble")
@@ -93,14 +94,14 @@ class BuilderLink:
         if answer.get("unreachable"):
             raise AnsibleConnectionFailure(answer.get("msg", "unreachable"))
         if answer.get("failed"):
-            # A module cut off by the link comes back as unparsable, which is not its own failure.
+            # A lost connection makes the module's output unparsable, which is no failure of the module.
             if "module_stdout" in answer:
                 raise AnsibleConnectionFailure(answer.get("module_stderr") or "the module's answer broke off")
             raise AnsibleError(answer.get("msg", "the visit failed"))
         return answer
 
     def _read(self, path: str, offset: int, length: int) -> bytes:
-        """Bytes of a file, in base64 because a connection may give its commands a terminal, which changes line ends."""
+        """Read bytes of a file, as base64: a connection may use a terminal, which changes line ends."""
         command = f"tail -c +{offset + 1} {shlex.quote(path)} | head -c {length} | base64"
 
         def read() -> bytes:
@@ -108,7 +109,7 @@ class BuilderLink:
                 data = base64.b64decode("".join(self._shell(command).split()), validate=True)
             except binascii.Error as error:
                 raise AnsibleConnectionFailure(f"{path} arrived garbled ({error})") from error
-            # A connection that breaks off may leave a part and say nothing; a part must not be judged as the whole.
+            # A broken connection may return a part without an error.
             if len(data) != length:
                 raise AnsibleConnectionFailure(f"{path} arrived with {len(data)} of {length} bytes")
             return data
@@ -122,7 +123,7 @@ class BuilderLink:
         return str(answer["stdout"])
 
     def _with_patience(self, step: Callable[[], _Answer]) -> _Answer:
-        """Repeat a step over a reset connection until it works or patience ends."""
+        """Repeat a step, each time over a new connection, until it succeeds. Raises LinkLost when patience ends."""
         lost = (AnsibleConnectionFailure, PollError)
         try:
             return self.action.repeat(

@@ -1,7 +1,7 @@
 """The base class of our action plugins: options, refusals, warnings and secrets.
 
-A module that is sent to a host is packed, unpacked and compiled for each task. The controller has the code at hand and
-compiled, so an action plugin costs a fraction of that in the process that Ansible starts for the task anyway.
+Ansible packs, unpacks and compiles a module for each task. An action plugin costs a fraction of that: its code is
+compiled already and runs in the process that Ansible forks for the task.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wheelfleet.engine.terminal import terminal
 
 from .documented_options import Options
 
-#: Warnings that a task gives one by one; of the others it gives the number.
+#: Warnings in a task's result; further ones are only counted.
 MOST_WARNINGS = 20
 
 Result = dict[str, Any]
@@ -29,23 +29,23 @@ display = Display()
 
 
 class Refused(Exception):
-    """The task cannot be done; the message says why and names the cure."""
+    """The task cannot be done; the message has the cause and the cure."""
 
 
 class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
-    """A task on the controller: options are checked as a module's are, refusals become the task's failure."""
+    """A task on the controller: options are checked like a module's, and exceptions of REFUSALS fail the task."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
     OPTIONS: ClassVar[Options] = {}
-    #: Exceptions that end the task as a failure, because their message says what is wrong and how to mend it.
+    #: Exceptions that fail the task with their message, which has the cause and the cure.
     REFUSALS: ClassVar[tuple[type[Exception], ...]] = (Refused,)
 
     options: dict[str, Any]
     check_mode: bool
     #: The variables of the host, untemplated.
     task_vars: dict[str, Any]
-    #: Text that no result may contain. The option `credentials` is in it from the beginning.
+    #: Texts that are removed from the result, at first those of the option `credentials`.
     secrets: set[str]
     #: Sentences for the operator.
     warnings: list[str]
@@ -68,12 +68,12 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not type
         return clean
 
     def work(self) -> Result:
-        """The task's own part; raises one of REFUSALS."""
+        """Do the task and return its result. Raises one of REFUSALS."""
         raise NotImplementedError
 
     @property
     def state_dir(self) -> Path:
-        """The controller's folder."""
+        """The controller's state folder."""
         return Path(self.options["state_dir"])
 
     @property
@@ -82,7 +82,7 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not type
         return self.state_dir / "catalog.sqlite"
 
     def catalog(self) -> AbstractContextManager[Catalog]:
-        """The catalog; in check mode a copy of it, which is thrown away."""
+        """The catalog; in check mode a temporary copy."""
         return rehearsal(self.catalog_path) if self.check_mode else Catalog(self.catalog_path)
 
     def say(self, *words: str) -> None:

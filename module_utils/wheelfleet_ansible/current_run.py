@@ -1,4 +1,4 @@
-"""The run that this process is, as M(wheelfleet_lock) gave it."""
+"""The run of this process, from the result of M(wheelfleet_lock)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wheelfleet.engine.host_status import HostState, HostStatus, post_status, re
 
 @dataclasses.dataclass(frozen=True)
 class CurrentRun:
-    """A run by its id, with the controller's folder and the published site."""
+    """A run: its ID, the controller's state folder, and the published site's folder."""
 
     run: str
     state_dir: Path
@@ -22,11 +22,11 @@ class CurrentRun:
         return self.state_dir / "catalog.sqlite"
 
     def statuses(self) -> list[HostStatus]:
-        """What the hosts of the run do."""
+        """The status of each of the run's hosts."""
         return read_statuses(status_folder(self.state_dir), self.run)
 
     def end_host(self, host: str, state: HostState, note: str) -> None:
-        """Have the host's status say that it does nothing more in this run."""
+        """Mark the host's status as final: it does nothing more in this run."""
         status = next((each for each in self.statuses() if each.host == host), HostStatus(host, self.run))
         if not status.final:
             final = dataclasses.replace(status, state=state, note=note, building=[], final=True)

@@ -1,4 +1,4 @@
-"""A run that is ended from outside, by Ctrl-C or a signal, says what is left and what to do next."""
+"""Prints the state of a run that Ctrl-C or a signal ends, and what to do next."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class EarlyEnd:
         self._main_process = os.getpid()
 
     def watch(self) -> None:
-        """End the status of a run that was killed, and see that this one says how it ends."""
+        """Mark the status of an earlier killed run as ended, and watch for the end of this one."""
         end_status(self._run.site, but_for=self._run.run)
         atexit.register(self._process_ends)
         for number in (signal.SIGTERM, signal.SIGHUP):
-            # nohup, say, has its signal ignored.
+            # An ignored signal stays ignored: nohup needs it.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._be_terminated)
 
     def _be_terminated(self, number: int, frame: object) -> None:
-        """End as by Ctrl-C; by itself Ansible would leave without cleaning up, and without a word."""
+        """End as by Ctrl-C: without this, Ansible would end without cleaning up and without a message."""
         self.is_terminated = True
         for child in multiprocessing.active_children():
             child.terminate()

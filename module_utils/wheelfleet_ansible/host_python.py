@@ -1,8 +1,8 @@
-"""Which Python Ansible runs modules with on a host, and whether it can run ours.
+"""Checks that Ansible's Python on a host can run our modules.
 
-An older one cannot even say so: Ansible's own code does not compile there, and the task ends with "No start of json
-char found". So it is asked by a command that every Python understands: before a host is provisioned, and after the
-first module of a run failed.
+On an older one Ansible's own code does not compile, and the task ends with "No start of json char found". So the check
+is a command that every Python understands. It runs before a host is provisioned, and after the first module of a run
+failed.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import re
 import shlex
 from collections.abc import Sequence
 
-#: What our modules and builds need.
+#: The oldest Python for our modules and builds.
 OLDEST = (3, 9)
-#: What is asked of a Python of any age.
+#: A program for any version of Python.
 PROGRAM = "import sys; print('wheelfleet-python ' + sys.version.split()[0] + ' ' + sys.executable)"
 _ANSWER = re.compile(r"^wheelfleet-python ((\d+)\.(\d+)\S{0,40}) (\S{0,400})", re.MULTILINE)
 
 
 def question(interpreters: Sequence[str]) -> str:
-    """The command that has the first of the interpreters that is there say what it is, as Ansible chooses it."""
+    """The command that prints version and path of the first interpreter that exists, which is Ansible's choice."""
     quoted = " ".join(map(shlex.quote, interpreters))
     program = shlex.quote(PROGRAM)
     return f'for p in {quoted}; do if command -v "$p" >/dev/null 2>&1; then "$p" -c {program}; exit; fi; done'
 
 
 def too_old(answer: str) -> str | None:
-    """What to tell the operator, in one sentence, where the answer is that of an older Python; None for any other."""
+    """One sentence for the operator if the command's output is an older Python's; None for other output."""
     found = _ANSWER.search(answer)
     if found is None or (int(found[2]), int(found[3])) >= OLDEST:
         return None

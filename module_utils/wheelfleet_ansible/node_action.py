@@ -1,4 +1,4 @@
-"""The base class of action plugins that talk to a node: a builder or a web node."""
+"""The base class of action plugins that connect to a node: a builder or a web node."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ display = Display()
 
 
 class RunGone(Exception):
-    """The ansible-playbook that forked this process was killed. The next run takes up what is under way."""
+    """The ansible-playbook that forked this process was killed. The next run continues its work."""
 
 
 class Pauses:
-    """Pauses between tries, in seconds: from the `first` on each is twice as long, up to the `longest`."""
+    """Pauses between tries, in seconds: each is twice as long as the one before, from `first` to `longest`."""
 
     def __init__(self, first: float, longest: float) -> None:
         self._first, self._longest = first, longest
         self.start_again()
 
     def start_again(self) -> None:
-        """The next pause is the first."""
+        """Return to the first pause."""
         self._next = self._first
 
     def next(self) -> float:
@@ -45,7 +45,7 @@ class Pauses:
 
 
 class NodeAction(ControllerAction):
-    """A task that talks to a node over Ansible's connection, which may break off."""
+    """A task that uses Ansible's connection to a node, which may be lost."""
 
     host: str
 
@@ -61,11 +61,11 @@ class NodeAction(ControllerAction):
 
     @staticmethod
     def leave() -> NoReturn:
-        """End this process without a result, because nobody waits for one."""
+        """End this process without a result, because its parent is gone."""
         os._exit(0)
 
     def run_lives(self) -> bool:
-        """Whether the ansible-playbook that forked this process still does."""
+        """Whether the ansible-playbook that forked this process is alive."""
         return self._run_process is None or parent_is_alive(self._run_process)
 
     def repeat(
@@ -78,10 +78,10 @@ class NodeAction(ControllerAction):
         since: float | None = None,
         on_silence: Callable[[float], None] = lambda seconds: None,
     ) -> T:
-        """Do a step, which can be repeated, over a reset link until it works.
+        """Repeat an idempotent step, each time over a new connection, until it succeeds.
 
-        Raises what it raised last (one of `lost`) when the node has not answered for `patience` seconds, counted from
-        the monotonic time `since`, or from now. `on_silence` is given the seconds so far.
+        Raises the step's last exception (one of `lost`) once the node has not answered for `patience` seconds, counted
+        from the monotonic time `since` or from now, and RunGone. Calls `on_silence` with the seconds so far.
         """
         began = time.monotonic() if since is None else since
         while True:
@@ -105,12 +105,12 @@ class NodeAction(ControllerAction):
         self.reset_link()
 
     def reset_link(self) -> None:
-        """Have the next command connect again."""
+        """Close the connection; the next command opens a new one."""
         with contextlib.suppress(AnsibleError, AttributeError):
             self._connection.reset()
 
     def python_problem(self) -> str | None:
-        """One sentence, if the Python that Ansible uses on the node is too old; None if it is not, or does not say."""
+        """One sentence if Ansible's Python on the node is too old; None if it is not, or is unknown."""
         given = self._templar.template(self.task_vars.get("ansible_python_interpreter") or "")
         if not given or str(given).startswith("auto"):
             given = (self.task_vars.get("ansible_facts") or {}).get("discovered_interpreter_python")

@@ -1,4 +1,4 @@
-"""What came of a run: its last lines and its exit status."""
+"""The outcome of a run: its last lines and its exit status."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ UNPUBLISHED = "What was built is not on the site yet; --tags publish brings it t
 
 @dataclass
 class Outcome:
-    """What the results of tasks tell of the run. `publishes`: no --tags leave the publication out."""
+    """The outcome of a run, from the results of its tasks. `publishes`: whether the run includes the publication."""
 
     publishes: bool
     planned: bool = False
     finished: bool = False
     summary: list[str] = field(default_factory=list)
     unconsidered: Sequence[Mapping[str, Any]] = ()
-    #: Hosts that took a builder's part in the run.
+    #: The run's builders.
     builders: set[str] = field(default_factory=set)
-    #: Of these, hosts that failed or did not answer.
+    #: The builders that failed or did not answer.
     lost: set[str] = field(default_factory=set)
-    #: Hosts that failed or did not answer in any other part.
+    #: Hosts that failed or did not answer in a task of another role.
     failed_elsewhere: set[str] = field(default_factory=set)
 
     def planning_ended(self, answer: Mapping[str, Any], *, check_mode: bool) -> None:
-        """Take the result of M(wheelfleet_delta): a check and a run that goes no further end with it."""
+        """Read the result of M(wheelfleet_delta). With it, check mode and runs that do not publish are finished."""
         self.planned = True
         self.finished = check_mode or not self.publishes
         self.unconsidered = answer["unconsidered"]
@@ -37,16 +37,16 @@ class Outcome:
         self.summary = [*(plan if check_mode else plan[-1:]), *self._unconsidered_lines()]
 
     def batch_ended(self) -> None:
-        """A batch of builds has ended."""
+        """Note the end of a batch."""
         if not self.publishes:
             self.summary = [*self._unconsidered_lines(), UNPUBLISHED]
 
     def publication_ended(self, answer: Mapping[str, Any]) -> None:
-        """Take the result of M(wheelfleet_publish)."""
+        """Read the result of M(wheelfleet_publish)."""
         self.summary, self.unconsidered, self.finished = list(answer["summary"]), answer["unconsidered"], True
 
     def host_lost(self, host: str, *, as_builder: bool) -> None:
-        """A host failed or did not answer."""
+        """Note that a host failed or did not answer."""
         if as_builder:
             self.builders.add(host)
             self.lost.add(host)
@@ -54,11 +54,11 @@ class Outcome:
             self.failed_elsewhere.add(host)
 
     def last_lines(self, failed: Collection[str]) -> list[str]:
-        """The last lines; `failed` are the hosts whose failure nothing rescued."""
+        """The last lines; `failed` are the hosts with a failure that was not rescued."""
         return [*self.summary, *lost_builders(self.builders, self.lost.intersection(failed))]
 
     def status(self, failed: Collection[str]) -> int | None:
-        """The exit status; None leaves it to Ansible."""
+        """The exit status; None: Ansible's own. `failed` as in `last_lines`."""
         if not self.planned and not self.lost:
             return None
         return exit_status(

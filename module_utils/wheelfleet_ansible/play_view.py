@@ -1,4 +1,4 @@
-"""What is shown while a play runs: the live view, or plain lines, and the status file."""
+"""The view of a running play: live on a terminal, else plain lines; and the status file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .status_file import StatusFile
 
 #: Seconds between two drawings.
 REDRAW = 0.5
-#: Seconds between two plain lines on reading upstream, where there is no terminal to draw on.
+#: Seconds between two plain lines on reading upstream, without a terminal.
 PLAIN_LINE = 20.0
-#: Seconds between two looks at what the status file should say, and at the run's processes.
+#: Seconds between two checks of the status file and of the run's processes.
 WATCH = 2.0
 
 KILLED = (
@@ -34,9 +34,9 @@ KILLED = (
 
 
 class PlayView:
-    """Threads of the main process that show what goes on, until the play ends.
+    """Threads of the main process that show a play until it ends.
 
-    `is_terminated` says whether a signal ends the run, and its processes with it; `error` prints an error.
+    `is_terminated` returns whether a signal is ending the run and its processes; `error` prints an error.
     """
 
     def __init__(
@@ -61,15 +61,15 @@ class PlayView:
         return bool(self._threads)
 
     def show_planning(self, run: CurrentRun) -> None:
-        """Show how upstream is read."""
+        """Show the progress of reading upstream."""
         self._start(run, self._redraw if self.is_terminal else self._say_now_and_then)
 
     def show_builds(self, run: CurrentRun, *, check_mode: bool) -> None:
-        """Show the builds, on the site too unless nothing is built."""
+        """Show the builds; without check mode, in the status file too."""
         self._start(run, *([self._redraw] if self.is_terminal else []), *([] if check_mode else [self._watch]))
 
     def stop(self) -> None:
-        """Show nothing more."""
+        """End the view."""
         if self._threads:
             self._stopping.set()
             for thread in self._threads:
@@ -102,12 +102,12 @@ class PlayView:
                 self._screen.say(f"{time.strftime('%H:%M:%S')} {status.host} {described(status)}")
 
     def _watch(self, run: CurrentRun) -> None:
-        """Keep the status file true, and end the run when a process of it was killed."""
+        """Keep the status file up to date, and end the run if one of its processes is killed."""
         main_process = os.getpid()
         self._status_file.in_use = True
         while not self._stopping.wait(WATCH):
             self._status_file.write(run, ended=False)
-            # Interrupted, Ansible and our callback end the processes themselves; Ansible takes its handler back first.
+            # On an interrupt, Ansible and our callback end the processes; Ansible restores its handler first.
             ending = self._is_terminated() or signal.getsignal(signal.SIGINT) == signal.SIG_DFL
             if not ending and killed_children(main_process):
                 self._error(KILLED)

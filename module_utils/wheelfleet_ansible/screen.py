@@ -1,4 +1,4 @@
-"""The terminal: lines of output, and below them a block of lines that is drawn again and again."""
+"""The terminal: lines of output, and below them a block of lines that is redrawn."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wheelfleet.engine.terminal import terminal
 class Screen:
     """Prints lines above the block.
 
-    It takes the place of Display.display in the main process, because Ansible calls no plugin before it prints: a line
-    of anybody's would otherwise be printed into the block.
+    It replaces Display.display in the main process, because Ansible calls no plugin before it prints: its lines would
+    be printed into the block.
     """
 
     def __init__(self, display: Any) -> None:
-        #: When the last line was printed, in epoch seconds.
+        #: The time of the last line, in seconds since the epoch.
         self.printed_at = time.time()
         self._main_process = os.getpid()
         self._lock = threading.RLock()
@@ -33,7 +33,7 @@ class Screen:
         self._print_above(line, stderr=terminal.stdout_is_taken)
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Draw the block in the place of the one before."""
+        """Replace the block by these lines."""
         with self._lock:
             self.erase()
             if lines:
@@ -51,7 +51,7 @@ class Screen:
                 self._drawn = 0
 
     def _print_above(self, *args: Any, **kwargs: Any) -> None:
-        # Forked processes hand their lines to the main process, which calls this again.
+        # Forked processes send their lines to the main process, which calls this again.
         if os.getpid() != self._main_process:
             self._print(*args, **kwargs)
             return

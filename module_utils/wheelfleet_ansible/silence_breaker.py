@@ -1,4 +1,4 @@
-"""A line from time to time where nothing is shown and nothing is printed, on what each host does."""
+"""Prints a line with the task of each host when nothing else is shown or printed for a while."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from .screen import Screen
 
 #: Seconds without a line after which one is printed.
 SILENCE = 60.0
-#: Seconds between two looks at the clock.
+#: Seconds between two checks.
 INTERVAL = 2.0
 
 
 class SilenceBreaker:
-    """A thread of the main process. `current_run` gives the run once it is known; `is_shown` says whether a view is on
-    the screen, which needs no line."""
+    """A thread of the main process. `current_run` returns the run, or None before it has begun; `is_shown` returns
+    whether a view is on the screen, so that no line is needed."""
 
     def __init__(
         self, screen: Screen, current_run: Callable[[], CurrentRun | None], is_shown: Callable[[], bool]
     ) -> None:
-        #: The task that each host is at.
+        #: The present task of each host.
         self.doing: dict[str, OngoingTask] = {}
         self.ended = False
         self._screen, self._current_run, self._is_shown = screen, current_run, is_shown
         threading.Thread(target=self._watch, name="wheelfleet_silence", daemon=True).start()
 
     def begin(self, host: str, task: str, *, builds: bool) -> None:
-        """From now on the host is at this task."""
+        """Note the host's task."""
         self.doing[host] = OngoingTask(task, time.time(), builds)
 
     def end(self, host: str) -> None:
-        """The host is at nothing."""
+        """Note that the host has no task."""
         self.doing.pop(host, None)
 
     def _watch(self) -> None:

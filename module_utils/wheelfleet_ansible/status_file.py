@@ -12,31 +12,31 @@ from wheelfleet.engine.status import Lately, ask_catalog, is_news, status_docume
 
 from .current_run import CurrentRun
 
-#: Seconds to wait for a fork of the main process to end.
+#: Seconds to wait for the lock, which a fork of the main process holds.
 PATIENCE = 2.0
 
 
 class StatusFile:
-    """Writes `status.json`. Make it before the main process forks."""
+    """Writes `status.json`. Create it before the main process forks."""
 
     def __init__(self) -> None:
-        #: Whether this run shows its status there.
+        #: Whether this run has written the file.
         self.in_use = False
         self._shown: dict[str, Any] | None = None
-        # The main process forks while a thread of it reads the catalog: a fork inside SQLite would leave the child with
-        # locks that nobody opens.
+        # The main process forks while a thread of it reads the catalog. A fork inside SQLite would leave the child with
+        # locks that are never released.
         self._reading = threading.Lock()
         os.register_at_fork(
             before=self._reading.acquire, after_in_parent=self._reading.release, after_in_child=self._reading.release
         )
 
     def write(self, run: CurrentRun, *, ended: bool) -> None:
-        """Bring the file up to date. A file that cannot be written costs the view and never the run."""
+        """Bring the file up to date. If it cannot be written, the run continues without it."""
         self.in_use = True
         with contextlib.suppress(OSError, ValueError):
             now = time.time()
             lately = Lately()
-            # Not for ever: a signal may have ended the run just when it was about to fork.
+            # Not for ever: a signal may have ended the run between lock and fork.
             if self._reading.acquire(timeout=PATIENCE):
                 try:
                     lately = ask_catalog(run.catalog_path, run.run, now)
