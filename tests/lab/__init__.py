@@ -2,9 +2,9 @@
 
 Each node is a systemd-nspawn container that boots its own systemd and sshd, with its own address, size-limited disk
 and control groups, so that Ansible provisions it over SSH like a real machine. It needs root, cgroup v1 and Debian
-packages only; `missing()` says what is not there. By hand: `python -m tests.lab --help`.
+packages; `missing()` names an unmet requirement. By hand: `python -m tests.lab --help`.
 
-Everything below lives in network namespaces made here; the machine's own routes, firewall and sysctls stay untouched:
+Everything below is in the lab's network namespaces; the machine's routes, firewall and sysctls stay untouched:
 
     the machine               namespace NAME (the switch)           namespace NAME-build1
     +-----------+             +-----------------------------+       +--------------+
@@ -14,8 +14,9 @@ Everything below lives in network namespaces made here; the machine's own routes
         | TCP to the package  | own servers                 |       +--------------+
         v registries only     +-----------------------------+          ... NAME-web1
 
-A node's disk is a read-only base tree below the node's own changes, which lie on a small ext4 image: real ENOSPC, and a
-true power cut. There is no NAT: DNS answers the registries' names with the gateway's address and knows no others.
+A node's disk is a read-only base tree below the node's changes, which are on a small ext4 image: it has real ENOSPC and
+real power cuts. There is no NAT: DNS resolves the registries' names to the gateway's address, and no other outside
+names.
 """
 
 from __future__ import annotations

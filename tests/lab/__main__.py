@@ -1,4 +1,4 @@
-"""The lab by hand, and the entry points of its own helper processes."""
+"""The lab's command line, and the entry points of its helper processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.lab.node import Node
 from tests.lab.processes import Helpers, LabError
 from tests.lab.switch import Switch
 
-#: Command: its arguments and what it does.
+#: Commands with their arguments and help.
 COMMANDS = {
     "up": ("NAME[:ARCH[@SUITE][:ADDRESS]] ...", "boot nodes and wait for SSH"),
     "down": ("", "remove everything but the base trees"),
@@ -46,7 +46,7 @@ COMMANDS = {
 
 
 def by_hand(lab: Lab, command: str, words: list[str]) -> None:
-    """Do one of COMMANDS."""
+    """Run one of COMMANDS."""
     special: dict[str, Callable[..., Any]] = {
         "status": lambda: print(*map(json.dumps, lab.status()), sep="\n"),
         "base": lambda *archs: [print(BaseTrees(lab.settings).tree(*arch.split("@"))) for arch in archs],
@@ -61,7 +61,7 @@ def by_hand(lab: Lab, command: str, words: list[str]) -> None:
 
 
 def helper(lab: Lab, command: str, words: list[str]) -> None:
-    """Be one of the lab's helper processes."""
+    """Run one of the lab's helper processes."""
     helpers = Helpers(lab.settings)
     if command == "_gateway":
         hosts = Switch(lab.settings, helpers).hosts
@@ -72,7 +72,7 @@ def helper(lab: Lab, command: str, words: list[str]) -> None:
         enter_network(lab.settings.namespace)
         relay.relay(words[0], words[1], float(words[2]), float(words[3]))
     elif command == "_down-after-me":
-        sys.stdin.read()  # ends when whoever holds the other end of the pipe does
+        sys.stdin.read()  # until the process at the other end of the pipe ends
         lab.down()
 
 
@@ -98,7 +98,7 @@ def main() -> None:
     lacking = missing()
     if lacking:
         sys.exit(f"lab: {lacking}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is begun is cleaned up
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that clean-up runs
     try:
         by_hand(Lab(), options.command, options.words)
     except LabError as error:

@@ -1,9 +1,9 @@
-"""README's two commands on a bare host of the lab, typed by an ordinary user with sudo.
+"""Runs README's two commands on a bare host of the lab, as an ordinary user with sudo.
 
     python -m tests.lab.bare_host [SUITE [PYTEST_ARGS]]
 
-SUITE is Debian's release, bookworm unless given; PYTEST_ARGS are tests/unit. What is committed in this checkout is
-cloned there. Says how long each step took and when the first wheel was built. The host is gone afterwards.
+SUITE is Debian's release (default bookworm), PYTEST_ARGS defaults to tests/unit. The host clones this checkout's HEAD.
+The duration of each step and the time of the first wheel are printed. The host is removed afterwards.
 """
 
 from __future__ import annotations

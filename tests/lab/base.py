@@ -20,7 +20,7 @@ from tests.lab.processes import LabError, die_with_parent, sh
 from tests.lab.registries import debian_mirror
 from tests.lab.settings import USER, Settings
 
-#: Debian's release, unless a node names another.
+#: Debian's release by default.
 SUITE = "bookworm"
 PACKAGES = (
     *("systemd-sysv", "dbus", "libpam-systemd", "udev", "kmod", "procps", "less"),
@@ -28,12 +28,12 @@ PACKAGES = (
     *("iproute2", "iputils-ping", "ca-certificates", "gpgv"),
 )
 
-#: Where a node's first process is.
+#: The path of a node's first process.
 INIT = "/usr/lib/fleet-init"
 
-# nspawn mounts the cgroup-v1 controllers read-only; then MemoryMax= and its like are silently ignored inside. They are
-# confined to the node's own subtree by the cgroup namespace, so making them writable is safe. Debian 13's systemd wants
-# to be told that it may use version 1.
+# nspawn mounts the cgroup-v1 controllers read-only, so that systemd silently ignores MemoryMax= and similar settings.
+# The cgroup namespace confines them to the node's subtree, so it is safe to make them writable. Debian 13's systemd
+# needs an option for cgroup v1.
 INIT_SCRIPT = """#!/bin/sh
 for c in memory pids cpu cpuacct blkio; do
     [ -d /sys/fs/cgroup/$c ] && mount -o remount,bind,rw /sys/fs/cgroup/$c
@@ -41,8 +41,8 @@ done
 exec /lib/systemd/systemd systemd.show_status=1 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
 """
 
-# Run by mmdebstrap in the finished tree: the user, and nothing that must differ between nodes. The masked units mean
-# nothing in a container, or only cost time.
+# mmdebstrap runs this in the finished tree: it adds the user, and removes files that must differ between nodes. The
+# masked units have no use in a container or only cost time.
 CUSTOMIZE = f"""set -e; cd "$1"
 chroot . useradd -m -s /bin/bash -G sudo,adm {USER}
 echo "{USER} ALL=(ALL) NOPASSWD: ALL" > etc/sudoers.d/010_{USER}-nopasswd
@@ -54,35 +54,35 @@ for u in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.
   ln -sf /dev/null etc/systemd/system/$u
 done"""
 
-# Under emulation unpacking packages takes minutes, for dpkg-deb decompresses them: there it is this machine's own. Run
-# by mmdebstrap in a tree that has the essential packages only.
+# Under emulation dpkg-deb takes minutes to decompress packages, so this machine's own is used. mmdebstrap runs this in
+# a tree with only the essential packages.
 _NATIVE = "/usr/local/lib/native-dpkg"
 NATIVE_DPKG = f"""set -e; cd "$1"
 mkdir -p .{_NATIVE}; cp "$NATIVE"/* .{_NATIVE}/
 chroot . dpkg-divert --local --rename --add /usr/bin/dpkg-deb
 mv .{_NATIVE}/start usr/bin/dpkg-deb"""
-#: And apt's lists are left in the tree, since reading them again takes it more than a minute.
+#: Under emulation apt's lists stay in the tree, because apt takes more than a minute to read them again.
 LISTS = "--skip=cleanup/apt/lists"
 
 log = logging.getLogger("lab")
 
 
 class BaseTrees:
-    """The trees in the cache. A tree's name changes when anything that goes into it changes."""
+    """The trees in the cache. A tree's name has a hash of everything that the tree is made of."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def key(self, arch: str, suite: str = SUITE) -> str:
-        """The name of a tree and, with .tar.zst behind it, of its tarball."""
+        """The name of a tree and, with .tar.zst, of its tarball."""
         more = (NATIVE_DPKG, LISTS) if emulation.emulated(arch) else ()
         contents = repr((suite, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT, *more))
         return f"{suite}-{arch}-{hashlib.sha256(contents.encode()).hexdigest()[:8]}"
 
     def tree(self, arch: str, suite: str = SUITE) -> Path:
-        """The unpacked tree, made now where it is missing: from its tarball in a second or two, else in minutes.
+        """The unpacked tree. If it is missing it is made, from its tarball in seconds, otherwise in minutes.
 
-        Waits while another process makes the same one.
+        Waits while another process makes the same tree.
         """
         cache, key = self._settings.cache, self.key(arch, suite)
         tree, tarball, part = cache / key, cache / f"{key}.tar.zst", cache / f".{key}.part"
@@ -97,7 +97,7 @@ class BaseTrees:
                 sh(*_TAR, "-C", part, "-I", "zstd", "-xpf", tarball)
             else:
                 log.info("building the base tree %s (once: a minute, under emulation five)", key)
-                # Its own entry: no lab that goes down meanwhile takes it away.
+                # An entry of its own, which no lab removes when it goes down.
                 emulation.register(key, arch)
                 try:
                     _debootstrap(arch, suite, part)
@@ -121,7 +121,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _debootstrap(arch: str, suite: str, root: Path) -> None:
-    """Make a tree with mmdebstrap. In namespaces of its own, so that whoever is killed leaves no mount, no process."""
+    """Make a tree with mmdebstrap, in namespaces of its own: if it is killed, no mount and no process is left."""
     more = []
     with tempfile.TemporaryDirectory() as native:
         if emulation.emulated(arch):
@@ -148,8 +148,8 @@ def _mmdebstrap(arch: str, suite: str, root: Path, more: Sequence[str], environm
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "locale", "doc")),
         *(*more, f"--customize-hook={CUSTOMIZE}", suite, str(root)),
     ]
-    # A caching mirror may hold a stale index ("Mirror sync in progress?"). Then do without it, in the node's list of
-    # sources too, or its every apt-get update would fail.
+    # A caching mirror may have a stale index ("Mirror sync in progress?"). Then the index is left out, also of the
+    # node's sources, or each apt-get update there would fail.
     for choice in (sources, sources[:2], sources[:1]):
         done = subprocess.run(
             [*command, *choice],

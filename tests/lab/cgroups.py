@@ -1,6 +1,6 @@
 """A node's control groups: one subtree in every cgroup-v1 hierarchy.
 
-Without a subtree of its own each node's systemd would take the machine's root group for itself, all in the same place.
+Without subtrees of their own, the systemds of all nodes would use the machine's root group.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 TOP = Path("/sys/fs/cgroup")
 
-#: The whole of a Pi's root: making device nodes, but using harmless ones only, never the machine's disks.
+#: Root on a node may make all device nodes, as on a Pi, but use only harmless ones, never the machine's disks.
 DEVICES = (
     *("c *:* m", "b *:* m"),
     *(f"c {device} rwm" for device in ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*", "10:200")),
@@ -20,7 +20,7 @@ DEVICES = (
 
 
 def supported() -> bool:
-    """Whether this machine has the cgroup-v1 controllers the lab limits nodes with."""
+    """Whether this machine has the cgroup-v1 controllers that the lab needs."""
     return all((TOP / controller).is_dir() for controller in ("memory", "cpu", "freezer", "devices"))
 
 
@@ -41,7 +41,7 @@ class ControlGroups:
     def up(self, memory: str) -> None:
         """Make the groups, with a memory limit (bytes, or with K, M, G)."""
         for folder, options in self._folders():
-            if "cpuset" not in options:  # it would need its processors named first
+            if "cpuset" not in options:  # it would need a list of processors first
                 folder.mkdir(parents=True, exist_ok=True)
         (TOP / "devices" / self.name / "devices.deny").write_text("a")
         for device in DEVICES:
@@ -49,7 +49,7 @@ class ControlGroups:
         self.limit_memory(memory)
 
     def down(self) -> None:
-        """Remove the groups, which must be without processes, and the lab's own when it has become empty."""
+        """Remove the groups, which must have no processes, and the lab's group if it is empty."""
         for folder, _ in self._folders():
             for group in sorted(folder.glob("**/"), reverse=True) if folder.exists() else ():
                 with contextlib.suppress(OSError):
@@ -58,28 +58,28 @@ class ControlGroups:
                 folder.parent.rmdir()
 
     def enter(self) -> None:
-        """Put this process into them."""
+        """Move this process into the groups."""
         for folder, _ in self._folders():
             if folder.exists():
                 (folder / "cgroup.procs").write_text(str(os.getpid()))
 
     def limit_memory(self, size: str) -> None:
-        """Memory of all its processes together; what goes beyond is killed. OSError while more is in use."""
+        """Limit the memory of all its processes together. Raises OSError while they use more."""
         (TOP / "memory" / self.name / "memory.limit_in_bytes").write_text(size)
 
     def limit_cpu(self, percent: float | None) -> None:
-        """Processor time, 100 being one core; None: no limit."""
+        """Limit processor time, 100 being one core; None: no limit."""
         quota = -1 if percent is None else int(percent * 1000)
         (TOP / "cpu" / self.name / "cpu.cfs_quota_us").write_text(str(quota))
 
     def freeze(self, frozen: bool) -> None:
-        """Stop, or let go on, all processes at once."""
+        """Stop or continue all processes at once."""
         file = TOP / "freezer" / self.name / "freezer.state"
         if file.exists():
             file.write_text("FROZEN" if frozen else "THAWED")
 
     def pids(self) -> list[int]:
-        """All processes, by the pids they have on this machine."""
+        """All processes, by their PIDs on this machine."""
         found = set()
         for folder, options in self._folders():
             if "name=systemd" in options:
@@ -89,7 +89,7 @@ class ControlGroups:
         return sorted(found)
 
     def leader(self) -> int | None:
-        """The node's first process, None while there is none."""
+        """The PID of the node's first process on this machine; None while there is none."""
         for pid in self.pids():
             with contextlib.suppress(OSError):
                 status = Path(f"/proc/{pid}/status").read_text()

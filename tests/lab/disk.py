@@ -1,4 +1,4 @@
-"""A node's disk: its changes over the base tree, on a file system of their own with a size limit."""
+"""A node's disk: its changes over the base tree, on a file system of their own, of limited size."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WITHOUT_FLUSH = 2
 
 
 class Disk:
-    """An ext4 image in the node's folder; `root` is what the node sees as /.
+    """An ext4 image in the node's folder; `root` is the node's /.
 
-    It is mounted only in the mount namespace of the node's supervisor; `seen_from` gives its paths to others.
+    It is mounted only in the mount namespace of the node's supervisor; others reach it by /proc.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,14 +26,14 @@ class Disk:
         self.root = folder / "root"
 
     def up(self, base: Path, size: str) -> None:
-        """Mount it, made first where it is missing. In the supervisor."""
+        """Mount the image, and make it first if it is missing. Only the supervisor calls this."""
         self._mount.mkdir(exist_ok=True)
         self.root.mkdir(exist_ok=True)
         if not self._image.exists():
             sh("truncate", "-s", size, self._image)
             sh("mkfs.ext4", "-q", "-F", "-m", "0", self._image)
-        # Barriers order writes for a real disk that loses its cache; the image's is the machine's page cache, which a
-        # node's power cut does not empty.
+        # Barriers order writes for a disk that may lose its cache. The image's cache is the machine's page cache, which
+        # survives a node's power cut.
         sh("mount", "-o", "loop,nobarrier", self._image, self._mount)
         upper, work = self._mount / "up", self._mount / "work"
         upper.mkdir(exist_ok=True)
@@ -41,7 +41,7 @@ class Disk:
         sh("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={base},upperdir={upper},workdir={work}", self.root)
 
     def wait_until_free(self) -> None:
-        """Return when no mount uses the image any more: it must never be mounted twice."""
+        """Wait until no mount uses the image, which must never be mounted twice. Raises LabError."""
         end = time.monotonic() + 10
         while self._image.exists() and sh("losetup", "-j", self._image).strip():
             if time.monotonic() > end:
@@ -49,11 +49,11 @@ class Disk:
             time.sleep(0.05)
 
     def wipe(self) -> None:
-        """Throw it away; the next start makes a new one."""
+        """Remove the image; the next start makes a new one."""
         self._image.unlink(missing_ok=True)
 
     def lose_unsynced_writes(self, supervisor: int) -> None:
-        """What a power cut does: whatever was not yet written is gone, and nothing is written any more."""
+        """Lose unwritten data and refuse further writes, like a power cut."""
         folder = os.open(self._seen_from(supervisor), os.O_RDONLY)
         try:
             fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
@@ -61,7 +61,7 @@ class Disk:
             os.close(folder)
 
     def fill(self, supervisor: int, leave: int) -> None:
-        """Leave so many bytes free, taking the others where the node sees no file it could delete."""
+        """Leave `leave` bytes free; the ballast is a file that the node cannot see or delete."""
         mount = self._seen_from(supervisor)
         space = os.statvfs(mount)
         wanted = space.f_bavail * space.f_frsize - leave
@@ -74,11 +74,11 @@ class Disk:
                     wanted -= 1 << 20  # the file system needs some for itself
 
     def unfill(self, supervisor: int) -> None:
-        """Give the space back."""
+        """Remove the ballast."""
         (self._seen_from(supervisor) / "ballast").unlink(missing_ok=True)
 
     def free(self, supervisor: int) -> int:
-        """Bytes free."""
+        """The free bytes."""
         space = os.statvfs(self._seen_from(supervisor))
         return space.f_bavail * space.f_frsize
 

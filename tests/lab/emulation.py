@@ -13,15 +13,15 @@ BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
 def emulated(arch: str) -> bool:
-    """Whether programs of this Debian architecture need qemu here."""
+    """Whether programs of a Debian architecture need qemu on this machine."""
     return arch in QEMU and not (arch == "arm64" and os.uname().machine == "aarch64")
 
 
 def register(name: str, arch: str) -> None:
     """Let the kernel run programs of `arch` under qemu, until `name` unregisters.
 
-    The flags: F opens the interpreter now, so that it works in any mount namespace; C lets setuid programs keep their
-    rights. Debian's own entry lacks C, and then sudo says "effective uid is not 0". The newest entry wins.
+    Flags: F opens the interpreter now, so that it works in any mount namespace; C lets setuid programs keep their
+    rights. Debian's own entry has no C, so that sudo fails with "effective uid is not 0". The newest entry wins.
     """
     if not emulated(arch):
         return
@@ -35,7 +35,7 @@ def register(name: str, arch: str) -> None:
 
 
 def unregister(name: str) -> None:
-    """Take the entries of that name away."""
+    """Remove the entries of that name."""
     for qemu in QEMU.values():
         entry = BINFMT / f"{name}-{qemu}"
         if entry.exists():

@@ -1,4 +1,4 @@
-"""What makes a node of a base tree: its name, its keys, its DNS server, the certificates this machine trusts."""
+"""Makes a node of a base tree: its name, keys, DNS server, and the certificates that this machine trusts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 
 
 def prepare(root: Path, *, name: str, arch: str, dns: str, host_keys: Path, login_key: str) -> None:
-    """Prepare a node's root directory, once: a disk that has seen this is left as it is."""
+    """Prepare a node's root directory; a disk that was prepared before is left as it is."""
     mark = root / "etc/fleet"
     if mark.exists():
         return
@@ -28,7 +28,7 @@ def prepare(root: Path, *, name: str, arch: str, dns: str, host_keys: Path, logi
     _trust_what_this_machine_trusts(root)
     if emulation.emulated(arch):
         _do_without_credentials(root)
-    # A card fresh from the writer is on the card: else a power cut soon after the first boot leaves empty host keys.
+    # Without this a power cut soon after the first boot would leave empty host keys, unlike on a freshly written card.
     sh("sync", "-f", root)
     mark.touch()
     sh("sync", "-f", root)
@@ -46,9 +46,9 @@ def _authorize(home: Path, key: str) -> None:
 
 
 def _trust_what_this_machine_trusts(root: Path) -> None:
-    """Certificates that this machine trusts and stock Debian does not, such as a local package mirror's.
+    """Add certificates that this machine trusts and stock Debian does not, for example a package mirror's.
 
-    In the bundle now, and where update-ca-certificates finds them when its package is next touched.
+    They go into the bundle, and into the folder that update-ca-certificates reads.
     """
     certificate = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
     bundle = root / BUNDLE
@@ -60,14 +60,14 @@ def _trust_what_this_machine_trusts(root: Path) -> None:
         (root / f"usr/local/share/ca-certificates/fleet-{number}.crt").write_text(f"{each}\n")
     with bundle.open("a") as file:
         file.writelines(f"{each}\n" for each in extra)
-    # pip of an index and requests carry a bundle of their own.
+    # requests, and pip from an index, have bundles of their own.
     (root / "etc/pip.conf").write_text(f"[global]\ncert = /{BUNDLE}\n")
     with (root / "etc/environment").open("a") as file:
         file.write(f"REQUESTS_CA_BUNDLE=/{BUNDLE}\nPIP_CERT=/{BUNDLE}\n")
 
 
 def _do_without_credentials(root: Path) -> None:
-    """qemu-user refuses clone(CLONE_NEWNS), with which systemd sets up credentials: such units would not start."""
+    """Remove credentials from units: systemd sets them up by clone(CLONE_NEWNS), which qemu-user refuses."""
     for unit in ("sysctl", "sysusers", "tmpfiles-setup", "tmpfiles-setup-dev", "tmpfiles-clean"):
         folder = root / f"etc/systemd/system/systemd-{unit}.service.d"
         folder.mkdir(parents=True, exist_ok=True)

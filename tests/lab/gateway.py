@@ -1,7 +1,7 @@
-"""The only way out of a lab: joins the nodes' streams to the allowed registries, by the name they ask for.
+"""The only way out of a lab: it connects the nodes' streams to the allowed registries by name.
 
-Nodes resolve a registry's name to the gateway, which reads it again from the TLS ClientHello or the HTTP Host header
-and connects to the real one from the machine's own network. TLS stays end to end; nodes need no proxy settings.
+Nodes resolve a registry's name to the gateway. The gateway reads the name from the TLS ClientHello or the HTTP Host
+header, and connects to the registry from the machine's network. TLS is end to end; nodes need no proxy settings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def serve(address: str, namespace: Path, hosts: Collection[str], closed: Path) -> None:
-    """Serve for ever on `address` inside `namespace`; while the file `closed` exists every name is refused."""
+    """Serve for ever on `address` inside `namespace`; while the file `closed` exists, every name is refused."""
     sockets = {port: in_network(namespace, socket.create_server, (address, port)) for port in (HTTP, HTTPS)}
 
     async def main() -> None:
@@ -36,7 +36,7 @@ def serve(address: str, namespace: Path, hosts: Collection[str], closed: Path) -
 
 
 def server_name(hello: bytes) -> str | None:
-    """The server name in a TLS ClientHello: empty when it has none, None while the message is incomplete."""
+    """The server name in a TLS ClientHello (RFC 6066): empty without one, None while the message is incomplete."""
     if len(hello) < 5 or len(hello) < 5 + int.from_bytes(hello[3:5], "big"):
         return None
     at = 43
@@ -54,7 +54,7 @@ def server_name(hello: bytes) -> str | None:
 
 
 def host_header(request: bytes) -> str | None:
-    """The host an HTTP request names: empty when it names none, None while its header is incomplete."""
+    """The Host header of an HTTP request, without port: empty without one, None while the headers are incomplete."""
     if b"\r\n\r\n" not in request:
         return None
     found = re.search(rb"\r\nhost:[ \t]*([^\s:]+)", request, re.IGNORECASE)
@@ -62,7 +62,7 @@ def host_header(request: bytes) -> str | None:
 
 
 async def _asked_for(reader: asyncio.StreamReader, port: int) -> tuple[str, bytes]:
-    """The name a client asks for and what it has sent so far."""
+    """The host name in a client's first bytes, and those bytes."""
     sent = b""
     name = None
     while name is None and len(sent) < 65536:

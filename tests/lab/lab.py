@@ -1,4 +1,4 @@
-"""The lab as tests and the command line use it."""
+"""The lab's interface for tests and the command line."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Lab:
         lab.kill("build1")
         lab.down()
 
-    Everything about it stands in its state folder, so that one process may go on with what another began. Methods
-    that take a node take its name, and raise LabError where there is no such node.
+    All its state is in its state folder, so that one process can continue another's lab. Methods take a node's name,
+    and raise LabError if there is no such node.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -50,8 +50,10 @@ class Lab:
     # ----------------------------------------------------------- up and down
 
     def up(self, *specs: str) -> None:
-        """Boot nodes, new or known, and wait until each takes an SSH login. A spec is NAME, NAME:ARCH (Debian's word;
-        amd64 unless given) or NAME:ARCH:ADDRESS; behind ARCH may stand Debian's release, as in NAME:amd64@trixie.
+        """Boot nodes, new or known, and wait until each accepts an SSH login.
+
+        A spec is NAME, NAME:ARCH or NAME:ARCH:ADDRESS. ARCH is Debian's architecture (default amd64); Debian's release
+        may follow it, as in NAME:amd64@trixie.
         """
         self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o700)
@@ -69,7 +71,7 @@ class Lab:
         self._switch.check()
 
     def down(self) -> None:
-        """Remove everything but the base trees. Nothing of this lab is left, running or on disk; may be repeated."""
+        """Remove everything but the base trees: no process and no file of this lab is left. May be repeated."""
         _in_parallel(lambda node: node.kill(lose_writes=False), self._nodes())
         self._switch.down()
         emulation.unregister(self.settings.name)
@@ -85,7 +87,7 @@ class Lab:
         self._boot(nodes)
 
     def heal(self) -> None:
-        """Take every fault back: all nodes on, plugged in, fast, with free disks and without limits; registries on."""
+        """Undo all faults: every node is on, plugged in, fast, without ballast and limits; registries are on."""
         self.internet(True)
         nodes = self._nodes()
         self._boot([node for node in nodes if not node.supervisor])
@@ -101,19 +103,19 @@ class Lab:
     # ----------------------------------------------------------------- power
 
     def kill(self, name: str) -> None:
-        """Pull the plug: what was not synced is lost, and peers see time-outs, not resets."""
+        """Cut a node's power: unsynced writes are lost, and peers see time-outs, not resets."""
         self._node(name).kill()
 
     def start(self, name: str) -> None:
-        """Switch it on again and wait for its SSH login."""
+        """Switch a node on again and wait for its SSH login."""
         self._boot([self._node(name)])
 
     def stop(self, name: str) -> None:
-        """Shut down in good order."""
+        """Shut a node down in good order."""
         self._node(name).stop()
 
     def reboot(self, name: str) -> None:
-        """Reboot in good order and wait for the SSH login."""
+        """Reboot a node in good order and wait for its SSH login."""
         node = self._node(name)
         node.reboot()
         self._wait_for_logins([node])
@@ -121,15 +123,15 @@ class Lab:
     # ---------------------------------------------------------------- faults
 
     def cut(self, name: str) -> None:
-        """Unplug the network cable."""
+        """Unplug a node's network cable."""
         self._node(name).link.cut()
 
     def mend(self, name: str) -> None:
-        """Plug it in again."""
+        """Plug a node's network cable in again."""
         self._node(name).link.mend()
 
     def slow(self, name: str, rate: str, delay_ms: float = 0, loss_percent: float = 0) -> None:
-        """Make both directions of the cable slow: `rate` as tc writes it (1mbit), or "off"."""
+        """Limit both directions of a node's cable to `rate`, in tc's format (1mbit); "off" ends all limits."""
         link = self._node(name).link
         if rate == "off":
             link.fast()
@@ -137,17 +139,17 @@ class Lab:
             link.slow(rate, delay_ms, loss_percent)
 
     def fill(self, name: str, leave: int = 0) -> None:
-        """Fill the disk up to so many bytes."""
+        """Fill a node's disk; `leave` bytes stay free."""
         node = self._node(name)
         node.disk.fill(node.powered(), leave)
 
     def unfill(self, name: str) -> None:
-        """Take away what `fill` wrote."""
+        """Free the space that `fill` took."""
         node = self._node(name)
         node.disk.unfill(node.powered())
 
     def mem(self, name: str, limit: str) -> None:
-        """Limit the whole node's memory (256M), or give it back what it had ("max")."""
+        """Limit the whole node's memory (256M); "max" restores its own limit."""
         node = self._node(name)
         node.groups.limit_memory(node.hardware.memory if limit == "max" else limit)
 
@@ -156,7 +158,7 @@ class Lab:
         self._node(name).groups.limit_cpu(None if percent == "max" else float(percent))
 
     def internet(self, on: bool) -> None:
-        """Whether new connections reach the registries."""
+        """Allow or refuse new connections to the registries."""
         if on:
             self._internet_off.unlink(missing_ok=True)
         else:
@@ -166,17 +168,17 @@ class Lab:
 
     @property
     def names(self) -> list[str]:
-        """The nodes, on or off."""
+        """The names of the nodes, on or off."""
         return sorted(file.parent.name for file in self.state.glob("*/node.json"))
 
     @property
     def gateway(self) -> str:
-        """The address, beside their own, that nodes reach: DNS, and the registries on ports 80 and 443."""
+        """The only address that nodes reach beside their own: DNS, and the registries on ports 80 and 443."""
         return self.settings.gateway
 
     @property
     def listening(self) -> dict[str, Any]:
-        """Arguments for a test's own server (tests/support/loopback.py) that nodes shall reach."""
+        """Arguments for a test's server (tests/support/loopback.py) that nodes can reach."""
         return {"address": self.gateway, "namespace": self.settings.namespace}
 
     def address(self, name: str) -> str:
@@ -184,19 +186,19 @@ class Lab:
         return self._node(name).hardware.address
 
     def running(self, name: str) -> bool:
-        """Whether it is switched on."""
+        """Whether a node is switched on."""
         return self._node(name).supervisor is not None
 
     def pids(self, name: str) -> list[int]:
-        """All processes of a node, by the pids they have on this machine."""
+        """The processes of a node, by their PIDs on this machine."""
         return self._node(name).groups.pids()
 
     def console(self, name: str) -> str:
-        """What the node printed while booting."""
+        """The node's console output since its first boot."""
         return self._node(name).console.read_text(errors="replace")
 
     def status(self) -> list[dict[str, Any]]:
-        """What there is to say about each node."""
+        """The facts of each node; `disk_free` in bytes, None while it is off."""
         return [
             {
                 "name": node.name,
@@ -219,7 +221,7 @@ class Lab:
     def run(
         self, command: Sequence[str | Path], *, check: bool = True, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside the lab's network; what it prints is captured as text."""
+        """Run a command inside the lab's network; its output is captured as text."""
         if "input" not in options:
             options.setdefault("stdin", subprocess.DEVNULL)
         done: subprocess.CompletedProcess[str] = subprocess.run(
@@ -228,15 +230,15 @@ class Lab:
         return done
 
     def call(self, function: Callable[..., Result], *arguments: object) -> Result:
-        """Call a function in a thread inside the lab's network; a socket it opens is of that network for good."""
+        """Call a function in a thread inside the lab's network; sockets that it opens stay in that network."""
         return in_network(self.settings.namespace, function, *arguments)
 
     def ssh(self, name: str, command: str, *, check: bool = True, **options: Any) -> str:
-        """Run a shell command on a node as its user and return what it prints on standard output."""
+        """Run a shell command on a node as its user; returns its standard output."""
         return self.run(self.ssh_command(name, command), check=check, **options).stdout
 
     def ssh_command(self, name: str, *command: str) -> list[str]:
-        """The ssh that logs in to a node, from inside the lab's network; host keys are checked."""
+        """The ssh command that logs in to a node, from inside the lab's network; host keys are checked."""
         return ["ssh", "-F", str(self.ssh_config), self.address(name), *command]
 
     # --------------------------------------------------------------- private
@@ -264,7 +266,7 @@ class Lab:
         self._wait_for_logins(nodes)
 
     def _wait_for_logins(self, nodes: Iterable[Node]) -> None:
-        """Until each node has booted and takes a login."""
+        """Wait until each node has booted and accepts a login. Raises LabError."""
         end = time.monotonic() + 300
         for node in nodes:
             begun = time.monotonic()
@@ -281,7 +283,7 @@ class Lab:
             log.info("%s answers after %.1f s", node.name, time.monotonic() - begun)
 
     def _write_lists(self) -> None:
-        """The nodes' names for DNS, an inventory, and what ssh needs: host keys are known before the first login."""
+        """Write the nodes' names for DNS, an inventory, and ssh's files; host keys are known before the first login."""
         nodes = self._nodes()
         self._switch.tell_names({node.name: node.hardware.address for node in nodes})
         hosts = "".join(f"{node.name} ansible_host={node.hardware.address}\n" for node in nodes)

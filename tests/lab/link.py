@@ -11,7 +11,7 @@ BRIDGE = "br0"
 
 
 class Link:
-    """Made before the node boots, so that it finds a configured interface whatever it does itself."""
+    """A node's cable. It is made before the node boots, so that the node's interface is configured already."""
 
     def __init__(self, settings: Settings, helpers: Helpers, node: str, address: str) -> None:
         self._switch = settings.name
@@ -24,7 +24,7 @@ class Link:
         self.namespace = Path("/run/netns", f"{settings.name}-{node}")
 
     def up(self) -> None:
-        """Make the namespace with its address, plugged in."""
+        """Make the namespace with its address, and plug the cable in."""
         if self.namespace.exists():
             return
         mac = "02:00:" + ":".join(f"{int(byte):02x}" for byte in self._address.split("."))
@@ -37,7 +37,7 @@ class Link:
             sh("ip", "-n", inside, *command.split())
 
     def down(self) -> None:
-        """Nothing answers any more, as with a Pi without power: a namespace left up would still answer pings."""
+        """Remove cable and namespace: a namespace that stays up would still answer pings."""
         self._helpers.kill(self._relay)
         for device in (self._plug, f"b-{self._node}"):
             self._ip(f"link del {device}", check=False)
@@ -48,11 +48,11 @@ class Link:
         self._ip(f"link set {self._plug} down", check=False)
 
     def mend(self) -> None:
-        """Plug it in again."""
+        """Plug the cable in again."""
         self._ip(f"link set {self._plug} up")
 
     def slow(self, rate: str, delay_ms: float, loss_percent: float) -> None:
-        """Limit both directions to `rate` (as tc writes it), delay every frame, and drop some."""
+        """Limit both directions to `rate` (in tc's format), delay every frame, and drop some."""
         self.fast()
         for network, device in ((self._switch, self._plug), (self.namespace.name, "host0")):
             sh("tc", "-n", network, *f"qdisc add dev {device} root tbf rate {rate} burst 64k latency 800ms".split())
@@ -60,7 +60,7 @@ class Link:
             ours, theirs = f"r-{self._node}", f"b-{self._node}"
             self._ip(f"link add {ours} type veth peer name {theirs}")
             self._ip(f"link set {self._plug} nomaster")
-            for device in (self._plug, ours):  # without IPv6 addresses of their own the relay's ends stay silent
+            for device in (self._plug, ours):  # without IPv6 addresses the relay's ends send no packets of their own
                 self._ip(f"link set {device} addrgenmode none")
             self._ip(f"link set {ours} up")
             self._ip(f"link set {theirs} master {BRIDGE} up")
@@ -68,7 +68,7 @@ class Link:
             self._helpers.start(self._relay, relay, self._log)
 
     def fast(self) -> None:
-        """Take the limits back."""
+        """Remove all limits."""
         self._helpers.kill(self._relay)
         self._ip(f"link del b-{self._node}", check=False)
         for network, device in ((self._switch, self._plug), (self.namespace.name, "host0")):

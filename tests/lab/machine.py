@@ -1,4 +1,4 @@
-"""What a machine needs to hold a lab."""
+"""Checks whether a machine can run a lab."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 from tests.lab import cgroups, emulation
 from tests.lab.settings import REPOSITORY
 
-#: Users have no /usr/sbin in theirs.
+#: PATH with the folders of system programs, which users' PATH does not have.
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def _programs() -> dict[str, str]:
-    """The Debian packages and the programs that show that they are there, from the repository's one list."""
+    """The lab's Debian packages, each with a program of it, from the list in `bootstrap`."""
     lines = [line.split() for line in (REPOSITORY / "bootstrap").read_text().splitlines()]
     return {line[1]: line[2] for line in lines if line[:1] == ["lab"]}
 
 
 def missing(*, root: bool | None = None) -> str | None:
-    """One sentence about what this machine lacks for a lab; None when it lacks nothing.
+    """One sentence on a requirement of the lab that this machine does not meet; None if it meets all.
 
-    `root` says whether the lab would run as root, for who may become that; as it is now unless said.
+    `root`: whether the lab would run as root; by default, whether this process does.
     """
     packages = [package for package, program in _programs().items() if shutil.which(program, path=PATH) is None]
     if packages:

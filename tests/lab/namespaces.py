@@ -1,4 +1,4 @@
-"""Linux namespaces: a thread in the lab's network, a process with mounts of its own."""
+"""Linux namespaces: a thread in the lab's network, a process with private mounts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def enter_network(namespace: Path) -> None:
-    """Move this thread into a network namespace. What it opens there stays there."""
+    """Move this thread into a network namespace. Sockets that it opens stay there."""
     libc = ctypes.CDLL(None, use_errno=True)
     with namespace.open() as file:
         if libc.setns(file.fileno(), CLONE_NEWNET):
@@ -34,11 +34,10 @@ def in_network(namespace: Path, function: Callable[..., Result], *arguments: obj
 
 
 def private_mounts(home: Path, network: Path) -> None:
-    """Give this process a mount namespace without what belongs to others.
+    """Give this process a mount namespace without the mounts of other nodes.
 
-    A node's disk is mounted here and nowhere else. A mount in the host's namespace would be copied into every
-    mount namespace that anybody makes, stay there after our umount, and keep a killed node's file system in use.
-    Here it goes away with the node's last process.
+    A node's disk is mounted only here. A mount in the host's namespace would be copied into every new mount namespace,
+    stay there after our umount, and keep a killed node's file system in use. Here it ends with the node's last process.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS):
@@ -48,7 +47,7 @@ def private_mounts(home: Path, network: Path) -> None:
     mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     for _, point, kind, *_ in reversed(mounts):
         if kind == "nsfs":
-            ours = point == str(network)  # the others would pin the network of other nodes
+            ours = point == str(network)  # other mounts would keep other nodes' networks in use
         else:
             inside = point.rstrip("/") + "/"
             ours = point.startswith(("/proc", "/sys", "/dev", "/run")) or any(n.startswith(inside) for n in needed)

@@ -1,4 +1,4 @@
-"""Programs of this machine's own in the trees of emulated nodes: what costs minutes there takes seconds."""
+"""Copies this machine's programs to emulated nodes, where they take seconds instead of minutes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 def copy_native(program: str, folder: Path, place: str) -> Path:
     """Copy a program and its libraries into `folder`, which will be `place` on a node; returns a script that starts it.
 
-    Raises FileNotFoundError when this machine does not have it.
+    Raises FileNotFoundError if this machine does not have the program.
     """
     path = shutil.which(program)
     if path is None:

@@ -26,7 +26,7 @@ REBOOT_ASKED = 133
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a node is made of; it stays so until the lab goes down."""
+    """The facts of a node, which never change."""
 
     arch: str
     address: str
@@ -36,7 +36,7 @@ class Hardware:
 
 
 class Node:
-    """A node by its name. `buy` makes a new one, `find` gives one there is."""
+    """A node by its name. `buy` makes a new one, `find` returns an existing one."""
 
     def __init__(self, settings: Settings, helpers: Helpers, name: str, hardware: Hardware) -> None:
         self.name = name
@@ -49,12 +49,12 @@ class Node:
         self.groups = ControlGroups(f"fleet-{settings.name}/{name}")
         self._settings = settings
         self._helpers = helpers
-        # qemu-user 7.2 hands the guest SIGRTMIN+n-2 for SIGRTMIN+n.
+        # qemu-user 7.2 delivers SIGRTMIN+n to the guest as SIGRTMIN+n-2.
         self._signal_shift = 2 if emulated(hardware.arch) else 0
 
     @classmethod
     def buy(cls, settings: Settings, helpers: Helpers, name: str, hardware: Hardware) -> Node:
-        """A new node, with its host keys, not yet started."""
+        """Make a new node with its host keys, without starting it."""
         node = cls(settings, helpers, name, hardware)
         node.keys.mkdir(parents=True)
         for kind in ("ed25519", "ecdsa"):  # an RSA key costs seconds
@@ -64,7 +64,7 @@ class Node:
 
     @classmethod
     def find(cls, settings: Settings, helpers: Helpers, name: str) -> Node:
-        """The node of that name; LabError when there is none."""
+        """The node of that name. Raises LabError if there is none."""
         try:
             hardware = json.loads((settings.state / name / "node.json").read_text())
         except FileNotFoundError:
@@ -75,28 +75,28 @@ class Node:
 
     @property
     def supervisor(self) -> int | None:
-        """The pid of the process that holds the node's disk and runs its container; None while it is off."""
+        """The PID of the process that mounts the node's disk and runs its container; None while it is off."""
         return self._helpers.pid(f"node-{self.name}")
 
     def powered(self) -> int:
-        """The same; LabError while it is off."""
+        """The supervisor's PID. Raises LabError while the node is off."""
         pid = self.supervisor
         if pid is None:
             raise LabError(f"{self.name} is off")
         return pid
 
     def start(self) -> None:
-        """Switch it on. Returns before it has booted."""
+        """Switch the node on; returns before it has booted."""
         if self.supervisor:
             return
         if self.groups.pids():
-            self.kill(lose_writes=False)  # remains of a supervisor that was killed
+            self.kill(lose_writes=False)  # processes left by a killed supervisor
         self.disk.wait_until_free()
         self.link.up()
         self._helpers.start(f"node-{self.name}", lab_command("_node", self.name), self.console)
 
     def supervise(self) -> None:
-        """The supervisor: mount the disk where nobody else sees it, and run the container, again after a reboot."""
+        """The supervisor's work: mount the disk in a private namespace and run the container, again after a reboot."""
         base = BaseTrees(self._settings).tree(self.hardware.arch, self.hardware.suite)
         private_mounts(self._settings.home, self.link.namespace)
         self.disk.up(base, self.hardware.disk)
@@ -109,7 +109,7 @@ class Node:
             login_key=(self._settings.state / "id_ed25519.pub").read_text(),
         )
         ended = REBOOT_ASKED
-        while ended == REBOOT_ASKED:  # with --keep-unit nspawn leaves that to us
+        while ended == REBOOT_ASKED:  # with --keep-unit nspawn does not restart the container
             self.groups.up(self.hardware.memory)
             ended = subprocess.run(
                 self._container(), env=_ENVIRONMENT, stdin=subprocess.DEVNULL, preexec_fn=self._enter, check=False
@@ -128,13 +128,13 @@ class Node:
             f"--network-namespace-path={self.link.namespace}",
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
             f"--kill-signal=SIGRTMIN+{3 + self._signal_shift}",
-            # A Pi's root may set up firewall, routes and sysctls of its own network; IPAddressDeny= works with bpf.
+            # As on a Pi, root may change firewall, routes and sysctls of its network; IPAddressDeny= needs bpf.
             *("--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_BPF,CAP_PERFMON", "--system-call-filter=bpf"),
             INIT,
         ]
 
     def kill(self, *, lose_writes: bool = True) -> None:
-        """Pull the plug. The cable first, or the dying processes' farewells would reach their peers."""
+        """Cut the power. The cable comes first, or the last packets of killed processes would reach their peers."""
         self.link.cut()
         self.groups.freeze(True)
         pid = self.supervisor
@@ -153,12 +153,12 @@ class Node:
         self.link.down()
         self.disk.wait_until_free()
         self.groups.down()
-        for folder in ("propagate", "unix-export"):  # nspawn's own, left when it is killed
+        for folder in ("propagate", "unix-export"):  # a killed nspawn leaves these
             with contextlib.suppress(OSError):
                 Path("/run/systemd/nspawn", folder, self.link.namespace.name).rmdir()
 
     def stop(self) -> None:
-        """Shut it down in good order; after a minute without."""
+        """Shut the node down in good order; kill it after a minute."""
         self._ask_systemd(4)
         end = time.monotonic() + 60
         while self.supervisor and time.monotonic() < end:
@@ -166,7 +166,7 @@ class Node:
         self.kill(lose_writes=False)
 
     def reboot(self) -> None:
-        """Reboot it in good order. Returns when it boots again."""
+        """Reboot the node in good order; returns when it boots again. Raises LabError."""
         before = self._ask_systemd(5)
         end = time.monotonic() + 90
         while self.groups.leader() in (None, before):
@@ -175,7 +175,7 @@ class Node:
             time.sleep(0.05)
 
     def _ask_systemd(self, realtime_signal: int) -> int:
-        """Send systemd the SIGRTMIN+n that means power off (4) or reboot (5); returns its pid."""
+        """Send systemd SIGRTMIN+n for power off (4) or reboot (5); returns its PID."""
         leader = self.groups.leader()
         if leader is None:
             raise LabError(f"{self.name} is off")
@@ -183,7 +183,7 @@ class Node:
         return leader
 
     def last_words(self) -> str:
-        """The end of its console, for an error's sentence."""
+        """The end of the node's console output, for an error message."""
         return f"its console ends: {self.console.read_text(errors='replace')[-1500:]}"
 
 

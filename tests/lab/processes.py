@@ -1,4 +1,4 @@
-"""Commands, and helper processes that are found again by name, never by a pid that another has got since."""
+"""Runs commands, and helper processes that are found again by name, never by a reused PID."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.lab.settings import REPOSITORY, Settings
 
 
 class LabError(Exception):
-    """One sentence about what the lab cannot do, with what the failed command printed."""
+    """The lab cannot do something; the message is one sentence, with the failed command's output."""
 
 
 def sh(*command: object, check: bool = True) -> str:
-    """Run a command and return what it printed, errors too. LabError when it fails, unless `check` is false."""
+    """Run a command; returns its output, errors included. Raises LabError if it fails, unless `check` is false."""
     words = [str(word) for word in command]
     done = subprocess.run(
         words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
@@ -32,12 +32,12 @@ def sh(*command: object, check: bool = True) -> str:
 
 
 def lab_command(*arguments: str) -> list[str]:
-    """`python -m tests.lab` with these arguments; to be run in the checkout."""
+    """The command `python -m tests.lab` with these arguments, for the checkout's folder."""
     return [sys.executable, "-m", "tests.lab", *arguments]
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
-    """For preexec_fn: get a signal when the parent's thread that forks ends."""
+    """For preexec_fn: this process gets a signal when the parent's forking thread ends."""
     ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
 
 
@@ -50,20 +50,20 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
+    """Whether a process exists and is no zombie."""
     fields = _stat(pid)
     return fields is not None and fields[0] != "Z"
 
 
 class Helpers:
-    """The background processes of one lab, each in its own session, known by a name in the state folder."""
+    """The background processes of one lab, each in its own session, with a PID file by name in the state folder."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: Sequence[object], log: Path) -> None:
-        """Start a helper; what it prints goes to the end of the file `log`."""
+        """Start a helper; its output is appended to the file `log`."""
         with log.open("ab") as file:
             child = subprocess.Popen(
                 [str(word) for word in command],
@@ -76,11 +76,11 @@ class Helpers:
             )
         self._children[child.pid] = child
         fields = _stat(child.pid)
-        # With its start time a pid names a process for good.
+        # PID and start time together identify a process.
         self._file(name).write_text(f"{child.pid} {fields[19] if fields else 0}")
 
     def pid(self, name: str) -> int | None:
-        """The helper's pid, None when it does not run."""
+        """The helper's PID; None if it is not running."""
         try:
             pid, start = self._file(name).read_text().split()
         except (OSError, ValueError):
@@ -89,14 +89,14 @@ class Helpers:
         return int(pid) if fields and fields[0] != "Z" and fields[19] == start else None
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal, if the helper runs."""
+        """Send a signal if the helper is running."""
         pid = self.pid(name)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def kill(self, name: str) -> None:
-        """Kill the helper and return when it is gone."""
+        """Kill the helper; returns when it has ended."""
         pid = self.pid(name)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The package registries that nodes may reach: those that apt and pip on this machine are set up for."""
+"""The package registries that nodes may reach: those of this machine's apt and pip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _debian_urls() -> list[str]:
 
 
 def debian_mirror() -> str:
-    """The URL of the Debian archive; LabError when apt knows none."""
+    """The URL of the Debian archive in apt's sources. Raises LabError if there is none."""
     for url in _debian_urls():
         if url.endswith("/debian"):
             return url
@@ -28,7 +28,7 @@ def debian_mirror() -> str:
 
 
 def registry_hosts() -> list[str]:
-    """The host names of Debian's archive and of the index that pip asks unless told otherwise."""
+    """The host names of Debian's archive and of pip's default index. Raises LabError."""
     mirror = urlsplit(debian_mirror()).netloc
     hosts = {urlsplit(url).netloc for url in _debian_urls()} | {f"security.{mirror.split('.', 1)[1]}"}
     code = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"

@@ -1,4 +1,4 @@
-"""Delay and loss on a cable, in user space, since not every kernel has netem: frames go from device to device."""
+"""Delays and drops frames on a cable, in user space because not every kernel has netem."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ SO_RCVBUFFORCE = 33
 
 
 def relay(one: str, other: str, delay: float, loss: float) -> None:
-    """Carry frames both ways between two devices of this network namespace, for ever. `delay` in seconds."""
+    """Carry frames both ways between two devices of this network namespace, for ever. `delay` is in seconds, `loss` a
+    share from 0 to 1."""
     left, right = _open(one), _open(other)
     threading.Thread(target=_one_way, args=(left, right, delay, loss), daemon=True).start()
     _one_way(right, left, delay, loss)
@@ -28,7 +29,7 @@ def relay(one: str, other: str, delay: float, loss: float) -> None:
 
 def _open(device: str) -> socket.socket:
     end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-    # With this header segmentation and checksum offload survive, so big TCP frames pass unharmed.
+    # This header keeps segmentation and checksum offload, so that big TCP frames pass unchanged.
     end.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     end.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
     end.bind((device, ETH_P_ALL))

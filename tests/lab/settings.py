@@ -1,4 +1,4 @@
-"""What one lab is called and may use, from the environment."""
+"""The settings of one lab, from the environment."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-#: The user of every node, with sudo and without a password, as on a Pi.
+#: The user of every node, with sudo without a password, as on a Pi.
 USER = "pi"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One lab. Two labs with different names share nothing but the base trees.
+    """One lab. Labs with different names share only the base trees.
 
-    `net` are the first three bytes of a /24; as it exists in the lab's own network namespace only, several labs may
-    have the same. `disk` and `memory` are what a new node gets, with K, M or G; `allow` are host names, beside
-    the registries', that nodes may reach on ports 80 and 443.
+    `net` is the first three bytes of a /24. Several labs may have the same, because it exists only in the lab's network
+    namespace. `disk` and `memory` are a new node's, with K, M or G. `allow` are host names beside the registries' that
+    nodes may reach on ports 80 and 443.
     """
 
     home: Path
@@ -33,7 +33,7 @@ class Settings:
     def from_environment(cls) -> Settings:
         """FLEET_HOME, FLEET_NAME, FLEET_NET, FLEET_DISK, FLEET_MEM, FLEET_ALLOW (comma separated).
 
-        Without FLEET_NAME the name follows from the checkout's path, so that two checkouts do not meet.
+        Without FLEET_NAME the name is derived from the checkout's path, so that two checkouts have two labs.
         """
         get = os.environ.get
         checkout = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:4]
@@ -48,7 +48,7 @@ class Settings:
 
     @property
     def environment(self) -> dict[str, str]:
-        """From which a child process reads these same settings."""
+        """The variables that give a child process the same settings."""
         return {
             "FLEET_HOME": str(self.home),
             "FLEET_NAME": self.name,
@@ -60,17 +60,17 @@ class Settings:
 
     @property
     def cache(self) -> Path:
-        """The base trees and their tarballs, kept from one run to the next and shared by all labs."""
+        """The folder of the base trees and their tarballs, which all labs share and `down` keeps."""
         return self.home / "cache"
 
     @property
     def state(self) -> Path:
-        """Everything else of this lab; gone after `down`."""
+        """The folder of everything else of this lab; `down` removes it."""
         return self.home / "state" / self.name
 
     @property
     def gateway(self) -> str:
-        """The one address, beside their own, that nodes reach."""
+        """The only address that nodes reach beside their own."""
         return f"{self.net}.1"
 
     @property

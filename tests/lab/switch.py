@@ -1,4 +1,4 @@
-"""The middle of a lab: a network namespace with the bridge all cables go to, the DNS server and the gateway."""
+"""The centre of a lab: a network namespace with the bridge of all cables, the DNS server and the gateway."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tests.lab.settings import Settings
 
 
 class Switch:
-    """The machine's own routes, firewall and sysctls stay untouched: there is no route and no NAT to outside."""
+    """The lab's switch. It has no route and no NAT to outside, so the machine's routes, firewall and sysctls stay
+    untouched."""
 
     def __init__(self, settings: Settings, helpers: Helpers) -> None:
         self._settings = settings
@@ -22,11 +23,11 @@ class Switch:
 
     @property
     def hosts(self) -> list[str]:
-        """The names nodes may reach."""
+        """The host names that nodes may reach."""
         return sorted({*registry_hosts(), *self._settings.allow})
 
     def up(self) -> None:
-        """Make what is missing of it."""
+        """Make its missing parts."""
         name, gateway, state = self._settings.name, self._settings.gateway, self._settings.state
         if not self._settings.namespace.exists():
             sh("ip", "netns", "add", name)
@@ -49,25 +50,26 @@ class Switch:
             self._helpers.start("gateway", lab_command("_gateway"), state / "gateway.log")
 
     def down(self) -> None:
-        """Remove it, with whatever still runs inside: kept SSH connections, the playbook of a test that was killed."""
+        """Remove it, and kill the processes inside: persistent SSH connections, the playbook of a killed test."""
         for helper in ("gateway", "dns"):
             self._helpers.kill(helper)
         if self._settings.namespace.exists():
             for pid in sh("ip", "netns", "pids", self._settings.name).split():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
-            # Somebody's mount namespace may keep a copy of the name and with it the network: so the bridge first.
+            # Another mount namespace may keep a copy of the name and so the network; therefore the bridge goes first.
             sh("ip", "-n", self._settings.name, "link", "del", BRIDGE, check=False)
             sh("ip", "netns", "del", self._settings.name)
 
     def tell_names(self, addresses: dict[str, str]) -> None:
-        """Let these names resolve, and `controller` to the gateway; before the first `up`, and at any time later."""
+        """Let DNS resolve these names, and `controller` to the gateway. Call it before the first `up`, and later at any
+        time."""
         known = {**addresses, "controller": self._settings.gateway}
         self._names.write_text("".join(f"{address} {name} {name}.lan\n" for name, address in known.items()))
         self._helpers.signal("dns", signal.SIGHUP)
 
     def check(self) -> None:
-        """LabError when one of its servers has ended."""
+        """Raise LabError if one of its servers has ended."""
         for helper in ("dns", "gateway"):
             if not self._helpers.pid(helper):
                 log = self._settings.state / f"{helper}.log"

@@ -1,4 +1,4 @@
-"""Web nodes' access logs written by hand, and counted as on a web node."""
+"""Access logs of web nodes, written by hand and counted as on a web node."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PIP = 'pip/25.1.1 {"cpu":"aarch64","distro":{"name":"Debian GNU/Linux","version"
 
 
 def line(path: str = "/simple/numpy/", *, at: float = NOON, **said: Any) -> bytes:
-    """A line as nginx writes it."""
+    """A line in nginx's format; `said` replaces fields."""
     document = {
         "time": datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="seconds"),
         "address": "192.0.2.7",
@@ -37,7 +37,7 @@ def line(path: str = "/simple/numpy/", *, at: float = NOON, **said: Any) -> byte
 
 @dataclass
 class Counting:
-    """A log, and what was counted of it so far."""
+    """A log, with the positions and look-ups counted so far."""
 
     log: Path
     positions: list[Position] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Counting:
             self.lookups[name] += n
 
     def count(self, *, most_bytes: int = 1 << 20, now: float = NOON) -> Counter[str]:
-        """Read until there is no more; returns what was counted by now."""
+        """Read to the end; returns all look-ups counted so far."""
         more = True
         while more:
             reading = self.read(most_bytes=most_bytes, now=now)

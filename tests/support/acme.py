@@ -1,4 +1,4 @@
-"""Pebble, a small authority that gives certificates by ACME (RFC 8555), in the lab's network."""
+"""Pebble, a small certificate authority with ACME (RFC 8555), in the lab's network."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ PORT = 14000
 
 
 class AcmeAuthority:
-    """A context manager. `.directory` is what a client is given; `.own_authority` is whom it must trust for that.
+    """A context manager. `.directory` is the URL for clients; `.own_authority` is the CA certificate of that URL.
 
-    The certificates are of a root that nobody trusts, and a new one each time.
+    Pebble's root, which signs its certificates, is untrusted and new each time.
     """
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self._lab = lab
         self._folder = folder
-        # The name that nodes know the gateway by.
+        # The gateway's name on nodes.
         self.directory = f"https://controller:{PORT}/dir"
         self.own_authority = folder / "ca.pem"
 
@@ -55,7 +55,7 @@ class AcmeAuthority:
         configuration.write_text(json.dumps({"pebble": settings}))
         self._process = subprocess.Popen(
             self._lab.enter([pebble, "-config", configuration, "-dnsserver", f"{self._lab.gateway}:53"]),
-            # By itself it waits and refuses at random, so that clients are ready for that.
+            # By default it waits and refuses at random, to test clients.
             env={**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"},
             stdin=subprocess.DEVNULL,
             stdout=(self._folder / "pebble.log").open("w"),

@@ -1,4 +1,4 @@
-"""Shared objects for 32-bit ARM that hold nothing but what they say of the processor: no compiler for ARM is needed."""
+"""Makes shared objects for 32-bit ARM without a compiler: they have only build attributes of the processor."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _HEADER, _SECTION = 52, 40
 
 
 def arm_elf(*, cpu: int | None = None, fp: int = 0, neon: int = 0, arguments: int = 1, thumb: int = 1) -> bytes:
-    """The numbers are the values of build attributes (Addenda to the ABI for the Arm Architecture); without `cpu` the
-    file has none at all. A Raspberry Pi 1 is cpu 6 (v6), fp 2 (VFPv2)."""
+    """The bytes of a shared object. The numbers are values of build attributes (Addenda to the ABI for the Arm
+    Architecture); without `cpu` it has none. A Raspberry Pi 1 has cpu 6 (v6) and fp 2 (VFPv2)."""
     attributes = b"" if cpu is None else _attributes({6: cpu, 9: thumb, 10: fp, 12: neon, 28: arguments})
     kind = _SHT_ARM_ATTRIBUTES if attributes else 0
     sections = [

@@ -1,4 +1,4 @@
-"""What the tests publish: a file's bytes together with what its index page says about it."""
+"""The files that tests publish: their bytes, and their facts on the index page."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Kind = Literal["sdist", "wheel"]
 
 @dataclass(frozen=True)
 class Artifact:
-    """One sdist or wheel. `name` is spelled as its author spells it, `version` is canonical (PEP 440).
+    """One sdist or wheel. `name` is in its author's spelling, `version` is canonical (PEP 440).
 
-    `announced_sha256` and `announced_size` are what the index page claims when it is to lie.
+    `announced_sha256` and `announced_size` are wrong values for the index page.
     """
 
     filename: str
@@ -44,7 +44,7 @@ class Artifact:
         return len(self.data)
 
     def announcing(self, *, sha256: str | None = None, size: int | None = None) -> Artifact:
-        """The same file, about which the index page says something that is not true."""
+        """The same file with a wrong hash or size on the index page."""
         return replace(self, announced_sha256=sha256, announced_size=size)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the upstream client share: what an answer must be, and servers with few words."""
+"""Shared parts of the upstream client's tests: assertions on answers, and simple servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def versions(answer: Answer) -> list[str]:
 
 
 def as_known(answer: Answer, name: str = "spam", want_serial: int | None = None) -> ProjectRequest:
-    """The request that follows a page."""
+    """The conditional request that follows a page."""
     known = page_of(answer)
     return ProjectRequest(
         name, known.etag, known.last_modified, want_serial, known.page.serial, known.page.digest, known=True
@@ -37,7 +37,7 @@ def as_known(answer: Answer, name: str = "spam", want_serial: int | None = None)
 
 
 class Canned(LoopbackServer):
-    """Gives one answer to everything and keeps the headers it was asked with."""
+    """Gives one answer to all requests and records their headers."""
 
     def __init__(self, answer: HttpAnswer) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Canned(LoopbackServer):
 
 @contextlib.contextmanager
 def serving(server: BaseServer) -> Iterator[int]:
-    """Run a server of the standard library, and close it in the end; gives its port."""
+    """Run a server of the standard library and close it at the end; yields its port."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

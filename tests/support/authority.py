@@ -1,4 +1,4 @@
-"""An authority of a test's own, and certificates by it, made by openssl."""
+"""A certificate authority of a test, and its certificates, made by openssl."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def make_authority(folder: Path) -> None:
 
 
 def certify(folder: Path, name: str, alternatives: str) -> None:
-    """Make NAME.pem, which is good for these names (as in DNS:web1,IP:10.0.0.1), with NAME.key, by that authority."""
+    """Make NAME.key and its certificate NAME.pem for these alternative names (as in DNS:web1,IP:10.0.0.1)."""
     (folder / f"{name}.names").write_text(f"subjectAltName={alternatives}\n")
     _openssl(folder, "req", *_CURVE, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
     renew(folder, name)
 
 
 def renew(folder: Path, name: str, *more: str) -> None:
-    """Make another NAME.pem of the same key; `more` are further arguments of openssl x509."""
+    """Make a new NAME.pem of the same key; `more` are further arguments of openssl x509."""
     by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.names", "-days", "2")
     _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *by, *more)
 

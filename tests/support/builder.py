@@ -1,4 +1,4 @@
-"""A builder of the tests' own: a home folder, real workers and real builds, and nothing that survives them."""
+"""A builder for tests: a home folder, real workers and real builds; no process survives the test."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from tests.support.toolenv import tools
 if TYPE_CHECKING:
     from typing import Self
 
-#: Where the package `wheelfleet` lies in a checkout.
+#: The folder of the package `wheelfleet` in a checkout.
 LIBRARY = Path(__file__).resolve().parents[2] / "module_utils"
 
-#: For build scripts: `report(line)` tells the test's lookout, `wait_for_the_test()` waits for its answer.
+#: For build scripts: `report(line)` sends a line to the test's lookout, `wait_for_the_test()` waits for its answer.
 REPORT = """
 import os, socket, sys, time
 def report(line):
@@ -49,10 +49,10 @@ def wait_for_the_test():
     lookout.recv(16)
 """
 
-#: A build script that tells the lookout and waits.
+#: A build script that reports to the lookout and waits.
 WAITING = REPORT + "report('building'); wait_for_the_test()"
 
-#: A port where nobody listens: builds that ask an index without need are found out.
+#: A closed port: builds that use the index without need fail.
 NO_INDEX = "http://127.0.0.1:9/simple/"
 
 GENEROUS: Limits = {
@@ -66,7 +66,7 @@ GENEROUS: Limits = {
 
 
 class Builder:
-    """Use it in a `with` statement: at the end every process that belongs to the home is killed."""
+    """A builder's home. The `with` statement kills every process of the home at its end."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "builder"
@@ -84,7 +84,7 @@ class Builder:
         adjustments: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> Assignment:
-        """An assignment to build `sdist`, which is served from a file; `changes` replace whole fields."""
+        """An assignment to build `sdist` from a file; `changes` replace whole fields."""
         file = self._sdists / sdist.filename
         file.write_bytes(sdist.data)
         assignment: dict[str, Any] = {
@@ -111,7 +111,7 @@ class Builder:
             "environment": {"PIWHEELS_BUILD": "1", **(environment or {})},
             "jobs": 2,
             "alone": False,
-            # Most of these builds talk to the test, and some write where it says.
+            # Most of these builds connect to the test, and some write to its paths.
             "sandbox": False,
             "adjustments": dict(adjustments or {}),
             "uploaded_before": None,
@@ -128,7 +128,7 @@ class Builder:
         start_worker(self.home, LIBRARY, python or sys.executable, parallel)
 
     def workers(self) -> list[int]:
-        """The living workers' processes: one, or none, or one and another that waits for its lock."""
+        """The PIDs of the workers: none, one, or one and a second that waits for its lock."""
         wanted = [b"wheelfleet.builder.worker", str(self.home).encode()]
         parents = {}
         for process in all_processes():
@@ -140,12 +140,12 @@ class Builder:
         return [process for process, (parent,) in parents.items() if int(parent) not in parents]
 
     def wait(self, seconds: float = 120) -> None:
-        """Return when no worker lives any more."""
+        """Return when no worker is alive."""
         with (self.home / "worker.lock").open() as lock, deadline(seconds):
             fcntl.flock(lock, fcntl.LOCK_SH)
 
     def build(self, *assignments: Assignment, python: Path | None = None, parallel: int = 1) -> list[dict[str, Any]]:
-        """Hand over, work, wait; returns the results in the order of the assignments."""
+        """Hand over, start a worker and wait; returns the results in the order of the assignments."""
         self.hand_over(*assignments)
         self.start(python=python, parallel=parallel)
         self.wait()
@@ -162,18 +162,18 @@ class Builder:
         return state(self.home)
 
     def processes(self) -> list[int]:
-        """The runners' and builds' living processes."""
+        """The PIDs of runners and builds."""
         return list(marked_processes(self.home))
 
     def wheel(self, result: Mapping[str, Any]) -> bytes:
-        """The one wheel of a result, which is what the result says of it."""
+        """The bytes of a result's only wheel; asserts the result's size and hash."""
         (wheel,) = result["wheels"]
         data: bytes = (self.home / "outbox" / result["attempt"] / wheel["filename"]).read_bytes()
         assert (wheel["size"], wheel["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
         return data
 
     def assert_nothing_is_left(self) -> None:
-        """No process, no folder of a build, nothing in the inbox."""
+        """Assert that no process, no build folder and no assignment is left."""
         assert self.processes() == []
         assert list((self.home / "work").iterdir()) == []
         assert list((self.home / "inbox").iterdir()) == []
@@ -191,7 +191,7 @@ class Builder:
 
 
 class Lookout:
-    """Where builds report to the test: a socket that they connect to, which closes when the last of them is gone.
+    """The socket by which builds report to the test; a connection closes when the build's last process is gone.
 
     Give a build the environment `lookout.environment` and the script `REPORT`, which defines `report(line)`.
     """
@@ -200,7 +200,7 @@ class Lookout:
         name = f"wheelfleet-tests-{os.getpid()}-{secrets.token_hex(8)}"
         self.environment = {"LOOKOUT": name}
         self._socket = socket.socket(socket.AF_UNIX)
-        # In Linux's abstract namespace: there is no file, and no limit on its path's length.
+        # In Linux's abstract namespace: it needs no file, whose path might be too long.
         self._socket.bind(f"\0{name}")
         self._socket.listen(64)
 
@@ -229,27 +229,27 @@ class Visitor:
         self.pid: int = struct.unpack("3i", credentials)[0]
 
     def wait_until_gone(self, seconds: float = 60) -> None:
-        """Return when neither the process nor a child of it lives."""
+        """Return when the process and its children have ended."""
         with deadline(seconds), suppress(ConnectionResetError), self._connection:
             while self._connection.recv(4096):
                 pass
 
     def lives(self) -> bool:
-        """Whether the process, or a child of it, has the connection still."""
+        """Whether the process or a child still has the connection open."""
         try:
             return self._connection.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) != b""
         except BlockingIOError:
             return True
 
     def let_go(self) -> None:
-        """Let a process go on that called `wait_for_the_test()`; one that is gone is no error."""
+        """Let a process continue that called `wait_for_the_test()`; it is no error if the process has ended."""
         with suppress(OSError), self._connection:
             self._connection.sendall(b"go\n")
 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block when it takes longer, also in the middle of a blocking call."""
+    """Raise TimeoutError in the block if it takes longer, also during a blocking call."""
 
     def expire(*_: object) -> None:
         raise TimeoutError(f"nothing happened for {seconds} seconds")
@@ -264,17 +264,17 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def poll(home: Path, acknowledged: Iterable[str] = ()) -> BuilderSnapshot:
-    """Poll a builder with the command that the controller uses; results acknowledged go."""
+    """Poll a builder with the controller's command; acknowledged results are removed."""
     return parse_snapshot(_shell(poll_command(str(home), acknowledged)).splitlines())
 
 
 def take_back(home: Path, attempts: Iterable[str]) -> list[str]:
-    """Take what nobody has begun out of the inbox, as the controller does; returns those attempts."""
+    """Withdraw unstarted assignments with the controller's command; returns their attempts."""
     return _shell(withdraw_command(str(home), attempts)).split()
 
 
 def state(home: Path) -> dict[str, Any]:
-    """What is where: the snapshot, the worker's last words, and the builds begun."""
+    """The builder's state: the snapshot, the worker's last status, and the builds begun."""
     seen = poll(home)
     here = BuilderHome(home)
     return {

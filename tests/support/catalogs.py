@@ -1,4 +1,4 @@
-"""A controller's state made by hand: a catalog with the rows a test speaks of, and the files they stand for."""
+"""Makes a controller's state for a test: the catalog's rows and their files."""
 
 from __future__ import annotations
 
@@ -23,19 +23,16 @@ from tests.support.wheels import wheel_file
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 TARGET = "cp311-cp311-linux_aarch64-glibc2.36"
-#: 2023-11-14T22:13:20Z, when time begins in these catalogs.
+#: 2023-11-14T22:13:20Z, the default time of rows.
 EPOCH = 1_700_000_000.0
 
 
 @dataclass
 class ControllerState:
-    """A catalog and the folders beside it, new or as another left them.
-
-    Every method adds what a run would have added, in one transaction.
-    """
+    """A catalog and the folders beside it, new or existing. Methods add rows in transactions, as a run does."""
 
     root: Path
-    #: When what is added next happens, epoch seconds; attempts end some seconds later, each at a time of its own.
+    #: The time of the rows added next, in seconds since the epoch; each attempt ends some seconds later.
     at: float = EPOCH
     catalog: Catalog = field(init=False)
     _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -81,7 +78,7 @@ class ControllerState:
         processes: int = 0,
         signing_key: Path | None = None,
     ) -> Published:
-        """Publish as a run does."""
+        """Publish the site."""
         with rehearsal(self.path) if dry_run else contextlib.nullcontext(self.catalog) as catalog:
             return publish_site(
                 catalog,
@@ -101,17 +98,17 @@ class ControllerState:
             )
 
     def execute(self, statement: str, *values: object) -> int:
-        """One change; returns the id of the row inserted."""
+        """Execute one statement; returns the ID of the inserted row."""
         with self.catalog.writing() as db:
             return int(db.execute(statement, values).lastrowid or 0)
 
     def insert(self, table: str, **row: object) -> int:
-        """One row, by its columns; returns its id."""
+        """Insert one row, by its columns; returns its ID."""
         with self.catalog.writing() as db:
             return insert(db, table, **row)
 
     def one(self, question: str, *values: object) -> object:
-        """The first column of the first row of an answer."""
+        """The first column of a query's first row."""
         return self.catalog.db.execute(question, values).fetchone()[0]
 
     def target(
@@ -155,7 +152,7 @@ class ControllerState:
         )
 
     def release(self, name: str, version: str, *, sdist: bool = True, yanked: str | None = None) -> int:
-        """A release upstream lists, with an sdist."""
+        """A release, with an sdist on upstream's page; returns its ID."""
         project = self.project(name)
         row = self.catalog.db.execute(
             "SELECT id FROM release WHERE project_id = ? AND version = ?", (project, version)
@@ -168,7 +165,7 @@ class ControllerState:
         return release
 
     def upstream_file(self, release: int, filename: str, **said: str | int | None) -> int:
-        """A file on upstream's page; what the page says of it by the catalog's columns."""
+        """Add a file on upstream's page; `said` are columns of its row."""
         kind = "wheel" if filename.endswith(".whl") else "sdist"
         row = {"release_id": release, "filename": filename, "kind": kind, "url": f"/files/{filename}", **said}
         return self.insert("upstream_file", **row)
@@ -208,7 +205,7 @@ class ControllerState:
         log: str | None = "The log.\n",
         **more: object,
     ) -> str:
-        """An attempt; a finished one has its log in the logs folder. `more` are columns of its row."""
+        """Add an attempt; returns its ID. If it is done, the logs folder has its log. `more` are columns of its row."""
         tick = next(self._ticks)
         attempt = f"{canonicalize_name(name)}-{version}-{tick:08x}"
         path = None
@@ -255,7 +252,7 @@ class ControllerState:
         serves: Sequence[str] = (),
         source: str | None = None,
     ) -> str:
-        """A wheel of ours, built and admitted, and its project's pages stale; returns its file name."""
+        """Add a wheel that was built and admitted; returns its file name. Its project's pages become stale."""
         artifact = wheel_file(
             name,
             version,
@@ -292,7 +289,8 @@ class ControllerState:
     def builder(
         self, host: str = "pi1", *targets: str | int, facts: Mapping[str, object] | str = "{}", **more: object
     ) -> None:
-        """A builder that offers the targets, by name or id; `more` are columns of its row. Again: further targets."""
+        """Add a builder that offers the targets, by name or ID; `more` are columns of its row. A further call adds
+        targets."""
         if not self.one("SELECT count(*) FROM builder WHERE host = ?", host):
             text = facts if isinstance(facts, str) else json.dumps(facts, sort_keys=True)
             self.insert("builder", host=host, facts=text, **{"seen_at": 0, **more})
@@ -306,7 +304,7 @@ class ControllerState:
             )
 
     def page(self, name: str, *, status: str = "built", listed: bool = True, summary: str = "") -> int:
-        """The project's row of the site, which a publication writes; returns the project's id."""
+        """Add the project's row in `site_project`; returns the project's ID."""
         project = self.project(name)
         self.execute(
             "INSERT OR IGNORE INTO site_project (project_id, name, display_name, summary, status, listed) "
@@ -316,15 +314,15 @@ class ControllerState:
         return project
 
     def event(self, sentence: str, *, host: str = "pi1", run: str = "run1", at: float = 0) -> None:
-        """What happened to a host."""
+        """Add an event of a host."""
         self.insert("event", at=at, run=run, host=host, sentence=sentence)
 
     def outdate(self, name: str) -> None:
-        """Have the project's pages rendered again."""
+        """Mark the project's pages as stale."""
         self.execute("UPDATE project SET pages_stale = 1 WHERE name = ?", canonicalize_name(name))
 
     def upstream_removes(self, name: str, version: str) -> None:
-        """The release is no longer on upstream's page."""
+        """Remove a release from upstream's page."""
         self.execute("DELETE FROM upstream_file WHERE release_id = ?", self.release(name, version))
         self.outdate(name)
 
@@ -334,12 +332,12 @@ class ControllerState:
 
 
 def insert(db: sqlite3.Connection, table: str, **row: object) -> int:
-    """One row, by its columns; returns its id."""
+    """Insert one row, by its columns; returns its ID."""
     places = ", ".join("?" * len(row))
     return db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values())).lastrowid or 0
 
 
 def site_bytes(site: Path) -> dict[str, bytes]:
-    """Every file of a site with its bytes; journal and marker, which say how it came about, are no part of it."""
+    """The bytes of each file of a site, without journal and marker, which depend on its history."""
     files = (path for path in sorted(site.rglob("*")) if path.is_file() and path.name not in (JOURNAL, MARKER))
     return {str(path.relative_to(site)): path.read_bytes() for path in files}

@@ -1,4 +1,4 @@
-"""Debian's Chromium, without a window, and what a page in it does wrong."""
+"""Debian's Chromium without a window, and the problems of a page in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
-#: It may start as root, and asks nobody for anything by itself.
+#: It starts as root too, and sends no requests of its own.
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -20,7 +20,7 @@ ARGUMENTS = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser; skips the test where there is none."""
+    """The browser; skips the test without Chromium."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("chromium is not installed here; on Debian: apt-get install chromium")
@@ -33,8 +33,8 @@ def chromium() -> Iterator[Browser]:
 
 
 class Watched:
-    """What goes wrong on a page from now on: errors and warnings of the console (a policy that forbids something says
-    so there), requests that fail, dialogs, and requests that leave the site at `origin`.
+    """Collects the problems of a page: errors and warnings of the console (among them violations of the content
+    security policy), failed requests, dialogs, and requests to other sites than `origin`.
     """
 
     def __init__(self, page: Page, origin: str) -> None:
@@ -49,7 +49,7 @@ class Watched:
         page.on("dialog", self._dialog)
 
     def allow_missing(self, path: str) -> None:
-        """That there is nothing at this path is what the test is about."""
+        """Accept that nothing is at this path."""
         self._allowed.add(f"{self.origin}{path}")
 
     def _said(self, message: ConsoleMessage) -> None:
@@ -65,7 +65,7 @@ class Watched:
             self.problems.append(f"{response.status}: {response.url}")
 
     def _failed(self, request: Request) -> None:
-        # What a script or the reader gave up on purpose has not failed.
+        # A request that a script or the reader cancelled has not failed.
         if request.failure != "net::ERR_ABORTED":
             self.problems.append(f"{request.failure}: {request.url}")
 

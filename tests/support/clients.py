@@ -1,6 +1,6 @@
-"""The real clients of an index, each in the versions people have, as programs a test runs.
+"""The real clients of an index, in several versions, as programs that a test runs.
 
-They are installed from the index pip is configured for and kept in pytest's cache folder from one run to the next.
+They are installed from pip's configured index and kept in pytest's cache folder.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from wheelfleet.upstream.pip_config import pip_settings
 
 _CACHE = Path(__file__).resolve().parents[2] / ".pytest_cache" / "d" / "clients"
 _UV = str(Path(sys.executable).with_name("uv"))
-#: Variables by which a developer's own settings would reach a client.
+#: Prefixes of variables that would pass a developer's settings to a client.
 _PREFIXES = ("PIP_", "UV_", "POETRY_", "PDM_", "XDG_")
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class ClientFailed(Exception):
-    """The client gave up; with its command and all it said."""
+    """The client failed; the message is its command and output."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client came to: `packages` by normalised name, with the versions chosen, and all it said."""
+    """A client's result: the chosen version of each of `packages`, by normalised name, and its output."""
 
     packages: Mapping[str, str]
     said: str
@@ -44,10 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Client:
-    """A client of one version; empty: the one of this environment.
-
-    It keeps its cache, and whatever else it writes, in a `home` of the test's choice.
-    """
+    """A client of one version (empty: this environment's). Its cache and other files are in the test's `home`."""
 
     program: str
     version: str
@@ -61,11 +58,11 @@ class Client:
         return True
 
     def resolve(self, index_url: str, home: Path, *requirements: str, binary_only: bool = False) -> Outcome:
-        """Choose versions, install nothing. Raises ClientFailed, as `install` does."""
+        """Choose versions without installing. Raises ClientFailed."""
         raise NotImplementedError
 
     def install(self, index_url: str, home: Path, *requirements: str, binary_only: bool = False) -> Outcome:
-        """Install into a folder of its own, which begins empty."""
+        """Install into an empty folder. Raises ClientFailed."""
         raise NotImplementedError
 
     def _run(self, home: Path, *command: str, stdin: str = "", **environment: str) -> str:
@@ -91,17 +88,17 @@ class Client:
 
 
 class Pip(Client):
-    """Any pip on this interpreter: it lies in a folder of its own and is found by PYTHONPATH."""
+    """Any pip on this interpreter, from a folder of its own in PYTHONPATH."""
 
     @property
     def reads_metadata(self) -> bool:
-        # Since 22.3 by a name that PEP 714 gave up and our pages do not have, for it breaks those pips.
+        # From 22.3 on pip reads an older key, which PEP 714 replaced. Our pages do not have it: it breaks some pips.
         return Version(self.version) >= Version("23.2")
 
     def resolve(
         self, index_url: str, home: Path, *requirements: str, binary_only: bool = False, then: str = ""
     ) -> Outcome:
-        """`then` is the address of an index that is asked as well."""
+        """As Client.resolve; `then` is the address of an extra index."""
         report = home / "report.json"
         choice = ["--dry-run", "--ignore-installed", "--report", str(report)]
         choice += ["--extra-index-url", then] if then else []
@@ -115,7 +112,7 @@ class Pip(Client):
         return Outcome(_installed(target), said)
 
     def _pip(self, index_url: str, home: Path, *arguments: str, binary_only: bool) -> str:
-        # pip keeps pages of trusted hosts alone when they come over plain http.
+        # Over plain http, pip caches only pages of trusted hosts.
         options = ["--index-url", index_url, "--trusted-host", "127.0.0.1", "--cache-dir", str(home / "cache")]
         if binary_only:
             options += ["--only-binary", ":all:"]
@@ -136,7 +133,7 @@ class Uv(Client):
     def resolve(
         self, index_url: str, home: Path, *requirements: str, binary_only: bool = False, then: str = ""
     ) -> Outcome:
-        """`then` is the address of an index that is asked for projects the first one does not have."""
+        """As Client.resolve; `then` is the address of an index for projects that the first one does not have."""
         options = self._options(then or index_url, home, binary_only)
         options += ["--index", index_url] if then else []
         said = self._run(home, _UV, "pip", "compile", *options, "--no-annotate", "-", stdin="\n".join(requirements))
@@ -156,7 +153,7 @@ class Uv(Client):
 
 
 class ProjectClient(Client):
-    """A client that works on a project: the requirements are in its pyproject.toml, the choice in its lock file."""
+    """A client of projects: the requirements are in pyproject.toml, the chosen versions in its lock file."""
 
     lock_file = ""
 
@@ -227,7 +224,7 @@ class Pdm(ProjectClient):
     lock_file = "pdm.lock"
 
     def _requirements(self) -> Sequence[str]:
-        # What pdm itself allows of them is newer than it can work with.
+        # pdm's own requirements allow newer versions that it does not work with.
         return [*super()._requirements(), "hishel<2", "unearth==0.18.1"]
 
     def _settings(self, index_url: str) -> str:
@@ -248,8 +245,8 @@ class Pdm(ProjectClient):
         }
 
 
-#: pips that read pages in different ways: the first with JSON (22.2), Debian 12's (23.0.1), the first with PEP 714
-#: (23.2.1), Debian 13's (25.1.1), the newest.
+#: pips that read pages in different ways, among them the first with JSON (22.2), Debian 12's (23.0.1), one of the first
+#: with PEP 714 (23.2.1), Debian 13's (25.1.1), and the newest.
 PIPS = [Pip("pip", version) for version in ("22.2", "22.3.1", "23.0.1", "23.2.1", "24.0", "25.1.1", "26.1", "26.3")]
 UV = Uv("uv", "")
 POETRY = Poetry("poetry", "2.5.1")
@@ -273,7 +270,7 @@ def _make_venv(folder: Path) -> None:
 
 
 def _uv(*arguments: str) -> None:
-    """uv as a tool of the tests, which takes packages from where pip would."""
+    """Run uv with pip's index and certificates. Skips the test if it fails."""
     environment = dict(os.environ, UV_NO_CONFIG="1")
     settings = pip_settings()
     if settings.cert:
@@ -286,7 +283,7 @@ def _uv(*arguments: str) -> None:
 
 
 def _kept(name: str, *facts: str) -> tuple[Path, bool]:
-    """A folder of the cache for something that is made of these facts, and whether it is there already."""
+    """The cache's folder for a name and facts, and whether it is complete."""
     digest = hashlib.sha256(repr((sys.version, sys.executable, facts)).encode()).hexdigest()[:12]
     folder = _CACHE / f"{name}-{digest}"
     return folder, (folder / "complete").exists()
@@ -297,7 +294,7 @@ def _made(name: str, kind: str, *requirements: str) -> Path:
     folder, complete = _kept(name, kind, *requirements)
     _CACHE.mkdir(parents=True, exist_ok=True)
     with (_CACHE / "lock").open("w") as lock:
-        # Other test runs may be making the same one.
+        # Other test runs may be making the same folder.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete:
             shutil.rmtree(folder, ignore_errors=True)

@@ -17,7 +17,7 @@ _TABLE = re.compile(r"<!-- (\w+)\.(\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
 def table(module: str, name: str) -> str:
-    """The table of a class of a module: each field, its type, and the comment above it."""
+    """The table of a class: each field, its type, and the comment above it."""
     source = (CONTRACT / f"{module}.py").read_text(encoding="utf-8")
     lines = source.splitlines()
     (found,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
@@ -29,7 +29,7 @@ def table(module: str, name: str) -> str:
 
 
 def page() -> str:
-    """The page with its tables as they have to be."""
+    """The page with its tables up to date."""
     return _TABLE.sub(
         lambda match: f"<!-- {match[1]}.{match[2]} -->\n\n{table(match[1], match[2])}\n<!-- end -->",
         PAGE.read_text(encoding="utf-8"),
@@ -37,7 +37,7 @@ def page() -> str:
 
 
 def tables_shown() -> set[tuple[str, str]]:
-    """The classes that the page shows, with their modules."""
+    """(module, class) of each table on the page."""
     return {(module, name) for module, name, _ in _TABLE.findall(PAGE.read_text(encoding="utf-8"))}
 
 

@@ -1,4 +1,4 @@
-"""A controller that has given one build away, and what arrives for it."""
+"""A controller with one claimed build, and results for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TAGS = ["cp311-cp311-linux_x86_64", "cp311-none-any", "py3-none-any"]
 
 
 def result_files(attempt: str, wheel: Artifact | None = None, /, **changes: Any) -> dict[str, bytes]:
-    """The files of a builder's result by name: a build that gave the wheel, or one that failed."""
+    """The files of a result by name: of a build that gave the wheel, or of a failed one."""
     result = {
         "schema": 1,
         "attempt": attempt,
@@ -42,7 +42,7 @@ def result_files(attempt: str, wheel: Artifact | None = None, /, **changes: Any)
 
 
 class Controller:
-    """A catalog in which pi1 has been given demo 1.0, and a place for what it sends."""
+    """A catalog in which pi1 has claimed demo 1.0, and a staging folder for its results."""
 
     def __init__(self, root: Path) -> None:
         self.state = ControllerState(root)
@@ -65,13 +65,13 @@ class Controller:
         return held.builds[0].attempt
 
     def lose(self) -> None:
-        """The lease of what is being built ends."""
+        """Expire the lease of the claimed build."""
         batches.expire_leases(self.catalog, NOW + 24 * 3600, 5)
 
     def send(
         self, wheel: Artifact | None = None, *, host: str = "pi1", answering: str = "", **changes: Any
     ) -> Admitted:
-        """What arrives from a builder: the files of a result, of which a test changes something."""
+        """Admit a result of a builder; `changes` replace fields of its result.json."""
         attempt = answering or self.attempt
         self.staging.mkdir(exist_ok=True)
         for name, data in result_files(attempt, wheel, **changes).items():

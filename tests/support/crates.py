@@ -1,6 +1,6 @@
 """A crate registry on loopback, by cargo's sparse protocol: static files, which a real cargo reads.
 
-Index and crates are served by two servers, so that whoever reaches the one has not yet reached the other.
+Index and crates have two servers, so that access to one is not access to the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MTIME = 1_700_000_000
 
 
 class _Files(LoopbackServer):
-    """Serves what is in `files` by path."""
+    """Serves `files` by path."""
 
     def __init__(self, certificate: Path | None) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class _Files(LoopbackServer):
 
 
 class CrateRegistry:
-    """Use it in a `with` statement. `url` is the sparse index, `index` and `crates` are its servers.
+    """A registry, for a `with` statement. `url` is the sparse index; `index` and `crates` are its servers.
 
-    With a certificate (see `make_certificate`) both speak https.
+    With a certificate (see `make_certificate`) both use https.
     """
 
     def __init__(self, certificate: Path | None = None) -> None:
@@ -78,7 +78,7 @@ class CrateRegistry:
             self.crates.files[f"/crates/{name}/{version}/download"] = data
 
     def checksum(self, name: str, version: str) -> str:
-        """The SHA-256 of a crate, as a lock file states it."""
+        """The SHA-256 of a crate, in hexadecimal as in a lock file."""
         return hashlib.sha256(self.crates.files[f"/crates/{name}/{version}/download"]).hexdigest()
 
     def __enter__(self) -> Self:
@@ -106,7 +106,7 @@ def make_certificate(path: Path) -> Path:
 
 
 def index_path(name: str) -> str:
-    """Where the index has a crate: cargo's own rule."""
+    """The path of a crate in the index, by cargo's rule."""
     if len(name) < 3:
         return f"{len(name)}/{name}"
     return f"3/{name[0]}/{name}" if len(name) == 3 else f"{name[:2]}/{name[2:4]}/{name}"

@@ -1,4 +1,4 @@
-"""Waiting for changes in folders: Linux's inotify, so that a test acts at the very moment something happens."""
+"""Waits for changes in folders by Linux's inotify, so that a test acts at the moment of a change."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class FolderEvents:
                 raise OSError(ctypes.get_errno(), "inotify_add_watch", str(folder))
 
     def wait(self, number: int, seconds: float) -> int:
-        """Return after `number` more events, or when none came for `seconds`; tells how many came."""
+        """Wait for `number` events, or until none comes for `seconds`; returns the number of events."""
         came = 0
         while came < number and select.select([self._descriptor], [], [], seconds)[0]:
-            # Room for one event with the longest name: the others stay for the next look.
+            # Room for one event with the longest name; the others stay for the next read.
             data = os.read(self._descriptor, _HEADER.size + 256)
             while data:
                 length = _HEADER.size + _HEADER.unpack_from(data)[3]

@@ -1,5 +1,4 @@
-"""A builder without a machine: an inbox, a worker and an outbox in memory, a clock that nobody waits for, and a link to
-it that fails where a test says."""
+"""A builder in memory: inbox, worker and outbox, a simulated clock, and a link that fails at a test's choice."""
 
 from __future__ import annotations
 
@@ -35,11 +34,11 @@ LIMITS = {"seconds": 60, "silence_seconds": 60, "memory": 0, "processes": 9, "di
 
 
 class Killed(BaseException):
-    """The controller's process was killed here."""
+    """The controller's process is killed at this point."""
 
 
 class FakeClock:
-    """Time passes when somebody sleeps; then the builders work on."""
+    """Time passes only in `sleep`; then the builders work."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -61,7 +60,7 @@ class FakeClock:
 
 @dataclass
 class FakeBuilder:
-    """What lies in a builder's folders, and a worker that makes one build at a time. Each build takes `seconds`."""
+    """A builder's folders, and a worker that makes one build at a time. Each build takes `seconds`."""
 
     clock: FakeClock
     seconds: float = 0.3
@@ -70,11 +69,11 @@ class FakeBuilder:
     broken: bool = False
     #: Projects whose builds fail.
     fails: frozenset[str] = frozenset()
-    #: By project, a wheel that is not the usual one.
+    #: Wheels by project, instead of the usual ones.
     payload: dict[str, Artifact] = field(default_factory=dict)
-    #: So often a worker dies before it begins anything.
+    #: The number of times that a worker dies before it begins a build.
     deaths: int = 0
-    #: The worker lives and begins nothing more.
+    #: The worker is alive but begins no build.
     stuck: bool = False
     worker: bool = False
     inbox: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -91,7 +90,7 @@ class FakeBuilder:
         self.work()
 
     def work(self) -> None:
-        """What the worker has done by now."""
+        """Bring the worker's builds up to the present time."""
         if self.worker and self.deaths:
             self.deaths -= 1
             self.crash()
@@ -113,7 +112,7 @@ class FakeBuilder:
             self.building[attempt] = (self.inbox.pop(attempt), begins)
 
     def crash(self) -> None:
-        """The worker, or the host, is gone; what was being built waits again."""
+        """End the worker, or the host; its builds return to the inbox."""
         self.worker = False
         self.inbox |= {attempt: assignment for attempt, (assignment, _) in self.building.items()}
         self.building = {}
@@ -127,8 +126,8 @@ class FakeBuilder:
 
 @dataclass
 class Fault:
-    """Something that happens at the n-th step of a kind ("link", "write", or a method of the link), before or after
-    what the step does; or with `lasting`, at each step from there on."""
+    """An action before or after the n-th step of a kind ("link", "write", or a method of the link); with `lasting`,
+    also at each later step."""
 
     kind: str
     number: int
@@ -139,7 +138,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """Counts the steps of sessions and has the faults happen."""
+    """Counts the steps of sessions and runs the faults."""
 
     faults: list[Fault] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
@@ -183,7 +182,7 @@ def _opened(path: Path, faults: Faults | None = None) -> KillableCatalog:
 
 
 def queue_of(folder: Path, hosts: Iterable[str], projects: Iterable[str]) -> Path:
-    """A catalog in which each host could build each of the projects; returns its path."""
+    """Make a catalog in which each host can build each of the projects; returns its path."""
     with Fleet(folder) as fleet:
         fleet.execute("UPDATE target SET tags = ?", json.dumps(["py3-none-any"]))
         for host in hosts:
@@ -238,9 +237,9 @@ class FakeLink:
 
 
 class Run:
-    """A fleet of fake builders and the sessions that a run has with them.
+    """A fleet of fake builders and the sessions of a run with them.
 
-    Whatever fails, each result may be acknowledged only when the catalog has it or another builder's in its place.
+    A result may be acknowledged only if the catalog has it, or another wheel of its release.
     """
 
     def __init__(self, catalog: Path, folder: Path) -> None:
@@ -252,7 +251,7 @@ class Run:
         hosts = self.catalog.db.execute("SELECT host FROM builder ORDER BY host")
         self.builders = {row["host"]: FakeBuilder(self.clock) for row in hosts}
         self.lines: list[str] = []
-        #: By host, what hears of the faults of its link.
+        #: The events of each host's link.
         self.links: dict[str, LinkEvents] = {}
 
     def __enter__(self) -> Run:
@@ -271,7 +270,7 @@ class Run:
 
     @contextlib.contextmanager
     def connected(self, host: str, faults: Faults | None = None, **changes: Any) -> Iterator[ConnectedBuilder]:
-        """A builder over its link, as a session has it; the catalog is opened as by a process of its own."""
+        """A builder over its link, as in a session, with a catalog opened as by a process of its own."""
         faults = faults or Faults()
         with _opened(self.path, faults) as catalog:
             yield ConnectedBuilder(
@@ -291,13 +290,13 @@ class Run:
             return session.work()
 
     def drain(self, *hosts: str, faults: Faults | None = None) -> None:
-        """Call the batch module until a host has nothing left, as the play does; one host after the other."""
+        """Call the batch module until each host is drained, as the play does; one host after the other."""
         for host in hosts or self.builders:
             while not self.session(host, faults)["drained"]:
                 pass
 
     def next_run(self) -> None:
-        """Every host takes part again; what one of them still builds, it delivers."""
+        """Run again with every host, so that builds in progress are delivered."""
         with self.catalog.writing() as db:
             for host in self.builders:
                 db.execute(
@@ -308,7 +307,7 @@ class Run:
         self.drain()
 
     def check(self) -> None:
-        """Everything is done exactly once and nothing is left anywhere."""
+        """Check that every project has exactly one wheel and that nothing is left in any folder."""
         db = self.catalog.db
         assert [
             row["state"] for row in db.execute("SELECT state FROM attempt WHERE state NOT IN ('done', 'lost')")
@@ -317,7 +316,7 @@ class Run:
         projects = [row["name"] for row in db.execute("SELECT name FROM project ORDER BY name")]
         wheels = db.execute("SELECT filename FROM wheel WHERE removed_at IS NULL ORDER BY filename")
         assert [row["filename"] for row in wheels] == [f"{name}-1.0-py3-none-any.whl" for name in projects]
-        # A late result may come while another attempt goes on: both are built, and the index has one wheel.
+        # A late result may arrive during another attempt: both are built, and the index has one wheel.
         built = [row["release_id"] for row in db.execute("SELECT release_id FROM attempt WHERE outcome = 'built'")]
         assert set(built) == set(range(1, len(projects) + 1))
         assert sum(line.startswith("built ") for line in self.lines) <= len(built), "a result is taken in once"
@@ -329,7 +328,7 @@ class Run:
         return [row["sentence"] for row in self.catalog.db.execute("SELECT sentence FROM event ORDER BY id")]
 
     def finished(self) -> int:
-        """How many builds were made, by whichever builder."""
+        """The number of builds of all builders."""
         return sum(len(builder.finished) for builder in self.builders.values())
 
     def _line(self, text: str, *, begins: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""A catalog with a queue and builders, for the tests of who gets what."""
+"""A catalog with a queue and builders, for tests of claims."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_ATTEMPTS = 3
 
 
 class Fleet(ControllerState):
-    """A catalog with targets 9 (cp39) and 11 (cp311), offered by the hosts that a test names."""
+    """A catalog with the targets 9 (cp39) and 11 (cp311); the test adds builders."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -26,11 +26,11 @@ class Fleet(ControllerState):
             self.target(name, id=ident, preference=ident, python_version="3", tags=[f"{name}-{name}-linux"])
 
     def builder(self, host: str = "pi1", *targets: str | int, slots: int = 1, speed: float = 1.0, **more: Any) -> None:
-        """A builder that offers the targets, and of whose speed enough is known."""
+        """Add a builder of known speed that offers the targets."""
         super().builder(host, *targets, **{"facts": {"slots": slots}, "speed": speed, **more})
 
     def queue(self, name: str, *targets: int, seconds: float = 10.0, version: str = "1.0", sha256: str = "aa") -> int:
-        """A release that is to be built for the targets; returns its id."""
+        """Queue a release for the targets; returns its ID."""
         release = self.insert("release", project_id=self.project(name), version=version)
         sdist = self.upstream_file(release, f"{name}-{version}.tar.gz", sha256=sha256)
         more = {"verdict": "build", "reason": "test", "sdist_id": sdist, "predicted_seconds": seconds}
@@ -58,7 +58,7 @@ class Fleet(ControllerState):
         now: float = NOW,
         **more: Any,
     ) -> None:
-        """A result, recorded as the admission does; its batch ends with the last one."""
+        """Record a result, as admission does; the last one closes its batch."""
         with self.catalog.writing() as db:
             row = db.execute("SELECT * FROM attempt WHERE id = ?", (attempt,)).fetchone()
             for target in serves:
@@ -72,11 +72,11 @@ class Fleet(ControllerState):
         batches.close_finished(self.catalog, row["host"])
 
     def needs(self, release: int) -> dict[int, str]:
-        """What the release needs, by target."""
+        """The release's `need` by target."""
         rows = self.catalog.db.execute("SELECT target_id, need FROM release_target WHERE release_id = ?", (release,))
         return {row["target_id"]: row["need"] for row in rows}
 
 
 def names(held: Held | None) -> list[str]:
-    """The projects that a host has to build, in the order in which it will."""
+    """The projects of a host's builds, in order."""
     return [assignment.name for assignment in held.builds] if held else []

@@ -23,8 +23,8 @@ from tests.support.waiting import until
 class FleetOperator(Operator):
     """Runs ansible-playbook inside the lab's network; it logs in as an ordinary user with sudo, as on a Pi.
 
-    `variables` hold for all hosts, `host_variables` for the one they name. The roles' own defaults are left as they
-    are wherever a test does not need another value.
+    `variables` are set for all hosts, `host_variables` by host. The roles' defaults remain unless a test needs another
+    value.
     """
 
     builders: Sequence[str] = ()
@@ -32,7 +32,7 @@ class FleetOperator(Operator):
     clients: Sequence[str] = ()
     host_variables: dict[str, dict[str, Any]] = field(default_factory=dict)
     lab: Lab = field(kw_only=True)
-    #: For the sockets of kept SSH connections; their paths must be short.
+    #: The folder for sockets of persistent SSH connections; their paths must be short.
     _sockets: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +56,7 @@ class FleetOperator(Operator):
                     # Most tests' wheels need neither, and each build would take seconds longer.
                     "builder_repair": False,
                     "builder_check_imports": False,
-                    # What the tests' sdists need; the whole table would take minutes and gigabytes.
+                    # The tests' sdists need only these; all packages would take minutes and gigabytes.
                     "builder_apt_packages": ["python3-dev", "python3-venv"],
                     "builder_apt_lookup": False,
                     **self.variables,
@@ -75,7 +75,7 @@ class FleetOperator(Operator):
         return {**super().environment, "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._sockets)}
 
     def processes(self) -> list[int]:
-        """The living workers, runners and builds on its builders, by the pids they have on this machine."""
+        """The workers, runners and builds on its builders, by their PIDs on this machine."""
         return [
             pid
             for name in self.builders
@@ -84,7 +84,7 @@ class FleetOperator(Operator):
         ]
 
     def clear_builders(self) -> None:
-        """Kill what still works there, and throw assignments and results away; what provisioning made stays."""
+        """Kill the builders' processes, and remove assignments and results; provisioned files stay."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -93,19 +93,19 @@ class FleetOperator(Operator):
             self.lab.ssh(name, f"sudo rm -rf {home}/inbox {home}/work {home}/outbox {home}/status.json")
 
     def stop_masters(self) -> None:
-        """End the SSH connections that runs have left open for the next."""
+        """End the persistent SSH connections of earlier runs."""
         for socket in self._sockets.iterdir():
             command = ["ssh", "-F", str(self.lab.ssh_config), f"-oControlPath={socket}", "-Oexit", "any"]
             if subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode:
-                # Whoever listened there was killed.
+                # The process that listened there was killed.
                 socket.unlink(missing_ok=True)
-        # ssh answers before the other process has taken its socket away.
+        # ssh returns before the other process has removed its socket.
         until(lambda: not any(self._sockets.iterdir()), "the connections to end")
 
     def close(self) -> None:
-        """End those connections for good."""
+        """End the connections and remove their folder."""
         self.stop_masters()
-        # A connection that ends by itself takes its socket away meanwhile.
+        # A connection that ends on its own may remove its socket meanwhile.
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
-"""Sdists whose builds attack the builder, and what is to become of each.
+"""Sdists whose builds attack the builder, with the expected result of each.
 
-Their code says what it tried: a line `contained: …` for what was refused and `ESCAPED: …` for what was not. What there
-is to attack the test tells them by the environment variable VICTIM: see `Victim`.
+Their code prints a line for each try: `contained: …` if it was refused and `ESCAPED: …` if not. The environment
+variable VICTIM names the test's targets: see `Victim`.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from tests.support.sdists import pure_sdist
 
 
 class Victim(TypedDict):
-    """What the test put in the attackers' way."""
+    """The test's targets for attacks."""
 
     #: Files with the word SECRET in them, and folders with such files.
     secrets: list[str]
     folders: list[str]
-    #: Places where nothing may be written, and what may be read there but not changed.
+    #: Paths that may not be written.
     places: list[str]
     #: A process with the word SECRET in its environment.
     process: int
-    #: Where the test listens: TCP and UDP on loopback, Unix sockets by a path and by an abstract name.
+    #: The test listens here: TCP and UDP on loopback, Unix sockets by path and by abstract name.
     port: int
     socket: str
     abstract: str
-    #: Whether namespaces of users are refused inside, which takes bubblewrap 0.8 and a /proc/sys that can be written.
+    #: Whether the sandbox refuses user namespaces; this needs bubblewrap 0.8 and a writable /proc/sys.
     no_users: bool
-    #: Nothing of the above matters, so that the attack may succeed: without it, it refuses to run outside a sandbox.
+    #: The attack may succeed because the targets are harmless. Otherwise it refuses to run outside a sandbox.
     unarmed: bool
 
 
 @dataclass(frozen=True)
 class Attack:
-    """One sdist and the result that it is to have."""
+    """One sdist and its expected result."""
 
     sdist: Artifact
     outcome: str = "built"
     stopped_by: str | None = None
-    #: Words of the result's sentence.
+    #: A part of the result's message.
     message: str = ""
     limits: Mapping[str, float] = field(default_factory=dict)
-    #: Whether its code says what it tried.
+    #: Whether its code prints a line for each try.
     tells: bool = False
 
 
@@ -76,7 +76,7 @@ def read(path):
         return file.read(4096)
 """
 
-#: What tries something and says what came of it. The build then makes its wheel.
+#: Attacks that print a line for each try. The build then makes its wheel.
 TELLING = {
     "read-keys": """
 for path in [*VICTIM["secrets"], "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_ed25519_key"]:
@@ -218,7 +218,7 @@ for path in ("/usr/bin/env", os.__file__):
 """,
 }
 
-#: What writes where the next build, or the builder, might look for something.
+#: Writes to places that the next build, or the builder, may read.
 POISON = """
 import glob, site, shutil
 home = os.path.expanduser("~")
@@ -267,7 +267,7 @@ for folder in ("/build/result", "/build/wheels/../result", "/build/outbox", "/bu
 raise SystemExit(1)
 """
 
-#: What goes on after its build has ended, or tries to.
+#: Continues after the end of its build.
 REPLACE = """
 import glob, shutil
 if os.fork() == 0:
@@ -316,7 +316,7 @@ raise SystemExit(1)
 
 
 def attacks() -> Iterator[Attack]:
-    """Every attack that needs no index."""
+    """All attacks that need no index."""
     for name, script in TELLING.items():
         yield Attack(_sdist(name, script), tells=True)
     yield Attack(_sdist("poison", POISON))
@@ -336,9 +336,9 @@ def attacks() -> Iterator[Attack]:
 
 
 def requirement() -> Artifact:
-    """What the sdist of `requiring` wants for its build: an sdist that attacks when it is built for that.
+    """The build requirement of `requiring`: an sdist that attacks when it is built for that.
 
-    What it tells nobody sees, for it builds; so it goes into its own module.
+    The log of a successful build of a requirement is not kept, so it writes its lines into its own module.
     """
     script = PRELUDE + TELLING["read-keys"] + TELLING["loopback"] + TELLING["write-outside"]
     ask = """
@@ -352,7 +352,7 @@ with open(os.path.join(source, "hostile_requirement.py"), "a") as file:
 
 
 def requiring() -> Attack:
-    """The sdist that wants `requirement` for its build."""
+    """The sdist with the build requirement `requirement`."""
     script = "import hostile_requirement\nprint('\\n'.join(hostile_requirement.told), flush=True)"
     return Attack(pure_sdist("requiring", "1", build_requires=["hostile-requirement"], script=script), tells=True)
 

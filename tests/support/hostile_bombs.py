@@ -1,4 +1,4 @@
-"""Sdists that want more than a build may have, each with the limit that is to end it."""
+"""Sdists that use more than a build may, each with the limit that must end it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _script(text: str) -> Sdist:
 
 
 def _crowd(name: str) -> Artifact:
-    """An sdist of 100,000 empty files: some kilobytes to download."""
+    """An sdist of 100,000 empty files, small to download."""
     good = pure_sdist(name, "1")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
@@ -121,7 +121,7 @@ def _crowd(name: str) -> Artifact:
     return Artifact(good.filename, packed.getvalue(), good.name, good.version, "sdist", None)
 
 
-#: Each with what stops it and the limits that differ from the tests' ordinary ones.
+#: By name: the sdist, the limit that stops it, and limits that differ from the tests' usual ones.
 BOMBS: Mapping[str, tuple[Sdist, str | None, Mapping[str, float]]] = {
     "fork-bomb": (_script(_FORK), "processes", {"processes": 48}),
     "memory-bomb": (_script(_MEMORY), "memory", {"memory": 200 * _MIB}),

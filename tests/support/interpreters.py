@@ -1,4 +1,4 @@
-"""The Pythons of this machine that can build: found, asked, and never assumed."""
+"""Finds the Pythons of this machine that can build."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(json.dumps([sys.version_info >= (3, 9), platform.python_implementation(), 
 
 @lru_cache(maxsize=1)
 def interpreters() -> list[Path]:
-    """Every Python 3.9 or newer here that can make virtual environments, the oldest first, each version once."""
+    """The Pythons 3.9 or newer that can make virtual environments, the oldest first, one of each version."""
     candidates = [Path(getattr(sys, "_base_executable", sys.executable)), *_called(_NAMES)]
     found_by_version: dict[tuple[str, tuple[int, ...]], Path] = {}
     for candidate in dict.fromkeys(candidates):
@@ -34,19 +34,19 @@ def interpreters() -> list[Path]:
 
 
 def older_interpreters() -> list[Path]:
-    """Pythons here that are older than that; most machines have none."""
+    """Pythons older than 3.9; most machines have none."""
     return [python for python in _called(_OLDER_NAMES) if "shims" not in python.parts]
 
 
 def _called(names: Iterable[str]) -> list[Path]:
     folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if part]
-    # Behind pyenv's commands there is one version at a time; the others lie in their folders.
+    # pyenv's commands run one version at a time; the others are in their folders.
     folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
     return [Path(found) for folder in folders for name in names if (found := shutil.which(name, path=folder))]
 
 
 def cpythons() -> list[Path]:
-    """Those of them that are CPython."""
+    """The CPythons among `interpreters()`."""
     return [python for python in interpreters() if python.name.startswith("python")]
 
 

@@ -35,7 +35,7 @@ RECORDED_HEADERS = (
 
 @dataclass(frozen=True)
 class Request:
-    """One request as the server saw it; `path` carries no query. `status` 0 means that no answer was given."""
+    """One request at the server; `path` is without the query. `status` 0 means that no answer was sent."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Request:
 
 
 class RequestLog:
-    """The requests in the order of their answers. A request is here before its answer reaches the client."""
+    """The requests in the order of their answers. A request is recorded before its answer is sent."""
 
     def __init__(self) -> None:
         self._requests: list[Request] = []
@@ -75,7 +75,7 @@ class RequestLog:
         return len(self.matching(path_prefix, status=status, method=method))
 
     def wait_for(self, path_prefix: str, *, times: int = 1, timeout: float = 30) -> None:
-        """Return once `path_prefix` was asked `times` times; AssertionError after `timeout` seconds."""
+        """Return once `path_prefix` was requested `times` times; AssertionError after `timeout` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.count(path_prefix) >= times, timeout):
                 raise AssertionError(f"{path_prefix} was not asked {times} times within {timeout} seconds")
@@ -92,8 +92,8 @@ class RequestLog:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send. The body may be cut to its first `sent` bytes, or nothing be said at all (`silent`); after either
-    the connection closes, or hangs until one side gives up.
+    """The answer to a request. With `sent`, only the first bytes of the body are sent; with `silent`, nothing. After
+    either the connection closes; with `hangs` it stays open until one side closes it.
     """
 
     status: int
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = _handle  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the request log is what tests look at."""
+        """Print nothing, because tests use the request log."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -157,7 +157,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__((owner.address, owner.port), _Handler)
 
     def server_bind(self) -> None:
-        """Bind, and do not ask DNS for a name of the address, as HTTPServer does."""
+        """Bind without the DNS look-up of HTTPServer."""
         TCPServer.server_bind(self)
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
@@ -174,16 +174,16 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is its own affair; any other exception is a fault of the test's server."""
+        """Ignore lost clients; other exceptions are errors of the test's server."""
         error = sys.exc_info()[1]
         if error is not None and not isinstance(error, OSError):
             self.owner.errors.append(error)
 
 
 class LoopbackServer:
-    """Base of the tests' servers: a context manager that may be stopped and started again on the same port.
+    """The base class of the tests' servers: a context manager that can be restarted on the same port.
 
-    It listens on `address`; in the network `namespace`, when one is given (`**lab.listening` of tests/lab gives both).
+    It listens on `address`, in the network `namespace` if one is given (`**lab.listening` of tests/lab has both).
     """
 
     def __init__(self, port: int = 0, *, address: str = "127.0.0.1", namespace: Path | None = None) -> None:
@@ -200,7 +200,7 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """The server's address without a slash at its end."""
+        """The server's address without a slash at the end."""
         return f"http://{self.address}:{self.port}"
 
     def start(self) -> None:
@@ -210,7 +210,7 @@ class LoopbackServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close every connection and return when no thread of the server is left."""
+        """Close every connection; returns when the server's threads have ended."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()

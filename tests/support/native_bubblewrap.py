@@ -1,4 +1,4 @@
-"""bubblewrap for emulated nodes: this machine's own, for qemu-user knows no namespaces and fails with the node's."""
+"""bubblewrap for emulated nodes: this machine's, because the node's fails in qemu-user, which has no namespaces."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ _FOLDER = "/usr/local/lib/native"
 
 
 def install_native_bubblewrap(lab: Lab, node: str, folder: Path) -> None:
-    """Put `bwrap` with the libraries it needs onto a node, before the node's own on everybody's path.
-
-    `folder` is for what is copied.
-    """
+    """Copy `bwrap` and its libraries to a node, before the node's own in PATH. `folder` is for temporary copies."""
     copied = folder / "native"
     copy_native("bwrap", copied, _FOLDER)
     copy_to_node(lab, node, {f"/tmp/native/{path.name}": path for path in copied.iterdir()})

@@ -1,4 +1,4 @@
-"""The real nginx on loopback, set up by the webnode role's own templates, as an ordinary process of the test."""
+"""The real nginx on loopback, configured by the webnode role's templates, as a process of the test."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from typing import Self
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-#: The roles that configure nginx, those a role depends on first.
+#: The roles that configure nginx; dependencies come first.
 NGINX_ROLES = [ROLES / "webnode", ROLES / "cache"]
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
-#: What a rendered configuration has where each server of a test has its own.
+#: Placeholders in a rendered configuration, replaced for each server of a test.
 LISTEN, ROOT, LOG_FOLDER = "127.0.0.1:9", "/the/published/tree", "/var/log/nginx"
-#: Asked for, in vain, to know that whatever was asked before is in the log.
+#: A missing path; once its request is answered, all earlier requests are in the log.
 BARRIER = "/-nothing-of-this-name-"
 
 
 def rendered(template: str, **variables: object) -> str:
-    """A template (ROLE/templates/…) as Ansible renders it, with the roles' defaults but for these variables."""
+    """A template (ROLE/templates/…), rendered by Ansible with the roles' defaults and these variables."""
     with tempfile.TemporaryDirectory(prefix="nginx-conf-") as folder:
         configuration = Path(folder, "nginx.conf")
         given = {
             "ansible_python_interpreter": sys.executable,
-            # What the role finds out on the web node.
+            # The role sets these on the web node.
             "webnode_ipv6": {"stat": {"exists": False}},
             "webnode_nginx": {"stderr": "nginx version: nginx/1.18.0"},
             **variables,
@@ -71,14 +71,14 @@ class Request:
 
 
 class Nginx:
-    """nginx with a configuration of the role's, a context manager; `.url` is its address without a slash at the end."""
+    """nginx with the role's configuration, a context manager; `.url` is its address without a slash at the end."""
 
     def __init__(self) -> None:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def server(self, listen: str) -> str:
-        """The configuration, listening there and writing into `.folder` alone."""
+        """The configuration, which listens on `listen` and writes only to `.folder`."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -92,8 +92,8 @@ class Nginx:
             raise
 
     def _start(self, nginx: str) -> None:
-        # nginx takes the listening socket over, as it does when its program is replaced: the port is surely free, and
-        # a request made before nginx is up waits for it.
+        # nginx inherits the listening socket, as in its binary upgrade: the port is free for certain, and earlier
+        # requests wait until nginx is up.
         with socket.create_server(("127.0.0.1", 0), backlog=511) as listening:
             port = listening.getsockname()[1]
             self.url = f"http://127.0.0.1:{port}"
@@ -111,14 +111,14 @@ class Nginx:
             )
 
     def _configure(self, listen: str) -> Path:
-        """Write the configuration, and around it what Debian's nginx.conf has around it."""
+        """Write the configuration, included by a file with the directives of Debian's nginx.conf."""
         (self.folder / "site.conf").write_text(self.server(listen))
         folders = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         configuration = self.folder / "nginx.conf"
         configuration.write_text(
             "\n".join(
                 [
-                    # One that is started by root would leave root's rights, and could not read the test's files.
+                    # Started by root, nginx would change its user and could not read the test's files.
                     "user root;" if os.geteuid() == 0 else "",
                     "daemon off; worker_processes 1; error_log stderr;",
                     f"pid {self.folder}/pid;",
@@ -134,7 +134,7 @@ class Nginx:
         return configuration
 
     def stop(self) -> None:
-        """Return when nginx is gone and its log is complete."""
+        """Stop nginx; returns when it has ended and its log is complete."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
@@ -152,7 +152,7 @@ class Nginx:
 
 
 class NginxSite(Nginx):
-    """nginx serving a published tree, see `nginx_site`."""
+    """nginx with a published tree, see `nginx_site`."""
 
     def __init__(self, site: Path, **variables: object) -> None:
         super().__init__()
@@ -176,8 +176,8 @@ class NginxSite(Nginx):
         return site
 
     def requests(self) -> list[Request]:
-        """What was asked since the last call of this, or of nothing. Whatever was answered is in it."""
-        # There is one worker, and it logs a request before it looks at the next one.
+        """The requests since the last call; every answered request is among them."""
+        # The only worker logs a request before it reads the next one.
         with urllib3.PoolManager(retries=False) as client:
             client.request("GET", self.url + BARRIER)
         with self.access_log.open("rb") as log:
@@ -192,9 +192,9 @@ class NginxSite(Nginx):
 
 
 def nginx_site(site: Path, **variables: object) -> NginxSite:
-    """nginx over a published tree, to be used in a `with` statement; skips the test where there is no nginx.
+    """nginx with a published tree, for a `with` statement, which skips the test without nginx.
 
-    `.url` is its address without a slash at the end, `.access_log` the file it writes as on a web node, `.requests()`
-    that file read. `variables` are the webnode role's, where they shall be others than its defaults.
+    `.url` is its address without a slash at the end, `.access_log` the path of its access log, `.requests()` the log's
+    requests. `variables` replace defaults of the webnode role.
     """
     return NginxSite(site, **variables)

@@ -1,4 +1,4 @@
-"""The cache of upstream on loopback: the real nginx, set up by the cache role's own template."""
+"""The cache of upstream on loopback: the real nginx, configured by the cache role's template."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from tests.support.nginx import Nginx, rendered
 
-#: What the rendered configuration has where each cache of a test has its own.
+#: Placeholders in the rendered configuration, replaced for each cache of a test.
 _LISTEN, _INDEX, _FILES_PORT, _DNS = "127.0.0.1:9", "127.0.0.1:11111", "22222", "127.0.0.1:33333"
 _FILES_HOST, _CRATES_PORTS = "fileshost", ("44444", "55555")
 _FOLDER, _CACHE, _LOGS = "/etc/nginx/wheelfleet", "/var/cache/wheelfleet", "/var/log/nginx"
-#: For so many seconds a page is taken as it is.
+#: Seconds for which a cached page is used without revalidation.
 PAGE_SECONDS = 1
 
 
@@ -38,11 +38,11 @@ def _configuration(scheme: str, crates: bool) -> str:
 
 
 class NginxCache(Nginx):
-    """nginx as the cache of the upstream `index`, whose files are at the origin `files`, too, an address of loopback.
+    """nginx as the cache of the upstream `index`, which also has files at the origin `files`, a loopback address.
 
-    It serves 127.0.0.1 alone. `authorities` are the CA certificates that it believes, `authorization` is what it tells
-    upstream's index and nobody else; `dns` is the address and port of a server that knows the index's name. `crates`
-    are the addresses of a crate index, at the root of one of 127.0.0.1's servers, and of its downloads.
+    It serves only 127.0.0.1. `authorities` are the CA certificates that it trusts; it sends the header `authorization`
+    only to upstream's index; `dns` is the address and port of a server that knows the index's name. `crates` are the
+    addresses of a crate index, at the root of a server on 127.0.0.1, and of its downloads.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class NginxCache(Nginx):
     ) -> None:
         super().__init__()
         self.index = index
-        # Where there is no other, the rules for it are never met.
+        # Without a second origin, nothing uses the rules for it.
         self.origins = [_origin(index), files or "http://127.0.0.1:1"]
         self.authorities = authorities
         self.authorization = authorization
@@ -71,7 +71,7 @@ class NginxCache(Nginx):
         return self.through(self.index)
 
     def through(self, url: str) -> str:
-        """The address here of one at upstream."""
+        """The cache's address for one of upstream's."""
         origin = _origin(url)
         if origin == self.origins[0]:
             return self.url + url.removeprefix(origin)
@@ -95,7 +95,7 @@ class NginxCache(Nginx):
             (_FILES_HOST, str(urlsplit(self.origins[1]).hostname)),
             (_FILES_PORT, str(urlsplit(self.origins[1]).port)),
             (_DNS, self.dns),
-            # As long as a page: a name is looked up again as soon as one is asked for again.
+            # As long as a page, so that a page's revalidation also looks the name up again.
             ("valid=5m", f"valid={PAGE_SECONDS}s"),
         ):
             assert common in configuration

@@ -1,4 +1,4 @@
-"""Files of the tests, brought onto nodes of the lab."""
+"""Copies files of tests to nodes of the lab."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.lab import Lab
 
 
 def copy_to_node(lab: Lab, node: str, files: Mapping[str, Path]) -> None:
-    """Copy files and folders, with all below them, to absolute paths on a node that its user may write."""
+    """Copy files and whole folders to absolute paths on a node, which its user must be able to write."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for target, source in files.items():

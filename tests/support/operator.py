@@ -1,4 +1,4 @@
-"""An operator at work: an inventory in a folder of its own, and real ansible-playbook runs."""
+"""An operator: an inventory in a folder of its own, and real ansible-playbook runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Run:
 
     @property
     def recap(self) -> dict[str, dict[str, int]]:
-        """The recap: what each host's tasks came to, such as {"localhost": {"ok": 9, "changed": 0, …}}."""
+        """The recap's counts by host: {"localhost": {"ok": 9, "changed": 0, …}}."""
         lines = re.findall(r"^(\S+)\s+: (ok=\d+.*)$", self.output, re.MULTILINE)
         return {host: {key: int(n) for key, n in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
 
@@ -50,13 +50,13 @@ class Run:
         return sum(int(n) for n in re.findall(r"\b(?:failed|unreachable)=(\d+)", self.output))
 
     def lines(self, pattern: str) -> list[str]:
-        """The lines of the output in which the pattern is found."""
+        """The lines of the output that match a pattern."""
         return [line for line in self.output.splitlines() if re.search(pattern, line)]
 
 
 @dataclass
 class Operator:
-    """Everything in `root`: inventory, state, builder's home, site."""
+    """An operator with everything in `root`: inventory, state, builder's home, site."""
 
     root: Path
     variables: dict[str, Any] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Operator:
         return self.state / "site"
 
     def inventory(self) -> dict[str, Any]:
-        """The inventory, as YAML has it."""
+        """The inventory as data for YAML."""
         return {
             "controller": {"hosts": {"localhost": None}},
             "builders": {"hosts": dict.fromkeys(self.builders)},
@@ -103,7 +103,7 @@ class Operator:
         }
 
     def command(self, *arguments: str, playbook: str = "build.yml") -> list[str]:
-        """Write the inventory and say how a playbook is run with it."""
+        """Write the inventory; returns the command that runs a playbook with it."""
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.root / "hosts.yml"
         path.write_text(yaml.safe_dump(self.inventory()))
@@ -111,12 +111,12 @@ class Operator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """As on an operator's machine, without what this test run's own environment says to pip."""
+        """This process's environment without its settings of pip, Ansible and pytest."""
         ours = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "ANSIBLE_", "PYTEST_", "COLUMNS"))}
         return {**ours, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
     def start(self, *arguments: str, playbook: str = "build.yml", **options: Any) -> subprocess.Popen[str]:
-        """Start a run and do not wait; standard input is empty, as ssh would otherwise change it."""
+        """Start a run without waiting; standard input is empty, because ssh would change it."""
         return subprocess.Popen(
             self.command(*arguments, playbook=playbook),
             cwd=REPOSITORY,
@@ -130,7 +130,7 @@ class Operator:
 
     @contextmanager
     def running(self, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-        """A run that a test disturbs; whatever becomes of the test, nothing of it is left in the end."""
+        """Start a run that a test disturbs; all its processes are killed at the end."""
         process = self.start(*arguments, **options)
         try:
             yield process
@@ -144,7 +144,7 @@ class Operator:
         return self.play("build.yml", *arguments, expect=expect)
 
     def play(self, playbook: str, *arguments: str, expect: int | None = 0, timeout: float = 600) -> Run:
-        """The same for any playbook, by its path in the repository; it is killed after `timeout` seconds."""
+        """Run a playbook, by its path in the repository, to its end; it is killed after `timeout` seconds."""
         with self.start(*arguments, playbook=playbook) as process:
             try:
                 output, _ = process.communicate(timeout=timeout)
@@ -158,13 +158,13 @@ class Operator:
     # -------------------------------------------------------------- questions
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Ask the catalog."""
+        """Query the catalog."""
         with sqlite3.connect(f"file:{self.state / 'catalog.sqlite'}?mode=ro", uri=True) as db:
             db.row_factory = sqlite3.Row
             return db.execute(sql, values).fetchall()
 
     def attempts(self) -> list[tuple[str, str]]:
-        """Every attempt that has a result, as (project, outcome)."""
+        """The attempts with a result, as (project, outcome)."""
         rows = self.query(
             "SELECT p.name, a.outcome FROM attempt a JOIN release r ON r.id = a.release_id "
             "JOIN project p ON p.id = r.project_id WHERE a.state = 'done' ORDER BY p.name, a.finished_at"
@@ -172,7 +172,7 @@ class Operator:
         return [(row["name"], row["outcome"]) for row in rows]
 
     def wheels(self) -> list[str]:
-        """The wheels the site's index lists, by file name."""
+        """The file names of the wheels that the site's index lists."""
         pages = sorted(self.site.glob("simple/*/index.json"))
         return sorted(file["filename"] for page in pages for file in json.loads(page.read_text())["files"])
 
@@ -181,14 +181,14 @@ class Operator:
         return gzip.decompress((self.state / "logs" / path).read_bytes()).decode(errors="replace")
 
     def machines(self, wheel: str) -> set[str]:
-        """The machines that the compiled parts of a published wheel are for, as ELF calls them."""
+        """The machines of a published wheel's compiled files, by ELF's names."""
         (path,) = self.site.glob(f"files/*/{wheel}")
         with zipfile.ZipFile(path) as archive:
             compiled = [io.BytesIO(archive.read(name)) for name in archive.namelist() if name.endswith(".so")]
         return {ELFFile(part).get_machine_arch() for part in compiled}
 
     def verdicts(self) -> Mapping[str, str]:
-        """Project and version to verdict."""
+        """The verdicts by project and version."""
         rows = self.query(
             "SELECT p.name, r.version, w.verdict FROM release_target w JOIN release r ON r.id = w.release_id "
             "JOIN project p ON p.id = r.project_id"
@@ -196,7 +196,7 @@ class Operator:
         return {f"{row['name']} {row['version']}": row["verdict"] for row in rows}
 
     def processes(self) -> list[int]:
-        """The living processes that belong to this builder: workers, runners and builds carry its mark."""
+        """The PIDs of this builder's workers, runners and builds, which have its mark in their environment."""
         mark = f"WHEELFLEET_HOME={self.home.resolve()}".encode()
         found = []
         for entry in Path("/proc").iterdir():

@@ -1,4 +1,4 @@
-"""Pages of a project foo and root lists as an index may send them, and what the reader makes of them."""
+"""Sample pages of a project foo and sample root lists, and their parsed results."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ from tests.support.chromium import chromium
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES = REPOSITORY / "docs/images"
-#: The lines of a run that are shown: from the play that learns what changed to the end.
+#: The first line shown of a run.
 FIRST = "PLAY [Learn what changed upstream]"
 COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "35": "#d2a8ff", "36": "#79c0ff"}
 
 
 def terminal(log: str) -> str:
-    """A page that shows the end of a run as a terminal does."""
+    """A page with the end of a run, as on a terminal."""
     log = log[max(log.find(FIRST), 0) :].replace(str(REPOSITORY), "/…").rstrip()
     log = re.sub(r"\n{2,}", "\n\n", re.sub(r"\*{9,}", "*" * 9, log))
     text = html.escape(log)

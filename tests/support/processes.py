@@ -1,4 +1,4 @@
-"""Processes by their ids: what they run, whom they started, and their end."""
+"""Processes by PID: their command lines, descendants and end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def command_of(pid: int) -> bytes:
-    """Its command line; empty when it is gone."""
+    """A process's command line, its words separated by NUL; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -16,7 +16,7 @@ def command_of(pid: int) -> bytes:
 
 
 def kill(*pids: int) -> None:
-    """End them at once, those that are still there."""
+    """Kill processes; it is no error if they have ended."""
     for pid in pids:
         try:
             os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What a question costs a database, counted and not timed."""
+"""The cost of a database query, counted instead of timed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def steps(db: sqlite3.Connection, ask: Callable[[], Any]) -> int:
-    """How many instructions of SQLite's virtual machine it takes to answer, to the nearest ten."""
+    """The number of instructions of SQLite's virtual machine that `ask` takes, in steps of ten."""
     counted = 0
 
     def count() -> None:

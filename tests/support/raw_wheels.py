@@ -1,4 +1,4 @@
-"""The wheel of demo 1.0 made by hand, and the question whether it is admitted."""
+"""The wheel of demo 1.0, made by hand, and its admission check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zip archives made byte by byte, so that each of their fields can lie."""
+"""Makes zip archives byte by byte, so that each field can be wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass
 class RawEntry:
-    """An entry of an archive, each field of which can lie."""
+    """An entry of an archive; each field can be wrong."""
 
     name: bytes
     data: bytes
@@ -33,7 +33,7 @@ class RawEntry:
 def raw_zip(
     entries: Sequence[RawEntry], *, before: bytes = b"", after: bytes = b"", comment: bytes = b"", more: int = 0
 ) -> bytes:
-    """An archive byte by byte; `more` is added to the number of entries that it states."""
+    """The bytes of an archive; `more` is added to its number of entries."""
     body, directory = bytearray(before), bytearray()
     for entry in entries:
         packed = entry.packed

@@ -1,7 +1,7 @@
 """Real sdists and their build requirements, fetched once and then served from loopback.
 
-They come from the index that pip on this machine is configured for, and stay in the user's cache folder
-(`wheelfleet-benchmarks`), so that a measurement downloads nothing and the same bytes are built each time.
+They come from pip's configured index and stay in the user's cache folder (`wheelfleet-benchmarks`). So a measurement
+downloads nothing and builds the same bytes each time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def sdist(name: str, version: str) -> Artifact:
-    """The sdist of a release, as upstream has it; LookupError if there is none."""
+    """The sdist of a release from upstream; LookupError if there is none."""
     folder = _CACHE / "sdists" / f"{canonicalize_name(name)}-{version}"
     kept = [path for path in folder.glob("*") if path.suffix != ".part"]
     path = kept[0] if kept else _fetch_sdist(name, version, folder)
@@ -37,7 +37,7 @@ def sdist(name: str, version: str) -> Artifact:
 
 
 def wheels(requirements: Iterable[str]) -> list[Artifact]:
-    """The wheels that pip takes for these requirements and all that they need in turn."""
+    """The wheels that pip chooses for these requirements and their dependencies."""
     wanted = sorted(requirements)
     if not wanted:
         return []

@@ -66,7 +66,7 @@ def generated(role: Path) -> str:
 
 
 def page(role: Path) -> str:
-    """The role's README with its tables as they should be."""
+    """The role's README with the tables up to date."""
     written = (role / "README.md").read_text(encoding="utf-8")
     before, after = written.split(BEGIN)[0], written.split(END)[1]
     return f"{before}{BEGIN}\n\n{generated(role)}\n\n{END}{after}"

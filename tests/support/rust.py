@@ -1,4 +1,4 @@
-"""This machine's Rust, put where builds see it: they see nothing of anybody's home, where rustup has it."""
+"""Makes this machine's Rust visible to builds, which do not see home folders, where rustup installs it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ USUAL = "/usr/local/bin:/usr/bin:/bin"
 
 
 def cargo_here() -> str | None:
-    """This machine's cargo."""
+    """The path of this machine's cargo; None without one."""
     return shutil.which("cargo", path=USUAL) or shutil.which("cargo")
 
 
 @cache
 def path_with_cargo(prefix: Path | None = None) -> str:
-    """The PATH of builds that are to find the cargo of this machine; `prefix` is that of their interpreter."""
+    """The PATH of builds that need this machine's cargo; `prefix` is that of their interpreter."""
     if shutil.which("cargo", path=USUAL):
         return USUAL
     asked = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True)
-    # A folder of the interpreter's prefix is bound into the sandbox, also where it is a link.
+    # Folders of the interpreter's prefix are bound into the sandbox, also symbolic links.
     link = (prefix or tools().parents[1]) / "libexec"
     with suppress(FileNotFoundError):
         if link.resolve() != Path(asked.stdout.strip()).resolve():
@@ -37,7 +37,7 @@ def path_with_cargo(prefix: Path | None = None) -> str:
 
 @cache
 def cargo_version() -> tuple[int, ...]:
-    """Of the cargo there, as in (1, 68)."""
+    """The version of this machine's cargo, as in (1, 68)."""
     cargo = cargo_here()
     assert cargo is not None
     said = subprocess.run([cargo, "--version"], check=True, capture_output=True, text=True).stdout
@@ -47,7 +47,7 @@ def cargo_version() -> tuple[int, ...]:
 
 
 def old_cargo() -> str:
-    """A PATH with a cargo that says it is an old one and does nothing else, as builds see it."""
+    """A PATH for builds with a cargo that reports an old version and fails otherwise."""
     folder = tools().parents[1] / "lib" / "old-cargo"
     folder.mkdir(exist_ok=True)
     program = folder / "cargo"

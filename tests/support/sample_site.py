@@ -1,6 +1,6 @@
-"""A site as a fleet of some boards would have it after some weeks, with something of every kind that pages show.
+"""The site of a small fleet after some weeks, with rows of every kind that pages show.
 
-Among it is what an enemy would publish: names, summaries, reasons and logs that try to run, to load and to mislead.
+One project is an attacker's: its names, summaries, reasons and logs try to run code, to load files and to mislead.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from wheelfleet.planner.events import Event
 from tests.support.catalogs import TARGET, ControllerState, insert
 
 LOGS = Path(__file__).parent / "logs"
-#: 2026-11-22T18:00:00Z: the day after the newest thing on the site began.
+#: 2026-11-22T18:00:00Z.
 NOW = 1_795_370_400.0
-#: What the operator says its address is; here it is served elsewhere.
+#: The configured address of the site; tests serve it elsewhere.
 URL = "https://wheels.example.org"
 DAY = 86400.0
 TARGET_313 = "cp313-cp313-linux_aarch64-glibc2.41"
@@ -32,14 +32,14 @@ _TARGETS = {
     TARGET_313: ("cp313-cp313-manylinux_2_28_aarch64", "3.13", "linux_aarch64"),
     TARGET_32BIT: ("cp311-cp311-linux_armv7l", "3.11", "linux_armv7l"),
 }
-#: Sets `hacked` wherever any of it runs, loads from elsewhere where any of it is markup, turns the reading direction.
+#: It sets `hacked` if it runs, loads from another host if it is markup, and reverses the text direction.
 HOSTILE = (
     '"><script>window.hacked = 1</script><img src="//elsewhere.invalid/x" onerror="window.hacked = 2">'
     "<a href=\"javascript:window.hacked = 3\">click</a>' onmouseover='window.hacked = 4' {{ 7 * 7 }} \u202egnp.exe"
 )
-#: The project all of whose words are such.
+#: The attacker's project.
 ENEMY = "not-nice"
-#: Of the largest project here, so many releases: they fill more than one page.
+#: The largest project and the number of its releases, which fill more than one page.
 BIG, BIG_RELEASES = "numpy", 31
 FAILED = "python-ldap"
 GONE = "quarantined-thing"
@@ -60,7 +60,7 @@ _SUMMARIES = {
     "pandas": "Powerful data structures for data analysis, time series, and statistics",
     "scikit-learn": "A set of python modules for machine learning and data mining",
 }
-#: Projects that fail, each with the log of a build that really failed so (tests/support/logs).
+#: Projects that fail, each with the log of a real failed build (tests/support/logs).
 _FAILURES = {
     FAILED: "python-ldap",
     "pycups": "pycups",
@@ -82,7 +82,7 @@ _BOARDS = (
 
 @dataclass(frozen=True)
 class SampleSite:
-    """The published site, and where on it some things are."""
+    """The published site, and paths of two log pages."""
 
     root: Path
     #: The page of the log of a failed build, below the root.
@@ -142,7 +142,7 @@ def running_status(now: float, **changes: Any) -> dict[str, Any]:
 
 
 def _add_wheels(state: ControllerState) -> None:
-    """What was built, over the last days; the newest last."""
+    """Add the wheels of the last days, the newest last."""
     for release in range(BIG_RELEASES):
         state.at = NOW - (BIG_RELEASES + 1 - release) * DAY
         version = f"2.{release // 8}.{release % 8}"
@@ -168,7 +168,7 @@ def _wheel(state: ControllerState, name: str, version: str, target: str, seconds
 
 
 def _add_witnesses(state: ControllerState) -> None:
-    """The latest wheels of the big project, built again: the same, another and none."""
+    """Add a rebuild check of each verdict to the latest wheels of the largest project."""
     verdicts = {"agrees": None, "differs": "Other bytes in <i>a</i>.so.", "failed": "time-out: It took too long."}
     for number, (verdict, sentence) in enumerate(verdicts.items()):
         state.execute(
@@ -197,7 +197,7 @@ def _add_failures(state: ControllerState) -> None:
 
 
 def _add_others(state: ControllerState) -> None:
-    """What waits, what upstream has, what is left out, and what upstream has no more."""
+    """Add releases that wait, that upstream serves, that are skipped, and that upstream has removed."""
     for version in ("6.0.2", "6.0.1"):
         state.want("lxml", version, need="now")
         state.want("lxml", version, target=TARGET_32BIT, need="now")
@@ -220,7 +220,7 @@ def _add_others(state: ControllerState) -> None:
 
 
 def _add_enemy(state: ControllerState) -> str:
-    """A project whose author means no good; returns the attempt whose log he wrote."""
+    """Add the attacker's project; returns the attempt whose log is hostile."""
     release = state.release(ENEMY, "6.6.6", sdist=False)
     urls = {"a": "javascript:window.hacked=5", "b": 'https://elsewhere.invalid/"onclick="window.hacked=6'}
     for name, url in urls.items():
@@ -261,11 +261,11 @@ def _add_builders(state: ControllerState) -> None:
 
 
 def _add_history(state: ControllerState) -> None:
-    """Builds, queue, downloads and lookups of some weeks."""
+    """Add builds, queue, downloads and look-ups of some weeks."""
     draw = random.Random(4)
     today = int(NOW // DAY)
     with state.catalog.writing() as db:
-        # What these builds ever counted for is counted anew, with what is added here.
+        # These counters are computed again below, including the builds added here.
         db.execute(
             "DELETE FROM counter "
             "WHERE kind IN ('outcome', 'host-builds', 'host-built', 'host-seconds', 'build-seconds')"

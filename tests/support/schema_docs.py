@@ -18,7 +18,7 @@ Times are seconds since the epoch (UTC), days and hours are counted since the ep
 
 
 def explained() -> Iterator[tuple[str, str, str]]:
-    """Each table and column with its comment; the column is empty for the table itself."""
+    """(table, column, comment) of each table and column; for a table the column is empty."""
     comment: list[str] = []
     table = ""
     for line in SCHEMA.read_text(encoding="utf-8").splitlines():
@@ -33,14 +33,14 @@ def explained() -> Iterator[tuple[str, str, str]]:
 
 
 def prose(comment: str) -> str:
-    """One sentence a line; lines that the comment indents stay as they are, as a block of code."""
+    """A comment as Markdown: one sentence a line; indented lines stay as a block of code."""
     text = re.sub(r"\n(?! )", " ", comment)
     text = re.sub(r"^  (.*)$", r"    \1", text, flags=re.MULTILINE).replace(":\n    ", ":\n\n    ")
     return re.sub(r"(?<=[\w)][.?!]) (?=[A-Z`])", "\n", text)
 
 
 def page() -> str:
-    """The page."""
+    """The text of docs/schema.md."""
     lines = [_HEAD]
     for table, column, comment in explained():
         if column:

@@ -1,12 +1,12 @@
-"""Real source distributions made on the spot, with the same bytes every time.
+"""Makes real source distributions, with the same bytes every time.
 
-By default an sdist brings its own build backend (`intree_backend.py`), which needs no network and builds in a
-fraction of a second. `backend="setuptools"` and `backend="legacy"` (setup.py and nothing else) need setuptools
-from the upstream: publish `wheels.installed_wheel("setuptools")` there.
+By default an sdist contains its own build backend (`intree_backend.py`), which needs no network and builds in a
+fraction of a second. `backend="setuptools"` and `backend="legacy"` (only setup.py) need setuptools from the upstream:
+publish `wheels.installed_wheel("setuptools")` there.
 
 `script` is Python code that runs inside the build, before the wheel is made. It may sleep, fail, fork, fill the disk or
-make a wheel itself: it finds `wheel_directory` and `source` as globals and sets `wheel_filename` to what it made.
-With the setuptools backends the code stands at the top of setup.py, and so runs once in every hook.
+make a wheel: it has the globals `wheel_directory` and `source`, and sets `wheel_filename` to the wheel it made. With
+the setuptools backends the code is at the top of setup.py, so it runs once in every hook.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ def pure_sdist(
 ) -> Artifact:
     """An sdist of one Python module with a function `answer`; builds to py3-none-any.
 
-    `filename` spells the archive as legacy tools did (`RPi.Fake-0.7.1.tar.gz`, `my-pkg-1.0-1.tar.gz`, `….zip`);
-    `build_requires` are pyproject's requirements, `dynamic_requires` those the backend asks for when it runs,
-    `files` lie beside.
+    `filename` is the archive's name, for example in the spelling of legacy tools (`RPi.Fake-0.7.1.tar.gz`,
+    `my-pkg-1.0-1.tar.gz`, `….zip`). `build_requires` are pyproject's requirements, `dynamic_requires` those that the
+    backend returns from its hook. `files` are further files.
     """
     module = module_name(name)
     text = source or f"__version__ = {version!r}\n\n\ndef answer():\n    return 42\n"
@@ -119,8 +119,8 @@ def c_sdist(
 ) -> Artifact:
     """An sdist of one C extension with a function `answer`; builds to cpXY-cpXY-linux_…, or cp39-abi3-linux_….
 
-    In `source`, `@MODULE@` stands for the extension's name; `libraries` are linked (`["z"]` is `-lz`);
-    `files` lie beside it.
+    In `source`, `@MODULE@` is replaced by the extension's name. `libraries` are linked (`["z"]` is `-lz`). `files` are
+    further files.
     """
     text = (source or _C_SOURCE).replace("@MODULE@", module_name(name))
     return _sdist(
@@ -148,10 +148,10 @@ def rust_sdist(
     files: Mapping[str, bytes] | None = None,
     programs: Mapping[str, bytes] | None = None,
 ) -> Artifact:
-    """An sdist whose build has cargo build and run the program `main`, whose output is what the wheel's answer is.
+    """An sdist whose build compiles and runs the Rust program `main` by cargo; its output becomes ANSWER in the wheel.
 
-    `dependencies` are lines of Cargo.toml; `before` and `after` are Python around the build; `files` lie beside, and
-    `programs`, which can be run.
+    `dependencies` are lines of Cargo.toml. `before` and `after` are Python code around the build. `files` are further
+    files, and so are `programs`, which are executable.
     """
     module = module_name(name)
     cargo = f'[package]\nname = "{module}"\nversion = "0.1.0"\nedition = "2018"\n\n[dependencies]\n{dependencies}\n'
@@ -173,7 +173,7 @@ def rust_sdist(
 def cli_tagged_sdist(
     name: str, version: str, *, requires_python: str | None = None, script: str | None = None
 ) -> Artifact:
-    """An sdist of a package that loads its own shared library by ctypes; builds to cpXY-none-linux_…."""
+    """An sdist of a package that loads its shared library by ctypes; builds to cpXY-none-linux_…."""
     module = module_name(name)
     return _sdist(
         name,
@@ -186,12 +186,12 @@ def cli_tagged_sdist(
 
 
 def broken_sdist(name: str, version: str, *, script: str = "raise RuntimeError('this never builds')") -> Artifact:
-    """An sdist whose build does whatever `script` does; by default it fails with a message."""
+    """An sdist whose build runs `script`; by default it fails with a message."""
     return pure_sdist(name, version, script=script)
 
 
 def missing_header_sdist(name: str, version: str, *, header: str = "cups/cups.h") -> Artifact:
-    """An sdist of a C extension that includes a header this machine does not have: the real compiler refuses it."""
+    """An sdist of a C extension that includes a missing header: the real compiler refuses it."""
     return c_sdist(name, version, source=f"#include <{header}>\n{_C_SOURCE}")
 
 
@@ -209,13 +209,14 @@ def syntax_error_sdist(name: str, version: str, *, backend: Backend = "intree") 
 def sdist_that_builds(
     name: str, version: str, *wheels: Artifact, script: str | None = None, files: Mapping[str, bytes] | None = None
 ) -> Artifact:
-    """An sdist whose build yields exactly these wheels, right or wrong, and names the first; `files` lie in it, too."""
+    """An sdist whose build gives exactly these wheels, valid or not, and returns the first; `files` are further
+    files."""
     prepared = {f"_backend/wheels/{order}/{wheel.filename}": wheel.data for order, wheel in enumerate(wheels)}
     return _sdist(name, version, {"kind": "prepared"}, {**prepared, **(files or {})}, script=script)
 
 
 def hostile_sdist(name: str, version: str, flaw: Flaw, *, bomb_bytes: int = 256 << 20) -> Artifact:
-    """An sdist whose archive itself is bad; entries that escape would land as `escaped-by-…`."""
+    """An sdist with a bad archive; entries that escape would be files named `escaped-by-…`."""
     good = pure_sdist(name, version)
     root = file_stem(name, version)
     if flaw == "not-an-archive":

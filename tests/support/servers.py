@@ -22,7 +22,7 @@ CONTENT_TYPES = {
 
 
 class StaticServer(LoopbackServer):
-    """Serves a folder as it is: `index.html` for a folder, by `Accept` its `index.json` if there is one."""
+    """Serves a folder: for a subfolder its `index.html`, or by `Accept` its `index.json`."""
 
     def __init__(self, directory: Path, port: int = 0, **place: Any) -> None:
         super().__init__(port, **place)
@@ -50,5 +50,5 @@ class StaticServer(LoopbackServer):
 
 
 def serve(directory: Path, port: int = 0, **place: Any) -> StaticServer:
-    """A server of `directory`, to be used in a `with` statement; `.url` is its address, `.requests` its log."""
+    """A server of `directory`, for a `with` statement; `.url` is its address, `.requests` its log."""
     return StaticServer(directory, port, **place)

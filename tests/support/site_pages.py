@@ -1,4 +1,4 @@
-"""Reading a published site as its visitors do: links followed, hashes checked."""
+"""Reads a published site like its visitors: follows links and checks hashes."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class _Elements(HTMLParser):
 
 
 def elements(html: str, wanted: str | None = None) -> list[tuple[str, Attributes, str]]:
-    """(tag, attributes, own text) of the elements of a page, or of those with one tag."""
+    """(tag, attributes, own text) of a page's elements, or only of those with the tag `wanted`."""
     parser = _Elements()
     parser.feed(html)
     return [(tag, attributes, "".join(text)) for tag, attributes, text in parser.found if wanted in (None, tag)]
 
 
 def links(page: Path) -> dict[str, Attributes]:
-    """The anchors of a page on disk by their text."""
+    """The attributes of a page's anchors by their text."""
     return {text: attributes for _, attributes, text in elements(page.read_text(), "a")}
 
 
 def listed(site: Path, name: str) -> list[str]:
-    """The file names on a project's page; the HTML and the JSON page must agree. Empty when there is no page."""
+    """The file names on a project's page; empty without a page. Asserts that HTML and JSON agree."""
     folder = site / "simple" / name
     if not folder.exists():
         return []
@@ -54,7 +54,7 @@ def listed(site: Path, name: str) -> list[str]:
 
 
 def broken_links(site: Path) -> list[str]:
-    """Every promise the pages on disk make that the files on disk do not keep."""
+    """The links and hashes of pages on disk that do not match the files on disk."""
     broken = []
     root = site / "simple" / "index.html"
     if root.exists():

@@ -1,6 +1,6 @@
-"""Tool environments as a builder has them: a virtual environment with pip and uv for each interpreter.
+"""Tool environments as on a builder: a virtual environment with pip and uv for each interpreter.
 
-Making one takes seconds, so they are kept in pytest's cache folder from one run to the next.
+Each takes seconds to make, so they are kept in pytest's cache folder.
 """
 
 from __future__ import annotations
@@ -21,16 +21,13 @@ _REQUIREMENTS = tuple(yaml.safe_load(_DEFAULTS.read_text())["builder_tool_requir
 
 @cache
 def tools(interpreter: Path | None = None) -> Path:
-    """The Python of a tool environment made by `interpreter` (default: the one that runs the tests).
-
-    Raises InstallError.
-    """
+    """The Python of the tool environment for `interpreter` (default: the tests' own). Raises InstallError."""
     base: str = getattr(sys, "_base_executable", sys.executable)
     python = Path(interpreter or base).resolve()
     key = hashlib.sha256(f"{python} {python.stat().st_mtime} {_REQUIREMENTS}".encode()).hexdigest()[:12]
     home = _CACHE / f"{python.name}-{key}"
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
-        # Other processes may be making the same one.
+        # Other processes may be making the same environment.
         fcntl.flock(lock, fcntl.LOCK_EX)
         return Path(tool_environment(home, str(python), list(_REQUIREMENTS))["tools"])

@@ -4,9 +4,9 @@
         upstream.add_release(sdists.pure_sdist("spam", "1.0"))
         …  # pip install --index-url upstream.index_url spam
 
-It is as unkind as the public index, unless a test asks it to be kind: its files lie on another host, which knows no
-passwords and answers 403 for what it does not have; pages also list files that nobody can use, and HTML has links
-around them; and when the list of all projects has told of a change, a cache gives the page as it was once more.
+By default it is as difficult as the public index. Its files lie on another host, which knows no passwords and answers
+403 for a missing file. Pages also list unusable files, and HTML has other links. After the list of all projects shows a
+change, a cache returns the project's old page once more.
 
 Stand-alone, with a small demonstration set: `python -m tests.support.upstream --port 8080`.
 """
@@ -47,7 +47,7 @@ class _Page:
 
 
 class Upstream(Holdings, LoopbackServer):
-    """The holdings behind a real HTTP server. Its switches may be turned at any time."""
+    """The holdings behind a real HTTP server. Tests may change its switches at any time."""
 
     def __init__(self, port: int = 0, **place: Any) -> None:
         Holdings.__init__(self)
@@ -55,7 +55,7 @@ class Upstream(Holdings, LoopbackServer):
         self.json = True
         self.html = True
         self.serials = True
-        #: A serial that is stated for everything, as Pulp's 1000000000; and one ETag for all pages, which goes with it.
+        #: One serial for everything, as Pulp's 1000000000; then all pages share one ETag.
         self.one_serial: int | None = None
         self.serial_as_string = False
         self.etags = True
@@ -65,17 +65,17 @@ class Upstream(Holdings, LoopbackServer):
         self.core_metadata = True
         self.upload_times = True
         self.absolute_urls = True
-        #: Whether its pages say that files are on the other host, and not on the index's own.
+        #: Whether links to files name the other host, not the index's.
         self.files_elsewhere = True
-        #: Where its pages say that files are, if neither here nor on the other host.
+        #: The address of files in links, if it is neither of the two hosts.
         self.files_url: str | None = None
-        #: What a host answers for what it does not have: 404, or 403 as object stores do.
+        #: The status for a missing page or file: 404, or 403 as of object stores.
         self.missing_page, self.missing_file = 404, 403
-        #: Whether pages hold links to other things than sdists and wheels.
+        #: Whether pages have links to other files than sdists and wheels.
         self.odd_links = True
-        #: Whether a cache gives the page of a changed project as it was once more, after the list told of the change.
+        #: Whether a cache returns the old page of a changed project once more, after the list shows the change.
         self.cached = True
-        #: Whether files can be had in parts.
+        #: Whether the server supports range requests for files.
         self.ranges = False
         self.basic_auth: tuple[str, str] | None = None
         self.changelog_limit = 50_000
@@ -101,7 +101,7 @@ class Upstream(Holdings, LoopbackServer):
 
     @property
     def files_base(self) -> str:
-        """The address of the host where the files are, as pages have it; empty where their links are relative."""
+        """The address of the files' host in links; empty if links are relative."""
         if not self.absolute_urls:
             return ""
         return self.files_url or (self._files.url if self.files_elsewhere else self.url)
@@ -128,14 +128,14 @@ class Upstream(Holdings, LoopbackServer):
         location: str | None = None,
         sent: int = 0,
     ) -> Fault:
-        """Let answers go wrong, see `Fault`. The fault set last wins. Returns it, for `heal`."""
+        """Add a fault (see `Fault`) and return it; the last one added wins. `heal` removes it."""
         fault = Fault(where, kind, times, retry_after, serial, location, sent)
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def heal(self, fault: Fault | None = None) -> None:
-        """Take back one fault, or all."""
+        """Remove one fault, or all."""
         with self._lock:
             self._faults = [each for each in self._faults if fault is not None and each is not fault]
 
@@ -147,7 +147,7 @@ class Upstream(Holdings, LoopbackServer):
         return self.answer_as("index", target, headers, body)
 
     def answer_as(self, host: Literal["index", "files"], target: str, headers: Message, body: bytes) -> Answer:
-        """What one of the two hosts answers, once it is known who asks."""
+        """The answer of one of the two hosts, after authentication."""
         parts = urlsplit(target)
         path = unquote(parts.path)
         fault = self._fault_at(path, parts.query)
@@ -167,7 +167,7 @@ class Upstream(Holdings, LoopbackServer):
         if fault is None and path in ("/simple/", "/pypi"):
             self._announced = self.serial
         if at is not None:
-            good = replace(good, headers={**good.headers, "Age": "120"})  # as a cache has to say (RFC 9111, 5.1)
+            good = replace(good, headers={**good.headers, "Age": "120"})  # which caches must send (RFC 9111, 5.1)
         return good if fault is None else fault.applied_to(good, path)
 
     def _fault_at(self, path: str, query: str) -> Fault | None:
@@ -217,7 +217,7 @@ class Upstream(Holdings, LoopbackServer):
         return self._conditional(page, headers, zipped)
 
     def _serial_in_cache(self, name: str, headers: Message) -> int | None:
-        """The serial that a cache before the index has a project's page of, once more; None for the page as it is."""
+        """The old serial whose page a cache returns once more; None: the present page."""
         with self._lock:
             if not self.knew(name):
                 return None
@@ -297,7 +297,7 @@ class Upstream(Holdings, LoopbackServer):
 
 
 class _Files(LoopbackServer):
-    """The other host, where an upstream's files are: requests of both are in one log."""
+    """The other host, which has an upstream's files. Both hosts share one log of requests."""
 
     def __init__(self, upstream: Upstream, **place: Any) -> None:
         super().__init__(**{"address": "127.0.0.2", **place})
@@ -325,7 +325,7 @@ def _packed(body: bytes, zipped: bool) -> bytes:
 
 
 def add_demonstration(upstream: Upstream) -> None:
-    """A project of each kind."""
+    """Add a project of each kind."""
     upstream.add_release(sdists.pure_sdist("demo-pure", "1.0"))
     upstream.add_release(sdists.c_sdist("Demo.C", "1.0"), sdists.c_sdist("Demo.C", "1.1"))
     upstream.add_release(sdists.c_sdist("demo-abi3", "1.0", abi3=True))

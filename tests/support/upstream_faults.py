@@ -1,4 +1,4 @@
-"""What can go wrong with one answer of the test upstream."""
+"""The faults of one answer of the test upstream."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _FILE_SUFFIXES = (".tar.gz", ".zip", ".whl", ".metadata")
 class Fault:
     """A fault at one place: a project's name, a path (`/simple/`, `/pypi`), a file name, or `*` for everything.
 
-    It strikes `times` times, or always if that is None. `serial` is the index's serial at the time a stale page is from
-    (by default just before the last change), `retry_after` (seconds or an HTTP date) goes with any error status,
-    `location` is where a redirect leads (by default to the good answer), `sent` how many bytes come before a hang.
+    It strikes `times` times, or always if that is None. `serial` is the index's serial of a stale page (by default just
+    before the last change). `retry_after` (seconds or an HTTP date) is sent with any error status. `location` is the
+    target of a redirect (by default the good answer). `sent` is the number of bytes before a hang.
     """
 
     where: str
@@ -48,7 +48,7 @@ class Fault:
 
     @property
     def spoils_the_body(self) -> bool:
-        """Whether there must be a body to spoil: then a conditional request is not answered with 304."""
+        """Whether the fault needs a body, so that a conditional request must not get a 304."""
         return self.kind in ("garbage", "truncated", "empty", "hang")
 
     def strikes(self, path: str, query: str) -> bool:
@@ -63,7 +63,7 @@ class Fault:
         return path == f"/simple/{canonicalize_name(self.where)}/"
 
     def applied_to(self, good: Answer, path: str) -> Answer:
-        """The answer as the client gets it, made from the good one."""
+        """The faulty answer, made from the good one."""
         headers: Mapping[str, str] = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if self.kind.isdigit():
             return Answer(int(self.kind), b"The test wants it so.\n", headers)
@@ -83,7 +83,7 @@ class Fault:
 
 
 def _garbled(body: bytes, path: str) -> bytes:
-    """A page that is not its format, or a file of the right size with the wrong bytes."""
+    """An invalid page, or a file of the right size with wrong bytes."""
     if path.startswith("/files/"):
         return bytes(byte ^ 0xFF for byte in body)
     return b'{"meta": {"api-version": "1.0"}, "files": [{"filename": '

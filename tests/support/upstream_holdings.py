@@ -1,6 +1,6 @@
-"""What the test upstream holds, and everything it ever held.
+"""The test upstream's projects, with every earlier state.
 
-Its clock is its serial: a change with serial N happened N seconds after `EPOCH`, whatever the wall clock says.
+Its clock is its serial: a change with serial N happened N seconds after `EPOCH`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ChangelogRow = tuple[str, "str | None", int, str, int]
 
 
 class Holdings:
-    """What the upstream holds, with every earlier state, so that a page can be shown as it once was."""
+    """The upstream's projects, with every earlier state, so that it can serve old pages."""
 
     def __init__(self) -> None:
         self.serial = 0
@@ -91,32 +91,32 @@ class Holdings:
         return self.serial
 
     def quarantine(self, name: str, reason: str | None = None) -> int:
-        """Hide all files of a project, whose page and name stay."""
+        """Hide all files of a project; its page and name stay."""
         return self.set_status(name, "quarantined", reason)
 
     def create_project(self, name: str) -> int:
-        """A project without any file."""
+        """Add a project without files; returns the new serial."""
         with self._change(name) as project:
             self._log(name, None, "create")
             self._store(replace(project, name=name, exists=True))
         return self.serial
 
     def rename(self, displayed: str) -> int:
-        """Spell a project's name otherwise from now on: `rename("RPi.Fake")` for `rpi-fake`."""
+        """Change the spelling of a project's name: `rename("RPi.Fake")` for `rpi-fake`."""
         with self._change_existing(displayed) as project:
             self._log(displayed, None, "rename")
             self._store(replace(project, name=displayed))
         return self.serial
 
     def touch(self, name: str) -> int:
-        """A new serial for a project in which nothing changed that a page shows."""
+        """Give a project a new serial without a change of its page."""
         with self._change_existing(name) as project:
             self._log(project.name, None, "docupdate")
             self._store(project)
         return self.serial
 
     def populate(self, count: int, prefix: str = "project") -> None:
-        """Add `count` projects of one release with one sdist, whose bytes are made only when asked for."""
+        """Add `count` projects of one release with one sdist; its bytes are made at the first request."""
         with self._lock:
             for number in range(count):
                 name = f"{prefix}-{number:06}"
@@ -125,7 +125,7 @@ class Holdings:
                 self._history.setdefault(name, []).append(Project(name, self.serial, (file,)))
 
     def restore(self, at: int) -> int:
-        """Be as it was when its serial was `at`, as a mirror that is restored. Later serials count from there."""
+        """Return to the state at serial `at`, like a restored mirror. Later serials count from there."""
         with self._lock:
             self.serial = at
             self.changelog = [row for row in self.changelog if row[4] <= at]
@@ -134,7 +134,7 @@ class Holdings:
         return at
 
     def project(self, name: str, at: int | None = None) -> Project | None:
-        """A project as it is, or as it was when the index had the serial `at`; None if it did not exist."""
+        """A project, now or at the index's serial `at`; None if it did not exist."""
         with self._lock:
             history = self._history.get(canonicalize_name(name), [])
             known = len(history) if at is None else bisect_right(history, at, key=lambda state: state.serial)
@@ -147,7 +147,7 @@ class Holdings:
             return [found for name in names if (found := self.project(name, at)) is not None]
 
     def knew(self, name: str) -> bool:
-        """Whether it has, or ever had, a project."""
+        """Whether the project exists or ever existed."""
         return canonicalize_name(name) in self._history
 
     def serial_of(self, name: str) -> int:

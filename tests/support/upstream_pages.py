@@ -18,7 +18,7 @@ HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML_TYPE = "text/html"
 
 
-#: What servers' own templates put around the links that matter.
+#: Links that servers' templates add to a page.
 _NAVIGATION = (
     '<nav><a href="/">Home</a> <a href="../">All projects</a> <a href="https://docs.example.org/">Help</a></nav>'
 )
@@ -42,7 +42,7 @@ class PublishedFile:
 
 @dataclass(frozen=True)
 class Project:
-    """A project as it stood when its last change got `serial`; `exists` is false once it was deleted."""
+    """A project's state after the change with `serial`; `exists` is false after its deletion."""
 
     name: str
     serial: int
@@ -58,7 +58,7 @@ class Project:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """What this upstream's pages tell."""
+    """The switches for this upstream's pages (see Upstream); `base` is the files' address."""
 
     serials: bool
     serial_as_string: bool
@@ -102,7 +102,7 @@ def project_json(project: Project, options: PageOptions) -> bytes:
 
 
 def _odd_rows(project: Project, options: PageOptions) -> list[dict[str, Any]]:
-    """What old projects have on their pages beside sdists and wheels, and no installer takes."""
+    """Files of old projects that no installer uses."""
     name = canonicalize_name(project.name).replace("-", "_")
     odd = (f"{name}-0.0.1-py2.7.egg", f"{name}-0.0.1.win32-py2.7.exe", f"{name}-0.0.1-1.noarch.rpm")
     return [
@@ -174,9 +174,9 @@ def _serial(serial: int, options: PageOptions) -> dict[str, int | str]:
 
 
 def negotiate(accept: str, *, json_offered: bool, html_offered: bool) -> str | None:
-    """The content type to answer with; None if the client takes none of them (406).
+    """The content type of the answer; None if the client accepts none of them (406).
 
-    An index that knows one form only sends it to everybody, as such servers do.
+    An index with one format sends it to all clients, as real servers do.
     """
     if not json_offered:
         return PLAIN_HTML_TYPE

@@ -1,4 +1,4 @@
-"""Waiting for events instead of sleeping."""
+"""Waits for conditions instead of sleeping."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 60) -> object:
-    """Wait for an event; the answer of the condition is returned."""
+    """Wait until the condition is true; returns its value. AssertionError after `seconds`."""
     end = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < end, f"waited {seconds} s for {what}"

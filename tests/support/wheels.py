@@ -1,4 +1,4 @@
-"""Wheels made on the spot: good ones to publish upstream, and bad ones that must be refused."""
+"""Makes wheels: good ones to publish upstream, and bad ones that must be refused."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def wheel_file(
     flaws: Collection[Flaw] = (),
     bomb_bytes: int = 256 << 20,
 ) -> Artifact:
-    """A wheel of one module, valid unless it is asked to lie.
+    """A wheel of one module, valid by default.
 
-    `files` replaces the payload; `extra_entries` are put into the archive without a line in RECORD.
-    `metadata_name`, `metadata_version` and `wheel_tags` make METADATA and WHEEL disagree with the file name.
+    `files` replaces the payload; `extra_entries` are files without a line in RECORD. `metadata_name`,
+    `metadata_version` and `wheel_tags` make METADATA and WHEEL disagree with the file name. `flaws` add defects.
     """
     stem = file_stem(name, version)
     module = module_name(name)
@@ -107,10 +107,10 @@ def wheel_file(
 def installed_wheel(
     name: str, version: str | None = None, changed: Callable[[str, bytes], bytes] = lambda path, data: data
 ) -> Artifact:
-    """The real wheel of a distribution installed beside the tests, packed again from its files.
+    """The wheel of a distribution installed beside the tests, packed again from its files.
 
-    So a test upstream can serve the real setuptools as a build requirement without any network; as another `version`,
-    and with files `changed`, one that stands for an older one.
+    So a test upstream can serve the real setuptools as a build requirement without a network. With another `version`
+    and files `changed`, the wheel imitates an older version.
     """
     distribution = importlib.metadata.distribution(name)
     known = next(path.parts[0] for path in distribution.files or () if path.parts[0].endswith(".dist-info"))
