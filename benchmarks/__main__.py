@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: run the measurements and print their ratios, of this machine and this run."""
+"""`python -m benchmarks [NAME ...]`: run the measurements on this machine and print their results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MEASUREMENTS = {
     "engine": engine.measure,
     "index": index.measure,
 }
-#: Only when it is named: it needs the real index and takes half an hour.
+#: Run only by name: it needs the real index and takes half an hour.
 LONG = {"corpus": corpus.measure}
 
 
 def main(names: list[str]) -> int:
-    """Run the named measurements, or all but the long ones."""
+    """Run the named measurements, or all but the long ones; returns the exit status."""
     known = MEASUREMENTS | LONG
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -29,6 +29,6 @@ def main(names: list[str]) -> int:
     return 0
 
 
-# The planner's simulations run in processes of their own, which may import this file.
+# The planner's simulations run in child processes, which may import this file.
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -1,13 +1,12 @@
-"""Wheels per minute of real sdists, beside a plain loop of `pip wheel` over the same ones.
+"""Wheels per minute of real sdists, compared with a loop of `pip wheel` over the same sdists.
 
-The loop is what one would write by hand: `pip wheel --no-deps --no-binary NAME` for one after another, isolated as pip
-does by default. Both sides have the same machine, Python, pip and files, all from loopback (`real_packages`), and begin
-without caches; wheelfleet's are warm only by what the same run put there. Its builder is known already, by one build
-that needs nothing: a new one is first given a single build. What each further build costs is told apart from what a run
-costs once: a fleet's run has hundreds of builds. The builds' own CPU is not the controller's: the worker has detached
-from it.
+The loop runs `pip wheel --no-deps --no-binary NAME` for one sdist after another, with pip's default isolation. Both
+sides have the same machine, Python, pip and files, all from loopback (`real_packages`), and begin without caches. The
+builder has made one trivial build before, because a new builder first gets a single build. The cost of each further
+build is reported apart from the cost of a run, because a fleet's run has hundreds of builds. The CPU time of builds is
+not the controller's, because the worker is detached.
 
-What isolation costs pip is told by the same loop with `--no-build-isolation`, where all build requirements are there.
+The same loop with `--no-build-isolation`, with all build requirements installed, shows the cost of isolation for pip.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Release = tuple[str, str]
 
 
 class _Place(NamedTuple):
-    """What both sides have in common: where they work, the index, the interpreters with pip, and the search path."""
+    """The common parts of both sides: working folder, index, tool environments, and PATH."""
 
     root: Path
     upstream: Upstream
@@ -43,13 +42,13 @@ class _Place(NamedTuple):
 
     @property
     def python(self) -> Path:
-        """The Python of the tools, which has pip."""
+        """The Python of the tool environment, which has pip."""
         (python,) = self.tools.glob("*/bin/python")
         return python
 
 
 class _Fleet(NamedTuple):
-    """A run's whole cost, and the seconds from handing over the first build to the end of the last."""
+    """A run's whole cost, and the seconds from the claim of the first build to the end of the last."""
 
     run: Cost
     building: float
@@ -90,7 +89,7 @@ def _compare(title: str, place: _Place, releases: list[Release], parallel: int) 
 
 
 def _bare(place: _Place, releases: list[Release], requirements: list[Artifact]) -> str:
-    """The loop without isolation, where it needs none."""
+    """Measure the loop without isolation, with the requirements installed; returns its line of the table."""
     environment = place.root / "bare"
     subprocess.run([str(place.python), "-m", "venv", str(environment)], check=True)
     pip = [str(environment / "bin" / "python"), "-m", "pip"]
@@ -106,14 +105,14 @@ def _bare(place: _Place, releases: list[Release], requirements: list[Artifact]) 
 
 
 def _warm_up(root: Path, upstream: Upstream, releases: list[Release]) -> Path:
-    """Make the builder's tool environment once: provisioning is not what is measured."""
+    """Make the builder's tool environment once, because provisioning is not measured; returns its folder."""
     operator = _operator(root / "warm", upstream, releases)
     operator.build()
     return operator.home / "tools"
 
 
 def _with_rust(tools: Path) -> str:
-    """Where builds find programs: their usual places, and the Rust of whoever measures, if there is one."""
+    """The PATH of builds: the usual folders, and this machine's Rust if there is one."""
     (prefix,) = tools.iterdir()
     return path_with_cargo(prefix) if cargo_here() else USUAL
 
@@ -136,7 +135,7 @@ def _fleet(place: _Place, releases: list[Release], parallel: int) -> _Fleet:
     operator.home.mkdir(parents=True)
     tools = operator.home / "tools"
     tools.symlink_to(place.tools)
-    # By the path that the sandbox binds.
+    # The sandbox binds this path.
     operator.variables["builder_environment"] = {"PATH": _with_rust(tools)}
     first = pure_sdist("first-of-this-builder", "1")
     place.upstream.add_release(first)

@@ -1,7 +1,7 @@
-"""Large catalogs for measurements, written as rows in one go: projects, releases, wheels for some targets, attempts.
+"""Makes large catalogs for measurements: projects, releases, wheels for some targets, attempts.
 
-The rows are those a fleet would have left; only the bytes of the wheels are missing. On the site each wheel and its
-metadata is a link to one of a few sample files, for their bytes are not what is measured.
+The rows are like a real fleet's, but wheels have no bytes of their own: on the site each wheel and its metadata is a
+link to one of a few sample files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wheelfleet.catalog.database import Catalog
 
 from tests.support.catalogs import insert
 
-#: 2025-11-22, when the first of these wheels were built; the last ones were a year later.
+#: 2025-11-22, the time of the first wheels; the last ones are a year later.
 BEGINNING = 1_763_769_600.0
 YEAR = 365 * 86400.0
 TARGETS = (
@@ -29,7 +29,7 @@ TARGETS = (
     ("cp311-cp311-linux_armv7l-glibc2.36", "cp311-cp311-linux_armv7l", "3.11"),
     ("cp39-cp39-linux_armv6l-glibc2.31", "cp39-cp39-linux_armv6l", "3.9"),
 )
-#: Links to one file: file systems allow 65,000.
+#: Links to one file, at most: ext4 allows 65,000.
 MOST_LINKS = 50_000
 _SYLLABLES = (
     "ba",
@@ -56,7 +56,7 @@ _BUILD_REQUIRES = json.dumps([{"name": "setuptools", "version": "80.9.0"}, {"nam
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel of the catalog, as far as an index shows it."""
+    """A wheel of the catalog, with the facts that an index shows."""
 
     project: str
     version: str
@@ -68,9 +68,10 @@ class Wheel:
 
 
 class Generated:
-    """A catalog of `projects` projects with `files` wheels, one of them with `largest`; the same for the same numbers.
+    """A catalog of `projects` projects with `files` wheels, the first project with `largest` wheels.
 
-    Each release has a wheel for each of so many `targets`, so both are multiples of them.
+    The same numbers give the same catalog. Each release has a wheel for each of `targets` targets, so `files` and
+    `largest` are multiples of `targets`.
     """
 
     def __init__(self, root: Path, projects: int, files: int, *, largest: int = 0, targets: int = len(TARGETS)) -> None:
@@ -86,12 +87,12 @@ class Generated:
 
     @property
     def path(self) -> Path:
-        """The catalog."""
+        """The catalog's file."""
         return self.root / "catalog.sqlite"
 
     @property
     def site(self) -> Path:
-        """The site."""
+        """The site's folder."""
         return self.root / "site"
 
     @property
@@ -118,7 +119,7 @@ class Generated:
                     )
 
     def place_files(self) -> None:
-        """Put every wheel with its metadata onto the site, as links."""
+        """Link every wheel and its metadata into the site."""
         metadata = b"Metadata-Version: 2.1\nName: sample\nVersion: 1\nSummary: Something to measure with\n\n"
         samples = self.root / "samples"
         samples.mkdir()
@@ -135,7 +136,7 @@ class Generated:
             os.link(f"{sample}.metadata", f"{folder}/{wheel.filename}.metadata")
 
     def _names(self, projects: int) -> list[str]:
-        """Distinct names of two to four syllables, some of them of two words."""
+        """Distinct names of words of two to four syllables, some with a second word or a prefix."""
         names: dict[str, None] = {}
         while len(names) < projects:
             word = "".join(self.draw.choices(_SYLLABLES, k=self.draw.randint(2, 4)))
@@ -144,7 +145,7 @@ class Generated:
         return list(names)
 
     def _releases(self, projects: int, releases: int, largest: int) -> list[int]:
-        """How many releases each project has: few have many. The first one has `largest`, if that is given."""
+        """The number of releases of each project: few have many. The first one has `largest`, unless that is 0."""
         if largest:
             return [largest, *self._releases(projects - 1, releases - largest, 0)]
         weights = [self.draw.lognormvariate(0, 1) for _ in range(projects)]

@@ -1,10 +1,10 @@
-"""Real sdists that plain pip cannot build here, and what wheelfleet makes of them: `python -m benchmarks corpus`.
+"""Builds real sdists that plain pip cannot build: `python -m benchmarks corpus`.
 
-Both work on one booted host of the lab, which has a compiler and Python's headers, and reaches the index and the
-distribution's archive. Each sdist of `corpus.yml` is given there to `pip wheel --no-deps --no-binary NAME`, isolated as
-pip does by default, and then all of them to a fleet of that one builder, which may install what builds miss
-(`builder_apt_autoinstall`) and runs until it has nothing left to try. The page that is printed is docs/corpus.md;
-lines about what goes on, and what did not come as `corpus.yml` expects, go to standard error.
+pip and wheelfleet work on one booted host of the lab, which has a compiler and Python's headers, and reaches the index
+and the distribution's archive. `pip wheel --no-deps --no-binary NAME` builds each sdist of `corpus.yml` there, with
+pip's default isolation. Then a fleet of that one builder builds all of them; it may install missing packages
+(`builder_apt_autoinstall`) and runs until nothing is left to try. The page docs/corpus.md is printed; progress, and
+results other than `corpus.yml` expects, go to standard error.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from tests.support.fleet_operator import FleetOperator
 from tests.support.operator import Operator
 
 _HOST = "pi1"
-#: Where plain pip is there.
+#: The virtual environment of plain pip on the host.
 _VENV = "/tmp/pip"
 _LIST = Path(__file__).with_name("corpus.yml")
-#: Seconds that one `pip wheel` may take, and bytes of its output that are read.
+#: Seconds for one `pip wheel`, and characters of its output that are classified.
 _PATIENCE, _OUTPUT = 600, 4 << 20
-#: Runs of build.yml after which it is enough: each applies what the failures of the one before suggest.
+#: Runs of build.yml, at most: each applies the remedies for the failures of the one before.
 _RUNS = 6
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An sdist, why pip fails, and what is expected of the fleet: a wheel, or the class that stays."""
+    """An sdist, the cause of pip's failure, and the fleet's expected result."""
 
     name: str
     version: str
@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ending:
-    """What the fleet made of an sdist in the end."""
+    """The fleet's last result for an sdist, and its first failure class."""
 
     built: bool
     failure: str
@@ -65,7 +65,7 @@ class Ending:
 
 
 def entries(path: Path = _LIST) -> list[Entry]:
-    """The list; a `built: false` is left out of the file where a remedy is named."""
+    """Read the list. An entry without `built` is expected to be built if it names a remedy."""
     rows = yaml.safe_load(path.read_text())
     return [
         Entry(
@@ -81,7 +81,7 @@ def entries(path: Path = _LIST) -> list[Entry]:
 
 
 class _Controller(FleetOperator):
-    """In the lab's network, where registries have the gateway's address: its commands see them there."""
+    """An operator whose commands resolve the registries to the gateway's address, as needed in the lab's network."""
 
     def command(self, *arguments: str, playbook: str = "build.yml") -> list[str]:
         hosts = self.root / "hosts"
@@ -165,7 +165,7 @@ def _ending(operator: Operator, entry: Entry) -> Ending:
 
 
 def _plain_pip(lab: Lab, entry: Entry) -> str | None:
-    """What plain pip ends with, by class and in the classifier's words; None if it makes the wheel."""
+    """The failure of plain pip, as failure class and sentence; None if it makes the wheel."""
     pip = f"{_VENV}/bin/pip wheel --no-deps --no-binary {entry.name} --wheel-dir /tmp/wheels"
     wheel = f"timeout {_PATIENCE} {pip} {entry.name}=={entry.version} 2>&1"
     _say(f"pip wheel {entry.release}")

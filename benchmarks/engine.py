@@ -1,8 +1,8 @@
-"""What the engine costs the controller: CPU and memory of Ansible's own processes, by number of hosts and of rounds.
+"""The engine's cost for the controller: CPU and memory of Ansible's own processes, by number of hosts and builds.
 
-Real runs of build.yml with local connections. Every host builds tiny pure packages in a home of its own; modules,
-workers and builds are the hosts' cost and not counted. The processes are sampled, so what lives shorter than
-a sample is missed; memory is what they do not share plus their part of what they do (PSS).
+These are real runs of build.yml with local connections. Every host builds tiny pure packages in a home of its own.
+Modules, workers and builds are the hosts' cost and are not counted. The processes are sampled, so processes shorter
+than a sample are missed. Memory is PSS: private memory and a share of shared memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support import sdists
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
 
-#: Hosts, and builds for each of them: few, and more. A hundred hosts on one machine are kept to one run.
+#: (hosts, builds of each host in each run). A hundred hosts on one machine have only one run.
 RUNS = ((5, (1, 8)), (20, (1, 4)), (100, (1,)))
 SAMPLE_SECONDS, MEMORY_SAMPLE_SECONDS = 0.1, 2.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -28,7 +28,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class EngineCost:
-    """Of one run: seconds, CPU seconds, bytes at the peak, builds, and the batches they were handed over in."""
+    """The cost of one run: wall and CPU time in seconds, peak memory in bytes, and its batches."""
 
     hosts: int
     builds: int
@@ -78,7 +78,7 @@ def _print(cost: EngineCost, before: EngineCost | None) -> None:
 
 
 def _fleet(root: Path, upstream: Upstream, names: list[str], hosts: int, warm: Operator | None) -> Operator:
-    """An operator whose hosts are all this machine, each with its own home and the tools made once."""
+    """An operator with this machine as all its hosts, each with its own home and the tools of `warm`."""
     builders = [f"host{number}" for number in range(hosts)]
     operator = Operator(
         root,
@@ -87,7 +87,7 @@ def _fleet(root: Path, upstream: Upstream, names: list[str], hosts: int, warm: O
             "controller_packages": names,
             "builder_home": str(root / "homes" / "{{ inventory_hostname }}"),
             "builder_parallel": 1,
-            # So many at once on one machine take their time.
+            # Many builds at once on one machine are slow.
             "builder_limit_seconds": 600,
         },
         builders,
@@ -119,7 +119,7 @@ def _run(operator: Operator) -> EngineCost:
 
 @contextmanager
 def _watch(process: int, cost: EngineCost) -> Iterator[None]:
-    """Add up, until the end of the block, what the process and its forks use."""
+    """Add up CPU time and peak memory of a process and its forks until the end of the block."""
     over = threading.Event()
     spent: dict[tuple[int, str], int] = {}
 
@@ -143,9 +143,9 @@ def _watch(process: int, cost: EngineCost) -> Iterator[None]:
 
 
 def _forks(root: int) -> dict[tuple[int, str], int]:
-    """The clock ticks used so far by the process and those of its descendants that run the same program.
+    """The clock ticks used so far by a process and those of its descendants that run the same program.
 
-    A process is told by its number and when it began, for numbers are used again.
+    The key is PID and start time, because PIDs are reused.
     """
     try:
         program = Path(f"/proc/{root}/cmdline").read_bytes()
@@ -180,7 +180,7 @@ def _forks(root: int) -> dict[tuple[int, str], int]:
 
 
 def _memory(pid: int) -> int:
-    """Bytes; 0 when the process is gone."""
+    """A process's memory (PSS) in bytes; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""What a run with nothing to do costs when 10, 1,000 and 100,000 projects are known.
+"""The cost of a run with nothing to do, with 10, 1,000 and 100,000 known projects.
 
-Named packages are asked for one by one, so that cost grows with their number by a conditional request each; in
-everything mode one conditional request for upstream's list settles all. The bound is a playbook that does nothing.
+Named packages cost one conditional request each. In everything mode one conditional request for upstream's list is
+enough. The bound is a playbook that does nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tests.support.operator import Operator
 from tests.support.upstream import Upstream
 
 KNOWN = (10, 1_000, 100_000)
-#: More named packages than this nobody writes down; beyond it is everything mode's field.
+#: Named packages, at most; operators with more use everything mode.
 MOST_NAMED = 1_000
-#: Every release of the populated upstream is from 2024 on; waiting for 100 years, none is ever to be built.
+#: A cooldown of 100 years, in hours: every release of the upstream is from 2024, so none is built.
 NEVER = 100 * 365 * 24
 
 

@@ -1,9 +1,9 @@
-"""What publishing costs: a full render beside dumb-pypi's over the same projects and files, and one new file later.
+"""The cost of publishing: a full publication compared with dumb-pypi on the same files, and one new file.
 
-Both write an HTML and a JSON page for each project and the list of projects. dumb-pypi's JSON has the form of PyPI's
-older API, and by default there is one for each release too; wheelfleet's is PEP 691's, the list has it as well, and
-beside each page lies a compressed one. Neither moves a wheel: ours are on the site already. Every publication runs in
-a process of its own; its imports are not counted, its worker processes are.
+Both write an HTML and a JSON page for each project, and the list of projects. dumb-pypi's JSON is PyPI's older API, by
+default also for each release. wheelfleet's is PEP 691's, also for the list, and each page has a compressed copy.
+Neither moves a wheel: ours are on the site already. Every publication runs in a process of its own; its worker
+processes are counted, its imports are not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.support.catalogs import ControllerState
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 PROJECTS, FILES, LARGEST = 10_000, 200_000, 7_000
-#: Catalogs to which one file is added, each project with one wheel.
+#: The projects, with one wheel each, of the catalogs to which one file is added.
 CATALOGS = (1_000, 100_000)
 TIMES = 3
 SAMPLE_SECONDS = 0.05
@@ -43,7 +43,7 @@ SAMPLE_SECONDS = 0.05
 
 @dataclass
 class Publication(Cost):
-    """What one cost; `memory` is what its processes held together at the peak, in bytes (PSS)."""
+    """The cost of one publication; `memory` is the peak of all its processes together, in bytes (PSS)."""
 
     memory: int = 0
 
@@ -85,7 +85,7 @@ def _full(root: Path) -> None:
 
 
 def _print_largest(catalog: Generated) -> None:
-    """What goes over the wire for the project with the most files."""
+    """Print the compressed sizes of the largest project's pages."""
     project = catalog.site / "project" / catalog.largest
     print(f"\nThe largest project, {LARGEST:,} files, bytes on the wire (gzip):")
     for title, data in (
@@ -97,7 +97,7 @@ def _print_largest(catalog: Generated) -> None:
 
 
 def _one_more(root: Path) -> None:
-    """One new file in catalogs of two sizes, nothing else changed."""
+    """Measure one new file in unchanged catalogs of two sizes."""
     spent: dict[int, Publication] = {}
     for projects in CATALOGS:
         _tell(f"publishing a catalog of {projects:,} projects, then one more file in it, {TIMES} times")
@@ -110,7 +110,7 @@ def _one_more(root: Path) -> None:
             for number in range(1 + TIMES):
                 state.wheel(catalog.names[projects // 2], f"99.{number}", TARGETS[0][1], serves=[TARGETS[0][0]])
                 runs.append(_publish(catalog, html_pages=True))
-        # The first of them made lists that were not there yet.
+        # The first run made missing lists.
         spent[projects] = sorted(runs[1:], key=lambda run: run.cpu)[TIMES // 2]
         shutil.rmtree(catalog.root)
     print(f"\nOne new file in an unchanged catalog, index and all other pages, median of {TIMES}:")
@@ -120,23 +120,23 @@ def _one_more(root: Path) -> None:
 
 
 def _take_for_whole(site: Path) -> None:
-    """Have a site that was published without the pages for people taken for one with them: no publication reads those
-    of projects that did not change, and making them for so many would take minutes."""
+    """Mark a site without the pages for people as one with them. A publication does not read the pages of unchanged
+    projects, and making all of them would take minutes."""
     marker = json.loads((site / MARKER).read_text())
     marker["made_with"] = marker["made_with"].replace(" index", " all")
     (site / MARKER).write_text(json.dumps(marker))
 
 
 def _publish(catalog: Generated, *, html_pages: bool, rerender: bool = False) -> Publication:
-    """One publication in a new process; `rerender`: onto a site that has the files and nothing else."""
+    """Measure one publication in a new process; `rerender`: on a site that has only the files."""
     if rerender:
-        # Put aside, not removed: ext4 goes on removing many files for a while, at the cost of whoever is next.
+        # Moved, not removed: ext4 continues to remove many files for a while, which would slow the measurement.
         aside = catalog.root / f"aside-{time.time_ns()}"
         aside.mkdir()
         for entry in list(catalog.site.iterdir()):
             if entry.name != "files":
                 entry.rename(aside / entry.name)
-    # What was written before must not be brought to disk at this one's expense.
+    # Earlier writes must not reach the disk during the measurement.
     os.sync()
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_child, args=(theirs, catalog.root, html_pages))
@@ -174,7 +174,7 @@ def _cpu() -> float:
 
 @contextmanager
 def _weighed(process: int) -> Iterator[list[int]]:
-    """The bytes that a process and its children hold together, sampled until the end of the block."""
+    """The bytes (PSS) of a process and its children together, sampled until the end of the block."""
     over = threading.Event()
     weights = [0]
 
@@ -207,7 +207,7 @@ def _weight(process: int) -> int:
 
 
 def _dumb_pypi(root: Path) -> Callable[..., Cost]:
-    """dumb-pypi in an environment of its own, from the index that pip is configured for."""
+    """Install dumb-pypi from pip's configured index into an environment of its own; returns a function that runs it."""
     home = root / "dumb-pypi"
     venv.create(home, with_pip=True)
     pip = [home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "dumb-pypi"]
@@ -227,7 +227,7 @@ def _dumb_pypi(root: Path) -> Callable[..., Cost]:
 
 
 def _package_list(path: Path, catalog: Generated) -> Path:
-    """Everything that dumb-pypi can show of these files."""
+    """Write dumb-pypi's package list, with all fields that it can show."""
     with path.open("w") as lines:
         for wheel in catalog.wheels():
             about = {

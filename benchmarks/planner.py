@@ -1,10 +1,10 @@
-"""How evenly the fleet is fed: the end of a run beside the soonest possible, with the real planner and simulated hosts.
+"""The duration of a run compared with the lower bound, with the real planner and simulated hosts.
 
-The durations are drawn: log-normal, half of the builds below 15 s and one in twenty beyond ten minutes, none longer
-than the longest that piwheels reports (6 h 46). Predictions are right, or off by a factor of up to two either way.
-The bound is the larger of the work shared evenly and the longest build alone, which no plan can reach.
-Beside it the same builds, handed over with the same latencies, as piwheels does it: each slot pulls the oldest
-release, one at a time. How old a release is says nothing of how long it builds, so oldest first is a random order here.
+Build durations are log-normal: half of the builds take less than 15 s, one in twenty more than ten minutes, none longer
+than the longest that piwheels reports (6 h 46). Predictions are right, or off by a factor of up to two either way. The
+bound is the larger of the work shared evenly and the longest build alone. For comparison, the same builds with the same
+latencies by piwheels' method: each slot pulls the oldest release, one at a time. Age does not predict duration, so
+oldest first is a random order here.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ FLEETS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One simulated run; the ends as ratios to the bound, which is in hours."""
+    """One simulated run. `bound` and `seconds` (CPU time) are in seconds; `planner` and `pulled` are the durations as
+    ratios to the bound."""
 
     fleet: Fleet
     noisy: bool
@@ -62,7 +63,7 @@ class Row:
 
 
 def draw(builds: int, *, noisy: bool, seed: int = SEED) -> list[Build]:
-    """The builds, the oldest first; noisy or not, they take the same time."""
+    """The builds, the oldest first; `noisy` changes only their predictions."""
     durations, errors = random.Random(seed), random.Random(seed + 1)
     drawn = []
     for _ in range(builds):
@@ -73,7 +74,7 @@ def draw(builds: int, *, noisy: bool, seed: int = SEED) -> list[Build]:
 
 
 def simulate(fleet: Fleet, noisy: bool) -> Row:
-    """Run one fleet through its queue."""
+    """Simulate one fleet until its queue is empty."""
     builds = draw(fleet.builds, noisy=noisy)
     bound = lower_bound(builds, fleet.hosts)
     began = time.process_time()

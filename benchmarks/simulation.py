@@ -1,8 +1,8 @@
-"""A fleet that exists in numbers alone, fed by the real planner: events instead of seconds, a real catalog underneath.
+"""A simulated fleet with the real planner and a real catalog: a discrete-event simulation.
 
-What the planner decides (claims, top-ups, work asked back, leases, learned speeds) is its own code on a real SQLite
-catalog. What hosts and network do is drawn here: how long each build takes, when the controller's next look at a host
-falls, and how long a visit lasts. Everything follows from one seed.
+The planner's decisions (claims, top-ups, returned work, leases, learned speeds) are made by its own code on a real
+SQLite catalog. Hosts and network are simulated: the duration of each build, the time of the controller's next poll of a
+host, and the duration of a visit. One seed determines everything.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from wheelfleet.planner.outcome import Outcome, record_outcome
 
 from tests.support.catalogs import insert
 
-#: Seconds between two looks of the controller at a host; the longest wait of the batch action.
+#: Seconds between two polls of a host, shortest and longest.
 LOOK_SECONDS = (0.1, 2.0)
-#: Seconds until a visit has handed work over or withdrawn it: a module run over SSH, on a Pi.
+#: Seconds to hand work over or withdraw it: a module run over SSH, on a Pi.
 VISIT_SECONDS = (0.3, 3.0)
 #: Seconds to fetch, verify and acknowledge one result.
 RESULT_SECONDS = (0.05, 0.3)
-#: When simulated time begins.
+#: The beginning of simulated time.
 EPOCH = 1_800_000_000.0
 RUN = "simulated"
 MAX_ATTEMPTS = 5
@@ -37,7 +37,7 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Build:
-    """Seconds on a normal host: those it takes, and those that were predicted."""
+    """A build: its real and its predicted seconds on a normal host."""
 
     seconds: float
     predicted: float
@@ -45,21 +45,21 @@ class Build:
 
 @dataclass(frozen=True)
 class Host:
-    """A builder: how many builds at once, and how fast; 0.1 needs ten times as long as a normal host."""
+    """A builder: the number of its slots, and its speed; at 0.1 a build takes ten times as long as on a normal host."""
 
     slots: int = 1
     speed: float = 1.0
 
 
 def lower_bound(builds: Iterable[Build], hosts: Sequence[Host]) -> float:
-    """No plan whatsoever ends sooner than this, in seconds: all the work evenly shared, or the longest build alone."""
+    """The seconds that any plan takes at least: all work evenly shared, or the longest build on the fastest host."""
     seconds = [build.seconds for build in builds]
     power = sum(host.slots * host.speed for host in hosts)
     return max(sum(seconds) / power, max(seconds) / max(host.speed for host in hosts))
 
 
 def pull_oldest_first(builds: Sequence[Build], hosts: Sequence[Host], seed: int) -> float:
-    """Seconds until all is done when every slot asks for one build, does it and asks again, in the order given."""
+    """The seconds until the end if every slot pulls one build at a time, in the order given."""
     chance = random.Random(seed)
     free = [(0.0, host.speed) for host in hosts for _ in range(host.slots)]
     end = 0.0
@@ -73,11 +73,11 @@ def pull_oldest_first(builds: Sequence[Build], hosts: Sequence[Host], seed: int)
 
 
 class Planner:
-    """The planner as a simulation calls it: thin, so that what is measured is the planner."""
+    """The planner's interface for a simulation: thin, so that the planner itself is measured."""
 
     def __init__(self, folder: Path, builds: Sequence[Build], hosts: Sequence[Host]) -> None:
         self.catalog = Catalog(folder / "catalog.sqlite")
-        # Whether a commit survives a power cut changes no decision, only how long the simulation takes.
+        # Durable commits would only make the simulation slower.
         self.catalog.db.execute("PRAGMA synchronous = OFF")
         self.names = [f"host{number}" for number in range(len(hosts))]
         target = {
@@ -120,12 +120,12 @@ class Planner:
         settle(db, number, MAX_ATTEMPTS)
 
     def top_up(self, host: str, now: float) -> list[tuple[str, float, int]]:
-        """All that the host holds: attempt, its place in the order of building, and which build it is."""
+        """Claim work for a host; returns (attempt, order, index of the build) for all its builds."""
         held = batches.claim(self.catalog, host=host, run=RUN, now=now)
         return [(a.attempt, a.order, int(a.name[1:]) - 1) for a in held.builds] if held else []
 
     def finish(self, host: str, attempts: Sequence[tuple[str, float]], now: float) -> None:
-        """Take results in as the admission does, with a wheel each: attempts, and the seconds they took there."""
+        """Record results as admission does, each with a wheel; `attempts` are (attempt, seconds on the host)."""
         for attempt, seconds in attempts:
             with self.catalog.writing() as db:
                 (release,) = db.execute("SELECT release_id FROM attempt WHERE id = ?", (attempt,)).fetchone()
@@ -163,7 +163,7 @@ class Planner:
 
 @dataclass
 class _Builder:
-    """One host as it really is; the planner knows of it what the looks have seen."""
+    """The real state of one host; the planner knows only what polls returned."""
 
     name: str
     host: Host
@@ -185,8 +185,9 @@ class Simulation:
         self.planner = Planner(folder, builds, hosts)
         self.builders = [_Builder(name, host) for name, host in zip(self.planner.names, hosts, strict=True)]
         self.left = len(builds)
-        #: How often work was handed over or withdrawn, and how many builds were withdrawn.
+        #: The number of hand-overs and withdrawals.
         self.visits = 0
+        #: The number of builds withdrawn.
         self.taken_back = 0
         self._chance = random.Random(seed)
         self._ticks = itertools.count()
@@ -194,7 +195,7 @@ class Simulation:
         self._now = 0.0
 
     def run(self) -> float:
-        """Seconds until the last result has been taken in."""
+        """Run the simulation; returns the seconds until the last result is recorded."""
         try:
             for builder in self.builders:
                 self._look_within(builder, self._draw(LOOK_SECONDS))
@@ -224,7 +225,7 @@ class Simulation:
     # -------------------------------------------------------- the controller
 
     def _look(self, builder: _Builder) -> None:
-        """What the batch action does between two waits."""
+        """Poll a host, as a session does between two waits."""
         spent = 0.0
         if builder.outbox:
             spent += sum(self._draw(RESULT_SECONDS) for _ in builder.outbox)
@@ -261,7 +262,7 @@ class Simulation:
         return new
 
     def _visit(self, builder: _Builder, spent: float, done: Callable[[], None]) -> None:
-        """While a host is visited it is not looked at."""
+        """Visit a host; during a visit it is not polled."""
         self.visits += 1
         builder.busy = True
 
@@ -279,7 +280,7 @@ class Simulation:
         self._begin_next(builder)
 
     def _withdraw(self, builder: _Builder, unwanted: Sequence[str]) -> None:
-        """What is still in the inbox goes back; what was begun meanwhile stays."""
+        """Return builds that are still in the inbox; builds begun meanwhile stay."""
         withdrawn = [attempt for _, attempt, _ in builder.inbox if attempt in set(unwanted)]
         builder.inbox = [assignment for assignment in builder.inbox if assignment[1] not in set(withdrawn)]
         heapq.heapify(builder.inbox)
@@ -291,9 +292,9 @@ class Simulation:
                 self._look_within(other, self._draw(LOOK_SECONDS))
 
     def _until_next_look(self, builder: _Builder) -> float:
-        """Looks at which nothing can have changed are left out: no host runs low sooner than its predictions say.
+        """The seconds until the next poll that can find a change: no host runs low before its predicted time.
 
-        But for one a minute while work waits, that may be asked back because what is before it is late.
+        While work waits there is one poll a minute, because late builds may make the planner request work back.
         """
         if not builder.running:
             return math.inf
@@ -326,7 +327,7 @@ class Simulation:
         heapq.heappush(self._events, (self._now + seconds, next(self._ticks), happen))
 
     def _look_within(self, builder: _Builder, seconds: float) -> None:
-        """Have the host's next look no later than in these seconds."""
+        """Poll the host within these seconds."""
         at = self._now + seconds
         if builder.busy or at >= builder.look_at or at == math.inf:
             return

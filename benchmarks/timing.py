@@ -1,4 +1,4 @@
-"""Wall seconds and CPU seconds of a command with all the children it waited for."""
+"""Measures wall and CPU time of commands with their children."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Cost:
-    """Seconds; `cpu` counts the processes that were waited for, not those that detached."""
+    """Times in seconds; `cpu` counts processes that were waited for, not detached ones."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -19,7 +19,7 @@ class Cost:
 
 @contextmanager
 def cost() -> Iterator[Cost]:
-    """Measure what happens inside."""
+    """Measure the block's wall time, and the CPU time of child processes that end in it."""
     measured = Cost()
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     yield measured
