@@ -25,7 +25,7 @@ class Outcome:
     builders: set[str] = field(default_factory=set)
     #: The builders that failed or did not answer.
     lost: set[str] = field(default_factory=set)
-    #: Hosts that failed or did not answer in a task of another role.
+    #: Hosts that failed or did not answer in any other task.
     failed_elsewhere: set[str] = field(default_factory=set)
 
     def planning_ended(self, answer: Mapping[str, Any], *, check_mode: bool) -> None:

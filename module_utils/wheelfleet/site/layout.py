@@ -14,5 +14,5 @@ PAGES = ("simple", "project")
 TOP = ("404.html", "feed.atom", "index.html", "robots.txt", "sitemap.xml")
 #: Folders of pages about many projects.
 LISTS = ("failures", "faq", "fleet", "report", "search", "sitemaps", "statistics", "use")
-#: The status of a run, at the top of the site. engine/status.py sends it to web nodes, not the mirror.
+#: The status of a run, at the top of the site. M(wheelfleet_status) writes it on web nodes, not the mirror.
 STATUS = "status.json"

@@ -228,8 +228,8 @@ class _Beside(NamedTuple):
 
     @classmethod
     def of(cls, rows: list[_Row]) -> _Beside:
-        """Read the rows of a release. Our wheel counts as yanked if all its sdists are, or all its files if it has no
-        sdist."""
+        """Read the rows of a release. Our wheels count as yanked if all sdists of the release are, or, without sdists,
+        all its files."""
         sources = [yanked for _, _, _, _, kind, yanked, *_ in rows if kind == "sdist"] or [row[5] for row in rows]
         return cls(
             frozenset(row[3] for row in rows),

@@ -106,7 +106,7 @@ def _only(folders: Sequence[str]) -> tuple[str, ...]:
     return (*(f"--include=/{name}/***" for name in folders), "--exclude=*")
 
 
-#: Everything in order, except the status file, which engine/status.py sends while a run works. Removals stay inside the
+#: Everything in order, except the status file, which M(wheelfleet_status) writes during a run. Removals stay inside the
 #: site's own folders: files beside them may belong to the operator.
 EVERYTHING = (
     Stage(filters=_only(FILES), settle=True),
@@ -309,7 +309,7 @@ class _Mirror:
                 raise Abandoned
 
     def _explain(self, status: int, complaint: str) -> None:
-        """Raise NodeLost or MirrorError for a failed rsync: its statuses do not tell the two apart, so the node is
+        """Raise NodeLost or MirrorError for a failed rsync. Its status does not distinguish them, so the node is
         contacted first."""
         lines = [line for line in complaint.splitlines() if line.strip()]
         sentence = "; ".join(lines[-3:]) or f"exit status {status}"

@@ -61,7 +61,7 @@ class Line(NamedTuple):
 
 
 def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
-    """The facts of an attempt that ended. Raises LookupError if the catalog does not know it."""
+    """The facts of an attempt that ended. Raises LookupError if the catalog has no such attempt."""
     row = db.execute(
         """
         SELECT p.name, p.display_name, r.version, t.name AS target, a.host, a.outcome, a.finished_at, a.seconds,
