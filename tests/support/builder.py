@@ -136,7 +136,7 @@ class Builder:
                 words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
                 if words[3:5] == wanted:
                     parents[process] = re.findall(r"^PPid:\t(\d+)", Path(f"/proc/{process}/status").read_text(), re.M)
-        # A runner looks like the worker until it runs its own program.
+        # A runner has the worker's command line until it runs its own program.
         return [process for process, (parent,) in parents.items() if int(parent) not in parents]
 
     def wait(self, seconds: float = 120) -> None:

@@ -22,12 +22,12 @@ from .user_agents import Client
 MOST_UNKNOWN_NAMES = 1000
 #: Different Pythons, machines or systems a day.
 MOST_KEYS = 200
-#: Seconds after which the position in a file that is gone is forgotten. Logs are kept for two weeks by default.
+#: Seconds after which the position in a missing file is dropped. Logs are kept for two weeks by default.
 FORGET_SECONDS = 60 * DAY
 
 
 class BadAnswer(Exception):
-    """A web node's answer does not have the form of its module's; the message is a sentence."""
+    """A web node's answer is not in the format of M(wheelfleet_downloads); the message is one sentence."""
 
 
 class Overtaken(Exception):
@@ -127,7 +127,7 @@ def record_answer(catalog: Catalog, host: str, counted: Sequence[Position], answ
 
 
 def add_up(db: sqlite3.Connection, answer: Answer) -> Sums:
-    """Add up an answer: downloads of our own wheels with the build time that each saved; lookups of any name."""
+    """Add up an answer: downloads of our wheels, with the build time that each saved, and look-ups of any name."""
     sums = Sums()
     wheels: dict[tuple[str, str], float | None] = {}
     for download, n in answer.downloads:

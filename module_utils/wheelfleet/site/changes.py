@@ -11,5 +11,5 @@ import sqlite3
 
 
 def count_changes(db: sqlite3.Connection) -> int:
-    """A number that grows with every change such a page could show."""
+    """A number that grows with every change that a page about many projects could show."""
     return int(db.execute("SELECT value FROM meta WHERE key = 'report_changes'").fetchone()["value"])

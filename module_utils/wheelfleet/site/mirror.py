@@ -53,7 +53,7 @@ class Node(Protocol):
     """A web node, reached by its connection."""
 
     name: str
-    #: The site's folder there.
+    #: The site's folder on the node.
     root: str
 
     @property
