@@ -27,7 +27,7 @@ FORGET_SECONDS = 60 * DAY
 
 
 class BadAnswer(Exception):
-    """A web node's answer is not in the format of M(wheelfleet_downloads); the message is one sentence."""
+    """A web node's answer is not in the format of M(wheelfleet_downloads); the message ends a sentence."""
 
 
 class Overtaken(Exception):
