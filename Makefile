@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible refuses to start where the locale of the environment was never generated. C.UTF-8 is part of every Debian.
 export LC_ALL := C.UTF-8
 
-.PHONY: help build test test-long unit lint fmt hooks bench clean machine-build machine-test
+.PHONY: help build test test-long unit lint docs fmt hooks bench clean machine-build machine-test
 .DEFAULT_GOAL := help
 # So that the packages are there before what needs them.
 .NOTPARALLEL:
@@ -35,6 +35,12 @@ unit: $(VENV)/.dev ## the quick tests; PYTEST_ARGS chooses some of them
 
 lint: $(VENV)/.dev ## what CI checks: style, types, YAML, Ansible, documentation
 	@pytest -q tests/checks
+
+docs: export PYTHONPATH := module_utils
+docs: $(VENV)/.dev ## write the tables that are made from code: contract, schema, variables
+	python -m tests.support.contract_tables
+	python -m tests.support.schema_docs
+	python -m tests.support.role_docs
 
 fmt: $(VENV)/.dev ## format Python and mend what ruff can mend
 	ruff check --fix .

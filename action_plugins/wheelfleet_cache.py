@@ -6,7 +6,7 @@ from typing import Any
 
 from wheelfleet.credentials import with_credentials
 from wheelfleet.network import network
-from wheelfleet.upstream.cache_origins import NoCache, check_cacheable, learn_crates, learn_origins
+from wheelfleet.upstream.cache_origins import NotCacheable, check_cacheable, learn_crates, learn_origins
 from wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
@@ -16,7 +16,7 @@ class ActionModule(ControllerAction):
     """Return the origins that a cache has to fetch from."""
 
     OPTIONS = documented_options("wheelfleet_cache")
-    REFUSALS = (Refused, NoCache, UpstreamUnreachable)
+    REFUSALS = (Refused, NotCacheable, UpstreamUnreachable)
 
     def work(self) -> Result:
         p = self.options

@@ -87,7 +87,7 @@ class ActionModule(NodeAction):
             if not self.run_lives():
                 raise RunGone  # the next run counts
             counted = positions()
-            answer = self._ask(counted)
+            answer = self._count_on_node(counted)
             if answer is None:
                 return
             try:
@@ -107,8 +107,8 @@ class ActionModule(NodeAction):
             if not self.result["more"] or time.monotonic() > until:
                 return
 
-    def _ask(self, counted: Iterable[Position]) -> Answer | None:
-        """Run the module once; None if the log may not be read and the next task tries as root."""
+    def _count_on_node(self, counted: Iterable[Position]) -> Answer | None:
+        """One visit; None where the log may not be read and the next task tries as root."""
         answer = self._execute_module(
             module_name="wheelfleet_downloads",
             module_args={**self._task.args, "counted": [list(position) for position in counted]},

@@ -25,7 +25,7 @@ class ActionModule(ControllerAction):
             if any(self.options[news] for news in ("answers", "installed", "reinstalled")):
                 with catalog.writing() as db:
                     named, requeued = self._record(db)
-            look_up = missing_packages.to_ask(catalog.db, self.now, self.options["lookup_hosts"])
+            look_up = missing_packages.subjects_to_look_up(catalog.db, self.now, self.options["lookup_hosts"])
             install = missing_packages.to_install(catalog.db, self.options["permissions"], self.now)
         return {
             "changed": bool(named or requeued),

@@ -6,12 +6,18 @@ import shlex
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from wheelfleet.engine.host_status import read_statuses, status_folder
-from wheelfleet.engine.status import all_final, as_bytes, ask_catalog, is_news, status_document
+from wheelfleet.engine.status import (
+    StatusDocument,
+    all_final,
+    as_bytes,
+    is_worth_writing,
+    read_catalog,
+    status_document,
+)
 from wheelfleet.site.layout import STATUS
 from wheelfleet_ansible.controller_action import Result
 from wheelfleet_ansible.documented_options import documented_options
@@ -57,10 +63,10 @@ class ActionModule(NodeAction):
             ended = gone or silent or all_final(statuses, self.options["hosts"])
             if ended or time.monotonic() >= due:
                 now = time.time()
-                lately = ask_catalog(self.catalog_path, run, now)
+                lately = read_catalog(self.catalog_path, run, now)
                 document = status_document(statuses, run=run, now=now, ended=ended, lately=lately)
                 pause = interval
-                if is_news(document, before):
+                if is_worth_writing(document, before):
                     if self._write(document):
                         before = document
                         pauses.start_again()
@@ -76,8 +82,8 @@ class ActionModule(NodeAction):
     def _be_interrupted(self, number: int, frame: object) -> None:
         self.interrupted = True
 
-    def _write(self, document: dict[str, Any]) -> bool:
-        """Write the file on the node; returns whether it did. A node without the folder has no site to show it on."""
+    def _write(self, document: StatusDocument) -> bool:
+        """Whether the node has it now. One that has no folder yet has no site to show it on either."""
         data = as_bytes(document)
         new = f".{STATUS}.new"
         command = (

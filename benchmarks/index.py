@@ -210,14 +210,14 @@ def _dumb_pypi(root: Path) -> Callable[..., Cost]:
     """Install dumb-pypi from pip's configured index into an environment of its own; returns a function that runs it."""
     home = root / "dumb-pypi"
     venv.create(home, with_pip=True)
-    pip = [home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "dumb-pypi"]
+    pip: list[str | Path] = [home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "dumb-pypi"]
     subprocess.run(pip, check=True)
 
     def run(packages: Path, *options: str) -> Cost:
         out = root / "dumb-site"
         shutil.rmtree(out, ignore_errors=True)
         os.sync()
-        command = [home / "bin" / "dumb-pypi", "--package-list-json", packages, "--output-dir", out]
+        command: list[str | Path] = [home / "bin" / "dumb-pypi", "--package-list-json", packages, "--output-dir", out]
         with cost() as spent:
             subprocess.run([*command, "--packages-url", "../../files", *options], check=True)
         shutil.rmtree(out)

@@ -7,6 +7,7 @@ host, and the duration of a visit. One seed determines everything.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import math
@@ -122,7 +123,7 @@ class Planner:
     def top_up(self, host: str, now: float) -> list[tuple[str, float, int]]:
         """Claim work for a host; returns (attempt, order, index of the build) for all its builds."""
         held = batches.claim(self.catalog, host=host, run=RUN, now=now)
-        return [(a.attempt, a.order, int(a.name[1:]) - 1) for a in held.builds] if held else []
+        return [(a.attempt, a.position, int(a.name[1:]) - 1) for a in held.builds] if held else []
 
     def finish(self, host: str, attempts: Sequence[tuple[str, float]], now: float) -> None:
         """Record results as admission does, each with a wheel; `attempts` are (attempt, seconds on the host)."""
@@ -214,7 +215,7 @@ class Simulation:
             seconds = self.builds[number].seconds / builder.host.speed
             builder.running[attempt] = (self._now, seconds)
             builder.unseen.add(attempt)
-            self._after(seconds, lambda a=attempt: self._ended(builder, a))
+            self._after(seconds, functools.partial(self._ended, builder, attempt))
 
     def _ended(self, builder: _Builder, attempt: str) -> None:
         _, seconds = builder.running.pop(attempt)

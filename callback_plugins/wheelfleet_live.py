@@ -145,7 +145,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the last lines, mark the run as ended on the site, and exit with the run's status."""
-        if not self._is_last_to_hear():
+        if not self._is_last_callback():
             return
         if self._early_end:
             self._early_end.run_has_ended = True
@@ -189,7 +189,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
     def _view_is_on_screen(self) -> bool:
         return self._view.is_terminal and self._view.is_shown
 
-    def _is_last_to_hear(self) -> bool:
+    def _is_last_callback(self) -> bool:
         """Whether this is the last callback to be called at the end; if not, Ansible calls it again after the others.
 
         The exit ends the dispatch, so a later callback (timers, JUnit) would never write its output.

@@ -56,7 +56,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.apt_packages import Subject
 from ansible.module_utils.wheelfleet.builder.apt_contents import ContentsError, has_apt, refresh
-from ansible.module_utils.wheelfleet.builder.apt_file_lookup import find_owners
+from ansible.module_utils.wheelfleet.builder.apt_file_lookup import find_providers
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def main() -> None:
         else:
             if not module.check_mode:
                 refresh(index)
-            providers = find_owners(index, subjects)
+            providers = find_providers(index, subjects)
     except (ContentsError, OSError) as error:
         module.exit_json(changed=False, providers=[], problem=str(error))
     # Not a change: the lists are a cache, and the next task writes the packages to the catalog.

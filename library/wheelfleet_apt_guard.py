@@ -54,7 +54,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder.apt_contents import ContentsError, refresh
-from ansible.module_utils.wheelfleet.builder.apt_guard import judge
+from ansible.module_utils.wheelfleet.builder.apt_guard import simulate_install
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def main() -> None:
         if not module.check_mode:
             # Another host may have looked the packages up, so this one's lists may be missing.
             refresh(index)
-        judged = judge(index, module.params["packages"])
+        judged = simulate_install(index, module.params["packages"])
     except (ContentsError, OSError) as error:
         module.fail_json(msg=f"What the packages bring cannot be told, so none is installed: {error}")
     module.exit_json(changed=False, install=judged.install, refused=judged.refused)

@@ -146,7 +146,7 @@ import sys
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.builder.cache import NoCache, ask_cache
+from ansible.module_utils.wheelfleet.builder.cache import NoCache, probe_cache
 from ansible.module_utils.wheelfleet.builder.capacity import capacity, whole_host
 from ansible.module_utils.wheelfleet.builder.complete import complete
 from ansible.module_utils.wheelfleet.builder.folders import NotReady
@@ -191,7 +191,7 @@ def main() -> None:
     cache = None
     if module.params["cache_url"]:
         try:
-            cache = ask_cache(module.params["cache_url"], index_url)
+            cache = probe_cache(module.params["cache_url"], index_url)
         except NoCache as error:
             # The action plugin repeats the call without the cache and with credentials.
             module.exit_json(changed=False, handed_over=[], cache_trouble=str(error))
@@ -212,7 +212,7 @@ def main() -> None:
         start_worker(home, home / "lib", sys.executable, share.parallel)
     except (ContractError, NotReady, OSError) as error:
         module.fail_json(msg=f"The builder cannot take work: {error}")
-    past_the_cache = cache.strangers(each["sdist"]["url"] for each in assignments) if cache else []
+    past_the_cache = cache.not_fetched_by_cache(each["sdist"]["url"] for each in assignments) if cache else []
     module.exit_json(changed=bool(new), handed_over=new, past_the_cache=past_the_cache)
 
 

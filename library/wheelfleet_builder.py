@@ -81,7 +81,7 @@ targets:
   sample:
     - name: cp311-cp311-linux_armv7l-glibc2.36
       python_version: 3.11.2
-      implementation: cpython
+      implementation: CPython
       platform: linux_armv7l
       tags: [cp311-cp311-linux_armv7l]
       tools: /var/lib/wheelfleet/tools/cpython-311-arm-linux-gnueabihf/bin/python

@@ -79,7 +79,7 @@ from pathlib import Path
 from typing import cast
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.wheelfleet.builder.cache import NoCache, ask_cache
+from ansible.module_utils.wheelfleet.builder.cache import NoCache, probe_cache
 from ansible.module_utils.wheelfleet.builder.capacity import capacity
 from ansible.module_utils.wheelfleet.builder.resolver import resolve
 from ansible.module_utils.wheelfleet.contract.assignment import Limits
@@ -106,7 +106,7 @@ def main() -> None:
     index_url, pip_options = with_credentials(p["index_url"], p["credentials"]), p["pip_options"]
     if p["cache_url"]:
         try:
-            cache = ask_cache(p["cache_url"], p["index_url"])
+            cache = probe_cache(p["cache_url"], p["index_url"])
         except NoCache as error:
             module.warn(str(error))
         else:

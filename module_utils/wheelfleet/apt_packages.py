@@ -16,7 +16,7 @@ KINDS = ("header", "library", "pkg-config", "tool")
 #: Characters of a subject's name; files have no longer ones.
 LONGEST_SUBJECT = 100
 #: Packages per subject, at most.
-MOST_OWNERS = 5
+MOST_PROVIDERS = 5
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./-]*")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
@@ -35,7 +35,7 @@ class Subject(NamedTuple):
     name: str
 
 
-def is_askable(subject: Subject) -> bool:
+def can_be_looked_up(subject: Subject) -> bool:
     """Whether a package could provide it: its name is no path to elsewhere, no pattern, and not too long."""
     return (
         subject.kind in KINDS

@@ -169,7 +169,7 @@ def _pip_options(lines: list[str]) -> Iterator[_PipOption]:
         line = lines[at].rstrip()
         first = at
         at += 1
-        if not _says_something(line):
+        if not _has_content(line):
             continue
         if line.startswith("["):
             section = line[1 : line.index("]")]
@@ -178,7 +178,7 @@ def _pip_options(lines: list[str]) -> Iterator[_PipOption]:
         indent = len(line) - len(line.lstrip())
         last = first
         for below in range(at, len(lines)):
-            if _says_something(lines[below]):
+            if _has_content(lines[below]):
                 if len(lines[below]) - len(lines[below].lstrip()) <= indent:
                     break
                 value.append(lines[below])
@@ -187,7 +187,7 @@ def _pip_options(lines: list[str]) -> Iterator[_PipOption]:
         yield _PipOption(section, name.strip().lower().replace("_", "-"), "\n".join(value), indent, first, last)
 
 
-def _says_something(line: str) -> bool:
+def _has_content(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith(("#", ";"))
 
 

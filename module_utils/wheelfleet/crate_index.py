@@ -62,7 +62,7 @@ def downloads_of(config: bytes) -> str:
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def ask_index(url: str, ways: Mapping[str, str]) -> str:
+def read_index_config(url: str, ways: Mapping[str, str]) -> str:
     """Read the server for downloads from the index `url` (see `checked_index`); returns its URL with a final slash.
 
     `ways` are the environment variables for the network (see `network`). Raises NoIndex, OutOfReach.

@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 #: What a failure blocks: the release on every target, on this target only, or nothing (None), so that it is retried.
 Blocks = Literal["release", "target"]
+#: The codes of all failure classes.
+ClassName = Literal[
+    "missing-header",
+    "missing-library",
+    "missing-tool",
+    "toolchain-too-old",
+    "python2-syntax",
+    "removed-api",
+    "cython-too-new",
+    "numpy-abi",
+    "python-too-new",
+    "undeclared-build-requirement",
+    "own-module-missing",
+    "wrong-platform",
+    "sdist-broken",
+    "configure-error",
+    "compile-error",
+    "link-error",
+    "build-script-error",
+    "build-requirements",
+    "download-in-build",
+    "patch-refused",
+    "hash-mismatch",
+    "sdist-missing",
+    "network",
+    "out-of-memory",
+    "out-of-disk",
+    "time-out",
+    "silence",
+    "too-many-processes",
+    "log-limit",
+    "killed",
+    "interrupted",
+    "host-lost",
+    "builder-fault",
+    "no-wheel",
+    "metadata-mismatch",
+    "other-python",
+    "import-failed",
+    "not-installable",
+    "refused",
+    "unknown",
+]
 
 
 @dataclass(frozen=True)
 class FailureClass:
-    name: str
+    name: ClassName
     meaning: str
     blocks: Blocks | None
     #: What the operator can do; readable without the failure's sentence.
     advice: str
     #: The facts of a builder that it depends on: when they change, the builds return to the queue (`planner.requeue`).
-    lifted_by: frozenset[str] = frozenset()
+    depends_on: frozenset[str] = frozenset()
 
     @property
     def again(self) -> str:
         """The retry rule, in a sentence."""
         if self.blocks is None:
             return "Tried again by itself, elsewhere where it can be, with growing waits, until the tries are spent."
-        on = " and ".join(name for name in ("toolchain", "packages") if name in self.lifted_by)
+        on = " and ".join(name for name in ("toolchain", "packages") if name in self.depends_on)
         changes = {"": "", "toolchain": "the builder's compilers, ", "packages": "the builder's packages, "}
         what = changes.get(on, "the builder's compilers or packages, ")
         return f"Tried again when {what}the project's recipe or the fleet's remedies change, or somebody asks for it."
@@ -292,5 +336,5 @@ _ALL = (
     ),
 )
 
-#: By name, in the order of documentation and report.
-FAILURE_CLASSES = {entry.name: entry for entry in _ALL}
+#: By name, in the order in which to list them.
+FAILURE_CLASSES: Mapping[str, FailureClass] = {entry.name: entry for entry in _ALL}

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from wheelfleet.engine.interrupted import end_status, what_is_left
+from wheelfleet.engine.interrupted import end_status, remains_of_run
 
 from .current_run import CurrentRun
 
@@ -44,5 +44,5 @@ class EarlyEnd:
             return
         self.run_has_ended = True
         self._stop_view()
-        for line in what_is_left(self._run.state_dir, self._run.site, self._run.run):
+        for line in remains_of_run(self._run.state_dir, self._run.site, self._run.run):
             self._say(line)

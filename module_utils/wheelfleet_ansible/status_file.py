@@ -6,9 +6,15 @@ import contextlib
 import os
 import threading
 import time
-from typing import Any
 
-from wheelfleet.engine.status import Lately, ask_catalog, is_news, status_document, write_status
+from wheelfleet.engine.status import (
+    Lately,
+    StatusDocument,
+    is_worth_writing,
+    read_catalog,
+    status_document,
+    write_status,
+)
 
 from .current_run import CurrentRun
 
@@ -22,9 +28,9 @@ class StatusFile:
     def __init__(self) -> None:
         #: Whether this run has written the file.
         self.in_use = False
-        self._shown: dict[str, Any] | None = None
-        # The main process forks while a thread of it reads the catalog. A fork inside SQLite would leave the child with
-        # locks that are never released.
+        self._shown: StatusDocument | None = None
+        # The main process forks while a thread of it reads the catalog: a fork inside SQLite would leave the child with
+        # locks that nobody opens.
         self._reading = threading.Lock()
         os.register_at_fork(
             before=self._reading.acquire, after_in_parent=self._reading.release, after_in_child=self._reading.release
@@ -39,9 +45,9 @@ class StatusFile:
             # Not for ever: a signal may have ended the run between lock and fork.
             if self._reading.acquire(timeout=PATIENCE):
                 try:
-                    lately = ask_catalog(run.catalog_path, run.run, now)
+                    lately = read_catalog(run.catalog_path, run.run, now)
                 finally:
                     self._reading.release()
             document = status_document(run.statuses(), run=run.run, now=now, ended=ended, lately=lately)
-            if is_news(document, self._shown) and write_status(run.site, document):
+            if is_worth_writing(document, self._shown) and write_status(run.site, document):
                 self._shown = document

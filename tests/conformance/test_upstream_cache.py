@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from wheelfleet.builder.cache import NoCache, ask_cache
+from wheelfleet.builder.cache import NoCache, probe_cache
 
 from tests.support import sdists, wheels
 from tests.support.artifacts import Artifact
@@ -317,11 +317,11 @@ def test_whoever_is_no_builder_is_refused_and_told_so(place: Place):
 
 
 def test_a_builder_asks_whether_it_may_use_it_and_for_which_upstream(place: Place):
-    cache = ask_cache(place.cache.url, place.index.index_url)
+    cache = probe_cache(place.cache.url, place.index.index_url)
     assert cache.through(place.index.index_url) == place.cache.index_url
     assert cache.through(place.files.file_url(DEMO)) == place.file(DEMO)
     with pytest.raises(NoCache, match="another upstream"):
-        ask_cache(place.cache.url, "http://127.0.0.1:1/simple/")
+        probe_cache(place.cache.url, "http://127.0.0.1:1/simple/")
 
 
 class Spelling(LoopbackServer):

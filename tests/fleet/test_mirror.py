@@ -231,7 +231,7 @@ def test_a_web_node_that_loses_power_names_no_empty_file_and_recovers(
 
 def test_the_status_of_a_run_is_on_every_web_node_also_after_a_cut(operator: Webmaster) -> None:
     building = Building("numpy", "2.1.0", "cp311-cp311-linux_aarch64-glibc2.36", time.time())
-    operator.post("pi1", state=HostState.BUILDING, building=[building], left=7, seconds_left=60.0)
+    operator.post_status("pi1", state=HostState.BUILDING, building=[building], left=7, seconds_left=60.0)
     with operator.controller.catalog.writing() as db:
         note(db, run=RUN, host="pi2", sentence="pi2 was suspended.", now=time.time())
     with operator.show_status("-vv") as run:
@@ -243,14 +243,14 @@ def test_the_status_of_a_run_is_on_every_web_node_also_after_a_cut(operator: Web
         assert seen["events"][0]["sentence"] == "pi2 was suspended."
 
         operator.lab.cut("build1")
-        operator.post("pi1", state=HostState.IDLE, built=1, final=True)
-        operator.post("pi2", state=HostState.BUILDING, built=2)
+        operator.post_status("pi1", state=HostState.IDLE, built=1, final=True)
+        operator.post_status("pi2", state=HostState.BUILDING, built=2)
         until(lambda: operator.status("web1")["built"] == 3)
         read_until(run, "the status file waits for the link")
         operator.lab.mend("build1")
         until(lambda: operator.status("build1")["built"] == 3)
 
-        operator.post("pi2", state=HostState.IDLE, built=3, final=True)
+        operator.post_status("pi2", state=HostState.IDLE, built=3, final=True)
         output, _ = run.communicate(timeout=60)
     assert run.returncode == 0, output
     for name in WEBNODES:
@@ -260,7 +260,7 @@ def test_the_status_of_a_run_is_on_every_web_node_also_after_a_cut(operator: Web
 
 
 def test_a_killed_run_leaves_nobody_behind_who_shows_it(operator: Webmaster) -> None:
-    operator.post("pi1", state=HostState.BUILDING)
+    operator.post_status("pi1", state=HostState.BUILDING)
     with operator.show_status() as run:
         until(lambda: all(operator.status(name) for name in WEBNODES))
         (playbook,) = processes(run.pid, "ansible-playbook") or [run.pid]

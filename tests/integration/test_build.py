@@ -123,7 +123,7 @@ def test_the_report_says_what_became_of_everything_and_why(mixed: Operator):
     assert "served-3.0-py3-none-any.whl" in rows["served"]["reason"]
     failed = rows["needscups"]
     assert failed["failure_class"] == "missing-header"
-    # Which package has it is asked of apt after the builds (tests/fleet/test_unblock.py); not here.
+    # Which package has it is asked of apt after the builds (tests/fleet/test_missing_packages.py); not here.
     assert "cups/cups.h" in failed["advice"]
     assert "cups/cups.h" in failed["evidence"]
     log = gzip.decompress((mixed.site / failed["log"]).read_bytes()).decode()

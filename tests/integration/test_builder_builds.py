@@ -27,7 +27,7 @@ EXTREMES = sorted({cpythons()[0], cpythons()[-1]})
 @pytest.mark.parametrize("python", EXTREMES, ids=lambda path: path.name)
 def test_sdists_become_wheels_with_the_oldest_and_the_newest_python(builder: Builder, python: Path) -> None:
     sdists = [pure_sdist("Pure.Demo", "1.0"), c_sdist("c-demo", "2.0"), pure_sdist("z", "1", filename="z-1.zip")]
-    assignments = [builder.assignment(s, order=i, interpreter=python) for i, s in enumerate(sdists)]
+    assignments = [builder.assignment(s, position=i, interpreter=python) for i, s in enumerate(sdists)]
     results = builder.build(*assignments, python=python, parallel=2)
     assert [(result["outcome"], result["phase"], result["message"]) for result in results] == [
         ("built", "collect", None)
@@ -111,7 +111,7 @@ def test_a_sdist_without_pyproject_builds_with_setuptools_from_upstream(builder:
     with Upstream() as upstream:
         upstream.add_release(setuptools)
         assignments = [
-            builder.assignment(sdist, order=order, index_url=upstream.index_url)
+            builder.assignment(sdist, position=order, index_url=upstream.index_url)
             for order, sdist in enumerate(
                 [c_sdist("old", "1.0", backend="legacy"), pure_sdist("new", "1.0", backend="setuptools")]
             )

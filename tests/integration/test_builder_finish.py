@@ -63,7 +63,7 @@ else:
 def build(builder: Builder, upstream: Upstream, *sdists: Artifact, **changes: Any) -> list[dict[str, Any]]:
     changes = {"sandbox": True, "finish": FINISH, "index_url": upstream.index_url, **changes}
     return builder.build(
-        *(builder.assignment(sdist, order=order, **changes) for order, sdist in enumerate(sdists)), parallel=2
+        *(builder.assignment(sdist, position=order, **changes) for order, sdist in enumerate(sdists)), parallel=2
     )
 
 
@@ -93,7 +93,7 @@ def test_a_pure_wheel_is_imported_with_its_dependencies_and_unchanged(builder: B
     assert checked["check"] == {**IMPORTED, "modules": ["demo"]}
     assert (checked["repair"], checked["apt"]) == (None, [])
     assert "phase repair" not in builder.log(checked["attempt"])
-    plain = builder.assignment(sdist, order=7, sandbox=True)
+    plain = builder.assignment(sdist, position=7, sandbox=True)
     assert builder.wheel(builder.build(plain)[0]) == builder.wheel(checked)
 
 

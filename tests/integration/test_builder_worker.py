@@ -50,7 +50,7 @@ def test_builds_go_in_the_order_of_the_batch(builder: Builder, tmp_path: Path) -
     )
     names = ["c", "a", "b"]
     assignments = [
-        builder.assignment(pure_sdist(name, "1", script=f"import os\n{script}"), order=order)
+        builder.assignment(pure_sdist(name, "1", script=f"import os\n{script}"), position=order)
         for order, name in enumerate(names)
     ]
     builder.build(*reversed(assignments))
@@ -60,7 +60,7 @@ def test_builds_go_in_the_order_of_the_batch(builder: Builder, tmp_path: Path) -
 def test_as_many_builds_run_at_once_as_were_asked_for(builder: Builder, lookout: Lookout) -> None:
     for order in range(3):
         sdist = pure_sdist(f"demo{order}", "1", script=WAITING)
-        builder.hand_over(builder.assignment(sdist, order=order, environment=lookout.environment))
+        builder.hand_over(builder.assignment(sdist, position=order, environment=lookout.environment))
     builder.start(parallel=2)
     first, second = lookout.visitor(), lookout.visitor()
     state = builder.state()
@@ -80,7 +80,7 @@ def test_as_many_builds_run_at_once_as_were_asked_for(builder: Builder, lookout:
 def test_the_status_says_what_is_being_built_and_beats_meanwhile(builder: Builder, lookout: Lookout) -> None:
     builder.hand_over(
         builder.assignment(pure_sdist("demo", "1", script=WAITING), environment=lookout.environment),
-        builder.assignment(pure_sdist("next", "1"), order=1),
+        builder.assignment(pure_sdist("next", "1"), position=1),
     )
     builder.start()
     worker = worker_of(builder)
@@ -104,7 +104,7 @@ def test_what_is_handed_over_while_a_worker_works_is_built_by_it(builder: Builde
     builder.start()
     worker = worker_of(builder)
     visitor = lookout.visitor()
-    builder.hand_over(builder.assignment(pure_sdist("two", "1"), order=1))
+    builder.hand_over(builder.assignment(pure_sdist("two", "1"), position=1))
     visitor.let_go()
     builder.wait()
     assert builder.result("two-1-0001")["outcome"] == "built"
@@ -125,7 +125,7 @@ def test_a_second_worker_leaves_the_home_to_the_first(builder: Builder, lookout:
 
 def test_work_handed_over_while_a_worker_is_leaving_is_never_left_lying(builder: Builder) -> None:
     for order in range(8):
-        builder.hand_over(builder.assignment(pure_sdist("demo", "1"), order=order))
+        builder.hand_over(builder.assignment(pure_sdist("demo", "1"), position=order))
         builder.start()
         with FolderEvents([builder.home / "outbox"]) as changes:
             # The next round begins at the moment of delivery, when the worker is about to leave.
@@ -138,7 +138,7 @@ def test_work_handed_over_while_a_worker_is_leaving_is_never_left_lying(builder:
 def test_the_rest_of_a_batch_can_be_taken_back_during_the_first_build(builder: Builder, lookout: Lookout) -> None:
     sdist = pure_sdist("demo", "1", script=WAITING)
     for order in range(3):
-        builder.hand_over(builder.assignment(sdist, order=order, environment=lookout.environment))
+        builder.hand_over(builder.assignment(sdist, position=order, environment=lookout.environment))
     builder.start()
     visitor = lookout.visitor()
     attempts = [f"demo-1-{order:04x}" for order in range(3)]
@@ -178,7 +178,7 @@ def test_a_worker_that_cannot_start_is_an_error_that_names_the_cure(builder: Bui
 
 def test_a_worker_told_to_stop_leaves_its_builds_as_if_not_begun(builder: Builder, lookout: Lookout) -> None:
     assignments = [
-        builder.assignment(pure_sdist("demo", "1", script=WAITING), order=order, environment=lookout.environment)
+        builder.assignment(pure_sdist("demo", "1", script=WAITING), position=order, environment=lookout.environment)
         for order in range(3)
     ]
     builder.hand_over(*assignments)
@@ -217,7 +217,8 @@ def test_a_build_whose_runner_is_killed_is_begun_again_once(builder: Builder, lo
 def test_a_build_whose_runner_is_killed_twice_fails_with_its_last_log(builder: Builder, lookout: Lookout) -> None:
     sdist = pure_sdist("demo", "1", script="print('last words', flush=True)\n" + WAITING)
     builder.hand_over(
-        builder.assignment(sdist, environment=lookout.environment), builder.assignment(pure_sdist("next", "1"), order=1)
+        builder.assignment(sdist, environment=lookout.environment),
+        builder.assignment(pure_sdist("next", "1"), position=1),
     )
     builder.start()
     for _ in range(2):
@@ -332,7 +333,7 @@ def test_whatever_is_killed_each_assignment_gets_exactly_one_result(builder: Bui
             while len(home.queued()) < 3:
                 order = len(attempts)
                 sdist = (c_sdist if order % 2 else pure_sdist)(f"demo{order}", "1", script=BUSY)
-                attempts += builder.hand_over(builder.assignment(sdist, order=order))
+                attempts += builder.hand_over(builder.assignment(sdist, position=order))
             if not builder.workers():
                 builder.start(parallel=2)
             changes.wait(chance.randrange(1, 12), seconds=0.5)

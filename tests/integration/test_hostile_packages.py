@@ -131,12 +131,12 @@ def test_whatever_packages_try_they_are_contained(builder: Builder, scene: Scene
     }
     tried = [*attacks(), requiring()]
     assert len(tried) > 40
-    first = [builder.assignment(sdist, order=order, **common) for order, sdist in enumerate(honest("first"))]
+    first = [builder.assignment(sdist, position=order, **common) for order, sdist in enumerate(honest("first"))]
     evil = [
-        builder.assignment(attack.sdist, order=100 + order, limits={"seconds": 60, **attack.limits}, **common)
+        builder.assignment(attack.sdist, position=100 + order, limits={"seconds": 60, **attack.limits}, **common)
         for order, attack in enumerate(tried)
     ]
-    last = [builder.assignment(sdist, order=1000 + order, **common) for order, sdist in enumerate(honest("last"))]
+    last = [builder.assignment(sdist, position=1000 + order, **common) for order, sdist in enumerate(honest("last"))]
     assignments = [*first, *evil, *last]
     builder.hand_over(*assignments)
     builder.start(parallel=2)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.message import Message
 from socketserver import BaseServer
 
-from wheelfleet.upstream.client import Answer, Page, ProjectRequest, Trouble
+from wheelfleet.upstream.client import Answer, Page, Problem, ProjectRequest
 
 from tests.support.loopback import Answer as HttpAnswer
 from tests.support.loopback import LoopbackServer
@@ -19,8 +19,8 @@ def page_of(answer: Answer) -> Page:
     return answer
 
 
-def trouble_of(answer: object) -> Trouble:
-    assert isinstance(answer, Trouble), answer
+def trouble_of(answer: object) -> Problem:
+    assert isinstance(answer, Problem), answer
     return answer
 
 

@@ -77,7 +77,7 @@ class Builder:
         self,
         sdist: Artifact,
         *,
-        order: int = 0,
+        position: int = 0,
         limits: Mapping[str, float] | None = None,
         environment: Mapping[str, str] | None = None,
         interpreter: Path | None = None,
@@ -90,8 +90,8 @@ class Builder:
         assignment: dict[str, Any] = {
             "schema": SCHEMA,
             "kind": "build",
-            "attempt": f"{sdist.name.lower()}-{sdist.version}-{order:04x}",
-            "order": order,
+            "attempt": f"{sdist.name.lower()}-{sdist.version}-{position:04x}",
+            "position": position,
             "name": sdist.name,
             "version": sdist.version,
             "sdist": {

@@ -1,6 +1,6 @@
 """The tables of docs/contract.md, from the contract's types and the comments on their fields.
 
-After a change of the contract: `PYTHONPATH=module_utils:. .venv/bin/python -m tests.support.contract_tables`
+`make docs` writes them.
 """
 
 from __future__ import annotations

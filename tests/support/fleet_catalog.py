@@ -8,7 +8,7 @@ from typing import Any
 
 from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches
-from wheelfleet.planner.batches import Held
+from wheelfleet.planner.batches import HostWork
 from wheelfleet.planner.outcome import Outcome, record_outcome
 
 from tests.support.catalogs import ControllerState, insert
@@ -40,7 +40,7 @@ class Fleet(ControllerState):
             settle(db, release, MAX_ATTEMPTS)
         return release
 
-    def claim(self, host: str = "pi1", run: str = "run1", now: float = NOW) -> Held | None:
+    def claim(self, host: str = "pi1", run: str = "run1", now: float = NOW) -> HostWork | None:
         return batches.claim(self.catalog, host=host, run=run, now=now)
 
     def begin(self, *attempts: str, now: float = NOW) -> None:
@@ -77,6 +77,6 @@ class Fleet(ControllerState):
         return {row["target_id"]: row["need"] for row in rows}
 
 
-def names(held: Held | None) -> list[str]:
+def names(held: HostWork | None) -> list[str]:
     """The projects of a host's builds, in order."""
     return [assignment.name for assignment in held.builds] if held else []

@@ -18,7 +18,7 @@ from tests.support.chromium import chromium
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES = REPOSITORY / "docs/images"
 #: The first line shown of a run.
-FIRST = "PLAY [Learn what changed upstream]"
+FIRST = "PLAY [Find what changed upstream]"
 COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "35": "#d2a8ff", "36": "#79c0ff"}
 
 

@@ -1,4 +1,4 @@
-"""The tables in roles/*/README.md, made from argument_specs.yml; `python -m tests.support.role_docs` writes them."""
+"""The tables in roles/*/README.md, made from argument_specs.yml; `make docs` writes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-BEGIN = "<!-- BEGIN: made from meta/argument_specs.yml by python -m tests.support.role_docs -->"
+BEGIN = "<!-- BEGIN: made from meta/argument_specs.yml by make docs -->"
 END = "<!-- END -->"
 
 

@@ -250,8 +250,8 @@ def _add_builders(state: ControllerState) -> None:
             "slots": 2, "sandbox": "bubblewrap 0.8.0", "board": board,
             "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "rustc": "rustc 1.63.0"},
         }  # fmt: skip
-        aside = "It cannot build lxml 6.0.1, which was built before: compile-error." if number == 2 else None
-        state.builder(f"pi{number}", *targets, facts=facts, seen_at=NOW - 60, speed=speed, suspended=aside)
+        suspended = "It cannot build lxml 6.0.1, which was built before: compile-error." if number == 2 else None
+        state.builder(f"pi{number}", *targets, facts=facts, seen_at=NOW - 60, speed=speed, suspended=suspended)
     for age, host, sentence in (
         (3000, "pi2", "It cannot build lxml 6.0.1, which was built before: it is suspended until it can."),
         (2000, "pi3", HOSTILE),

@@ -1,4 +1,4 @@
-"""docs/schema.md, made from schema.sql; `PYTHONPATH=module_utils:. python -m tests.support.schema_docs` writes it."""
+"""docs/schema.md, made from schema.sql; `make docs` writes it."""
 
 from __future__ import annotations
 

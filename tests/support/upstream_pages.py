@@ -182,15 +182,15 @@ def negotiate(accept: str, *, json_offered: bool, html_offered: bool) -> str | N
         return PLAIN_HTML_TYPE
     if not html_offered:
         return JSON_TYPE
-    wishes: dict[str, float] = {}
+    accepted: dict[str, float] = {}
     for part in (accept or "*/*").split(","):
         media, *parameters = (piece.strip() for piece in part.split(";"))
         quality = next((float(each[2:]) for each in parameters if each.startswith("q=")), 1.0)
-        wishes[media.lower().replace(".latest+", ".v1+")] = quality
+        accepted[media.lower().replace(".latest+", ".v1+")] = quality
     offers = {
-        PLAIN_HTML_TYPE: max(wishes.get(media, 0) for media in (PLAIN_HTML_TYPE, "text/*", "*/*")),
-        JSON_TYPE: max(wishes.get(media, 0) for media in (JSON_TYPE, "application/*")),
-        HTML_TYPE: wishes.get(HTML_TYPE, 0),
+        PLAIN_HTML_TYPE: max(accepted.get(media, 0) for media in (PLAIN_HTML_TYPE, "text/*", "*/*")),
+        JSON_TYPE: max(accepted.get(media, 0) for media in (JSON_TYPE, "application/*")),
+        HTML_TYPE: accepted.get(HTML_TYPE, 0),
     }
     best = max(offers, key=lambda media: offers[media])
     return best if offers[best] > 0 else None

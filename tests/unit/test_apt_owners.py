@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from wheelfleet.apt_packages import LONGEST_SUBJECT, Subject, is_askable
+from wheelfleet.apt_packages import LONGEST_SUBJECT, Subject, can_be_looked_up
 from wheelfleet.builder import apt_file_lookup
 from wheelfleet.builder.apt_contents import ContentsError, has_apt, matching_lines, refresh
-from wheelfleet.builder.apt_file_lookup import find_owners
+from wheelfleet.builder.apt_file_lookup import find_providers
 
 pytestmark = pytest.mark.skipif(not has_apt(), reason="needs apt, which reads the lists; it is on Debian")
 
@@ -112,24 +112,24 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_the_package_that_is_meant_comes_first(index: Path, kind: str, name: str, package: str) -> None:
     subject = Subject(kind, name)
-    assert find_owners(index, [subject])[subject][0] == package
+    assert find_providers(index, [subject])[subject][0] == package
 
 
 def test_what_nobody_has_is_answered_too(index: Path) -> None:
     asked = [Subject("header", "of_its_own.h"), Subject("header", "yaml.h")]
-    assert find_owners(index, asked) == {asked[0]: [], asked[1]: ["libyaml-dev", "libyaml-cpp-dev"]}
+    assert find_providers(index, asked) == {asked[0]: [], asked[1]: ["libyaml-dev", "libyaml-cpp-dev"]}
 
 
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "a b.h", "x" * (LONGEST_SUBJECT + 1), "-rf", "new\nline.h", "", "*.h", "$(id).h"]
 )
 def test_names_that_no_file_has_are_not_asked_for(index: Path, name: str) -> None:
-    assert not is_askable(Subject("header", name))
-    assert find_owners(index, [Subject("header", name)]) == {}
+    assert not can_be_looked_up(Subject("header", name))
+    assert find_providers(index, [Subject("header", name)]) == {}
 
 
 def test_a_python_module_is_not_asked_for() -> None:
-    assert not is_askable(Subject("module", "numpy"))
+    assert not can_be_looked_up(Subject("module", "numpy"))
 
 
 def test_all_needles_are_found_in_one_reading_with_every_owner(index: Path) -> None:
@@ -174,4 +174,4 @@ def test_old_lists_are_used_when_newer_ones_cannot_be_had(index: Path, monkeypat
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     assert refresh(index) is True
-    assert find_owners(index, [Subject("library", "yaml")]) == {Subject("library", "yaml"): ["libyaml-dev"]}
+    assert find_providers(index, [Subject("library", "yaml")]) == {Subject("library", "yaml"): ["libyaml-dev"]}

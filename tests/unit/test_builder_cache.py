@@ -6,7 +6,7 @@ import json
 from email.message import Message
 
 import pytest
-from wheelfleet.builder.cache import Cache, NoCache, ask_cache, led_through
+from wheelfleet.builder.cache import Cache, NoCache, probe_cache, through_cache
 
 from tests.support.asking import Canned
 from tests.support.loopback import Answer, LoopbackServer
@@ -45,7 +45,7 @@ def test_an_assignment_names_the_cache_for_upstream_and_no_password():
         "pip_options": {"cert": "/ca.pem", "proxy": "http://proxy", "trusted_host": ["own"], "retries": 1},
         "crates_index": "sparse+https://files.example.org:8443/crates/",
     }
-    assert led_through(CACHE, order, INDEX) == {
+    assert through_cache(CACHE, order, INDEX) == {
         "attempt": "a",
         "index_url": "http://web1:8686/root/simple",
         "sdist": {"url": "http://web1:8686/a.zip", "size": 1},
@@ -63,14 +63,16 @@ def test_pip_is_told_to_trust_it_only_over_plain_http():
 def test_an_sdist_elsewhere_keeps_its_address_and_its_host_is_named():
     url = "https://elsewhere.example.org/a.zip"
     for index in ("https://elsewhere.example.org/crates/", "auto", None):
-        led = led_through(CACHE, {"sdist": {"url": url}, "pip_options": {}, "crates_index": index}, INDEX)
+        led = through_cache(CACHE, {"sdist": {"url": url}, "pip_options": {}, "crates_index": index}, INDEX)
         assert (led["sdist"], led["crates_index"]) == ({"url": url}, index)
-    assert CACHE.strangers([url, url, "http://web1:8686/b.zip", "file:///c.zip"]) == ["elsewhere.example.org"]
+    assert CACHE.not_fetched_by_cache([url, url, "http://web1:8686/b.zip", "file:///c.zip"]) == [
+        "elsewhere.example.org"
+    ]
 
 
 def test_a_cache_of_this_upstream_that_answers_is_used():
     with Canned(Answer(200, json.dumps(READY).encode())) as server:
-        assert ask_cache(f"{server.url}/", INDEX) == Cache(server.url, ("https://index.example.org",))
+        assert probe_cache(f"{server.url}/", INDEX) == Cache(server.url, ("https://index.example.org",))
 
 
 @pytest.mark.parametrize(
@@ -88,14 +90,14 @@ def test_a_cache_of_this_upstream_that_answers_is_used():
 )
 def test_one_that_cannot_be_used_is_a_sentence(answer: Answer, sentence: str):
     with Canned(answer) as server, pytest.raises(NoCache, match=sentence):
-        ask_cache(server.url, INDEX, timeout=0.3)
+        probe_cache(server.url, INDEX, timeout=0.3)
 
 
 def test_one_that_is_not_there_is_a_sentence():
     with LoopbackServer() as server:
         url = server.url
     with pytest.raises(NoCache, match="does not answer"):
-        ask_cache(url, INDEX)
+        probe_cache(url, INDEX)
 
 
 def test_a_long_answer_is_not_read_to_its_end():
@@ -104,4 +106,4 @@ def test_a_long_answer_is_not_read_to_its_end():
             return Answer(200, b'{"index": "' + b"x" * (1 << 22))
 
     with Endless() as server, pytest.raises(NoCache, match="no cache of wheelfleet's"):
-        ask_cache(server.url, INDEX)
+        probe_cache(server.url, INDEX)

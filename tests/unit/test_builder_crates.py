@@ -142,11 +142,11 @@ def test_what_cargo_did_not_reach_tells_its_index() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
-        (UNREACHED, "passing", "failed to get `tiny` as a dependency"),
+        (UNREACHED, "transient", "failed to get `tiny` as a dependency"),
         (
             "error: failed to download from `http://x/a`\n\nCaused by:\n  failed to get successful HTTP response from "
             "`http://x/a` (x), got 503\n  body:\n  no",
-            "passing",
+            "transient",
             "got 503)",
         ),
         (

@@ -6,7 +6,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder.import_check import Verdict, check, judge
+from wheelfleet.builder.import_check import Verdict, check, import_verdict
 from wheelfleet.builder.importable import Modules, importable
 
 SUFFIXES = [".cpython-311-x86_64-linux-gnu.so", ".abi3.so", ".so"]
@@ -93,7 +93,7 @@ def test_the_projects_own_modules_are_those_called_as_it_is_else_all(
 def test_only_what_can_be_imported_nowhere_has_failed(
     kinds: list[str], text: str, missing: str | None, verdict: str, says: str
 ) -> None:
-    tried = judge("demo", kinds, text, missing)
+    tried = import_verdict("demo", kinds, text, missing)
     assert tried.verdict == verdict
     assert says in tried.sentence
     assert not tried.sentence or tried.sentence.endswith(".")
@@ -101,8 +101,10 @@ def test_only_what_can_be_imported_nowhere_has_failed(
 
 def test_what_another_project_does_not_have_says_nothing_of_the_wheel() -> None:
     name = "cannot import name 'old' from 'other' (/x/other.py)"
-    assert judge("demo", IMPORT_ERROR, name, "other", there=True).verdict == "unchecked"
-    assert judge("demo", NOT_FOUND, "No module named 'other.old'", "other.old", there=True).verdict == "unchecked"
+    assert import_verdict("demo", IMPORT_ERROR, name, "other", there=True).verdict == "unchecked"
+    assert (
+        import_verdict("demo", NOT_FOUND, "No module named 'other.old'", "other.old", there=True).verdict == "unchecked"
+    )
 
 
 def wheel_of(folder: Path, files: dict[str, str], project: str = "demo") -> Verdict:

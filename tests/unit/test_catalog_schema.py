@@ -21,7 +21,7 @@ from tests.support.catalogs import ControllerState
 
 FOLDER = Path(schema.__file__).parent
 #: What the last version before schema.sql wrote: a run with two builders, and rows in every table.
-OLD = Path(__file__).parent / "data" / "catalog_main.sql"
+OLD = Path(__file__).parent / "data" / "catalog_schema_13.sql"
 
 
 @pytest.fixture

@@ -238,7 +238,7 @@ def test_a_cool_down_counts_from_first_seen_where_upstream_states_no_time(fleet:
     upstream.json = False
     delta = fleet.look("spam", cooldown_hours=24)
     assert (delta.queue.left, fleet.column("SELECT verdict FROM release_target")) == (0, ["passed"])
-    assert "first saw" in delta.troubles["(cool-down)"]
+    assert "first saw" in delta.troubles["(cooldown)"]
     assert "no upload time" in fleet.column("SELECT reason FROM release_target")[0]
     fleet.hours += 23
     upstream.add_release(pure_sdist("spam", "2.0"))
@@ -246,7 +246,7 @@ def test_a_cool_down_counts_from_first_seen_where_upstream_states_no_time(fleet:
     fleet.hours += 2
     assert fleet.look("spam", cooldown_hours=24).queue.left == 1, "the older release is ripe"
     fleet.hours += 24
-    assert "(cool-down)" not in fleet.look("spam", cooldown_hours=24).troubles
+    assert "(cooldown)" not in fleet.look("spam", cooldown_hours=24).troubles
     assert sorted(fleet.column("SELECT verdict FROM release_target")) == ["build"]
 
 

@@ -71,6 +71,10 @@ def miscount(state: ControllerState) -> None:
     state.execute("UPDATE counter SET value = 7 WHERE kind = 'status' AND key = 'failed'")
 
 
+def leave_a_counter(state: ControllerState) -> None:
+    state.execute("INSERT INTO counter (kind, key, value) VALUES ('class-projects', 'no-such-class', 3)")
+
+
 def forget_a_counter(state: ControllerState) -> None:
     state.execute("DELETE FROM counter WHERE kind = 'wheels'")
 
@@ -86,6 +90,7 @@ HARMS = [
     (lose_a_log, "lost-log"),
     (miscount, "counter"),
     (forget_a_counter, "counter"),
+    (leave_a_counter, "counter"),
 ]
 
 

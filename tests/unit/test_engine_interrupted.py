@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from wheelfleet.engine.interrupted import after_a_run, end_status, what_is_left
+from wheelfleet.engine.interrupted import after_a_run, end_status, remains_of_run
 from wheelfleet.engine.lock import take_run_lock
 
 from tests.support.catalogs import TARGET, ControllerState
@@ -27,14 +27,14 @@ def test_it_names_what_is_built_but_not_published_and_what_goes_on(state: Contro
     unpublished = state.wheel("netifaces", "0.11", serves=[TARGET])
     state.want("smbus", "1.1")
     state.attempt("smbus", "1.1", state="open")
-    said = what_is_left(state.root, state.site, "run1")
+    said = remains_of_run(state.root, state.site, "run1")
     assert f"Built and not on the site yet: {unpublished}." in said
     assert "With builders, who go on without this run: 1 on pi1." in said
     assert said[-1].startswith("Next: ansible-playbook build.yml")
 
 
 def test_a_state_folder_without_a_catalog_has_nothing_to_tell_of(tmp_path: Path) -> None:
-    assert len(what_is_left(tmp_path, tmp_path / "site", "run1")) == 2
+    assert len(remains_of_run(tmp_path, tmp_path / "site", "run1")) == 2
 
 
 def test_a_status_left_running_by_a_killed_run_ends_with_the_next_run(

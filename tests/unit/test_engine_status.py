@@ -11,8 +11,8 @@ from wheelfleet.engine.status import (
     HEARTBEAT,
     Lately,
     all_final,
-    ask_catalog,
-    is_news,
+    is_worth_writing,
+    read_catalog,
     status_document,
     write_status,
 )
@@ -104,10 +104,10 @@ def test_time_alone_is_no_news_until_a_sign_of_life_is_due() -> None:
         return status_document(seen, run="run", now=NOW + after, ended=False)
 
     first = document(0)
-    assert is_news(first, None)
-    assert not is_news(document(5), first)
-    assert is_news(document(5, built=1), first)
-    assert is_news(document(HEARTBEAT), first)
+    assert is_worth_writing(first, None)
+    assert not is_worth_writing(document(5), first)
+    assert is_worth_writing(document(5, built=1), first)
+    assert is_worth_writing(document(HEARTBEAT), first)
 
 
 def test_a_temperature_that_rises_and_an_hour_that_passes_are_no_news() -> None:
@@ -118,7 +118,7 @@ def test_a_temperature_that_rises_and_an_hour_that_passes_are_no_news() -> None:
 
     first = document({"temperature": 61.3}, 7)
     assert document({"temperature": 70.0}, 6) != first
-    assert not is_news(document({"temperature": 70.0}, 6), first)
+    assert not is_worth_writing(document({"temperature": 70.0}, 6), first)
 
 
 def test_the_catalog_says_what_each_host_finished_within_the_last_hour(tmp_path: Path) -> None:
@@ -132,14 +132,14 @@ def test_the_catalog_says_what_each_host_finished_within_the_last_hour(tmp_path:
         state.execute("UPDATE attempt SET finished_at = ? WHERE id = ?", EPOCH - 3600, old)
         for run, sentence in (("run0", "before"), ("run1", "now")):
             state.event(sentence, run=run)
-    lately = ask_catalog(tmp_path / "catalog.sqlite", "run1", EPOCH + 60)
+    lately = read_catalog(tmp_path / "catalog.sqlite", "run1", EPOCH + 60)
     assert lately.per_hour == {"pi1": 2, "pi2": 0}
     assert [event.sentence for event in lately.events] == ["now"]
 
 
 def test_a_catalog_that_cannot_be_read_takes_only_its_part_from_the_status(tmp_path: Path) -> None:
     (tmp_path / "catalog.sqlite").write_bytes(b"no database" * 100)
-    assert ask_catalog(tmp_path / "catalog.sqlite", "run", NOW) == Lately()
+    assert read_catalog(tmp_path / "catalog.sqlite", "run", NOW) == Lately()
 
 
 def test_a_run_is_over_when_every_builder_is_done_even_unknown_ones() -> None:

@@ -126,8 +126,8 @@ def test_the_bars_of_a_day_are_stacked_and_the_highest_fills_the_field(state: Co
     }
 
 
-def test_a_builder_set_aside_says_why(state: ControllerState) -> None:
-    add_builder(state, "pi1", suspended="It cannot build lxml 5.3.0, which was built before: compiler-error.")
+def test_a_suspended_builder_says_why(state: ControllerState) -> None:
+    add_builder(state, "pi1", suspended="It cannot build lxml 5.3.0, which was built before: compile-error.")
     html, data = published(state)
     assert "pi1 suspended" in Page(html).text
     assert data["builders"][0]["suspended"] in Page(html).text

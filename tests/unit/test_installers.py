@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wheelfleet.builder.installers import ask, pip_takes, sentence
+from wheelfleet.builder.installers import check_installers, pip_takes, sentence
 
 from tests.support.raw_wheels import METADATA, packed
 from tests.support.wheels import installed_wheel
@@ -43,13 +43,13 @@ REFUSED_BY_UV = {
 def test_pip_is_asked_about_what_it_refuses_and_uv_takes(tmp_path: Path, kind: str) -> None:
     wheel = put(tmp_path, REFUSED_BY_PIP[kind])
     assert not pip_takes(wheel)
-    said = ask(wheel, tmp_path / "installed", tmp_path)
+    said = check_installers(wheel, tmp_path / "installed", tmp_path)
     assert (said.refused or "").startswith("pip does not install the wheel: "), said
 
 
 @pytest.mark.parametrize("kind", REFUSED_BY_UV)
 def test_what_uv_refuses_is_refused(tmp_path: Path, kind: str) -> None:
-    said = ask(put(tmp_path, REFUSED_BY_UV[kind]), tmp_path / "installed", tmp_path)
+    said = check_installers(put(tmp_path, REFUSED_BY_UV[kind]), tmp_path / "installed", tmp_path)
     assert (said.refused or "").startswith("uv does not install the wheel: The wheel is invalid: "), said
 
 
@@ -70,7 +70,7 @@ def test_pip_takes_ordinary_wheels_and_is_not_asked(tmp_path: Path, name: str) -
 def test_entry_points_in_the_usual_forms_are_no_reason_to_ask_pip(tmp_path: Path, text: bytes) -> None:
     wheel = put(tmp_path, packed(more=points(text)))
     assert pip_takes(wheel)
-    assert ask(wheel, tmp_path / "installed", tmp_path) == (None, None)
+    assert check_installers(wheel, tmp_path / "installed", tmp_path) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,13 @@ def test_the_installers_own_words_are_one_sentence(output: str, said: str) -> No
 
 
 def test_a_wheel_for_other_pythons_is_not_refused_but_unknown_here(tmp_path: Path) -> None:
-    said = ask(put(tmp_path, packed(metadata=METADATA + b"Requires-Python: >=3.99\n")), tmp_path / "x", tmp_path)
+    said = check_installers(
+        put(tmp_path, packed(metadata=METADATA + b"Requires-Python: >=3.99\n")), tmp_path / "x", tmp_path
+    )
     assert said == (None, "The wheel needs Python >=3.99, so nobody could import it here.")
 
 
 def test_what_an_installer_says_of_the_machine_is_not_blamed_on_the_wheel(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    said = ask(put(tmp_path, packed()), tmp_path / "file" / "below", tmp_path)
+    said = check_installers(put(tmp_path, packed()), tmp_path / "file" / "below", tmp_path)
     assert said.refused is None

@@ -6,7 +6,7 @@ import pytest
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.version import Version
 from wheelfleet.planner.judge import File, Judgement, Release, Target, epoch_seconds, judge
-from wheelfleet.planner.scope import Policy, Skip, Wish
+from wheelfleet.planner.scope import Policy, ScopeRule, Skip
 
 NOW = 1_800_000_000.0
 
@@ -31,10 +31,10 @@ def release(version: str, *filenames: str, **about: object) -> Release:
     return Release(ident, number, files)
 
 
-def verdicts(*releases: Release, wish: Wish | None = None, targets: tuple[Target, ...] = (), **policy: object):
+def verdicts(*releases: Release, rule: ScopeRule | None = None, targets: tuple[Target, ...] = (), **policy: object):
     """Verdicts by version and target id, as (verdict, reason)."""
     targets = targets or (cpython(11),)
-    found = judge("demo", releases, [wish or Wish("demo")], targets, Policy(**policy), NOW)  # type: ignore[arg-type]
+    found = judge("demo", releases, [rule or ScopeRule("demo")], targets, Policy(**policy), NOW)  # type: ignore[arg-type]
     versions = {r.id: str(r.version) for r in releases}
     return {(versions[v.release_id], v.target_id): (v.verdict, v.reason) for v in found.verdicts.values()}
 
@@ -76,13 +76,13 @@ def test_only_the_newest_release_is_wanted_by_default():
 
 def test_an_entry_may_ask_for_several_of_the_newest_or_for_all():
     releases = [release(f"{n}.0", f"demo-{n}.0.tar.gz") for n in (1, 2, 3)]
-    assert set(verdicts(*releases, wish=Wish("demo", newest=2))) == {("3.0", 11), ("2.0", 11)}
-    assert len(verdicts(*releases, wish=Wish("demo", newest=None))) == 3
+    assert set(verdicts(*releases, rule=ScopeRule("demo", newest=2))) == {("3.0", 11), ("2.0", 11)}
+    assert len(verdicts(*releases, rule=ScopeRule("demo", newest=None))) == 3
 
 
 def test_a_specifier_limits_the_choice():
     releases = [release(f"{n}.0", f"demo-{n}.0.tar.gz") for n in (1, 2, 3)]
-    assert set(verdicts(*releases, wish=Wish("demo", "<3"))) == {("2.0", 11)}
+    assert set(verdicts(*releases, rule=ScopeRule("demo", "<3"))) == {("2.0", 11)}
 
 
 def test_a_prerelease_is_passed_over_while_there_is_a_final_release():
@@ -98,7 +98,7 @@ def test_a_project_with_prereleases_alone_is_built_from_them():
 
 def test_a_requirement_that_names_a_prerelease_gets_it():
     releases = [release("2.0rc1", "demo-2.0rc1.tar.gz"), release("1.0", "demo-1.0.tar.gz")]
-    assert set(verdicts(*releases, wish=Wish("demo", ">=2.0rc1"))) == {("2.0rc1", 11)}
+    assert set(verdicts(*releases, rule=ScopeRule("demo", ">=2.0rc1"))) == {("2.0rc1", 11)}
 
 
 def test_a_yanked_release_is_passed_over_with_its_reason_unless_pinned():
@@ -106,8 +106,8 @@ def test_a_yanked_release_is_passed_over_with_its_reason_unless_pinned():
     found = verdicts(yanked, release("1.0", "demo-1.0.tar.gz"))
     assert found["2.0", 11] == ("passed", "yanked: broken build (controller_yanked is false)")
     assert found["1.0", 11][0] == "build"
-    assert verdicts(yanked, wish=Wish("demo", "==2.0"))["2.0", 11][0] == "build"
-    assert verdicts(yanked, wish=Wish("demo", "==2.*"))["2.0", 11][0] == "passed"
+    assert verdicts(yanked, rule=ScopeRule("demo", "==2.0"))["2.0", 11][0] == "build"
+    assert verdicts(yanked, rule=ScopeRule("demo", "==2.*"))["2.0", 11][0] == "passed"
     assert verdicts(yanked, yanked=True)["2.0", 11][0] == "build"
 
 
@@ -141,14 +141,14 @@ def test_a_fresh_release_cools_down_and_is_judged_again_later():
     found: Judgement = judge(
         "demo",
         [fresh, release("1.0", "demo-1.0.tar.gz")],
-        [Wish("demo")],
+        [ScopeRule("demo")],
         [cpython(11)],
         Policy(cooldown_hours=24),
         NOW,
     )
     assert {v.verdict for v in found.verdicts.values()} == {"passed", "build"}
     assert found.again_at == NOW + 23 * 3600
-    later = judge("demo", [fresh], [Wish("demo")], [cpython(11)], Policy(cooldown_hours=24), NOW + 24 * 3600)
+    later = judge("demo", [fresh], [ScopeRule("demo")], [cpython(11)], Policy(cooldown_hours=24), NOW + 24 * 3600)
     assert [v.verdict for v in later.verdicts.values()] == ["build"]
     assert later.again_at is None
 
@@ -181,15 +181,15 @@ def test_policy_always_builds_beside_upstream_but_shadows_no_pure_wheel():
 
 def test_the_targz_is_taken_where_a_release_has_several_sdists():
     found = judge(
-        "demo", [release("1.0", "demo-1.0.zip", "demo-1.0.tar.gz")], [Wish("demo")], [cpython(11)], Policy(), NOW
+        "demo", [release("1.0", "demo-1.0.zip", "demo-1.0.tar.gz")], [ScopeRule("demo")], [cpython(11)], Policy(), NOW
     )
     assert [v.sdist.filename for v in found.verdicts.values() if v.sdist] == ["demo-1.0.tar.gz"]
 
 
 def test_several_rules_for_one_project_all_count_also_for_one_target():
     releases = [release(f"{n}.0", f"demo-{n}.0.tar.gz") for n in (1, 2, 3)]
-    wishes = [Wish("demo"), Wish("demo", "==1.0", 1, frozenset({13}))]
-    found = judge("demo", releases, wishes, [cpython(11), cpython(13)], Policy(), NOW)
+    rules = [ScopeRule("demo"), ScopeRule("demo", "==1.0", 1, frozenset({13}))]
+    found = judge("demo", releases, rules, [cpython(11), cpython(13)], Policy(), NOW)
     versions = {r.id: str(r.version) for r in releases}
     assert {(versions[r], t) for r, t in found.verdicts} == {("3.0", 11), ("3.0", 13), ("1.0", 13)}
 

@@ -50,7 +50,7 @@ def fail(state: ControllerState, name: str, missing: Subject, *, host: str = "pi
 
 def answer(state: ControllerState, host: str = "pi1") -> int:
     with state.catalog.writing() as db:
-        asked = missing_packages.to_ask(db, EPOCH, ALL).get(host, [])
+        asked = missing_packages.subjects_to_look_up(db, EPOCH, ALL).get(host, [])
         return missing_packages.record_answers(db, host, asked, OWNERS, EPOCH)
 
 
@@ -59,23 +59,23 @@ def test_each_subject_is_asked_for_once_most_wanted_first(state: ControllerState
     fail(state, "one", USB)
     fail(state, "two", YAML)
     fail(state, "three", YAML, host="pi2")
-    assert missing_packages.to_ask(state.catalog.db, EPOCH, ALL) == {"pi2": [YAML, USB]}
+    assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH, ALL) == {"pi2": [YAML, USB]}
     answer(state, "pi2")
-    assert missing_packages.to_ask(state.catalog.db, EPOCH, ALL) == {}
+    assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH, ALL) == {}
 
 
 def test_a_builder_that_may_not_look_it_up_is_not_asked(state: ControllerState) -> None:
     fail(state, "one", YAML)
-    assert missing_packages.to_ask(state.catalog.db, EPOCH, ()) == {}
+    assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH, ()) == {}
     add_builder(state, "pi2", speed=2.0)
-    assert missing_packages.to_ask(state.catalog.db, EPOCH, ("pi1",)) == {"pi1": [YAML]}
+    assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH, ("pi1",)) == {"pi1": [YAML]}
 
 
 def test_another_release_of_the_distribution_is_asked_for_itself(state: ControllerState) -> None:
     add_builder(state, "pi13", version="13")
     fail(state, "one", YAML)
     fail(state, "two", YAML, host="pi13")
-    assert missing_packages.to_ask(state.catalog.db, EPOCH, ALL) == {"pi1": [YAML], "pi13": [YAML]}
+    assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH, ALL) == {"pi1": [YAML], "pi13": [YAML]}
 
 
 def test_that_nobody_has_it_is_known_for_a_month_and_said(state: ControllerState) -> None:
@@ -85,8 +85,8 @@ def test_that_nobody_has_it_is_known_for_a_month_and_said(state: ControllerState
         missing_packages.record_answers(db, "pi1", [Subject("header", "own.h")], none, EPOCH)
     said = "No package of the builder's distribution has own.h. It may be a file of its own that the sdist lacks."
     assert state.one("SELECT advice FROM attempt WHERE id = ?", attempt) == said
-    assert missing_packages.to_ask(state.catalog.db, EPOCH + 86400, ALL) == {}
-    assert missing_packages.to_ask(state.catalog.db, EPOCH + missing_packages.ASK_AGAIN + 1, ALL) == {
+    assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH + 86400, ALL) == {}
+    assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH + missing_packages.ASK_AGAIN + 1, ALL) == {
         "pi1": [Subject("header", "own.h")]
     }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from wheelfleet.contract.adjustments import Patch
+from wheelfleet.contract.adjustments import RECIPE_KEYS, Patch
 from wheelfleet.planner.recipes import BadRecipe, Recipe, read_recipes, record_recipes
 from wheelfleet.planner.scope import Policy
 
@@ -124,3 +125,8 @@ def test_a_build_by_a_recipe_differs_as_it_says(fleet: Fleet, folder: Path):
 def test_the_recipes_that_come_with_wheelfleet_can_be_read():
     for recipe in read_recipes(CHECKOUT / "recipes").values():
         assert recipe.reason.endswith(".")
+
+
+def test_the_page_about_recipes_has_every_key() -> None:
+    page = (CHECKOUT / "docs/how-to/recipes.md").read_text()
+    assert [key for key in RECIPE_KEYS if not re.search(rf"^    {key}: ", page, re.MULTILINE)] == []

@@ -15,7 +15,7 @@ from wheelfleet.failure_classes import FAILURE_CLASSES
 from wheelfleet.planner import projects_of_modules, remedies
 from wheelfleet.planner.batches import PlannedBuild
 from wheelfleet.planner.queue import progress, retry_failures
-from wheelfleet.planner.remedies import Case, matched_date, propose
+from wheelfleet.planner.remedies import FailedBuild, matched_date, propose
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
 
@@ -34,10 +34,10 @@ def build(fleet: Fleet, **more: Any) -> PlannedBuild:
     return held.builds[0]
 
 
-def case_of(log: str, **more: Any) -> Case:
+def case_of(log: str, **more: Any) -> FailedBuild:
     head, _, text = (LOGS / f"{log}.log").read_text().partition("\n")
     failure = classify(json.loads(head), text, log)
-    return Case(failure.failure_class, failure.subject or "", "\n".join(failure.evidence), **more)
+    return FailedBuild(failure.failure_class, failure.subject or "", "\n".join(failure.evidence), **more)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, n
     ],
 )
 def test_what_newer_compilers_refuse_is_built_with_flags(line: str, failure: str, variable: str, flag: str) -> None:
-    proposal = propose(Case(failure, text=line), set())
+    proposal = propose(FailedBuild(failure, text=line), set())
     assert proposal is not None
     assert flag in proposal.adjustments.flags[variable]
 
@@ -119,7 +119,7 @@ def test_what_newer_compilers_refuse_is_built_with_flags(line: str, failure: str
     ],
 )
 def test_only_reviewed_and_declared_projects_are_asked_for(subject: str, declared: str | None, name: str | None):
-    case = Case("undeclared-build-requirement", subject, phase="build", declared=declared)
+    case = FailedBuild("undeclared-build-requirement", subject, phase="build", declared=declared)
     proposal = propose(case, set())
     assert (proposal and proposal.name) == name
 
@@ -142,7 +142,7 @@ def test_a_remedy_is_tried_only_where_it_can_matter(
     phase: str | None, backend: str | None, installed: set[str] | None, name: str | None
 ):
     has = None if installed is None else frozenset(installed)
-    case = Case("sdist-broken", text="InvalidRequirement: >=3.6.*", phase=phase, backend=backend, installed=has)
+    case = FailedBuild("sdist-broken", text="InvalidRequirement: >=3.6.*", phase=phase, backend=backend, installed=has)
     proposal = propose(replace(case, uploaded="2021-01-20T02:11:54Z"), set())
     assert (proposal and proposal.name) == name
 
@@ -205,7 +205,7 @@ def test_build_requirements_are_never_older_than_their_python_can_use(
     ],
 )
 def test_more_time_is_given_only_near_the_end(said: str, built: float | None, more: bool):
-    proposal = propose(Case("time-out", text=said, seconds=100.0, built_seconds=built), set())
+    proposal = propose(FailedBuild("time-out", text=said, seconds=100.0, built_seconds=built), set())
     assert (proposal is not None) == more
     if proposal is not None:
         assert proposal.adjustments.seconds == 201

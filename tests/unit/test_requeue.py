@@ -14,7 +14,7 @@ from wheelfleet.planner.builders import record_builders
 from wheelfleet.planner.events import events
 from wheelfleet.planner.queue import progress
 from wheelfleet.planner.recipes import read_recipes, record_recipes
-from wheelfleet.planner.requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
+from wheelfleet.planner.requeue import requeue_for_changes, requeue_for_recipes, requeue_for_remedies
 from wheelfleet.planner.retries import WAITS
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
@@ -55,7 +55,7 @@ def arrive(
     ready = {host: report} if join else builders_of_run([host], {host: {"builder_report": report}})["ready"]
     with fleet.catalog.writing() as db:
         news = record_builders(db, ready, NOW, join=join)
-        return requeue_for_news(db, news, **TERMS)
+        return requeue_for_changes(db, news, **TERMS)
 
 
 def fail(fleet: Fleet, name: str, failure: str, host: str = "arm1", **more: Any) -> int:
@@ -103,7 +103,7 @@ def test_what_failed_with_the_package_there_stays(fleet: Fleet):
     arrive(fleet, "arm1", packages=["gcc", "libfoo-dev"])
     release = fail(fleet, "demo", "missing-header")
     with fleet.catalog.writing() as db:
-        assert requeue_for_news(db, [requeue.BuilderChange("arm1", "packages", ("libfoo-dev",))], **TERMS) == 0
+        assert requeue_for_changes(db, [requeue.BuilderChange("arm1", "packages", ("libfoo-dev",))], **TERMS) == 0
     assert fleet.needs(release) == {11: "none"}
 
 

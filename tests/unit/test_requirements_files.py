@@ -12,7 +12,7 @@ from wheelfleet.planner.requirements_files import (
     RequirementsFile,
     confirm_resolutions,
     forget_other_files,
-    pinned_wishes,
+    pinned_rules,
     read_requirements_files,
     record_resolution,
     resolution_logs,
@@ -148,7 +148,7 @@ class Memory:
 
     def pins(self) -> list[str]:
         """What is in scope by the file."""
-        return [f"{w.name}{w.specifier}" for w in pinned_wishes(self.db, [self.file], [self.target])]
+        return [f"{w.name}{w.specifier}" for w in pinned_rules(self.db, [self.file], [self.target])]
 
     def told(self) -> list[str]:
         """What could not be considered."""

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import pytest
 from packaging.version import Version
-from wheelfleet.planner.scope import BadScope, Policy, Scope, Wish
+from wheelfleet.planner.scope import BadScope, Policy, Scope, ScopeRule
 
 
 def test_a_package_is_a_name_or_a_requirement_or_says_how_many_releases():
     scope = Scope.from_data(
         ["RPi.GPIO", "spidev>=3.6", {"name": "sysv_ipc", "newest": 3}, {"name": "a", "newest": "all"}]
     )
-    assert scope.wishes == (
-        Wish("rpi-gpio"),
-        Wish("spidev", ">=3.6"),
-        Wish("sysv-ipc", "", 3),
-        Wish("a", "", None),
+    assert scope.rules == (
+        ScopeRule("rpi-gpio"),
+        ScopeRule("spidev", ">=3.6"),
+        ScopeRule("sysv-ipc", "", 3),
+        ScopeRule("a", "", None),
     )
 
 
 def test_the_default_number_of_releases_holds_for_entries_that_name_none():
-    assert Scope.from_data(["a", {"name": "b", "newest": 1}], newest="all").wishes == (Wish("a", "", None), Wish("b"))
+    assert Scope.from_data(["a", {"name": "b", "newest": 1}], newest="all").rules == (
+        ScopeRule("a", "", None),
+        ScopeRule("b"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from packaging.utils import canonicalize_name
-from wheelfleet.planner.scope import Wish
+from wheelfleet.planner.scope import ScopeRule
 from wheelfleet.planner.unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
 from wheelfleet.planner.unknown_projects import unknown_projects
 from wheelfleet.site.run_summary import summary_lines
@@ -24,7 +24,7 @@ def say(state: ControllerState, source: str, *found: Unconsidered) -> bool:
 
 def asked(state: ControllerState, *names: str, specifier: str = "") -> list[Unconsidered]:
     return unknown_projects(
-        state.catalog.db, [Wish(canonicalize_name(name), specifier, spelled=name) for name in names]
+        state.catalog.db, [ScopeRule(canonicalize_name(name), specifier, spelled=name) for name in names]
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.upstream.cache_origins import NoCache, check_cacheable, learn_crates, learn_origins, origin_of
+from wheelfleet.upstream.cache_origins import NotCacheable, check_cacheable, learn_crates, learn_origins, origin_of
 from wheelfleet.upstream.client import Upstream as Client
 
 from tests.support import wheels
@@ -60,7 +60,7 @@ def test_an_https_index_leads_to_no_plain_http_and_not_to_many_hosts(tmp_path: P
 
 
 def test_an_upstream_that_is_down_and_unknown_is_a_sentence(tmp_path: Path):
-    with pytest.raises(NoCache, match="could not be learned"):
+    with pytest.raises(NotCacheable, match="could not be learned"):
         learn_origins(client("http://127.0.0.1:1/simple"), tmp_path / "no-catalog")
 
 
@@ -91,7 +91,7 @@ def test_an_origin_is_plain_enough_for_a_web_servers_configuration(url: str, ori
     ],
 )
 def test_an_upstream_that_a_web_server_cannot_ask_is_a_sentence(index_url: str, options: dict[str, Any], sentence: str):
-    with pytest.raises(NoCache, match=sentence):
+    with pytest.raises(NotCacheable, match=sentence):
         check_cacheable(index_url, options)
 
 
@@ -115,10 +115,10 @@ def test_a_crate_index_is_cached_with_its_server_for_downloads():
 
 def test_a_crate_index_that_cannot_be_cached_is_a_sentence():
     with CrateRegistry() as registry:
-        with pytest.raises(NoCache, match="cannot be told from the upstream's own pages"):
+        with pytest.raises(NotCacheable, match="cannot be told from the upstream's own pages"):
             learn_crates(registry.url, [registry.index.url], {})
         registry.index.files["/config.json"] = b"<html>"
-        with pytest.raises(NoCache, match=r"config.json is no crate index's"):
+        with pytest.raises(NotCacheable, match=r"config.json is no crate index's"):
             learn_crates(registry.url, ["https://index.example.org"], {})
-    with pytest.raises(NoCache, match="has a password"):
+    with pytest.raises(NotCacheable, match="has a password"):
         learn_crates("https://me:word@crates.example.org/", ["https://index.example.org"], {})

@@ -9,7 +9,7 @@ from packaging.tags import compatible_tags, cpython_tags
 from packaging.version import Version
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.planner.judge import Target
-from wheelfleet.planner.scope import Policy, Wish
+from wheelfleet.planner.scope import Policy, ScopeRule
 from wheelfleet.planner.verdicts import judge_project
 
 from tests.support.catalogs import insert
@@ -105,7 +105,7 @@ def catalog_with(tag: str, requires_python: str | None = None) -> Catalog:
 def test_a_wheel_settles_every_target_that_can_install_it(tag: str, requires_python: str | None, settled: set[int]):
     with catalog_with(tag, requires_python) as catalog:
         with catalog.writing() as db:
-            judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+            judge_project(db, 1, [ScopeRule("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
         rows = catalog.db.execute("SELECT target_id, need FROM release_target").fetchall()
         assert {row["target_id"] for row in rows if row["need"] == "none"} == settled
         assert {row["target_id"] for row in rows} == {9, 11, 13, 39}
@@ -113,12 +113,12 @@ def test_a_wheel_settles_every_target_that_can_install_it(tag: str, requires_pyt
 
 def test_judging_again_with_nothing_new_changes_nothing():
     with catalog_with("cp39-cp39-linux_x86_64") as catalog, catalog.writing() as db:
-        assert judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
-        assert not judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+        assert judge_project(db, 1, [ScopeRule("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+        assert not judge_project(db, 1, [ScopeRule("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
 
 
 def test_what_leaves_the_scope_leaves_the_queue():
     with catalog_with("cp39-cp39-linux_x86_64") as catalog, catalog.writing() as db:
-        judge_project(db, 1, [Wish("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
+        judge_project(db, 1, [ScopeRule("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
         assert judge_project(db, 1, [], TARGETS, Policy(), NOW)
         assert db.execute("SELECT count(*) FROM release_target").fetchone()[0] == 0

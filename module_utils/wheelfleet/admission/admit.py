@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from packaging.version import Version
 
@@ -34,7 +35,7 @@ from .wheel_check import CheckedWheel, check_wheel
 from .withhold import WITHHELD, withheld
 
 #: The failure class of wheels that no target of the fleet may install because of their Requires-Python.
-OTHER_PYTHON = "other-python"
+OTHER_PYTHON: Final = "other-python"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Admitted:
 _MEANWHILE = "its work was done meanwhile"
 
 
-class _AlreadyServed(Exception):
+class _PublishedMeanwhile(Exception):
     """Another target's build published the same file in the meantime, so this build is no failure."""
 
 
@@ -108,7 +109,7 @@ def admit(
         else:
             why = classify(result, log_tail(storage.logs, log_name), attempt["name"])
             stated = requires_python.constraint(result["about"])
-    except _AlreadyServed as error:
+    except _PublishedMeanwhile as error:
         meanwhile = str(error)
     except ContractError as error:
         why = failure("refused", str(error))
@@ -252,7 +253,7 @@ def _named(
         named = Named(wheel, path, None)
         if chosen != path:
             if _is_settled(catalog.db, attempt):
-                raise _AlreadyServed(f"{wheel.filename} was published meanwhile and serves the target.")
+                raise _PublishedMeanwhile(f"{wheel.filename} was published meanwhile and serves the target.")
             again = check_wheel(
                 chosen,
                 name=attempt["name"],

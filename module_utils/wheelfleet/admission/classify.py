@@ -9,12 +9,13 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from ..catalog.states import MissingKind
 from ..contract.log_lines import OURS, PHASE
 from ..contract.reasons import Reason
-from ..contract.result import Phase, Result, SdistNames, StoppedBy, believed
-from ..failure_classes import FAILURE_CLASSES, Blocks
+from ..contract.result import Phase, Result, SdistNames, StoppedBy, sanitized
+from ..failure_classes import FAILURE_CLASSES, Blocks, ClassName
 from ..text import plain, without_escapes
-from .rules import RULES, MissingKind, Rule
+from .rules import RULES, Rule
 from .rules.project import NO_BACKEND
 from .rules.toolchain import TOOLCHAIN
 
@@ -22,8 +23,8 @@ from .rules.toolchain import TOOLCHAIN
 LOG_END = 64 << 10
 _LONGEST_LINE = 2000
 
-#: The failure class for each `stopped_by` of a result.
-_STOPPED: dict[StoppedBy, str] = {
+#: For `stopped_by` of a result.
+_STOPPED: dict[StoppedBy, ClassName] = {
     "timeout": "time-out",
     "silence": "silence",
     "memory": "out-of-memory",
@@ -34,8 +35,8 @@ _STOPPED: dict[StoppedBy, str] = {
     "interrupted": "interrupted",
 }
 
-#: The failure class for each reason of a builder (see `contract.reasons`). For the others the log decides.
-_CLASSES: dict[Reason, str] = {
+#: The class of a builder's reason (contract/reasons.py). Of what is not here the log tells.
+_CLASSES: dict[Reason, ClassName] = {
     "sdist-missing": "sdist-missing",
     "sdist-differs": "hash-mismatch",
     "sdist-too-large": "out-of-disk",
@@ -52,8 +53,8 @@ _CLASSES: dict[Reason, str] = {
     "not-provisioned": "builder-fault",
     "builder-failed": "builder-fault",
 }
-#: The failure class if no rule matches the log.
-_REST: dict[Reason, str] = {
+#: The class where the log says nothing that is known.
+_REST: dict[Reason, ClassName] = {
     "crates-unusable": "build-requirements",
     "requirements-failed": "build-requirements",
     "backend-failed": "unknown",
@@ -95,7 +96,7 @@ _LAST_LINES = 5
 class Failure:
     """An attempt's failure, in words for people; `blocks` None means that the build is retried."""
 
-    failure_class: str
+    failure_class: ClassName
     sentence: str
     #: Lines of the log that show the failure, without control characters.
     evidence: list[str]
@@ -108,8 +109,8 @@ class Failure:
     declared: str | None = None
 
 
-def failure(failure_class: str, sentence: str, evidence: Iterable[str] = ()) -> Failure:
-    """A failure with the advice and scope of its class, a key of FAILURE_CLASSES."""
+def failure(failure_class: ClassName, sentence: str, evidence: Iterable[str] = ()) -> Failure:
+    """A failure with the remedy and the consequences of its class (a name in FAILURE_CLASSES)."""
     known = FAILURE_CLASSES[failure_class]
     return Failure(failure_class, plain(sentence, 600), [plain(line) for line in evidence], known.advice, known.blocks)
 
@@ -120,7 +121,7 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
     `document` is the builder's result (docs/contract.md), `log_end` the end of the log, of which the last `LOG_END`
     characters are searched. Neither is trusted: any content is classified, in bounded time.
     """
-    result = believed(document)
+    result = sanitized(document)
     message, about = result["message"] or "", result["about"] or ""
     lines = _lines(log_end)
     if result["stopped_by"] is not None:

@@ -8,7 +8,7 @@ import zlib
 from collections import deque
 from pathlib import Path
 
-from ..contract.result import Result, believed, check_result
+from ..contract.result import Result, check_result, sanitized
 from ..contract.shape import ContractError
 from .classify import LOG_END
 
@@ -30,7 +30,7 @@ def read_result(staging: Path, attempt_id: str) -> Result:
     except (OSError, ValueError, RecursionError) as error:
         raise ContractError(f"The builder's result.json cannot be read ({error}).") from error
     check_result(document, attempt_id)
-    return believed(document)
+    return sanitized(document)
 
 
 def log_tail(logs: Path, log_name: str | None) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from ..failure_classes import ClassName
 from ..text import plain
 
 _DIRECTORY_END = struct.Struct("<4s4H2LH")
@@ -44,7 +45,7 @@ class Refused(Exception):
     `failure_class` is the attempt's failure class (see `failure_classes`).
     """
 
-    def __init__(self, sentence: str, failure_class: str = "refused") -> None:
+    def __init__(self, sentence: str, failure_class: ClassName = "refused") -> None:
         super().__init__(plain(sentence, 600))
         self.failure_class = failure_class
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
+from typing import Final
 
 from packaging.tags import parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -35,7 +36,7 @@ from .wheel_archive import Archive, Entry, Limits, Refused
 __all__ = ["CheckedWheel", "Limits", "Refused", "check_wheel"]
 
 #: The failure class of a wheel with another name or version than its release; all other refusals are "refused".
-_OTHER = "metadata-mismatch"
+_OTHER: Final = "metadata-mismatch"
 
 #: "sha256 or better; specifically, md5, sha1 and sha224 are not permitted" (PEP 427).
 _RECORD_HASHES = {"sha256", "sha384", "sha512"}

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..contract.log_lines import OURS, PHASE
 from ..contract.result import Check
+from ..failure_classes import ClassName
 from ..planner.inputs import PlanInputs
 from .classify import Failure, failure
 
@@ -24,7 +25,7 @@ def withheld(db: sqlite3.Connection, check: Check | None, log_end: str) -> Failu
     """Why the wheel is withheld; None if it is offered, because it passed or by `controller_failed_imports`."""
     if check is None or check["verdict"] != "failed" or _flagged(db):
         return None
-    failure_class = "not-installable" if check["reason"] == "not-installable" else "import-failed"
+    failure_class: ClassName = "not-installable" if check["reason"] == "not-installable" else "import-failed"
     why = failure(failure_class, check["message"] or "The wheel cannot be imported.", _evidence(log_end))
     missing_kind = _MISSING_KINDS.get(check["reason"] or "")
     subject = check["subject"]

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..apt_packages import MOST_OWNERS, PACKAGE, Subject, is_askable, is_development
+from ..apt_packages import MOST_PROVIDERS, PACKAGE, Subject, can_be_looked_up, is_development
 from .apt_contents import matching_lines
 from .apt_names import OTHER_NAMES, OTHER_TOOLS, PREFERRED
 
 _TRIPLET = r"(?:[a-z0-9_]+-linux-gnu[a-z0-9_]*/)?"
 #: Packages whose files do not help a build on this host: headers of other machines, debug symbols, documentation.
-_NO_OWNER = re.compile(
+_NO_PROVIDER = re.compile(
     r"-(?:cross|dbg|dbgsym|doc|docs|examples|source|udeb)$|mingw|^(?:linux-headers-|emscripten|avr-)"
 )
 
@@ -33,12 +33,12 @@ class _Place:
     spelling: int
 
 
-def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[str]]:
-    """The packages that provide each subject, best first, at most MOST_OWNERS; an empty list without one.
+def find_providers(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[str]]:
+    """The packages that provide each subject, best first, at most MOST_PROVIDERS; an empty list without one.
 
     All subjects are searched in one pass over the lists in the folder `index`, which `apt_contents.refresh` makes.
     """
-    asked = [subject for subject in dict.fromkeys(subjects) if is_askable(subject)]
+    asked = [subject for subject in dict.fromkeys(subjects) if can_be_looked_up(subject)]
     looks = {subject: list(_spellings(subject)) for subject in asked}
     places: dict[Subject, list[_Place]] = {subject: [] for subject in asked}
     by_file: dict[str, list[tuple[Subject, int, _Look]]] = {}
@@ -52,7 +52,7 @@ def find_owners(index: Path, subjects: Iterable[Subject]) -> dict[Subject, list[
             for subject, number, look in by_file.get(known, ()):
                 depth = look.depth(path)
                 if depth is not None:
-                    places[subject] += [_Place(p, depth, number) for p in packages if _may_own(p)]
+                    places[subject] += [_Place(p, depth, number) for p in packages if _may_provide(p)]
     ranked = {subject: _ranked(subject, found) for subject, found in places.items()}
     defaults = default_packages({p for groups in ranked.values() for group in groups[:1] for p in group})
     return {subject: _choose(groups, defaults) for subject, groups in ranked.items()}
@@ -145,8 +145,8 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
             yield _module(f"lib{names[-1]}")
 
 
-def _may_own(package: str) -> bool:
-    return PACKAGE.fullmatch(package) is not None and not _NO_OWNER.search(package)
+def _may_provide(package: str) -> bool:
+    return PACKAGE.fullmatch(package) is not None and not _NO_PROVIDER.search(package)
 
 
 def _ranked(subject: Subject, places: Sequence[_Place]) -> list[list[str]]:
@@ -178,7 +178,7 @@ def _choose(groups: Sequence[Sequence[str]], defaults: Mapping[str, str | None])
         names = [(defaults.get(package) or package, package) for package in group]
         names.sort(key=lambda pair: (pair[0] not in PREFERRED, pair[1] not in defaults))
         chosen += [lasting for lasting, _ in names]
-    return list(dict.fromkeys(chosen))[:MOST_OWNERS]
+    return list(dict.fromkeys(chosen))[:MOST_PROVIDERS]
 
 
 def default_packages(packages: Iterable[str]) -> dict[str, str | None]:
@@ -216,7 +216,7 @@ def _reverse_depends(names: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     weak = (f"--no-{each}" for each in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"))
     current: list[str] = []
-    for line in _ask_apt(["rdepends", *weak, *names]).splitlines():
+    for line in _apt_cache(["rdepends", *weak, *names]).splitlines():
         if not line.startswith((" ", "|", "Reverse")):
             current = found.setdefault(line.strip(), [])
         elif line.startswith("  "):
@@ -227,7 +227,7 @@ def _reverse_depends(names: Sequence[str]) -> dict[str, list[str]]:
 
 def _transitional(names: Iterable[str]) -> set[str]:
     """The transitional packages among them, which exist only for their old name."""
-    said = _ask_apt(["show", "--no-all-versions", *sorted(names)])
+    said = _apt_cache(["show", "--no-all-versions", *sorted(names)])
     return {
         match[1]
         for record in said.split("\n\n")
@@ -236,7 +236,7 @@ def _transitional(names: Iterable[str]) -> set[str]:
     }
 
 
-def _ask_apt(arguments: Sequence[str]) -> str:
+def _apt_cache(arguments: Sequence[str]) -> str:
     try:
         answer = subprocess.run(
             ["apt-cache", *arguments],

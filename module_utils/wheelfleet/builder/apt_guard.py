@@ -45,23 +45,23 @@ class Simulation:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class SimulatedInstall:
     """The packages that may be installed, and a reason for each of the others."""
 
     install: list[str]
     refused: dict[str, str]
 
 
-def judge(index: Path, packages: Iterable[str]) -> Judgement:
+def simulate_install(index: Path, packages: Iterable[str]) -> SimulatedInstall:
     """Judge which of `packages` may be installed on this host. `index` is the folder of apt's lists of contents."""
     wanted = [name for name in dict.fromkeys(packages) if PACKAGE.fullmatch(name)]
     if not wanted:
-        return Judgement([], {})
+        return SimulatedInstall([], {})
     services = run_by_themselves(index)
     free = shutil.disk_usage("/usr").free
     # Try all at once first, because each simulation takes seconds on a Pi.
     if _objection(simulate(wanted), Simulation(), services, free) is None:
-        return Judgement(wanted, {})
+        return SimulatedInstall(wanted, {})
     chosen: list[str] = []
     before = Simulation()
     refused: dict[str, str] = {}
@@ -73,7 +73,7 @@ def judge(index: Path, packages: Iterable[str]) -> Judgement:
             before = after
         else:
             refused[name] = why
-    return Judgement(chosen, refused)
+    return SimulatedInstall(chosen, refused)
 
 
 def _objection(after: Simulation, before: Simulation, services: Collection[str], free: int) -> str | None:

@@ -56,8 +56,8 @@ class Attempt:
     # ------------------------------------------------------------------ words
 
     def enter(self, phase: Phase) -> None:
-        """Begin a phase: write it to the log, and to a file for the case that this process is killed."""
-        self.say(f"{PHASE}{phase}")
+        """Begin a phase: in the log, and where it is found should this process be killed."""
+        self.log_line(f"{PHASE}{phase}")
         self.note(phase=phase)
 
     def note(self, **facts: Any) -> None:
@@ -65,8 +65,8 @@ class Attempt:
         self.result.update(facts)  # type: ignore[typeddict-item]
         write_json(self.work_dir.progress, {key: self.result[key] for key in PROGRESS}, durable=False)  # type: ignore[literal-required]
 
-    def say(self, *lines: str) -> None:
-        """Write lines of this package to the log."""
+    def log_line(self, *lines: str) -> None:
+        """Write lines of ours into the log."""
         self._log.write(("\n".join(lines) + "\n").encode())
 
     @property
@@ -177,9 +177,6 @@ class Attempt:
         code, stopped_by, message = ending.exit_code, ending.stopped_by, ending.message
         if self.sandboxed and code is not None and code - 128 in _DEADLY:
             code = 128 - code
-        if code == -signal.SIGKILL and stopped_by is None:
-            stopped_by = "killed"
-            message = "The build was killed, most likely by the kernel because the machine's memory ran out."
         result["exit_code"] = code
         if stopped_by is not None:
             result["stopped_by"] = stopped_by
@@ -215,8 +212,8 @@ def read_answer(path: Path) -> Any:
         return None
 
 
-def kept_sentence(text: object) -> str:
-    """`text` as one line, without its final full stop."""
+def as_clause(text: object) -> str:
+    """`text` as one line, without the full stop at its end."""
     return " ".join(str(text).split()).rstrip(".")
 
 

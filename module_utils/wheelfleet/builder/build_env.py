@@ -92,7 +92,7 @@ def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
     with cache_in_use(attempt.home):
         code = attempt.outside([*command, "--output-file", str(lock), str(lines)], settings)
     if code:
-        attempt.say("There are no wheels for these requirements; sdists among them are built inside the sandbox.")
+        attempt.log_line("There are no wheels for these requirements; sdists among them are built inside the sandbox.")
         return None
     answer = lock.read_text(encoding="utf-8")
     remember(attempt.home, name, answer)
@@ -217,7 +217,7 @@ def _read_pages(attempt: Attempt, answer: Path, names: list[str]) -> None:
     settings = pip_environment(attempt.home, attempt.work_dir, attempt.assignment)
     settings.update({"HOME": folder, "TMPDIR": folder, "PIP_KEYRING_PROVIDER": "disabled"})
     program = attempt.library / "wheelfleet" / "builder" / "named_servers.py"
-    attempt.say(f"{OURS}reads the pages of {', '.join(names)}, to see where their files are")
+    attempt.log_line(f"{OURS}reads the pages of {', '.join(names)}, to see where their files are")
     attempt.outside([attempt.assignment["tools"], "-I", str(program), str(answer), *names], settings)
 
 

@@ -40,8 +40,8 @@ class Cache:
         folder = origin.replace("://", "/").translate({ord(":"): "~", ord("["): None, ord("]"): None})
         return f"{self.url}/-/{folder}{path}"
 
-    def strangers(self, urls: Iterable[str]) -> list[str]:
-        """The hosts in `urls` that it does not fetch from."""
+    def not_fetched_by_cache(self, urls: Iterable[str]) -> list[str]:
+        """The hosts among those of `urls` that it does not fetch from."""
         parts = map(urlsplit, urls)
         own = urlsplit(self.url).netloc
         return sorted({each.netloc for each in parts if each.scheme in ("http", "https") and each.netloc != own})
@@ -60,7 +60,7 @@ class Cache:
         return {**kept, "trusted_host": [*([trusted] if isinstance(trusted, str) else trusted), parts.netloc]}
 
 
-def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
+def probe_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
     """Request the cache at `url`; check that this host may use it and that it serves the upstream `index_url`.
 
     Waits at most `timeout` seconds. Raises NoCache.
@@ -90,13 +90,13 @@ def ask_cache(url: str, index_url: str, *, timeout: float = 5.0) -> Cache:
     return Cache(url, origins)
 
 
-def led_through(cache: Cache, order: Mapping[str, Any], index_url: str) -> dict[str, Any]:
-    """The assignment `order` with indexes and sdist through the cache; other URLs are unchanged."""
-    sdist = order["sdist"]
+def through_cache(cache: Cache, assignment: Mapping[str, Any], index_url: str) -> dict[str, Any]:
+    """The assignment with indexes and sdist through the cache; other URLs are unchanged."""
+    sdist = assignment["sdist"]
     return {
-        **order,
+        **assignment,
         "index_url": cache.through(index_url) or index_url,
-        "crates_index": cache.crates_index(order["crates_index"]),
-        "pip_options": cache.pip_options(order["pip_options"]),
+        "crates_index": cache.crates_index(assignment["crates_index"]),
+        "pip_options": cache.pip_options(assignment["pip_options"]),
         "sdist": {**sdist, "url": cache.through(sdist["url"]) or sdist["url"]},
     }

@@ -40,7 +40,7 @@ _WHERE = re.compile(r"location searched|required by|help:|perhaps|As a reminder|
 #: A server refuses: the proxy for servers other than the index's, or the index itself.
 _REFUSED = re.compile(r"\b(?:response|got|status code:?|HTTP code) 40[137]\b")
 #: Transient errors: numbers of curl (no name, no connection, broken off, TLS) and HTTP, and texts of libgit2.
-_PASSING = re.compile(
+_TRANSIENT = re.compile(
     r"\[(?:5|6|7|16|18|28|35|52|55|56|60|77|92)\] |\b(?:response|got|status code:?|HTTP code) (?:408|425|429|5\d\d)\b"
     r"|[Cc]onnection (?:refused|reset|timed out)|timed out|[Cc]ould(?:n't| not) (?:resolve|connect)|failed to resolve"
     r"|spurious network error|early EOF"
@@ -66,14 +66,14 @@ def own_index(said: str) -> str | None:
 
 
 def explained(lines: Sequence[str]) -> dict[str, str]:
-    """The cause of cargo's error: `kind` is "passing", "refused" or "lasting", `said` its text in one line."""
+    """The cause of cargo's error: `kind` is "transient", "refused" or "lasting", `said` its text in one line."""
     error, after = lines[0].partition("error: ")[2].strip(), lines[1:]
     causes = [after[index + 1].strip() for index, line in enumerate(after[:-1]) if line.strip() == _CAUSE]
     detail = causes[-1] if causes else after[0].strip() if after else ""
     if detail and not _WHERE.match(detail):
         error = f"{error} ({detail})"
     text = "\n".join(lines)
-    kind = "refused" if _REFUSED.search(text) else "passing" if _PASSING.search(text) else "lasting"
+    kind = "refused" if _REFUSED.search(text) else "transient" if _TRANSIENT.search(text) else "lasting"
     return {"kind": kind, "said": error[:_LONGEST]}
 
 

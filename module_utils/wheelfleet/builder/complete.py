@@ -8,7 +8,7 @@ from typing import cast
 from ..contract.adjustments import Adjustments
 from ..contract.assignment import Assignment, HandOver
 from ..credentials import with_credentials
-from .cache import Cache, led_through
+from .cache import Cache, through_cache
 from .canary import put_canary
 from .capacity import MARGIN, Capacity
 
@@ -36,7 +36,7 @@ def complete(
     if adjustments.seconds is not None:
         limits["seconds"] = adjustments.seconds
     placed = {**given, "sdist": given["sdist"] if given["sdist"]["url"] else put_canary(lib)}
-    led = led_through(cache, placed, index_url) if cache else _led_directly(placed, index_url, credentials)
+    led = through_cache(cache, placed, index_url) if cache else _led_directly(placed, index_url, credentials)
     return cast(
         Assignment,
         {
@@ -49,8 +49,8 @@ def complete(
     )
 
 
-def _led_directly(order: dict[str, object], index_url: str, credentials: str) -> dict[str, object]:
+def _led_directly(assignment: dict[str, object], index_url: str, credentials: str) -> dict[str, object]:
     """The assignment with index and sdist at upstream."""
-    sdist = cast(HandOver, order)["sdist"]
+    sdist = cast(HandOver, assignment)["sdist"]
     url = with_credentials(sdist["url"], credentials, only_for=index_url)
-    return {**order, "index_url": with_credentials(index_url, credentials), "sdist": {**sdist, "url": url}}
+    return {**assignment, "index_url": with_credentials(index_url, credentials), "sdist": {**sdist, "url": url}}

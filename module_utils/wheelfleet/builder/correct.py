@@ -35,7 +35,7 @@ from typing import IO, TypedDict
 from ..atomic_files import visible, write_json
 from ..elf import UnreadableElf, code_heads, own_machine, read_elf
 from ..repack import dist_info, repack, with_fields
-from .installers import ask
+from .installers import check_installers
 
 _CHUNK = 1 << 20
 _WITHOUT_CODE = (
@@ -106,7 +106,7 @@ def correct(wheel: Path, scratch: Path, sdist: Path, target: str) -> Correction:
     if right and new.name == wheel.name:
         return {"said": said, "from_sdist": from_sdist[:_MOST]}
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        if ask(wheel, Path(folder), scratch) != (None, None):
+        if check_installers(wheel, Path(folder), scratch) != (None, None):
             return {"said": [], "from_sdist": from_sdist[:_MOST]}
     new.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(wheel) as archive:

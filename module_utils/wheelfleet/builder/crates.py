@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..contract.reasons import Failed, Reason
-from ..crate_index import NoIndex, OutOfReach, ask_index, checked_index, replacing
+from ..crate_index import NoIndex, OutOfReach, checked_index, read_index_config, replacing
 from ..network import authorities, network
 from . import cargo
-from .attempt import Attempt, ended, kept_sentence, read_answer
+from .attempt import Attempt, as_clause, ended, read_answer
 from .env_cache import remember, remembered
 from .env_vars import build_environment
 from .sandbox import PROXY_PORT, certificate_places, interpreter_places
@@ -59,7 +59,7 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
         return Crates()
     attempt.enter("crates")
     manifests = [f"{source}/{manifest}" for manifest in manifests]
-    answer = _ask(attempt, "missing", manifests, {}, writable=[work_dir.source])
+    answer = _run_cargo(attempt, "missing", manifests, {}, writable=[work_dir.source])
     missing = [manifest for manifest in manifests if manifest in _listed(answer.get("missing"))]
     version = answer.get("version")
     if not isinstance(version, str) or not missing:
@@ -79,12 +79,12 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
         variables.update(cargo.SPARSE)
     else:
         (work_dir.cargo / "config.toml").write_text(replacing(index.url), encoding="utf-8")
-    answer = _ask(attempt, "fetch", missing, variables, writable=[work_dir.source, work_dir.cargo], reach=index)
+    answer = _run_cargo(attempt, "fetch", missing, variables, writable=[work_dir.source, work_dir.cargo], reach=index)
     crates = Crates({**variables, "CARGO_NET_OFFLINE": "true"}, (work_dir.cargo,))
     if not answer:
         return crates
-    failed, said = str(answer.get("manifest"))[len(source) + 1 :], kept_sentence(answer.get("said"))
-    if answer.get("kind") == "passing":
+    failed, said = str(answer.get("manifest"))[len(source) + 1 :], as_clause(answer.get("said"))
+    if answer.get("kind") == "transient":
         raise Failed(f"The crates of {failed} could not be downloaded: {said}.", "crates-unreachable")
     refused = answer.get("kind") == "refused"
     why = "a server refuses them, or they are not in the index" if refused else "Cargo stops"
@@ -116,7 +116,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _without(attempt: Attempt, sentence: str, reason: Reason, about: str | None = None) -> Crates:
-    attempt.say(f"{sentence} The build goes on without them.")
+    attempt.log_line(f"{sentence} The build goes on without them.")
     return Crates(missing=Failed(sentence, reason, about))
 
 
@@ -129,7 +129,7 @@ def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
         return _Index(*json.loads(known))
     try:
         url = checked_index(asked) if asked != AUTO else _own_index(attempt)
-        index = _Index(url, ask_index(url, network()))
+        index = _Index(url, read_index_config(url, network()))
     except NoIndex as error:
         raise Failed(str(error), "crates-misconfigured") from error
     except OutOfReach as error:
@@ -139,14 +139,14 @@ def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:
 
 
 def _own_index(attempt: Attempt) -> str:
-    """The index that this builder's cargo is configured for. Raises NoIndex."""
-    url = _ask(attempt, "index", [], {}).get("index")
+    """The index that this builder's cargo asks by itself, which knows it and need not be told by us."""
+    url = _run_cargo(attempt, "index", [], {}).get("index")
     if not isinstance(url, str):
         raise NoIndex("This builder's Cargo does not say which crate index it asks; name it in builder_crates_index.")
     return checked_index(url)
 
 
-def _ask(
+def _run_cargo(
     attempt: Attempt,
     step: str,
     manifests: Sequence[str],

@@ -123,7 +123,7 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
     if begun:
         _keep_named(work_dir.wheels, answer.get("return_val"))
     if answer.get("no_backend"):
-        attempt.say(str(answer.get("traceback") or answer.get("backend_error")))
+        attempt.log_line(str(answer.get("traceback") or answer.get("backend_error")))
         attempt.result["exit_code"] = 1
         raise Failed(f"The build backend {project.backend!r} cannot be imported.", "backend-missing", project.backend)
 
@@ -153,7 +153,7 @@ def _change_source(attempt: Attempt, project: Project, environment: Environment,
         writable=[attempt.work_dir.source, *environment.writable],
     )
     if code:
-        attempt.say("The source stays as it is.")
+        attempt.log_line("The source stays as it is.")
 
 
 def _more_requires(attempt: Attempt) -> list[str]:

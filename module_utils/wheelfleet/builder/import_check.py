@@ -167,7 +167,7 @@ def _verdict(
     return {"verdict": verdict, "modules": modules, "message": message, "missing": missing, "library": library}
 
 
-def judge(
+def import_verdict(
     module: str, kinds: Sequence[str], text: str, missing: str | None, *, said: str | None = None, there: bool = False
 ) -> Tried:
     """Judge the end of an import.
@@ -293,7 +293,7 @@ def _import_some(
 def _judged(module: str, fact: Mapping[str, Any]) -> Tried:
     kinds, missing = [str(kind) for kind in fact.get("kinds", [])], fact.get("missing")
     said, there = str(fact.get("said", "")), fact.get("there") is True
-    return judge(module, kinds, str(fact.get("text", "")), missing and str(missing), said=said, there=there)
+    return import_verdict(module, kinds, str(fact.get("text", "")), missing and str(missing), said=said, there=there)
 
 
 def _fact(line: bytes) -> dict[str, Any]:

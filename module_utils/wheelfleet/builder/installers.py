@@ -42,8 +42,8 @@ _MACHINE = re.compile(
 _LOCATION = re.compile(r"(?:file://)?/\S*/(?=[^/\s]+\.whl)")
 
 
-class Asked(TypedDict):
-    """The answer of the installers."""
+class Installability(TypedDict):
+    """What the installers say."""
 
     #: The requirements in METADATA, with their markers.
     needs: list[str]
@@ -53,7 +53,7 @@ class Asked(TypedDict):
     unknown: str | None
 
 
-class _Said(NamedTuple):
+class _Verdict(NamedTuple):
     refused: str | None = None
     unknown: str | None = None
 
@@ -61,29 +61,29 @@ class _Said(NamedTuple):
 def main(arguments: Sequence[str]) -> int:
     wheels, scratch, answer, folder = map(Path, arguments)
     (name,) = (name for name in visible(wheels) if name.endswith(".whl"))
-    said = ask(wheels / name, folder, scratch)
-    found: Asked = {"needs": [], "refused": said.refused, "unknown": said.unknown}
-    if said == _Said():
+    verdict = check_installers(wheels / name, folder, scratch)
+    found: Installability = {"needs": [], "refused": verdict.refused, "unknown": verdict.unknown}
+    if verdict == _Verdict():
         with zipfile.ZipFile(wheels / name) as archive:
             found["needs"] = needs(archive)
     write_json(answer, found, durable=False)
     return 0
 
 
-def ask(wheel: Path, folder: Path, scratch: Path) -> _Said:
-    """Install the wheel into `folder` with uv, and elsewhere with pip if pip may refuse it."""
+def check_installers(wheel: Path, folder: Path, scratch: Path) -> _Verdict:
+    """Have the wheel installed into `folder` by uv, and elsewhere by pip where that is not sure to take it."""
     other = _other_python(wheel)
     if other is not None:
-        return _Said(unknown=f"The wheel needs Python {other}, so nobody could import it here.")
+        return _Verdict(unknown=f"The wheel needs Python {other}, so nobody could import it here.")
     tools = Path(sys.executable).parent
     options = ["--quiet", "--offline", "--no-cache", "--no-config", "--no-deps", "--python", sys.executable]
-    said = _said("uv", [str(tools / "uv"), "pip", "install", *options, "--target", str(folder), str(wheel)])
-    if said.refused or said.unknown or pip_takes(wheel) or importlib.util.find_spec("pip") is None:
-        return said
+    answer = _run("uv", [str(tools / "uv"), "pip", "install", *options, "--target", str(folder), str(wheel)])
+    if answer.refused or answer.unknown or pip_takes(wheel) or importlib.util.find_spec("pip") is None:
+        return answer
     with tempfile.TemporaryDirectory(dir=scratch) as elsewhere:
         options = ["--isolated", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "--no-color"]
         install = ["install", "--quiet", "--no-deps", "--no-index", "--no-compile", "--target", elsewhere, str(wheel)]
-        return _said("pip", [sys.executable, "-I", "-m", "pip", *options, *install])
+        return _run("pip", [sys.executable, "-I", "-m", "pip", *options, *install])
 
 
 def needs(wheel: zipfile.ZipFile) -> list[str]:
@@ -171,8 +171,8 @@ def _reads_entry_points(text: str) -> bool:
     return True
 
 
-def _said(installer: str, command: Sequence[str]) -> _Said:
-    """Run an installer; its output goes to the log."""
+def _run(installer: str, command: Sequence[str]) -> _Verdict:
+    """Run an installer; its words go to the log."""
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
     ran = subprocess.run(
         command,
@@ -186,16 +186,16 @@ def _said(installer: str, command: Sequence[str]) -> _Said:
     )
     print(ran.stdout, end="", flush=True)
     if not ran.returncode:
-        return _Said()
+        return _Verdict()
     if ran.returncode < 0 or _MACHINE.search(ran.stdout):
-        return _Said(unknown=f"{installer} could not be asked to install the wheel; the log says why.")
-    return _Said(refused=f"{installer} does not install the wheel: {sentence(ran.stdout)}.")
+        return _Verdict(unknown=f"{installer} could not be asked to install the wheel; the log says why.")
+    return _Verdict(refused=f"{installer} does not install the wheel: {sentence(ran.stdout)}.")
 
 
 def sentence(output: str) -> str:
     """The error in an installer's output, in one line: uv's last cause, or pip's first error."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    said = [line for line in lines if re.match(r"\s*(?:error|cause|caused by|hint):", line, re.IGNORECASE)]
+    answer = [line for line in lines if re.match(r"\s*(?:error|cause|caused by|hint):", line, re.IGNORECASE)]
     errors = [number for number, line in enumerate(lines) if line.startswith("ERROR: ")]
     text = lines[-1] if lines else "it says nothing"
     if errors and not lines[errors[0]].startswith("ERROR: Exception"):
@@ -203,8 +203,8 @@ def sentence(output: str) -> str:
         below = lines[errors[0] + 1].strip() if lines[errors[0] + 1 :] else ""
         quoted = f": {below}" if below and lines[errors[0] + 1].startswith("    ") else ""
         text = lines[errors[0]] + quoted
-    elif said and not errors:
-        text = next((line for line in reversed(said) if "hint:" not in line), said[-1])
+    elif answer and not errors:
+        text = next((line for line in reversed(answer) if "hint:" not in line), answer[-1])
     text = re.sub(r"^\s*(?:ERROR|error|cause|Caused by|hint):\s*", "", text)
     return " ".join(_LOCATION.sub("", text).split())[:_LONGEST].rstrip(".")
 

@@ -56,7 +56,7 @@ def _library(files: list[Path], name: str, users: Iterable[Elf]) -> Path | None:
 
 def _cached_libraries() -> dict[str, list[Path]]:
     cached: dict[str, list[Path]] = {}
-    for name, path in _CACHED.findall(_say("/sbin/ldconfig", "-p")):
+    for name, path in _CACHED.findall(_print("/sbin/ldconfig", "-p")):
         cached.setdefault(name, []).append(Path(path))
     return cached
 
@@ -67,7 +67,7 @@ def _owners(files: list[Path]) -> set[str]:
     if not spellings:
         return set()
     owners: dict[Path, dict[str, str]] = {}
-    for line in _say("dpkg-query", "--search", *spellings).splitlines():
+    for line in _print("dpkg-query", "--search", *spellings).splitlines():
         packages, separator, path = line.rpartition(": ")
         if separator and path in spellings and not packages.startswith("diversion "):
             owners.setdefault(spellings[path], {})[path] = packages.split(",")[0].partition(":")[0].strip()
@@ -84,8 +84,8 @@ def _spellings(file: Path) -> Iterator[str]:
         yield path[len("/usr") :] if path.startswith("/usr/lib") else f"/usr{path}"
 
 
-def _say(*command: str) -> str:
-    """A command's standard output, even if it fails; "" if it does not exist."""
+def _print(*command: str) -> str:
+    """What a command says, which may have found a part only; nothing where there is no such command."""
     try:
         ran = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace", check=False

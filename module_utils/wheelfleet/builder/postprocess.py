@@ -15,7 +15,7 @@ from pathlib import Path
 from ..atomic_files import remove, visible
 from ..contract.assignment import checked_filename
 from ..contract.reasons import Failed
-from ..contract.result import Check, believed_check, believed_repair
+from ..contract.result import Check, sanitized_check, sanitized_repair
 from ..contract.shape import ContractError
 from .attempt import Attempt, read_answer
 from .env_cache import cache_in_use
@@ -43,11 +43,11 @@ def correct_wheel(attempt: Attempt, sdist: Path) -> list[str]:
     answer = _run(attempt, "correct", arguments, [attempt.bound(sdist)], [attempt.work_dir.wheels])
     attempt.result["exit_code"] = 0
     if not isinstance(answer, dict):
-        attempt.say("The wheel could not be looked into; it is left as it was built.")
+        attempt.log_line("The wheel could not be looked into; it is left as it was built.")
         return []
     attempt.result["from_sdist"] = _words(answer.get("from_sdist"))
     notes = _words(answer.get("said"))
-    attempt.say(*notes)
+    attempt.log_line(*notes)
     return notes
 
 
@@ -62,9 +62,9 @@ def repair_wheel(attempt: Attempt) -> None:
     exclude = json.dumps(attempt.assignment["finish"]["exclude"])
     answer = _run(attempt, "repair", [exclude], read_only, [attempt.work_dir.wheels])
     if not isinstance(answer, dict):
-        attempt.say("The wheel could not be repaired; it is left as it was built.")
+        attempt.log_line("The wheel could not be repaired; it is left as it was built.")
         return
-    attempt.result["repair"] = believed_repair(answer.get("repair"))
+    attempt.result["repair"] = sanitized_repair(answer.get("repair"))
     attempt.result["apt"] = _words(answer.get("apt"))
 
 
@@ -87,7 +87,7 @@ def check_wheel(attempt: Attempt, notes: Sequence[str] = ()) -> None:
         check["message"] = " ".join(filter(None, [*notes, check["message"]]))
     attempt.result["exit_code"] = 0
     attempt.result["check"] = check
-    attempt.say(f"check: {check['verdict']}. {check['message'] or ''}".rstrip())
+    attempt.log_line(f"check: {check['verdict']}. {check['message'] or ''}".rstrip())
 
 
 def _check_installed(attempt: Attempt, wheel: Path) -> Check:
@@ -116,7 +116,7 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
     while True:
         problem = _install(attempt, wheel, installed, asked, undeclared)
         if problem:
-            attempt.say(problem)
+            attempt.log_line(problem)
             return _unchecked(problem) if answer is None else _check(answer)
         read_only = [attempt.bound(installed), attempt.bound(attempt.work_dir.wheels)]
         data = json.dumps(attempt.result["from_sdist"])
@@ -124,7 +124,7 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
         missing = _built_with(attempt, answer)
         if missing is None or missing in undeclared:
             break
-        attempt.say(f"It was built with {missing}, which it imports and does not declare: once more with that.")
+        attempt.log_line(f"It was built with {missing}, which it imports and does not declare: once more with that.")
         undeclared.append(missing)
     check = _check(answer)
     if check["verdict"] == "imported" and undeclared:
@@ -249,7 +249,7 @@ def _check(answer: object) -> Check:
     library, missing = answer.get("library"), answer.get("missing")
     failed = answer.get("verdict") == "failed"
     reason = ("missing-library" if library else "missing-module" if missing else None) if failed else None
-    check = believed_check({**answer, "reason": reason, "subject": (library or missing) if reason else None})
+    check = sanitized_check({**answer, "reason": reason, "subject": (library or missing) if reason else None})
     return check or _unchecked("The check itself said nothing that is understood; the log says more.")
 
 

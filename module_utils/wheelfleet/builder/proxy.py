@@ -175,7 +175,7 @@ class Proxy:
             raise Refusal(400, "This is a proxy, and needs a whole http URL.")
         host, port = self._allowed(parts, parts.port or 80)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        whom = _server(host, port) if port != 80 else _server(host, port).rpartition(":")[0]
+        authority = _server(host, port) if port != 80 else _server(host, port).rpartition(":")[0]
         # These could hide another server's name or a second request.
         dropped = ("host", "connection", "keep-alive", "upgrade", "te", "transfer-encoding", "content-length")
         kept = [
@@ -184,9 +184,9 @@ class Proxy:
             if (name := line.partition(":")[0].strip().lower()) not in dropped and not name.startswith("proxy-")
         ]
         proxy = self._proxy("http", host, port)
-        asked = path if proxy is None else f"http://{whom}{path}"
+        asked = path if proxy is None else f"http://{authority}{path}"
         more = [] if proxy is None else _authorization(proxy)
-        lines = [f"{method} {asked} HTTP/1.1", f"Host: {whom}", *kept, *more, "Connection: close"]
+        lines = [f"{method} {asked} HTTP/1.1", f"Host: {authority}", *kept, *more, "Connection: close"]
         server = _connect(host, port) if proxy is None else _connect_to_proxy(proxy)
         server.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         return server

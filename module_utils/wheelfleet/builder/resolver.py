@@ -95,7 +95,7 @@ def resolve(
         "schema": SCHEMA,
         "attempt": attempt,
         "kind": "build",
-        "order": 0,
+        "position": 0,
         "name": "requirements",
         "version": "0",
         "sdist": {"filename": "none", "url": "", "sha256": None, "size": None, "upload_time": None},

@@ -113,7 +113,7 @@ def _attempt(home: BuilderHome, work_dir: WorkDir, result: Result, log: BinaryIO
 def _write_header(attempt: Attempt) -> None:
     assignment, host = attempt.assignment, os.uname()
     sdist, limits = assignment["sdist"], assignment["limits"]
-    attempt.say(
+    attempt.log_line(
         "wheelfleet build log",
         f"attempt: {assignment['attempt']}",
         f"sdist: {sdist['filename']} (SHA-256 {sdist['sha256'] or 'not stated'})",

@@ -68,7 +68,7 @@ class Worker:
             while not self._stopping:
                 self._settle_ended()
                 self._start_next()
-                self._say()
+                self._write_status()
                 # Look at the inbox last, after all steps that take time. If an assignment arrives later, its sender
                 # starts a new worker, which gets the lock within its `_PATIENCE`.
                 if not self._running and not self._home.queued():
@@ -145,7 +145,7 @@ class Worker:
         """An assignment's priority, its name and whether it must run alone, as a sort key."""
         try:
             assignment = json.loads(self._home.waiting(attempt).read_bytes())
-            return float(assignment["order"]), attempt, bool(assignment["alone"])
+            return float(assignment["position"]), attempt, bool(assignment["alone"])
         except (OSError, ValueError, KeyError, TypeError):
             # The runner reports the error.
             return 0.0, attempt, False
@@ -214,9 +214,9 @@ class Worker:
             self._settle(work_dir)
             self._clean(work_dir)
         self._running.clear()
-        self._say()
+        self._write_status()
 
-    def _say(self) -> None:
+    def _write_status(self) -> None:
         """Write `status.json`. If the disk is full, the old file stays, and its `beat` shows that it is old."""
         self._beat += 1
         now = time.monotonic()

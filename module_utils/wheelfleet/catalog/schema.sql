@@ -29,7 +29,7 @@ CREATE TABLE project (
     problem TEXT,                               -- Why the last request failed, in one sentence; NULL: it did not.
     retry_at REAL,                              -- The page is not requested before this time.
     judged INTEGER NOT NULL DEFAULT 0,          -- 1 if the verdicts follow from the rows as they are now.
-    judge_at REAL,                              -- When time alone changes a verdict, because a cool-down ends.
+    judge_at REAL,                              -- When time alone changes a verdict, because a cooldown ends.
     pages_stale INTEGER NOT NULL DEFAULT 0,     -- 1: its pages must be rendered; 2: they are being rendered.
     status TEXT,                                -- The status marker (PEP 792); NULL: active.
     status_reason TEXT,                         -- The reason that upstream gives for the status.
@@ -68,7 +68,7 @@ CREATE TABLE upstream_file (
     yanked TEXT,                                -- The reason for a yank, maybe empty (PEP 592); NULL: not yanked.
     metadata_sha256 TEXT,                       -- Hash of its metadata file (PEP 714); '': no hash; NULL: no such file.
     provenance TEXT,                            -- URL of its provenance (PEP 740).
-    first_seen REAL,                            -- When these bytes were first seen; a cool-down may count from it.
+    first_seen REAL,                            -- When these bytes were first seen; a cooldown may count from it.
     UNIQUE (release_id, filename)
 );
 

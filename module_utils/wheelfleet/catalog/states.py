@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..failure_classes import Blocks
+
 #: `project.state`
 ProjectState = Literal["new", "present", "absent", "deleted", "quarantined"]
 #: `upstream_file.kind`
@@ -16,11 +18,10 @@ Need = Literal["now", "later", "none"]
 BuildState = Literal["open", "done", "lost"]
 #: `attempt.outcome`
 Outcome = Literal["built", "failed", "refused"]
-#: `attempt.blocks`
-Blocks = Literal["release", "target"]
 #: `attempt.retry_on`
 RetryOn = Literal["alone", "elsewhere"]
-#: `attempt.missing_kind`
+#: `attempt.missing_kind`: a header as it is included, a library as the linker names it, a program, a Python module, or
+#: a name that pkg-config knows.
 MissingKind = Literal["header", "library", "tool", "module", "pkg-config"]
 #: `wheel.imports`
 ImportVerdict = Literal["imported", "failed", "unchecked"]

@@ -25,7 +25,8 @@ class Form(Enum):
     PATCHES = "patches"
     SETTINGS = "settings"
     SWITCH = "switch"
-    COUNT = "count"
+    #: How many compilers run at once.
+    JOBS = "jobs"
     #: Seconds.
     DURATION = "duration"
     #: Bytes.
@@ -47,7 +48,7 @@ _AS_JSON: dict[Form, Any] = {
     Form.PATCHES: list[dict[str, str]],
     Form.SETTINGS: dict[str, str],
     Form.SWITCH: bool,
-    Form.COUNT: int,
+    Form.JOBS: int,
     Form.DURATION: int,
     Form.SIZE: int,
 }
@@ -95,7 +96,7 @@ class Adjustments:
     #: Build requirements as of the time of the release.
     date_matched: bool = _field(Form.SWITCH, "build requirements as of the release")
     #: Most compilers at once; None: as usual.
-    jobs: int | None = _field(Form.COUNT, "{} jobs", "jobs")
+    jobs: int | None = _field(Form.JOBS, "{} jobs", "jobs")
     #: The host builds nothing else at the same time.
     alone: bool = _field(Form.SWITCH, "alone on its builder")
     #: Limit of the whole build, in seconds; None: as usual.
@@ -202,7 +203,7 @@ def _in_words(form: Form, words: str, value: Any) -> list[str]:
         return [words.format(*pair) for pair in value.items()]
     if form is Form.FLAGS:
         return [words.format(name, " ".join(flags)) for name, flags in value.items()]
-    if form is Form.COUNT and value == 1:
+    if form is Form.JOBS and value == 1:
         return ["one job at a time"]
     return [words.format(value >> 20 if form is Form.SIZE else value)]
 

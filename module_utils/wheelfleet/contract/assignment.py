@@ -64,8 +64,8 @@ class HandOver(TypedDict):
     #: The attempt's ID: safe characters only, never used twice.
     attempt: str
     kind: Kind
-    #: Attempts with a lower order are built first.
-    order: float
+    #: Attempts with a lower position are built first.
+    position: float
     name: str
     version: str
     sdist: Sdist

@@ -55,7 +55,7 @@ class TargetNames(TypedDict):
     python_version: str
     #: Every tag that this interpreter accepts, best first (PEP 425).
     tags: list[str]
-    #: "linux-x86_64"
+    #: "linux_x86_64"
     platform: str
 
 

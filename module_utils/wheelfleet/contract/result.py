@@ -197,7 +197,7 @@ def check_result(document: Any, attempt: str) -> None:
         raise ContractError("The builder's result.json names a file that is no wheel.")
 
 
-def believed(document: Mapping[str, Any]) -> Result:
+def sanitized(document: Mapping[str, Any]) -> Result:
     """A document as a result: each field in shape and bounds, or empty if it is not."""
     of = document.get
     return {
@@ -222,14 +222,14 @@ def believed(document: Mapping[str, Any]) -> Result:
         "wheels": _wheels(of("wheels")),
         "log": {"filename": LOG, "size": 0},
         "sandbox": _matching(_TOP_MODULE, of("sandbox")),
-        "repair": believed_repair(of("repair")),
+        "repair": sanitized_repair(of("repair")),
         "apt": sorted(set(words(of("apt"), _PACKAGE))),
         "from_sdist": words(of("from_sdist")),
-        "check": believed_check(of("check")),
+        "check": sanitized_check(of("check")),
     }
 
 
-def believed_repair(value: Any) -> Optional[Repair]:
+def sanitized_repair(value: Any) -> Optional[Repair]:
     """`believed` for a repair; None without an outcome of the set."""
     outcome = one_of(RepairOutcome, value.get("outcome")) if isinstance(value, dict) else None
     if outcome is None:
@@ -243,7 +243,7 @@ def believed_repair(value: Any) -> Optional[Repair]:
     }
 
 
-def believed_check(value: Any) -> Optional[Check]:
+def sanitized_check(value: Any) -> Optional[Check]:
     """`believed` for a check; None without a verdict of the set."""
     verdict = one_of(Verdict, value.get("verdict")) if isinstance(value, dict) else None
     if verdict is None:

@@ -2,7 +2,10 @@
 
 # The types are read at run time (see `shape`).
 
+import json
 from typing import TypedDict
+
+from .shape import ContractError, check_shape
 
 
 class Building(TypedDict):
@@ -19,3 +22,13 @@ class WorkerStatus(TypedDict):
     building: list[Building]
     #: Assignments in the inbox.
     queued: int
+
+
+def read_building(text: str) -> dict[str, float]:
+    """The seconds so far by attempt, from the file's text; empty if it is malformed, because builds may change it."""
+    try:
+        status = json.loads(text)
+        check_shape(status, WorkerStatus, "the worker's status")
+    except (ValueError, ContractError, RecursionError):
+        return {}
+    return {building["attempt"]: float(building["seconds"]) for building in status["building"]}

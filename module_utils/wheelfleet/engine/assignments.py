@@ -14,7 +14,7 @@ def assignment_for(build: PlannedBuild, options: BatchOptions) -> HandOver:
         "schema": SCHEMA,
         "attempt": build.attempt,
         "kind": build.kind,
-        "order": build.order,
+        "position": build.position,
         "name": build.name,
         "version": build.version,
         "sdist": {

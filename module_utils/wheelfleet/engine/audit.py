@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -128,7 +129,7 @@ class Audit:
         """Compare the counters that triggers keep with their rows."""
         kept = {(row["kind"], row["key"]): row["value"] for row in self.catalog.db.execute("SELECT * FROM counter")}
         counted = {(row[0], str(row[1])): row[2] for row in self.catalog.db.execute(_COUNTED)}
-        kinds = {kind for kind, _ in counted} | {"status", "page", "listed", "as-a-whole", "class-builds"}
+        kinds = set(re.findall(r"SELECT '([a-z-]+)'", _COUNTED))
         for key in sorted({key for key in kept if key[0] in kinds} | counted.keys()):
             if (kept.get(key) or 0) != (counted.get(key) or 0):
                 name = " ".join(filter(None, key))

@@ -47,7 +47,7 @@ class Intake:
         staging.mkdir(parents=True)
         try:
             self.link.fetch(attempt, files, staging)
-            kind = planned or told_kind(staging, attempt)
+            kind = planned or kind_of_result(staging, attempt)
             if kind == "canary":
                 self.canaries[attempt] = canary_failure(staging, attempt)
             elif kind == "rebuild":
@@ -92,7 +92,7 @@ class Intake:
             self.progress.report_line(f"could not build {found.filename} again ({found.sentence})")
 
 
-def told_kind(staging: Path, attempt: str) -> Kind | None:
+def kind_of_result(staging: Path, attempt: str) -> Kind | None:
     """The kind of build in a fetched result; None if the result is malformed or has none."""
     try:
         return read_result(staging, attempt)["kind"]

@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..site.layout import STATUS
-from .status import write_status
+from .status import StatusDocument, write_status
 
 #: Seconds in which the processes of a killed run notice its end.
 PATIENCE = 10.0
@@ -25,7 +25,7 @@ PATIENCE = 10.0
 MOST_NAMES = 5
 
 
-def what_is_left(state_dir: Path, site: Path, run: str) -> list[str]:
+def remains_of_run(state_dir: Path, site: Path, run: str) -> list[str]:
     """Lines for people about an interrupted run: its wheels that are not published yet, and builds that go on."""
     try:
         with closing(sqlite3.connect(f"{(state_dir / 'catalog.sqlite').resolve().as_uri()}?mode=ro", uri=True)) as db:
@@ -66,7 +66,8 @@ def end_status(site: Path, *, but_for: str = "") -> str | None:
     document = _read(site / STATUS)
     if document.get("state") != "running" or document.get("run") == but_for:
         return None
-    write_status(site, {**document, "state": "ended", "at": round(time.time()), "expected_end": None})
+    ended = {**document, "state": "ended", "at": round(time.time()), "expected_end": None}
+    write_status(site, cast(StatusDocument, ended))
     return str(document.get("run"))
 
 
@@ -89,7 +90,7 @@ def after_a_run(state_dir: Path, patience: float = 0.0) -> list[str]:
         site = Path(str(holder.get("site") or state_dir / "site"))
         run = end_status(site)
         if run is not None:
-            return what_is_left(state_dir, site, run)
+            return remains_of_run(state_dir, site, run)
     return []
 
 

@@ -5,13 +5,12 @@ It reads the builder's folders in shell, because that takes 5 ms on a Pi; starti
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
+from ..contract.worker_status import read_building
 from .host_metrics import METRICS_COMMAND, HostMetrics, parse_metrics
 
 _RESULT_FILE = re.compile(
@@ -72,9 +71,7 @@ def parse_snapshot(lines: list[str]) -> BuilderSnapshot:
     except ValueError as error:
         raise PollError(f"the answer to a poll says {clock!r} and {space!r}") from error
     alive = worker == "alive"
-    building = {}
-    with suppress(ValueError, TypeError, KeyError):
-        building = {str(b["attempt"]): float(b["seconds"]) for b in json.loads(status)["building"]}
+    building = read_building(status) if alive else {}
     split = rest.index("outbox:")
     waiting = frozenset(found["attempt"] for line in rest[:split] if (found := _WAITING.fullmatch(line)))
     outbox: dict[str, dict[str, int]] = {}
@@ -84,7 +81,7 @@ def parse_snapshot(lines: list[str]) -> BuilderSnapshot:
     metrics = parse_metrics(machine)
     if 0 <= free <= blocks and 0 < blocks * block < _LARGEST_DISK:
         metrics |= {"disk_total": blocks * block, "disk_free": free * block}
-    return BuilderSnapshot(alive, building if alive else {}, waiting, outbox, free * block, seconds, metrics)
+    return BuilderSnapshot(alive, building, waiting, outbox, free * block, seconds, metrics)
 
 
 def withdraw_command(home: str, attempts: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..planner import batches, queue, suspension
-from ..planner.batches import Held
+from ..planner.batches import HostWork
 from ..text import human_duration
 from .canary import try_canary
 from .connected_builder import FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH, ConnectedBuilder
@@ -91,7 +91,7 @@ class BuilderSession:
                 self.clock.sleep(LONGEST_WAIT)
                 snapshot = self.builder.observe()
 
-    def _claim(self) -> Held | None:
+    def _claim(self) -> HostWork | None:
         """Claim builds; None if nothing is left. Waits while other hosts hold builds that may come back."""
         nobody_works = 0
         while True:
@@ -129,7 +129,7 @@ class BuilderSession:
         ]
         return ", ".join([*holders, *trials]) or "for work that faster builders may leave"
 
-    def _begin(self, held: Held, snapshot: BuilderSnapshot) -> None:
+    def _begin(self, held: HostWork, snapshot: BuilderSnapshot) -> None:
         """Hand over the builds that the builder does not have yet."""
         has = snapshot.waiting | snapshot.building.keys() if snapshot.worker else frozenset()
         self.builder.planned |= {build.attempt: build for build in held.builds}

@@ -13,12 +13,13 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from ..catalog.database import Catalog, CatalogError
 from ..planner.events import Event, events
 from ..site.layout import STATUS
-from .host_status import CONTROLLER, HostStatus, expected_end_seconds
+from .host_metrics import HostMetrics
+from .host_status import CONTROLLER, HostState, HostStatus, expected_end_seconds
 
 SCHEMA = 1
 #: Most events of the run that are shown.
@@ -27,6 +28,47 @@ MOST_EVENTS = 20
 HEARTBEAT = 30.0
 #: Seconds over which `per_hour` is counted.
 HOUR = 3600.0
+
+
+class BuildingEntry(TypedDict):
+    name: str
+    version: str
+    target: str
+    #: Epoch seconds.
+    since: int
+
+
+class HostEntry(TypedDict):
+    host: str
+    state: HostState
+    note: str
+    building: list[BuildingEntry]
+    built: int
+    failed: int
+    per_hour: int | None
+    metrics: HostMetrics | None
+
+
+class EventEntry(TypedDict):
+    #: Epoch seconds.
+    at: int
+    host: str
+    sentence: str
+
+
+class StatusDocument(TypedDict):
+    """The content of the status file; docs/index-format.md explains it."""
+
+    schema: int
+    run: str
+    at: int
+    state: Literal["running", "ended"]
+    built: int
+    failed: int
+    left: int
+    expected_end: int | None
+    hosts: list[HostEntry]
+    events: list[EventEntry]
 
 
 @dataclass(frozen=True)
@@ -38,7 +80,7 @@ class Lately:
     per_hour: Mapping[str, int] = field(default_factory=dict)
 
 
-def ask_catalog(catalog: Path, run: str, now: float) -> Lately:
+def read_catalog(catalog: Path, run: str, now: float) -> Lately:
     """The catalog's part of the status; empty if the catalog cannot be read, because the builds report that anyway."""
     with suppress(CatalogError, sqlite3.Error), Catalog(catalog) as opened:
         finished = opened.db.execute(
@@ -56,7 +98,7 @@ def ask_catalog(catalog: Path, run: str, now: float) -> Lately:
 
 def status_document(
     statuses: Sequence[HostStatus], *, run: str, now: float, ended: bool, lately: Lately | None = None
-) -> dict[str, Any]:
+) -> StatusDocument:
     """The content of the status file. `ended`: nothing more will be built in this run."""
     lately = lately or Lately()
     builders = [status for status in statuses if status.host != CONTROLLER]
@@ -78,7 +120,7 @@ def status_document(
     }
 
 
-def _host(status: HostStatus, per_hour: int | None) -> dict[str, Any]:
+def _host(status: HostStatus, per_hour: int | None) -> HostEntry:
     return {
         "host": status.host,
         "state": status.state,
@@ -89,18 +131,18 @@ def _host(status: HostStatus, per_hour: int | None) -> dict[str, Any]:
         "built": status.built,
         "failed": status.failed,
         "per_hour": per_hour,
-        "metrics": dict(status.metrics),
+        "metrics": status.metrics,
     }
 
 
-def is_news(document: dict[str, Any], before: dict[str, Any] | None) -> bool:
+def is_worth_writing(document: StatusDocument, before: StatusDocument | None) -> bool:
     """Whether the document must be written: it has news, or the last one is HEARTBEAT seconds old."""
     if before is None or document["at"] - before["at"] >= HEARTBEAT:
         return True
     return _lasting(document) != _lasting(before)
 
 
-def _lasting(document: dict[str, Any]) -> dict[str, Any]:
+def _lasting(document: StatusDocument) -> dict[str, Any]:
     """The document without values that change all the time."""
     hosts = [{**host, "per_hour": None, "metrics": None} for host in document["hosts"]]
     return {**document, "at": None, "expected_end": None, "hosts": hosts}
@@ -111,12 +153,12 @@ def all_final(statuses: Sequence[HostStatus], hosts: Collection[str]) -> bool:
     return set(hosts) <= {status.host for status in statuses if status.final}
 
 
-def as_bytes(document: dict[str, Any]) -> bytes:
+def as_bytes(document: StatusDocument) -> bytes:
     """The document as bytes of the file: compact JSON and a newline."""
     return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def write_status(site: Path, document: dict[str, Any]) -> bool:
+def write_status(site: Path, document: StatusDocument) -> bool:
     """Put the file in place on the site; returns whether it succeeded.
 
     A full disk, or a missing site, must not end the run.

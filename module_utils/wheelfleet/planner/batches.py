@@ -37,7 +37,7 @@ class PlannedBuild:
     attempt: str
     kind: Kind
     #: Lower is built first.
-    order: float
+    position: float
     name: str
     version: str
     target: str
@@ -58,7 +58,7 @@ class PlannedBuild:
 
 
 @dataclass(frozen=True)
-class Held:
+class HostWork:
     """All builds that a host holds, longest first; `new` is the number of those that this claim added."""
 
     host: str
@@ -75,7 +75,7 @@ def claim(
     top_up: bool = True,
     leave_to_faster: bool = True,
     lease_seconds: float = LEASE_SECONDS,
-) -> Held | None:
+) -> HostWork | None:
     """Renew what this host holds and, with `top_up`, add builds from the queue if it would run dry; None if it then
     holds nothing. With `leave_to_faster` it leaves builds that faster hosts would finish sooner.
     """
@@ -95,7 +95,7 @@ def claim(
         if chosen:
             _open_batch(db, host, run, chosen, now=now, lease_seconds=lease_seconds, speed=load.speed)
         builds = _planned_builds(db, host)
-        return Held(host, builds, len(chosen)) if builds else None
+        return HostWork(host, builds, len(chosen)) if builds else None
 
 
 def is_low(catalog: Catalog, host: str, now: float) -> bool:
@@ -343,7 +343,7 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
         PlannedBuild(
             attempt=row["id"],
             kind="build" if again is None else "rebuild",
-            order=-row["predicted_normal"],
+            position=-row["predicted_normal"],
             name=row["name"],
             version=row["version"],
             target=row["target"],

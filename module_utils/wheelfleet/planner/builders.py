@@ -14,7 +14,7 @@ from ..catalog import builders as rows
 from ..contract.report import OfferedTarget, Report
 from ..contract.shape import ContractError
 from .judge import Target
-from .requeue import BuilderChange, builder_news
+from .requeue import BuilderChange, changes_of_builder
 from .scope import BadScope, digest
 
 
@@ -37,7 +37,7 @@ def record_builders(
             raise BadScope(f"{host} reports what is no report: {error}") from error
         facts = json.dumps(report.facts, sort_keys=True)
         listed = None if report.packages is None else json.dumps(sorted(report.packages))
-        news += builder_news(db, host, report.facts, report.packages)
+        news += changes_of_builder(db, host, report.facts, report.packages)
         rows.put(db, host, facts, listed, now)
         for target in report.targets:
             offers[host, _record_target(db, target)] = (target["tools"], target["interpreter"])

@@ -28,21 +28,21 @@ from .known_words import check_retry, check_skipped_targets
 from .preview import MOST_PREVIEWED, Preview, preview
 from .queue import Progress, progress, retry_failures
 from .recipes import Recipe, record_recipes
-from .record_page import doubt_absences, record_absence, record_page, record_trouble, record_unchanged
-from .requeue import requeue_for_news, requeue_for_recipes, requeue_for_remedies
+from .record_page import record_absence, record_page, record_problem, record_unchanged, suspect_absences
+from .requeue import requeue_for_changes, requeue_for_recipes, requeue_for_remedies
 from .requirements_files import (
     Resolve,
     confirm_resolutions,
     forget_other_files,
-    pinned_wishes,
+    pinned_rules,
     record_resolution,
     to_resolve,
     unconsidered_requirements,
 )
-from .scope import Policy, Scope, Wish, digest
+from .scope import Policy, Scope, ScopeRule, digest
 from .unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
 from .unknown_projects import unknown_projects, unread_projects
-from .verdicts import CHUNK, cooling_since_seen, judge_project, unjudged, wishes_by_name
+from .verdicts import CHUNK, cooling_since_seen, judge_project, rules_by_name, unjudged
 
 T = TypeVar("T")
 
@@ -179,23 +179,21 @@ class _Run:
         self.delta.returned = self.write(self._notice_changes)
         targets = offered_targets(db)
         check_skipped_targets([target.name for target in targets], self.policy.skip)
-        check_retry(db, self.options.retry, [wish.name for wish in self.scope.wishes])
+        check_retry(db, self.options.retry, [rule.name for rule in self.scope.rules])
         self.write(lambda db: forget_other_files(db, self.scope.requirements))
         for answer in self.options.resolutions or ():
             self.delta.resolved += self.write(partial(record_resolution, answer=answer, now=self.now()))
-        wishes = [*self.scope.wishes, *pinned_wishes(db, self.scope.requirements, targets)]
-        self.write(lambda db: self._put_in_scope(db, {wish.name: wish.spelled or wish.name for wish in wishes}))
+        rules = [*self.scope.rules, *pinned_rules(db, self.scope.requirements, targets)]
+        self.write(lambda db: self._put_in_scope(db, {rule.name: rule.spelled or rule.name for rule in rules}))
         if self.scope.everything and not self._looked_before:
-            everything = read_everything(
-                self.upstream, self.write, {w.name for w in wishes}, self.options.changelog_url
-            )
+            everything = read_everything(self.upstream, self.write, {w.name for w in rules}, self.options.changelog_url)
             self.root_has_serials = everything.has_serials
             self.list_is_readable = everything.readable
             self.left = everything.left
             self.delta.troubles |= everything.troubles
-        self._ask()
-        self._judge(wishes, targets)
-        self._tell_of_unstated_times()
+        self._request_pages()
+        self._judge(rules, targets)
+        self._report_unstated_times()
         # Failure classes look like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
         self.delta.retried = self.write(lambda db: retry_failures(db, retry, self.policy.max_attempts))
@@ -208,7 +206,7 @@ class _Run:
         self.delta.resolve = to_resolve(db, self.scope.requirements, targets)
         self.delta.queue = progress(self.catalog, self.options.run)
         self.delta.preview = preview(db, self.options.most_previewed)
-        self.write(lambda db: replace_unconsidered(db, "packages", unknown_projects(db, self.scope.wishes)))
+        self.write(lambda db: replace_unconsidered(db, "packages", unknown_projects(db, self.scope.rules)))
         if not self._looked_before:
             self.write(lambda db: replace_unconsidered(db, "upstream", self._unread(db)))
         left_over = unconsidered_requirements(db, self.scope.requirements, targets, self.delta.resolve)
@@ -218,7 +216,7 @@ class _Run:
 
     def _unread(self, db: sqlite3.Connection) -> list[Unconsidered]:
         """Requested projects, or the list of all projects, that could not be read."""
-        found = unread_projects(db, self.scope.wishes, self.doubted)
+        found = unread_projects(db, self.scope.rules, self.doubted)
         if self.scope.everything and LIST in self.delta.troubles:
             variable, cure = (
                 "controller_everything",
@@ -236,7 +234,7 @@ class _Run:
         """Record builders, recipes and remedies; returns how many failures their news put back into the queue."""
         terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "max_attempts": self.policy.max_attempts}
         news = record_builders(db, self.builders, self.now(), join=self.options.join)
-        returned = requeue_for_news(db, news, **terms)
+        returned = requeue_for_changes(db, news, **terms)
         if self.options.recipes is not None:
             returned += requeue_for_recipes(db, record_recipes(db, self.options.recipes), **terms)
         return returned + requeue_for_remedies(db, **terms)
@@ -264,8 +262,8 @@ class _Run:
 
     # ------------------------------------------------------------------ pages
 
-    def _ask(self) -> None:
-        rows = list(self._to_ask())
+    def _request_pages(self) -> None:
+        rows = list(self._requests())
         ids = {row["name"]: row["id"] for row in rows}
         requests = (
             ProjectRequest(
@@ -293,7 +291,7 @@ class _Run:
         present = {row["name"] for row in rows if row["state"] == "present"}
         self.write(partial(self._record_absences, ids=ids, present=present, known=max(known, len(present))))
 
-    def _to_ask(self) -> Iterator[sqlite3.Row]:
+    def _requests(self) -> Iterator[sqlite3.Row]:
         db = self.catalog.db
         now = self.now()
         columns = "id, name, state, etag, last_modified, want_serial, have_serial, page_digest, retry_at"
@@ -340,15 +338,15 @@ class _Run:
                 self.forbidden += [name] if answer.forbidden else []
             elif isinstance(answer, Stale):
                 self.delta.troubles[name] = answer.sentence
-                record_trouble(db, project_id, answer.sentence, None)
+                record_problem(db, project_id, answer.sentence, None)
             else:
                 self.delta.troubles[name] = answer.sentence
                 wait = answer.retry_after
-                record_trouble(db, project_id, answer.sentence, self.now() + wait if wait else None)
+                record_problem(db, project_id, answer.sentence, self.now() + wait if wait else None)
 
     def _record_absences(self, db: sqlite3.Connection, ids: Mapping[str, int], present: set[str], known: int) -> None:
         gone = sum(name in present for name in self.delta.absent)
-        doubt = doubt_absences(db, gone, known, self.now(), no_list=self.list_is_readable is False)
+        doubt = suspect_absences(db, gone, known, self.now(), no_list=self.list_is_readable is False)
         if self.forbidden:
             names = ", ".join(sorted(self.forbidden)[:_MOST_NAMED])
             more = "" if len(self.forbidden) <= _MOST_NAMED else f" and {len(self.forbidden) - _MOST_NAMED} more"
@@ -358,31 +356,31 @@ class _Run:
         for name in self.delta.absent:
             if doubt and name in present:
                 self.delta.troubles[name] = self.doubted[name] = doubt
-                record_trouble(db, ids[name], doubt, None)
+                record_problem(db, ids[name], doubt, None)
             elif record_absence(db, ids[name]):
                 self.delta.changed.append(name)
 
     # ------------------------------------------------------------------ judge
 
-    def _tell_of_unstated_times(self) -> None:
+    def _report_unstated_times(self) -> None:
         waiting, until = cooling_since_seen(self.catalog.db, self.policy, self.now())
         if waiting:
             moment = datetime.datetime.fromtimestamp(until, datetime.timezone.utc)
-            self.delta.troubles["(cool-down)"] = (
+            self.delta.troubles["(cooldown)"] = (
                 f"Upstream states no upload time for {waiting} releases in scope, so controller_cooldown_hours counts "
                 f"from when this fleet first saw them: the last of them waits until {moment:%Y-%m-%d %H:%M} UTC. "
                 "If you trust this upstream at once, set controller_cooldown_hours to 0."
             )
 
-    def _judge(self, wishes: list[Wish], targets: list[Any]) -> None:
-        by_name = wishes_by_name(wishes)
+    def _judge(self, rules: list[ScopeRule], targets: list[Any]) -> None:
+        by_name = rules_by_name(rules)
         judged_under = digest(
-            self.scope.fingerprint(self.policy), targets_fingerprint(targets), [asdict(wish) for wish in wishes]
+            self.scope.fingerprint(self.policy), targets_fingerprint(targets), [asdict(rule) for rule in rules]
         )
         if get_meta(self.catalog.db, "judged_under") != judged_under:
             self.write(projects.rejudge_all)
             self.write(lambda db: set_meta(db, "judged_under", judged_under))
-        everything = self.scope.everything_wishes
+        everything = self.scope.everything_rules
 
         def judge_chunk(db: sqlite3.Connection, chunk: list[int]) -> None:
             for project_id in chunk:

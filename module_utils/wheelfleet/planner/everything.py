@@ -12,7 +12,7 @@ from typing import Any
 from ..catalog import projects
 from ..catalog.meta import get_meta, set_meta
 from ..upstream import changelog
-from ..upstream.client import Root, RootAnswer, Trouble, Upstream, UpstreamUnreachable
+from ..upstream.client import Problem, Root, RootAnswer, Upstream, UpstreamUnreachable
 from ..upstream.pages import RootList
 
 #: The key of troubles with the list.
@@ -49,7 +49,7 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
         # The answer is from a cache, or the index went back: a mirror was restored, or another server has the URL.
         answer = upstream.root(bypass_caches=True)
         behind = _serial_behind(answer, conditions)
-    if isinstance(answer, Trouble):
+    if isinstance(answer, Problem):
         if not answer.answered:
             raise UpstreamUnreachable(answer.sentence)
         told.troubles[LIST] = answer.sentence

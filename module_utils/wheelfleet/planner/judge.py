@@ -16,7 +16,8 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from .. import requires_python
-from .scope import Policy, Wish
+from ..catalog import states
+from .scope import Policy, ScopeRule
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class File:
 
     id: int
     filename: str
-    kind: str
+    kind: states.FileKind
     size: int | None = None
     uploaded: float | None = None
     requires_python: str | None = None
@@ -64,7 +65,7 @@ class Verdict:
 
     release_id: int
     target_id: int
-    verdict: str
+    verdict: states.Verdict
     reason: str
     sdist: File | None = None
 
@@ -77,25 +78,25 @@ class Judgement:
     again_at: float | None = None
 
 
-#: If several wishes concern one release, the stronger verdict counts.
+#: If several rules concern one release, the stronger verdict counts.
 _STRENGTH = {"passed": 0, "skip": 1, "upstream": 2, "build": 3}
 
 
 def judge(
     name: str,
     releases: Iterable[Release],
-    wishes: Iterable[Wish],
+    rules: Iterable[ScopeRule],
     targets: Iterable[Target],
     policy: Policy,
     now: float,
 ) -> Judgement:
-    """The verdicts on all releases that a wish concerns, for each target."""
+    """The verdicts on all releases that a rule concerns, for each target."""
     newest_first = sorted(releases, key=lambda release: release.version, reverse=True)
     judgement = Judgement()
-    for wish in wishes:
+    for rule in rules:
         for target in targets:
-            if wish.targets is None or target.id in wish.targets:
-                _judge_wish(name, newest_first, wish, target, policy, now, judgement)
+            if rule.targets is None or target.id in rule.targets:
+                _judge_rule(name, newest_first, rule, target, policy, now, judgement)
     return judgement
 
 
@@ -117,23 +118,23 @@ def epoch_seconds(upload_time: str | None) -> float | None:
         return None
 
 
-def _judge_wish(
+def _judge_rule(
     name: str,
     newest_first: list[Release],
-    wish: Wish,
+    rule: ScopeRule,
     target: Target,
     policy: Policy,
     now: float,
     judgement: Judgement,
 ) -> None:
-    specifier = SpecifierSet(wish.specifier)
+    specifier = SpecifierSet(rule.specifier)
     matching = [r for r in newest_first if specifier.contains(r.version, prereleases=True)]
     pinned = any(s.operator in ("==", "===") and not s.version.endswith(".*") for s in specifier)
     prereleases = policy.prereleases == "always" or bool(specifier.prereleases)
-    verdicts, chosen = _choose(name, matching, wish.newest, target, policy, now, judgement, pinned, prereleases)
+    verdicts, chosen = _choose(name, matching, rule.newest, target, policy, now, judgement, pinned, prereleases)
     if not chosen and not prereleases and policy.prereleases == "if-only":
         # As pip does: a project with nothing but pre-releases is installed from them (PEP 440).
-        verdicts, _ = _choose(name, matching, wish.newest, target, policy, now, judgement, pinned, True)
+        verdicts, _ = _choose(name, matching, rule.newest, target, policy, now, judgement, pinned, True)
     for verdict in verdicts:
         key = (verdict.release_id, verdict.target_id)
         known = judgement.verdicts.get(key)

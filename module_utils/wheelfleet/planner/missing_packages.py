@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..apt_packages import MOST_OWNERS, PACKAGE, Subject, is_allowed, is_askable
+from ..apt_packages import MOST_PROVIDERS, PACKAGE, Subject, can_be_looked_up, is_allowed
 from ..catalog import attempts
 from . import events
 
@@ -25,7 +25,7 @@ _SYSTEM = (
     "|| '-' || t.platform"
 )
 #: The failures that count: something was missing, the verdict is still "build", and no wheel serves the target.
-_LACKING = f"""
+_MISSING = f"""
     SELECT a.id, a.release_id, a.missing_kind, a.subject, a.package, r.project_id, {_SYSTEM} AS system
     FROM attempt a
     JOIN builder b ON b.host = a.host
@@ -43,13 +43,13 @@ _HOSTS = f"""
     """
 
 
-def to_ask(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[str, list[Subject]]:
+def subjects_to_look_up(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[str, list[Subject]]:
     """The missing subjects to look up, by host: the fastest builder of their system among `hosts`."""
     if not hosts:
         return {}
     rows = db.execute(
         f"""
-        SELECT system, missing_kind, subject, count(DISTINCT project_id) AS projects FROM ({_LACKING}) missing
+        SELECT system, missing_kind, subject, count(DISTINCT project_id) AS projects FROM ({_MISSING}) missing
         WHERE NOT EXISTS (
             SELECT 1 FROM provider o
             WHERE o.system = missing.system AND o.missing_kind = missing.missing_kind AND o.subject = missing.subject
@@ -69,7 +69,7 @@ def to_ask(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[s
     for row in rows:
         subject = Subject(row["missing_kind"], row["subject"])
         host = fastest.get(row["system"])
-        if host is not None and is_askable(subject) and len(asked.setdefault(host, [])) < MOST_ASKED:
+        if host is not None and can_be_looked_up(subject) and len(asked.setdefault(host, [])) < MOST_ASKED:
             asked[host].append(subject)
     return {host: subjects for host, subjects in asked.items() if subjects}
 
@@ -83,7 +83,7 @@ def record_answers(
         packages = answer.get("packages")
         if isinstance(packages, list):
             names = [name for name in packages if isinstance(name, str) and PACKAGE.fullmatch(name)]
-            said[Subject(str(answer.get("missing")), str(answer.get("subject")))] = names[:MOST_OWNERS]
+            said[Subject(str(answer.get("missing")), str(answer.get("subject")))] = names[:MOST_PROVIDERS]
     systems = [row["system"] for row in db.execute(f"{_HOSTS} WHERE b.host = ? ORDER BY system", (host,))]
     for system in systems:
         for subject in asked:
@@ -97,7 +97,7 @@ def record_answers(
                     (system, *subject, json.dumps(said[subject]), now),
                 )
     rows = db.execute(
-        f"SELECT id FROM ({_LACKING}) WHERE system IN (SELECT value FROM json_each(?)) AND package IS NULL",
+        f"SELECT id FROM ({_MISSING}) WHERE system IN (SELECT value FROM json_each(?)) AND package IS NULL",
         (json.dumps(systems),),
     ).fetchall()
     return sum(name_package(db, row["id"]) for row in rows)
@@ -142,7 +142,7 @@ def to_install(
     lacking = db.execute(
         f"""
         SELECT system, missing_kind, packages, count(DISTINCT project_id) AS projects
-        FROM ({_LACKING}) missing JOIN provider o USING (system, missing_kind, subject)
+        FROM ({_MISSING}) missing JOIN provider o USING (system, missing_kind, subject)
         WHERE packages <> '[]' GROUP BY system, missing_kind, subject, packages ORDER BY projects DESC, packages
         """
     ).fetchall()
@@ -211,7 +211,7 @@ def record_installed(
     rows = db.execute(
         f"""
         SELECT missing.id
-        FROM ({_LACKING}) missing JOIN provider o USING (system, missing_kind, subject)
+        FROM ({_MISSING}) missing JOIN provider o USING (system, missing_kind, subject)
         WHERE missing.system IN (SELECT system FROM ({_HOSTS}) WHERE host = ?)
           AND EXISTS (SELECT 1 FROM json_each(o.packages) WHERE value IN (SELECT value FROM json_each(?)))
         """,

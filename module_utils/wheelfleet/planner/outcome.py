@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..catalog import attempts, release_targets
-from ..contract.result import Requirement
+from ..catalog import attempts, release_targets, states
+from ..contract.result import Phase, Requirement
+from ..failure_classes import Blocks, ClassName
 from . import batches, missing_packages, requeue, suspension
 from .retries import follow_up
 
@@ -21,19 +22,19 @@ ALONE = {"killed", "out-of-memory"}
 class Outcome:
     """The outcome of an attempt; the fields are columns of the table `attempt` (catalog/schema.sql)."""
 
-    outcome: str
-    failure_class: str | None = None
-    blocks: str | None = None
-    retry_on: str | None = None
+    outcome: states.Outcome
+    failure_class: ClassName | None = None
+    blocks: Blocks | None = None
+    retry_on: states.RetryOn | None = None
     sentence: str | None = None
     evidence: str | None = None
     advice: str | None = None
     subject: str | None = None
-    missing_kind: str | None = None
-    #: Requires-Python of sdist or wheel, if it excludes the target's Python.
+    missing_kind: states.MissingKind | None = None
+    #: Requires-Python of sdist or wheel, where it leaves the target's Python out.
     requires_python: str | None = None
     declared: str | None = None
-    phase: str | None = None
+    phase: Phase | None = None
     backend: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None

@@ -248,7 +248,7 @@ class _Reader:
             Form.SETTINGS: lambda: self._mapping(value, key),
             Form.PATCHES: lambda: tuple(self._patch(name, key) for name in self._strings(value, key)),
             Form.SWITCH: lambda: self._switch(value, key),
-            Form.COUNT: lambda: self._count(value, key),
+            Form.JOBS: lambda: self._jobs(value, key),
             Form.DURATION: lambda: self._amount(value, _SPANS, key, "'90 min'"),
             Form.SIZE: lambda: self._amount(value, _UNITS, key, "'2 GiB'"),
         }
@@ -315,7 +315,7 @@ class _Reader:
         except (OSError, UnicodeDecodeError) as error:
             raise self._bad(key, f"names {name}, which cannot be read beside it ({error})") from error
 
-    def _count(self, value: Any, key: str) -> int:
+    def _jobs(self, value: Any, key: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 256:
             raise self._bad(key, f"is {value!r}; write how many compilers may run at once")
         return value

@@ -64,7 +64,7 @@ def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
     return True
 
 
-def doubt_absences(db: sqlite3.Connection, gone: int, known: int, now: float, *, no_list: bool = False) -> str | None:
+def suspect_absences(db: sqlite3.Connection, gone: int, known: int, now: float, *, no_list: bool = False) -> str | None:
     """The reason to doubt that `gone` of `known` projects are gone; None if it is plausible.
 
     A mirror that lost its data, or has it not mounted, answers as if its projects were deleted. Many absences at once,
@@ -99,7 +99,7 @@ def record_unchanged(
         projects.put_unchanged(db, project_id, now)
 
 
-def record_trouble(db: sqlite3.Connection, project_id: int, sentence: str, retry_at: float | None) -> None:
+def record_problem(db: sqlite3.Connection, project_id: int, sentence: str, retry_at: float | None) -> None:
     """Record why a project could not be read; its rows stay as they are."""
     projects.put_problem(db, project_id, sentence, retry_at)
 

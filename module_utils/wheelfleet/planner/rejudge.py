@@ -7,9 +7,9 @@ import sqlite3
 from ..catalog import projects
 from .builders import offered_targets
 from .inputs import PlanInputs
-from .requirements_files import pinned_wishes
-from .scope import Wish
-from .verdicts import judge_project, wishes_by_name
+from .requirements_files import pinned_rules
+from .scope import ScopeRule
+from .verdicts import judge_project, rules_by_name
 
 
 def judge_again(db: sqlite3.Connection, project_id: int, now: float) -> None:
@@ -23,8 +23,8 @@ def judge_again(db: sqlite3.Connection, project_id: int, now: float) -> None:
         return
     scope, targets = inputs.scope(), offered_targets(db)
     project = db.execute("SELECT name, in_scope FROM project WHERE id = ?", (project_id,)).fetchone()
-    wishes: list[Wish] = []
+    rules: list[ScopeRule] = []
     if project["in_scope"]:
-        named = wishes_by_name([*scope.wishes, *pinned_wishes(db, scope.requirements, targets)])
-        wishes = [*named.get(project["name"], []), *scope.everything_wishes]
-    judge_project(db, project_id, wishes, targets, inputs.as_policy(), now)
+        named = rules_by_name([*scope.rules, *pinned_rules(db, scope.requirements, targets)])
+        rules = [*named.get(project["name"], []), *scope.everything_rules]
+    judge_project(db, project_id, rules, targets, inputs.as_policy(), now)

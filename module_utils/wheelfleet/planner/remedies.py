@@ -41,7 +41,7 @@ _NEAR_END = 0.6
 
 
 @dataclass(frozen=True)
-class Case:
+class FailedBuild:
     """The facts of a failed attempt that remedies read. `uploaded` is the upload time of its sdist (PEP 700)."""
 
     failure: str
@@ -80,7 +80,7 @@ class Remedy:
     name: str
     classes: frozenset[str]
     why: str
-    try_: Callable[[Case], Adjustments | None]
+    adjust: Callable[[FailedBuild], Adjustments | None]
     version: int = 1
     #: The phases whose failures it can cure.
     phases: frozenset[str] = _FROM_ENVIRONMENT
@@ -88,15 +88,17 @@ class Remedy:
     #: setuptools it is useless too if the backend is another project's.
     of: str = ""
 
-    def can_cure(self, case: Case) -> bool:
+    def can_cure(self, failed_build: FailedBuild) -> bool:
         """Whether it could change this failure. An unknown phase, environment or backend rules nothing out."""
-        if case.failure not in self.classes or (case.phase is not None and case.phase not in self.phases):
+        if failed_build.failure not in self.classes or (
+            failed_build.phase is not None and failed_build.phase not in self.phases
+        ):
             return False
-        if not self.of or case.phase not in _BACKEND_AT_WORK:
+        if not self.of or failed_build.phase not in _BACKEND_AT_WORK:
             return True
-        if case.installed is not None and self.of not in case.installed:
+        if failed_build.installed is not None and self.of not in failed_build.installed:
             return False
-        other = self.of == "setuptools" and (case.backend or "").partition(".")[0] in _OTHER_BACKENDS
+        other = self.of == "setuptools" and (failed_build.backend or "").partition(".")[0] in _OTHER_BACKENDS
         return not other
 
 
@@ -109,17 +111,17 @@ class Proposal:
     adjustments: Adjustments
 
 
-def propose(case: Case, applied: Collection[str]) -> Proposal | None:
+def propose(failed_build: FailedBuild, applied: Collection[str]) -> Proposal | None:
     """The first remedy that fits the failure and is not in `applied`, the remedies of the failed attempt; else None."""
     for remedy in REMEDIES:
-        if not remedy.can_cure(case):
+        if not remedy.can_cure(failed_build):
             continue
-        adjustments = remedy.try_(case)
+        adjustments = remedy.adjust(failed_build)
         if adjustments is None:
             continue
         name = f"{remedy.name} {adjustments.requires[0]}" if remedy.name in (REVIEWED, DECLARED) else remedy.name
         if name not in applied:
-            return Proposal(name, remedy.why.format(subject=case.subject or case.failure), adjustments)
+            return Proposal(name, remedy.why.format(subject=failed_build.subject or failed_build.failure), adjustments)
     return None
 
 
@@ -160,57 +162,57 @@ def matched_date(uploaded: str | None, python: tuple[int, int]) -> str | None:
 # ------------------------------------------------------------------------------------------------------- conditions
 
 
-def _says(pattern: str, adjustments: Adjustments) -> Callable[[Case], Adjustments | None]:
+def _matches_log(pattern: str, adjustments: Adjustments) -> Callable[[FailedBuild], Adjustments | None]:
     """A condition: the pattern is found in the log lines or the subject of the failure."""
     compiled = re.compile(pattern, re.MULTILINE)
-    return lambda case: adjustments if compiled.search(f"{case.text}\n{case.subject}") else None
+    return lambda failed_build: adjustments if compiled.search(f"{failed_build.text}\n{failed_build.subject}") else None
 
 
-def _always(adjustments: Adjustments) -> Callable[[Case], Adjustments | None]:
-    return lambda case: adjustments
+def _always(adjustments: Adjustments) -> Callable[[FailedBuild], Adjustments | None]:
+    return lambda failed_build: adjustments
 
 
-def _first_name(case: Case) -> str:
+def _first_name(failed_build: FailedBuild) -> str:
     """The first name of the missing module: `poetry` of `poetry.core.masonry.api`."""
-    return case.subject.partition(":")[0].partition(".")[0]
+    return failed_build.subject.partition(":")[0].partition(".")[0]
 
 
-def _reviewed(case: Case) -> Adjustments | None:
-    project = reviewed(_first_name(case))
+def _reviewed(failed_build: FailedBuild) -> Adjustments | None:
+    project = reviewed(_first_name(failed_build))
     return Adjustments(requires=(project,)) if project else None
 
 
-def _declared(case: Case) -> Adjustments | None:
+def _declared(failed_build: FailedBuild) -> Adjustments | None:
     """The requirement that the sdist declares, because its build needs it too; never one for a standard module."""
-    if case.declared is None or is_standard(_first_name(case)):
+    if failed_build.declared is None or is_standard(_first_name(failed_build)):
         return None
-    return Adjustments(requires=(case.declared,))
+    return Adjustments(requires=(failed_build.declared,))
 
 
-def _absent_setuptools(case: Case) -> Adjustments | None:
+def _absent_setuptools(failed_build: FailedBuild) -> Adjustments | None:
     """setuptools, if the build environment has none."""
-    gone = re.search(r"No module named '?(?:setuptools|distutils)'?$", case.text, re.MULTILINE)
+    gone = re.search(r"No module named '?(?:setuptools|distutils)'?$", failed_build.text, re.MULTILINE)
     return Adjustments(requires=("setuptools",)) if gone else None
 
 
-def _more_time(case: Case) -> Adjustments | None:
-    done = [int(a) / int(b) for a, b in re.findall(r"\[\s*(\d{1,6})/(\d{1,6})\]", case.text) if int(b)]
-    done += [int(percent) / 100 for percent in re.findall(r"\b(\d{1,3})\s?%", case.text)]
+def _more_time(failed_build: FailedBuild) -> Adjustments | None:
+    done = [int(a) / int(b) for a, b in re.findall(r"\[\s*(\d{1,6})/(\d{1,6})\]", failed_build.text) if int(b)]
+    done += [int(percent) / 100 for percent in re.findall(r"\b(\d{1,3})\s?%", failed_build.text)]
     near = max(done[-1:], default=0) >= _NEAR_END
-    if case.built_seconds is not None and case.built_seconds <= 2 * case.seconds:
+    if failed_build.built_seconds is not None and failed_build.built_seconds <= 2 * failed_build.seconds:
         near = True
-    return Adjustments(seconds=int(2 * case.seconds) + 1) if near and case.seconds > 0 else None
+    return Adjustments(seconds=int(2 * failed_build.seconds) + 1) if near and failed_build.seconds > 0 else None
 
 
-def _date_matched(case: Case) -> Adjustments | None:
-    if case.phase in _BACKEND_AT_WORK and case.installed == frozenset():
+def _date_matched(failed_build: FailedBuild) -> Adjustments | None:
+    if failed_build.phase in _BACKEND_AT_WORK and failed_build.installed == frozenset():
         # No build requirement was installed that could be of another time.
         return None
-    return Adjustments(date_matched=True) if matched_date(case.uploaded, case.python) else None
+    return Adjustments(date_matched=True) if matched_date(failed_build.uploaded, failed_build.python) else None
 
 
-def _stdlib_distutils(case: Case) -> Adjustments | None:
-    if case.python >= (3, 12) or "distutils" not in f"{case.subject} {case.text}":
+def _stdlib_distutils(failed_build: FailedBuild) -> Adjustments | None:
+    if failed_build.python >= (3, 12) or "distutils" not in f"{failed_build.subject} {failed_build.text}":
         return None
     return Adjustments(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
 
@@ -218,11 +220,11 @@ def _stdlib_distutils(case: Case) -> Adjustments | None:
 _C_OF_OLD = re.compile(rf"__[Pp]yx|{GONE_HEADERS}|{GONE_NAMES}")
 
 
-def _c_anew(case: Case) -> Adjustments | None:
+def _regenerated_c(failed_build: FailedBuild) -> Adjustments | None:
     # Sources with old generated C are mostly for Cython before 3, which supports Python up to 3.12.
-    if not _C_OF_OLD.search(case.text):
+    if not _C_OF_OLD.search(failed_build.text):
         return None
-    old = ("Cython<3",) if case.python < (3, 13) else ()
+    old = ("Cython<3",) if failed_build.python < (3, 13) else ()
     return Adjustments(constraints=old, requires=("Cython",), regenerate=True)
 
 
@@ -265,34 +267,40 @@ REMEDIES: tuple[Remedy, ...] = (
         "setuptools<81",
         _REMOVED,
         "pkg_resources left setuptools after 80.",
-        _says(r"pkg_resources", Adjustments(constraints=("setuptools<81",), requires=("setuptools",))),
+        _matches_log(r"pkg_resources", Adjustments(constraints=("setuptools<81",), requires=("setuptools",))),
     ),
     Remedy(
         "setuptools<77",
         _REMOVED,
         "setuptools refuses keys with dashes and licences as classifiers since 77.",
-        _says(r"dash-separated|License classifiers have been superseded", Adjustments(constraints=("setuptools<77",))),
+        _matches_log(
+            r"dash-separated|License classifiers have been superseded", Adjustments(constraints=("setuptools<77",))
+        ),
         of="setuptools",
     ),
     Remedy(
         "setuptools<74",
         _REMOVED,
         "setuptools changed its distutils in 74.",
-        _says(r"msvc9?compiler|bcppcompiler|distutils\.\w+compiler", Adjustments(constraints=("setuptools<74",))),
+        _matches_log(
+            r"msvc9?compiler|bcppcompiler|distutils\.\w+compiler", Adjustments(constraints=("setuptools<74",))
+        ),
         of="setuptools",
     ),
     Remedy(
         "setuptools<72",
         _REMOVED,
         "The command test left setuptools in 72.",
-        _says(r"setuptools\.command\.test|bdist_wininst|upload_docs", Adjustments(constraints=("setuptools<72",))),
+        _matches_log(
+            r"setuptools\.command\.test|bdist_wininst|upload_docs", Adjustments(constraints=("setuptools<72",))
+        ),
         of="setuptools",
     ),
     Remedy(
         "setuptools<66",
         _REMOVED,
         "setuptools refuses requirements that are not PEP 440 since 66.",
-        _says(
+        _matches_log(
             r"InvalidRequirement|[Ii]nvalid ?[Ss]pecifier|valid version specifiers|_extras_require|install_requires",
             Adjustments(("setuptools<66",)),
         ),
@@ -302,55 +310,55 @@ REMEDIES: tuple[Remedy, ...] = (
         "setuptools<61",
         _REMOVED,
         "setuptools no longer guesses at several top-level packages since 61.",
-        _says(r"flat-layout", Adjustments(constraints=("setuptools<61",))),
+        _matches_log(r"flat-layout", Adjustments(constraints=("setuptools<61",))),
         of="setuptools",
     ),
     Remedy(
         "setuptools<58",
         _REMOVED,
         "use_2to3 left setuptools in 58.",
-        _says(r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Adjustments(constraints=("setuptools<58",))),
+        _matches_log(r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Adjustments(constraints=("setuptools<58",))),
         of="setuptools",
     ),
     Remedy(
         "setuptools<46",
         _REMOVED,
         "Feature left setuptools in 46.",
-        _says(r"cannot import name 'Feature'|setuptools\.Feature", Adjustments(constraints=("setuptools<46",))),
+        _matches_log(r"cannot import name 'Feature'|setuptools\.Feature", Adjustments(constraints=("setuptools<46",))),
         of="setuptools",
     ),
     Remedy(
         "Cython<3",
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.",
-        _says(r"[Cc]ython|\.pyx", Adjustments(constraints=("Cython<3",))),
+        _matches_log(r"[Cc]ython|\.pyx", Adjustments(constraints=("Cython<3",))),
         of="cython",
     ),
     Remedy(
         "newer C API",
         frozenset({"removed-api"}),
         "The C code uses what Python's C API has under other names since.",
-        _says(rf"{ASSIGNED_MACROS}|pystrhex\.h", Adjustments(modernize=True)),
+        _matches_log(rf"{ASSIGNED_MACROS}|pystrhex\.h", Adjustments(modernize=True)),
         phases=_BACKEND_AT_WORK,
     ),
     Remedy(
         "C anew",
         frozenset({"removed-api", "compile-error"}),
         "The C code is by a Cython that did not know this Python; the source beside it is for others too.",
-        _c_anew,
+        _regenerated_c,
     ),
     Remedy(
         "numpy<2",
         frozenset({"numpy-abi", "compile-error"}),
         "The source is for a numpy before 2.",
-        _says(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", Adjustments(constraints=("numpy<2",))),
+        _matches_log(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", Adjustments(constraints=("numpy<2",))),
         of="numpy",
     ),
     Remedy(
         "numpy<1.24",
         frozenset({"numpy-abi"}),
         "The source uses what numpy removed in 1.24, or declared as going before.",
-        lambda case: Adjustments(constraints=("numpy<1.24",)) if case.python < (3, 12) else None,
+        lambda failed_build: Adjustments(constraints=("numpy<1.24",)) if failed_build.python < (3, 12) else None,
         of="numpy",
     ),
     # Flags
@@ -358,19 +366,19 @@ REMEDIES: tuple[Remedy, ...] = (
         "-fcommon",
         frozenset({"link-error"}),
         "gcc 10 and later give each variable one definition only.",
-        _says(r"multiple definition", Adjustments(flags={"CFLAGS": ("-fcommon",)})),
+        _matches_log(r"multiple definition", Adjustments(flags={"CFLAGS": ("-fcommon",)})),
     ),
     Remedy(
         "-Wno-error",
         _COMPILE,
         "The project turns warnings into errors, and newer compilers warn of more.",
-        _says(r"\[-Werror|all warnings being treated as errors", Adjustments(flags={"CFLAGS": ("-Wno-error",)})),
+        _matches_log(r"\[-Werror|all warnings being treated as errors", Adjustments(flags={"CFLAGS": ("-Wno-error",)})),
     ),
     Remedy(
         "older C",
         _COMPILE,
         "gcc 14 and later refuse what older ones warned of.",
-        _says(
+        _matches_log(
             r"incompatible[- ](?:pointer|integer)|makes (?:pointer|integer) from|implicit declaration of function"
             r"|return type defaults to|type defaults to",
             Adjustments(
@@ -389,7 +397,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "-std=gnu17",
         _COMPILE,
         "gcc 15 reads C as of 2023, where bool is a word of its own and () means no arguments.",
-        _says(
+        _matches_log(
             r"too many arguments to function|cannot use keyword|two or more data types|conflicting types for"
             r"|expected identifier or .\(. before .(?:bool|true|false)|.bool. cannot be defined",
             Adjustments(flags={"CFLAGS": ("-std=gnu17",)}),
@@ -399,7 +407,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "older C++",
         _COMPILE,
         "The source is for an older C++.",
-        _says(
+        _matches_log(
             r"ISO C\+\+17 does not allow|dynamic exception specification|invalid conversion from|\[-fpermissive\]"
             r"|register. storage class|narrowing conversion",
             # distutils passes CFLAGS to the C++ compiler too; the C compiler only warns about these flags.
@@ -415,7 +423,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "CMake policy",
         frozenset({"removed-api", "configure-error"}),
         "CMake 4 and later refuse projects for CMake before 3.5, unless they are told to try.",
-        _says(
+        _matches_log(
             r"CMake < [\d.]+ has been removed|CMAKE_POLICY_VERSION_MINIMUM",
             Adjustments(environment={"CMAKE_POLICY_VERSION_MINIMUM": "3.5"}),
         ),
@@ -424,7 +432,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "PyO3 forward compatibility",
         frozenset({"python-too-new"}),
         "PyO3 builds for a Python it does not know, by the stable ABI, if it is told to.",
-        _says(r"PyO3", Adjustments(environment={"PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"})),
+        _matches_log(r"PyO3", Adjustments(environment={"PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"})),
     ),
     Remedy(
         "Python's distutils",

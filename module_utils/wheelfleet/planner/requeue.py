@@ -53,7 +53,7 @@ def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
     attempts.note_dependencies(db, attempt_id, depended)
 
 
-def builder_news(
+def changes_of_builder(
     db: sqlite3.Connection, host: str, facts: Mapping[str, Any], packages: Sequence[str] | None
 ) -> list[BuilderChange]:
     """The news of a builder's report compared with its last one; for a new builder, compared with all others."""
@@ -73,7 +73,7 @@ def builder_news(
     return found
 
 
-def requeue_for_news(
+def requeue_for_changes(
     db: sqlite3.Connection, news: Iterable[BuilderChange], *, run: str, now: float, max_attempts: int
 ) -> int:
     """Requeue failures that may succeed with a builder's news, on the targets that it offers; returns how many."""
@@ -81,7 +81,7 @@ def requeue_for_news(
     for each in news:
         row = db.execute("SELECT facts, packages FROM builder WHERE host = ?", (each.host,)).fetchone()
         seen = digest(_toolchain(row["facts"])) if each.kind == "toolchain" else digest(row["packages"])
-        classes = [entry.name for entry in FAILURE_CLASSES.values() if each.kind in entry.lifted_by]
+        classes = [entry.name for entry in FAILURE_CLASSES.values() if each.kind in entry.depends_on]
         rows = db.execute(
             f"""
             SELECT id, release_id FROM attempt

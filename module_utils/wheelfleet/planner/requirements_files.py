@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from ..upstream.pip_config import redacted
 from .judge import Target
-from .scope import BadScope, Wish, digest
+from .scope import BadScope, ScopeRule, digest
 from .unconsidered import Unconsidered
 
 # No digest equals these: a failed resolution is repeated in each run, a new one until its closure's pages are read.
@@ -130,8 +130,10 @@ def forget_other_files(db: sqlite3.Connection, files: Iterable[RequirementsFile]
         db.execute("DELETE FROM resolution WHERE path NOT IN (SELECT value FROM json_each(?))", (paths,))
 
 
-def pinned_wishes(db: sqlite3.Connection, files: Iterable[RequirementsFile], targets: Sequence[Target]) -> list[Wish]:
-    """One wish for every pin of every resolved requirements file, limited to the targets that resolved to it."""
+def pinned_rules(
+    db: sqlite3.Connection, files: Iterable[RequirementsFile], targets: Sequence[Target]
+) -> list[ScopeRule]:
+    """One rule for every pin of every resolved requirements file, limited to the targets that resolved to it."""
     by_pin: dict[tuple[str, str], set[int]] = {}
     for file in files:
         for target in targets:
@@ -139,7 +141,7 @@ def pinned_wishes(db: sqlite3.Connection, files: Iterable[RequirementsFile], tar
             for name, version in json.loads(row["pins"]) if row else ():
                 by_pin.setdefault((name, version), set()).add(target.id)
     return [
-        Wish(canonicalize_name(name), f"=={version}", 1, frozenset(target_ids))
+        ScopeRule(canonicalize_name(name), f"=={version}", 1, frozenset(target_ids))
         for (name, version), target_ids in sorted(by_pin.items())
     ]
 

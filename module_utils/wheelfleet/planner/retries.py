@@ -17,7 +17,7 @@ from ..catalog import attempts, projects
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from . import remedies
 from .recipes import recipe_adjustments, recipe_packages
-from .remedies import Case, matched_date
+from .remedies import FailedBuild, matched_date
 
 #: Seconds to wait after the first, second, … transient failure. After the first the next run tries again, or another
 #: builder at once.
@@ -82,7 +82,7 @@ def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
     ).fetchone()
     applied = _read(attempt["remedies"])
     if attempt["outcome"] != "built":
-        _name_what_the_recipe_lacks(db, attempt)
+        _add_recipes_hint(db, attempt)
     if attempt["outcome"] == "built":
         _count(db, applied, "helped")
         _remember(db, attempt, applied)
@@ -93,7 +93,7 @@ def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
         _propose(db, attempt, applied)
 
 
-def _name_what_the_recipe_lacks(db: sqlite3.Connection, attempt: sqlite3.Row) -> None:
+def _add_recipes_hint(db: sqlite3.Connection, attempt: sqlite3.Row) -> None:
     """Set the advice to install the recipe's packages, if the builder misses some."""
     asked = recipe_packages(db, attempt["release_id"], attempt["target_id"])
     if not asked or attempt["packages"] is None:
@@ -130,7 +130,7 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         (attempt["project_id"],),
     ).fetchone()
     proposal = remedies.propose(
-        Case(
+        FailedBuild(
             failure=attempt["failure_class"] or "unknown",
             subject=attempt["subject"] or "",
             text=attempt["evidence"] or "",

@@ -24,7 +24,7 @@ class BadScope(Exception):
 
 
 @dataclass(frozen=True)
-class Wish:
+class ScopeRule:
     """The newest releases of one project that match a specifier.
 
     `newest` is the number of releases; None: all. `targets` are IDs of the targets that a requirements file resolved
@@ -102,7 +102,7 @@ class Policy:
 class Scope:
     """The three forms of scope, freely combined; `requirements` are of type requirements_files.RequirementsFile."""
 
-    wishes: tuple[Wish, ...]
+    rules: tuple[ScopeRule, ...]
     requirements: tuple[Any, ...] = ()
     everything: bool = False
     newest: int | None = 1
@@ -117,13 +117,13 @@ class Scope:
     ) -> Scope:
         """Read the scope variables; `newest` is the default of all wishes. Raises BadScope."""
         default = _count(newest, "controller_newest")
-        wishes = tuple(_wish(entry, default) for entry in packages or ())
-        return cls(wishes, tuple(requirements or ()), bool(everything), default)
+        rules = tuple(_scope_rule(entry, default) for entry in packages or ())
+        return cls(rules, tuple(requirements or ()), bool(everything), default)
 
     @property
-    def everything_wishes(self) -> list[Wish]:
+    def everything_rules(self) -> list[ScopeRule]:
         """The wish of everything mode for each project (its own name means nothing); empty without everything mode."""
-        return [Wish(canonicalize_name("everything"), "", self.newest)] if self.everything else []
+        return [ScopeRule(canonicalize_name("everything"), "", self.newest)] if self.everything else []
 
     def fingerprint(self, policy: Policy) -> str:
         """A digest of scope and policy: verdicts made under another one are out of date."""
@@ -148,7 +148,7 @@ def _count(value: Any, variable: str) -> int | None:
     return count
 
 
-def _wish(entry: Any, default: int | None) -> Wish:
+def _scope_rule(entry: Any, default: int | None) -> ScopeRule:
     text, newest = entry, default
     if isinstance(entry, Mapping):
         unknown = set(entry) - {"name", "newest"}
@@ -172,7 +172,7 @@ def _wish(entry: Any, default: int | None) -> Wish:
             f"controller_packages has the entry {text!r}; URLs cannot be built from an index, and markers belong "
             "into a requirements file (controller_requirements)."
         )
-    return Wish(canonicalize_name(requirement.name), str(requirement.specifier), newest, spelled=requirement.name)
+    return ScopeRule(canonicalize_name(requirement.name), str(requirement.specifier), newest, spelled=requirement.name)
 
 
 def _skip(entry: Any) -> Skip:

@@ -109,7 +109,7 @@ def canary_for(catalog: Catalog, host: str) -> PlannedBuild | None:
     return PlannedBuild(
         attempt=f"{CANARY}{secrets.token_hex(4)}",
         kind="canary",
-        order=0.0,
+        position=0.0,
         name=row["name"],
         version=row["version"],
         target=row["target"],
@@ -132,7 +132,7 @@ def own_canary(name: str, version: str, *, target: str, tools: str) -> PlannedBu
     return PlannedBuild(
         attempt=f"{CANARY}{secrets.token_hex(4)}",
         kind="canary",
-        order=0.0,
+        position=0.0,
         name=name,
         version=version,
         target=target,

@@ -13,7 +13,7 @@ from ..catalog import projects, release_targets
 from ..catalog import wheels as wheel_rows
 from . import judge
 from .predict import predict_seconds
-from .scope import Policy, Wish
+from .scope import Policy, ScopeRule
 
 #: Projects per transaction: a kill loses little, and other writers wait only for milliseconds.
 CHUNK = 500
@@ -34,7 +34,7 @@ def unjudged(db: sqlite3.Connection, now: float) -> list[int]:
 def judge_project(
     db: sqlite3.Connection,
     project_id: int,
-    wishes: Iterable[Wish],
+    rules: Iterable[ScopeRule],
     targets: Sequence[judge.Target],
     policy: Policy,
     now: float,
@@ -42,7 +42,7 @@ def judge_project(
     """Judge one project and settle its queue entries; returns whether a verdict changed."""
     project = db.execute("SELECT name, state FROM project WHERE id = ?", (project_id,)).fetchone()
     releases = _releases(db, project_id)
-    judgement = judge.judge(project["name"], releases, wishes, targets, policy, now)
+    judgement = judge.judge(project["name"], releases, rules, targets, policy, now)
     known = {
         (row["release_id"], row["target_id"]): (row["verdict"], row["reason"], row["sdist_id"])
         for row in db.execute(
@@ -113,11 +113,11 @@ def cooling_since_seen(db: sqlite3.Connection, policy: Policy, now: float) -> tu
     return waiting, (last or 0.0) + seconds
 
 
-def wishes_by_name(wishes: Iterable[Wish]) -> dict[str, list[Wish]]:
+def rules_by_name(rules: Iterable[ScopeRule]) -> dict[str, list[ScopeRule]]:
     """The wishes by project; a project may have several, and all count."""
-    by_name: dict[str, list[Wish]] = {}
-    for wish in wishes:
-        by_name.setdefault(wish.name, []).append(wish)
+    by_name: dict[str, list[ScopeRule]] = {}
+    for rule in rules:
+        by_name.setdefault(rule.name, []).append(rule)
     return by_name
 
 

@@ -76,8 +76,8 @@ class Journal:
             db.execute("COMMIT")
 
     def position(self) -> Position | None:
-        """The site's state; None during a publication, after a killed one, and without a journal."""
-        row = self._ask("SELECT id, number FROM journal WHERE finished", ())
+        """The state the site is in; None while a publication is at work, after one that was killed, and without one."""
+        row = self._query("SELECT id, number FROM journal WHERE finished", ())
         return Position(str(row[0][0]), int(row[0][1])) if row else None
 
     def changed_since(self, position: Position | None) -> list[str] | None:
@@ -85,7 +85,7 @@ class Journal:
         here = self.position()
         if here is None or position is None or here.journal != position.journal or here.number < position.number:
             return None
-        rows = self._ask("SELECT path FROM changed WHERE number > ? ORDER BY path", (position.number,))
+        rows = self._query("SELECT path FROM changed WHERE number > ? ORDER BY path", (position.number,))
         return None if rows is None else [path for (path,) in rows]
 
     @property
@@ -93,8 +93,8 @@ class Journal:
         """Whether a publication began and did not end."""
         return self.path.exists() and self.position() is None
 
-    def _ask(self, question: str, values: tuple[object, ...]) -> list[tuple[Any, ...]] | None:
-        """The rows of a query; None if the journal is missing or damaged."""
+    def _query(self, question: str, values: tuple[object, ...]) -> list[tuple[Any, ...]] | None:
+        """The answer; None when there is no journal, or a damaged one."""
         if not self.path.exists():
             return None
         try:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from ..planner.requirements_files import resolution_logs
 from ..text import printable
-from .html import failures, feed, fleet, guide, home, search, sitemap, statistics
+from .html import failures, feed, fleet, help_pages, home, search, sitemap, statistics
 from .renderer import Renderer
 from .report import make_report
 
-#: Modules whose pages are all rendered each time.
-_WHOLE = (fleet, statistics, guide, feed, home)
-#: Folders that these pages own: other files there are removed.
+#: Modules whose pages are rendered each time, and may fill a folder of their own.
+_WHOLE = (fleet, statistics, help_pages, feed, home)
+#: Below these nothing else belongs: what is no longer made goes.
 _OWN_FOLDERS = ("failures", "fleet", "report", "statistics", "use", "faq")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..crate_index import NoIndex, OutOfReach, ask_index, checked_index
+from ..crate_index import NoIndex, OutOfReach, checked_index, read_index_config
 from .client import Upstream, UpstreamUnreachable
 from .responses import Page, ProjectRequest
 
@@ -24,29 +24,29 @@ _MOST_ORIGINS = 8
 _ORIGIN = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
-class NoCache(Exception):
+class NotCacheable(Exception):
     """This upstream cannot be cached; the message has the reason and the cure."""
 
 
 def check_cacheable(index_url: str, pip_options: Mapping[str, Any]) -> None:
-    """Check that a web server can reach this upstream as pip does. Raises NoCache."""
+    """Check that a web server can reach this upstream as pip does. Raises NotCacheable."""
     if not index_url:
-        raise NoCache(
+        raise NotCacheable(
             "pip on the controller is configured for no index, so there is nothing to cache; "
             "name the upstream in controller_upstream_url, or set cache_enabled to false."
         )
     origin = origin_of(index_url)
     if origin is None:
-        raise NoCache(f"{index_url} is no address that a web server can ask; set cache_enabled to false.")
+        raise NotCacheable(f"{index_url} is no address that a web server can ask; set cache_enabled to false.")
     for option, what in (("proxy", "a proxy"), ("client_cert", "a client certificate")):
         if pip_options.get(option):
-            raise NoCache(
+            raise NotCacheable(
                 f"pip on the controller needs {what} to reach {index_url}, which the cache cannot use; "
                 "set cache_enabled to false."
             )
     parts = urlsplit(index_url)
     if parts.scheme == "https" and {parts.hostname, parts.netloc} & set(pip_options.get("trusted_host") or ()):
-        raise NoCache(
+        raise NotCacheable(
             f"pip on the controller trusts {parts.netloc} whatever its certificate says, which the cache does not; "
             "name the authority of its certificate (pip config set global.cert FILE), or set cache_enabled to false."
         )
@@ -55,7 +55,7 @@ def check_cacheable(index_url: str, pip_options: Mapping[str, Any]) -> None:
 def learn_origins(upstream: Upstream, catalog: Path) -> list[str]:
     """Scheme, host and port of the index and of the files in its pages and the catalog, the index first.
 
-    An https index leads only to https. Raises NoCache when upstream does not answer and the catalog knows no file.
+    An https index leads only to https. Raises NotCacheable when upstream does not answer and the catalog knows no file.
     """
     index = origin_of(upstream.index_url) or ""
     known = Counter(_origins(_urls_in(catalog)))
@@ -64,7 +64,7 @@ def learn_origins(upstream: Upstream, catalog: Path) -> list[str]:
         pages = [answer.page for _, answer in upstream.projects(requests) if isinstance(answer, Page)]
     except UpstreamUnreachable as error:
         if not known:
-            raise NoCache(f"Where upstream's files are could not be learned. {error}") from error
+            raise NotCacheable(f"Where upstream's files are could not be learned. {error}") from error
         pages = []
     known.update(_origins(file.url for page in pages for file in page.files))
     others = [
@@ -79,17 +79,19 @@ def learn_crates(url: str, origins: Sequence[str], ways: Mapping[str, str]) -> d
     """The cache's settings for the sparse crate index at `url`, beside upstream's `origins`, the index first.
 
     `index` is its URL, `origins` are those that upstream does not have. `ways` are the environment variables for the
-    network (see `network`). Raises NoCache.
+    network (see `network`). Raises NotCacheable.
     """
     try:
         index = checked_index(url)
-        own = [origin_of(index), origin_of(ask_index(index, ways))]
+        own = [origin_of(index), origin_of(read_index_config(index, ways))]
     except (NoIndex, OutOfReach) as error:
-        raise NoCache(str(error)) from error
+        raise NotCacheable(str(error)) from error
     if None in own or (index.startswith("https:") and not str(own[1]).startswith("https:")):
-        raise NoCache(f"The crate index {index} names a server for downloads that is not cached; see cache_enabled.")
+        raise NotCacheable(
+            f"The crate index {index} names a server for downloads that is not cached; see cache_enabled."
+        )
     if index == f"{origins[0]}/":
-        raise NoCache(f"The crate index {index} cannot be told from the upstream's own pages there.")
+        raise NotCacheable(f"The crate index {index} cannot be told from the upstream's own pages there.")
     return {"index": index, "origins": [each for each in dict.fromkeys(own) if each not in origins]}
 
 

@@ -1,6 +1,6 @@
 """Requests to upstream: conditional, concurrent, bypassing caches that may be stale, fewer when upstream is overloaded.
 
-An error with one project is that project's answer (Trouble, Stale); the others continue.
+Whatever goes wrong with one project is an answer about that project (Problem, Stale); the others go on.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .responses import (
     Absent,
     Answer,
     Page,
+    Problem,
     ProjectRequest,
     Root,
     RootAnswer,
     RootUnchanged,
     Stale,
-    Trouble,
     Unchanged,
     read_project_answer,
     read_root_answer,
@@ -36,12 +36,12 @@ __all__ = [
     "Absent",
     "Answer",
     "Page",
+    "Problem",
     "ProjectRequest",
     "Root",
     "RootAnswer",
     "RootUnchanged",
     "Stale",
-    "Trouble",
     "Unchanged",
     "Upstream",
     "UpstreamUnreachable",
@@ -56,7 +56,7 @@ _BYPASS_CACHES = {"Accept": _ACCEPT, "Accept-Encoding": "identity", "Cache-Contr
 
 _LARGEST_PAGE = 64 << 20
 _LARGEST_ROOT = 512 << 20
-#: Seconds before the second and third try after a passing error; other errors wait for the next run.
+#: Seconds before the second and third try after a transient error; other errors wait for the next run.
 _TRY_AGAIN_AFTER = (0.2, 0.8)
 #: A Retry-After of at most this many seconds is waited for within the run.
 _SHORT_WAIT = 4.0
@@ -108,14 +108,14 @@ class Upstream:
     ) -> Generator[tuple[str, Answer], None, None]:
         """Request many pages; yields (name as requested, answer) as they arrive, and holds few of them at a time.
 
-        A static index in an object store returns 403 for a missing page. It counts as Absent once any page could be
-        read, else as Trouble. `readable`: an earlier request could read one. Raises UpstreamUnreachable if nothing
-        answered at all.
+        A static index in an object store answers 403 for what it does not have: that is Absent, and for all others
+        Problem, when another page could be read. `readable` says that one could already.
+        Raises UpstreamUnreachable when nothing answered at all: at the end, or as soon as that is clear.
         """
         forbidden: list[tuple[str, Answer]] = []
         for name, answer in self._projects(requests):
             readable = readable or isinstance(answer, (Page, Unchanged, Stale))
-            if isinstance(answer, Trouble) and answer.forbidden:
+            if isinstance(answer, Problem) and answer.forbidden:
                 forbidden.append((name, answer))
             else:
                 yield name, answer
@@ -140,7 +140,7 @@ class Upstream:
                         break
                     name, answer = finished.get().result()
                     under_way -= 1
-                    if first_trouble is None and isinstance(answer, Trouble):
+                    if first_trouble is None and isinstance(answer, Problem):
                         first_trouble = answer
                     if backoff.is_unreachable:
                         break
@@ -159,10 +159,12 @@ class Upstream:
         """Request the list of all projects."""
         headers = _BYPASS_CACHES if bypass_caches else {**_USUAL, **_conditions(etag, last_modified)}
 
-        def ask() -> RootAnswer:
-            return self._ask(self.index_url, headers, _LARGEST_ROOT, lambda got: read_root_answer(self.index_url, got))
+        def request() -> RootAnswer:
+            return self._request(
+                self.index_url, headers, _LARGEST_ROOT, lambda got: read_root_answer(self.index_url, got)
+            )
 
-        return self._with_retries(ask, Backoff(1))
+        return self._with_retries(request, Backoff(1))
 
     def close(self) -> None:
         """Close the persistent connections."""
@@ -193,36 +195,36 @@ class Upstream:
         """Request conditionally, and repeat it bypassing caches if a cache may have given a wrong answer."""
         url = f"{self.index_url}{quote(normalize(request.name), safe='')}/"
 
-        def ask_with(headers: Mapping[str, str], *, bypass_caches: bool = False) -> Answer:
+        def request_with(headers: Mapping[str, str], *, bypass_caches: bool = False) -> Answer:
             def read(got: Response) -> Answer:
                 return read_project_answer(request, url, got, bypass_caches=bypass_caches)
 
-            return self._with_retries(lambda: self._ask(url, headers, _LARGEST_PAGE, read), backoff)
+            return self._with_retries(lambda: self._request(url, headers, _LARGEST_PAGE, read), backoff)
 
-        answer = ask_with({**_USUAL, **_conditions(request.etag, request.last_modified)})
-        gone = isinstance(answer, Absent) or (isinstance(answer, Trouble) and answer.forbidden)
+        answer = request_with({**_USUAL, **_conditions(request.etag, request.last_modified)})
+        gone = isinstance(answer, Absent) or (isinstance(answer, Problem) and answer.forbidden)
         if (
             isinstance(answer, Stale)
             or (request.delisted and not gone)
             or (gone and (request.known or request.want_serial is not None))
-            or (isinstance(answer, Trouble) and answer.retry == "past caches")
+            or (isinstance(answer, Problem) and answer.retry == "past caches")
         ):
-            answer = ask_with(_BYPASS_CACHES, bypass_caches=True)
-        if isinstance(answer, Trouble):
+            answer = request_with(_BYPASS_CACHES, bypass_caches=True)
+        if isinstance(answer, Problem):
             backoff.failed(answered=answer.answered, forbidden=answer.forbidden)
         else:
             backoff.succeeded()
         return answer
 
-    def _with_retries(self, ask: Callable[[], T | Trouble], backoff: Backoff) -> T | Trouble:
-        """Request, and repeat it within seconds if that may help."""
+    def _with_retries(self, request: Callable[[], T | Problem], backoff: Backoff) -> T | Problem:
+        """Try again within seconds, where that may help."""
         wait = 0.0
         for pause in (*_TRY_AGAIN_AFTER, None):
             started = backoff.wait(wait)
             if started is None:
-                return Trouble(f"{self.index_url} was not asked any more: {backoff.gave_up}.", answered=False)
-            answer = ask()
-            if not isinstance(answer, Trouble):
+                return Problem(f"{self.index_url} was not asked any more: {backoff.gave_up}.", answered=False)
+            answer = request()
+            if not isinstance(answer, Problem):
                 return answer
             if answer.retry == "slower":
                 backoff.throttled(started)
@@ -232,15 +234,15 @@ class Upstream:
             wait = max(pause, stated_wait)
         return answer
 
-    def _ask(
-        self, url: str, headers: Mapping[str, str], limit: int, read: Callable[[Response], T | Trouble]
-    ) -> T | Trouble:
+    def _request(
+        self, url: str, headers: Mapping[str, str], limit: int, read: Callable[[Response], T | Problem]
+    ) -> T | Problem:
         try:
             return read(self.transport.request("GET", url, headers, limit))
         except NoAnswer as error:
-            return Trouble(f"{url} {error}.", answered=error.answered, retry="again" if error.passing else None)
+            return Problem(f"{url} {error}.", answered=error.answered, retry="again" if error.transient else None)
         except BadPage as error:
-            return Trouble(f"{url} answered with {error}.", retry="past caches")
+            return Problem(f"{url} answered with {error}.", retry="past caches")
 
 
 def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:

@@ -66,8 +66,8 @@ class Stale:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """No page could be read; `sentence` has the reason."""
+class Problem:
+    """No page could be read this time."""
 
     sentence: str
     #: Seconds to wait, from upstream's Retry-After.
@@ -95,8 +95,8 @@ class RootUnchanged:
     """The list of all projects has not changed."""
 
 
-Answer = Union[Unchanged, Page, Absent, Stale, Trouble]
-RootAnswer = Union[Root, RootUnchanged, Trouble]
+Answer = Union[Unchanged, Page, Absent, Stale, Problem]
+RootAnswer = Union[Root, RootUnchanged, Problem]
 
 
 def read_project_answer(
@@ -120,7 +120,7 @@ def read_project_answer(
             serial = max(serial, request.have_serial or 0)
         return Unchanged(serial, etag or request.etag, last_modified or request.last_modified)
     if response.status != 200:
-        return _trouble(url, response)
+        return _problem(url, response)
     content_type = response.headers.get("Content-Type", "")
     page = read_project_page(response.body, content_type, project=request.name, url=response.url, serial=header_serial)
     if page.serial is not None and (
@@ -138,9 +138,9 @@ def read_root_answer(url: str, response: Response) -> RootAnswer:
     if response.status == 304:
         return RootUnchanged()
     if response.status in (404, 410):
-        return Trouble(f"{url} has no list of all projects ({response.status}); check the index URL.")
+        return Problem(f"{url} has no list of all projects ({response.status}); check the index URL.")
     if response.status != 200:
-        return _trouble(url, response)
+        return _problem(url, response)
     headers = response.headers
     root = read_root_list(response.body, headers.get("Content-Type", ""), serial=headers.get("X-PyPI-Last-Serial"))
     return Root(root, headers.get("ETag"), headers.get("Last-Modified"), _from_cache(response))
@@ -163,20 +163,20 @@ def _stale(url: str, serial: int, request: ProjectRequest) -> Stale:
     )
 
 
-def _trouble(url: str, response: Response) -> Trouble:
+def _problem(url: str, response: Response) -> Problem:
     status = response.status
     wait = _retry_after(response)
     if status in (401, 403):
-        return Trouble(
+        return Problem(
             f"{url} is not for us ({status}): check the credentials in the index URL and what they may read.",
             forbidden=status == 403,
         )
     if status == 429:
         asks = f" for {wait:g} seconds" if wait else ""
-        return Trouble(f"{url} wants fewer requests{asks} (429).", retry_after=wait, retry="slower")
+        return Problem(f"{url} wants fewer requests{asks} (429).", retry_after=wait, retry="slower")
     if status >= 500:
-        return Trouble(f"{url} is out of order ({status}).", retry_after=wait, retry="again")
-    return Trouble(f"{url} answered with the HTTP status {status}, which no index gives for a page.")
+        return Problem(f"{url} is out of order ({status}).", retry_after=wait, retry="again")
+    return Problem(f"{url} answered with the HTTP status {status}, which no index gives for a page.")
 
 
 def _retry_after(response: Response) -> float | None:

@@ -46,13 +46,13 @@ class UpstreamUnreachable(Exception):
 class NoAnswer(Exception):
     """No usable response; the message completes a sentence that begins with the URL.
 
-    `answered`: there was an HTTP response, though a broken one. `passing`: a retry at once may help.
+    `answered`: there was an HTTP response, though a broken one. `transient`: a retry at once may help.
     """
 
-    def __init__(self, reason: str, *, answered: bool = False, passing: bool = False) -> None:
+    def __init__(self, reason: str, *, answered: bool = False, transient: bool = False) -> None:
         super().__init__(reason)
         self.answered = answered
-        self.passing = passing
+        self.transient = transient
 
 
 @dataclass(frozen=True)
@@ -195,10 +195,10 @@ class HttpTransport:
         if isinstance(error, (ReadTimeoutError, TimeoutError)):
             return NoAnswer(f"sent nothing for {self._seconds:g} seconds", answered=started)
         if isinstance(error, DecodeError):
-            return NoAnswer("sent a body that cannot be unpacked", answered=True, passing=True)
+            return NoAnswer("sent a body that cannot be unpacked", answered=True, transient=True)
         if isinstance(error, ProtocolError):
             what = "broke off in the middle of its answer" if started else "closed the connection without an answer"
-            return NoAnswer(what, answered=started, passing=True)
+            return NoAnswer(what, answered=started, transient=True)
         return NoAnswer(f"cannot be asked ({type(error).__name__}: {shown(str(error))})", answered=started)
 
     def _manager(self, url: str) -> urllib3.PoolManager:
@@ -266,7 +266,7 @@ def _read(response: urllib3.BaseHTTPResponse, limit: int, until: float) -> bytes
     framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
     is_html = "html" in response.headers.get("Content-Type", "")
     if is_html and not framed and b"</html>" not in content[-256:].lower():
-        raise NoAnswer("broke off in the middle of its answer", answered=True, passing=True)
+        raise NoAnswer("broke off in the middle of its answer", answered=True, transient=True)
     return bytes(content)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wheelfleet.upstream.client import Absent, ProjectRequest, Stale, Trouble, Unchanged
+from wheelfleet.upstream.client import Absent, Problem, ProjectRequest, Stale, Unchanged
 from wheelfleet.upstream.client import Upstream as Client
 from wheelfleet.upstream.pages import JSON_TYPE
 
@@ -117,7 +117,7 @@ def test_an_absence_that_cannot_be_confirmed_is_not_believed(upstream: Upstream,
     known = as_known(asking.project(ProjectRequest("spam")))
     upstream.fault("spam", "500")
     upstream.fault("spam", "404", times=1)
-    assert isinstance(asking.project(known), Trouble)
+    assert isinstance(asking.project(known), Problem)
 
 
 # Stale

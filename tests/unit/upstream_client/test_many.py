@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 
 import pytest
-from wheelfleet.upstream.client import Absent, Page, ProjectRequest, Trouble
+from wheelfleet.upstream.client import Absent, Page, Problem, ProjectRequest
 from wheelfleet.upstream.client import Upstream as Client
 
 from tests.support.asking import trouble_of
@@ -31,7 +31,7 @@ def test_one_projects_trouble_never_stops_the_others(upstream: Upstream) -> None
     assert {kinds[name] for name in names[len(faulty) :]} == {"Page"}
     assert kinds["bad-404"] == kinds["bad-403"] == "Absent"
     assert kinds["bad-stale"] == "Stale"
-    assert {kinds[f"bad-{kind}"] for kind in faulty if kind not in ("404", "403", "stale")} == {"Trouble"}
+    assert {kinds[f"bad-{kind}"] for kind in faulty if kind not in ("404", "403", "stale")} == {"Problem"}
 
 
 def test_few_requests_are_ahead_of_the_answers_taken(upstream: Upstream) -> None:
@@ -77,7 +77,7 @@ def test_an_upstream_that_refuses_everything_is_left_alone_soon(upstream: Upstre
     with Client(upstream.index_url, workers=8) as asking:
         answers = dict(asking.projects(ProjectRequest(name) for name in names))
     assert set(answers) == set(names)
-    assert all(isinstance(answer, Trouble) for answer in answers.values())
+    assert all(isinstance(answer, Problem) for answer in answers.values())
     assert len(upstream.requests) <= 8 * 5
     assert "was not asked any more" in trouble_of(answers["project-1999"]).sentence
 
@@ -114,7 +114,7 @@ def test_an_index_that_forbids_everything_is_left_alone_in_the_end(upstream: Ups
     upstream.missing_page = 403
     with Client(upstream.index_url, workers=2) as asking:
         answers = dict(asking.projects(ProjectRequest(f"missing-{number}") for number in range(1000)))
-    assert all(isinstance(answer, Trouble) for answer in answers.values())
+    assert all(isinstance(answer, Problem) for answer in answers.values())
     assert len(upstream.requests) < 500
 
 

@@ -17,11 +17,11 @@ from .platforms import OTHER_PLATFORM, SAYS_OTHER_PLATFORM
 from .project import EXCEPTIONS, NETWORK, PROJECT
 from .python2 import PYTHON_2
 from .removed import REMOVED
-from .rule import MissingKind, Rule
+from .rule import Rule
 from .toolchain import TOOLCHAIN
 from .versions import TOO_NEW
 
-__all__ = ["RULES", "MissingKind", "Rule"]
+__all__ = ["RULES", "Rule"]
 
 RULES: tuple[Rule, ...] = (
     *RAN_OUT,

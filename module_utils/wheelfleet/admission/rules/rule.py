@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-#: The kind of a missing thing, by which its package is found: a header by its include path, a library by its name for
-#: the linker, a program, a Python module, or a pkg-config module.
-MissingKind = Literal["header", "library", "tool", "module", "pkg-config"]
+from ...catalog.states import MissingKind
+from ...failure_classes import ClassName
 
 
 @dataclass(frozen=True)
 class Rule:
-    failure_class: str
+    failure_class: ClassName
     pattern: re.Pattern[str]
     #: `{found}` is the pattern's last matching group, else `subject`.
     sentence: str
@@ -36,7 +35,7 @@ class Rule:
     settles: Literal["as the class says", "target", "nothing"] = "as the class says"
 
 
-def rule(failure_class: str, pattern: str, sentence: str, **more: object) -> Rule:
+def rule(failure_class: ClassName, pattern: str, sentence: str, **more: object) -> Rule:
     """A rule by its pattern's text."""
     return Rule(failure_class, re.compile(pattern), sentence, **more)  # type: ignore[arg-type]
 

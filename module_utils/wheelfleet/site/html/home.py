@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...catalog.counters import totals
 from ..renderer import Renderer
 from .feed import NewWheel, newest_wheels
-from .guide import EXAMPLE, install_commands
+from .help_pages import EXAMPLE, install_commands
 
 #: Releases shown as new.
 MOST_RELEASES = 8

@@ -14,7 +14,7 @@ from ...text import human_duration, human_size, utc
 from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
 from . import badge, project_json, provenance
-from .guide import Command, install_commands
+from .help_pages import Command, install_commands
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, log_page
 from .project_json import address
 

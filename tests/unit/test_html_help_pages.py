@@ -10,7 +10,7 @@ from urllib.parse import urldefrag, urlsplit
 
 import pytest
 import tomllib
-from wheelfleet.site.html import feed, guide, home
+from wheelfleet.site.html import feed, help_pages, home
 from wheelfleet.site.renderer import Renderer, SiteFacts
 
 from tests.support.catalogs import TEMPLATES, ControllerState
@@ -30,7 +30,7 @@ OTHERS = {
 
 
 def made(state: ControllerState, site: SiteFacts = SITE) -> dict[str, str]:
-    return {path: data.decode() for path, data in guide.pages(state.catalog.db, Renderer([TEMPLATES], site))}
+    return {path: data.decode() for path, data in help_pages.pages(state.catalog.db, Renderer([TEMPLATES], site))}
 
 
 def examples(html: str) -> list[str]:
@@ -128,7 +128,7 @@ def test_every_link_of_the_first_page_and_the_guides_leads_somewhere(state: Cont
     state.wheel("numpy", "1.0")
     state.page("numpy")
     render = Renderer([TEMPLATES], site)
-    pages = dict(page for module in (home, guide, feed) for page in module.pages(state.catalog.db, render))
+    pages = dict(page for module in (home, help_pages, feed) for page in module.pages(state.catalog.db, render))
     known = {*pages, *render.assets, *OTHERS}
     ids = {path: {attributes.get("id") for _, attributes, _ in elements(data.decode())} for path, data in pages.items()}
     broken = []
