@@ -51,9 +51,9 @@ class ControlGroups:
     def down(self) -> None:
         """Remove the groups, which must have no processes, and the lab's group if it is empty."""
         for folder, _ in self._folders():
-            for group in sorted(folder.glob("**/"), reverse=True) if folder.exists() else ():
+            for group, _, _ in os.walk(folder, topdown=False):
                 with contextlib.suppress(OSError):
-                    group.rmdir()
+                    Path(group).rmdir()
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()
 
@@ -83,9 +83,10 @@ class ControlGroups:
         found = set()
         for folder, options in self._folders():
             if "name=systemd" in options:
-                for file in folder.glob("**/cgroup.procs"):
+                # os.walk passes over groups that end meanwhile; Path.glob does not.
+                for group, _, _ in os.walk(folder):
                     with contextlib.suppress(OSError):
-                        found |= {int(pid) for pid in file.read_text().split()}
+                        found |= {int(pid) for pid in Path(group, "cgroup.procs").read_text().split()}
         return sorted(found)
 
     def leader(self) -> int | None:
