@@ -32,13 +32,13 @@ def environments(builder: Builder) -> list[Path]:
     return [path for path in (builder.home / "envs").iterdir() if (path / "pyvenv.cfg").is_file()]
 
 
-def build(builder: Builder, upstream: Upstream, *sdists: Any, order: int = 0, **changes: Any) -> list[dict[str, Any]]:
+def build(builder: Builder, upstream: Upstream, *sdists: Any, first: int = 0, **changes: Any) -> list[dict[str, Any]]:
     # An assignment's sdist tells where upstream keeps its files; those of these tests lie on no server.
     upstream.files_elsewhere = False
     return builder.build(
         *(
-            builder.assignment(sdist, order=order, index_url=upstream.index_url, sandbox=True, **changes)
-            for order, sdist in enumerate(sdists, order)
+            builder.assignment(sdist, position=position, index_url=upstream.index_url, sandbox=True, **changes)
+            for position, sdist in enumerate(sdists, first)
         )
     )
 
@@ -236,7 +236,7 @@ def test_c_code_of_an_old_cython_is_generated_anew(builder: Builder, upstream: U
     (before,) = build(builder, upstream, sdist)
     assert (before["outcome"], before["phase"]) == ("failed", "build")
     adjustments = {"requires": ["Cython"], "regenerate": True}
-    (after,) = build(builder, upstream, sdist, order=1, adjustments=adjustments)
+    (after,) = build(builder, upstream, sdist, first=1, adjustments=adjustments)
     assert (after["outcome"], after["message"]) == ("built", None)
     log = builder.log(after["attempt"])
     assert "Generating extension.c anew, which was by Cython 0.27.3" in log
@@ -264,7 +264,7 @@ def test_c_code_for_older_pythons_is_rewritten(builder: Builder, upstream: Upstr
     sdist = c_sdist("extension", "1", source=OLD_API, backend="setuptools")
     (before,) = build(builder, upstream, sdist)
     assert (before["outcome"], before["phase"]) == ("failed", "build")
-    (after,) = build(builder, upstream, sdist, order=1, adjustments={"modernize": True})
+    (after,) = build(builder, upstream, sdist, first=1, adjustments={"modernize": True})
     assert (after["outcome"], after["message"]) == ("built", None)
     assert "Rewriting extension.c for the C API of newer Pythons" in builder.log(after["attempt"])
     assert extension_of(builder, after).hex() == "2a"

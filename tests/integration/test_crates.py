@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(cargo_here() is None, reason="this machine has no cargo; install it"),
 ]
 
-ORDERS = count()
+POSITIONS = count()
 
 MAIN = 'fn main() { println!("{}", tiny::answer()); }\n'
 TINY = "pub fn answer() -> i32 { 42 }\n"
@@ -49,7 +49,9 @@ def build(builder: Builder, index: str | None, *sdists: Artifact, path: str | No
     environment = {"PATH": path or path_with_cargo(), "CARGO_NET_RETRY": "0"}
     return builder.build(
         *(
-            builder.assignment(sdist, order=next(ORDERS), crates_index=index, sandbox=True, environment=environment)
+            builder.assignment(
+                sdist, position=next(POSITIONS), crates_index=index, sandbox=True, environment=environment
+            )
             for sdist in sdists
         )
     )
