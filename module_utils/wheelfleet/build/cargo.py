@@ -37,8 +37,9 @@ SPARSE = {"CARGO_REGISTRIES_CRATES_IO_PROTOCOL": "sparse"}
 _CAUSE = "Caused by:"
 #: Lines after an error that say where, and not what.
 _WHERE = re.compile(r"location searched|required by|help:|perhaps|As a reminder|-->|\|")
-#: A server that says no: the gate for what is not the index, or the index itself.
-_REFUSED = re.compile(r"\b(?:response|got|status code:?|HTTP code) 40[137]\b")
+#: A server that says no: the gate for what is not the index, or the index itself. A git repository is never an index,
+#: and what libgit2 says of it depends on how cargo was built.
+_REFUSED = re.compile(r"\b(?:response|got|status code:?|HTTP code) 40[137]\b|[Uu]nable to update (?!registry )\S+://")
 #: By curl's numbers (no name, no connection, broken off, TLS), by HTTP's, and by libgit2's words.
 _PASSING = re.compile(
     r"\[(?:5|6|7|16|18|28|35|52|55|56|60|77|92)\] |\b(?:response|got|status code:?|HTTP code) (?:408|425|429|5\d\d)\b"

@@ -102,7 +102,8 @@ def run(
         out_of_memory, refused = group.ran_out_of_memory(), group.refused_process()
         listener.drain()
         output.close()
-    if code and out_of_memory:
+    if out_of_memory and stopped_by is None:
+        # Also where the build went on without what the kernel ended: a look in time would have stopped it too.
         code, stopped_by, message = None, "memory", watch.memory_message
     elif code in (-signal.SIGKILL, 128 + signal.SIGKILL):
         # The second is how bubblewrap, as a shell, tells of the first inside.
