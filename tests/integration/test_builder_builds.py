@@ -224,19 +224,18 @@ def test_an_unreadable_assignment_becomes_a_failure_and_stops_nobody(builder: Bu
 
 def test_limits_hold_for_everything_that_a_build_starts(builder: Builder) -> None:
     deep = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {!r}], start_new_session=True)"
-    hungry = broken_sdist(
-        "hungry", "1", script=deep.format("import os; import time; held = os.urandom(300 << 20); time.sleep(60)")
-    )
+    holding = "import os, time; held = os.urandom(300 << 20); time.sleep(60)"
+    greedy = broken_sdist("greedy", "1", script=deep.format(holding))
     silent = broken_sdist("silent", "1", script=deep.format("import time; time.sleep(60)"))
     results = builder.build(
-        builder.assignment(hungry, limits={"memory": 200 << 20}),
+        builder.assignment(greedy, limits={"memory": 200 << 20}),
         builder.assignment(silent, limits={"silence_seconds": 1}),
     )
     assert [(r["outcome"], r["stopped_by"], r["phase"], r["exit_code"]) for r in results] == [
         ("failed", "memory", "build", None),
         ("failed", "silence", "build", None),
     ]
-    assert "more than the 200 MiB of memory it may use" in builder.log("hungry-1-0000")
+    assert "more than the 200 MiB of memory it may use" in builder.log("greedy-1-0000")
     builder.assert_nothing_is_left()
 
 

@@ -22,7 +22,7 @@ from tests.support.builder import Builder
 from tests.support.crates import CrateRegistry, make_certificate, manifest
 from tests.support.nginx_cache import NginxCache
 from tests.support.operator import Operator
-from tests.support.rust import USUAL, cargo_here, cargo_version, old_cargo, path_with_cargo
+from tests.support.rust import cargo_here, cargo_version, old_cargo, path_with_cargo, path_without_cargo
 from tests.support.sdists import pure_sdist, rust_sdist
 from tests.support.upstream import Upstream
 
@@ -226,7 +226,7 @@ def test_which_index_cargo_asks_by_itself_is_learned_from_it(
         ('missing = "1"', "build-requirements", "no matching package named `missing` found"),
         ('gone = "1"', "build-requirements", "version 1.0.0 is yanked"),
         ('tiny = "2"', "build-requirements", "candidate versions found which didn't match"),
-        ('tiny = {{ git = "http://127.0.0.1:{port}/tiny.git" }}', "download-in-build", "403"),
+        ('tiny = {{ git = "http://127.0.0.1:{port}/tiny.git" }}', "download-in-build", "a server refuses them"),
     ],
 )
 def test_crates_that_cannot_be_had_are_named(
@@ -282,11 +282,8 @@ def test_an_old_cargo_is_named(builder: Builder, registry: CrateRegistry) -> Non
     assert len(registry.index.requests) == 0
 
 
-def test_without_cargo_or_without_an_index_nothing_is_fetched(
-    builder: Builder, registry: CrateRegistry, tmp_path: Path
-) -> None:
-    without = next((path for path in (USUAL,) if path != path_with_cargo()), str(tmp_path))
-    (result,) = build(builder, registry.url, demo(), path=without)
+def test_without_cargo_or_without_an_index_nothing_is_fetched(builder: Builder, registry: CrateRegistry) -> None:
+    (result,) = build(builder, registry.url, demo(), path=path_without_cargo())
     assert (result["outcome"], result["phase"]) == ("failed", "build")
     assert classify(result, builder.log(result["attempt"]), "demo").failure_class == "missing-tool"
     (result,) = build(builder, None, demo())

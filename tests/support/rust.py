@@ -56,3 +56,17 @@ def old_cargo() -> str:
     )
     program.chmod(0o755)
     return f"{folder}:{USUAL}"
+
+
+@cache
+def path_without_cargo() -> str:
+    """A PATH with all that this machine has but Rust, as builds see it."""
+    if not shutil.which("cargo", path=USUAL):
+        return USUAL
+    folder = tools().parents[1] / "lib" / "no-cargo"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for program in Path("/usr/bin").iterdir():
+        if not program.name.startswith(("cargo", "rust")):
+            (folder / program.name).symlink_to(program)
+    return str(folder)

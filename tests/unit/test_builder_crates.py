@@ -162,6 +162,19 @@ def test_what_cargo_did_not_reach_tells_its_index() -> None:
             "response 403",
         ),
         (
+            "error: failed to get `tiny` as a dependency of package `demo`\n\nCaused by:\n  failed to load source for "
+            "dependency `tiny`\n\nCaused by:\n  unable to update https://x/tiny.git\n\nCaused by:\n  invalid version 0 "
+            "on git_proxy_options; class=Invalid (3)",
+            "refused",
+            "git_proxy_options",
+        ),
+        (
+            "error: failed to get `tiny` as a dependency of package `demo`\n\nCaused by:\n  failed to load source for "
+            "dependency `tiny`\n\nCaused by:\n  unable to update registry `http://x/`\n\nCaused by:\n  early EOF",
+            "transient",
+            "early EOF",
+        ),
+        (
             'error: failed to select a version for the requirement `yank = "^1"`\n  version 1.0.0 is yanked\n'
             "location searched: crates.io index\nrequired by package `demo`",
             "lasting",

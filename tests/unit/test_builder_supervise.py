@@ -210,6 +210,14 @@ def test_memory_is_counted_over_all_processes_together(supervised: Supervised) -
     assert ending["peak_memory"] >= 120 << 20
 
 
+def test_a_build_that_outlives_its_greedy_process_has_failed(supervised: Supervised) -> None:
+    greedy = "import os, time; held = os.urandom(300 << 20); time.sleep(60)"
+    ending = supervised.python(
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {greedy!r}])", memory=120 << 20
+    )
+    assert (ending["exit_code"], ending["stopped_by"]) == (None, "memory")
+
+
 def test_memory_that_processes_share_is_counted_once(supervised: Supervised) -> None:
     code = (
         "import os, time\nheld = os.urandom(60 << 20)\nchildren = [os.fork() for _ in range(1)]\n"

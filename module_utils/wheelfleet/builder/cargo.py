@@ -37,8 +37,9 @@ SPARSE = {"CARGO_REGISTRIES_CRATES_IO_PROTOCOL": "sparse"}
 _CAUSE = "Caused by:"
 #: Lines after an error with its place and not its cause.
 _WHERE = re.compile(r"location searched|required by|help:|perhaps|As a reminder|-->|\|")
-#: A server refuses: the proxy for servers other than the index's, or the index itself.
-_REFUSED = re.compile(r"\b(?:response|got|status code:?|HTTP code) 40[137]\b")
+#: A server refuses: the proxy for servers other than the index's, or the index itself. A git repository is never the
+#: index, and libgit2's text about it depends on how cargo was built.
+_REFUSED = re.compile(r"\b(?:response|got|status code:?|HTTP code) 40[137]\b|[Uu]nable to update (?!registry )\S+://")
 #: Transient errors: numbers of curl (no name, no connection, broken off, TLS) and HTTP, and texts of libgit2.
 _TRANSIENT = re.compile(
     r"\[(?:5|6|7|16|18|28|35|52|55|56|60|77|92)\] |\b(?:response|got|status code:?|HTTP code) (?:408|425|429|5\d\d)\b"

@@ -103,7 +103,8 @@ def run(
         out_of_memory, refused = group.ran_out_of_memory(), group.refused_process()
         listener.drain()
         output.close()
-    if code and out_of_memory:
+    if out_of_memory and stopped_by is None:
+        # Also where the build outlived the process that the kernel ended: a measurement in time would have stopped it.
         code, stopped_by, message = None, "memory", watch.memory_message
     elif code in (-signal.SIGKILL, 128 + signal.SIGKILL):
         # bubblewrap reports a signal inside as a shell does: 128 and its number.
