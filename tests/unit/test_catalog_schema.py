@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import get_args
@@ -12,7 +15,7 @@ from typing import get_args
 import pytest
 from wheelfleet import __version__
 from wheelfleet.catalog import schema, states
-from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.catalog.database import Catalog, CatalogError, rehearsal
 from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner.inputs import PlanInputs
 
@@ -132,6 +135,67 @@ def test_other_versions_are_refused_with_a_cure(tmp_path: Path, version: int, se
         db.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(CatalogError, match=sentence):
         Catalog(path)
+
+
+def kept(path: Path) -> Path:
+    """Where an upgrade keeps the old catalog."""
+    return path.with_name(f"catalog.sqlite.before-schema-{schema.VERSION}")
+
+
+def test_a_catalog_is_copied_before_it_is_upgraded(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as db:
+        before = list(db.iterdump())
+    Catalog(old).close()
+    with closing(sqlite3.connect(kept(old))) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == schema.OLDEST
+        assert list(db.iterdump()) == before
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    # To go back: the copy in the catalog's place is upgraded again by the next run.
+    kept(old).replace(old)
+    with Catalog(old) as catalog:
+        assert catalog.db.execute("PRAGMA user_version").fetchone()[0] == schema.VERSION
+
+
+def test_a_copy_is_kept_until_the_next_upgrade(old: Path) -> None:
+    older = old.with_name(f"catalog.sqlite.before-schema-{schema.OLDEST}")
+    older.write_bytes(b"")
+    Catalog(old).close()
+    assert kept(old).is_file()
+    assert not older.exists()
+    Catalog(old).close()
+    assert sorted(path.name for path in old.parent.iterdir()) == ["catalog.sqlite", kept(old).name]
+
+
+def test_new_catalogs_and_rehearsals_leave_no_copy(old: Path, tmp_path: Path) -> None:
+    with rehearsal(old) as catalog:
+        assert not list(Path(str(catalog.path)).parent.glob("*before-schema*"))
+    (tmp_path / "new").mkdir()
+    Catalog(tmp_path / "new/catalog.sqlite").close()
+    assert not list(tmp_path.rglob("*before-schema*"))
+
+
+def test_a_full_disk_leaves_the_old_catalog_as_it_is(old: Path) -> None:
+    """A limit on the size of files, in a process of its own, is the full disk: the copy does not fit."""
+    content = old.read_bytes()
+    code = "import sys; from wheelfleet.catalog.database import Catalog; Catalog(sys.argv[1])"
+    limit = len(content) // 2
+    failed = subprocess.run(
+        [sys.executable, "-c", code, str(old)],
+        env={"PYTHONPATH": str(FOLDER.parents[1])},
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    said = failed.stderr.splitlines()[-1]
+    assert said.startswith(
+        f"wheelfleet.catalog.database.CatalogError: The catalog {old} stays at schema {schema.OLDEST}, because it is "
+        f"copied before it is brought to {schema.VERSION}, and the copy cannot be written beside it ("
+    )
+    assert "make room for" in said
+    with closing(sqlite3.connect(old)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == schema.OLDEST
+    assert [path.name for path in old.parent.iterdir() if path.name != old.name] == []
+    Catalog(old).close()
 
 
 def test_the_version_is_that_of_the_newest_migration() -> None:

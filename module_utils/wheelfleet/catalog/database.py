@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from . import schema
+from .copies import copy_before_upgrade, remove_older_copies
 
 
 class CatalogError(Exception):
@@ -26,8 +27,13 @@ class Catalog:
     #: Seconds for which a writer waits. Transactions take milliseconds, so a longer wait is a stuck disk or a bug.
     LOCK_SECONDS = 60
 
-    def __init__(self, path: Path | str) -> None:
-        """Open the catalog at `path` (or `:memory:`); make or upgrade it if needed. Raises CatalogError."""
+    def __init__(self, path: Path | str, *, keep_old: bool = True) -> None:
+        """Open the catalog at `path` (or `:memory:`); make or upgrade it if needed. Raises CatalogError.
+
+        Before an upgrade it is copied to a file beside it, unless `keep_old` is false.
+        """
+        self.path = path
+        self._keep_old = keep_old
         try:
             self.db = sqlite3.connect(path, timeout=self.LOCK_SECONDS, isolation_level=None)
             self.db.row_factory = sqlite3.Row
@@ -41,7 +47,6 @@ class Catalog:
                 f"The catalog {path} cannot be opened ({error}); "
                 "check that the disk is not full, that you own the file, or put a copy from a backup in its place."
             ) from error
-        self.path = path
 
     def _bring_up_to_date(self) -> None:
         if self._version() == schema.VERSION:
@@ -58,12 +63,28 @@ class Catalog:
                     f"{schema.OLDEST} (before 0.1.0)."
                 )
             elif version < schema.VERSION:
+                if self._keep_old:
+                    self._copy(version)
                 schema.upgrade(db, version)
             elif version > schema.VERSION:
                 raise CatalogError(
                     f"The catalog has schema {version}, but wheelfleet {__version__} knows only {schema.VERSION}; "
                     "update the checkout (git pull) to at least the version that wrote it."
                 )
+        if self._keep_old and schema.OLDEST <= version < schema.VERSION:
+            remove_older_copies(Path(self.path), schema.VERSION)
+
+    def _copy(self, version: int) -> None:
+        """Keep the catalog as it is, while our transaction keeps other writers out."""
+        try:
+            copy_before_upgrade(Path(self.path), schema.VERSION)
+        except (OSError, sqlite3.Error) as error:
+            size = Path(self.path).stat().st_size / 1e6
+            raise CatalogError(
+                f"The catalog {self.path} stays at schema {version}, because it is copied before it is brought to "
+                f"{schema.VERSION}, and the copy cannot be written beside it ({error}); make room for {size:.0f} MB "
+                "there, then start again."
+            ) from error
 
     def _version(self) -> int:
         return int(self.db.execute("PRAGMA user_version").fetchone()[0])
@@ -107,5 +128,5 @@ def rehearsal(path: Path) -> Iterator[Catalog]:
                     original.backup(target)
             except sqlite3.DatabaseError as error:
                 raise CatalogError(f"The catalog {path} cannot be read ({error}).") from error
-        with Catalog(copy) as catalog:
+        with Catalog(copy, keep_old=False) as catalog:
             yield catalog
