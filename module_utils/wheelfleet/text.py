@@ -32,6 +32,18 @@ def without_escapes(text: str) -> str:
     return _ESCAPES.sub("", text) if "\x1b" in text else text
 
 
+def last_lines(log: bytes, *, begins_within: bool) -> str:
+    """The lines of a log's end, without what moves the cursor; of a line that was written over, what was left.
+
+    `begins_within`: the bytes may begin in the middle of a line, which is left out if there is another.
+    """
+    lines = without_escapes(log.decode("utf-8", "replace").replace("\r\n", "\n")).split("\n")
+    if begins_within and len(lines) > 1:
+        lines = lines[1:]
+    shown = [printable(line.rstrip("\r").rpartition("\r")[2]).expandtabs().rstrip() for line in lines]
+    return "\n".join(shown).strip("\n")
+
+
 def plain(text: str, longest: int = 300) -> str:
     """One line of at most `longest` characters, without control, formatting, private or unassigned characters.
 

@@ -37,9 +37,9 @@ class BuilderLink:
         self.events = events
         self.home = str(self.options["home"])
 
-    def poll(self, acknowledged: Collection[str]) -> BuilderSnapshot:
+    def poll(self, acknowledged: Collection[str], *, tails: bool = False) -> BuilderSnapshot:
         """Poll the builder once over the open connection."""
-        command = poll_command(self.home, acknowledged)
+        command = poll_command(self.home, acknowledged, tails=tails)
         return self._with_patience(lambda: parse_snapshot(self._shell(command).splitlines()))
 
     def withdraw(self, attempts: Collection[str]) -> list[str]:

@@ -263,9 +263,9 @@ def deadline(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def poll(home: Path, acknowledged: Iterable[str] = ()) -> BuilderSnapshot:
+def poll(home: Path, acknowledged: Iterable[str] = (), *, tails: bool = False) -> BuilderSnapshot:
     """Poll a builder with the controller's command; acknowledged results are removed."""
-    return parse_snapshot(_shell(poll_command(str(home), acknowledged)).splitlines())
+    return parse_snapshot(_shell(poll_command(str(home), acknowledged, tails=tails)).splitlines())
 
 
 def take_back(home: Path, attempts: Iterable[str]) -> list[str]:

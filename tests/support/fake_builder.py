@@ -202,7 +202,7 @@ class FakeLink:
         self.faults = faults
         self.acknowledged = acknowledged
 
-    def poll(self, acknowledged: Collection[str]) -> BuilderSnapshot:
+    def poll(self, acknowledged: Collection[str], *, tails: bool = False) -> BuilderSnapshot:
         with self.faults.step("link", "poll"):
             for attempt in acknowledged:
                 self.acknowledged(attempt)
@@ -216,6 +216,7 @@ class FakeLink:
                 {attempt: {n: len(data) for n, data in files.items()} for attempt, files in builder.outbox.items()},
                 builder.free,
                 builder.clock.now(),
+                tails={attempt: f"compiling {attempt}" for attempt in builder.building} if tails else {},
             )
 
     def hand_over(self, assignments: list[dict[str, Any]]) -> None:

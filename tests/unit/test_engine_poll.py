@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from wheelfleet.builder.folders import BuilderHome
+from wheelfleet.contract.result import SCHEMA
 from wheelfleet.engine.host_metrics import METRICS_COMMAND, parse_metrics
 from wheelfleet.engine.poll import PollError, parse_snapshot
+from wheelfleet.engine.watched import WATCHED_SECONDS, is_watched, watch
 
 from tests.support.builder import poll
 
@@ -128,3 +133,65 @@ def test_a_disk_that_cannot_be_has_no_size(space: str) -> None:
 def test_an_answer_of_another_form_is_no_look(broken: list[str]) -> None:
     with pytest.raises(PollError):
         parse_snapshot(broken)
+
+
+def running(home: BuilderHome, attempt: str, log: bytes) -> int:
+    """A build that goes on, as a worker that lives would leave it; returns the lock that says so."""
+    write(home.work / attempt / "log", "")
+    (home.work / attempt / "log").write_bytes(log)
+    building = [{"attempt": attempt, "seconds": 1.0}]
+    home.status.write_text(json.dumps({"schema": SCHEMA, "pid": 1, "beat": 1, "building": building, "queued": 0}))
+    lock = os.open(home.lock, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> BuilderHome:
+    made = BuilderHome(tmp_path)
+    made.create()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [
+        (b"", ""),
+        (b"one\ntwo\n", "one\ntwo"),
+        (b"10 %\r50 %\r100 %\r\ndone", "100 %\ndone"),
+        (b"\x1b[31mred\x1b[0m \x1b]0;title\x07\x07bell\x9b2J\n", "red \ufffdbell\ufffd2J"),
+        (b"tail other-1.0-abc Zm9v\nend\noutbox:\n", "tail other-1.0-abc Zm9v\nend\noutbox:"),
+        ("caf\u00e9 \u202egnp.exe".encode(), "caf\u00e9 \ufffdgnp.exe"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"x" * 5000 + b"\nlast line", "last line"),
+    ],
+)
+def test_who_watches_sees_the_end_of_a_running_builds_log(home: BuilderHome, log: bytes, shown: str) -> None:
+    lock = running(home, "numpy-2.0-abc", log)
+    assert poll(home.path).tails == {}
+    assert poll(home.path, tails=True).tails == {"numpy-2.0-abc": shown}
+    os.close(lock)
+
+
+def test_a_link_or_a_pipe_in_place_of_a_log_is_not_read(home: BuilderHome, tmp_path: Path) -> None:
+    lock = running(home, "numpy-2.0-abc", b"")
+    log = home.work / "numpy-2.0-abc" / "log"
+    write(tmp_path / "secret", "secret")
+    log.unlink()
+    log.symlink_to(tmp_path / "secret")
+    assert poll(home.path, tails=True).tails == {}
+    log.unlink()
+    os.mkfifo(log)
+    assert poll(home.path, tails=True).tails == {}
+    os.close(lock)
+
+
+def test_a_session_fetches_logs_only_while_somebody_watches(tmp_path: Path) -> None:
+    assert not is_watched(tmp_path)
+    assert not watch(tmp_path / "no-such-folder")
+    (tmp_path / "run").mkdir()
+    assert watch(tmp_path)
+    assert is_watched(tmp_path)
+    long_ago = time.time() - WATCHED_SECONDS - 1
+    os.utime(tmp_path / "run" / "watched", (long_ago, long_ago))
+    assert not is_watched(tmp_path)

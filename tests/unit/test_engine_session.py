@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.engine.connected_builder import MOST_RESTARTS
+from wheelfleet.engine.host_status import HostStatus
 from wheelfleet.engine.link import LinkLost
 from wheelfleet.engine.progress import Answer
+from wheelfleet.engine.watched import watch
 from wheelfleet.planner import batches
 
 from tests.support.fake_builder import DISK, Fault, Faults, Killed, Run, queue_of
@@ -186,6 +188,24 @@ def test_the_controller_is_killed_around_a_transaction(run: Run, number: int, wh
 
 
 # ----------------------------------------------------------------------------------------------------- one by one
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_who_watches_sees_the_logs_of_builds(run: Run, monkeypatch: pytest.MonkeyPatch, watched: bool) -> None:
+    shown: set[str] = set()
+
+    def look(_folder: Path, status: HostStatus) -> None:
+        shown.update(build.tail for build in status.building)
+
+    monkeypatch.setattr("wheelfleet.engine.progress.post_status", look)
+    state_dir = Path(run.catalog.path).parent
+    (state_dir / "run").mkdir(exist_ok=True)
+    if watched:
+        watch(state_dir)
+    run.drain("pi1")
+    assert {tail.partition("-")[0] for tail in shown - {""}} == (
+        {f"compiling {p}" for p in PROJECTS} if watched else set()
+    )
 
 
 def test_late_results_are_welcome_while_nobody_else_has_one(run: Run) -> None:

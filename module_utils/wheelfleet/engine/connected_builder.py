@@ -15,6 +15,7 @@ from .link import Link, LinkEvents, LinkLost
 from .poll import BuilderSnapshot
 from .progress import Progress, ReportLine
 from .silent_host import SilentHost
+from .watched import is_watched
 
 #: Seconds between two polls of a builder: the first wait after news, then it grows up to the longest.
 FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH = 0.1, 2.0, 1.5
@@ -52,7 +53,8 @@ class ConnectedBuilder:
 
     def observe(self) -> BuilderSnapshot:
         """Poll, take every result in, withdraw builds that this host no longer holds, and show the builds."""
-        snapshot = self.link.poll(self.intake.unacknowledged)
+        watched = is_watched(self.context.options.state_dir)
+        snapshot = self.link.poll(self.intake.unacknowledged, tails=watched)
         self.intake.unacknowledged = []
         self._silence.answered()
         for attempt, files in snapshot.outbox.items():
@@ -139,7 +141,8 @@ class ConnectedBuilder:
         for attempt in snapshot.building:
             if attempt in self.begun and attempt in self.planned:
                 build = self.planned[attempt]
-                going_on.append(Building(build.name, build.version, build.target, self.begun[attempt]))
+                tail = snapshot.tails.get(attempt, "")
+                going_on.append(Building(build.name, build.version, build.target, self.begun[attempt], tail))
         return going_on
 
     def _compare_clocks(self, snapshot: BuilderSnapshot) -> None:

@@ -48,6 +48,8 @@ class Building:
     version: str
     target: str
     since: float
+    #: The end of its log, while somebody watches (`watched`).
+    tail: str = ""
 
 
 @dataclass

@@ -21,8 +21,8 @@ class LinkLost(Exception):
 class Link(Protocol):
     """The operations on a builder. Each may raise LinkLost."""
 
-    def poll(self, acknowledged: Collection[str]) -> BuilderSnapshot:
-        """Remove the results `acknowledged` on the builder and return its state."""
+    def poll(self, acknowledged: Collection[str], *, tails: bool = False) -> BuilderSnapshot:
+        """Remove the results `acknowledged` on the builder and return its state; `tails`: with the ends of logs."""
 
     def hand_over(self, assignments: list[HandOver]) -> None:
         """Put assignments that the builder does not have yet into its inbox, and start its worker."""
