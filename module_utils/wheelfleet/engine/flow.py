@@ -1,0 +1,282 @@
+"""The flow: what the controller does while builders build. It publishes, and in a run that follows it asks upstream.
+
+The flow is a process of its own (`engine/flow_process`), one for each run, that decides here when each step is due.
+Steps run in children of it, so a long one holds up no other, and their memory goes with them. A killed flow loses
+nothing: what is due is in the catalog, and the publication at the end of each run brings it to the site.
+
+The flow holds a kernel lock on a file of the state folder (flow.lock) for as long as it lives. Builders' sessions and
+web nodes ask for it, so a killed flow keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from ..text import human_duration
+from .context import Clock
+from .run_rules import RunRules
+
+#: Seconds between two turns of the flow.
+TURN = 1.0
+#: So many projects with changed pages are published at once,
+FEW = 25
+#: if publishing then takes at most this part of the controller's time, and not more often than each so many seconds.
+SHARE, SHORTEST_PAUSE = 0.1, 2.0
+#: Seconds between two looks at the operator's files.
+LOOK = 10.0
+#: Seconds after which a run that follows may end because something has to be done between two runs.
+SHORTEST_RUN = 900.0
+#: Seconds for which the lock of a flow that has just ended, or of somebody who asks for it, is waited for.
+PATIENCE = 5.0
+
+Step = Literal["publish", "delta"]
+
+
+def lock_file(state_dir: Path) -> Path:
+    """The file that a flow holds locked; its text is the flow's process ID."""
+    return state_dir / "run" / "flow.lock"
+
+
+def hold_flow(state_dir: Path, patience: float = PATIENCE) -> int | None:
+    """Lock the file for this process; returns its descriptor, or None if another flow lives."""
+    lock_file(state_dir).parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(lock_file(state_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(descriptor)
+                return None
+            time.sleep(0.05)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def flow_lives(state_dir: Path) -> bool:
+    """Whether a run's flow is at work on this state folder: further publications, and in a run that follows new work,
+    may come at any time."""
+    return flow_process(state_dir) is not None
+
+
+def flow_process(state_dir: Path) -> int | None:
+    """The process ID of the living flow; None if there is none."""
+    with suppress(OSError, ValueError), lock_file(state_dir).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Empty while the flow writes its ID, and then it is not read as one that does not live.
+            return int(file.read() or b"0")
+    return None
+
+
+def waits_for_work(state_dir: Path, rules: RunRules, now: float) -> bool:
+    """Whether a builder without work waits for new work, because this run follows upstream."""
+    return rules.follow and not rules.is_over(now) and flow_lives(state_dir)
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """Options of M(wheelfleet_flow); times in seconds. `follow_seconds` 0: no end."""
+
+    run: str
+    follow: bool = False
+    publishes: bool = True
+    publish_interval: float = 60.0
+    follow_interval: float = 300.0
+    follow_seconds: float = 86400.0
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """The end of a step: what it returned, or one sentence about what went wrong."""
+
+    step: Step
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    trouble: str = ""
+
+
+class World(Protocol):
+    """What a flow does and asks; tests replace it."""
+
+    def run_lives(self) -> bool:
+        """Whether the run, an ansible-playbook, is alive."""
+
+    def rules(self) -> RunRules:
+        """The rules of the run now."""
+
+    def waiting(self, most: int) -> int:
+        """The number of projects and lists that a publication would change, counted up to `most`."""
+
+    def begin(self, step: Step) -> None:
+        """Begin a step beside the flow."""
+
+    def ended(self) -> list[StepEnd]:
+        """The steps that have ended since the last call."""
+
+    def stop(self, step: Step) -> None:
+        """End a step at once."""
+
+    def inputs(self) -> str:
+        """A digest of the operator's files: inventory, recipes, requirements files."""
+
+    def end_run(self, why: str) -> None:
+        """Have the run end now."""
+
+    def say(self, line: str) -> None:
+        """Print a line for the operator."""
+
+    def note(self, sentence: str) -> None:
+        """Record an event of the controller, and print it if it is new in this run."""
+
+    def show(self, note: str) -> None:
+        """Show in the status what the flow does."""
+
+    def heartbeat(self) -> None:
+        """Called at each turn: the flow, and so the run, is alive."""
+
+
+class Flow:
+    """The flow of one run: call `turn` again and again, or `work`."""
+
+    def __init__(self, options: FlowOptions, world: World, clock: Clock | None = None) -> None:
+        self.options = options
+        self.world = world
+        self.clock = clock or Clock()
+        now = self.clock.monotonic()
+        self._began = now
+        #: By step that goes on, when it began.
+        self._going_on: dict[Step, float] = {}
+        self._published_at = now
+        self._publishing_took = 0.0
+        #: What the last publication could not bring to the site.
+        self._left_over = 0
+        self._asked_at = now
+        self._looked_at = now
+        self._inputs = self._seen = world.inputs() if options.follow else ""
+        self._unresolved: frozenset[str] | None = None
+        self._ended = False
+        self._stopping = False
+
+    def work(self) -> None:
+        """Take turns until the run is gone, or `stop` was called and no publication goes on."""
+        while self.turn():
+            self.clock.sleep(TURN)
+
+    def stop(self) -> None:
+        """Begin nothing more; `work` returns when the publication that goes on has ended."""
+        self._stopping = True
+
+    def turn(self) -> bool:
+        """Begin what is due; returns whether the flow goes on."""
+        world = self.world
+        if not world.run_lives():
+            return False
+        world.heartbeat()
+        for end in world.ended():
+            self._end_step(end)
+        if self._stopping:
+            if "delta" in self._going_on:
+                # The next run repeats it.
+                world.stop("delta")
+                del self._going_on["delta"]
+            return bool(self._going_on)
+        rules = world.rules()
+        if self.options.publishes and "publish" not in self._going_on and self._publication_is_due():
+            self._begin("publish")
+        if self.options.follow and not self._ended:
+            now = self.clock.monotonic()
+            if rules.is_over(self.clock.now()):
+                self._ended = True
+            elif why := self._why_end(now):
+                self._end_run(why)
+            elif "delta" not in self._going_on and now - self._asked_at >= self.options.follow_interval:
+                self._asked_at = now
+                self._begin("delta")
+        return True
+
+    # ------------------------------------------------------------ publication
+
+    def _publication_is_due(self) -> bool:
+        """Each interval, and at once if a few projects wait and publications are quick."""
+        since = self.clock.monotonic() - self._published_at
+        pause = min(
+            max(self._publishing_took / SHARE - self._publishing_took, SHORTEST_PAUSE), self.options.publish_interval
+        )
+        if since < pause:
+            return False
+        waiting = self.world.waiting(FEW + 1)
+        if since >= self.options.publish_interval:
+            return waiting > 0
+        return self._left_over < waiting <= FEW
+
+    # ------------------------------------------------------------------ steps
+
+    def _begin(self, step: Step) -> None:
+        self._going_on[step] = self.clock.monotonic()
+        self.world.show("publishes" if step == "publish" else "asks upstream")
+        self.world.begin(step)
+
+    def _end_step(self, end: StepEnd) -> None:
+        now = self.clock.monotonic()
+        began = self._going_on.pop(end.step, now)
+        if end.step == "publish":
+            self._published_at, self._publishing_took = now, now - began
+            self._left_over = self.world.waiting(FEW + 1)
+        if end.trouble:
+            self.world.note(end.trouble)
+        elif end.step == "publish":
+            self._say_published(end.answer)
+        else:
+            self._say_asked(end.answer)
+        if not self._going_on:
+            self.world.show("")
+
+    def _say_published(self, answer: Mapping[str, Any]) -> None:
+        if answer.get("written"):
+            files = int(answer.get("files", 0))
+            wheels = f", {files} new {'wheel' if files == 1 else 'wheels'}" if files else ""
+            self.world.say(f"published {answer['projects']} changed projects{wheels}")
+
+    def _say_asked(self, answer: Mapping[str, Any]) -> None:
+        if changed := int(answer.get("changed", 0)):
+            self.world.say(
+                f"upstream changed {changed} {'project' if changed == 1 else 'projects'}; {answer.get('left', 0)} "
+                "builds are left"
+            )
+        unresolved = frozenset(answer.get("unresolved", ()))
+        if self._unresolved is None:
+            # What pip could not resolve when the run began is no news.
+            self._unresolved = unresolved
+        elif unresolved - self._unresolved and self.clock.monotonic() - self._began >= SHORTEST_RUN:
+            self._end_run("A requirements file has to be resolved again, which is done when a run begins.")
+
+    # -------------------------------------------------------------------- end
+
+    def _why_end(self, now: float) -> str:
+        """Why a run that follows ends now; empty if it goes on."""
+        most = self.options.follow_seconds
+        if most and now - self._began >= most:
+            return f"It followed upstream for {human_duration(most)}; some work is done only between two runs."
+        if now - self._looked_at >= LOOK:
+            self._looked_at = now
+            before, self._seen = self._seen, self.world.inputs()
+            # Seen twice, so that the run does not end in the middle of an edit.
+            if self._seen != self._inputs and self._seen == before:
+                return "The inventory, a recipe or a requirements file is another one."
+        return ""
+
+    def _end_run(self, why: str) -> None:
+        self._ended = True
+        self.world.end_run(why)
+        self.world.note(f"The run ends, and the service begins the next one. {why}")

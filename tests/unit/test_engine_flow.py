@@ -1,0 +1,330 @@
+"""The flow: when the controller publishes and asks upstream while builders build, and when a run that follows ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from wheelfleet.engine.context import Clock
+from wheelfleet.engine.flow import (
+    FEW,
+    SHORTEST_RUN,
+    Flow,
+    FlowOptions,
+    Step,
+    StepEnd,
+    flow_lives,
+    flow_process,
+    hold_flow,
+    waits_for_work,
+)
+from wheelfleet.engine.run_rules import RunRules, end_run, read_rules, write_rules
+
+MODULE_UTILS = Path(__file__).resolve().parents[2] / "module_utils"
+MINUTE, HOUR = 60.0, 3600.0
+
+
+@dataclass
+class FakeWorld:
+    """A world in which each step takes a time of the fake clock."""
+
+    seconds: float = 0.0
+    takes: dict[Step, float] = field(default_factory=lambda: {"publish": 0.1, "delta": 3.0})
+    changed: int = 0
+    #: Projects that stay as they are, whatever is published.
+    stuck: int = 0
+    answers: list[StepEnd] = field(default_factory=list)
+    begun: list[tuple[Step, float]] = field(default_factory=list)
+    stopped: list[Step] = field(default_factory=list)
+    going_on: dict[Step, float] = field(default_factory=dict)
+    lives: bool = True
+    files: str = "as they were"
+    now_rules: RunRules = field(default_factory=RunRules)
+    notes: list[str] = field(default_factory=list)
+    beats: int = 0
+
+    def run_lives(self) -> bool:
+        return self.lives
+
+    def rules(self) -> RunRules:
+        return self.now_rules
+
+    def waiting(self, most: int) -> int:
+        return min(self.changed + self.stuck, most)
+
+    def begin(self, step: Step) -> None:
+        assert step not in self.going_on, "a step never goes on twice"
+        self.begun.append((step, self.seconds))
+        self.going_on[step] = self.seconds + self.takes[step]
+
+    def ended(self) -> list[StepEnd]:
+        done = [step for step, until in self.going_on.items() if until <= self.seconds]
+        ends = []
+        for step in done:
+            del self.going_on[step]
+            if step == "publish":
+                self.changed = 0
+            ends.append(self.answers.pop(0) if self.answers and step == "delta" else StepEnd(step))
+        return ends
+
+    def stop(self, step: Step) -> None:
+        del self.going_on[step]
+        self.stopped.append(step)
+
+    def inputs(self) -> str:
+        return self.files
+
+    def end_run(self, why: str) -> None:
+        self.now_rules = replace(self.now_rules, end_at=self.seconds, why=why)
+
+    def say(self, line: str) -> None:
+        pass
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+
+    def show(self, note: str) -> None:
+        pass
+
+    def heartbeat(self) -> None:
+        self.beats += 1
+
+    # --------------------------------------------------------------------- tests
+
+    def flow(self, **options: object) -> Flow:
+        clock = Clock(lambda: self.seconds, lambda: self.seconds, self.sleep)
+        return Flow(FlowOptions("r", **options), self, clock)  # type: ignore[arg-type]
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def let(self, flow: Flow, seconds: float) -> None:
+        until = self.seconds + seconds
+        while self.seconds < until:
+            assert flow.turn()
+            self.sleep(1.0)
+
+    def times(self, step: Step) -> list[float]:
+        return [at for which, at in self.begun if which == step]
+
+
+@pytest.fixture
+def world() -> FakeWorld:
+    return FakeWorld()
+
+
+class TestPublication:
+    def test_nothing_is_published_while_nothing_changes(self, world: FakeWorld) -> None:
+        world.let(world.flow(), HOUR)
+        assert world.begun == []
+
+    def test_a_few_wheels_are_published_at_once(self, world: FakeWorld) -> None:
+        flow = world.flow()
+        world.let(flow, 10 * MINUTE + 30)
+        world.changed, since = 3, world.seconds
+        world.let(flow, 5.0)
+        assert world.times("publish") == [since]
+
+    def test_many_changes_wait_for_the_interval(self, world: FakeWorld) -> None:
+        flow = world.flow(publish_interval=60.0)
+        world.changed = FEW + 1
+        world.let(flow, 59.0)
+        assert world.begun == []
+        world.let(flow, 3.0)
+        assert world.times("publish") == [60.0]
+
+    def test_a_steady_stream_is_published_each_interval(self, world: FakeWorld) -> None:
+        flow = world.flow(publish_interval=60.0)
+        for _ in range(int(HOUR)):
+            world.changed += 2 * FEW
+            world.let(flow, 1.0)
+        pauses = [later - at for at, later in zip(world.times("publish"), world.times("publish")[1:])]
+        assert max(pauses) <= 62.0
+
+    def test_slow_publications_take_a_small_part_of_the_time(self, world: FakeWorld) -> None:
+        world.takes["publish"] = 5.0
+        flow = world.flow(publish_interval=60.0)
+        for _ in range(int(HOUR)):
+            world.changed += 1
+            world.let(flow, 1.0)
+        assert 0.05 < len(world.times("publish")) * 5.0 / HOUR < 0.12
+
+    def test_what_cannot_be_published_is_tried_each_interval_only(self, world: FakeWorld) -> None:
+        world.stuck = 2
+        flow = world.flow(publish_interval=60.0)
+        world.let(flow, 10 * MINUTE)
+        assert len(world.times("publish")) <= 11
+        world.changed, since = 1, world.seconds
+        world.let(flow, 3.0)
+        assert world.times("publish")[-1] - since <= 3.0, "a new one is not held up by it"
+
+    def test_a_long_reading_of_upstream_holds_up_no_wheel(self, world: FakeWorld) -> None:
+        world.takes["delta"] = HOUR
+        flow = world.flow(follow=True)
+        world.let(flow, 10 * MINUTE)
+        world.changed, since = 1, world.seconds
+        world.let(flow, 5.0)
+        assert "delta" in world.going_on
+        assert world.times("publish") == [since]
+
+    def test_a_part_of_a_run_that_does_not_publish(self, world: FakeWorld) -> None:
+        world.changed = 5
+        world.let(world.flow(publishes=False), HOUR)
+        assert world.begun == []
+
+
+class TestFollow:
+    def test_upstream_is_asked_each_interval(self, world: FakeWorld) -> None:
+        world.let(world.flow(follow=True, follow_interval=300.0), HOUR)
+        assert world.times("delta")[:3] == [300.0, 600.0, 900.0]
+
+    def test_a_run_that_does_not_follow_asks_no_more(self, world: FakeWorld) -> None:
+        world.let(world.flow(), HOUR)
+        assert world.times("delta") == []
+
+    def test_trouble_with_upstream_is_told_and_it_is_asked_again(self, world: FakeWorld) -> None:
+        world.answers = [StepEnd("delta", trouble="Upstream does not answer.")]
+        world.let(world.flow(follow=True, follow_interval=300.0), 11 * MINUTE)
+        assert world.notes == ["Upstream does not answer."]
+        assert len(world.times("delta")) == 2
+
+    def test_it_ends_after_its_hours(self, world: FakeWorld) -> None:
+        world.let(world.flow(follow=True, follow_seconds=2 * HOUR), 3 * HOUR)
+        assert world.now_rules.end_at == 2 * HOUR
+        assert "2 h" in world.now_rules.why
+        assert max(world.times("delta")) <= 2 * HOUR
+
+    def test_without_an_end_it_goes_on(self, world: FakeWorld) -> None:
+        world.let(world.flow(follow=True, follow_seconds=0.0), 25 * HOUR)
+        assert world.now_rules.end_at is None
+
+    def test_a_changed_inventory_ends_it_once_it_is_saved(self, world: FakeWorld) -> None:
+        flow = world.flow(follow=True)
+        world.let(flow, MINUTE)
+        for _ in range(30):
+            world.files += " edited"
+            world.let(flow, 9.0)
+        assert world.now_rules.end_at is None, "the operator still edits"
+        world.let(flow, 30.0)
+        assert "inventory" in world.now_rules.why
+
+    def test_an_edit_that_is_taken_back_changes_nothing(self, world: FakeWorld) -> None:
+        flow = world.flow(follow=True)
+        world.files = "an edit"
+        world.let(flow, 10.0)
+        world.files = "as they were"
+        world.let(flow, HOUR)
+        assert world.now_rules.end_at is None
+
+    def test_a_new_line_to_resolve_ends_it_but_not_too_soon(self, world: FakeWorld) -> None:
+        def asked(*unresolved: str) -> StepEnd:
+            return StepEnd("delta", {"unresolved": list(unresolved)})
+
+        world.answers = [asked("old"), *[asked("old", "new")] * 99]
+        flow = world.flow(follow=True, follow_interval=60.0)
+        world.let(flow, SHORTEST_RUN - 10)
+        assert world.now_rules.end_at is None
+        world.let(flow, 2 * MINUTE)
+        assert "requirements file" in world.now_rules.why
+
+    def test_what_was_unresolved_at_the_beginning_is_no_news(self, world: FakeWorld) -> None:
+        world.answers = [StepEnd("delta", {"unresolved": ["old"]})] * 99
+        world.let(world.flow(follow=True, follow_interval=60.0), HOUR)
+        assert world.now_rules.end_at is None
+
+    def test_it_still_publishes_when_the_run_has_been_told_to_end(self, world: FakeWorld) -> None:
+        flow = world.flow(follow=True)
+        world.end_run("The operator ended it.")
+        world.let(flow, 10 * MINUTE)
+        world.changed = 1
+        world.let(flow, 5.0)
+        assert len(world.times("publish")) == 1
+        assert world.times("delta") == []
+
+
+class TestEnd:
+    def test_it_ends_with_the_run(self, world: FakeWorld) -> None:
+        flow = world.flow()
+        world.lives = False
+        assert not flow.turn()
+
+    def test_it_waits_for_its_publication_and_for_nothing_else(self, world: FakeWorld) -> None:
+        world.takes |= {"publish": 20.0, "delta": HOUR}
+        flow = world.flow(follow=True, follow_interval=10.0)
+        world.let(flow, 20.0)
+        world.changed = 1
+        world.let(flow, 2.0)
+        assert set(world.going_on) == {"publish", "delta"}
+        flow.stop()
+        before = world.seconds
+        flow.work()
+        assert world.stopped == ["delta"]
+        assert world.seconds - before <= 20.0
+
+    def test_it_sends_heartbeats_while_its_steps_take_long(self, world: FakeWorld) -> None:
+        world.takes["delta"] = HOUR
+        world.let(world.flow(follow=True, follow_interval=10.0), 10 * MINUTE)
+        assert world.beats >= 600
+
+
+class TestLock:
+    def test_nobody_lives_where_nobody_was(self, tmp_path: Path) -> None:
+        assert not flow_lives(tmp_path)
+
+    def test_a_flow_lives_until_it_is_killed(self, tmp_path: Path) -> None:
+        code = (
+            "import sys, time; from pathlib import Path; from wheelfleet.engine.flow import hold_flow; "
+            "hold_flow(Path(sys.argv[1])); print('holds', flush=True); time.sleep(60)"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(MODULE_UTILS)},
+        ) as flow:
+            assert flow.stdout is not None
+            assert flow.stdout.readline() == "holds\n"
+            assert flow_lives(tmp_path)
+            assert flow_process(tmp_path) == flow.pid
+            assert hold_flow(tmp_path, patience=0.1) is None, "there is one at a time"
+            flow.send_signal(signal.SIGKILL)
+        assert not flow_lives(tmp_path)
+
+    def test_builders_wait_only_for_a_living_flow_that_follows(self, tmp_path: Path) -> None:
+        rules = RunRules("r", follow=True)
+        assert not waits_for_work(tmp_path, rules, 0.0)
+        held = hold_flow(tmp_path)
+        assert held is not None
+        try:
+            assert waits_for_work(tmp_path, rules, 0.0)
+            assert not waits_for_work(tmp_path, RunRules("r"), 0.0)
+            assert not waits_for_work(tmp_path, replace(rules, end_at=10.0), 10.0)
+        finally:
+            os.close(held)
+
+
+class TestRules:
+    def test_a_run_without_rules_has_none(self, tmp_path: Path) -> None:
+        assert read_rules(tmp_path, "r") == RunRules("r")
+
+    def test_rules_of_an_earlier_run_do_not_count(self, tmp_path: Path) -> None:
+        write_rules(tmp_path, RunRules("earlier", follow=True, end_at=1.0))
+        assert read_rules(tmp_path, "r") == RunRules("r")
+
+    def test_the_earlier_end_counts(self, tmp_path: Path) -> None:
+        write_rules(tmp_path, RunRules("r", follow=True))
+        assert end_run(tmp_path, "r", 100.0, "first").why == "first"
+        assert end_run(tmp_path, "r", 200.0, "later") == RunRules("r", follow=True, end_at=100.0, why="first")
+        assert end_run(tmp_path, "r", 50.0, "sooner").end_at == 50.0
+
+    def test_room_on_the_controllers_disk(self, tmp_path: Path) -> None:
+        assert RunRules("r").lacks_room(tmp_path) is None
+        sentence = RunRules("r", min_free=1 << 60).lacks_room(tmp_path)
+        assert sentence is not None
+        assert str(tmp_path) in sentence
+        assert "controller_min_free" in sentence
