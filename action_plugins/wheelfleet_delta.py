@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from wheelfleet.catalog import events
 from wheelfleet.catalog.database import CatalogError
 from wheelfleet.credentials import with_credentials
 from wheelfleet.engine.host_status import CONTROLLER, HostState, HostStatus, post_status, status_folder
-from wheelfleet.planner import events
 from wheelfleet.planner.delta import Options, run_delta
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.preview import MOST_PREVIEWED

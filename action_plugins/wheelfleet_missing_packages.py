@@ -6,8 +6,9 @@ import sqlite3
 import time
 
 from wheelfleet.apt_packages import Subject
+from wheelfleet.catalog import events
 from wheelfleet.catalog.database import CatalogError
-from wheelfleet.planner import events, missing_packages
+from wheelfleet.planner import missing_packages
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wheelfleet.catalog.events import note
 from wheelfleet.engine.host_status import Building, HostState, HostStatus, post_status, status_folder
-from wheelfleet.planner.events import note
 
 from tests.lab import Lab
 from tests.support.catalogs import ControllerState

@@ -13,9 +13,9 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 from wheelfleet.admission.classify import classify
+from wheelfleet.catalog.events import Event
 from wheelfleet.engine.host_status import Building, HostState, HostStatus
 from wheelfleet.engine.status import Lately, status_document
-from wheelfleet.planner.events import Event
 
 from tests.support.catalogs import TARGET, ControllerState, insert
 

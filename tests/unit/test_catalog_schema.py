@@ -86,12 +86,13 @@ def test_an_upgrade_loses_no_row(old: Path) -> None:
         before = {table: (columns(db, table), rows(db, table)) for table in tables(db)}
     moved, renamed = renames()
     with Catalog(old) as catalog:
-        assert {moved.get(table, table) for table in before} == set(tables(catalog.db))
+        assert {moved.get(table, table) for table in before} <= set(tables(catalog.db))
         for table, (names, content) in before.items():
             now = moved.get(table, table)
-            assert [renamed.get((now, name), name) for name in names] == columns(catalog.db, now)
+            # Migrations append columns.
+            assert [renamed.get((now, name), name) for name in names] == columns(catalog.db, now)[: len(names)]
             if table != "meta":
-                assert rows(catalog.db, now) == content, now
+                assert sorted((row[: len(names)] for row in rows(catalog.db, now)), key=repr) == content, now
 
 
 def test_the_last_plan_s_inputs_are_read_after_an_upgrade(old: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from wheelfleet.catalog.events import Event
 from wheelfleet.engine.host_metrics import HostMetrics
 from wheelfleet.engine.host_status import CONTROLLER, Building, HostState, HostStatus
 from wheelfleet.engine.status import (
@@ -16,7 +17,6 @@ from wheelfleet.engine.status import (
     status_document,
     write_status,
 )
-from wheelfleet.planner.events import Event
 from wheelfleet.site.layout import STATUS
 
 from tests.support.catalogs import EPOCH, ControllerState

@@ -6,8 +6,8 @@ import json
 
 import pytest
 from wheelfleet.apt_packages import Subject
+from wheelfleet.catalog.events import events
 from wheelfleet.planner import missing_packages
-from wheelfleet.planner.events import events
 from wheelfleet.planner.outcome import Outcome, record_outcome
 from wheelfleet.site.proposals import inventory_line, proposals
 from wheelfleet.site.run_summary import summary_lines

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.admission.compare_rebuild import MOST_NAMES, RebuildReport, compare_rebuild, differing_files
-from wheelfleet.planner import batches, events, queue, rebuild_sample
+from wheelfleet.catalog import events
+from wheelfleet.planner import batches, queue, rebuild_sample
 from wheelfleet.site.run_summary import summary_lines
 
 from tests.support.catalogs import ControllerState

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wheelfleet.catalog.events import events
 from wheelfleet.engine.run_builders import builders_of_run
 from wheelfleet.planner import remedies, requeue
 from wheelfleet.planner.builders import record_builders
-from wheelfleet.planner.events import events
 from wheelfleet.planner.queue import progress
 from wheelfleet.planner.recipes import read_recipes, record_recipes
 from wheelfleet.planner.requeue import requeue_for_changes, requeue_for_recipes, requeue_for_remedies

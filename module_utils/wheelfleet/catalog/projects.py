@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from .states import ProjectState
 
+#: Most characters by which the length of a suggested name differs.
+_LENGTHS = 3
+
 # ---------------------------------------------------------------- scope
 
 
@@ -187,3 +190,16 @@ def begin_rendering(db: sqlite3.Connection, project_ids: Iterable[int]) -> None:
 def end_rendering(db: sqlite3.Connection, project_ids: Iterable[int]) -> None:
     """Mark rendered pages as up to date, unless the project changed meanwhile."""
     db.executemany("UPDATE project SET pages_stale = 0 WHERE id = ? AND pages_stale = 2", [(i,) for i in project_ids])
+
+
+def known_names(db: sqlite3.Connection, name: str) -> list[str]:
+    """Projects of upstream that `name` may be a misspelling of: of similar length, with the same first or last two
+    letters. A comparison with all projects would take seconds in everything mode."""
+    rows = db.execute(
+        """
+        SELECT name FROM project WHERE state = 'present' AND length(name) BETWEEN :least AND :most
+          AND (substr(name, 1, 2) = substr(:name, 1, 2) OR substr(name, -2) = substr(:name, -2))
+        """,
+        {"name": name, "least": len(name) - _LENGTHS, "most": len(name) + _LENGTHS},
+    )
+    return [row["name"] for row in rows]

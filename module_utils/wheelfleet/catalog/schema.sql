@@ -251,9 +251,31 @@ CREATE TABLE event (
     at REAL NOT NULL,                           -- When it happened.
     run TEXT NOT NULL,                          -- The run in which it happened.
     host TEXT NOT NULL,                         -- The host it happened to.
-    sentence TEXT NOT NULL                      -- What happened.
+    sentence TEXT NOT NULL,                     -- What happened.
+    who TEXT,                                   -- The operator who ordered it; NULL: nobody did.
+    why TEXT                                    -- The operator's reason.
 );
 CREATE INDEX event_at ON event (at);
+
+-- Orders of operators to the fleet (control/). An order is in force until it is done, another one lifts it, or its time
+-- is over.
+CREATE TABLE control (
+    id INTEGER PRIMARY KEY,                     -- Orders in the order in which they were given.
+    at REAL NOT NULL,                           -- When it was given.
+    who TEXT NOT NULL,                          -- Who gave it: a login name.
+    verb TEXT NOT NULL,                         -- What to do, such as pause.
+    noun TEXT NOT NULL,                         -- To what kind of thing: builder, build, project or wheel.
+    subject TEXT NOT NULL,                      -- To which one: a host, an attempt, a name, NAME==VERSION, a file name.
+    target TEXT NOT NULL DEFAULT '',            -- A part of the names of the targets that it is about; empty: all.
+    reason TEXT NOT NULL,                       -- Why, in the operator's words.
+    until REAL,                                 -- It ends by itself at this time; NULL: it does not.
+    done_at REAL,                               -- Since when it is not in force; NULL: it is.
+    answer TEXT                                 -- What came of it, in one sentence; NULL: nothing has obeyed it yet.
+);
+CREATE INDEX control_in_force ON control (verb, subject) WHERE done_at IS NULL;
+CREATE INDEX control_unanswered ON control (verb) WHERE done_at IS NULL AND answer IS NULL;
+CREATE INDEX control_subject ON control (subject, id);
+CREATE INDEX control_until ON control (until) WHERE done_at IS NULL AND until IS NOT NULL;
 
 -- What the site shows of each release and target in scope. The publisher writes it; it can be made again.
 CREATE TABLE site_release (

@@ -97,6 +97,15 @@ def take_run_lock(
     return run, descriptor
 
 
+def run_at_work(state_dir: Path) -> str | None:
+    """The ID of the run whose main process lives; None if there is none, or it cannot be seen from here."""
+    try:
+        holder = _parse((state_dir / "run" / "lock").read_bytes())
+    except OSError:
+        return None
+    return str(holder["run"]) if _here(holder) and _same(holder, _identity(holder["pid"])) else None
+
+
 def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], patience: float) -> str | None:
     """Take the lock; returns this run's ID if the run holds it already, else None. Raises RunBusy."""
     state_dir = folder.parent

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Protocol, TypedDict
 
 from ..admission.admit import Admitted
-from ..planner import events, queue
+from ..catalog import events
+from ..planner import queue
 from ..text import human_duration
 from .context import Context
 from .host_metrics import HostMetrics

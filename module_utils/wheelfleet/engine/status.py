@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from ..catalog.database import Catalog, CatalogError
-from ..planner.events import Event, events
+from ..catalog.events import Event, events
 from ..site.layout import STATUS
 from .host_metrics import HostMetrics
 from .host_status import CONTROLLER, HostState, HostStatus, expected_end_seconds

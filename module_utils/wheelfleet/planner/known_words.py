@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from packaging.utils import canonicalize_name
 
+from ..catalog.projects import known_names
 from ..failure_classes import FAILURE_CLASSES
 from ..nearest import do_you_mean, nearest
 from .scope import BadScope, Skip
-from .unknown_projects import known_names
 
 #: Machines in names of targets (platform tags of Linux ports that Debian and PyPA know).
 _MACHINES = ("aarch64", "armv6l", "armv7l", "i686", "loongarch64", "ppc64le", "riscv64", "s390x", "x86_64")

@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..apt_packages import MOST_PROVIDERS, PACKAGE, Subject, can_be_looked_up, is_allowed
-from ..catalog import attempts
-from . import events
+from ..catalog import attempts, events
 
 #: Seconds after which a subject without a package is looked up again, and a refused package tried again.
 ASK_AGAIN = 30 * 24 * 3600.0

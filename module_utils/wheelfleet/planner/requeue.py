@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalog import attempts, projects
+from ..catalog import attempts, events, projects
 from ..catalog.meta import get_meta, set_meta
 from ..failure_classes import FAILURE_CLASSES
-from . import events, remedies
+from . import remedies
 from .scope import digest
 
 #: Most packages named in an event, because a distribution upgrade brings hundreds.

@@ -8,12 +8,10 @@ from collections.abc import Container, Iterable
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from ..catalog.projects import known_names
 from ..nearest import nearest
 from .scope import ScopeRule
 from .unconsidered import Unconsidered
-
-#: Most characters by which the length of a suggested name differs.
-_LENGTHS = 3
 
 
 def unknown_projects(db: sqlite3.Connection, rules: Iterable[ScopeRule]) -> list[Unconsidered]:
@@ -67,16 +65,3 @@ def _no_release(db: sqlite3.Connection, project_id: int, rule: ScopeRule) -> str
     if any(asked.contains(version, prereleases=True) for version in versions):
         return ""
     return f"Upstream has no release that matches {asked}; its newest is {max(versions)}."
-
-
-def known_names(db: sqlite3.Connection, name: str) -> list[str]:
-    """Projects of upstream that `name` may be a misspelling of: of similar length, with the same first or last two
-    letters. A comparison with all projects would take seconds in everything mode."""
-    rows = db.execute(
-        """
-        SELECT name FROM project WHERE state = 'present' AND length(name) BETWEEN :least AND :most
-          AND (substr(name, 1, 2) = substr(:name, 1, 2) OR substr(name, -2) = substr(:name, -2))
-        """,
-        {"name": name, "least": len(name) - _LENGTHS, "most": len(name) + _LENGTHS},
-    )
-    return [row["name"] for row in rows]

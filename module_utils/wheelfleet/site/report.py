@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..catalog.counters import totals
-from ..planner.events import Event, events
+from ..catalog.events import Event, events
 from ..planner.unconsidered import Unconsidered, read_unconsidered
 from ..text import printable
 from .listing import timestamp

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from ..catalog.events import events
 from ..planner import rebuild_sample
-from ..planner.events import events
 from ..text import printable
 from .commands import interpreter_for, pip_commands
 from .proposals import inventory_line

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ...catalog.counters import totals
-from ...planner.events import Event, events
+from ...catalog.events import Event, events
 from ...text import printable
 from ..renderer import Renderer, as_json
 

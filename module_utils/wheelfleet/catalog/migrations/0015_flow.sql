@@ -1,0 +1,24 @@
+-- A fleet that never stops, and an operator who holds the reins.
+
+-- Orders of operators (control/).
+
+CREATE TABLE control (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    who TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    noun TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    target TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL,
+    until REAL,
+    done_at REAL,
+    answer TEXT
+);
+CREATE INDEX control_in_force ON control (verb, subject) WHERE done_at IS NULL;
+CREATE INDEX control_unanswered ON control (verb) WHERE done_at IS NULL AND answer IS NULL;
+CREATE INDEX control_subject ON control (subject, id);
+CREATE INDEX control_until ON control (until) WHERE done_at IS NULL AND until IS NOT NULL;
+
+ALTER TABLE event ADD COLUMN who TEXT;
+ALTER TABLE event ADD COLUMN why TEXT;

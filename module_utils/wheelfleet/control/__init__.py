@@ -1,0 +1,1 @@
+"""Operators' orders to a fleet: `orders` takes them, and each noun has a module that knows which make sense."""

@@ -1,0 +1,113 @@
+"""The base class of the modules by which operators give orders: one module for each noun."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.control.orders import Order, expand, order
+from wheelfleet.control.rule import BadOrder
+from wheelfleet.engine.lock import run_at_work
+
+from .controller_action import ControllerAction, Refused, Result
+
+#: The state folder where nothing names another, as in the role's defaults.
+DEFAULT_STATE_DIR = Path(__file__).resolve().parents[2] / "var"
+
+
+class OrderAction(ControllerAction):
+    """Orders `action` for each of `what`. All are looked at first: if one makes no sense, none is given."""
+
+    REFUSALS = (Refused, BadOrder, CatalogError)
+    #: The noun of wheelfleet.control.orders.
+    NOUN: ClassVar[str]
+
+    def work(self) -> Result:
+        """Give the orders. Raises BadOrder."""
+        if not self.catalog_path.is_file():
+            raise Refused(
+                f"There is no catalog in {self.state_dir}; run build.yml first, or name the fleet's folder in "
+                "controller_state_dir."
+            )
+        with self.catalog() as catalog:
+            subjects = self.subjects(catalog)
+            for subject in subjects:
+                self.order(catalog, subject, dry_run=True)
+            orders = [self.order(catalog, subject) for subject in subjects]
+            self.carry_out(catalog, orders)
+        return self.result(orders)
+
+    def subjects(self, catalog: Catalog) -> list[str]:
+        """What `what` names, one by one. Raises BadOrder."""
+        found: dict[str, None] = {}
+        for word in self.options["what"]:
+            found |= dict.fromkeys(
+                expand(
+                    catalog,
+                    verb=self.options["action"],
+                    noun=self.NOUN,
+                    word=word,
+                    target=self.options.get("target") or "",
+                    inventory=self.inventory,
+                )
+            )
+        return list(found)
+
+    def order(self, catalog: Catalog, subject: str, *, dry_run: bool = False) -> Order:
+        """Give one order."""
+        hours = self.options.get("hours") or 0.0
+        return order(
+            catalog,
+            who=self.options.get("who") or login_name(),
+            verb=self.options["action"],
+            noun=self.NOUN,
+            subject=subject,
+            reason=self.options["reason"],
+            target=self.options.get("target") or "",
+            until=time.time() + hours * 3600 if hours else None,
+            run=run_at_work(self.state_dir) or "",
+            inventory=self.inventory,
+            dry_run=dry_run,
+        )
+
+    def carry_out(self, catalog: Catalog, orders: Sequence[Order]) -> None:
+        """Do at once what needs no builder. A run at work does the rest within seconds, else the next one does."""
+
+    def result(self, orders: Sequence[Order]) -> Result:
+        """The task's result; each order is also said in the terminal."""
+        lines = [f"{each.host}: {each.sentence}" for each in orders]
+        for each, line in zip(orders, lines):
+            self.say(line if each.changed else f"{line} It was ordered before.")
+        return {
+            "changed": any(each.changed for each in orders),
+            "msg": "\n".join(lines),
+            "orders": [
+                {"verb": e.verb, "subject": e.subject, "target": e.target, "changed": e.changed, "sentence": e.sentence}
+                for e in orders
+            ],
+            "diff": {"before": "", "after": "".join(f"{o.verb} {o.subject}\n" for o in orders if o.changed)},
+        }
+
+    @property
+    def inventory(self) -> list[str]:
+        """The builders of the inventory."""
+        return list((self.task_vars.get("groups") or {}).get("builders") or [])
+
+    @property
+    def state_dir(self) -> Path:
+        """The state folder: the option, else the inventory's variable, else the role's default."""
+        given = self.options.get("state_dir") or self._templar.template(self.task_vars.get("controller_state_dir"))
+        return Path(given or DEFAULT_STATE_DIR)
+
+
+def login_name() -> str:
+    """The name under which the operator is logged in, also under sudo."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
