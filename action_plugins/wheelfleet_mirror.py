@@ -64,7 +64,7 @@ class ActionModule(NodeAction):
                     full=self.options["full"],
                     dry_run=self.check_mode,
                     timeout=self.options["timeout"],
-                    run_lives=self.run_lives,
+                    go_on=self.run_lives,
                 )
             except NodeLost as error:
                 if not tries_left or not node.answered_within(self.options["patience"]):

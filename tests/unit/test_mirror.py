@@ -19,7 +19,17 @@ import pytest
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.site.journal import JOURNAL, Journal
 from wheelfleet.site.layout import FILES, PAGES
-from wheelfleet.site.mirror import LOCKS, MARKER, PARTIAL, Abandoned, Mirrored, MirrorError, NodeLost, bring_up_to_date
+from wheelfleet.site.mirror import (
+    LINKS,
+    LOCKS,
+    MARKER,
+    PARTIAL,
+    Abandoned,
+    Mirrored,
+    MirrorError,
+    NodeLost,
+    bring_up_to_date,
+)
 
 from tests.support.catalogs import ControllerState
 from tests.support.site_pages import broken_links
@@ -319,7 +329,7 @@ def test_killed_in_any_stage_no_link_is_broken_and_the_next_carries_on(
         if stage > 2 and served(again.path) == served(state.site):
             break  # the removals of the last stage were over before the kill
         # What the kill left lying about has to be found.
-        assert mirror(state, again).compared == "everything"
+        assert mirror(state, again).compared == compared
         assert broken_links(again.path) == [], f"killed in stage {stage}"
         assert served(again.path) == served(state.site)
 
@@ -391,6 +401,94 @@ def test_a_reader_who_follows_links_never_meets_a_broken_one(state: ControllerSt
     assert met == []
 
 
+def test_a_slow_node_holds_up_no_publication_and_gets_one_state(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    many_changes(state)
+    state.publish()
+    here = Journal(state.site).position()
+    before = served(state.site)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(command: str) -> bool:
+        if command == "sync" and not begun.is_set():
+            begun.set()
+            assert go_on.wait(60)
+        return False
+
+    node.lost = slow
+    done: list[Mirrored] = []
+    thread = threading.Thread(target=lambda: done.append(mirror(state, node)))
+    thread.start()
+    assert begun.wait(60)
+    # Its files are there and its pages are not: now the next publication adds, changes and removes pages.
+    state.wheel("late", "1.0")
+    state.wheel("stayer", "3.0")
+    state.execute("UPDATE project SET state = 'quarantined', pages_stale = 1 WHERE name = 'bystander'")
+    assert state.publish().changed
+    go_on.set()
+    thread.join()
+    assert done[0].position == here
+    assert served(node.path) == before
+    assert not any((state.site / LINKS).iterdir())
+    assert mirror(state, node).compared == "changes"
+    assert served(node.path) == served(state.site)
+
+
+def test_publications_that_go_on_meanwhile_break_no_link_on_the_node(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    stop = threading.Event()
+    met: list[str] = []
+    mirrored: list[Mirrored] = []
+
+    def bring() -> None:
+        while not stop.is_set():
+            mirrored.append(mirror(state, node, full=len(mirrored) % 5 == 4))
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                met.extend(broken_links(node.path))
+            except FileNotFoundError:
+                continue  # a page that went between being found and being opened: the reader of a list sees a 404
+
+    threads = [threading.Thread(target=each) for each in (bring, read)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(8):
+            state.wheel("grower", f"{number}.0")
+            state.wheel(f"comer{number}", "1.0")
+            if number:
+                state.execute(f"UPDATE project SET state = 'deleted', pages_stale = 1 WHERE name = 'comer{number - 1}'")
+            state.publish()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert met == []
+    assert len({each.position for each in mirrored}) > 1, "no mirror met the publications"
+    mirror(state, node)
+    assert served(node.path) == served(state.site)
+
+
+def test_a_mirror_that_is_told_to_stop_goes_on_from_the_state_before(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    many_changes(state)
+    state.publish()
+    with pytest.raises(Abandoned):
+        # When the first files have arrived.
+        mirror(state, node, go_on=lambda: not (node.path / "files/newcomer").exists())
+    assert broken_links(node.path) == []
+    assert not any((state.site / LINKS).iterdir())
+    state.wheel("late", "1.0")
+    state.publish()
+    assert mirror(state, node).compared == "changes"
+    assert served(node.path) == served(state.site)
+
+
 def test_a_large_wheel_that_broke_off_is_resumed_and_not_sent_again(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     filename = state.wheel("large", "1.0", source=f"# {os.urandom(1_000_000).hex()}\n")
@@ -420,7 +518,7 @@ def test_a_link_that_breaks_between_stages_is_told_and_nothing_is_claimed(state:
 def test_it_leaves_when_its_run_is_gone(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     with pytest.raises(Abandoned):
-        bring_up_to_date(state.site, node, run_lives=lambda: False)
+        bring_up_to_date(state.site, node, go_on=lambda: False)
     assert not (node.path / "files").exists()
 
 
@@ -436,7 +534,7 @@ def test_one_mirror_to_a_node_at_a_time_and_none_during_a_publication(state: Con
             done: list[Mirrored] = []
             thread = threading.Thread(
                 target=lambda waits=waits, done=done: done.append(
-                    bring_up_to_date(state.site, node, run_lives=lambda: waits.set() or True)
+                    bring_up_to_date(state.site, node, go_on=lambda: waits.set() or True)
                 )
             )
             thread.start()

@@ -4,8 +4,12 @@ Files and logs go before the project pages that name them, pages before the list
 way round. So no link is ever broken, wherever a transfer ends.
 
 A hidden marker on the node records its state of the site. If the journal knows the changes since that state, only those
-are sent; otherwise everything is compared, in the same order. The marker is cleared before anything is sent and written
-last. So it never names a state that the node does not have, and the run after a broken transfer compares everything.
+are sent, and the marker is written last: a transfer that broke off left the node between two states, and the next one
+sends all that changed since the earlier. Otherwise everything is compared, in the same order, without a marker
+meanwhile.
+
+What is sent is linked aside first (linked_copy.py), while no publication is at work. So a slow node holds up no
+publication, and a page of the next one never comes before its files.
 """
 
 from __future__ import annotations
@@ -27,14 +31,21 @@ from typing import IO, Protocol
 
 from .journal import Journal, Position
 from .layout import FILES, LISTS, PAGES, STATUS
+from .linked_copy import link_everything, link_paths
 from .publication import MARKER as SITE_MARKER
 
 #: On the node, below the site.
 MARKER = ".wheelfleet-mirror.json"
 #: On the node, in a file's folder: the part that arrived before the connection broke.
 PARTIAL = ".wheelfleet-partial"
+#: On the node, below the site: the files that are being received. A killed rsync leaves some there.
+RECEIVED = ".wheelfleet-received"
 #: Below the site, on the controller: a lock file for each node.
 LOCKS = ".wheelfleet-mirrors"
+#: Below the site, on the controller: a folder for each node, with links to what is being sent.
+LINKS = ".wheelfleet-links"
+#: Seconds between two questions whether to go on while rsync works.
+ASK = 0.3
 
 
 class NodeLost(Exception):
@@ -46,7 +57,7 @@ class MirrorError(Exception):
 
 
 class Abandoned(Exception):
-    """The run that this mirror belongs to has ended."""
+    """The caller wanted the mirror to stop."""
 
 
 class Node(Protocol):
@@ -75,12 +86,14 @@ class Node(Protocol):
 class Mirrored:
     """The paths sent and removed (with `dry_run`: that would be), relative to the site, in order.
 
-    `compared` is `changes`, `everything`, or `nothing` where the node had this state already.
+    `compared` is `changes`, `everything`, or `nothing` where the node had this state already. `position` is the state
+    that the node has now; None if it is unknown.
     """
 
     compared: str = "nothing"
     sent: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    position: Position | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -166,12 +179,13 @@ def bring_up_to_date(
     full: bool = False,
     dry_run: bool = False,
     timeout: int = 60,
-    run_lives: Callable[[], bool] = lambda: True,
+    go_on: Callable[[], bool] = lambda: True,
 ) -> Mirrored:
-    """Make the node's site equal to `site`. Publications and a second mirror to the same node wait meanwhile.
+    """Make the node's site equal to `site` as it is now. A second mirror to the same node waits meanwhile.
 
     `full` compares all files, whatever the marker's value. A connection without a byte for `timeout` seconds is lost.
-    Raises NodeLost (the next try reuses what was sent so far), MirrorError, and Abandoned once `run_lives` is false.
+    `go_on` is asked several times a second while rsync works or another process is waited for. Raises NodeLost (the
+    next try reuses what was sent so far), MirrorError, and Abandoned once `go_on` is false.
     """
     if not (site / SITE_MARKER).is_file():
         if dry_run:
@@ -179,36 +193,72 @@ def bring_up_to_date(
         raise MirrorError(f"There is no published site in {site}; build.yml publishes one.")
     if shutil.which("rsync") is None:
         raise MirrorError("The controller has no rsync, which brings the site to web nodes; apt-get install rsync.")
-    with _undisturbed(site, node.name, dry_run, run_lives) as locks:
-        return _Mirror(site, node, dry_run, timeout, run_lives, locks).run(full)
+    if dry_run:
+        return _Mirror(site, node, True, timeout, go_on, None).run(full)
+    locks = site / LOCKS
+    locks.mkdir(exist_ok=True)
+    with _locked(locks / node.name.replace("/", "_"), fcntl.LOCK_EX, go_on) as lock:
+        return _Mirror(site, node, False, timeout, go_on, lock).run(full)
 
 
 class _Mirror:
     def __init__(
-        self, site: Path, node: Node, dry_run: bool, timeout: int, run_lives: Callable[[], bool], locks: tuple[int, ...]
+        self, site: Path, node: Node, dry_run: bool, timeout: int, go_on: Callable[[], bool], lock: int | None
     ) -> None:
         self.site = site
         self.node = node
         self.dry_run = dry_run
         self.timeout = timeout
-        self.run_lives = run_lives
-        self.locks = locks
+        self.go_on = go_on
+        #: rsync inherits the node's lock, so that it outlives this process if it is killed.
+        self.lock = lock
+        #: The folder that is sent.
+        self.source = site
         self.result = Mirrored()
 
     def run(self, full: bool) -> Mirrored:
         there = self._look()
-        journal = Journal(self.site)
-        here = journal.position()
-        changed = None if full else journal.changed_since(there)
-        if changed is not None and here == there:
+        with self._undisturbed():
+            journal = Journal(self.site)
+            here = journal.position()
+            changed = None if full else journal.changed_since(there)
+            if changed is not None and here == there:
+                self.result.position = here
+                return self.result
+            stages = EVERYTHING if changed is None else stages_for(self.site, changed)
+            links = self._link(stages)
+        try:
+            self.result.compared = "everything" if changed is None else "changes"
+            self._make_ready(keep_marker=changed is not None)
+            for stage in stages:
+                self._send(stage)
+            self._settle()
+            self._set_marker(here)
+            self.result.position = here
             return self.result
-        self.result.compared = "everything" if changed is None else "changes"
-        self._set_marker(None)
-        for stage in EVERYTHING if changed is None else stages_for(self.site, changed):
-            self._send(stage)
-        self._settle()
-        self._set_marker(here)
-        return self.result
+        finally:
+            if links:
+                shutil.rmtree(links, ignore_errors=True)
+
+    def _undisturbed(self) -> contextlib.AbstractContextManager[int | None]:
+        """No publication is at work inside this context."""
+        return contextlib.nullcontext() if self.dry_run else _locked(self.site, fcntl.LOCK_SH, self.go_on)
+
+    def _link(self, stages: Sequence[Stage]) -> Path | None:
+        """Link what the stages send aside; returns the folder, which is sent from now on. In check mode, None."""
+        if self.dry_run:
+            return None
+        links = self.site / LINKS / self.node.name.replace("/", "_")
+        # A killed mirror left it.
+        shutil.rmtree(links, ignore_errors=True)
+        links.mkdir(parents=True)
+        self.source = links
+        if stages is EVERYTHING:
+            link_everything(self.site, links, STATUS)
+        for stage in stages:
+            if stage.paths:
+                link_paths(self.site, links, *([(), stage.paths] if stage.removes else [stage.paths]))
+        return links
 
     def _look(self) -> Position | None:
         """The node's state of the site; None if unknown. Raises MirrorError if the node cannot take a site."""
@@ -236,8 +286,14 @@ class _Mirror:
             problems.get(state, f"A login script on {name} prints {state[:80]!r}, which breaks rsync; silence it.")
         )
 
+    def _make_ready(self, *, keep_marker: bool) -> None:
+        if not self.dry_run:
+            self._write(f"rm -rf {RECEIVED} && mkdir {RECEIVED}")
+        if not keep_marker:
+            self._set_marker(None)
+
     def _send(self, stage: Stage) -> None:
-        if not self.run_lives():
+        if not self.go_on():
             raise Abandoned
         changes = self._rsync(stage)
         (self.result.removed if stage.removes else self.result.sent).extend(changes)
@@ -253,10 +309,11 @@ class _Mirror:
         if self.dry_run:
             return
         marker = json.dumps({"schema": 1, **({} if position is None else vars(position))})
-        status, answer = self.node.run(
-            f"cd {shlex.quote(self.node.root)} && printf '%s\\n' {shlex.quote(marker)} >{MARKER}.new && "
-            f"mv {MARKER}.new {MARKER}"
-        )
+        self._write(f"printf '%s\\n' {shlex.quote(marker)} >{MARKER}.new && mv {MARKER}.new {MARKER}")
+
+    def _write(self, command: str) -> None:
+        """Run a command in the site's folder on the node. Raises MirrorError if it fails."""
+        status, answer = self.node.run(f"cd {shlex.quote(self.node.root)} && {command}")
         if status != 0:
             raise MirrorError(
                 f"{self.node.root} on {self.node.name} cannot be written ({answer.strip()}); free space there, "
@@ -279,12 +336,12 @@ class _Mirror:
             listed = ["--delete-missing-args", "--force"]
             command += listed if stage.paths else ["--delete", "--existing", "--ignore-existing"]
         else:
-            command.append(f"--partial-dir={PARTIAL}")
+            command += [f"--partial-dir={PARTIAL}", f"--temp-dir={RECEIVED}"]
         if self.dry_run:
             command.append("--dry-run")
         if self.node.remote_shell:
             command.append(f"--rsh={rsync_words(self.node.remote_shell)}")
-        command += [f"{self.site}/", f"{self.node.destination}/"]
+        command += [f"{self.source}/", f"{self.node.destination}/"]
         # Files, not pipes: an ssh that persists for the next connection would keep a pipe open.
         with (
             tempfile.TemporaryFile() as stdin,
@@ -293,7 +350,8 @@ class _Mirror:
         ):
             stdin.write(b"".join(os.fsencode(path) + b"\0" for path in stage.paths or ()))
             stdin.seek(0)
-            with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=self.locks) as process:
+            locks = () if self.lock is None else (self.lock,)
+            with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=locks) as process:
                 self._wait(process)
             if process.returncode != 0:
                 self._explain(process.returncode, _text(stderr))
@@ -302,9 +360,9 @@ class _Mirror:
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=1)
+                process.wait(timeout=ASK)
                 return
-            if not self.run_lives():
+            if not self.go_on():
                 process.terminate()
                 raise Abandoned
 
@@ -340,31 +398,17 @@ def _text(file: IO[bytes]) -> str:
 
 
 @contextlib.contextmanager
-def _undisturbed(site: Path, name: str, dry_run: bool, run_lives: Callable[[], bool]) -> Iterator[tuple[int, ...]]:
-    """Lock out publications and other mirrors to this node. rsync inherits the locks, so that they outlive this process
-    if it is killed."""
-    with contextlib.ExitStack() as stack:
-        if dry_run:
-            yield ()
-            return
-        folder = site / LOCKS
-        folder.mkdir(exist_ok=True)
-        locks = []
-        for path, kind in ((folder / name.replace("/", "_"), fcntl.LOCK_EX), (site, fcntl.LOCK_SH)):
-            flags = os.O_RDONLY | (0 if path == site else os.O_CREAT)
-            lock = os.open(path, flags, 0o644)
-            stack.callback(os.close, lock)
-            while not _locked(lock, kind):
-                if not run_lives():
-                    raise Abandoned
-                time.sleep(0.1)
-            locks.append(lock)
-        yield tuple(locks)
-
-
-def _locked(lock: int, kind: int) -> bool:
+def _locked(path: Path, kind: int, go_on: Callable[[], bool]) -> Iterator[int]:
+    """Hold a lock of this kind (flock(2)) on a file, which is made, or a folder; yields its descriptor."""
+    lock = os.open(path, os.O_RDONLY | (0 if path.is_dir() else os.O_CREAT), 0o644)
     try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                break
+            if not go_on():
+                raise Abandoned
+            time.sleep(0.1)
+        yield lock
+    finally:
+        os.close(lock)

@@ -19,6 +19,7 @@ import zlib
 from pathlib import Path
 
 from .journal import Journal
+from .linked_copy import link_or_copy
 from .renderer import PublishError
 
 #: Seconds to wait for another publication or a mirror.
@@ -165,12 +166,7 @@ class Tree:
         if mode & 0o444 != 0o444:
             # It was admitted under a stricter umask.
             source.chmod(mode | 0o444)
-        try:
-            staged.hardlink_to(source)
-        except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-                raise
-            shutil.copy2(source, staged)
+        link_or_copy(source, staged)
 
     def settle(self) -> None:
         """Rename the staged files into place, in the order they were staged."""
