@@ -1,4 +1,4 @@
-"""The work of M(wheelfleet_status): it writes the hosts' status to a web node, over the open connection."""
+"""The work of M(wheelfleet_status): it writes status and metrics to a web node, over the open connection."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from wheelfleet.engine.host_status import read_statuses, status_folder
+from wheelfleet.engine.metrics import MetricsText
 from wheelfleet.engine.status import (
-    StatusDocument,
     all_final,
     as_bytes,
     is_worth_writing,
     read_catalog,
     status_document,
 )
-from wheelfleet.site.layout import STATUS
+from wheelfleet.site.layout import METRICS, STATUS
 from wheelfleet_ansible.controller_action import Result
 from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction, Pauses
@@ -32,7 +32,7 @@ display = Display()
 
 
 class ActionModule(NodeAction):
-    """Keep the status file on the node up to date until the builders are done."""
+    """Keep status and metrics on the node up to date until the builders are done."""
 
     OPTIONS = documented_options("wheelfleet_status")
 
@@ -53,7 +53,7 @@ class ActionModule(NodeAction):
 
     def _watch(self) -> None:
         run, interval = self.options["run"], self.options["interval"]
-        pauses = Pauses(interval * 2, LONGEST_PAUSE)
+        pauses, metrics = Pauses(interval * 2, LONGEST_PAUSE), MetricsText()
         before, due = None, 0.0
         started = time.time()
         while True:
@@ -67,11 +67,15 @@ class ActionModule(NodeAction):
                 document = status_document(statuses, run=run, now=now, ended=ended, lately=lately)
                 pause = interval
                 if is_worth_writing(document, before):
-                    if self._write(document):
+                    if self._write(STATUS, as_bytes(document)):
+                        self.written += 1
                         before = document
                         pauses.start_again()
                     else:
                         pause = pauses.next()
+                # It is written less often, and a node that does not answer now is spared it.
+                if before is document and (text := metrics.if_due(self.state_dir, document, always=ended)):
+                    self._write(METRICS, text)
                 due = time.monotonic() + pause
             if gone:
                 self.leave()
@@ -82,23 +86,21 @@ class ActionModule(NodeAction):
     def _be_interrupted(self, number: int, frame: object) -> None:
         self.interrupted = True
 
-    def _write(self, document: StatusDocument) -> bool:
+    def _write(self, name: str, data: bytes) -> bool:
         """Whether the node has it now. One that has no folder yet has no site to show it on either."""
-        data = as_bytes(document)
-        new = f".{STATUS}.new"
+        new = f".{name}.new"
         command = (
             f"cd {shlex.quote(self.options['root'])} && umask 022 && cat >{new} && "
             # A lost connection looks like the end of the file.
-            f'test "$(wc -c <{new})" -eq {len(data)} && mv {new} {STATUS}'
+            f'test "$(wc -c <{new})" -eq {len(data)} && mv {new} {name}'
         )
         try:
             answer = self._low_level_execute_command(command, in_data=data, sudoable=False)
         except AnsibleConnectionFailure as error:
-            display.vv(f"{self.host}: the status file waits for the link ({error})")
+            display.vv(f"{self.host}: {name} waits for the link ({error})")
             self.reset_link()
             return False
         if answer["rc"] != 0:
-            display.vv(f"{self.host}: the status file cannot be written: {answer['stderr'].strip()}")
+            display.vv(f"{self.host}: {name} cannot be written: {answer['stderr'].strip()}")
             return False
-        self.written += 1
         return True

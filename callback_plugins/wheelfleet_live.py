@@ -16,7 +16,8 @@ description:
     that prints a JSON document, everything is said on standard error.
   - Holds the lock that M(wheelfleet_lock) took, for as long as the process lives.
   - Says what is left when a run is ended from outside (Ctrl-C, SIGTERM), and what to do next.
-  - Keeps C(status.json) on the site true while builds run, and marks builders that failed as done with.
+  - Keeps C(status.json) and C(metrics.prom) on the site true while builds run, and marks builders that failed as done
+    with.
   - Ends the run when one of its processes was killed, most likely by the kernel when memory ran out, for Ansible's
     strategy C(free) would wait for it for ever.
   - Gives C(build.yml) its exit status. 0 is done, also where a builder was off while others worked; 2 is not done; 3 is

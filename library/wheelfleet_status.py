@@ -6,12 +6,12 @@ DOCUMENTATION = r"""
 module: wheelfleet_status
 short_description: Show a run on a web node while it goes on
 description:
-  - Keeps C(status.json) in the folder a web node serves true for as long as the builders of the run are at work. It
-    runs beside M(wheelfleet_batch), on the web nodes, and ends when every builder of O(hosts) has.
+  - Keeps C(status.json) and C(metrics.prom) in the folder a web node serves true for as long as the builders of the run
+    are at work. It runs beside M(wheelfleet_batch), on the web nodes, and ends when every builder of O(hosts) has.
   - A view and no more. A web node that does not answer is waited for with growing pauses and never fails the run;
     nothing counts as changed.
   - Does nothing over a local connection where O(root) is O(site_dir) or does not exist; there the terminal's live view
-    writes the file.
+    writes the files.
   - It is an action plugin, for the state of the run is on the controller.
 attributes:
   check_mode:

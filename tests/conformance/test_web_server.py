@@ -46,6 +46,7 @@ SERVED = {
     "/robots.txt": (TEXT, PAGE, OWN_PARTS),
     "/report/report.json": ("application/json", PAGE, OWN_PARTS),
     "/status.json": ("application/json", "no-cache", CLOSED),
+    "/metrics.prom": ("text/plain; version=0.0.4; charset=utf-8", "no-cache", CLOSED),
     "/simple/": ("text/html", PAGE, CLOSED),
     "/simple/demo/": ("text/html", PAGE, CLOSED),
     "/simple/demo/index.html": ("text/html", PAGE, CLOSED),

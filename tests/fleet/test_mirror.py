@@ -246,7 +246,7 @@ def test_the_status_of_a_run_is_on_every_web_node_also_after_a_cut(operator: Web
         operator.post_status("pi1", state=HostState.IDLE, built=1, final=True)
         operator.post_status("pi2", state=HostState.BUILDING, built=2)
         until(lambda: operator.status("web1")["built"] == 3)
-        read_until(run, "the status file waits for the link")
+        read_until(run, "status.json waits for the link")
         operator.lab.mend("build1")
         until(lambda: operator.status("build1")["built"] == 3)
 
@@ -256,6 +256,7 @@ def test_the_status_of_a_run_is_on_every_web_node_also_after_a_cut(operator: Web
     for name in WEBNODES:
         seen = operator.status(name)
         assert (seen["state"], seen["built"], seen["expected_end"]) == ("ended", 4, None)
+        assert "\nwheelfleet_run_active 0\n" in operator.lab.ssh(name, "cat site/metrics.prom")
     assert Run(0, output).changed == 0
 
 

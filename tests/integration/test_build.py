@@ -54,11 +54,11 @@ def imported(target: Path, module: str) -> str:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Every file of a folder with the hash of its bytes, but for the status of the last run."""
+    """Every file of a folder with the hash of its bytes, but for status and metrics of the last run."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "status.json"
+        if path.is_file() and path.name not in ("status.json", "metrics.prom")
     }
 
 
@@ -147,6 +147,7 @@ def test_each_attempt_keeps_what_it_cost_and_what_it_was_made_with(mixed: Operat
 def test_a_second_run_changes_nothing_and_asks_conditionally(mixed: Operator, upstream: Upstream):
     mixed.build()
     assert json.loads((mixed.site / "status.json").read_text())["state"] == "ended"
+    assert "\nwheelfleet_run_active 0\n" in (mixed.site / "metrics.prom").read_text()
     before, attempts = tree(mixed.state / "site"), mixed.attempts()
     upstream.requests.clear()
     run = mixed.build()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from wheelfleet.catalog import counters
 from wheelfleet.downloads import record_sums
 from wheelfleet.downloads.access_log import DAY
 from wheelfleet.downloads.log_rotation import Position
@@ -70,6 +71,7 @@ def test_downloads_are_added_to_their_day_with_the_time_they_saved(state: Contro
     sums = count(state, downloads=[[TODAY, "demo", wheel, 0, 1]], positions=[HERE._replace(offset=200)])
     assert (sums.downloads, sums.lookups) == (1, 0)
     assert use(state) == {("demo", TODAY): (4, 0, 48.0), ("demo", TODAY - 1): (1, 0, 12.0)}
+    assert counters.totals(state.catalog.db, "served-bytes") == {"": 5 * state.one("SELECT size FROM wheel")}
     assert clients(state) == {
         ("all", ""): 5,
         ("installer", "pip"): 4,

@@ -585,12 +585,13 @@ def test_a_folder_with_foreign_files_is_left_alone_until_the_owner_agrees(state:
 
 
 def test_what_lies_beside_the_sites_folders_stays(state: ControllerState, node: Folder) -> None:
-    for name in ("humans.txt", "status.json", ".well-known"):
+    for name in ("humans.txt", "status.json", "metrics.prom", ".well-known"):
         (node.path / name).write_text("the operator's own")
     a_published_site(state)
-    (state.site / "status.json").write_text("written live, by another way")
+    for name in ("status.json", "metrics.prom"):
+        (state.site / name).write_text("written live, by another way")
     mirror(state, node)
-    for name in ("humans.txt", "status.json", ".well-known"):
+    for name in ("humans.txt", "status.json", "metrics.prom", ".well-known"):
         assert (node.path / name).read_text() == "the operator's own"
 
 

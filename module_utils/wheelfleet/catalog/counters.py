@@ -20,6 +20,15 @@ def put(db: sqlite3.Connection, kind: str, key: str, value: float) -> None:
     )
 
 
+def add(db: sqlite3.Connection, kind: str, key: str, value: float) -> None:
+    """Add to a counter."""
+    db.execute(
+        "INSERT INTO counter (kind, key, value) VALUES (?, ?, ?) "
+        "ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value",
+        (kind, key, value),
+    )
+
+
 def count_up_to(db: sqlite3.Connection, kind: str, key: str, most: int) -> bool:
     """Add one to a counter unless it has reached `most`; returns whether it was added."""
     added = db.execute(

@@ -404,7 +404,7 @@ CREATE TABLE log_position (
 --   package-builds, package-projects and package-lookups, a package
 --   host-builds, host-built and host-seconds, a host  unknown-names, a day (downloads/record_sums.py)
 --   outcome, an outcome: builds ever                  build-seconds, '': the time they took
---   downloads and saved-seconds, ''
+--   downloads, saved-seconds and served-bytes, ''
 CREATE TABLE counter (
     kind TEXT NOT NULL,                         -- What is counted.
     key TEXT NOT NULL,                          -- Of which of its kind.

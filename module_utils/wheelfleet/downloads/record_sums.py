@@ -50,6 +50,8 @@ class Sums:
     projects: dict[tuple[int, str], Use] = field(default_factory=dict)
     #: By day, kind and key, as in `client_day`.
     clients: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    #: The size of the wheels that were downloaded, each time, in bytes.
+    served_bytes: int = 0
 
     @property
     def downloads(self) -> int:
@@ -123,20 +125,23 @@ def record_answer(catalog: Catalog, host: str, counted: Sequence[Position], answ
         )
         _add_projects(db, sums)
         _add_clients(db, sums)
+        counters.add(db, "served-bytes", "", sums.served_bytes)
     return sums
 
 
 def add_up(db: sqlite3.Connection, answer: Answer) -> Sums:
     """Add up an answer: downloads of our wheels, with the build time that each saved, and look-ups of any name."""
     sums = Sums()
-    wheels: dict[tuple[str, str], float | None] = {}
+    wheels: dict[tuple[str, str], tuple[float, int] | None] = {}
     for download, n in answer.downloads:
         day, wheel = download.day, (download.project, download.filename)
         if wheel not in wheels:
-            wheels[wheel] = _seconds_to_build(db, *wheel)
-        seconds = wheels[wheel]
-        if seconds is None:
+            wheels[wheel] = _cost_of(db, *wheel)
+        cost = wheels[wheel]
+        if cost is None:
             continue
+        seconds, size = cost
+        sums.served_bytes += n * size
         use = sums.projects.setdefault((day, download.project), Use())
         use.downloads += n
         use.saved_seconds += n * seconds
@@ -149,17 +154,17 @@ def add_up(db: sqlite3.Connection, answer: Answer) -> Sums:
     return sums
 
 
-def _seconds_to_build(db: sqlite3.Connection, name: str, filename: str) -> float | None:
-    """Seconds that the build of a wheel took; None for a wheel that is not ours."""
+def _cost_of(db: sqlite3.Connection, name: str, filename: str) -> tuple[float, int] | None:
+    """Seconds that the build of a wheel took, and its size in bytes; None for a wheel that is not ours."""
     row = db.execute(
         """
-        SELECT coalesce(a.seconds, 0) AS seconds FROM wheel w JOIN attempt a ON a.id = w.attempt_id
+        SELECT coalesce(a.seconds, 0) AS seconds, w.size FROM wheel w JOIN attempt a ON a.id = w.attempt_id
         JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
         WHERE w.filename = ? AND p.name = ?
         """,
         (filename, name),
     ).fetchone()
-    return None if row is None else float(row["seconds"])
+    return None if row is None else (float(row["seconds"]), int(row["size"]))
 
 
 def _add_projects(db: sqlite3.Connection, sums: Sums) -> None:

@@ -16,3 +16,5 @@ TOP = ("404.html", "feed.atom", "index.html", "robots.txt", "sitemap.xml")
 LISTS = ("failures", "faq", "fleet", "report", "search", "sitemaps", "statistics", "use")
 #: The status of a run, at the top of the site. M(wheelfleet_status) writes it on web nodes, not the mirror.
 STATUS = "status.json"
+#: The metrics for Prometheus, beside it and written by the same.
+METRICS = "metrics.prom"

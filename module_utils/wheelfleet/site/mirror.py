@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from .journal import Journal, Position
-from .layout import FILES, LISTS, PAGES, STATUS
+from .layout import FILES, LISTS, METRICS, PAGES, STATUS
 from .linked_copy import link_everything, link_paths
 from .publication import MARKER as SITE_MARKER
 
@@ -119,8 +119,8 @@ def _only(folders: Sequence[str]) -> tuple[str, ...]:
     return (*(f"--include=/{name}/***" for name in folders), "--exclude=*")
 
 
-#: Everything in order, except the status file, which M(wheelfleet_status) writes during a run. Removals stay inside the
-#: site's own folders: files beside them may belong to the operator.
+#: Everything in order, except status and metrics, which M(wheelfleet_status) writes during a run. Removals stay inside
+#: the site's own folders: files beside them may belong to the operator.
 EVERYTHING = (
     Stage(filters=_only(FILES), settle=True),
     Stage(
@@ -129,7 +129,7 @@ EVERYTHING = (
     Stage(
         filters=(
             "--exclude=/.*",
-            *(f"--exclude=/{name}" for name in (*FILES, STATUS)),
+            *(f"--exclude=/{name}" for name in (*FILES, STATUS, METRICS)),
             *(f"--exclude=/{name}/*/" for name in PAGES),
         ),
         checksum=True,
