@@ -18,6 +18,7 @@ OWNERS = {
     "attempt": "catalog/attempts.py",
     "batch": "planner/batches.py",
     "builder": "catalog/builders.py",
+    "builder_metrics": "catalog/builders.py",
     "builder_target": "catalog/builders.py",
     "client_day": "downloads/record_sums.py",
     "control": "catalog/controls.py",

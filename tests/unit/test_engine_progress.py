@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.admission.admit import Admitted
+from wheelfleet.catalog.builders import METRICS_SLOT, METRICS_SLOTS_KEPT, metrics_history
 from wheelfleet.engine.host_status import Building, HostState, HostStatus, described, read_statuses, status_folder
 from wheelfleet.engine.progress import count_builds
 
@@ -70,3 +71,18 @@ def test_words() -> None:
         "read 1"
     )
     assert described(HostStatus("pi1", "r", HostState.UNREACHABLE, note="It does not answer.")) == "unreachable"
+
+
+def test_metrics_are_kept_once_in_five_minutes_for_a_day(run: Run) -> None:
+    with run.connected("pi1") as builder:
+        progress = builder.progress
+        for degrees in range(4):
+            progress.show_metrics({"temperature": 60.0 + degrees, "load": [1.5, 1.0, 0.5]}, [])
+            run.clock.seconds += METRICS_SLOT / 2
+        progress.show_metrics({"memory_free": 1}, [])
+        (kept,) = metrics_history(run.catalog.db).values()
+        assert [(each.temperature, each.load) for each in kept] == [(60.0, 1.5), (62.0, 1.5)]
+        run.clock.seconds += METRICS_SLOT * METRICS_SLOTS_KEPT
+        progress.show_metrics({"load": [9.0, 9.0, 9.0]}, [])
+        (kept,) = metrics_history(run.catalog.db).values()
+        assert [(each.temperature, each.load) for each in kept] == [(None, 9.0)]

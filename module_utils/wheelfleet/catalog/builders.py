@@ -1,8 +1,16 @@
-"""The tables `builder` and `builder_target`. Every write to them stands here, in the caller's transaction."""
+"""The tables `builder`, `builder_target` and `builder_metrics`.
+
+Every write to them stands here, in the caller's transaction.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
+
+#: Seconds of a slot of `builder_metrics`, and the number of newest slots that are kept: a day.
+METRICS_SLOT = 300
+METRICS_SLOTS_KEPT = 288
 
 
 def put(db: sqlite3.Connection, host: str, facts: str, packages: str | None, now: float) -> None:
@@ -81,3 +89,32 @@ def clear(db: sqlite3.Connection, host: str) -> None:
 def suspend(db: sqlite3.Connection, host: str, sentence: str) -> None:
     """Suspend a builder until it has built a canary, and reset its failures."""
     db.execute("UPDATE builder SET suspended = ?, failures = 0, cleared_failures = 0 WHERE host = ?", (sentence, host))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How warm (°C) and how busy (load average) a builder was in a slot; None: not known."""
+
+    slot: int
+    temperature: float | None
+    load: float | None
+
+
+def put_metrics(db: sqlite3.Connection, host: str, measured: Measured) -> None:
+    """Keep a builder's metrics of a slot, unless it has some, and delete those that are older than a day."""
+    db.execute(
+        """
+        INSERT OR IGNORE INTO builder_metrics (host, slot, temperature, load)
+        SELECT host, :slot, :temperature, :load FROM builder WHERE host = :host
+        """,
+        {"host": host, **vars(measured)},
+    )
+    db.execute("DELETE FROM builder_metrics WHERE host = ? AND slot <= ?", (host, measured.slot - METRICS_SLOTS_KEPT))
+
+
+def metrics_history(db: sqlite3.Connection) -> dict[str, list[Measured]]:
+    """The kept metrics of each builder, the oldest first."""
+    history: dict[str, list[Measured]] = {}
+    for row in db.execute("SELECT host, slot, temperature, load FROM builder_metrics ORDER BY host, slot"):
+        history.setdefault(row["host"], []).append(Measured(row["slot"], row["temperature"], row["load"]))
+    return history

@@ -109,6 +109,16 @@ CREATE TABLE builder_target (
     PRIMARY KEY (host, target_id)
 ) WITHOUT ROWID;
 
+-- How warm and how busy builders were, once in five minutes of a run, for the last day. Cannot be made again.
+CREATE TABLE builder_metrics (
+    host TEXT NOT NULL                          -- The builder.
+        REFERENCES builder (host) ON DELETE CASCADE,
+    slot INTEGER NOT NULL,                      -- The five minutes, counted since the epoch (UTC).
+    temperature REAL,                           -- Of the hottest sensor, in °C; NULL: it has none.
+    load REAL,                                  -- The load average over one minute.
+    PRIMARY KEY (host, slot)
+) WITHOUT ROWID;
+
 -- The verdicts, and the queue: every row with need = 'now'. Derived from files, wheels, attempts and policy.
 CREATE TABLE release_target (
     release_id INTEGER NOT NULL                 -- The release.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol, TypedDict
 
 from ..admission.admit import Admitted
-from ..catalog import events
+from ..catalog import builders, events
 from ..planner import queue
 from ..text import human_duration
 from .context import Context
@@ -50,6 +50,8 @@ class Progress:
         self.context = context
         self.report_line = report_line
         self.admitted: list[Admitted] = []
+        #: The last slot whose metrics were kept.
+        self._slot = 0
         run, host = context.options.run, context.host
         built, failed = queue.done_by(context.catalog, run, host)
         self.status = HostStatus(host, run, state=HostState.VISITING, built=built, failed=failed)
@@ -61,8 +63,20 @@ class Progress:
 
     def show_metrics(self, metrics: HostMetrics, building: Sequence[Building]) -> None:
         """Take over the metrics and builds of a poll."""
+        self._keep_metrics(metrics)
         self.status.metrics = {**metrics, "at": round(self.context.clock.now())}
         self.show_building(building)
+
+    def _keep_metrics(self, metrics: HostMetrics) -> None:
+        """Keep the first metrics of each slot for the history."""
+        slot = int(self.context.clock.now() // builders.METRICS_SLOT)
+        load = metrics.get("load")
+        measured = builders.Measured(slot, metrics.get("temperature"), load[0] if load else None)
+        if slot == self._slot or (measured.temperature is None and measured.load is None):
+            return
+        self._slot = slot
+        with self.context.catalog.writing() as db:
+            builders.put_metrics(db, self.context.host, measured)
 
     def show_building(self, building: Sequence[Building]) -> None:
         """Show these builds; without any the state stays as it is."""

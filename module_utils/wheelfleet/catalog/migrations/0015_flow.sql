@@ -22,3 +22,14 @@ CREATE INDEX control_until ON control (until) WHERE done_at IS NULL AND until IS
 
 ALTER TABLE event ADD COLUMN who TEXT;
 ALTER TABLE event ADD COLUMN why TEXT;
+
+-- The history of temperature and load, for the monitor and the fleet page.
+
+CREATE TABLE builder_metrics (
+    host TEXT NOT NULL
+        REFERENCES builder (host) ON DELETE CASCADE,
+    slot INTEGER NOT NULL,
+    temperature REAL,
+    load REAL,
+    PRIMARY KEY (host, slot)
+) WITHOUT ROWID;
