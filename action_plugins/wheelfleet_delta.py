@@ -50,6 +50,7 @@ class ActionModule(ControllerAction):
                     changelog_url=p["changelog_url"] or None,
                     retry=tuple(p["retry"]),
                     recipes=recipes,
+                    read_seconds=p["read_minutes"] * 60 or None,
                     resolutions=p["resolutions"],
                     rehearsal=self.check_mode,
                     inventory=None if p["inventory"] is None else tuple(p["inventory"]),
@@ -75,6 +76,10 @@ class ActionModule(ControllerAction):
             for line in file.ignored
             if line.why and p["resolutions"] is None
         ]
+        if delta.unread:
+            self.say(
+                CONTROLLER, f"{delta.unread:,} projects of upstream are still to be read; building begins meanwhile."
+            )
         # Check mode provisions nothing, so the targets of these builders are unknown.
         unknown = [f"What {host} would build is known when it is provisioned." for host in p["coming"]]
         self.warnings += [f"{name}: {sentence}" for name, sentence in sorted(delta.troubles.items())]
@@ -83,6 +88,7 @@ class ActionModule(ControllerAction):
             "returned": delta.returned,
             "max_attempts": policy.max_attempts,
             "asked": delta.asked,
+            "unread": delta.unread,
             "queue": {"builds": delta.queue.left, "seconds": delta.queue.seconds_left},
             "would_build": [*(unknown if self.check_mode else ()), *delta.preview.lines],
             "resolve": [dataclasses.asdict(r) for r in delta.resolve],

@@ -40,6 +40,12 @@ options:
     description: How many of the newest matching releases, or C(all).
     type: str
     default: '1'
+  read_minutes:
+    description:
+      - For so many minutes pages are requested, those of the most wanted projects first. C(unread) is how many are left
+        to the next call. V(0) means no limit.
+    type: float
+    default: 0
   policy:
     description: >-
       Conditions on what is built. C(prereleases), C(yanked), C(build), C(cooldown_hours), C(skip), C(max_attempts).
@@ -99,6 +105,10 @@ unconsidered:
   returned: success
   type: list
   elements: dict
+unread:
+  description: How many projects are still to be read, because O(read_minutes) were over.
+  returned: success
+  type: int
 max_attempts:
   description: The policy's C(max_attempts), for M(wheelfleet_batch).
   returned: success

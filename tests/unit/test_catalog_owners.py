@@ -43,6 +43,7 @@ OWNERS = {
     "target": "planner/builders.py",
     "unconsidered": "planner/unconsidered.py",
     "upstream_file": "planner/record_page.py",
+    "upstream_list": "catalog/upstream_list.py",
     "use_day": "downloads/record_sums.py",
     "wheel": "catalog/wheels.py",
     "wheel_target": "catalog/wheels.py",

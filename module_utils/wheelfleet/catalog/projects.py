@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from .states import ProjectState
 
@@ -32,38 +32,59 @@ def leave_scope(db: sqlite3.Connection, project_id: int) -> None:
     db.execute("UPDATE project SET in_scope = 0, judged = 0, problem = NULL WHERE id = ?", (project_id,))
 
 
-def put_listed(db: sqlite3.Connection, serial: int | None) -> list[str]:
-    """Put the projects of upstream's list in scope: the caller's temporary table `listed` (name, serial).
-
-    `serial` is the list's own. Returns the projects that left the list. They are probably deleted, which only a
-    project's own page can confirm.
-    """
-    db.execute(
+def put_listed(db: sqlite3.Connection, listed: Iterable[tuple[str, int | None]], serial: int | None) -> None:
+    """Put projects of upstream's list in scope, each with its serial; `serial` is the list's own."""
+    db.executemany(
         """
-        INSERT INTO project (name, display_name, in_scope, want_serial)
-        SELECT name, name, 1, serial FROM listed WHERE true
+        INSERT INTO project (name, display_name, in_scope, listed, want_serial) VALUES (?1, ?1, 1, 1, ?2)
         ON CONFLICT (name) DO UPDATE SET
-            judged = judged AND in_scope, in_scope = 1,
+            judged = judged AND in_scope, in_scope = 1, listed = 1,
             -- The changelog may know of more than the list, but not of what happened before the list was made.
-            want_serial = CASE WHEN want_serial > excluded.want_serial AND want_serial > :serial
+            want_serial = CASE WHEN want_serial > excluded.want_serial AND want_serial > ?3
                 THEN want_serial ELSE excluded.want_serial END,
             -- A page newer than its project's last change by a newer list was of another past.
-            have_serial = CASE WHEN have_serial > excluded.want_serial AND have_serial <= :serial
+            have_serial = CASE WHEN have_serial > excluded.want_serial AND have_serial <= ?3
                 THEN NULL ELSE have_serial END
-        WHERE NOT in_scope OR want_serial IS NOT excluded.want_serial OR have_serial > excluded.want_serial
+        WHERE NOT in_scope OR NOT listed OR want_serial IS NOT excluded.want_serial
+            OR have_serial > excluded.want_serial
         """,
-        {"serial": serial},
+        ((name, stated, serial) for name, stated in listed),
     )
-    left = db.execute(
-        """
-        UPDATE project SET problem = 'left upstream''s list of all projects', retry_at = NULL
-        WHERE in_scope AND state <> 'deleted' AND name NOT IN (SELECT name FROM listed) RETURNING name
-        """
-    ).fetchall()
-    db.execute(
-        "UPDATE project SET in_scope = 0, judged = 0 "
-        "WHERE in_scope AND state IN ('deleted', 'absent') AND name NOT IN (SELECT name FROM listed)"
-    )
+
+
+def put_unlisted(db: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Record that upstream's list has these projects no longer."""
+    db.executemany("UPDATE project SET listed = 0 WHERE name = ? AND listed", ((name,) for name in names))
+
+
+def names_listed(db: sqlite3.Connection) -> Iterator[str]:
+    """The projects that upstream's list had when it was read last."""
+    for row in db.execute("SELECT name FROM project WHERE listed"):
+        yield row["name"]
+
+
+def leave_with_list(db: sqlite3.Connection, named: Iterable[str]) -> list[str]:
+    """Treat the projects in scope that are not on upstream's list; returns those that are probably deleted, which only
+    a project's own page can confirm. `named` are in scope whether or not they are listed."""
+    db.execute("CREATE TEMP TABLE named (name TEXT PRIMARY KEY) WITHOUT ROWID")
+    try:
+        db.executemany("INSERT INTO named VALUES (?)", ((name,) for name in named))
+        db.execute(
+            "UPDATE project SET want_serial = NULL "
+            "WHERE in_scope AND NOT listed AND want_serial IS NOT NULL AND name IN (SELECT name FROM named)"
+        )
+        left = db.execute(
+            """
+            UPDATE project SET problem = 'left upstream''s list of all projects', retry_at = NULL
+            WHERE in_scope AND NOT listed AND state <> 'deleted' AND name NOT IN (SELECT name FROM named) RETURNING name
+            """
+        ).fetchall()
+        db.execute(
+            "UPDATE project SET in_scope = 0, judged = 0 WHERE in_scope AND NOT listed "
+            "AND state IN ('deleted', 'absent') AND name NOT IN (SELECT name FROM named)"
+        )
+    finally:
+        db.execute("DROP TABLE named")
     return [row["name"] for row in left]
 
 

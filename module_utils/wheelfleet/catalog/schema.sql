@@ -33,13 +33,21 @@ CREATE TABLE project (
     pages_stale INTEGER NOT NULL DEFAULT 0,     -- 1: its pages must be rendered; 2: they are being rendered.
     status TEXT,                                -- The status marker (PEP 792); NULL: active.
     status_reason TEXT,                         -- The reason that upstream gives for the status.
-    remedies TEXT                               -- JSON list of the remedies with which its last wheel was built.
+    remedies TEXT,                              -- JSON list of the remedies with which its last wheel was built.
+    listed INTEGER NOT NULL DEFAULT 0           -- 1 if upstream's list of all projects, where it was read, has it.
 );
+CREATE INDEX project_unlisted ON project (id) WHERE in_scope AND NOT listed;
 CREATE INDEX project_stale ON project (id) WHERE pages_stale;
 CREATE INDEX project_unjudged ON project (id) WHERE NOT judged;
 CREATE INDEX project_judge_at ON project (judge_at) WHERE judge_at IS NOT NULL;
 CREATE INDEX project_behind ON project (id) WHERE in_scope AND
     (have_serial IS NULL OR want_serial IS NULL OR have_serial < want_serial OR problem IS NOT NULL);
+
+-- The parts of upstream's list of all projects as it was read last: a part with a known digest need not be read again.
+CREATE TABLE upstream_list (
+    digest INTEGER PRIMARY KEY,                 -- The part's hash (upstream/list_parts.py).
+    names TEXT NOT NULL                         -- The projects in it, one a line.
+);
 
 -- One row for each release of a project.
 CREATE TABLE release (

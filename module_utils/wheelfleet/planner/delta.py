@@ -23,10 +23,11 @@ from ..catalog.meta import get_meta, set_meta
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
 from .batches import expire_leases, reclaim_absent
 from .builders import offered_targets, record_builders, targets_fingerprint
-from .everything import LIST, forget_serials, read_everything
+from .everything import LIST, forget_list, forget_serials, read_everything
 from .known_words import check_retry, check_skipped_targets
 from .preview import MOST_PREVIEWED, Preview, preview
 from .queue import Progress, progress, retry_failures
+from .reading_order import ReadingOrder
 from .recipes import Recipe, record_recipes
 from .record_page import record_absence, record_page, record_problem, record_unchanged, suspect_absences
 from .requeue import requeue_for_changes, requeue_for_recipes, requeue_for_remedies
@@ -58,6 +59,8 @@ class Delta:
     """
 
     asked: int = 0
+    #: Projects whose pages are still to be read, because the time for reading was over.
+    unread: int = 0
     changed: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     troubles: dict[str, str] = field(default_factory=dict)
@@ -93,6 +96,8 @@ class Options:
     - `inventory`: all builders of the inventory. `coming` join later; `silent` failed or did not answer. Builds of
       hosts that take no part go back to the queue. None: no host is checked.
     - `recipes`: all recipes; None keeps those of the catalog.
+    - `read_seconds`: for so long pages are requested, the most wanted first; `Delta.unread` counts the rest, which the
+      next delta reads. None: all are requested.
     - `show`: called with the number of projects read and the number of all.
     - `most_previewed`: the number of builds listed; None: all.
     """
@@ -107,6 +112,7 @@ class Options:
     coming: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     recipes: Mapping[str, Recipe] | None = None
+    read_seconds: float | None = None
     show: Callable[[int, int], None] = lambda done, total: None
     most_previewed: int | None = MOST_PREVIEWED
 
@@ -191,7 +197,7 @@ class _Run:
             self.list_is_readable = everything.readable
             self.left = everything.left
             self.delta.troubles |= everything.troubles
-        self._request_pages()
+        self._request_pages([rule.name for rule in rules])
         self._judge(rules, targets)
         self._report_unstated_times()
         # Failure classes look like normalised names, so one form serves classes and projects.
@@ -256,68 +262,55 @@ class _Run:
         for name, spelled in names.items():
             projects.put_named(db, name, spelled)
         if not self.scope.everything:
+            forget_list(db)
             for row in db.execute("SELECT id, name FROM project WHERE in_scope").fetchall():
                 if row["name"] not in names:
                     projects.leave_scope(db, row["id"])
 
     # ------------------------------------------------------------------ pages
 
-    def _request_pages(self) -> None:
-        rows = list(self._requests())
-        ids = {row["name"]: row["id"] for row in rows}
-        requests = (
-            ProjectRequest(
-                name=row["name"],
-                etag=row["etag"],
-                last_modified=row["last_modified"],
-                # Without the list no serial is announced: the catalog's may be from before upstream was restored.
-                want_serial=row["want_serial"] if self.list_is_readable else None,
-                have_serial=row["have_serial"],
-                have_digest=row["page_digest"],
-                known=row["state"] in ("present", "quarantined"),
-                delisted=row["name"] in self.left,
-            )
-            for row in rows
-        )
-        self.delta.asked += len(rows)
-        done = 0
+    def _request_pages(self, named: list[str]) -> None:
+        order = ReadingOrder(self.catalog.db, self._question(), named, self.now())
+        until = None if self.options.read_seconds is None else time.monotonic() + self.options.read_seconds
         (known,) = self.catalog.db.execute(
             "SELECT count(*) FROM project WHERE in_scope AND state = 'present'"
         ).fetchone()
-        for answers in _chunks(self.upstream.projects(requests, readable=bool(self.list_is_readable)), CHUNK):
-            self.write(partial(self._record_answers, answers=answers, ids=ids))
-            done += len(answers)
-            self.options.show(done, len(rows))
-        present = {row["name"] for row in rows if row["state"] == "present"}
-        self.write(partial(self._record_absences, ids=ids, present=present, known=max(known, len(present))))
+        with order:
+            requests = map(self._request, order.rows(until))
+            for answers in _chunks(self.upstream.projects(requests, readable=bool(self.list_is_readable)), CHUNK):
+                self.write(partial(self._record_answers, answers=answers, order=order))
+                self.options.show(order.taken, order.total)
+            self.delta.asked += order.taken
+            self.delta.unread = order.total - order.taken
+            self.write(partial(self._record_absences, order=order, known=max(known, order.known)))
 
-    def _requests(self) -> Iterator[sqlite3.Row]:
-        db = self.catalog.db
-        now = self.now()
-        columns = "id, name, state, etag, last_modified, want_serial, have_serial, page_digest, retry_at"
+    def _request(self, row: sqlite3.Row) -> ProjectRequest:
+        return ProjectRequest(
+            name=row["name"],
+            etag=row["etag"],
+            last_modified=row["last_modified"],
+            # Without the list no serial is announced: the catalog's may be from before upstream was restored.
+            want_serial=row["want_serial"] if self.list_is_readable else None,
+            have_serial=row["have_serial"],
+            have_digest=row["page_digest"],
+            known=row["state"] in ("present", "quarantined"),
+            delisted=row["name"] in self.left,
+        )
+
+    def _question(self) -> str:
+        """The condition, in SQL, of the projects to request; `named` has those that a rule names."""
         if self._looked_before:
-            query = f"SELECT {columns} FROM project WHERE in_scope AND state = 'new' ORDER BY id"
-        elif self.scope.everything and self.root_has_serials:
-            query = f"""
-                SELECT {columns} FROM project
-                WHERE in_scope AND (have_serial IS NULL OR want_serial IS NULL OR have_serial < want_serial
-                    OR problem IS NOT NULL)
-                ORDER BY id
-            """
-        else:
-            # Also projects that left the scope and have published wheels: their yanks and deletions must arrive.
-            query = f"""
-                SELECT {columns} FROM project WHERE in_scope OR EXISTS (
-                    SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id)
-                ORDER BY id
-            """
-        for row in db.execute(query):
-            if row["retry_at"] is None or row["retry_at"] <= now:
-                yield row
+            return "in_scope AND state = 'new' AND name IN (SELECT name FROM named)"
+        if self.scope.everything and self.root_has_serials:
+            return """in_scope AND (have_serial IS NULL OR want_serial IS NULL OR have_serial < want_serial
+                OR problem IS NOT NULL)"""
+        # Also projects that left the scope and have published wheels: their yanks and deletions must arrive.
+        return """(in_scope OR EXISTS (
+            SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id))"""
 
-    def _record_answers(self, db: sqlite3.Connection, answers: list[tuple[str, Any]], ids: Mapping[str, int]) -> None:
+    def _record_answers(self, db: sqlite3.Connection, answers: list[tuple[str, Any]], order: ReadingOrder) -> None:
         for name, answer in answers:
-            project_id = ids[name]
+            project_id = order.ids[name] if isinstance(answer, Absent) else order.ids.pop(name)
             if isinstance(answer, Page):
                 changed = record_page(
                     db,
@@ -344,9 +337,9 @@ class _Run:
                 wait = answer.retry_after
                 record_problem(db, project_id, answer.sentence, self.now() + wait if wait else None)
 
-    def _record_absences(self, db: sqlite3.Connection, ids: Mapping[str, int], present: set[str], known: int) -> None:
-        gone = sum(name in present for name in self.delta.absent)
-        doubt = suspect_absences(db, gone, known, self.now(), no_list=self.list_is_readable is False)
+    def _record_absences(self, db: sqlite3.Connection, order: ReadingOrder, known: int) -> None:
+        present = order.present(self.delta.absent)
+        doubt = suspect_absences(db, len(present), known, self.now(), no_list=self.list_is_readable is False)
         if self.forbidden:
             names = ", ".join(sorted(self.forbidden)[:_MOST_NAMED])
             more = "" if len(self.forbidden) <= _MOST_NAMED else f" and {len(self.forbidden) - _MOST_NAMED} more"
@@ -356,8 +349,8 @@ class _Run:
         for name in self.delta.absent:
             if doubt and name in present:
                 self.delta.troubles[name] = self.doubted[name] = doubt
-                record_problem(db, ids[name], doubt, None)
-            elif record_absence(db, ids[name]):
+                record_problem(db, order.ids[name], doubt, None)
+            elif record_absence(db, order.ids[name]):
                 self.delta.changed.append(name)
 
     # ------------------------------------------------------------------ judge

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
-from ..catalog import projects
+from ..catalog import projects, upstream_list
 from ..catalog.meta import get_meta, set_meta
 from ..upstream import changelog
 from ..upstream.client import Problem, Root, RootAnswer, Upstream, UpstreamUnreachable
@@ -17,6 +18,9 @@ from ..upstream.pages import RootList
 
 #: The key of troubles with the list.
 LIST = "(list of all projects)"
+
+#: Entries of the list per transaction.
+_CHUNK = 20_000
 
 #: Makes a change in a transaction of its own and returns its value.
 Write = Callable[[Callable[[sqlite3.Connection], Any]], Any]
@@ -43,7 +47,9 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
     told = Everything()
     known = write(lambda db: get_meta(db, "root"))
     conditions: Mapping[str, Any] = json.loads(known) if known else {}
-    answer = upstream.root(conditions.get("etag"), conditions.get("last_modified"))
+    # Without serials that differ, an entry tells nothing of its project, and all must be compared.
+    parts = write(upstream_list.known_parts) if conditions.get("serials") else frozenset()
+    answer = upstream.root(conditions.get("etag"), conditions.get("last_modified"), known=parts)
     behind = _serial_behind(answer, conditions)
     if behind is not None:
         # The answer is from a cache, or the index went back: a mirror was restored, or another server has the URL.
@@ -62,13 +68,18 @@ def read_everything(upstream: Upstream, write: Write, named: set[str], changelog
     elif isinstance(answer, Root):
         told.readable = True
         root = answer.root
-        if not root.projects:
+        kept = parts.intersection(root.parts)
+        if not root.projects and not kept:
             told.troubles[LIST] = f"{upstream.index_url} lists no project at all."
         # Serials that are equal for all projects (Pulp states 1000000000) show no change.
-        has_serials = len(set(root.projects.values()) - {None}) > 1
+        has_serials = bool(kept) or len(set(root.projects.values()) - {None}) > 1
         if not has_serials:
-            root = replace(root, projects=dict.fromkeys(root.projects))
-        told.left = frozenset(write(partial(_record_root, root=root, named=named, fell=behind is not None)))
+            root = replace(root, projects=dict.fromkeys(root.projects), parts={})
+        if behind is not None:
+            # The list's serial is smaller than before, so all known serials and ETags are void.
+            write(forget_serials)
+            parts = kept = frozenset()
+        told.left = frozenset(_record_root(write, root, named, parts, kept))
         conditions = {
             "etag": answer.etag,
             "last_modified": answer.last_modified,
@@ -96,27 +107,47 @@ def _serial_behind(answer: RootAnswer, known: Mapping[str, Any]) -> int | None:
     return serial if serial is not None and serial < (known.get("serial") or 0) else None
 
 
-def _record_root(db: sqlite3.Connection, root: RootList, named: set[str], fell: bool) -> list[str]:
-    """Put the list in scope; returns the projects that left it.
+def _record_root(
+    write: Write, root: RootList, named: set[str], before: frozenset[int], kept: frozenset[int]
+) -> list[str]:
+    """Put the list in scope, in short transactions; returns the projects that left it.
 
-    `fell`: the list's serial is smaller than before, so all known serials and ETags are void.
+    `before` are the digests of the parts known so far, `kept` those of them that the list still has. A kill leaves
+    parts that were not recorded, and the next run reads them again.
     """
-    if fell:
-        forget_serials(db)
-    db.execute("CREATE TEMP TABLE listed (name TEXT PRIMARY KEY, serial INTEGER) WITHOUT ROWID")
-    try:
-        db.executemany("INSERT INTO listed VALUES (?, ?)", root.projects.items())
-        db.executemany("INSERT OR IGNORE INTO listed VALUES (?, NULL)", ((name,) for name in named))
-        return projects.put_listed(db, _serial(root))
-    finally:
-        db.execute("DROP TABLE listed")
+    serial = _serial(root)
+    entries = iter(root.projects.items())
+    while chunk := list(islice(entries, _CHUNK)):
+        write(partial(projects.put_listed, listed=chunk, serial=serial))
+    gone = before - kept
+    candidates = upstream_list.names_in if kept else _all_listed
+
+    def finish(db: sqlite3.Connection) -> list[str]:
+        unlisted = [name for name in candidates(db, gone) if name not in root.projects]
+        projects.put_unlisted(db, unlisted)
+        upstream_list.put_parts(db, root.parts, gone)
+        return projects.leave_with_list(db, named)
+
+    left: list[str] = write(finish)
+    return left
+
+
+def _all_listed(db: sqlite3.Connection, _: frozenset[int]) -> Iterator[str]:
+    return projects.names_listed(db)
 
 
 def forget_serials(db: sqlite3.Connection) -> None:
     """Forget all serials and ETags, because they mean nothing to another index; pages are then compared by content."""
     projects.forget_serials(db)
-    set_meta(db, "root", None)
     set_meta(db, "changelog_serial", None)
+    forget_list(db)
+
+
+def forget_list(db: sqlite3.Connection) -> None:
+    """Forget upstream's list of all projects, so that all of it is read next time."""
+    if get_meta(db, "root"):
+        set_meta(db, "root", None)
+        upstream_list.forget(db)
 
 
 def _read_changelog(upstream: Upstream, write: Write, url: str, since: int | None) -> str | None:

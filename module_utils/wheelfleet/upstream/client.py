@@ -5,7 +5,7 @@ Whatever goes wrong with one project is an answer about that project (Problem, S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Container, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -154,14 +154,19 @@ class Upstream:
             )
 
     def root(
-        self, etag: str | None = None, last_modified: str | None = None, *, bypass_caches: bool = False
+        self,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        *,
+        bypass_caches: bool = False,
+        known: Container[int] = (),
     ) -> RootAnswer:
-        """Request the list of all projects."""
+        """Request the list of all projects; `known` are digests of parts of it that need not be read."""
         headers = _BYPASS_CACHES if bypass_caches else {**_USUAL, **_conditions(etag, last_modified)}
 
         def request() -> RootAnswer:
             return self._request(
-                self.index_url, headers, _LARGEST_ROOT, lambda got: read_root_answer(self.index_url, got)
+                self.index_url, headers, _LARGEST_ROOT, lambda got: read_root_answer(self.index_url, got, known)
             )
 
         return self._with_retries(request, Backoff(1))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, cast
 from urllib.parse import urljoin
 
-from ..names import BadFileName, is_archive_name, is_project_name, normalize, read_file_name
+from ..names import LONGEST_FILE_NAME, BadFileName, is_archive_name, is_project_name, normalize, read_file_name
+from . import list_parts
 from .files import FileList, UpstreamFile, is_number, shown
 from .simple_html import Anchor, BadHtml, HtmlHead, read_html
 
@@ -23,6 +24,8 @@ JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML_TYPE = "text/html"
 
+#: A name that is normalised already, as nearly all in lists are.
+_NORMAL_NAME = re.compile("[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 #: Bytes in which a page's own charset is sought, as in browsers.
 _LONGEST_HEAD = 1024
 
@@ -64,10 +67,15 @@ class ProjectPage:
 
 @dataclass(frozen=True)
 class RootList:
-    """All projects of an index by normalised name, each with the serial of its last change; None if it states none."""
+    """All projects of an index by normalised name, each with the serial of its last change; None if it states none.
+
+    `parts` are the names of each part of the list by its digest (`list_parts`), None for a part that was known before:
+    `projects` lacks those. A list that cannot be split has no parts, and `projects` is all of it.
+    """
 
     serial: int | None
     projects: dict[str, int | None]
+    parts: Mapping[int, Sequence[str] | None] = field(default_factory=dict)
 
 
 def read_project_page(
@@ -79,10 +87,15 @@ def read_project_page(
     return _project_from_html(body, content_type, project, url, serial)
 
 
-def read_root_list(body: bytes, content_type: str, *, serial: str | None = None) -> RootList:
-    """Read the list of all projects; `serial` is the header X-PyPI-Last-Serial. Raises BadPage."""
+def read_root_list(
+    body: bytes, content_type: str, *, serial: str | None = None, known: Container[int] = ()
+) -> RootList:
+    """Read the list of all projects; `serial` is the header X-PyPI-Last-Serial. Raises BadPage.
+
+    `known` are digests of parts that need not be read. They count only in a list that states its own serial.
+    """
     if _is_json(content_type):
-        return _root_from_json(body, serial)
+        return _root_from_parts(body, serial, known) or _root_from_json(body, serial)
     return _root_from_html(body, content_type, serial)
 
 
@@ -202,15 +215,44 @@ def _page(files: FileList, *, display_name: str | None, serial: int | None, stat
 # ------------------------------------------------------------------ the root
 
 
-def _root_from_json(body: bytes, serial: str | None) -> RootList:
-    def shrink(entry: dict[str, Any]) -> Any:
-        """Shrink each object as it is parsed, so that 740,000 dictionaries never exist at once."""
-        name = entry.get("name")
-        if not isinstance(name, str) or "projects" in entry or "api-version" in entry:
-            return entry
-        return (normalize(name), read_serial(entry.get("_last-serial"))) if is_project_name(name) else None
+def _shrink(entry: dict[str, Any]) -> Any:
+    """Shrink each object as it is parsed, so that 740,000 dictionaries never exist at once."""
+    name = entry.get("name")
+    if not isinstance(name, str) or "projects" in entry or "api-version" in entry:
+        return entry
+    if len(name) > LONGEST_FILE_NAME or not _NORMAL_NAME.fullmatch(name):
+        if not is_project_name(name):
+            return None
+        name = normalize(name)
+    return (name, read_serial(entry.get("_last-serial")))
 
-    page = _json(body, shrink)
+
+def _root_from_parts(body: bytes, serial: str | None, known: Container[int]) -> RootList | None:
+    """Read the list part by part; None if it cannot be split, or needs to be read as a whole for its error."""
+    split = list_parts.split(body)
+    if split is None:
+        return None
+    rest, parts = split
+    try:
+        own = read_serial(_meta(json.loads(rest)).get("_last-serial"), serial)
+        projects: dict[str, int | None] = {}
+        names: dict[int, Sequence[str] | None] = {}
+        for part in parts:
+            digest = list_parts.digest(part)
+            if own is not None and digest in known:
+                names[digest] = None
+                continue
+            entries = [each for each in json.loads(b"[%b]" % part, object_hook=_shrink) if isinstance(each, tuple)]
+            names[digest] = [name for name, _ in entries]
+            for name, stated in entries:
+                _add(projects, name, stated)
+    except (ValueError, RecursionError):
+        return None
+    return RootList(own, projects, names) if names and (projects or None in names.values()) else None
+
+
+def _root_from_json(body: bytes, serial: str | None) -> RootList:
+    page = _json(body, _shrink)
     meta = _meta(page)
     listed = page.get("projects")
     if not isinstance(listed, list):
@@ -245,7 +287,10 @@ def _root_from_html(body: bytes, content_type: str, serial: str | None) -> RootL
 
 
 def _add(projects: dict[str, int | None], name: str, serial: int | None) -> None:
-    projects[name] = max(serial or 0, projects.get(name) or 0) or None
+    """Add a project; of several serials of one name the highest counts."""
+    before = projects.setdefault(name, serial)
+    if before is not serial:
+        projects[name] = max(serial or 0, before or 0) or None
 
 
 # ------------------------------------------------------------------ for both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Literal, Union
@@ -133,8 +134,8 @@ def read_project_answer(
     return Page(page, etag, last_modified)
 
 
-def read_root_answer(url: str, response: Response) -> RootAnswer:
-    """The answer to a request for the list of all projects. Raises BadPage."""
+def read_root_answer(url: str, response: Response, known: Container[int] = ()) -> RootAnswer:
+    """The answer to a request for the list of all projects, without its parts of `known` digests. Raises BadPage."""
     if response.status == 304:
         return RootUnchanged()
     if response.status in (404, 410):
@@ -142,7 +143,8 @@ def read_root_answer(url: str, response: Response) -> RootAnswer:
     if response.status != 200:
         return _problem(url, response)
     headers = response.headers
-    root = read_root_list(response.body, headers.get("Content-Type", ""), serial=headers.get("X-PyPI-Last-Serial"))
+    serial = headers.get("X-PyPI-Last-Serial")
+    root = read_root_list(response.body, headers.get("Content-Type", ""), serial=serial, known=known)
     return Root(root, headers.get("ETag"), headers.get("Last-Modified"), _from_cache(response))
 
 

@@ -33,3 +33,11 @@ CREATE TABLE builder_metrics (
     load REAL,
     PRIMARY KEY (host, slot)
 ) WITHOUT ROWID;
+
+-- Everything mode: the list of all projects is read in parts, and only those that changed.
+ALTER TABLE project ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX project_unlisted ON project (id) WHERE in_scope AND NOT listed;
+CREATE TABLE upstream_list (
+    digest INTEGER PRIMARY KEY,
+    names TEXT NOT NULL
+);
