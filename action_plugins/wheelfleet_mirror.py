@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
 from wheelfleet.site.mirror import (
     Abandoned,
     Mirrored,
@@ -19,6 +15,7 @@ from wheelfleet.site.mirror import (
 from wheelfleet_ansible.controller_action import Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction, Pauses
+from wheelfleet_ansible.web_node import ConnectedNode, is_served_here
 
 #: Seconds between two tries after a lost connection: first, and at most.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
@@ -35,14 +32,8 @@ class ActionModule(NodeAction):
     def work(self) -> Result:
         """Mirror, and repeat after a lost connection; the host is unreachable if it does not answer."""
         site, root = Path(self.options["site_dir"]), self.options["root"].rstrip("/")
-        transport = self._connection.transport
-        if transport == "local" and (not Path(root).exists() or Path(root).resolve() == site.resolve()):
+        if is_served_here(self, root, site):
             return self._report(Mirrored())
-        if transport not in ("ssh", "local"):
-            raise Refused(
-                f"{self.host} is connected by {transport}, but the site comes to web nodes by rsync over OpenSSH; "
-                "set ansible_connection to ssh for it."
-            )
         try:
             return self._report(self._with_patience(site, ConnectedNode(self, root)))
         except NodeLost as error:
@@ -88,63 +79,6 @@ class ActionModule(NodeAction):
             "removed": len(mirrored.removed),
             "diff": {"before": _lines(mirrored.removed), "after": _lines(mirrored.sent)},
         }
-
-
-class ConnectedNode:
-    """A web node, reached by Ansible's connection (the Node of site/mirror.py)."""
-
-    def __init__(self, action: NodeAction, root: str) -> None:
-        self.name = action.host
-        self.root = root
-        #: Monotonic time of the last answer.
-        self.answered_at: float | None = None
-        self._action = action
-        self._connection = action._connection
-
-    @property
-    def destination(self) -> str:
-        """The site's folder for rsync, with an IPv6 address in brackets."""
-        if self._connection.transport == "local":
-            return self.root
-        host = self._option("host")
-        return f"[{host}]:{self.root}" if ":" in host else f"{host}:{self.root}"
-
-    @property
-    def remote_shell(self) -> Sequence[str] | None:
-        """The ssh command that Ansible would use, from the connection's public options; None for a local one."""
-        if self._connection.transport == "local":
-            return None
-        words = [self._option("ssh_executable"), *shlex.split(self._option("ssh_args") or "")]
-        if self._option("host_key_checking") is False:
-            words += ["-o", "StrictHostKeyChecking=no"]
-        for option, keyword in (("port", "Port"), ("remote_user", "User"), ("timeout", "ConnectTimeout")):
-            if self._option(option):
-                words += ["-o", f"{keyword}={self._option(option)}"]
-        if self._option("private_key_file"):
-            words += ["-o", f'IdentityFile="{Path(self._option("private_key_file")).expanduser()}"']
-        words += shlex.split(self._option("ssh_common_args") or "") + shlex.split(self._option("ssh_extra_args") or "")
-        # Ansible's open connection, if any, saves each rsync a login and the password.
-        if self._connection.control_path:
-            folder = Path(self._option("control_path_dir")).expanduser()
-            words += ["-o", f'ControlPath="{self._connection.control_path % {"directory": folder}}"']
-        # Without a terminal no prompt can be answered.
-        return [*words, "-o", "BatchMode=yes"]
-
-    def run(self, command: str) -> tuple[int, str]:
-        """Run a shell command on the node as Ansible's login user; returns exit status and output. Raises NodeLost."""
-        try:
-            answer = self._action._low_level_execute_command(command, sudoable=False)
-        except AnsibleConnectionFailure as error:
-            raise NodeLost(" ".join(str(error).split())) from error
-        self.answered_at = time.monotonic()
-        return answer["rc"], answer["stdout"]
-
-    def answered_within(self, seconds: float) -> bool:
-        """Whether the node answered within the last `seconds`; false if it never did."""
-        return self.answered_at is not None and time.monotonic() - self.answered_at < seconds
-
-    def _option(self, name: str) -> Any:
-        return self._connection.get_option(name)
 
 
 def _lines(paths: Iterable[str]) -> str:

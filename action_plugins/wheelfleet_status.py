@@ -1,4 +1,5 @@
-"""The work of M(wheelfleet_status): it writes status and metrics to a web node, over the open connection."""
+"""The work of M(wheelfleet_status): it brings a web node each publication, the status and the metrics, over the open
+connection."""
 
 from __future__ import annotations
 
@@ -9,19 +10,25 @@ from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
+from wheelfleet.engine.flow import flow_lives
 from wheelfleet.engine.host_status import read_statuses, status_folder
 from wheelfleet.engine.metrics import MetricsText
 from wheelfleet.engine.status import (
+    StatusDocument,
     all_final,
     as_bytes,
     is_worth_writing,
     read_catalog,
     status_document,
 )
+from wheelfleet.site.journal import Journal
 from wheelfleet.site.layout import METRICS, STATUS
-from wheelfleet_ansible.controller_action import Result
+from wheelfleet.site.mirror import Abandoned, MirrorError, NodeLost, bring_up_to_date
+from wheelfleet.site.mirror_schedule import MirrorSchedule
+from wheelfleet_ansible.controller_action import Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction, Pauses
+from wheelfleet_ansible.web_node import ConnectedNode, is_served_here
 
 #: Seconds between two readings of the hosts' status: short, because the end of the run waits for the last one.
 LOOK = 0.3
@@ -32,56 +39,91 @@ display = Display()
 
 
 class ActionModule(NodeAction):
-    """Keep status and metrics on the node up to date until the builders are done."""
+    """Keep site, status and metrics on the node up to date until the builders are done."""
 
     OPTIONS = documented_options("wheelfleet_status")
 
     def work(self) -> Result:
-        """Write the hosts' status until all builders are done."""
-        self.written = 0
+        """Bring the node publications and the hosts' status until all builders are done."""
+        self.written = self.publications = 0
         self.interrupted = False
-        root = Path(self.options["root"])
-        served_here = self._connection.transport == "local" and (
-            not root.exists() or root.resolve() == Path(self.options["site_dir"]).resolve()
-        )
-        if not (self.check_mode or served_here):
+        site = Path(self.options["site_dir"])
+        if not (self.check_mode or is_served_here(self, self.options["root"], site)):
             # An interrupted run must show on the node; Ansible would end this process at once.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._be_interrupted)
-            self._watch()
-        return {"changed": False, "written": self.written}
+            self._watch(site)
+        return {"changed": False, "written": self.written, "publications": self.publications}
 
-    def _watch(self) -> None:
-        run, interval = self.options["run"], self.options["interval"]
-        pauses, metrics = Pauses(interval * 2, LONGEST_PAUSE), MetricsText()
-        before, due = None, 0.0
-        started = time.time()
-        while True:
-            gone = self.interrupted or not self.run_lives()
-            statuses = read_statuses(status_folder(self.state_dir), run)
-            silent = time.time() - max([started, *(status.at for status in statuses)]) > self.options["silence"]
-            ended = gone or silent or all_final(statuses, self.options["hosts"])
-            if ended or time.monotonic() >= due:
-                now = time.time()
-                lately = read_catalog(self.catalog_path, run, now)
-                document = status_document(statuses, run=run, now=now, ended=ended, lately=lately)
-                pause = interval
-                if is_worth_writing(document, before):
-                    if self._write(STATUS, as_bytes(document)):
-                        self.written += 1
-                        before = document
-                        pauses.start_again()
-                    else:
-                        pause = pauses.next()
-                # It is written less often, and a node that does not answer now is spared it.
-                if before is document and (text := metrics.if_due(self.state_dir, document, always=ended)):
-                    self._write(METRICS, text)
-                due = time.monotonic() + pause
-            if gone:
-                self.leave()
-            if ended:
-                return
+    def _watch(self, site: Path) -> None:
+        self.started = time.time()
+        self.ended = self.gone = False
+        self.shown: StatusDocument | None = None
+        self.status_due, self.status_pauses, self.metrics = 0.0, self._pauses(), MetricsText()
+        node, journal, warned = self._node(), Journal(site), ""
+        schedule, pauses = MirrorSchedule(self.options["publish_interval"]), self._pauses()
+        while self._show_status():
+            began = time.monotonic()
+            if node and schedule.is_due(journal.position(), began):
+                try:
+                    mirrored = bring_up_to_date(site, node, go_on=self._show_status)
+                except Abandoned:
+                    # The mirror at the end of the run carries on from there.
+                    continue
+                except (NodeLost, MirrorError) as error:
+                    schedule.failed(time.monotonic(), pauses.next())
+                    if isinstance(error, NodeLost):
+                        display.vv(f"{self.host}: the publication waits for the link ({error})")
+                        self.reset_link()
+                    elif str(error) != warned and not self.interrupted:
+                        warned = str(error)
+                        display.warning(f"{self.host} gets no publication until this is mended: {warned}")
+                else:
+                    schedule.done(mirrored.position, began, time.monotonic())
+                    pauses.start_again()
+                    self.publications += mirrored.compared != "nothing"
             time.sleep(LOOK)
+        if self.gone:
+            self.leave()
+
+    def _pauses(self) -> Pauses:
+        return Pauses(self.options["interval"] * 2, LONGEST_PAUSE)
+
+    def _node(self) -> ConnectedNode | None:
+        """The node for rsync; None for a connection that rsync cannot use, which the mirror at the end reports."""
+        try:
+            return ConnectedNode(self, self.options["root"].rstrip("/"))
+        except Refused:
+            return None
+
+    def _show_status(self) -> bool:
+        """Write status and metrics if they are due; returns whether the builders are still at work."""
+        if self.ended:
+            return False
+        run = self.options["run"]
+        self.gone = self.interrupted or not self.run_lives()
+        statuses = read_statuses(status_folder(self.state_dir), run)
+        silent = time.time() - max([self.started, *(status.at for status in statuses)]) > self.options["silence"]
+        silent = silent and not flow_lives(self.state_dir)
+        self.ended = self.gone or silent or all_final(statuses, self.options["hosts"])
+        if self.ended or time.monotonic() >= self.status_due:
+            now = time.time()
+            lately = read_catalog(self.catalog_path, run, now)
+            document = status_document(statuses, run=run, now=now, ended=self.ended, lately=lately)
+            pause = self.options["interval"]
+            if is_worth_writing(document, self.shown):
+                if self._write(STATUS, as_bytes(document)):
+                    self.written += 1
+                    self.shown = document
+                    self.status_pauses.start_again()
+                else:
+                    pause = self.status_pauses.next()
+            # It is written less often, and a node that does not answer now is spared it.
+            text = self.metrics.if_due(self.state_dir, document, always=self.ended) if self.shown is document else None
+            if text:
+                self._write(METRICS, text)
+            self.status_due = time.monotonic() + pause
+        return not self.ended
 
     def _be_interrupted(self, number: int, frame: object) -> None:
         self.interrupted = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 #: Link errors of a file system, or of one file, that allows no link.
@@ -43,11 +43,11 @@ def link_paths(site: Path, place: Path, present: Iterable[str], missing: Iterabl
         folder_of(path)
 
 
-def link_everything(site: Path, place: Path, leave_out: str) -> None:
+def link_everything(site: Path, place: Path, leave_out: Collection[str]) -> None:
     """Link all files of a site into `place`, except hidden ones and `leave_out` at its top."""
     place.mkdir(parents=True, exist_ok=True)
     for entry in os.scandir(site):
-        if not entry.name.startswith(".") and entry.name != leave_out:
+        if not entry.name.startswith(".") and entry.name not in leave_out:
             _link_entry(entry, f"{place}/{entry.name}")
 
 

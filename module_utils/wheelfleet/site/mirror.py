@@ -254,7 +254,7 @@ class _Mirror:
         links.mkdir(parents=True)
         self.source = links
         if stages is EVERYTHING:
-            link_everything(self.site, links, STATUS)
+            link_everything(self.site, links, leave_out=(STATUS, METRICS))
         for stage in stages:
             if stage.paths:
                 link_paths(self.site, links, *([(), stage.paths] if stage.removes else [stage.paths]))
