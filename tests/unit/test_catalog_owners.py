@@ -33,7 +33,7 @@ OWNERS = {
     "queue_hour": "site/publication.py",
     "rebuild": "catalog/rebuilds.py",
     "recipe": "planner/recipes.py",
-    "release": "planner/record_page.py",
+    "release": "catalog/releases.py",
     "release_target": "catalog/release_targets.py",
     "remedy_use": "planner/retries.py",
     "resolution": "planner/requirements_files.py",
@@ -47,6 +47,7 @@ OWNERS = {
     "use_day": "downloads/record_sums.py",
     "wheel": "catalog/wheels.py",
     "wheel_target": "catalog/wheels.py",
+    "withdrawal": "catalog/withdrawals.py",
 }
 WRITES = re.compile(r"\b(?:INSERT(?: OR \w+)? INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+\"?(\w+)")
 FOLDERS = ("action_plugins", "callback_plugins", "connection_plugins", "filter_plugins", "library")

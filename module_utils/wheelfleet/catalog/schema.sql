@@ -56,6 +56,7 @@ CREATE TABLE release (
         REFERENCES project (id) ON DELETE CASCADE,
     version TEXT NOT NULL,                      -- The normalised version.
     gone_at REAL,                               -- Since when upstream lists no file of it; NULL: it lists one.
+    yanked TEXT,                                -- The operator's reason to yank all its wheels, maybe empty; NULL: none.
     UNIQUE (project_id, version)
 );
 CREATE INDEX release_gone ON release (gone_at) WHERE gone_at IS NOT NULL;
@@ -231,7 +232,7 @@ CREATE TABLE wheel (
     id INTEGER PRIMARY KEY,                     -- The number by which other tables name the wheel.
     release_id INTEGER NOT NULL                 -- The release.
         REFERENCES release (id),
-    attempt_id TEXT NOT NULL                    -- The attempt that built it.
+    attempt_id TEXT                             -- The attempt that built it; NULL: it was imported.
         REFERENCES attempt (id),
     filename TEXT NOT NULL UNIQUE,              -- The file name.
     sha256 TEXT NOT NULL,                       -- The hash of the file.
@@ -249,9 +250,24 @@ CREATE TABLE wheel (
     built_as TEXT,                              -- JSON: filename and sha256 as the builder sent it; NULL: these.
     sdist_filename TEXT,                        -- The sdist that gave these bytes the last time; NULL: not known.
     sdist_sha256 TEXT,                          -- The hash of that sdist: upstream may replace it under its name.
-    rebuild_requested INTEGER NOT NULL DEFAULT 0  -- 1: the operator asked for it to be built again.
+    rebuild_requested INTEGER NOT NULL DEFAULT 0,  -- 1: the operator asked for it to be built again.
+    withdrawn_at REAL,                          -- When an operator took it off the index; NULL: it was not.
+    withdrawn TEXT,                             -- The operator's reason for that.
+    yanked TEXT,                                -- The operator's reason to yank it, maybe empty; NULL: it is not.
+    imported TEXT                               -- JSON: who imported it, when and why; NULL: a builder made it.
 );
 CREATE INDEX wheel_release ON wheel (release_id);
+CREATE INDEX wheel_withdrawn ON wheel (release_id) WHERE withdrawn_at IS NOT NULL;
+
+-- Releases whose wheels an operator withdrew: they are not built until they are restored.
+CREATE TABLE withdrawal (
+    release_id INTEGER NOT NULL                 -- The release.
+        REFERENCES release (id) ON DELETE CASCADE,
+    target TEXT NOT NULL,                       -- A part of the names of the targets for which it holds; '': all.
+    reason TEXT NOT NULL,                       -- The operator's reason.
+    at REAL NOT NULL,                           -- When it was ordered.
+    PRIMARY KEY (release_id, target)
+) WITHOUT ROWID;
 
 -- Which wheel can be installed on which target: it settles every one of them.
 CREATE TABLE wheel_target (
@@ -766,11 +782,20 @@ BEGIN
         WHERE id = (SELECT project_id FROM release WHERE id = OLD.release_id) AND pages_stale <> 1;
 END;
 
-CREATE TRIGGER stale_wheel_update AFTER UPDATE OF removed_at ON wheel
+CREATE TRIGGER stale_wheel_update AFTER UPDATE OF removed_at, withdrawn_at, withdrawn, yanked ON wheel
     WHEN OLD.removed_at IS NOT NEW.removed_at
+        OR OLD.withdrawn_at IS NOT NEW.withdrawn_at
+        OR OLD.withdrawn IS NOT NEW.withdrawn
+        OR OLD.yanked IS NOT NEW.yanked
 BEGIN
     UPDATE project SET pages_stale = 1
         WHERE id = (SELECT project_id FROM release WHERE id = NEW.release_id) AND pages_stale <> 1;
+END;
+
+CREATE TRIGGER stale_release_yanked AFTER UPDATE OF yanked ON release
+    WHEN OLD.yanked IS NOT NEW.yanked
+BEGIN
+    UPDATE project SET pages_stale = 1 WHERE id = NEW.project_id AND pages_stale <> 1;
 END;
 
 CREATE TRIGGER stale_wheel_target_insert AFTER INSERT ON wheel_target

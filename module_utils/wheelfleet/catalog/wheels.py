@@ -50,6 +50,25 @@ def stop_serving(db: sqlite3.Connection, release_id: int, target_id: int, wheel_
     )
 
 
+def withdraw(db: sqlite3.Connection, wheel_id: int, reason: str, now: float) -> None:
+    """Take a wheel off the index: it serves no target then; its bytes stay (docs/decisions/0063)."""
+    db.execute("DELETE FROM wheel_target WHERE wheel_id = ?", (wheel_id,))
+    db.execute(
+        "UPDATE wheel SET withdrawn_at = coalesce(withdrawn_at, ?), withdrawn = ?, rebuild_requested = 0 WHERE id = ?",
+        (now, reason, wheel_id),
+    )
+
+
+def restore(db: sqlite3.Connection, wheel_id: int) -> None:
+    """Undo a withdrawal; the caller serves targets again (`planner.verdicts.serve_targets`)."""
+    db.execute("UPDATE wheel SET withdrawn_at = NULL, withdrawn = NULL WHERE id = ?", (wheel_id,))
+
+
+def yank(db: sqlite3.Connection, wheel_id: int, reason: str | None) -> None:
+    """Set the operator's reason for a yank, which may be empty (PEP 592); None: it is not yanked."""
+    db.execute("UPDATE wheel SET yanked = ? WHERE id = ?", (reason, wheel_id))
+
+
 def mark_removed(db: sqlite3.Connection, wheels: Iterable[int], now: float) -> None:
     """Mark wheels as removed, and let them serve no target; their names stay given (`given_names`)."""
     for each in wheels:

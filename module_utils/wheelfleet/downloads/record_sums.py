@@ -158,7 +158,7 @@ def _cost_of(db: sqlite3.Connection, name: str, filename: str) -> tuple[float, i
     """Seconds that the build of a wheel took, and its size in bytes; None for a wheel that is not ours."""
     row = db.execute(
         """
-        SELECT coalesce(a.seconds, 0) AS seconds, w.size FROM wheel w JOIN attempt a ON a.id = w.attempt_id
+        SELECT coalesce(a.seconds, 0) AS seconds, w.size FROM wheel w LEFT JOIN attempt a ON a.id = w.attempt_id
         JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
         WHERE w.filename = ? AND p.name = ?
         """,

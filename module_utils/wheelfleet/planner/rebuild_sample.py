@@ -57,7 +57,8 @@ def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
         SELECT w.id, w.filename
         FROM attempt a
         JOIN builder_target o ON o.host = :host AND o.target_id = a.target_id
-        JOIN wheel w ON w.release_id = a.release_id AND w.attempt_id = a.id AND w.removed_at IS NULL
+        JOIN wheel w ON w.release_id = a.release_id AND w.attempt_id = a.id
+          AND w.removed_at IS NULL AND w.withdrawn_at IS NULL
         JOIN builder b ON b.host = :host
         WHERE a.run = :run AND a.outcome = 'built' AND a.host <> :host
           AND coalesce(a.normal_seconds, 0) / b.speed <= :longest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..catalog import projects
+from ..catalog import projects, releases
 from ..catalog.meta import get_meta, set_meta
 from ..catalog.states import ProjectState
 from ..upstream.pages import ProjectPage
@@ -117,7 +117,7 @@ def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | N
             (project_id,),
         )
     }
-    releases = {
+    known_releases = {
         row["version"]: row["id"]
         for row in db.execute("SELECT id, version FROM release WHERE project_id = ?", (project_id,))
     }
@@ -125,11 +125,10 @@ def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | N
     for file in page.files if page else ():
         key = (file.version, file.filename)
         listed.add(key)
-        if file.version not in releases:
-            inserted = db.execute("INSERT INTO release (project_id, version) VALUES (?, ?)", (project_id, file.version))
-            releases[file.version] = int(inserted.lastrowid or 0)
+        if file.version not in known_releases:
+            known_releases[file.version] = releases.add(db, project_id, file.version)
         row = {
-            "release_id": releases[file.version],
+            "release_id": known_releases[file.version],
             "filename": file.filename,
             "kind": file.kind,
             "url": file.url,

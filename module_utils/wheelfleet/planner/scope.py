@@ -40,12 +40,16 @@ class ScopeRule:
 
 @dataclass(frozen=True)
 class Skip:
-    """Releases that the operator does not want built, and why. Empty parts match everything."""
+    """Releases that the operator does not want built, and why. Empty parts match everything.
+
+    `withdrawn`: their wheels were withdrawn (`wheelfleet_wheels`); else they are on a skip list.
+    """
 
     name: NormalizedName
     versions: str
     target: str
     reason: str
+    withdrawn: bool = False
 
     def matches(self, name: str, version: Version, target: str) -> bool:
         """Whether it holds for a release on a target."""

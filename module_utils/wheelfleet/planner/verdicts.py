@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from .. import requires_python
@@ -13,7 +15,7 @@ from ..catalog import projects, release_targets
 from ..catalog import wheels as wheel_rows
 from . import judge
 from .predict import predict_seconds
-from .scope import Policy, ScopeRule
+from .scope import Policy, ScopeRule, Skip
 
 #: Projects per transaction: a kill loses little, and other writers wait only for milliseconds.
 CHUNK = 500
@@ -42,6 +44,7 @@ def judge_project(
     """Judge one project and settle its queue entries; returns whether a verdict changed."""
     project = db.execute("SELECT name, state FROM project WHERE id = ?", (project_id,)).fetchone()
     releases = _releases(db, project_id)
+    policy = replace(policy, skip=(*_withdrawn(db, project_id, project["name"]), *policy.skip))
     judgement = judge.judge(project["name"], releases, rules, targets, policy, now)
     known = {
         (row["release_id"], row["target_id"]): (row["verdict"], row["reason"], row["sdist_id"])
@@ -79,7 +82,7 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
         SELECT w.id, w.release_id, w.tags, w.requires_python, EXISTS (
             SELECT 1 FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.filename) AS hidden
         FROM release r JOIN wheel w ON w.release_id = r.id
-        WHERE r.project_id = ? AND w.removed_at IS NULL
+        WHERE r.project_id = ? AND w.removed_at IS NULL AND w.withdrawn_at IS NULL
         """,
         (project_id,),
     ).fetchall()
@@ -119,6 +122,21 @@ def rules_by_name(rules: Iterable[ScopeRule]) -> dict[str, list[ScopeRule]]:
     for rule in rules:
         by_name.setdefault(rule.name, []).append(rule)
     return by_name
+
+
+def _withdrawn(db: sqlite3.Connection, project_id: int, name: str) -> list[Skip]:
+    """What an operator withdrew of a project, as entries of its skip list."""
+    rows = db.execute(
+        """
+        SELECT r.version, w.target, w.reason FROM release r JOIN withdrawal w ON w.release_id = r.id
+        WHERE r.project_id = ? ORDER BY r.id, w.target
+        """,
+        (project_id,),
+    )
+    return [
+        Skip(canonicalize_name(name), f"==={row['version']}", row["target"], row["reason"], withdrawn=True)
+        for row in rows
+    ]
 
 
 def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:

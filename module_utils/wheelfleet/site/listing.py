@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
 from itertools import groupby
@@ -24,7 +24,8 @@ GONE_STATES = ("absent", "deleted", "quarantined")
 
 
 class ListedFile(NamedTuple):
-    """A file as pages show it. `yanked` is None or the reason, which may be empty (PEP 592).
+    """A file as pages show it. `yanked` is None or the reason, which may be empty (PEP 592): the operator's, or
+    upstream's.
 
     `url` is upstream's; it is None for a wheel of ours, which is below the site. `metadata_sha256` is None where no
     metadata is offered, and empty where its hash is unknown. `wheel_id` and `attempt_id` are the catalog's.
@@ -49,7 +50,8 @@ class ProjectFiles(NamedTuple):
 
     `listed` are on its index pages, by version, the highest build first. `kept` are our wheels on the site's disk,
     listed or not, because an old page or a lock file may still name them. `withdrawn` are those of `kept` whose targets
-    upstream serves now. `skipped` has the reason for each file name that the operator's skip list keeps off the pages.
+    upstream serves now. `skipped` has the reason for each file name that the operator's skip list keeps off the pages,
+    `withdrawn_by_order` the reason for each that an operator withdrew.
     `versions` are those of the listed files (PEP 700). `status` and `status_reason` are PEP 792's.
     """
 
@@ -63,6 +65,7 @@ class ProjectFiles(NamedTuple):
     status: str | None = None
     status_reason: str | None = None
     skipped: Mapping[str, str] = {}
+    withdrawn_by_order: Mapping[str, str] = {}
 
 
 def project_files(db: sqlite3.Connection, project_id: int, view: str = "own") -> ProjectFiles:
@@ -83,8 +86,9 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
     for project_id, name, state, status, status_reason in _rows(db, _PROJECTS, chosen):
         mine = wheels.get(project_id, [])
         theirs = upstream.get(project_id, []) if mine else []
-        skipped = _skipped(db, name, mine, skips.get(name, ()))
-        listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always, skipped)
+        ordered = {row[_FILENAME]: row[_WITHDRAWN] or "" for row in mine if row[_WITHDRAWN_AT] is not None}
+        skipped = _skipped(db, name, [row for row in mine if row[_FILENAME] not in ordered], skips.get(name, ()))
+        listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always, {*skipped, *ordered})
         if listed and view == "full":
             listed = _in_order([*listed, *(_theirs(row) for row in theirs if is_on_the_web(row[6]))])
         yield ProjectFiles(
@@ -98,6 +102,7 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
             status,
             status_reason,
             skipped,
+            ordered,
         )
 
 
@@ -112,10 +117,13 @@ _PROJECTS = """
     """
 _WHEELS = """
     SELECT r.project_id, r.id AS release_id, r.version, w.filename, w.sha256, w.size, w.metadata_sha256,
-        w.requires_python, w.tags, w.added_at, w.attempt_id, w.id
+        w.requires_python, w.tags, w.added_at, w.attempt_id, w.id, coalesce(w.yanked, r.yanked), w.withdrawn_at,
+        w.withdrawn, json_extract(w.imported, '$.beside_upstream')
     FROM release r JOIN wheel w ON w.release_id = r.id
     WHERE r.project_id IN (SELECT value FROM json_each(:ids)) AND w.removed_at IS NULL ORDER BY r.project_id
     """
+#: Positions in a row of `_WHEELS`.
+_FILENAME, _WITHDRAWN_AT, _WITHDRAWN = 3, 13, 14
 _UPSTREAM = """
     SELECT r.project_id, f.release_id, r.version, f.filename, f.kind, f.yanked, f.url, f.requires_python,
         f.sha256, f.size, f.metadata_sha256, f.upload_time, f.provenance
@@ -152,15 +160,20 @@ def _sorted_out(
     upstream: list[_Row],
     state: str,
     always: bool,
-    skipped: Mapping[str, str],
+    off: Collection[str],
 ) -> tuple[list[ListedFile], list[ListedFile], list[ListedFile]]:
-    """Our wheels of a project that are listed, kept, and withdrawn."""
+    """Our wheels of a project that are listed, kept, and withdrawn because upstream serves their targets.
+
+    `off` are the names of those that an operator keeps off the index.
+    """
     beside = {release: _Beside.of([*rows]) for release, rows in groupby(upstream, key=itemgetter(1))}
     listed, withdrawn = set(), set()
     files = []
-    for _, release, version, filename, sha256, size, metadata, python, tags, added_at, attempt, wheel in wheels:
+    for row in wheels:
+        _, release, version, filename, sha256, size, metadata, python, tags, added_at, attempt, wheel, ordered = row[:13]
         others = beside.get(release)
-        yanked = others.yanked if others else None
+        # An operator's yank outlives upstream's, and upstream's the operator's.
+        yanked = ordered or (others.yanked if others and others.yanked is not None else ordered)
         files.append(
             ListedFile(
                 filename,
@@ -173,15 +186,16 @@ def _sorted_out(
                 timestamp(added_at),
                 None,
                 None,
-                attempt,
+                attempt or "",
                 wheel,
             )
         )
         # A name that upstream has too is not listed: pip would take either file.
-        if others is None or state in GONE_STATES or filename in others.filenames or filename in skipped:
+        if others is None or state in GONE_STATES or filename in others.filenames or filename in off:
             continue
         shadows = others.has_pure(tags)
-        targets = _served(db, release, wheel) if others.wheels and (shadows or not always) else []
+        beside_upstream = always or row[15]
+        targets = _served(db, release, wheel) if others.wheels and (shadows or not beside_upstream) else []
         if shadows and not targets:
             continue
         if targets and all(_upstream_serves(target, others) for target in targets):
@@ -270,7 +284,7 @@ def _skips(db: sqlite3.Connection) -> dict[str, list[Skip]]:
 def _skipped(db: sqlite3.Connection, name: str, wheels: list[_Row], skips: Sequence[Skip]) -> dict[str, str]:
     """Our wheels of a project that serve only targets for which their release is skipped, with the reason."""
     skipped: dict[str, str] = {}
-    for _, release, version, filename, *_, wheel in wheels if skips else ():
+    for _, release, version, filename, *_, wheel in (row[:12] for row in wheels) if skips else ():
         # A wheel that serves no target any more matches only entries for all targets.
         targets = [row["name"] for row in _served(db, release, wheel)] or [""]
         entries = [

@@ -55,7 +55,8 @@ def install_line(db: sqlite3.Connection, index_url: str) -> str:
         """
         SELECT p.display_name, r.version, w.tags
         FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
-        WHERE p.state = 'present' AND w.removed_at IS NULL
+        WHERE p.state = 'present' AND w.removed_at IS NULL AND w.withdrawn_at IS NULL
+          AND w.yanked IS NULL AND r.yanked IS NULL
           AND EXISTS (SELECT 1 FROM upstream_file f WHERE f.release_id = r.id AND f.yanked IS NULL)
         ORDER BY w.id DESC LIMIT 1
         """

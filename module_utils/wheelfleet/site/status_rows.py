@@ -165,7 +165,7 @@ _RELEASE_ROWS = """
     ) w
     LEFT JOIN wheel ours ON ours.id = w.ours_id
     LEFT JOIN attempt held ON held.id = w.held_id
-    LEFT JOIN attempt shown ON shown.id = coalesce(ours.attempt_id, w.failed_id)
+    LEFT JOIN attempt shown ON shown.id = CASE WHEN ours.id IS NULL THEN w.failed_id ELSE ours.attempt_id END
     """
 
 

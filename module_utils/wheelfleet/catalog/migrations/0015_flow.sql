@@ -41,3 +41,58 @@ CREATE TABLE upstream_list (
     digest INTEGER PRIMARY KEY,
     names TEXT NOT NULL
 );
+
+-- ---------------------------------------------------------------- published wheels (wheelfleet_wheels)
+
+-- An imported wheel has no attempt, so attempt_id may be NULL. SQLite changes that only in a new table. Dropping the old
+-- one deletes what refers to it, which is therefore put back.
+CREATE TABLE kept_rebuild AS SELECT * FROM rebuild;
+CREATE TABLE kept_wheel_target AS SELECT * FROM wheel_target;
+CREATE TABLE wheel_15 (
+    id INTEGER PRIMARY KEY,
+    release_id INTEGER NOT NULL
+        REFERENCES release (id),
+    attempt_id TEXT
+        REFERENCES attempt (id),
+    filename TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    metadata_sha256 TEXT NOT NULL,
+    requires_python TEXT,
+    tags TEXT NOT NULL,
+    added_at REAL NOT NULL,
+    removed_at REAL,
+    repaired TEXT,
+    apt_packages TEXT NOT NULL DEFAULT '[]',
+    imports TEXT
+        CHECK (imports IN ('imported', 'failed', 'unchecked')),
+    import_facts TEXT,
+    built_as TEXT,
+    sdist_filename TEXT,
+    sdist_sha256 TEXT,
+    rebuild_requested INTEGER NOT NULL DEFAULT 0,
+    withdrawn_at REAL,
+    withdrawn TEXT,
+    yanked TEXT,
+    imported TEXT
+);
+INSERT INTO wheel_15 SELECT *, NULL, NULL, NULL, NULL FROM wheel;
+DROP TABLE wheel;
+ALTER TABLE wheel_15 RENAME TO wheel;
+CREATE INDEX wheel_release ON wheel (release_id);
+CREATE INDEX wheel_withdrawn ON wheel (release_id) WHERE withdrawn_at IS NOT NULL;
+INSERT INTO rebuild SELECT * FROM kept_rebuild;
+INSERT INTO wheel_target SELECT * FROM kept_wheel_target;
+DROP TABLE kept_rebuild;
+DROP TABLE kept_wheel_target;
+
+ALTER TABLE release ADD COLUMN yanked TEXT;
+
+CREATE TABLE withdrawal (
+    release_id INTEGER NOT NULL
+        REFERENCES release (id) ON DELETE CASCADE,
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (release_id, target)
+) WITHOUT ROWID;

@@ -59,8 +59,8 @@ def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
         FROM (SELECT * FROM wheel ORDER BY id DESC LIMIT ?) w
         JOIN release r ON r.id = w.release_id
         JOIN site_project p ON p.project_id = r.project_id AND p.listed
-        JOIN attempt a ON a.id = w.attempt_id
-        WHERE w.removed_at IS NULL ORDER BY w.id DESC LIMIT ?
+        LEFT JOIN attempt a ON a.id = w.attempt_id
+        WHERE w.removed_at IS NULL AND w.withdrawn_at IS NULL ORDER BY w.id DESC LIMIT ?
         """,
         (most * _LOOK_AT, most),
     )

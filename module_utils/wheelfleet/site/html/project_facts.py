@@ -21,6 +21,7 @@ _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer i
 _WITHDRAWN = "Withdrawn, because upstream has a wheel for these targets now; kept for those who pinned it."
 _REPLACED = "The wheels of {version} were built from an earlier {sdist}, which upstream has replaced since."
 _SKIPPED = "Off the index, because the operator skips it ({reason}); kept for those who pinned it."
+_WITHDRAWN_BY_ORDER = "Withdrawn by the operator ({reason}); kept for those who pinned it."
 _UNLISTED = "No longer on the index; kept for those who pinned it."
 
 
@@ -329,6 +330,8 @@ def _files(
         note = None if on_index else _WITHDRAWN if file.filename in withdrawn else _UNLISTED
         if file.filename in content.skipped:
             note = _SKIPPED.format(reason=printable(content.skipped[file.filename]))
+        if file.filename in content.withdrawn_by_order:
+            note = _WITHDRAWN_BY_ORDER.format(reason=printable(content.withdrawn_by_order[file.filename]))
         row = known[file.filename]
         carried = tuple(json.loads(row["tags"]))
         if file.yanked or file.requires_python:
