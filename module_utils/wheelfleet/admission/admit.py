@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from .. import requires_python
 from ..atomic_files import sync
-from ..catalog import wheels
+from ..catalog import wheels, withdrawals
 from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL
 from ..contract.result import Result
@@ -347,4 +347,10 @@ def _record_wheel(
     # Also if the same bytes are there already, because this sdist gives them too.
     sdist_sha256 = attempt["sdist_sha256"] or (result and result["sdist_sha256"])
     wheels.note_sdist(db, wheel.filename, attempt["sdist_filename"], sdist_sha256 or None)
+    reason = withdrawals.reason(db, attempt["release_id"], attempt["target"])
+    if reason is not None:
+        # Its release was withdrawn while it was built.
+        (wheel_id,) = db.execute("SELECT id FROM wheel WHERE filename = ?", (wheel.filename,)).fetchone()
+        wheels.withdraw(db, wheel_id, reason, now)
     serve_targets(db, attempt["project_id"], offered_targets(db))
+    wheels.end_rebuild_requests(db, attempt["release_id"])

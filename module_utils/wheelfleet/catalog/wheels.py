@@ -34,6 +34,20 @@ def request_rebuild(db: sqlite3.Connection, wheels: Iterable[int]) -> None:
     db.executemany("UPDATE wheel SET rebuild_requested = 1 WHERE id = ?", [(each,) for each in wheels])
 
 
+def end_rebuild_requests(db: sqlite3.Connection, release_id: int) -> None:
+    """End the requests for wheels of a release whose targets are all served by a wheel without one."""
+    db.execute(
+        """
+        UPDATE wheel SET rebuild_requested = 0 WHERE release_id = ? AND rebuild_requested AND NOT EXISTS (
+            SELECT 1 FROM wheel_target s WHERE s.release_id = wheel.release_id AND s.wheel_id = wheel.id
+              AND NOT EXISTS (
+                  SELECT 1 FROM wheel_target o JOIN wheel n ON n.id = o.wheel_id
+                  WHERE o.release_id = s.release_id AND o.target_id = s.target_id AND NOT n.rebuild_requested))
+        """,
+        (release_id,),
+    )
+
+
 def serve(db: sqlite3.Connection, release_id: int, target_id: int, wheel_id: int) -> None:
     """Set that a wheel can be installed on a target."""
     db.execute(

@@ -17,7 +17,7 @@ from ..catalog.controls import Control
 from ..catalog.database import Catalog
 from ..nearest import do_you_mean
 from ..text import plain
-from . import builders, builds, projects
+from . import builders, builds, projects, wheels
 from .rule import Asked, BadOrder, Expand, Rule
 
 #: By noun and verb, the rule that decides.
@@ -25,11 +25,17 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "builder": builders.RULES,
     "build": builds.RULES,
     "project": projects.RULES,
+    "wheel": wheels.RULES,
 }
 #: By noun, what an operator's word may mean beside one subject.
-EXPAND: Mapping[str, Expand] = {"builder": builders.expand, "build": builds.expand, "project": projects.expand}
+EXPAND: Mapping[str, Expand] = {
+    "builder": builders.expand,
+    "build": builds.expand,
+    "project": projects.expand,
+    "wheel": wheels.expand,
+}
 #: The verbs that need no reason, because nobody waits for what they end.
-WITHOUT_REASON = frozenset({"resume", "unskip", "first", "pages"})
+WITHOUT_REASON = frozenset({"resume", "unskip", "first", "pages", "restore", "unyank", "rebuild"})
 #: Characters of a reason.
 LONGEST_REASON = 300
 

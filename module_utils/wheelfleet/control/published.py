@@ -135,7 +135,8 @@ def _wheels(db: sqlite3.Connection, condition: str, value: str) -> list[Publishe
             tuple(
                 name
                 for name, python, tags in targets
-                if not tags.isdisjoint(json.loads(row["tags"])) and requires_python.allows(row["requires_python"], python)
+                if not tags.isdisjoint(json.loads(row["tags"]))
+                and requires_python.allows(row["requires_python"], python)
             ),
             row["withdrawn"] if row["withdrawn_at"] is not None else None,
             row["yanked"],

@@ -5,11 +5,13 @@ What they change is the catalog alone, so one transaction has the order, its eff
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..catalog import controls, projects, release_targets, releases, wheels, withdrawals
+from ..catalog import attempts, controls, projects, release_targets, releases, wheels, withdrawals
 from ..catalog.controls import Control
+from ..catalog.meta import get_meta
 from .published import PublishedWheel, Words, find_wheels, read_words
 from .rule import Asked, BadOrder, Decision, Rule
 
@@ -125,7 +127,39 @@ def _unyank(db: sqlite3.Connection, asked: Asked) -> Decision:
     return _decided(db, asked, words, f"Unyanked {asked.because} No longer marked: {_files(names)}.", changed)
 
 
-RULES: Mapping[str, Rule] = {"withdraw": _withdraw, "restore": _restore, "yank": _yank, "unyank": _unyank}
+def _rebuild(db: sqlite3.Connection, asked: Asked) -> Decision:
+    words, found = _find(db, asked)
+    rows = _verdicts(db, words, found, asked.target)
+    if not rows:
+        raise BadOrder(f"{words} is not in scope, so it is not built; put it into controller_packages.")
+    build = [row for row in rows if row["verdict"] == "build" or row["held"]]
+    if not build:
+        raise BadOrder(f"{words} is not built here: {rows[0]['reason'].rstrip('.')}.")
+    keys = [(row["release_id"], row["target_id"]) for row in build]
+    waiting = all(row["need"] != "none" or row["open"] for row in build)
+    if not waiting:
+        for release in {row["release_id"] for row in build if row["held"]}:
+            withdrawals.lift(db, release)
+        served = {row["wheel_id"] for row in _serving(db, keys)}
+        # Only what serves a target is replaced: a withdrawn wheel stays withdrawn.
+        wheels.request_rebuild(db, served)
+        attempts.requeue(db, _ended(db, keys), _max_attempts(db))
+        for release in {release for release, _ in keys}:
+            release_targets.settle(db, release, _max_attempts(db))
+        _touch(db, found)
+    sentence = (
+        f"To be built again, as ordered {asked.because} The old files stay: {_files([w.filename for w in found])}."
+    )
+    return _decided(db, asked, words, sentence, [] if waiting else build)
+
+
+RULES: Mapping[str, Rule] = {
+    "withdraw": _withdraw,
+    "restore": _restore,
+    "yank": _yank,
+    "unyank": _unyank,
+    "rebuild": _rebuild,
+}
 
 
 # ---------------------------------------------------------------- helpers
@@ -156,9 +190,55 @@ def _touch(db: sqlite3.Connection, changed: Iterable[PublishedWheel]) -> None:
         projects.mark_stale(db, name)
 
 
-def _decided(
-    db: sqlite3.Connection, asked: Asked, words: Words, sentence: str, changed: Sequence[object]
-) -> Decision:
+def _verdicts(db: sqlite3.Connection, words: Words, found: Sequence[PublishedWheel], target: str) -> list[sqlite3.Row]:
+    """The verdicts on the releases of these wheels; of a file for its own targets. `held`: they are withdrawn."""
+    served = {(wheel.release_id, name) for wheel in found for name in wheel.targets}
+    rows = db.execute(
+        """
+        SELECT w.*, t.name AS target, EXISTS (
+                SELECT 1 FROM withdrawal h WHERE h.release_id = w.release_id AND instr(t.name, h.target)) AS held,
+            EXISTS (SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
+                AND a.state = 'open') AS open
+        FROM release_target w JOIN target t ON t.id = w.target_id
+        WHERE w.release_id IN (SELECT value FROM json_each(?)) ORDER BY w.release_id, t.preference
+        """,
+        (json.dumps(sorted({wheel.release_id for wheel in found})),),
+    ).fetchall()
+    rows = [row for row in rows if target in row["target"]]
+    return [row for row in rows if not words.filename or (row["release_id"], row["target"]) in served]
+
+
+def _serving(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[sqlite3.Row]:
+    """The rows of `wheel_target` for these releases and targets."""
+    return [
+        row
+        for release, target in keys
+        for row in db.execute("SELECT * FROM wheel_target WHERE release_id = ? AND target_id = ?", (release, target))
+    ]
+
+
+def _ended(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> list[str]:
+    """The attempts that keep these releases from being built for these targets."""
+    return [
+        row["id"]
+        for release, target in keys
+        for row in db.execute(
+            """
+            SELECT id FROM attempt WHERE release_id = ? AND (target_id = ? OR blocks = 'release')
+              AND state <> 'open' AND NOT superseded AND (outcome IS NOT 'built' OR blocks IS NOT NULL)
+            """,
+            (release, target),
+        )
+    ]
+
+
+def _max_attempts(db: sqlite3.Connection) -> int:
+    """The policy's largest number of attempts, of the last run that was planned."""
+    plan = json.loads(get_meta(db, "plan") or "{}")
+    return int(plan.get("policy", {}).get("max_attempts", 5))
+
+
+def _decided(db: sqlite3.Connection, asked: Asked, words: Words, sentence: str, changed: Sequence[object]) -> Decision:
     """The decision; if nothing changed, it is the same as the last order that said so."""
     same: Control | None = None
     if not changed:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from ..catalog import projects
+from ..catalog.database import Catalog
 from .builders import offered_targets
 from .inputs import PlanInputs
 from .requirements_files import pinned_rules
 from .scope import ScopeRule
 from .verdicts import judge_project, rules_by_name
+
+
+def judge_changed(catalog: Catalog, names: Iterable[str], now: float) -> None:
+    """Update verdicts and queue of those projects whose verdicts an operator's order made out of date."""
+    for name in names:
+        with catalog.writing() as db:
+            row = db.execute("SELECT id FROM project WHERE name = ? AND NOT judged", (name,)).fetchone()
+            if row is not None:
+                judge_again(db, row["id"], now)
 
 
 def judge_again(db: sqlite3.Connection, project_id: int, now: float) -> None:

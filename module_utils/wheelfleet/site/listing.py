@@ -170,7 +170,9 @@ def _sorted_out(
     listed, withdrawn = set(), set()
     files = []
     for row in wheels:
-        _, release, version, filename, sha256, size, metadata, python, tags, added_at, attempt, wheel, ordered = row[:13]
+        _, release, version, filename, sha256, size, metadata, python, tags, added_at, attempt, wheel, ordered = row[
+            :13
+        ]
         others = beside.get(release)
         # An operator's yank outlives upstream's, and upstream's the operator's.
         yanked = ordered or (others.yanked if others and others.yanked is not None else ordered)
