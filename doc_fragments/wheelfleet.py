@@ -40,6 +40,37 @@ options:
     default: 30.0
 """
 
+    #: wheelfleet.order: an operator's order, kept in the catalog.
+    ORDER = r"""
+attributes:
+  check_mode:
+    description: Says what would happen, or why it is refused, and keeps nothing.
+    support: full
+  diff_mode:
+    description: Lists the orders that are new.
+    support: full
+options:
+  reason:
+    description:
+      - Why, in a sentence for people. The site shows it, with who gave the order and when.
+      - It may be empty only where an order takes nothing from anybody.
+    type: str
+    default: ''
+  hours:
+    description: After so many hours the order ends by itself. V(0) is never.
+    type: float
+    default: 0
+  who:
+    description: Who gives the order. By default the name under which you are logged in.
+    type: str
+    default: ''
+  state_dir:
+    description:
+      - The controller's folder with the catalog. By default the C(controller_state_dir) of the inventory, or C(var/) of
+        the checkout.
+    type: path
+"""
+
     #: wheelfleet.no_diff: diff mode shows nothing.
     NO_DIFF = r"""
 attributes:

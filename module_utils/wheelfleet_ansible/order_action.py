@@ -13,6 +13,7 @@ from wheelfleet.catalog.database import Catalog, CatalogError
 from wheelfleet.control.orders import Order, expand, order
 from wheelfleet.control.rule import BadOrder
 from wheelfleet.engine.lock import run_at_work
+from wheelfleet.planner.carry_out import carry_out
 
 from .controller_action import ControllerAction, Refused, Result
 
@@ -76,7 +77,8 @@ class OrderAction(ControllerAction):
         )
 
     def carry_out(self, catalog: Catalog, orders: Sequence[Order]) -> None:
-        """Do at once what needs no builder. A run at work does the rest within seconds, else the next one does."""
+        """Do at once what concerns the plan alone; the rest a run at work does within seconds, else the next one."""
+        carry_out(catalog, time.time())
 
     def result(self, orders: Sequence[Order]) -> Result:
         """The task's result; each order is also said in the terminal."""

@@ -15,6 +15,7 @@
   // What is not known has a grey mark.
   const MARKS = {
     building: "built", canary: "waiting", waiting: "waiting", silent: "trouble",
+    paused: "waiting", draining: "waiting", drained: "waiting",
     suspended: "failed", unreachable: "failed", failed: "failed",
   };
 
@@ -140,7 +141,7 @@
       put(this.state, state);
       this.state.className = `status live-state ${MARKS[state] || "skipped"}`;
       // What was true when the page was made may be over.
-      this.card.querySelectorAll(".suspended").forEach((place) => { place.hidden = Boolean(host); });
+      this.card.querySelectorAll(".suspended, .held").forEach((place) => { place.hidden = Boolean(host); });
       if (!host) return;
       put(this.note, clean(host.note));
       this.note.hidden = !host.note;

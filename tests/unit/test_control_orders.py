@@ -11,6 +11,7 @@ import pytest
 from wheelfleet.catalog import controls, events
 from wheelfleet.control import orders
 from wheelfleet.control.rule import BadOrder
+from wheelfleet.planner.carry_out import carry_out
 
 from tests.support.catalogs import ControllerState
 from tests.support.fleet_catalog import NOW, Fleet
@@ -157,6 +158,29 @@ def test_what_takes_something_from_people_needs_a_reason(fleet: ControllerState)
 def test_a_host_of_the_inventory_is_not_forgotten(fleet: ControllerState) -> None:
     assert refusal(fleet, "forget", "builder", "pi2", inventory=["pi2"]).startswith("pi2 is in the inventory")
     assert give(fleet, "forget", "builder", "pi2", inventory=["pi1"]).changed
+
+
+def test_a_forgotten_host_leaves_no_row_and_its_builds_stay(fleet: ControllerState) -> None:
+    db = fleet.catalog.db
+    with fleet.catalog.writing() as write:
+        write.execute("UPDATE attempt SET host = 'pi2', state = 'done', outcome = 'failed'")
+        write.execute("INSERT INTO apt_package VALUES ('pi2', 'libusb', 'installed', NULL, 0)")
+    give(fleet, "pause", "builder", "pi2")
+    give(fleet, "forget", "builder", "pi2", now=NOW + 1)
+    carry_out(fleet.catalog, NOW + 2)
+    for table in ("builder", "builder_target", "apt_package"):
+        assert db.execute(f"SELECT count(*) FROM {table} WHERE host = 'pi2'").fetchone()[0] == 0, table
+    assert db.execute("SELECT count(*) FROM attempt WHERE host = 'pi2'").fetchone()[0] == 2
+    assert orders.holds(db) == {}
+    assert not give(fleet, "forget", "builder", "pi2", now=NOW + 3).changed
+
+
+def test_a_host_that_came_back_is_not_forgotten(fleet: ControllerState) -> None:
+    give(fleet, "forget", "builder", "pi2")
+    fleet.execute("UPDATE builder SET seen_at = ? WHERE host = 'pi2'", NOW + 1)
+    carry_out(fleet.catalog, NOW + 2)
+    assert fleet.catalog.db.execute("SELECT 1 FROM builder WHERE host = 'pi2'").fetchone()
+    assert controls.newest(fleet.catalog.db, 1)[0].answer == "It is kept, because it took part in a run meanwhile."
 
 
 class TestWordsOfOperators:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from wheelfleet.control import orders
 from wheelfleet.site.html import fleet
 from wheelfleet.site.renderer import Renderer
 
@@ -236,3 +237,22 @@ def test_without_javascript_the_page_says_when_it_was_made(state: ControllerStat
     (now,) = [attributes for attributes in page.all("section") if attributes.get("id") == "fleet-now"]
     assert "hidden" in now
     assert now["data-status"] == "../status.json"
+
+
+@pytest.mark.parametrize(("verb", "shown"), [("pause", "paused"), ("drain", "drained")])
+def test_a_builder_that_an_operator_holds_is_shown_with_who_when_and_why(
+    state: ControllerState, verb: str, shown: str
+) -> None:
+    add_builder(state, "pi1")
+    terms: dict[str, Any] = {"noun": "builder", "subject": "pi1", "now": EPOCH}
+    orders.order(state.catalog, who="alice", verb=verb, reason=f"new SD card {HOSTILE}", **terms)
+    page, data = published(state)
+    hold = data["builders"][0]["hold"]
+    assert (hold["state"], hold["who"], hold["at"]) == (shown, "alice", "2023-11-14T22:13:20Z")
+    assert hold["reason"].startswith("new SD card")
+    assert re.search(rf'<span class="status waiting held">{shown}</span>', page)
+    assert "By alice since" in page
+    assert "<script>alert" not in page
+    assert [(e["host"], e["who"], e["why"][:11]) for e in data["events"]] == [("pi1", "alice", "new SD card")]
+    orders.order(state.catalog, who="bob", verb="resume", **terms)
+    assert published(state)[1]["builders"][0]["hold"] is None

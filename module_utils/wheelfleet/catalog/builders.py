@@ -118,3 +118,8 @@ def metrics_history(db: sqlite3.Connection) -> dict[str, list[Measured]]:
     for row in db.execute("SELECT host, slot, temperature, load FROM builder_metrics ORDER BY host, slot"):
         history.setdefault(row["host"], []).append(Measured(row["slot"], row["temperature"], row["load"]))
     return history
+
+
+def forget(db: sqlite3.Connection, host: str) -> None:
+    """Remove a builder with its targets and measurements. Its attempts, and the wheels of them, stay."""
+    db.execute("DELETE FROM builder WHERE host = ?", (host,))

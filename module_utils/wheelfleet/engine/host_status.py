@@ -32,12 +32,19 @@ class HostState(str, Enum):
     WAITING = "waiting"
     SILENT = "silent"
     SUSPENDED = "suspended"
+    PAUSED = "paused"
+    DRAINING = "draining"
+    DRAINED = "drained"
     IDLE = "idle"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
 
     def __str__(self) -> str:
         return self.value
+
+
+#: The states whose note goes on with their sentence.
+_WITH_NOTE = (HostState.WAITING, HostState.PAUSED, HostState.DRAINING, HostState.DRAINED)
 
 
 @dataclass
@@ -104,7 +111,7 @@ def described(status: HostStatus) -> str:
     """The host's state in words: `waiting for pi2`, `read 3 of 10 projects`, `idle`."""
     if status.state is HostState.READING:
         return status.note
-    return f"{status.state} {status.note}" if status.state is HostState.WAITING else str(status.state)
+    return f"{status.state} {status.note}" if status.state in _WITH_NOTE else str(status.state)
 
 
 def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None:
@@ -112,7 +119,8 @@ def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None
 
     `seconds_left` of the newest status counts, divided by the number of builds that go on.
     """
-    working = [status for status in statuses if status.state is HostState.BUILDING]
+    # A paused builder ends what it has begun.
+    working = [status for status in statuses if status.state is HostState.BUILDING or status.building]
     if not working:
         return None
     newest = max(statuses, key=lambda status: status.at)

@@ -55,6 +55,8 @@ class Progress:
         run, host = context.options.run, context.host
         built, failed = queue.done_by(context.catalog, run, host)
         self.status = HostStatus(host, run, state=HostState.VISITING, built=built, failed=failed)
+        #: State and note of a builder that an operator holds; builds that go on do not change them.
+        self.hold: tuple[HostState, str] | None = None
 
     def show(self, state: HostState, note: str = "", final: bool = False) -> None:
         """Write the host's state and its reason. `final`: the host does nothing more in this run."""
@@ -81,7 +83,9 @@ class Progress:
     def show_building(self, building: Sequence[Building]) -> None:
         """Show these builds; without any the state stays as it is."""
         self.status.building = list(building)
-        if building:
+        if self.hold is not None:
+            self.show(*self.hold)
+        elif building:
             self.show(HostState.BUILDING)
 
     def count_queue(self) -> None:

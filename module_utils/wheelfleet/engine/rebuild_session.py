@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..control import orders
 from ..planner import rebuild_sample, suspension
 from ..planner.rebuild_sample import Rebuild
+from .builder_orders import BuilderOrders
 from .connected_builder import ConnectedBuilder
 from .host_status import HostState
 from .link import LinkLost
@@ -24,15 +26,20 @@ class RebuildSession:
     def work(self) -> Answer:
         """Make the rebuilds; the answer is always `drained`, and `changed` after a rebuild or a late result."""
         builder, catalog, host = self.builder, self.context.catalog, self.context.host
+        builder_orders = BuilderOrders(self.context, builder.progress)
         try:
             snapshot = builder.observe()
             builder.progress.count_queue()
             rebuild_sample.forget_unfinished(catalog, host, self.context.options.run)
-            if builder.full_disk(snapshot) is None and not suspension.is_suspect(catalog, host):
+            held = builder_orders.look()
+            if held is None and builder.full_disk(snapshot) is None and not suspension.is_suspect(catalog, host):
                 self._rebuild_all()
             builder.acknowledge_all()
         except LinkLost as error:
             builder.progress.report_line(f"builds nothing again: {error}")
+        if builder_orders.hold is not None:
+            answer = builder.progress.last_answer(builder_orders.state, builder_orders.note)
+            return {**answer, "changed": self.changed or answer["changed"]}
         suspended = suspension.why_suspended(catalog, host)
         answer = builder.progress.last_answer(HostState.SUSPENDED if suspended else HostState.IDLE, suspended or "")
         return {**answer, "changed": self.changed or answer["changed"]}
@@ -43,7 +50,7 @@ class RebuildSession:
         for wheel in rebuild_sample.due(
             catalog, host=self.context.host, run=options.run, percent=options.rebuild_percent
         ):
-            if clock.monotonic() > until:
+            if clock.monotonic() > until or orders.hold_on(catalog.db, self.context.host) is not None:
                 return
             rebuild = rebuild_sample.claim(catalog, wheel, host=self.context.host, run=options.run, now=clock.now())
             if rebuild is not None:

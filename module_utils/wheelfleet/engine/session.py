@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ..planner import batches, queue, suspension
 from ..planner.batches import HostWork
 from ..text import human_duration
+from .builder_orders import BuilderOrders
 from .canary import try_canary
 from .connected_builder import FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH, ConnectedBuilder
 from .host_status import HostState
@@ -36,7 +37,10 @@ class BuilderSession:
         self.options = builder.context.options
         self.clock = builder.context.clock
         self.progress = builder.progress
+        self.orders = BuilderOrders(builder.context, builder.progress)
         self._renewed = 0.0
+        #: Whether the builder is held and empty, so that nothing is asked of it.
+        self._left_alone = False
 
     def work(self) -> Answer:
         """Work on one batch; `drained` in the answer ends the loop around the session."""
@@ -47,6 +51,8 @@ class BuilderSession:
             if unfit is not None:
                 return self._suspended(unfit)
             held = self._claim()
+            if held is None and self.orders.hold is not None:
+                return self.progress.last_answer(self.orders.state, f"{self.orders.state} {self.orders.note}")
             if held is None:
                 # Its last failures may be its own fault, and the other hosts can still build those.
                 unfit = try_canary(self.builder) if suspension.has_uncleared_failures(self.catalog, self.host) else None
@@ -74,6 +80,8 @@ class BuilderSession:
         """Wait until the host may have work: None. Returns the reason if it may not and no other host holds builds."""
         pause = suspension.FIRST_CANARY_WAIT
         while True:
+            if self.orders.look():
+                return None  # it gets nothing, so it has nothing to show
             unfit = self.builder.full_disk(snapshot)
             if unfit is None and suspension.is_suspect(self.catalog, self.host):
                 unfit = try_canary(self.builder)
@@ -88,6 +96,8 @@ class BuilderSession:
             while self.clock.monotonic() < until:
                 if not batches.others_build(self.catalog, self.host):
                     return unfit
+                if self.orders.look():
+                    return None
                 self.clock.sleep(LONGEST_WAIT)
                 snapshot = self.builder.observe()
 
@@ -96,6 +106,7 @@ class BuilderSession:
         nobody_works = 0
         while True:
             now = self.clock.now()
+            hold = self.orders.look()
             batches.expire_leases(self.catalog, now, self.options.max_attempts)
             # If faster hosts do not take the work that was left to them, this host does.
             held = batches.claim(
@@ -108,6 +119,11 @@ class BuilderSession:
             progress = queue.progress(self.catalog, self.options.run)
             others_work = progress.held > 0 or suspension.others_with_canary(self.catalog, self.host, now)
             nobody_works = 0 if others_work else nobody_works + 1
+            self._left_alone = self._left_alone and hold is not None
+            if hold is not None and held is None:
+                if not self._wait_for_resume(nobody_works):
+                    return None
+                continue
             if held is not None or (not others_work and (progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS)):
                 return held
             batches.mark_idle(self.catalog, self.host, now)
@@ -115,6 +131,22 @@ class BuilderSession:
             self.clock.sleep(LONGEST_WAIT)
             # Late results may arrive, and a lost link must be noticed before the next claim.
             self.builder.observe()
+
+    def _wait_for_resume(self, nobody_works: int) -> bool:
+        """Wait a moment while the builder is held and has nothing; False if no other builder works any more.
+
+        It is not polled once it is empty, because it may be switched off.
+        """
+        if not self._left_alone:
+            snapshot = self.builder.observe()
+            self.builder.acknowledge_all()
+            self._left_alone = not (snapshot.building or snapshot.waiting or snapshot.outbox)
+            self.orders.note_empty(snapshot)
+        self.progress.show(self.orders.state, self.orders.note)
+        if nobody_works > CLAIMS_LEFT_TO_OTHERS:
+            return False
+        self.clock.sleep(LONGEST_WAIT)
+        return True
 
     def _waits_for(self, now: float) -> str:
         """The clause about the hosts that this one waits for, and how long at most if they are silent."""
@@ -133,10 +165,30 @@ class BuilderSession:
         """Hand over the builds that the builder does not have yet."""
         has = snapshot.waiting | snapshot.building.keys() if snapshot.worker else frozenset()
         self.builder.planned |= {build.attempt: build for build in held.builds}
-        self.builder.hand_over([build for build in held.builds if build.attempt not in has])
+        builds = held.builds
+        if self.orders.look():
+            begun = self._return_unbegun(snapshot)
+            builds = tuple(build for build in builds if build.attempt in begun)
+        self.builder.hand_over([build for build in builds if build.attempt not in has])
         self._renewed = self.clock.monotonic()
         self.progress.count_queue()
-        self.progress.show(HostState.BUILDING)
+        self.progress.show(*(self.progress.hold or (HostState.BUILDING, "")))
+
+    def _return_unbegun(self, snapshot: BuilderSnapshot) -> set[str]:
+        """Return what the builder has not begun, because it is held; returns the attempts that it keeps."""
+        mine = batches.open_attempts(self.catalog, self.host)
+        waiting = [attempt for attempt, begun in mine.items() if not begun and attempt in snapshot.waiting]
+        never_had = [
+            attempt
+            for attempt, begun in mine.items()
+            if not (begun or attempt in snapshot.waiting or attempt in snapshot.building)
+        ]
+        count = self.builder.withdraw(waiting) if waiting else 0
+        # If the worker began one in this moment, its result is late, and taken in unless another came first.
+        count += batches.return_unstarted(self.catalog, never_had, self.options.max_attempts)
+        if count:
+            self.progress.event(f"{count_builds(count)} it had not begun went back to the queue.")
+        return set(batches.open_attempts(self.catalog, self.host))
 
     # ------------------------------------------------------------ during work
 
@@ -153,12 +205,16 @@ class BuilderSession:
             if not self._keep_lease():
                 return  # reclaimed while this host was silent; late results are still taken in
             self._note_begun(mine, snapshot)
+            hold = self.orders.look()
             if news or snapshot.building:
                 last_sign, restarts = self.clock.monotonic(), 0
             if not snapshot.worker and not news:
                 restarts += 1
                 self._restart(restarts)
-            if self.builder.full_disk(snapshot) is not None or suspension.is_suspect(self.catalog, self.host):
+            if hold is not None:
+                if snapshot.waiting & mine.keys():
+                    self._return_unbegun(snapshot)
+            elif self.builder.full_disk(snapshot) is not None or suspension.is_suspect(self.catalog, self.host):
                 self.builder.withdraw(mine)
             else:
                 self.builder.check_stuck(last_sign)
@@ -199,7 +255,8 @@ class BuilderSession:
         self.builder.check_restarts(restarts)
         held = batches.claim(self.catalog, host=self.host, run=self.options.run, now=self.clock.now(), top_up=False)
         if held is not None:
-            self.builder.hand_over(held.builds)
+            begun = batches.begun(self.catalog, self.host)
+            self.builder.hand_over([b for b in held.builds if self.orders.hold is None or b.attempt in begun])
 
     def _share(self) -> None:
         """Return unstarted builds that are needless, that idle hosts can begin, or that would begin too late here."""

@@ -17,6 +17,8 @@ from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL, TRIED, settle
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from ..contract.assignment import Kind
+from ..control import orders
+from ..control.builders import HELD
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
 from .choice import choose_builds, host_load, known_speed, rest_of_queue
@@ -76,8 +78,8 @@ def claim(
     leave_to_faster: bool = True,
     lease_seconds: float = LEASE_SECONDS,
 ) -> HostWork | None:
-    """Renew what this host holds and, with `top_up`, add builds from the queue if it would run dry; None if it then
-    holds nothing. With `leave_to_faster` it leaves builds that faster hosts would finish sooner.
+    """Renew what this host has and, with `top_up`, add builds from the queue if it would run dry and no operator holds
+    it; None if it then has nothing. With `leave_to_faster` it leaves builds that faster hosts would finish sooner.
     """
     with catalog.writing() as db:
         db.execute(
@@ -90,7 +92,7 @@ def claim(
             load = host_load(db, host, now)
             if load.speed != known_speed(db, host):
                 builders.set_speed(db, host, load.speed)
-            if sizing.is_low(load):
+            if sizing.is_low(load) and orders.hold_on(db, host) is None:
                 chosen = choose_builds(db, host, run, load, now, leave_to_faster=leave_to_faster)
         if chosen:
             _open_batch(db, host, run, chosen, now=now, lease_seconds=lease_seconds, speed=load.speed)
@@ -213,12 +215,13 @@ def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToR
     """
     db = catalog.db
     waiting = db.execute(
-        """
+        f"""
         SELECT id,
                EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
                        WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.idle_since > :since) AS asked,
                EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
-                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.suspended IS NULL) AS shared
+                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.suspended IS NULL
+                         AND NOT {HELD.format(host="b.host")}) AS shared
         FROM attempt WHERE host = :host AND state = 'open' AND begun_at IS NULL
         ORDER BY predicted_normal DESC, id
         """,

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterator
 
 from ..catalog.release_targets import TRIED
+from ..control.builders import HELD
 from . import sizing
 from .queue import SPENT_IN_THIS_RUN, WAITING, seconds_left
 
@@ -61,7 +62,10 @@ def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
     (held,) = db.execute("SELECT coalesce(sum(predicted_normal), 0) FROM attempt WHERE state = 'open'").fetchone()
     power = 0.0
     for row in db.execute(
-        "SELECT facts, speed FROM builder WHERE suspended IS NULL AND host IN (SELECT host FROM builder_target)"
+        f"""
+        SELECT facts, speed FROM builder
+        WHERE suspended IS NULL AND NOT {HELD.format(host="host")} AND host IN (SELECT host FROM builder_target)
+        """
     ):
         power += int(json.loads(row["facts"]).get("slots", 1)) * row["speed"]
     return sizing.Rest(max(seconds_left(db, run) - held, 0.0), power)
@@ -134,9 +138,9 @@ def choose_builds(
 def _faster_power(db: sqlite3.Connection, target: int, speed: float) -> float:
     """Slots times speed, summed over the trusted builders that offer the target and are clearly faster."""
     rows = db.execute(
-        """
+        f"""
         SELECT b.facts, b.speed FROM builder_target o JOIN builder b ON b.host = o.host
-        WHERE o.target_id = ? AND b.suspended IS NULL AND b.speed > ?
+        WHERE o.target_id = ? AND b.suspended IS NULL AND NOT {HELD.format(host="b.host")} AND b.speed > ?
         """,
         (target, speed * sizing.SPEED_TOLERANCE),
     )

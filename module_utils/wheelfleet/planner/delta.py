@@ -20,9 +20,11 @@ from packaging.utils import canonicalize_name
 from ..catalog import projects
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
+from ..control.orders import end_overdue
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
 from .batches import expire_leases, reclaim_absent
 from .builders import offered_targets, record_builders, targets_fingerprint
+from .carry_out import carry_out
 from .everything import LIST, forget_list, forget_serials, read_everything
 from .known_words import check_retry, check_skipped_targets
 from .preview import MOST_PREVIEWED, Preview, preview
@@ -172,6 +174,8 @@ class _Run:
     def run(self) -> Delta:
         db = self.catalog.db
         expire_leases(self.catalog, self.now(), self.policy.max_attempts)
+        end_overdue(self.catalog, self.now())
+        carry_out(self.catalog, self.now())
         if self.options.inventory is not None:
             self.delta.taken_back = reclaim_absent(
                 self.catalog,

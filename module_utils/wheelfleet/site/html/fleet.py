@@ -14,8 +14,10 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
 
+from ...catalog.controls import Control
 from ...catalog.counters import totals
 from ...catalog.events import Event, events
+from ...control import orders
 from ...text import printable
 from ..renderer import Renderer, as_json
 
@@ -81,6 +83,25 @@ class BuilderTarget:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """An operator's order by which a builder begins nothing: `state` is paused, draining or drained; `at` is in epoch
+    seconds."""
+
+    state: str
+    who: str
+    at: float
+    reason: str
+
+    @classmethod
+    def of(cls, control: Control) -> Hold:
+        state = "paused" if control.verb == "pause" else "drained" if control.answer else "draining"
+        return cls(state, printable(control.who), control.at, printable(control.reason))
+
+    def as_data(self) -> dict[str, Any]:
+        return {"state": self.state, "who": self.who, "at": _iso(self.at), "reason": self.reason}
+
+
+@dataclass(frozen=True)
 class Builder:
     """A builder. `seen_at` is the time of its last report or result, in seconds since the epoch; `days` are the fleet's
     newest days with builds."""
@@ -89,6 +110,7 @@ class Builder:
     facts: Mapping[str, Any]
     speed: float
     suspended: str | None
+    hold: Hold | None
     seen_at: float
     offers: Sequence[BuilderTarget]
     days: Mapping[int, Work]
@@ -125,6 +147,7 @@ class Builder:
             "targets": [vars(offer) for offer in self.offers],
             "speed": round(self.speed, 3),
             "suspended": self.suspended,
+            "hold": self.hold.as_data() if self.hold else None,
             "seen_at": _iso(self.seen_at),
             "days": {_day(day): {"built": work.built, "failed": work.failed} for day, work in self.days.items()},
             "lately": self.lately.as_data(),
@@ -170,7 +193,10 @@ class Fleet:
             "queue": self.queue,
             "builders": [builder.as_data() for builder in self.builders],
             "targets": [vars(target) for target in self.targets],
-            "events": [{"at": _iso(e.at), "host": e.host, "sentence": e.sentence} for e in self.events],
+            "events": [
+                {"at": _iso(e.at), "host": e.host, "sentence": e.sentence, "who": e.who, "why": e.why}
+                for e in self.events
+            ],
         }
 
 
@@ -252,6 +278,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
         host: Work(counted["host-built"][host], builds - counted["host-built"][host], counted["host-seconds"][host])
         for host, builds in counted["host-builds"].items()
     }
+    held = orders.holds(db)
     rows = db.execute(
         """
         SELECT host, facts, speed, suspended, max(seen_at, coalesce((
@@ -264,6 +291,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
             host=row["host"],
             facts=known_facts(row["facts"]),
             speed=row["speed"],
+            hold=Hold.of(held[row["host"]]) if row["host"] in held else None,
             suspended=None if row["suspended"] is None else printable(row["suspended"]),
             seen_at=row["seen_at"],
             offers=offers.get(row["host"], []),

@@ -1,0 +1,208 @@
+"""Operators' orders reach a session at every moment, and no build is lost or made twice by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelfleet.catalog import controls
+from wheelfleet.control import orders
+from wheelfleet.engine.link import LinkLost
+from wheelfleet.planner import batches
+
+from tests.support.fake_builder import Fault, Faults, Run, queue_of
+from tests.unit.test_engine_session import LINK_STEPS
+
+PROJECTS = ("alpha", "beta", "gamma")
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two builders and three builds to make. It is made once and copied, because that takes longer than a test."""
+    return queue_of(tmp_path_factory.mktemp("catalog"), ["pi1", "pi2"], PROJECTS)
+
+
+@pytest.fixture
+def run(catalog: Path, tmp_path: Path) -> Iterator[Run]:
+    with Run(catalog, tmp_path / "var") as run:
+        yield run
+
+
+def give(run: Run, verb: str, subject: str, noun: str = "builder", **more: Any) -> orders.Order:
+    """An order as from the operator's terminal."""
+    return orders.order(
+        run.catalog,
+        who="alice",
+        verb=verb,
+        noun=noun,
+        subject=subject,
+        reason="new SD card",
+        run="run1",
+        now=run.clock.now(),
+        **more,
+    )
+
+
+def at(step: int, do: Callable[[], object], kind: str = "link") -> Fault:
+    return Fault(kind, step, "after", lambda: do() and None)
+
+
+def status(run: Run, host: str = "pi1") -> dict[str, Any]:
+    """The status file of a host."""
+    found: dict[str, Any] = json.loads((run.folder / "run" / "status" / f"{host}.json").read_text())
+    return found
+
+
+def drained(run: Run, host: str, faults: Faults | None = None) -> dict[str, Any]:
+    """Sessions with a host until it is drained; the last answer."""
+    while not (answer := run.session(host, faults))["drained"]:
+        pass
+    return dict(answer)
+
+
+@pytest.mark.parametrize("number", range(1, LINK_STEPS + 1))
+class TestAtEachStepOfTheLink:
+    """The order comes between any two steps."""
+
+    @pytest.mark.parametrize("verb", ["pause", "drain"])
+    def test_a_held_builder_ends_what_it_began_and_others_do_the_rest(self, run: Run, number: int, verb: str) -> None:
+        drained(run, "pi1", Faults([at(number, lambda: give(run, verb, "pi1"))]))
+        assert batches.open_attempts(run.catalog, "pi1") == {}
+        assert run.builders["pi1"].inbox == {}
+        run.drain("pi2")
+        run.check()
+        assert run.finished() == len(PROJECTS), "nothing is built twice"
+
+    def test_a_builder_that_is_resumed_goes_on(self, run: Run, number: int) -> None:
+        faults = Faults([at(number, lambda: give(run, "pause", "pi1"))])
+        faults.faults.append(Fault("link", number + 3, "before", lambda: give(run, "resume", "pi1") and None))
+        drained(run, "pi1", faults)
+        run.drain()
+        run.check()
+        assert run.finished() == len(PROJECTS)
+
+
+def test_a_paused_builder_begins_nothing_new(run: Run) -> None:
+    run.builders["pi1"].seconds = 100.0
+    answer = drained(run, "pi1", Faults([at(1, lambda: give(run, "pause", "pi1"), "hand_over")]))
+    assert len(run.builders["pi1"].finished) == 1, "the running build went on"
+    assert answer["msg"] == "pi1: paused by alice since 2027-01-15 08:00 UTC: new SD card"
+    assert not answer.get("failed", False)
+    assert (status(run)["state"], status(run)["final"]) == ("paused", True)
+    assert "is paused by alice since 2027-01-15 08:00 UTC: new SD card; it begins nothing new" in run.lines
+    assert run.events() == [
+        "It was paused by alice: new SD card.",
+        "1 build it had not begun went back to the queue.",
+    ]
+    run.drain("pi2")
+    run.check()
+
+
+def test_a_paused_builder_shows_what_it_still_builds(run: Run) -> None:
+    run.builders["pi1"].seconds = 100.0
+    seen: list[tuple[str, str]] = []
+
+    def look() -> None:
+        told = status(run)
+        seen.extend((told["state"], build["name"]) for build in told["building"])
+
+    faults = Faults([at(1, lambda: give(run, "drain", "pi1"), "hand_over"), Fault("poll", 5, "after", look)])
+    run.session("pi1", faults)
+    assert seen == [("draining", "alpha")]
+
+
+def test_an_order_before_the_run_is_obeyed_by_it(run: Run) -> None:
+    give(run, "pause", "pi1")
+    assert drained(run, "pi1")["msg"].startswith("pi1: paused by alice")
+    assert run.builders["pi1"].finished == []
+    give(run, "resume", "pi1")
+    run.drain("pi1")
+    run.check()
+    assert len(run.builders["pi1"].finished) == len(PROJECTS)
+
+
+def test_the_operator_is_told_once_when_a_drained_builder_is_empty(run: Run) -> None:
+    run.builders["pi1"].seconds = 100.0
+    drained(run, "pi1", Faults([at(1, lambda: give(run, "drain", "pi1"), "hand_over")]))
+    drained(run, "pi1")
+    empty = "Nothing is built on it any more; it may be switched off."
+    assert run.events().count(empty) == 1
+    assert any(line.startswith("is drained after ") for line in run.lines)
+    (drain,) = controls.in_force(run.catalog.db, ["drain"])
+    assert drain.answer == empty
+    assert status(run)["state"] == "drained"
+
+
+def test_a_drained_builder_may_be_switched_off_while_others_work(run: Run) -> None:
+    """It is asked nothing any more, so its silence is no trouble."""
+    give(run, "drain", "pi1")
+    others = batches.claim(run.catalog, host="pi2", run="run1", now=run.clock.now())
+    assert others is not None
+    began = run.clock.seconds
+
+    def off() -> None:
+        raise LinkLost("It does not answer.")
+
+    def ended() -> None:
+        batches.return_unstarted(run.catalog, [build.attempt for build in others.builds], 5)
+
+    faults = Faults([Fault("link", 3, "before", off, lasting=True)])
+    sleep = run.clock.sleep
+
+    def later(seconds: float) -> None:
+        sleep(seconds)
+        if run.clock.seconds - began > 300:
+            ended()
+
+    run.clock.sleep = later  # type: ignore[method-assign]
+    answer = run.session("pi1", faults)
+    assert answer["drained"]
+    assert not answer.get("unreachable", False)
+    assert run.clock.seconds - began > 300, "it could have been resumed all the time"
+
+
+def test_a_builder_that_others_wait_for_is_resumed_during_the_run(run: Run) -> None:
+    give(run, "pause", "pi1")
+    others = batches.claim(run.catalog, host="pi2", run="run1", now=run.clock.now())
+    assert others is not None
+    sleep, told = run.clock.sleep, [False]
+
+    def later(seconds: float) -> None:
+        sleep(seconds)
+        if run.clock.seconds > 60 and not told[0]:
+            told[0] = True
+            give(run, "resume", "pi1")
+            batches.return_unstarted(run.catalog, [build.attempt for build in others.builds], 5)
+
+    run.clock.sleep = later  # type: ignore[method-assign]
+    drained(run, "pi1")
+    run.check()
+    assert len(run.builders["pi1"].finished) == len(PROJECTS)
+    assert "may work again (pause is over)" in run.lines
+
+
+def test_a_pause_ends_when_its_time_is_over(run: Run) -> None:
+    give(run, "pause", "pi1", until=run.clock.now() + 4)
+    run.drain("pi1")
+    run.check()
+    assert len(run.builders["pi1"].finished) == len(PROJECTS)
+
+
+def test_a_suspended_builder_that_is_paused_builds_no_canary(run: Run) -> None:
+    with run.catalog.writing() as db:
+        db.execute("UPDATE builder SET suspended = 'It cannot build.' WHERE host = 'pi1'")
+    give(run, "pause", "pi1")
+    assert drained(run, "pi1")["msg"].startswith("pi1: paused by alice")
+    assert run.builders["pi1"].finished == []
+
+
+def test_a_worker_that_died_builds_only_what_it_had_begun(run: Run) -> None:
+    builder = run.builders["pi1"]
+    builder.seconds = 100.0
+    drained(run, "pi1", Faults([at(5, lambda: (give(run, "pause", "pi1"), builder.crash()), "poll")]))
+    assert len(builder.finished) == 1
+    run.drain("pi2")
+    run.check()
