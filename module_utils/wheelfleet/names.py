@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
 
 from packaging.tags import Tag
 from packaging.utils import (
@@ -23,6 +25,10 @@ LONGEST_FILE_NAME = 255
 MOST_TAGS = 2048
 
 _PROJECT_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+#: A part of a file name, of letters and digits with single dots and underscores between.
+_PLAIN_PART = re.compile("[A-Za-z0-9]+([._][A-Za-z0-9]+)*", re.ASCII)
 
 
 class BadFileName(ValueError):
@@ -126,6 +132,56 @@ def read_file_name(filename: str, project: str) -> SdistName | WheelName:
     if wheel.name != normalize(project):
         raise NotAWheel(f"{filename} is not a wheel of {project}: it belongs to {wheel.name}.")
     return wheel
+
+
+def read_file_version(filename: str, project: str) -> tuple[Literal["sdist", "wheel"], str]:
+    """The kind and the normalised version of a file of a project, whose name is normalised. Raises BadFileName.
+
+    It decides as `read_file_name`, but reads each part of common names once, because pages repeat them.
+    """
+    if len(filename) <= LONGEST_FILE_NAME and filename.isascii():
+        if filename.endswith(".whl"):
+            name, version, tags = _wheel_parts(filename)
+            if version and _normal(name) == project and _are_tags(tags) and (text := _version(version)):
+                return "wheel", text
+        elif filename.endswith(".tar.gz"):
+            name, dash, version = filename[:-7].partition("-")
+            if dash and "-" not in version and _normal(name) == project and (text := _version(version)):
+                return "sdist", text
+    parsed = read_file_name(filename, project)
+    return "wheel" if isinstance(parsed, WheelName) else "sdist", str(parsed.version)
+
+
+def _wheel_parts(filename: str) -> tuple[str, str, str]:
+    """Name, version and tags of a wheel without a build tag; empty for other names."""
+    name, _, rest = filename[:-4].partition("-")
+    version, _, tags = rest.partition("-")
+    return (name, version, tags) if tags.count("-") == 2 else ("", "", "")
+
+
+@lru_cache(maxsize=1024)
+def _normal(name: str) -> str | None:
+    """The normalised form of a name of plain characters as file names have it, without runs of `_`; None for others."""
+    return normalize(name) if _PLAIN_PART.fullmatch(name) else None
+
+
+@lru_cache(maxsize=16384)
+def _version(text: str) -> str | None:
+    """The normalised version; None for one that is not of plain characters, or is none."""
+    try:
+        return str(Version(text)) if _PLAIN_PART.fullmatch(text) else None
+    except InvalidVersion:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _are_tags(tags: str) -> bool:
+    """Whether the three parts are tags that a wheel's name may have."""
+    try:
+        read_wheel_name(f"x-1-{tags}.whl")
+    except NotAWheel:
+        return False
+    return True
 
 
 def _modern_spelling(wheel_filename: str) -> str:

@@ -15,11 +15,15 @@ _LONGEST = 500
 
 def constraint(stated: Any) -> str | None:
     """An untrusted value as text; None for no constraint, as which pip treats an invalid one."""
-    if isinstance(stated, str) and _is_sensible(stated) and _read(stated.strip()):
-        return stated.strip()
-    return None
+    return _constraint(stated) if isinstance(stated, str) else None
 
 
+@lru_cache(maxsize=4096)
+def _constraint(stated: str) -> str | None:
+    return stated.strip() if _is_sensible(stated) and _read(stated.strip()) else None
+
+
+@lru_cache(maxsize=4096)
 def allows(requires_python: str | None, version: Version) -> bool:
     """Whether the constraint allows a Python version; None allows each."""
     specifiers = _read((requires_python or "").strip())

@@ -100,7 +100,11 @@ class GeneratedIndex:
     def version(self, release: int) -> str:
         """The version of a release; one in eight is a pre-release."""
         text = f"{release // 100}.{release // 10 % 10}.{release % 10}"
-        return f"{text}rc1" if release % 8 == 5 else text
+        return f"{text}rc1" if self.is_prerelease(release) else text
+
+    def is_prerelease(self, release: int) -> bool:
+        """Whether it is a pre-release (PEP 440)."""
+        return release % 8 == 5
 
     def endings(self, number: int) -> list[str]:
         """What follows the version in the names of a release's files."""

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from wheelfleet.catalog.database import Catalog
@@ -22,7 +23,7 @@ TARGET = {
     "python_version": "3.11.2",
     "implementation": "cpython",
     "platform": "linux_aarch64",
-    "tags": ["cp311-cp311-linux_aarch64", "py3-none-any"],
+    "tags": ["cp311-cp311-linux_aarch64", "cp311-cp311-manylinux_2_28_aarch64", "py3-none-any"],
     "tools": "/tools",
     "interpreter": "/usr/bin/python3",
 }
@@ -45,6 +46,8 @@ class Fleet:
         everything: bool = True,
         read_seconds: float | None = None,
         killed_after: int | None = None,
+        newest: int = 1,
+        build: Literal["missing", "always"] = "missing",
     ) -> Delta:
         def show(done: int, _: int) -> None:
             if killed_after is not None and done >= killed_after:
@@ -54,8 +57,8 @@ class Fleet:
             return run_delta(
                 self.catalog,
                 client,
-                Scope.from_data(packages=list(packages), everything=everything),
-                Policy(cooldown_hours=0),
+                Scope.from_data(packages=list(packages), everything=everything, newest=newest),
+                Policy(cooldown_hours=0, build=build),
                 {"b1": {"facts": {}, "targets": [TARGET]}},
                 Options(run="run", read_seconds=read_seconds, show=show),
             )
@@ -160,7 +163,7 @@ def test_of_a_changed_list_only_the_parts_that_changed_are_read(tmp_path: Path) 
             assert sorted(names.splitlines()) == sorted(serials)
 
 
-def test_one_who_wants_everything_again_gets_it_though_the_list_is_the_same(fleet: Fleet) -> None:
+def test_everything_wanted_again_is_in_scope_again(fleet: Fleet) -> None:
     fleet.look()
     fleet.look(INDEX.name(5), everything=False)
     in_scope = "SELECT count(*) FROM project WHERE in_scope"
@@ -177,3 +180,63 @@ def test_few_rows_of_the_catalog_are_in_memory_at_once(fleet: Fleet) -> None:
         for _ in range(10):
             assert isinstance(next(rows), sqlite3.Row)
         assert len(order.ids) == 10
+
+
+def kept(fleet: Fleet, number: int) -> tuple[int, int]:
+    """How many releases the catalog has of a project, and whether it left some out."""
+    return tuple(
+        fleet.catalog.db.execute(
+            "SELECT (SELECT count(*) FROM release r WHERE r.project_id = p.id), trimmed FROM project p WHERE name = ?",
+            (INDEX.name(number),),
+        ).fetchone()
+    )
+
+
+def served_by_upstream() -> int:
+    """A project with pure wheels upstream, and many releases, the newest of them none for testing."""
+    return next(
+        each
+        for each in range(INDEX.projects)
+        if INDEX.kind(each) == "pure" and INDEX.releases(each) > 8 and not INDEX.is_prerelease(INDEX.releases(each) - 1)
+    )
+
+
+def test_of_what_upstream_serves_only_what_decides_is_kept(fleet: Fleet) -> None:
+    served = served_by_upstream()
+    built = next(each for each in range(INDEX.projects) if INDEX.kind(each) == "sdist" and INDEX.releases(each) > 8)
+    fleet.look()
+    assert kept(fleet, served) == (1, 1)
+    assert kept(fleet, built) == (INDEX.releases(built), 0)
+    assert fleet.look().asked == 0
+
+
+def test_a_project_that_is_named_is_known_as_a_whole(fleet: Fleet) -> None:
+    served = served_by_upstream()
+    fleet.look()
+    found = fleet.look(f"{INDEX.name(served)}<0.0.2")
+    assert kept(fleet, served) == (INDEX.releases(served), 0)
+    assert found.unconsidered == []
+    named = "SELECT max(r.version) FROM release_target w JOIN release r ON r.id = w.release_id JOIN project p "
+    named += "ON p.id = r.project_id WHERE p.name = ? AND r.version < '0.0.2'"
+    assert fleet.catalog.db.execute(named, (INDEX.name(served),)).fetchone()[0] == "0.0.1"
+
+
+def test_a_target_that_needs_older_releases_has_them_read(fleet: Fleet) -> None:
+    """The same run reads again what no longer decides: here two releases of each project are wanted, not one."""
+    served = served_by_upstream()
+    fleet.look()
+    fleet.look(newest=2)
+    assert kept(fleet, served)[0] >= 2
+    verdicts = "SELECT count(*) FROM release_target w JOIN release r ON r.id = w.release_id JOIN project p "
+    verdicts += "ON p.id = r.project_id WHERE p.name = ? AND w.verdict = 'upstream'"
+    assert fleet.catalog.db.execute(verdicts, (INDEX.name(served),)).fetchone()[0] == 2
+
+
+def test_what_is_to_be_built_after_all_is_read_as_a_whole(fleet: Fleet) -> None:
+    native = next(
+        each for each in range(INDEX.projects) if INDEX.kind(each) == "native" and each % 2 and INDEX.releases(each) > 8
+    )
+    fleet.look()
+    assert kept(fleet, native)[1] == 1
+    fleet.look(build="always")
+    assert kept(fleet, native) == (INDEX.releases(native), 0)

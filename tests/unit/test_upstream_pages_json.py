@@ -15,7 +15,7 @@ def test_a_json_page_tells_all_about_its_files() -> None:
     page = read_json(SDIST)
     (file,) = page.files
     assert (page.name, page.display_name, page.serial, page.status, page.unusable) == ("foo", None, 7, "active", ())
-    assert vars(file) == {
+    assert file._asdict() == {
         "filename": "Foo-1.0.tar.gz",
         "kind": "sdist",
         "version": "1.0",
@@ -152,7 +152,7 @@ def test_what_only_helps_is_dropped_where_it_is_wrong(key: str, value: Any) -> N
     (file,) = read_json({**SDIST, key: value}).files
     field = {"hashes": "sha256"}.get(key, key.replace("-", "_"))
     (good,) = read_json(SDIST).files
-    assert vars(file) == {**vars(good), field: None}
+    assert file._asdict() == {**good._asdict(), field: None}
 
 
 def test_upload_times_are_utc_whatever_the_page_writes() -> None:

@@ -25,6 +25,7 @@ def put_named(db: sqlite3.Connection, name: str, spelled: str) -> None:
         """,
         {"name": name, "spelled": spelled},
     )
+    db.execute(f"UPDATE project SET {_READ_AGAIN} WHERE name = ? AND trimmed", (name,))
 
 
 def leave_scope(db: sqlite3.Connection, project_id: int) -> None:
@@ -119,11 +120,33 @@ def put_page(db: sqlite3.Connection, project_id: int, page: Mapping[str, object]
         UPDATE project SET state = :state, display_name = coalesce(:display_name, display_name),
             page_digest = :page_digest, status = :status, status_reason = :status_reason,
             have_serial = :have_serial, want_serial = max(want_serial, coalesce(:have_serial, want_serial)),
+            trimmed = :trimmed,
             etag = :etag, last_modified = :last_modified, read_at = :read_at, problem = NULL, retry_at = NULL
         WHERE id = :id
         """,
         {**page, "id": project_id},
     )
+
+
+#: Sets the columns so that the page is requested, and then read whatever it states.
+_READ_AGAIN = "trimmed = 0, have_serial = NULL, etag = NULL, last_modified = NULL, page_digest = NULL"
+
+
+def read_again(db: sqlite3.Connection, project_id: int) -> None:
+    """Have the page of a project read again as a whole, because releases that were not kept are needed now."""
+    db.execute(f"UPDATE project SET {_READ_AGAIN} WHERE id = ?", (project_id,))
+
+
+def any_to_read_again(db: sqlite3.Connection) -> bool:
+    """Whether the page of a project in scope is to be read again (`read_again`)."""
+    (found,) = db.execute(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM project
+            WHERE in_scope AND have_serial IS NULL AND state = 'present' AND page_digest IS NULL)
+        """
+    ).fetchone()
+    return bool(found)
 
 
 def put_absent(db: sqlite3.Connection, project_id: int, state: ProjectState) -> None:

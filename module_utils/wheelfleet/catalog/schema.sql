@@ -34,7 +34,8 @@ CREATE TABLE project (
     status TEXT,                                -- The status marker (PEP 792); NULL: active.
     status_reason TEXT,                         -- The reason that upstream gives for the status.
     remedies TEXT,                              -- JSON list of the remedies with which its last wheel was built.
-    listed INTEGER NOT NULL DEFAULT 0           -- 1 if upstream's list of all projects, where it was read, has it.
+    listed INTEGER NOT NULL DEFAULT 0,          -- 1 if upstream's list of all projects, where it was read, has it.
+    trimmed INTEGER NOT NULL DEFAULT 0          -- 1: only those releases of its page are kept that decide verdicts.
 );
 CREATE INDEX project_unlisted ON project (id) WHERE in_scope AND NOT listed;
 CREATE INDEX project_stale ON project (id) WHERE pages_stale;

@@ -22,10 +22,12 @@ from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..control.orders import end_overdue
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
+from ..upstream.pages import ProjectPage
 from .batches import expire_leases, reclaim_absent
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .carry_out import carry_out
 from .everything import LIST, forget_list, forget_serials, read_everything
+from .judge import Target
 from .known_words import check_retry, check_skipped_targets
 from .preview import MOST_PREVIEWED, Preview, preview
 from .queue import Progress, progress, retry_failures
@@ -45,7 +47,7 @@ from .requirements_files import (
 from .scope import Policy, Scope, ScopeRule, digest
 from .unconsidered import Unconsidered, read_unconsidered, replace_unconsidered
 from .unknown_projects import unknown_projects, unread_projects
-from .verdicts import CHUNK, cooling_since_seen, judge_project, rules_by_name, unjudged
+from .verdicts import CHUNK, cooling_since_seen, deciding_releases, judge_project, rules_by_name, unjudged
 
 T = TypeVar("T")
 
@@ -156,6 +158,9 @@ class _Run:
         self.options = options
         self.now = now
         self.delta = Delta()
+        #: The rules by project, and the targets that the fleet offers.
+        self.rules: dict[str, list[ScopeRule]] = {}
+        self.targets: list[Target] = []
         self.root_has_serials = True
         #: Whether upstream gave its list of all projects; None if it was not requested.
         self.list_is_readable: bool | None = None
@@ -201,8 +206,13 @@ class _Run:
             self.list_is_readable = everything.readable
             self.left = everything.left
             self.delta.troubles |= everything.troubles
-        self._request_pages([rule.name for rule in rules])
-        self._judge(rules, targets)
+        self.rules, self.targets = rules_by_name(rules), targets
+        self._request_pages()
+        self._judge(rules)
+        if self.scope.everything and not self._looked_before and projects.any_to_read_again(db):
+            # Another policy or target needs releases that were not kept.
+            self._request_pages()
+            self._judge(rules)
         self._report_unstated_times()
         # Failure classes look like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
@@ -273,8 +283,8 @@ class _Run:
 
     # ------------------------------------------------------------------ pages
 
-    def _request_pages(self, named: list[str]) -> None:
-        order = ReadingOrder(self.catalog.db, self._question(), named, self.now())
+    def _request_pages(self) -> None:
+        order = ReadingOrder(self.catalog.db, self._question(), self.rules, self.now())
         until = None if self.options.read_seconds is None else time.monotonic() + self.options.read_seconds
         (known,) = self.catalog.db.execute(
             "SELECT count(*) FROM project WHERE in_scope AND state = 'present'"
@@ -323,6 +333,7 @@ class _Run:
                     etag=answer.etag,
                     last_modified=answer.last_modified,
                     now=self.now(),
+                    deciding=self._deciding,
                 )
                 if changed:
                     self.delta.changed.append(name)
@@ -340,6 +351,12 @@ class _Run:
                 self.delta.troubles[name] = answer.sentence
                 wait = answer.retry_after
                 record_problem(db, project_id, answer.sentence, self.now() + wait if wait else None)
+
+    def _deciding(self, page: ProjectPage) -> frozenset[str] | None:
+        """Of a project that nobody names, the releases that decide its verdicts."""
+        if not self.scope.everything or page.name in self.rules:
+            return None
+        return deciding_releases(page, self.scope.everything_rules, self.targets, self.policy, self.now())
 
     def _record_absences(self, db: sqlite3.Connection, order: ReadingOrder, known: int) -> None:
         present = order.present(self.delta.absent)
@@ -369,8 +386,8 @@ class _Run:
                 "If you trust this upstream at once, set controller_cooldown_hours to 0."
             )
 
-    def _judge(self, rules: list[ScopeRule], targets: list[Any]) -> None:
-        by_name = rules_by_name(rules)
+    def _judge(self, rules: list[ScopeRule]) -> None:
+        targets = self.targets
         judged_under = digest(
             self.scope.fingerprint(self.policy), targets_fingerprint(targets), [asdict(rule) for rule in rules]
         )
@@ -382,7 +399,7 @@ class _Run:
         def judge_chunk(db: sqlite3.Connection, chunk: list[int]) -> None:
             for project_id in chunk:
                 row = db.execute("SELECT name, in_scope FROM project WHERE id = ?", (project_id,)).fetchone()
-                mine = [*by_name.get(row["name"], []), *everything] if row["in_scope"] else []
+                mine = [*self.rules.get(row["name"], []), *everything] if row["in_scope"] else []
                 self.delta.verdicts_changed += judge_project(db, project_id, mine, targets, self.policy, self.now())
 
         for chunk in _chunks(iter(unjudged(self.catalog.db, self.now())), CHUNK):

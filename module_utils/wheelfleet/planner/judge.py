@@ -10,6 +10,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -31,8 +34,7 @@ class Target:
     preference: int = 0
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A file of upstream. `yanked` is the reason, or None; `uploaded` is in epoch seconds, None if unknown.
 
     `first_seen` (epoch seconds) stands in for an unknown upload time. `learned` is Requires-Python as builds of the
@@ -46,12 +48,11 @@ class File:
     uploaded: float | None = None
     requires_python: str | None = None
     yanked: str | None = None
-    learned: Mapping[int, str] = field(default_factory=dict, hash=False)
+    learned: Mapping[int, str] = MappingProxyType({})
     first_seen: float | None = None
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """One version of a project with upstream's files for it."""
 
     id: int
@@ -59,8 +60,7 @@ class Release:
     files: tuple[File, ...]
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The verdict on a release for a target, with its reason. `sdist` is the file to build from."""
 
     release_id: int
@@ -72,10 +72,14 @@ class Verdict:
 
 @dataclass
 class Judgement:
-    """All verdicts on a project, by release and target; `again_at` (epoch seconds) is the end of the next cooldown."""
+    """All verdicts on a project, by release and target; `again_at` (epoch seconds) is the end of the next cooldown.
+
+    `wants_older`: a rule found fewer releases than it wants, so an older one would get a verdict too, if there was one.
+    """
 
     verdicts: dict[tuple[int, int], Verdict] = field(default_factory=dict)
     again_at: float | None = None
+    wants_older: bool = False
 
 
 #: If several rules concern one release, the stronger verdict counts.
@@ -102,10 +106,23 @@ def judge(
 
 def installable(filename: str, tags: frozenset[str]) -> bool:
     """Whether a wheel's file name has a tag of the target (PEP 425), as pip decides it; False for a bad name."""
+    return not _tags(filename).isdisjoint(tags)
+
+
+def _tags(filename: str) -> frozenset[str]:
+    name, _, rest = filename.partition("-")
+    version, _, tags = rest.partition("-")
+    # The tags of names repeat; a build tag makes a name rare, and an odd name or version may make it none.
+    usual = tags.count("-") == 2 and name and version and "__" not in name and "_" not in version
+    return _tags_of(f"x-1-{tags}") if usual else _tags_of(filename)
+
+
+@lru_cache(maxsize=8192)
+def _tags_of(filename: str) -> frozenset[str]:
     try:
-        return any(str(tag) in tags for tag in parse_wheel_filename(filename)[3])
+        return frozenset(str(tag) for tag in parse_wheel_filename(filename)[3])
     except InvalidWheelFilename:
-        return False
+        return frozenset()
 
 
 def epoch_seconds(upload_time: str | None) -> float | None:
@@ -128,13 +145,17 @@ def _judge_rule(
     judgement: Judgement,
 ) -> None:
     specifier = SpecifierSet(rule.specifier)
-    matching = [r for r in newest_first if specifier.contains(r.version, prereleases=True)]
+    matching = newest_first
+    if rule.specifier:
+        matching = [r for r in newest_first if specifier.contains(r.version, prereleases=True)]
     pinned = any(s.operator in ("==", "===") and not s.version.endswith(".*") for s in specifier)
     prereleases = policy.prereleases == "always" or bool(specifier.prereleases)
     verdicts, chosen = _choose(name, matching, rule.newest, target, policy, now, judgement, pinned, prereleases)
     if not chosen and not prereleases and policy.prereleases == "if-only":
         # As pip does: a project with nothing but pre-releases is installed from them (PEP 440).
-        verdicts, _ = _choose(name, matching, rule.newest, target, policy, now, judgement, pinned, True)
+        verdicts, chosen = _choose(name, matching, rule.newest, target, policy, now, judgement, pinned, True)
+    if rule.newest is None or chosen < rule.newest:
+        judgement.wants_older = True
     for verdict in verdicts:
         key = (verdict.release_id, verdict.target_id)
         known = judgement.verdicts.get(key)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 
 from ..catalog import projects, releases
 from ..catalog.meta import get_meta, set_meta
 from ..catalog.states import ProjectState
+from ..upstream.files import UpstreamFile
 from ..upstream.pages import ProjectPage
+
+#: The columns of `upstream_file` that a page states.
+_COLUMNS = UpstreamFile._fields[3:]
 
 #: If this many projects and more than half of all, or simply all, are gone in one run, they are doubted for so long
 #: (seconds).
@@ -23,13 +28,22 @@ def record_page(
     etag: str | None,
     last_modified: str | None,
     now: float,
+    deciding: Callable[[ProjectPage], frozenset[str] | None] = lambda page: None,
 ) -> bool:
     """Bring the rows of a project in line with its page; returns whether its content or state changed.
 
-    The page's serial may be smaller than the known one, because the client has already refused outdated pages.
+    `deciding` gives the versions that are enough to know, or None: all. Never left out is a release that the catalog
+    has, nor one of a project that the fleet has tried to build. The page's serial may be smaller than the known one,
+    because the client has already refused outdated pages.
     """
     before = db.execute("SELECT state, page_digest FROM project WHERE id = ?", (project_id,)).fetchone()
     state = "quarantined" if page.status == "quarantined" else "present"
+    unchanged = before["page_digest"] == page.digest and before["state"] == state
+    enough = None if state != "present" or _was_tried(db, project_id) else deciding(page)
+    known = _known_releases(db, project_id)
+    files = page.files
+    if enough is not None:
+        files = tuple(file for file in files if file.version in enough or file.version in known)
     projects.put_page(
         db,
         project_id,
@@ -43,11 +57,12 @@ def record_page(
             "etag": etag,
             "last_modified": last_modified,
             "read_at": now,
+            "trimmed": int(len(files) < len(page.files)),
         },
     )
-    if before["page_digest"] == page.digest and before["state"] == state:
+    if unchanged:
         return False
-    _record_files(db, project_id, page if state == "present" else None, now)
+    _record_files(db, project_id, known, files if state == "present" else (), now)
     mark_changed(db, project_id)
     return True
 
@@ -59,7 +74,7 @@ def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
     projects.put_absent(db, project_id, new_state)
     if state == new_state:
         return False
-    _record_files(db, project_id, None, 0.0)
+    _record_files(db, project_id, _known_releases(db, project_id), (), 0.0)
     mark_changed(db, project_id)
     return True
 
@@ -109,51 +124,43 @@ def mark_changed(db: sqlite3.Connection, project_id: int) -> None:
     projects.rejudge(db, project_id)
 
 
-def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | None, now: float) -> None:
-    known = {
-        (row["version"], row["filename"]): row
+def _was_tried(db: sqlite3.Connection, project_id: int) -> bool:
+    """Whether the fleet has tried to build a release of the project."""
+    (tried,) = db.execute(
+        """
+        SELECT EXISTS (SELECT 1 FROM release r JOIN attempt a ON a.release_id = r.id WHERE r.project_id = ?1)
+            OR EXISTS (SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = ?1)
+        """,
+        (project_id,),
+    ).fetchone()
+    return bool(tried)
+
+
+def _known_releases(db: sqlite3.Connection, project_id: int) -> dict[str, int]:
+    """The IDs of a project's releases by version."""
+    rows = db.execute("SELECT id, version FROM release WHERE project_id = ?", (project_id,))
+    return {row["version"]: row["id"] for row in rows}
+
+
+def _record_files(
+    db: sqlite3.Connection, project_id: int, known_releases: dict[str, int], files: Sequence[UpstreamFile], now: float
+) -> None:
+    known: dict[tuple[str, str], sqlite3.Row] = {}
+    if known_releases:
         for row in db.execute(
             "SELECT r.version, f.* FROM release r JOIN upstream_file f ON f.release_id = r.id WHERE r.project_id = ?",
             (project_id,),
-        )
-    }
-    known_releases = {
-        row["version"]: row["id"]
-        for row in db.execute("SELECT id, version FROM release WHERE project_id = ?", (project_id,))
-    }
-    listed = set()
-    for file in page.files if page else ():
-        key = (file.version, file.filename)
-        listed.add(key)
+        ):
+            known[row["version"], row["filename"]] = row
+    new = []
+    for file in files:
         if file.version not in known_releases:
             known_releases[file.version] = releases.add(db, project_id, file.version)
-        row = {
-            "release_id": known_releases[file.version],
-            "filename": file.filename,
-            "kind": file.kind,
-            "url": file.url,
-            "sha256": file.sha256,
-            "size": file.size,
-            "upload_time": file.upload_time,
-            "requires_python": file.requires_python,
-            "yanked": file.yanked,
-            "metadata_sha256": file.metadata_sha256,
-            "provenance": file.provenance,
-        }
-        old = known.get(key)
+        row = {**file._asdict(), "release_id": known_releases[file.version], "now": now}
+        old = known.pop((file.version, file.filename), None)
         if old is None:
-            db.execute(
-                """
-                INSERT INTO upstream_file
-                    (release_id, filename, kind, url, sha256, size, upload_time, requires_python, yanked,
-                     metadata_sha256, provenance, first_seen)
-                VALUES
-                    (:release_id, :filename, :kind, :url, :sha256, :size, :upload_time, :requires_python, :yanked,
-                     :metadata_sha256, :provenance, :now)
-                """,
-                {**row, "now": now},
-            )
-        elif any(old[column] != value for column, value in row.items()):
+            new.append(row)
+        elif any(old[column] != row[column] for column in _COLUMNS):
             db.execute(
                 """
                 UPDATE upstream_file SET url = :url, sha256 = :sha256, size = :size, upload_time = :upload_time,
@@ -161,8 +168,18 @@ def _record_files(db: sqlite3.Connection, project_id: int, page: ProjectPage | N
                     provenance = :provenance, first_seen = CASE WHEN sha256 <> :sha256 THEN :now ELSE first_seen END
                 WHERE release_id = :release_id AND filename = :filename
                 """,
-                {**row, "now": now},
+                row,
             )
     db.executemany(
-        "DELETE FROM upstream_file WHERE id = ?", [(row["id"],) for key, row in known.items() if key not in listed]
+        """
+        INSERT INTO upstream_file
+            (release_id, filename, kind, url, sha256, size, upload_time, requires_python, yanked, metadata_sha256,
+             provenance, first_seen)
+        VALUES
+            (:release_id, :filename, :kind, :url, :sha256, :size, :upload_time, :requires_python, :yanked,
+             :metadata_sha256, :provenance, :now)
+        """,
+        new,
     )
+    # What is left of the known files is no longer on the page.
+    db.executemany("DELETE FROM upstream_file WHERE id = ?", [(row["id"],) for row in known.values()])

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -13,9 +14,13 @@ from packaging.version import Version
 from .. import requires_python
 from ..catalog import projects, release_targets
 from ..catalog import wheels as wheel_rows
+from ..upstream.pages import ProjectPage
 from . import judge
 from .predict import predict_seconds
 from .scope import Policy, ScopeRule, Skip
+
+#: Versions repeat across projects, and parsing one costs ten times as much as a look-up.
+_parsed = lru_cache(maxsize=16384)(Version)
 
 #: Projects per transaction: a kill loses little, and other writers wait only for milliseconds.
 CHUNK = 500
@@ -41,11 +46,18 @@ def judge_project(
     policy: Policy,
     now: float,
 ) -> bool:
-    """Judge one project and settle its queue entries; returns whether a verdict changed."""
-    project = db.execute("SELECT name, state FROM project WHERE id = ?", (project_id,)).fetchone()
+    """Judge one project and settle its queue entries; returns whether a verdict changed.
+
+    A project of which only the deciding releases are kept (`deciding_releases`) is to be read again if these no longer
+    decide, or if it is to be built.
+    """
+    project = db.execute("SELECT name, state, trimmed FROM project WHERE id = ?", (project_id,)).fetchone()
     releases = _releases(db, project_id)
-    policy = replace(policy, skip=(*_withdrawn(db, project_id, project["name"]), *policy.skip))
+    if withdrawn := _withdrawn(db, project_id, project["name"]):
+        policy = replace(policy, skip=(*withdrawn, *policy.skip))
     judgement = judge.judge(project["name"], releases, rules, targets, policy, now)
+    if project["trimmed"] and (judgement.wants_older or _builds(judgement)):
+        projects.read_again(db, project_id)
     known = {
         (row["release_id"], row["target_id"]): (row["verdict"], row["reason"], row["sdist_id"])
         for row in db.execute(
@@ -67,10 +79,46 @@ def judge_project(
         predicted = predict_seconds(db, project_id, verdict.target_id, sdist.size) if sdist else 0.0
         release_targets.put_verdict(db, key, row, predicted)
     serve_targets(db, project_id, targets)
-    for release in {release for release, _ in judgement.verdicts}:
+    for release in {release for (release, _), verdict in judgement.verdicts.items() if verdict.verdict == "build"}:
         release_targets.settle(db, release, policy.max_attempts)
     projects.put_judged(db, project_id, judgement.again_at)
     return changed
+
+
+def deciding_releases(
+    page: ProjectPage, rules: Iterable[ScopeRule], targets: Sequence[judge.Target], policy: Policy, now: float
+) -> frozenset[str] | None:
+    """The versions on a page that decide the verdicts, if nothing of the project is to be built; else None.
+
+    In everything mode most projects have wheels upstream, and thousands of releases that nobody asks about: the catalog
+    need not keep those. Of a project that is built everything is kept.
+    """
+    by_version: dict[str, list[judge.File]] = {}
+    for number, file in enumerate(page.files):
+        by_version.setdefault(file.version, []).append(
+            judge.File(
+                id=number,
+                filename=file.filename,
+                kind=file.kind,
+                size=file.size,
+                uploaded=judge.epoch_seconds(file.upload_time) if policy.cooldown_hours else None,
+                requires_python=file.requires_python,
+                yanked=file.yanked,
+                first_seen=now,
+            )
+        )
+    versions = list(by_version)
+    releases = [
+        judge.Release(number, _parsed(version), tuple(by_version[version])) for number, version in enumerate(versions)
+    ]
+    judgement = judge.judge(page.name, releases, rules, targets, policy, now)
+    if judgement.wants_older or _builds(judgement):
+        return None
+    return frozenset(versions[release] for release, _ in judgement.verdicts)
+
+
+def _builds(judgement: judge.Judgement) -> bool:
+    return any(verdict.verdict == "build" for verdict in judgement.verdicts.values())
 
 
 def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[judge.Target]) -> None:
@@ -152,7 +200,7 @@ def _releases(db: sqlite3.Connection, project_id: int) -> list[judge.Release]:
     learned = _learned_pythons(db, project_id)
     for row in rows:
         release_id = row["release_id"]
-        versions.setdefault(release_id, Version(row["version"]))
+        versions.setdefault(release_id, _parsed(row["version"]))
         files.setdefault(release_id, []).append(
             judge.File(
                 id=row["id"],

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
-from ..names import BadFileName, WheelName, read_file_name
+from ..names import BadFileName, normalize, read_file_version
 from ..requires_python import constraint
 
 #: The catalog stores numbers in SQLite's 64 bits.
 _LARGEST_NUMBER = 2**63 - 1
 _LONGEST_URL = 8192
 _LONGEST_TEXT = 1000
+_SHA256 = re.compile("[0-9A-Fa-f]{64}", re.ASCII)
+#: A whole URL in which nothing has to be resolved or quoted.
+_PLAIN_URL = re.compile("https?://[A-Za-z0-9][A-Za-z0-9.-]*/[A-Za-z0-9_.~%/:=&+!$,;'@()*-]*", re.ASCII)
 
 
-@dataclass(frozen=True)
-class UpstreamFile:
+class UpstreamFile(NamedTuple):
     """A file that upstream offers.
 
     `version` is normalised (PEP 440), `url` absolute and without fragment, `size` in bytes, `upload_time` UTC as
@@ -49,6 +50,7 @@ class FileList:
     def __init__(self, project: str, url: str, base: str) -> None:
         """`url` is the page's URL, `base` the base of its links."""
         self.project = project
+        self.normalized = normalize(project)
         self.base = base
         self.schemes = ("file", "http", "https") if url.startswith("file:") else ("http", "https")
         self.usable: dict[str, UpstreamFile] = {}
@@ -62,19 +64,20 @@ class FileList:
             return
         try:
             file = self._read(filename, row)
-            if self.usable.setdefault(filename, file) != file:
+            known = self.usable.setdefault(filename, file)
+            if known is not file and known != file:
                 raise _Unusable(f"{filename} is listed twice, and the two differ: the first one counts.")
         except (_Unusable, BadFileName) as problem:
             self.unusable.append((shown(filename), shown(str(problem))))
 
     def _read(self, filename: str, row: dict[str, Any]) -> UpstreamFile:
         """Raises _Unusable for errors that matter for safety (name, URL, hash, yank); other errors become None."""
-        name = read_file_name(filename, self.project)
+        kind, version = read_file_version(filename, self.normalized)
         size = row.get("size")
         return UpstreamFile(
             filename=filename,
-            kind="wheel" if isinstance(name, WheelName) else "sdist",
-            version=str(name.version),
+            kind=kind,
+            version=version,
             url=self._absolute(filename, row.get("url")),
             sha256=_sha256(filename, row.get("hashes")),
             size=size if is_number(size) else None,
@@ -86,12 +89,16 @@ class FileList:
         )
 
     def _optional_url(self, link: Any) -> str | None:
+        if link is None:
+            return None
         try:
             return self._absolute("", link)
         except _Unusable:
             return None
 
     def _absolute(self, filename: str, link: Any) -> str:
+        if isinstance(link, str) and len(link) <= _LONGEST_URL and _PLAIN_URL.fullmatch(link):
+            return link
         if not isinstance(link, str) or not link.strip() or len(link) > _LONGEST_URL:
             raise _Unusable(f"{filename} has no URL of a sensible length.")
         link = link.strip()
@@ -115,7 +122,7 @@ def _sha256(filename: str, hashes: Any) -> str | None:
     stated = hashes.get("sha256") if isinstance(hashes, dict) else hashes
     if stated is None:
         return None
-    if not isinstance(stated, str) or not re.fullmatch("[0-9A-Fa-f]{64}", stated):
+    if not isinstance(stated, str) or not _SHA256.fullmatch(stated):
         raise _Unusable(f"{filename} has a hash that is not a SHA-256.")
     return stated.lower()
 
@@ -124,7 +131,7 @@ def _metadata(stated: Any) -> str | None:
     """The hash of the metadata beside a wheel; "" if it is offered without a SHA-256, None if it is not offered."""
     if isinstance(stated, dict):
         sha256 = stated.get("sha256")
-        known = isinstance(sha256, str) and re.fullmatch("[0-9A-Fa-f]{64}", sha256)
+        known = isinstance(sha256, str) and _SHA256.fullmatch(sha256)
         return str(sha256).lower() if known else ""
     return "" if stated is True else None
 
@@ -142,7 +149,8 @@ def _yank(filename: str, yanked: Any) -> str | None:
 def _utc(stated: Any) -> str | None:
     try:
         moment = datetime.fromisoformat(stated)
-        moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+        if moment.tzinfo is not timezone.utc:
+            moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
     except (TypeError, ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=None).isoformat() + "Z"

@@ -59,7 +59,7 @@ class ProjectPage:
             self.display_name,
             self.status,
             self.status_reason,
-            sorted((list(vars(file).values()) for file in self.files), key=lambda values: str(values[0])),
+            sorted(self.files, key=lambda file: file.filename),
             sorted(self.unusable),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
