@@ -41,6 +41,7 @@ ClassName = Literal[
     "log-limit",
     "killed",
     "interrupted",
+    "stopped",
     "host-lost",
     "builder-fault",
     "no-wheel",
@@ -276,6 +277,12 @@ _ALL = (
         "The builder stopped or was restarted during the build.",
         None,
         "Nothing to do: it is tried again.",
+    ),
+    FailureClass(
+        "stopped",
+        "An operator stopped the build.",
+        "target",
+        "Put it first (playbooks/builds.yml), or name it in controller_retry, and it is tried again.",
     ),
     FailureClass(
         "host-lost",

@@ -14,7 +14,14 @@ from wheelfleet.admission.result import LARGEST_RESULT_BYTES
 from wheelfleet.admission.wheel_archive import Limits
 from wheelfleet.contract.assignment import HandOver
 from wheelfleet.engine.link import LinkEvents, LinkLost
-from wheelfleet.engine.poll import BuilderSnapshot, PollError, parse_snapshot, poll_command, withdraw_command
+from wheelfleet.engine.poll import (
+    BuilderSnapshot,
+    PollError,
+    parse_snapshot,
+    poll_command,
+    stop_command,
+    withdraw_command,
+)
 from wheelfleet.text import printable
 
 from .node_action import NodeAction, Pauses
@@ -48,6 +55,10 @@ class BuilderLink:
             return []
         answer = self._with_patience(lambda: self._shell(withdraw_command(self.home, attempts)))
         return [attempt for attempt in answer.split() if attempt in attempts]
+
+    def stop(self, attempts: Collection[str]) -> None:
+        """Leave the worker a note for each build that it has to end."""
+        self._with_patience(lambda: self._shell(stop_command(self.home, attempts)))
 
     def hand_over(self, assignments: list[HandOver]) -> None:
         """Run the module on the builder: it puts the work into the inbox and starts the worker."""

@@ -17,7 +17,7 @@ import pytest
 from wheelfleet.builder.folders import BuilderHome, NotReady
 from wheelfleet.builder.worker import start_worker
 
-from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, poll, take_back
+from tests.support.builder import LIBRARY, REPORT, WAITING, Builder, Lookout, poll, stop, take_back
 from tests.support.events import FolderEvents
 from tests.support.sdists import c_sdist, pure_sdist
 
@@ -148,6 +148,48 @@ def test_the_rest_of_a_batch_can_be_taken_back_during_the_first_build(builder: B
     assert list(builder.state()["outbox"]) == attempts[:1]
     poll(builder.home, attempts)
     assert builder.state()["outbox"] == {}
+
+
+def test_a_build_is_stopped_within_seconds_with_all_that_it_started(builder: Builder, lookout: Lookout) -> None:
+    """The other build goes on, and what has ended or was never there is left alone."""
+    sdist = pure_sdist("demo", "1", script=f"import subprocess\nsubprocess.Popen(['sleep', '600'])\n{WAITING}")
+    for order in range(2):
+        builder.hand_over(builder.assignment(sdist, position=order, environment=lookout.environment))
+    builder.start(parallel=2)
+    visitors = [lookout.visitor(), lookout.visitor()]
+    stopped, other = "demo-1-0000", "demo-1-0001"
+    began = time.monotonic()
+    with FolderEvents([builder.home / "outbox"]) as changes:
+        stop(builder.home, [stopped, "demo-1-ffff"])
+        while stopped not in builder.state()["outbox"]:
+            assert changes.wait(1, seconds=30)
+    assert time.monotonic() - began < 10
+    result = builder.result(stopped)
+    assert (result["outcome"], result["stopped_by"], result["phase"]) == ("failed", "operator", "build")
+    assert result["seconds"] > 0
+    assert "phase build" in builder.log(stopped)
+    assert builder.state()["building"] == [other]
+    stop(builder.home, [stopped])
+    for visitor in visitors:
+        with suppress(OSError):
+            visitor.let_go()
+    builder.wait()
+    assert builder.result(other)["outcome"] == "built"
+    assert list((builder.home / "stop").iterdir()) == []
+    assert builder.processes() == []
+
+
+def test_a_build_whose_worker_died_before_the_stop_is_not_begun_again(builder: Builder, lookout: Lookout) -> None:
+    builder.hand_over(builder.assignment(pure_sdist("demo", "1", script=WAITING), environment=lookout.environment))
+    builder.start()
+    lookout.visitor()
+    os.kill(worker_of(builder), signal.SIGKILL)
+    stop(builder.home, ["demo-1-0000"])
+    builder.start()
+    builder.wait()
+    result = builder.result("demo-1-0000")
+    assert (result["outcome"], result["stopped_by"]) == ("failed", "operator")
+    assert list((builder.home / "stop").iterdir()) == []
 
 
 def test_a_worker_outlives_the_session_that_started_it(builder: Builder, lookout: Lookout) -> None:

@@ -25,7 +25,7 @@ from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.builder.inbox import hand_over
 from wheelfleet.builder.worker import start_worker
 from wheelfleet.contract.assignment import SCHEMA, Assignment, Limits
-from wheelfleet.engine.poll import BuilderSnapshot, parse_snapshot, poll_command, withdraw_command
+from wheelfleet.engine.poll import BuilderSnapshot, parse_snapshot, poll_command, stop_command, withdraw_command
 from wheelfleet.processes import all_processes, kill_marked, marked_processes
 
 from tests.support.artifacts import Artifact
@@ -271,6 +271,11 @@ def poll(home: Path, acknowledged: Iterable[str] = (), *, tails: bool = False) -
 def take_back(home: Path, attempts: Iterable[str]) -> list[str]:
     """Withdraw unstarted assignments with the controller's command; returns their attempts."""
     return _shell(withdraw_command(str(home), attempts)).split()
+
+
+def stop(home: Path, attempts: Iterable[str]) -> None:
+    """Have the worker end builds, with the controller's command."""
+    _shell(stop_command(str(home), attempts))
 
 
 def state(home: Path) -> dict[str, Any]:

@@ -79,6 +79,8 @@ class FakeBuilder:
     inbox: dict[str, dict[str, Any]] = field(default_factory=dict)
     building: dict[str, tuple[dict[str, Any], float]] = field(default_factory=dict)
     outbox: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    #: Attempts that the controller wants ended.
+    stop: set[str] = field(default_factory=set)
     #: Attempts in the order in which they were finished.
     finished: list[str] = field(default_factory=list)
 
@@ -96,6 +98,7 @@ class FakeBuilder:
             self.crash()
         begins = self.clock.seconds
         while self.worker:
+            self._end_stopped()
             for attempt, (assignment, since) in list(self.building.items()):
                 if self.clock.seconds - since < self.seconds:
                     return
@@ -110,6 +113,12 @@ class FakeBuilder:
                 return
             attempt = next(iter(self.inbox))
             self.building[attempt] = (self.inbox.pop(attempt), begins)
+
+    def _end_stopped(self) -> None:
+        for attempt in self.stop & (self.inbox.keys() | self.building.keys()):
+            assignment = self.inbox.pop(attempt, None) or self.building.pop(attempt)[0]
+            self.outbox[attempt] = result_files(attempt, kind=assignment["kind"], stopped_by="operator")
+        self.stop = set()
 
     def crash(self) -> None:
         """End the worker, or the host; its builds return to the inbox."""
@@ -230,6 +239,10 @@ class FakeLink:
     def withdraw(self, attempts: Collection[str]) -> list[str]:
         with self.faults.step("link", "withdraw"):
             return [attempt for attempt in attempts if self.builder.inbox.pop(attempt, None)]
+
+    def stop(self, attempts: Collection[str]) -> None:
+        with self.faults.step("link", "stop"):
+            self.builder.stop |= set(attempts) & (self.builder.inbox.keys() | self.builder.building.keys())
 
     def fetch(self, attempt: str, files: Mapping[str, int], staging: Path) -> None:
         with self.faults.step("link", "fetch"):

@@ -420,10 +420,12 @@ def test_every_class_says_whether_and_when_it_is_tried_again() -> None:
 
 def test_every_rule_belongs_to_a_class_and_every_class_is_shown_here() -> None:
     assert {rule.failure_class for rule in RULES} <= FAILURE_CLASSES.keys()
-    # The builder's own word for a restart, the queue's for builders that went down, and the verification's four.
+    # The builder's own words for a restart and for an order, the queue's for builders that went down, and the
+    # verification's four.
     shown = {case[1] for case in CASES}
     shown |= {
         "interrupted",
+        "stopped",
         "host-lost",
         "metadata-mismatch",
         "refused",

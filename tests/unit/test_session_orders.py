@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 from wheelfleet.catalog import controls
 from wheelfleet.control import orders
 from wheelfleet.engine.link import LinkLost
-from wheelfleet.planner import batches
+from wheelfleet.planner import batches, queue
 
-from tests.support.fake_builder import Fault, Faults, Run, queue_of
+from tests.support.fake_builder import Fault, Faults, Killed, Run, queue_of
 from tests.unit.test_engine_session import LINK_STEPS
 
 PROJECTS = ("alpha", "beta", "gamma")
@@ -83,6 +84,104 @@ class TestAtEachStepOfTheLink:
         run.drain()
         run.check()
         assert run.finished() == len(PROJECTS)
+
+
+@pytest.mark.parametrize("number", range(1, LINK_STEPS + 1))
+def test_a_build_is_stopped_after_each_step_of_the_link(run: Run, number: int) -> None:
+    """Whatever goes on then is stopped, or ends by itself; nothing is built twice, and the order ends."""
+    run.builders["pi1"].seconds = 2.0
+    faults = Faults([at(number, lambda: stop_all(run))])
+    drained(run, "pi1", faults)
+    run.drain()
+    stopped = [row["id"] for row in failures(run)]
+    assert controls.in_force(run.catalog.db, ["stop"]) == []
+    assert run.finished() + len(stopped) == len(PROJECTS), "it is not tried again by itself"
+    assert [row["failure_class"] for row in failures(run)] == ["stopped"] * len(stopped)
+    assert queue.progress(run.catalog, "run1").left == 0
+
+
+def stop_all(run: Run) -> None:
+    """Stop what is seen going on."""
+    for attempt in batches.begun(run.catalog, "pi1"):
+        give(run, "stop", attempt, "build")
+
+
+def failures(run: Run) -> list[Any]:
+    return run.catalog.db.execute("SELECT * FROM attempt WHERE outcome = 'failed' ORDER BY id").fetchall()
+
+
+def begins_long(run: Run) -> str:
+    """A session in which the first build begins and the controller is killed; the attempt."""
+    run.builders["pi1"].seconds = 1000.0
+    with pytest.raises(Killed):
+        run.session("pi1", Faults([Fault("poll", 5, "after", killed)]))
+    (attempt,) = batches.begun(run.catalog, "pi1")
+    return attempt
+
+
+def killed() -> None:
+    raise Killed
+
+
+def test_a_stopped_build_says_who_and_why_and_is_tried_when_ordered(run: Run) -> None:
+    attempt = begins_long(run)
+    given = give(run, "stop", attempt, "build")
+    began = run.clock.seconds
+
+    def quick() -> None:
+        run.builders["pi1"].work()
+        run.builders["pi1"].seconds = 0.3
+
+    run.drain("pi1", faults=Faults([Fault("stop", 1, "after", quick)]))
+    (row,) = failures(run)
+    assert (row["id"], row["failure_class"], row["blocks"]) == (attempt, "stopped", "target")
+    assert row["sentence"] == "alice stopped it: new SD card."
+    assert run.clock.seconds - began < 10, "nobody waited for it"
+    assert controls.latest(run.catalog.db, ["stop"], attempt) == replace(
+        controls.Control(**{f.name: getattr(given, f.name) for f in fields(controls.Control)}),
+        done_at=pytest.approx(run.clock.now(), abs=10),
+        answer="It was stopped.",
+    )
+    assert run.builders["pi1"].finished.count(attempt) == 0
+    assert run.catalog.db.execute("SELECT failures FROM builder WHERE host = 'pi1'").fetchone()[0] == 0
+    with run.catalog.writing() as db:
+        assert queue.retry_failures(db, ["stopped"], 5) == 1
+    run.drain()
+    run.check()
+
+
+def test_a_stopped_build_of_a_lost_builder_is_not_tried_elsewhere(run: Run) -> None:
+    attempt = begins_long(run)
+    give(run, "stop", attempt, "build")
+
+    def lost() -> None:
+        raise LinkLost("It does not answer.")
+
+    assert run.session("pi1", Faults([Fault("link", 1, "before", lost, lasting=True)]))["unreachable"]
+    run.drain("pi2")
+    (row,) = failures(run)
+    assert (row["id"], row["failure_class"], row["sentence"]) == (attempt, "stopped", "alice stopped it: new SD card.")
+    assert controls.in_force(run.catalog.db, ["stop"]) == []
+    others = {each.partition("-")[0] for each in run.builders["pi2"].finished}
+    assert others == set(PROJECTS) - {attempt.partition("-")[0]}
+
+
+def test_a_stop_survives_a_worker_that_died(run: Run) -> None:
+    attempt = begins_long(run)
+    give(run, "stop", attempt, "build")
+    run.builders["pi1"].crash()
+    run.builders["pi1"].seconds = 0.3
+    run.drain()
+    assert [row["id"] for row in failures(run)] == [attempt]
+
+
+def test_a_builder_cannot_say_by_itself_that_an_operator_stopped_it(run: Run) -> None:
+    attempt = begins_long(run)
+    run.builders["pi1"].stop = {attempt}
+    run.builders["pi1"].seconds = 0.3
+    run.drain()
+    assert [row["failure_class"] for row in failures(run)] == ["killed"]
+    assert run.catalog.db.execute("SELECT count(*) FROM wheel").fetchone()[0] == len(PROJECTS), "it was tried again"
 
 
 def test_a_paused_builder_begins_nothing_new(run: Run) -> None:

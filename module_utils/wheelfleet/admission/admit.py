@@ -18,11 +18,12 @@ from packaging.version import Version
 
 from .. import requires_python
 from ..atomic_files import sync
-from ..catalog import wheels, withdrawals
+from ..catalog import controls, wheels, withdrawals
 from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL
 from ..contract.result import Result
 from ..contract.shape import ContractError
+from ..control.builds import said_of_stop
 from ..planner.builders import offered_targets
 from ..planner.outcome import Outcome, record_outcome
 from ..planner.rejudge import judge_again
@@ -108,6 +109,8 @@ def admit(
             wheel = None if why else _named(catalog, checked, staging, attempt, storage, exclude, result["from_sdist"])
         else:
             why = classify(result, log_tail(storage.logs, log_name), attempt["name"])
+            if why.failure_class == "stopped":
+                why = _stopped(catalog.db, attempt_id, why)
             stated = requires_python.constraint(result["about"])
     except _PublishedMeanwhile as error:
         meanwhile = str(error)
@@ -189,6 +192,14 @@ def _outcome(result: Result | None, wheel: Named | None, why: Failure | None, lo
             backend=result["project"]["backend"] if result["project"] else None,
         )
     return outcome
+
+
+def _stopped(db: sqlite3.Connection, attempt_id: str, why: Failure) -> Failure:
+    """The failure of a build that an operator stopped, with who and why. No builder may stop one by itself."""
+    stop = controls.latest(db, ["stop"], attempt_id)
+    if stop is None:
+        return failure("killed", "Its builder says that an operator stopped it, and nobody did.")
+    return replace(why, sentence=said_of_stop(stop))
 
 
 def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row | None:

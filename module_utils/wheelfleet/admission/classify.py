@@ -33,6 +33,7 @@ _STOPPED: dict[StoppedBy, ClassName] = {
     "log": "log-limit",
     "killed": "killed",
     "interrupted": "interrupted",
+    "operator": "stopped",
 }
 
 #: The class of a builder's reason (contract/reasons.py). Of what is not here the log tells.

@@ -22,7 +22,7 @@ class NotReady(Exception):
 
 def folders(home: Path) -> list[Path]:
     """A builder's folders, parents first."""
-    return [home, *(home / name for name in ("inbox", "work", "outbox", "lib", "tools", "envs", "cache"))]
+    return [home, *(home / name for name in ("inbox", "work", "outbox", "stop", "lib", "tools", "envs", "cache"))]
 
 
 class BuilderHome:
@@ -33,6 +33,8 @@ class BuilderHome:
         self.inbox = self.path / "inbox"
         self.work = self.path / "work"
         self.outbox = self.path / "outbox"
+        #: An empty file by the name of each attempt that the controller wants ended.
+        self.stop = self.path / "stop"
         #: Shared build environments, read-only for builds; `cache` has the files that they were made from.
         self.envs = self.path / "envs"
         self.cache = self.path / "cache"
@@ -59,6 +61,13 @@ class BuilderHome:
 
     def delivered(self, attempt: str) -> Path:
         return self.outbox / checked_attempt(attempt)
+
+    def to_stop(self) -> list[str]:
+        """The attempts that the controller wants ended."""
+        return [name for name in visible(self.stop) if ATTEMPT_ID.fullmatch(name)]
+
+    def stop_file(self, attempt: str) -> Path:
+        return self.stop / checked_attempt(attempt)
 
     def queued(self) -> list[str]:
         """The IDs of the attempts in the inbox, in no particular order."""

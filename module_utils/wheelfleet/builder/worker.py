@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..atomic_files import remove, write_json
-from ..contract.result import SCHEMA, new_result
+from ..contract.result import SCHEMA, StoppedBy, new_result
 from ..contract.worker_status import Building, WorkerStatus
 from ..processes import ATTEMPT_MARK, HOME_MARK, adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .attempt import LIBRARY
@@ -67,6 +67,7 @@ class Worker:
             self._recover()
             while not self._stopping:
                 self._settle_ended()
+                self._stop_builds()
                 self._start_next()
                 self._write_status()
                 # Look at the inbox last, after all steps that take time. If an assignment arrives later, its sender
@@ -91,6 +92,18 @@ class Worker:
         for name in os.listdir(self._home.work):  # noqa: PTH208
             self._settle(WorkDir(self._home.work / name))
 
+    def _stop_builds(self) -> None:
+        """Kill the builds that the controller wants ended; `_settle` gives them their result."""
+        running = {runner.attempt: runner for runner in self._running.values()}
+        for attempt in self._home.to_stop():
+            if attempt in running:
+                running[attempt].process.kill()
+            elif self._home.waiting(attempt).exists():
+                # A worker that died had begun it.
+                self._claim(self._home.work_dir(attempt))
+            else:
+                self._home.stop_file(attempt).unlink(missing_ok=True)
+
     def _settle_ended(self) -> None:
         ended: dict[int, int] = {}
         reap(ended)
@@ -107,10 +120,13 @@ class Worker:
         """Move a build that has ended to the outbox, or back to the inbox if it has no result."""
         if work_dir.finished.exists():
             deliver(self._home, work_dir)
+        elif work_dir.assignment.exists() and self._home.stop_file(work_dir.attempt).exists():
+            self._give_up(work_dir, "An operator stopped the build.", "operator")
         elif work_dir.assignment.exists():
             _note(f"{work_dir.attempt} ended without a result")
             work_dir.assignment.rename(self._home.inbox / f"{work_dir.attempt}.json")
         if not (self._home.inbox / f"{work_dir.attempt}.json").exists():
+            self._home.stop_file(work_dir.attempt).unlink(missing_ok=True)
             self._clean(work_dir)
 
     @staticmethod
@@ -163,6 +179,9 @@ class Worker:
             # The controller took it back.
             remove(work_dir.path)
             return False
+        if self._home.stop_file(work_dir.attempt).exists():
+            self._settle(work_dir)
+            return False
         starts, boot = self._starts(work_dir)
         if starts >= MOST_STARTS:
             self._give_up(work_dir, f"The build was begun {MOST_STARTS} times and each time killed.")
@@ -186,12 +205,16 @@ class Worker:
         except (OSError, ValueError, KeyError, TypeError):
             return 0, ""
 
-    def _give_up(self, work_dir: WorkDir, why: str) -> None:
+    def _give_up(self, work_dir: WorkDir, why: str, stopped_by: StoppedBy = "interrupted") -> None:
         _note(f"{work_dir.attempt} is given up: {why}")
         result = new_result(work_dir.attempt)
         take_progress(work_dir, result)
-        result["stopped_by"] = "interrupted"
+        result["stopped_by"] = stopped_by
         result["message"] = why
+        if stopped_by == "operator":
+            # It went on until now; what ended with its host did not.
+            with suppress(OSError):
+                result["seconds"] = round(max(0.0, time.time() - work_dir.starts.stat().st_mtime), 1)
         clear_result(work_dir)
         finish(self._home, work_dir, result)
 

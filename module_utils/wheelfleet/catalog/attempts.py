@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 
+from ..failure_classes import ClassName
 from .release_targets import settle
 
 
@@ -60,15 +61,17 @@ def lose(db: sqlite3.Connection, attempts: Collection[str]) -> None:
     db.executemany("UPDATE attempt SET state = 'lost' WHERE id = ?", [(each,) for each in attempts])
 
 
-def fail_lost(db: sqlite3.Connection, attempt: str, sentence: str, advice: str, now: float) -> None:
-    """Fail an attempt on its target for good, because it takes its builders down."""
+def fail_lost(
+    db: sqlite3.Connection, attempt: str, failure_class: ClassName, sentence: str, advice: str, now: float
+) -> None:
+    """Fail a lost attempt on its target for good."""
     db.execute(
         """
-        UPDATE attempt SET failure_class = 'host-lost', blocks = 'target', outcome = 'failed', finished_at = ?,
+        UPDATE attempt SET failure_class = ?, blocks = 'target', outcome = 'failed', finished_at = ?,
             sentence = ?, advice = ?
         WHERE id = ?
         """,
-        (now, sentence, advice, attempt),
+        (failure_class, now, sentence, advice, attempt),
     )
 
 

@@ -23,8 +23,9 @@ Outcome = Literal["built", "failed"]
 #: The phases of an attempt. "unpack" also applies the patches and reads pyproject.toml.
 Phase = Literal["fetch", "unpack", "crates", "environment", "requires", "build", "repair", "check", "collect"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
-#: Which limit or kill ended a build; "interrupted": its builder went down, or its runner was killed too often.
-StoppedBy = Literal["timeout", "silence", "memory", "processes", "disk", "log", "killed", "interrupted"]
+#: Which limit or kill ended a build; "interrupted": its builder went down, or its runner was killed too often;
+#: "operator": somebody ordered it.
+StoppedBy = Literal["timeout", "silence", "memory", "processes", "disk", "log", "killed", "interrupted", "operator"]
 #: "unneeded": the wheel needs no library in it.
 RepairOutcome = Literal["repaired", "unneeded", "impossible"]
 Verdict = Literal["imported", "failed", "unchecked"]

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ..catalog import controls
+from ..catalog.controls import Control
 from ..catalog.projects import known_names
 from ..nearest import nearest
 from .rule import Asked, BadOrder, Decision, Rule, same_as
@@ -58,6 +59,18 @@ def expand(db: sqlite3.Connection, asked: Asked) -> list[str]:
     if found:
         return found
     raise BadOrder(_why_nothing_stops(db, word, running))
+
+
+def end_stop(db: sqlite3.Connection, attempt: str, now: float, answer: str) -> Control | None:
+    """End the order to stop an attempt, which has ended; returns the order, None if nobody gave one."""
+    given = controls.in_force(db, ["stop"], attempt)
+    controls.end(db, [each.id for each in given], now, answer)
+    return given[0] if given else None
+
+
+def said_of_stop(stop: Control) -> str:
+    """Who stopped a build, and why."""
+    return f"{stop.who} stopped it: {stop.reason.rstrip('.')}."
 
 
 def _stop(db: sqlite3.Connection, asked: Asked) -> Decision:
@@ -142,7 +155,7 @@ def known_releases(db: sqlite3.Connection, word: str) -> Releases:
     return releases
 
 
-def _about(db: sqlite3.Connection, verb: str, releases: Releases, target: str) -> list[controls.Control]:
+def _about(db: sqlite3.Connection, verb: str, releases: Releases, target: str) -> list[Control]:
     return [each for each in controls.in_force(db, [verb], str(releases)) if each.target == target]
 
 

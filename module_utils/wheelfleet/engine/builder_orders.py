@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from ..catalog.controls import Control
 from ..control import builders, orders
@@ -22,6 +23,8 @@ class BuilderOrders:
         self.progress = progress
         #: The order in force; None: the builder may begin builds.
         self.hold: Control | None = None
+        #: The builds that the worker was told to end.
+        self._stopping: set[str] = set()
 
     def look(self) -> Control | None:
         """Look the orders up, and say in the terminal what is new; returns the order that holds the builder."""
@@ -50,6 +53,22 @@ class BuilderOrders:
     def note(self) -> str:
         """Who holds the builder, since when and why."""
         return "" if self.hold is None else said_of(self.hold)
+
+    def new_stops(self, attempts: Collection[str]) -> list[str]:
+        """Those of the builder's attempts that an operator wants ended and that the worker was not told yet."""
+        new = [
+            stop
+            for stop in orders.stops(self.context.catalog.db)
+            if stop.subject in attempts and stop.subject not in self._stopping
+        ]
+        for stop in new:
+            self._stopping.add(stop.subject)
+            self.progress.report_line(f"stops {stop.subject}, as ordered by {stop.who}: {stop.reason}")
+        return [stop.subject for stop in new]
+
+    def forget_stops(self) -> None:
+        """Tell the worker again what to end, because it or its host was started anew."""
+        self._stopping = set()
 
     def note_empty(self, snapshot: BuilderSnapshot) -> None:
         """Tell the operator once that a drained builder is empty; the caller has taken all results in."""

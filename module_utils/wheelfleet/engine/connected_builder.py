@@ -8,6 +8,7 @@ from ..planner import batches
 from ..planner.batches import PlannedBuild
 from ..text import human_duration
 from .assignments import assignment_for
+from .builder_orders import BuilderOrders
 from .context import Context
 from .host_status import Building
 from .intake import Intake
@@ -44,6 +45,7 @@ class ConnectedBuilder:
         self._silence = SilentHost(context, self.progress)
         self.link = connect(self._silence)
         self.intake = Intake(context, self.link, self.progress)
+        self.orders = BuilderOrders(context, self.progress)
         #: By attempt, the builds that this session handed over or found on the builder.
         self.planned: dict[str, PlannedBuild] = {}
         #: By attempt, when a build was first seen going on, in epoch seconds.
@@ -63,6 +65,8 @@ class ConnectedBuilder:
         held = batches.open_attempts(self.context.catalog, self.context.host).keys()
         if orphans := snapshot.waiting - held - {self._waits_for}:
             self.link.withdraw(orphans)
+        if stops := self.orders.new_stops(held | snapshot.building.keys()):
+            self.link.stop(stops)
         self._compare_clocks(snapshot)
         self.progress.show_metrics(snapshot.metrics, self._going_on(snapshot))
         return snapshot

@@ -30,6 +30,9 @@ class Link(Protocol):
     def withdraw(self, attempts: Collection[str]) -> list[str]:
         """Take assignments out of the inbox; returns the attempts that were still there: their builds never begin."""
 
+    def stop(self, attempts: Collection[str]) -> None:
+        """Have the worker end these builds, if they still go on; their results come as any other."""
+
     def fetch(self, attempt: str, files: Mapping[str, int], staging: Path) -> None:
         """Copy the files of a result (sizes in bytes by name) into a folder; files that are too large are left out."""
 

@@ -125,3 +125,13 @@ def withdraw_command(home: str, attempts: Iterable[str]) -> str:
         f"cd {shlex.quote(home)}/inbox && for a in {names}; do "
         '! unlink "$a.json" 2>/dev/null || echo "$a"; done; sync .'
     )
+
+
+def stop_command(home: str, attempts: Iterable[str]) -> str:
+    """The shell command that has the worker end builds; those that have ended by themselves are left out."""
+    names = " ".join(shlex.quote(attempt) for attempt in attempts)
+    # In this order, because attempts move from the inbox to their work folder in the meantime.
+    return (
+        f"cd {shlex.quote(home)} && mkdir -p stop && for a in {names}; do "
+        'if [ -e "inbox/$a.json" ] || [ -e "work/$a/assignment.json" ]; then : >"stop/$a"; fi; done'
+    )

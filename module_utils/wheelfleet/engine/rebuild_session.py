@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..control import orders
 from ..planner import rebuild_sample, suspension
 from ..planner.rebuild_sample import Rebuild
-from .builder_orders import BuilderOrders
 from .connected_builder import ConnectedBuilder
 from .host_status import HostState
 from .link import LinkLost
@@ -26,7 +25,7 @@ class RebuildSession:
     def work(self) -> Answer:
         """Make the rebuilds; the answer is always `drained`, and `changed` after a rebuild or a late result."""
         builder, catalog, host = self.builder, self.context.catalog, self.context.host
-        builder_orders = BuilderOrders(self.context, builder.progress)
+        builder_orders = builder.orders
         try:
             snapshot = builder.observe()
             builder.progress.count_queue()

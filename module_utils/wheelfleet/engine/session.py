@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from ..planner import batches, queue, suspension
 from ..planner.batches import HostWork
 from ..text import human_duration
-from .builder_orders import BuilderOrders
 from .canary import try_canary
 from .connected_builder import FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH, ConnectedBuilder
 from .host_status import HostState
@@ -37,7 +36,7 @@ class BuilderSession:
         self.options = builder.context.options
         self.clock = builder.context.clock
         self.progress = builder.progress
-        self.orders = BuilderOrders(builder.context, builder.progress)
+        self.orders = builder.orders
         self._renewed = 0.0
         #: Whether the builder is held and empty, so that nothing is asked of it.
         self._left_alone = False
@@ -253,6 +252,7 @@ class BuilderSession:
     def _restart(self, restarts: int) -> None:
         """Start the worker again: it was killed, or the host was rebooted, and results are missing."""
         self.builder.check_restarts(restarts)
+        self.orders.forget_stops()
         held = batches.claim(self.catalog, host=self.host, run=self.options.run, now=self.clock.now(), top_up=False)
         if held is not None:
             begun = batches.begun(self.catalog, self.host)

@@ -17,7 +17,7 @@ from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL, TRIED, settle
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from ..contract.assignment import Kind
-from ..control import orders
+from ..control import builds, orders
 from ..control.builders import HELD
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
@@ -377,7 +377,10 @@ def _release(db: sqlite3.Connection, which: str, value: str | float, now: float,
         ).fetchall()
         attempts.lose(db, [row["id"] for row in rows])
         for row in rows:
-            if row["begun_at"] is not None:
+            if stopped := builds.end_stop(db, row["id"], now, "Its builder was lost; it is not tried elsewhere."):
+                advice = FAILURE_CLASSES["stopped"].advice
+                attempts.fail_lost(db, row["id"], "stopped", builds.said_of_stop(stopped), advice, now)
+            elif row["begun_at"] is not None:
                 note_host_down(db, row["id"], now)
         for release in {row["release_id"] for row in rows}:
             settle(db, release, max_attempts)
@@ -400,5 +403,5 @@ def note_host_down(db: sqlite3.Connection, attempt: str, now: float) -> bool:
         attempts.retry_elsewhere(db, attempt)
         return False
     sentence = f"Its builder went down while it was being built, {downs} times out of {downs}."
-    attempts.fail_lost(db, attempt, sentence, FAILURE_CLASSES["host-lost"].advice, now)
+    attempts.fail_lost(db, attempt, "host-lost", sentence, FAILURE_CLASSES["host-lost"].advice, now)
     return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..catalog import attempts, release_targets, states
 from ..contract.result import Phase, Requirement
+from ..control.builds import end_stop
 from ..failure_classes import Blocks, ClassName
 from . import batches, missing_packages, requeue, suspension
 from .retries import follow_up
@@ -64,7 +65,9 @@ def record_outcome(
         outcome = replace(outcome, retry_on="elsewhere")
     elif not attempt["alone"] and outcome.failure_class in ALONE:
         outcome = replace(outcome, retry_on="alone", blocks=None)
-    normal = outcome.seconds * (attempt["speed"] or 1.0) if outcome.seconds is not None else None
+    stopped = outcome.failure_class == "stopped"
+    # What was stopped says nothing about the time that it takes.
+    normal = outcome.seconds * (attempt["speed"] or 1.0) if outcome.seconds is not None and not stopped else None
     attempts.finish(
         db,
         attempt_id,
@@ -103,7 +106,9 @@ def record_outcome(
     if normal is not None:
         # The measured time replaces the predictions of the project's other builds.
         release_targets.predict(db, attempt["project_id"], max(normal, 0.1))
-    if outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
+    ended = "It was stopped." if stopped else f"It had ended by itself: {outcome.failure_class or 'built'}."
+    end_stop(db, attempt_id, now, ended)
+    if not stopped and outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
         suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
     release_targets.settle(db, attempt["release_id"], max_attempts)
     return outcome
