@@ -24,7 +24,7 @@ DEFAULT_STATE_DIR = Path(__file__).resolve().parents[2] / "var"
 class OrderAction(ControllerAction):
     """Orders `action` for each of `what`. All are looked at first: if one makes no sense, none is given."""
 
-    REFUSALS = (Refused, BadOrder, CatalogError)
+    REFUSALS: ClassVar[tuple[type[Exception], ...]] = (Refused, BadOrder, CatalogError)
     #: The noun of wheelfleet.control.orders.
     NOUN: ClassVar[str]
 

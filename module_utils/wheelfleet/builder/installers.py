@@ -75,10 +75,14 @@ def check_installers(wheel: Path, folder: Path, scratch: Path) -> _Verdict:
     other = _other_python(wheel)
     if other is not None:
         return _Verdict(unknown=f"The wheel needs Python {other}, so nobody could import it here.")
-    tools = Path(sys.executable).parent
-    options = ["--quiet", "--offline", "--no-cache", "--no-config", "--no-deps", "--python", sys.executable]
-    answer = _run("uv", [str(tools / "uv"), "pip", "install", *options, "--target", str(folder), str(wheel)])
-    if answer.refused or answer.unknown or pip_takes(wheel) or importlib.util.find_spec("pip") is None:
+    uv, answer = Path(sys.executable).parent / "uv", _Verdict()
+    # A controller need not have it.
+    if uv.is_file():
+        options = ["--quiet", "--offline", "--no-cache", "--no-config", "--no-deps", "--python", sys.executable]
+        answer = _run("uv", [str(uv), "pip", "install", *options, "--target", str(folder), str(wheel)])
+        if answer.refused or answer.unknown or pip_takes(wheel):
+            return answer
+    if importlib.util.find_spec("pip") is None:
         return answer
     with tempfile.TemporaryDirectory(dir=scratch) as elsewhere:
         options = ["--isolated", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "--no-color"]

@@ -14,7 +14,8 @@ def put(db: sqlite3.Connection, wheel: Mapping[str, object]) -> None:
         INSERT INTO wheel ({columns}) VALUES ({", ".join(f":{column}" for column in wheel)})
         ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
             attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt_packages = excluded.apt_packages,
-            imports = excluded.imports, import_facts = excluded.import_facts, built_as = excluded.built_as
+            imports = excluded.imports, import_facts = excluded.import_facts, built_as = excluded.built_as,
+            imported = excluded.imported
             WHERE removed_at IS NOT NULL
         """,
         wheel,

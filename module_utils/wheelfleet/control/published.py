@@ -37,6 +37,8 @@ class PublishedWheel:
     upstream_yanked: str | None
     #: Whether its bytes are on no disk any more.
     removed: bool
+    #: Whether it is to be built again.
+    rebuild_requested: bool
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,23 @@ def find_wheels(db: sqlite3.Connection, words: Words, target: str = "") -> list[
     return chosen
 
 
+def project_of(db: sqlite3.Connection, words: Words) -> str:
+    """The normalised name of the project that is meant; empty for an unknown file."""
+    return words.project or next((wheel.project for wheel in _wheels(db, "w.filename = ?", words.filename)), "")
+
+
+def file_states(db: sqlite3.Connection, words: Words) -> list[str]:
+    """A line for each file that is meant: its name, and what operators ordered about it."""
+    lines = []
+    for wheel in find_wheels(db, words):
+        yanked = wheel.release_yanked if wheel.yanked is None else wheel.yanked
+        state = "listed" if wheel.withdrawn is None else f"withdrawn ({wheel.withdrawn})"
+        state += "" if yanked is None else f", yanked ({yanked})"
+        state += ", to be built again" if wheel.rebuild_requested else ""
+        lines.append(f"{wheel.filename}: {state}")
+    return lines
+
+
 def _of_releases(db: sqlite3.Connection, words: Words) -> list[PublishedWheel]:
     wheels = _wheels(db, "p.name = ?", words.project)
     if not wheels:
@@ -143,6 +162,7 @@ def _wheels(db: sqlite3.Connection, condition: str, value: str) -> list[Publishe
             row["release_yanked"],
             row["upstream_yanked"],
             row["removed_at"] is not None,
+            bool(row["rebuild_requested"]),
         )
         for row in rows
     ]

@@ -247,6 +247,9 @@ def _rebuild(rebuild: Rebuild) -> tuple[str, str]:
 def _remarks(own: OwnFile) -> Iterator[str]:
     """Remarks on a wheel for people who install it."""
     libraries, imports = own.libraries, own.imports
+    if own.imported:
+        who, at, reason = own.imported
+        yield f"was not built by the fleet: {who} imported it on {utc(at)} ({reason})"
     if own.earlier_sdist:
         yield f"was built from an earlier {own.earlier_sdist}, which upstream has replaced since"
     if libraries and libraries.vendored:

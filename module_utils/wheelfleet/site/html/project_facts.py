@@ -64,6 +64,14 @@ class Imports(NamedTuple):
     message: str | None
 
 
+class Import(NamedTuple):
+    """Who imported a wheel that was built elsewhere, when (epoch seconds) and why."""
+
+    who: str
+    at: float
+    reason: str
+
+
 class OwnFile(NamedTuple):
     """A wheel of ours on the site. `note` is the reason why it is not `listed` on the index pages; `explained` has its
     tags in words.
@@ -84,6 +92,7 @@ class OwnFile(NamedTuple):
     imports: Imports | None = None
     #: The sdist that it was built from, if upstream has replaced it under the same name.
     earlier_sdist: str | None = None
+    imported: Import | None = None
 
 
 class Attempt(NamedTuple):
@@ -306,7 +315,7 @@ def _files(
     rebuilds: dict[str, Rebuild] = {}
     for row in db.execute(
         """
-        SELECT w.filename, w.tags, w.repaired, w.apt_packages, w.imports, w.import_facts,
+        SELECT w.filename, w.tags, w.repaired, w.apt_packages, w.imports, w.import_facts, w.imported,
                (SELECT f.filename FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.sdist_filename
                 AND f.sha256 <> w.sdist_sha256) AS earlier_sdist,
                x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
@@ -349,6 +358,7 @@ def _files(
                 tuple(json.loads(row["apt_packages"])),
                 _imports(row["imports"], row["import_facts"]),
                 _clean(row["earlier_sdist"]),
+                _import(row["imported"]),
             )
         )
     return files
@@ -359,6 +369,13 @@ def _libraries(text: str | None) -> Libraries | None:
         return None
     data = json.loads(text)
     return Libraries(**{**data, "vendored": tuple(data["vendored"]), "message": _clean(data["message"])})
+
+
+def _import(text: str | None) -> Import | None:
+    if text is None:
+        return None
+    data = json.loads(text)
+    return Import(printable(data["who"]), data["at"], printable(data["reason"]))
 
 
 def _imports(verdict: str | None, text: str | None) -> Imports | None:

@@ -10,11 +10,12 @@
         targets         by target: {status, reason, failure_class, advice, builder, seconds, finished_at, file, log,
                         log_page, tried_again}
         files           [{filename, url, sha256, size, requires_python, yanked, upload_time, tags, listed, note,
-                        provenance, signature, build_seconds, repair, apt, check, rebuild, earlier_sdist}];
+                        provenance, signature, build_seconds, repair, apt, check, rebuild, earlier_sdist, imported}];
                         `listed`: whether the index has the file; `earlier_sdist`: its sdist, if upstream has replaced
                         it under the same name; `signature`: of the provenance; `rebuild`: the rebuild check {builder,
                         verdict, at, sha256, sentence, differences}, its verdict agrees, differs or failed, its
-                        differences names of files in the wheel
+                        differences names of files in the wheel; `imported`: {who, at, reason} of a wheel that the fleet
+                        did not build
         upstream        {sdists: [{filename, url}], wheels, uploaded, yanked}
     attempts            builds that ended, the latest first: [{id, version, target, builder, outcome, began, ended,
                         seconds, cpu_seconds, peak_memory, interpreter, failure_class, sentence, evidence, advice,
@@ -123,6 +124,7 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
         check=_known(**own.imports._asdict()) if own.imports else None,
         rebuild=_rebuild(own.rebuild) if own.rebuild else None,
         earlier_sdist=own.earlier_sdist,
+        imported={**own.imported._asdict(), "at": timestamp(own.imported.at)} if own.imported else None,
     )
 
 

@@ -41,19 +41,21 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
         SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
                a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
                a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.built_as, w.repaired, w.apt_packages,
-               w.imports, w.import_facts,
+               w.imports, w.import_facts, w.imported,
                x.host AS rebuilder, x.verdict, x.finished_at AS rebuilt_at, x.sha256 AS rebuild_sha256, x.sentence,
                x.differences
         FROM wheel w
-        JOIN attempt a ON a.id = w.attempt_id
+        LEFT JOIN attempt a ON a.id = w.attempt_id
         JOIN release r ON r.id = w.release_id
         JOIN project p ON p.id = r.project_id
-        JOIN target t ON t.id = a.target_id
+        LEFT JOIN target t ON t.id = a.target_id
         LEFT JOIN rebuild x ON x.wheel_id = w.id AND x.verdict IS NOT NULL
         WHERE w.id = ?
         """,
         (wheel_id,),
     ).fetchone()
+    if row["imported"]:
+        return _document_of_import(row)
     built_with = _known(row["built_with"], {})
     return as_json(
         {
@@ -61,13 +63,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
             "project": row["name"],
             "release": row["version"],
             "target": row["target"],
-            "file": {
-                "filename": row["filename"],
-                "size": row["size"],
-                "sha256": row["sha256"],
-                "tags": json.loads(row["tags"]),
-                "url": f"../../files/{row['name']}/{row['filename']}",
-            },
+            "file": _file(row),
             "built_as": _known(row["built_as"], None),
             "sdist": {
                 "filename": row["sdist_filename"],
@@ -90,6 +86,35 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
             "rebuild": _rebuild(row) if row["verdict"] else None,
         }
     )
+
+
+def _document_of_import(row: sqlite3.Row) -> bytes:
+    """The document of a wheel that an operator imported: nothing is known of its build."""
+    imported = json.loads(row["imported"])
+    return as_json(
+        {
+            "schema": SCHEMA,
+            "project": row["name"],
+            "release": row["version"],
+            "file": _file(row),
+            "imported": {
+                "who": printable(imported["who"]),
+                "at": timestamp(imported["at"]),
+                "reason": printable(imported["reason"]),
+                "sha256": row["sha256"],
+            },
+        }
+    )
+
+
+def _file(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "filename": row["filename"],
+        "size": row["size"],
+        "sha256": row["sha256"],
+        "tags": json.loads(row["tags"]),
+        "url": f"../../files/{row['name']}/{row['filename']}",
+    }
 
 
 def rebuilt(db: sqlite3.Connection, project_ids: Sequence[int]) -> set[int]:
