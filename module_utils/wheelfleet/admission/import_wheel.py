@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,6 @@ from packaging.version import InvalidVersion, Version
 
 from .. import requires_python
 from ..atomic_files import sync
-from ..builder.installers import check_installers
 from ..catalog import controls, events, release_targets, wheels
 from ..catalog.database import Catalog
 from ..catalog.given_names import give_name
@@ -36,9 +37,12 @@ from ..planner.inputs import PlanInputs
 from ..planner.judge import installable
 from ..planner.verdicts import serve_targets
 from ..repack import with_build_tag
+from ..text import plain
 from .admit import Storage
 from .wheel_archive import Refused
 from .wheel_check import CheckedWheel, check_wheel
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -272,13 +276,27 @@ def _check_installation(copy: Path, wheel: CheckedWheel, scratch: Path) -> None:
     folder = scratch / "any"
     folder.mkdir()
     try:
-        anywhere = with_build_tag(copy, folder, wheel.build or "0", "py3-none-any")
+        with_build_tag(copy, folder, wheel.build or "0", "py3-none-any")
     except ValueError as error:
         raise BadOrder(f"{wheel.filename} cannot be read: {error}") from error
-    with contextlib.redirect_stdout(io.StringIO()):
-        verdict = check_installers(anywhere, scratch / "installed", scratch)
-    if verdict.refused:
-        raise BadOrder(f"{wheel.filename} is refused: {verdict.refused}")
+    answer = scratch / "answer.json"
+    program = [sys.executable, "-m", f"{_PACKAGE.name}.builder.installers"]
+    ran = subprocess.run(
+        [*program, str(folder), str(scratch), str(answer), str(scratch / "installed")],
+        env={**os.environ, "PYTHONPATH": str(_PACKAGE.parent)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if ran.returncode:
+        last = (ran.stdout.strip().splitlines() or ["it says nothing"])[-1]
+        raise BadOrder(f"pip and uv could not be asked to install {wheel.filename}: {plain(last, 200)}")
+    refused = json.loads(answer.read_bytes())["refused"]
+    if refused:
+        raise BadOrder(f"{wheel.filename} is refused: {plain(refused, 400)}")
 
 
 def _put(copy: Path, destination: Path) -> None:
