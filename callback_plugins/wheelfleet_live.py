@@ -22,6 +22,7 @@ description:
     strategy C(free) would wait for it for ever.
   - Gives C(build.yml) its exit status. 0 is done, also where a builder was off while others worked; 2 is not done; 3 is
     done, but something that was asked for could not be considered, as the summary and the report page say.
+  - Tells systemd's watchdog of the run's progress, where the service runs it.
   - It is loaded with the playbooks, whatever C(callbacks_enabled) says.
 """
 
@@ -46,6 +47,7 @@ from wheelfleet_ansible.play_view import PlayView
 from wheelfleet_ansible.screen import Screen
 from wheelfleet_ansible.silence_breaker import SilenceBreaker
 from wheelfleet_ansible.status_file import StatusFile
+from wheelfleet_ansible.watchdog_thread import WatchdogThread
 
 
 def _publishes() -> bool:
@@ -88,10 +90,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._view = PlayView(
             self._screen, self._status_file, is_terminated=self._is_terminated, error=self._display.error
         )
+        self._watchdog = WatchdogThread(lambda: self._run.described() if self._run else "")
         self._silence = SilenceBreaker(self._screen, lambda: self._run, self._view_is_on_screen)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Print nothing to standard output if it is a document for programs."""
+        """Tell the service manager, and print nothing to standard output if it is a document for programs."""
+        self._watchdog.begin()
         callbacks = self._all_callbacks(sys._getframe(1))
         if callbacks and not _speaks_to_people(callbacks[0]):
             terminal.stdout_is_taken = True
@@ -99,10 +103,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Stop the view: it lasts for one play, because the hosts of a play are at different tasks."""
+        self._watchdog.event()
         self._view.stop()
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Start the view at the first task with something to show."""
+        self._watchdog.event()
         if self._run is None or self._view.is_shown:
             return
         if task.action == "wheelfleet_delta":
@@ -112,14 +118,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """Note the host's task."""
+        self._watchdog.event()
         self._silence.begin(host.get_name(), task.get_name(), builds=task.action == "wheelfleet_batch")
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         """Note that the host has no task."""
+        self._watchdog.event()
         self._silence.end(result.host.get_name())
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Read the results of a run's modules."""
+        self._watchdog.event()
         self._silence.end(result.host.get_name())
         task, answer = result.task, result.result
         if task.action == "wheelfleet_lock":
@@ -135,12 +144,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Note the failure: the host does nothing more in this run."""
+        self._watchdog.event()
         self._silence.end(result.host.get_name())
         if not ignore_errors:
             self._lose(result, HostState.FAILED)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Note that the host does not answer: it does nothing more in this run."""
+        self._watchdog.event()
         self._silence.end(result.host.get_name())
         self._lose(result, HostState.UNREACHABLE)
 
@@ -165,6 +176,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         """Begin the run, which has its lock now."""
         self._held += self._handover.take()
         self._run = CurrentRun(answer["run"], Path(answer["state_dir"]), Path(answer["site_dir"]))
+        self._watchdog.watch(self._run.state_dir)
         if not check_mode:
             self._early_end = EarlyEnd(self._run, self._stop_showing, self._say_on_stderr)
             self._early_end.watch()

@@ -14,6 +14,7 @@ import ansible.constants as constants
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 from wheelfleet.engine.lock import parent_is_alive
+from wheelfleet.watchdog import note_progress
 
 from .controller_action import ControllerAction, Result
 from .host_python import question, too_old
@@ -65,7 +66,8 @@ class NodeAction(ControllerAction):
         os._exit(0)
 
     def run_lives(self) -> bool:
-        """Whether the ansible-playbook that forked this process is alive."""
+        """Whether the ansible-playbook that forked this process is alive. Every wait here asks, and has an end."""
+        note_progress()
         return self._run_process is None or parent_is_alive(self._run_process)
 
     def repeat(

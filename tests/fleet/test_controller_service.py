@@ -157,7 +157,7 @@ def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
     assert changed(controller.provision()) == 0
 
     # The timer repeats build.yml, as the operator's account; the last run is kept, and the one at work.
-    finished = "sudo journalctl -u wheelfleet-run.service -o cat | grep -c '^Finished'"
+    finished = "sudo journalctl -u wheelfleet-run.service -o cat | grep -c 'Deactivated successfully'"
     controller.wait_until(f"[ $({finished}) -ge 3 ]")
     assert len(controller.sh(f"ls {RUNS}").split()) <= 2
     assert controller.sh("stat -c %U wheelfleet/var/catalog.sqlite") == "pi\n"
@@ -172,7 +172,7 @@ def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
 
     # … and nothing is lost: the next run takes in what the builder went on with.
     controller.lab.ssh(BUILDER, "touch service/go")
-    controller.sh("sudo systemctl start wheelfleet-run.service")
+    controller.sh("sudo systemctl start --wait wheelfleet-run.service")
     assert controller.service("ExecMainStatus") == "0", controller.journal()
     attempts = controller.catalog(
         "SELECT p.name, a.outcome FROM attempt a JOIN release r ON r.id = a.release_id "
@@ -180,6 +180,26 @@ def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
     )
     assert attempts == [["fails", "failed"], ["waits", "built"]], controller.journal()
     assert "waits-1.0-py3-none-any.whl" in controller.sh("cat wheelfleet/var/site/simple/waits/index.json")
+
+    # A run that hangs is ended by systemd, and the next one takes its build in.
+    controller.configure(controller_packages=["waits"], controller_service_watchdog="10s", controller_newest="all")
+    assert changed(controller.provision()) >= 1
+    controller.sh("sudo systemctl stop wheelfleet-run.timer wheelfleet-run.service")
+    controller.lab.ssh(BUILDER, "rm -f service/go service/begun")
+    fleet_upstream.add_release(sdists.pure_sdist("waits", "2.0", script=WAITS))
+    controller.sh("sudo systemctl start wheelfleet-run.service")
+    controller.wait_until(f"ssh {controller.lab.address(BUILDER)} test -e service/begun")
+    controller.wait_until("systemctl show wheelfleet-run.service -p StatusText | grep -q 'builds go on'")
+    controller.sh("sudo pkill -STOP -x ansible-playboo")
+    controller.wait_until("[ $(systemctl show wheelfleet-run.service --value -p ActiveState) = failed ]")
+    assert controller.service("Result") == "watchdog", controller.journal()
+    assert controller.sh("pgrep -l '^ansible' || echo none") == "none\n"
+    controller.lab.ssh(BUILDER, "touch service/go")
+    controller.sh("sudo systemctl start --wait wheelfleet-run.service")
+    assert controller.service("ExecMainStatus") == "0", controller.journal()
+    assert controller.catalog(
+        "SELECT r.version, a.outcome FROM attempt a JOIN release r ON r.id = a.release_id WHERE r.version = '2.0'"
+    ) == [["2.0", "built"]]
 
     # Not wanted any more, it goes; what was built stays.
     controller.configure(controller_service=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from ..planner import batches
 from ..planner.batches import PlannedBuild
 from ..text import human_duration
+from ..watchdog import note_progress
 from .assignments import assignment_for
 from .builder_orders import BuilderOrders
 from .context import Context
@@ -59,6 +60,7 @@ class ConnectedBuilder:
         snapshot = self.link.poll(self.intake.unacknowledged, tails=watched)
         self.intake.unacknowledged = []
         self._silence.answered()
+        note_progress()
         for attempt, files in snapshot.outbox.items():
             planned = self.planned.get(attempt)
             self.intake.take(attempt, planned.kind if planned else None, files)

@@ -23,6 +23,7 @@ from ..catalog.meta import get_meta, set_meta
 from ..control.orders import end_overdue
 from ..upstream.client import Absent, Page, ProjectRequest, Stale, Unchanged, Upstream
 from ..upstream.pages import ProjectPage
+from ..watchdog import note_progress
 from .batches import expire_leases, reclaim_absent
 from .builders import offered_targets, record_builders, targets_fingerprint
 from .carry_out import carry_out
@@ -173,6 +174,7 @@ class _Run:
 
     def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Make a change in a short transaction of its own."""
+        note_progress()
         with self.catalog.writing() as db:
             return change(db)
 

@@ -21,6 +21,7 @@ from ..catalog import projects
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..processes import die_with_parent
+from ..watchdog import note_progress
 from . import index_pages, removal
 from .changes import count_changes
 from .html import provenance
@@ -223,6 +224,7 @@ class _Publication:
                 ) from error
 
     def _take(self, rendered: Rendered) -> None:
+        note_progress()
         self.tree.changed += rendered.changed
         self.tree.side_changes += rendered.side_changes
         self.to_remove += rendered.to_remove
@@ -267,6 +269,7 @@ class _Publication:
         if self.settings.html_pages:
             with snapshot(self.catalog.db) as db:
                 for page in overview_pages(db, self.render, changed, self.tree.has):
+                    note_progress()
                     if page.owns_folder:
                         made.setdefault(page.path.partition("/")[0], set()).add(page.path)
                     if page.data is None:
