@@ -11,6 +11,7 @@ from wheelfleet.catalog import events
 from wheelfleet.catalog.database import CatalogError
 from wheelfleet.credentials import with_credentials
 from wheelfleet.engine.host_status import CONTROLLER, HostState, HostStatus, post_status, status_folder
+from wheelfleet.engine.survey import upstream_is_asked
 from wheelfleet.planner.delta import Options, run_delta
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.preview import MOST_PREVIEWED
@@ -38,7 +39,7 @@ class ActionModule(ControllerAction):
         recipes = read_recipes(Path(p["recipes_dir"])) if p["recipes_dir"] else {}
         inputs = self._inputs(recipes)
         policy, scope = inputs.as_policy(), inputs.scope()
-        with self.catalog() as catalog:
+        with self.catalog() as catalog, upstream_is_asked(catalog):
             delta = run_delta(
                 catalog,
                 upstream,

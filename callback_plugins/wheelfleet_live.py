@@ -22,6 +22,7 @@ description:
     strategy C(free) would wait for it for ever.
   - Gives C(build.yml) its exit status. 0 is done, also where a builder was off while others worked; 2 is not done; 3 is
     done, but something that was asked for could not be considered, as the summary and the report page say.
+  - Has operators told of troubles when the run ends (C(controller_notify)).
   - Tells systemd's watchdog of the run's progress, where the service runs it.
   - It is loaded with the playbooks, whatever C(callbacks_enabled) says.
 """
@@ -47,6 +48,7 @@ from wheelfleet_ansible.play_view import PlayView
 from wheelfleet_ansible.screen import Screen
 from wheelfleet_ansible.silence_breaker import SilenceBreaker
 from wheelfleet_ansible.status_file import StatusFile
+from wheelfleet_ansible.teller import Teller
 from wheelfleet_ansible.watchdog_thread import WatchdogThread
 
 
@@ -86,6 +88,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._run: CurrentRun | None = None
         self._early_end: EarlyEnd | None = None
         self._outcome = Outcome(publishes=_publishes())
+        self._teller = Teller()
         self._screen = Screen(self._display)
         self._view = PlayView(
             self._screen, self._status_file, is_terminated=self._is_terminated, error=self._display.error
@@ -96,6 +99,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Tell the service manager, and print nothing to standard output if it is a document for programs."""
         self._watchdog.begin()
+        self._teller.playbook_begins(playbook)
         callbacks = self._all_callbacks(sys._getframe(1))
         if callbacks and not _speaks_to_people(callbacks[0]):
             terminal.stdout_is_taken = True
@@ -104,6 +108,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Stop the view: it lasts for one play, because the hosts of a play are at different tasks."""
         self._watchdog.event()
+        self._teller.play_begins(play)
         self._view.stop()
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
@@ -139,6 +144,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             self._outcome.planning_ended(answer, check_mode=task.check_mode)
         elif task.action == "wheelfleet_batch":
             self._outcome.batch_ended()
+        if not task.check_mode:
+            self._teller.succeeded(result)
         if _is_the_builders(task):
             self._outcome.builders.add(result.host.get_name())
 
@@ -166,6 +173,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         failed = {*stats.failures, *stats.dark}
         for line in self._outcome.last_lines(failed):
             self._screen.say(line)
+        self._teller.ended(self._run, self._outcome, failed)
         status = self._outcome.status(failed)
         if status is not None:
             # A plugin has no other way to set the exit status. SystemExit is no Exception, so it passes through the
@@ -178,8 +186,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._run = CurrentRun(answer["run"], Path(answer["state_dir"]), Path(answer["site_dir"]))
         self._watchdog.watch(self._run.state_dir)
         if not check_mode:
-            self._early_end = EarlyEnd(self._run, self._stop_showing, self._say_on_stderr)
+            self._early_end = EarlyEnd(self._run, self._stop_showing, self._say_on_stderr, self._tell_why)
             self._early_end.watch()
+
+    def _tell_why(self) -> None:
+        """Have told why the run breaks off, unless an operator or the service ended it."""
+        if self._run and self._view.ends_because:
+            self._teller.broke_off(self._run, self._view.ends_because)
 
     def _say_on_stderr(self, line: str) -> None:
         self._display.display(line, stderr=True)
@@ -195,6 +208,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         if self._run and not result.task.check_mode and "builders" in map(str, result.host.get_groups()):
             self._run.end_host(host, state, str(result.result.get("msg", ""))[:500])
         self._outcome.host_lost(host, as_builder=_is_the_builders(result.task))
+        if not _is_the_builders(result.task):
+            self._teller.failed(result)
 
     def _is_terminated(self) -> bool:
         return self._early_end is not None and self._early_end.is_terminated

@@ -14,13 +14,15 @@ from .current_run import CurrentRun
 
 
 class EarlyEnd:
-    """Watches the end of the main process. `stop_view` is called before anything is printed."""
+    """Watches the end of the main process. `stop_view` is called before anything is printed, `tell` after it."""
 
-    def __init__(self, run: CurrentRun, stop_view: Callable[[], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, run: CurrentRun, stop_view: Callable[[], None], say: Callable[[str], None], tell: Callable[[], None]
+    ) -> None:
         #: Set when Ansible ends the run itself.
         self.run_has_ended = False
         self.is_terminated = False
-        self._run, self._stop_view, self._say = run, stop_view, say
+        self._run, self._stop_view, self._say, self._tell = run, stop_view, say, tell
         self._main_process = os.getpid()
 
     def watch(self) -> None:
@@ -46,3 +48,4 @@ class EarlyEnd:
         self._stop_view()
         for line in remains_of_run(self._run.state_dir, self._run.site, self._run.run):
             self._say(line)
+        self._tell()

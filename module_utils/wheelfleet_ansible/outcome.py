@@ -19,6 +19,8 @@ class Outcome:
     publishes: bool
     planned: bool = False
     finished: bool = False
+    #: Whether it came to the builds.
+    built: bool = False
     summary: list[str] = field(default_factory=list)
     unconsidered: Sequence[Mapping[str, Any]] = ()
     #: The run's builders.
@@ -38,6 +40,7 @@ class Outcome:
 
     def batch_ended(self) -> None:
         """Note the end of a batch."""
+        self.built = True
         if not self.publishes:
             self.summary = [*self._unconsidered_lines(), UNPUBLISHED]
 

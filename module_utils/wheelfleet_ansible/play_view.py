@@ -52,6 +52,8 @@ class PlayView:
         self._status_file = status_file
         self._is_terminated = is_terminated
         self._error = error
+        #: Why the run is ended in its middle; "" if it is not.
+        self.ends_because = ""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -110,6 +112,7 @@ class PlayView:
             # On an interrupt, Ansible and our callback end the processes; Ansible restores its handler first.
             ending = self._is_terminated() or signal.getsignal(signal.SIGINT) == signal.SIG_DFL
             if not ending and killed_children(main_process):
+                self.ends_because = KILLED
                 self._error(KILLED)
                 os.kill(main_process, signal.SIGINT)
                 return

@@ -28,6 +28,7 @@ OWNERS = {
     "given_name": "catalog/given_names.py",
     "log_position": "downloads/record_sums.py",
     "meta": "catalog/meta.py",
+    "notification": "catalog/notifications.py",
     "project": "catalog/projects.py",
     "provider": "planner/missing_packages.py",
     "queue_hour": "site/publication.py",

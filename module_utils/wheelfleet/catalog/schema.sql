@@ -551,6 +551,17 @@ CREATE TABLE resolution (
     PRIMARY KEY (path, target_id)
 ) WITHOUT ROWID;
 
+-- Troubles that an operator is told of (controller_notify), until it was told that they are over.
+CREATE TABLE notification (
+    subject TEXT PRIMARY KEY,                   -- KIND:WHAT, such as builder-suspended:pi3.
+    kind TEXT NOT NULL,                         -- The kind of trouble, as in `events` of controller_notify.
+    sentence TEXT NOT NULL,                     -- What it is, in one sentence.
+    since REAL NOT NULL,                        -- Since when it is there.
+    told TEXT NOT NULL DEFAULT '[]',            -- JSON list of the channels that know of it, by digests of the entries.
+    told_at REAL,                               -- When somebody was told last; NULL: nobody was.
+    cleared_at REAL                             -- Since when it is over; NULL: it is not.
+) WITHOUT ROWID;
+
 INSERT INTO meta (key, value) VALUES ('report_changes', '0');
 
 -- Triggers that count in `meta.report_changes` how often anything that the report shows has changed.

@@ -132,6 +132,7 @@ class ConnectedBuilder:
     def full_disk(self, snapshot: BuilderSnapshot) -> str | None:
         """The reason why the builder may have no work, if its disk is too full; else None."""
         least = self.context.options.min_free
+        self.progress.status.disk_low = snapshot.free < least
         if snapshot.free >= least:
             return None
         sentence = f"It has less than {least >> 20} MiB of disk left; free some space there."

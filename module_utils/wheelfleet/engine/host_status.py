@@ -77,6 +77,8 @@ class HostStatus:
     #: Whether the host does nothing more in this run.
     final: bool = False
     metrics: HostMetrics = field(default_factory=HostMetrics)
+    #: Whether it gets no work because its disk is almost full.
+    disk_low: bool = False
 
 
 def status_folder(state_dir: Path) -> Path:

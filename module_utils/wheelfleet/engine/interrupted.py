@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import sqlite3
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..site.layout import STATUS
+from .run_end import service_ended
 from .status import StatusDocument, write_status
 
 #: Seconds in which the processes of a killed run notice its end.
@@ -106,6 +108,7 @@ def _main(arguments: Iterable[str]) -> None:
     for folder in arguments:
         for line in after_a_run(Path(folder), PATIENCE):
             print(line)
+        service_ended(Path(folder), os.environ)
 
 
 if __name__ == "__main__":

@@ -97,3 +97,14 @@ CREATE TABLE withdrawal (
     at REAL NOT NULL,
     PRIMARY KEY (release_id, target)
 ) WITHOUT ROWID;
+
+-- Troubles that an operator is told of.
+CREATE TABLE notification (
+    subject TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    since REAL NOT NULL,
+    told TEXT NOT NULL DEFAULT '[]',
+    told_at REAL,
+    cleared_at REAL
+) WITHOUT ROWID;
