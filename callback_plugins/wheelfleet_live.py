@@ -205,7 +205,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def _lose(self, result: Any, state: HostState) -> None:
         host = result.host.get_name()
-        if self._run and not result.task.check_mode and "builders" in map(str, result.host.get_groups()):
+        groups = set(map(str, result.host.get_groups()))
+        # One host may be controller and builder; what fails as the controller is no failure of the builder.
+        as_builder = "builders" in groups and (_is_the_builders(result.task) or "controller" not in groups)
+        if self._run and not result.task.check_mode and as_builder:
             self._run.end_host(host, state, str(result.result.get("msg", ""))[:500])
         self._outcome.host_lost(host, as_builder=_is_the_builders(result.task))
         if not _is_the_builders(result.task):

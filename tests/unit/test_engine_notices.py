@@ -117,6 +117,15 @@ def test_a_builder_outside_the_run_is_neither_lost_nor_back(state: ControllerSta
     assert operator.heard() == [["pi1 answers again."]]
 
 
+def test_a_builder_that_the_fleet_forgot_is_told_of_no_more(state: ControllerState, operator: Operator) -> None:
+    state.builder("pi1", TARGET, suspended="It cannot build the canary.")
+    now_tell(state)
+    assert len(operator.heard()) == 1
+    state.execute("DELETE FROM builder")
+    assert not now_tell(state, NOW + 2 * SETTLED)
+    assert notifications(state.catalog.db) == []
+
+
 def test_a_full_disk_is_told_of_builder_and_controller(state: ControllerState, operator: Operator) -> None:
     keep_config(state.root, [operator.entry], min_free=1 << 60)
     post(state, "pi1", state=HostState.SUSPENDED, disk_low=True, metrics={"disk_free": 1})

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog import notifications
 from ..catalog.database import Catalog
+from ..catalog.notifications import Notification
 from ..planner.inputs import PlanInputs
 from ..planner.scope import BadScope
 from ..text import plain
@@ -24,6 +25,8 @@ from .run_rules import free_bytes
 
 #: Most failed releases that are noted at once; of more the first run of a fleet tells enough.
 MOST_PACKAGES = 200
+#: The kinds that are about a builder, or about the controller by this name.
+OF_BUILDERS, THE_CONTROLLER = ("builder-suspended", "builder-lost", "disk-low"), "the controller"
 #: Characters of a sentence.
 LONGEST = 500
 
@@ -86,7 +89,8 @@ def look(catalog: Catalog, state_dir: Path, run: str, now: float, min_free: int 
     db = catalog.db
     statuses = [each for each in read_statuses(status_folder(state_dir), run) if each.host != CONTROLLER]
     known = {each.subject: each for each in notifications.notifications(db)}
-    answers = [_suspended(db), _lost(db, statuses), _disks(statuses, state_dir, min_free), _packages(db, set(known))]
+    answers = [_suspended(db), _lost(statuses), _disks(statuses, state_dir, min_free), _packages(db, set(known))]
+    answers.append(_forgotten(db, statuses, known.values()))
     found = {each.subject: each for answer in answers for each in answer.troubles}
     new = [
         each
@@ -95,7 +99,7 @@ def look(catalog: Catalog, state_dir: Path, run: str, now: float, min_free: int 
     ]
     fine = {subject for answer in answers for subject in answer.fine} - found.keys()
     cleared = [subject for subject in fine & known.keys() if known[subject].cleared_at is None]
-    gone = {subject for answer in answers for subject in answer.gone} & known.keys()
+    gone = {subject for answer in answers for subject in answer.gone} & known.keys() - found.keys()
     if not (new or cleared or gone):
         return
     with catalog.writing() as writing:
@@ -121,7 +125,14 @@ def _suspended(db: sqlite3.Connection) -> Answer:
     return Answer(troubles, frozenset(f"builder-suspended:{row['host']}" for row in rows))
 
 
-def _lost(db: sqlite3.Connection, statuses: Sequence[HostStatus]) -> Answer:
+def _forgotten(db: sqlite3.Connection, statuses: Sequence[HostStatus], known: Iterable[Notification]) -> Answer:
+    """The troubles of builders that the fleet does not have any more."""
+    present = {row["host"] for row in db.execute("SELECT host FROM builder")} | {each.host for each in statuses}
+    of_builders = [each for each in known if each.kind in OF_BUILDERS and each.what != THE_CONTROLLER]
+    return Answer(gone=frozenset(each.subject for each in of_builders if each.what not in present))
+
+
+def _lost(statuses: Sequence[HostStatus]) -> Answer:
     troubles, fine = [], []
     for status in statuses:
         if status.final and status.state in (HostState.UNREACHABLE, HostState.FAILED):
@@ -149,12 +160,12 @@ def _disks(statuses: Sequence[HostStatus], state_dir: Path, min_free: int) -> An
         troubles.append(
             Trouble(
                 "disk-low",
-                "the controller",
+                THE_CONTROLLER,
                 f"The controller has less than {min_free >> 20} MiB of disk left in {state_dir}; free some space.",
             )
         )
     else:
-        fine.append("disk-low:the controller")
+        fine.append(f"disk-low:{THE_CONTROLLER}")
     return Answer(troubles, frozenset(fine))
 
 
