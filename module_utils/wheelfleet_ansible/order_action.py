@@ -84,7 +84,8 @@ class OrderAction(ControllerAction):
         """The task's result; each order is also said in the terminal."""
         lines = [f"{each.host}: {each.sentence}" for each in orders]
         for each, line in zip(orders, lines):
-            self.say(line if each.changed else f"{line} It was ordered before.")
+            said = line if each.changed else f"{line} It was ordered before."
+            self.say(f"(check mode: nothing is ordered) {said}" if self.check_mode else said)
         return {
             "changed": any(each.changed for each in orders),
             "msg": "\n".join(lines),

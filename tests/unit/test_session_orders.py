@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 from wheelfleet.catalog import controls
+from wheelfleet.catalog.database import Catalog
 from wheelfleet.control import orders
+from wheelfleet.control.rule import BadOrder
 from wheelfleet.engine.link import LinkLost
 from wheelfleet.planner import batches, queue
+from wheelfleet.planner.inputs import PlanInputs
 
 from tests.support.fake_builder import Fault, Faults, Killed, Run, queue_of
+from tests.support.fleet_catalog import MAX_ATTEMPTS
 from tests.unit.test_engine_session import LINK_STEPS
 
 PROJECTS = ("alpha", "beta", "gamma")
@@ -23,7 +27,11 @@ PROJECTS = ("alpha", "beta", "gamma")
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two builders and three builds to make. It is made once and copied, because that takes longer than a test."""
-    return queue_of(tmp_path_factory.mktemp("catalog"), ["pi1", "pi2"], PROJECTS)
+    path = queue_of(tmp_path_factory.mktemp("catalog"), ["pi1", "pi2"], PROJECTS)
+    with Catalog(path) as made, made.writing() as db:
+        PlanInputs(PROJECTS, [], False, "1", {"max_attempts": MAX_ATTEMPTS}).remember(db)
+        db.execute("UPDATE project SET in_scope = 1, state = 'present', judged = 1")
+    return path
 
 
 @pytest.fixture
@@ -305,3 +313,80 @@ def test_a_worker_that_died_builds_only_what_it_had_begun(run: Run) -> None:
     assert len(builder.finished) == 1
     run.drain("pi2")
     run.check()
+
+
+# ------------------------------------------------------------------------------------------------------ releases
+
+
+@pytest.mark.parametrize("number", range(1, LINK_STEPS + 1))
+def test_what_is_skipped_is_not_begun_and_is_built_after_unskip(run: Run, number: int) -> None:
+    began: set[str] = set()
+
+    def skip() -> None:
+        builder = run.builders["pi1"]
+        began.update(attempt.partition("-")[0] for attempt in (*builder.building, *builder.outbox, *builder.finished))
+        give(run, "skip", "gamma", "project")
+
+    drained(run, "pi1", Faults([at(number, skip)]))
+    run.drain("pi2")
+    projects = {name.partition("-")[0] for builder in run.builders.values() for name in builder.finished}
+    # What is seen in the inbox may begin before the next poll.
+    assert projects >= {"alpha", "beta"}
+    assert "gamma" in projects or "gamma" not in began
+    assert queue.progress(run.catalog, "run1").left == 0
+    assert reason(run, "gamma") == "skipped by alice: new SD card"
+    give(run, "unskip", "gamma", "project")
+    run.drain()
+    run.check()
+    assert run.finished() == len(PROJECTS)
+
+
+def reason(run: Run, project: str) -> str:
+    row = run.catalog.db.execute(
+        """
+        SELECT w.reason FROM release_target w JOIN release r ON r.id = w.release_id
+        JOIN project p ON p.id = r.project_id WHERE p.name = ?
+        """,
+        (project,),
+    ).fetchone()
+    return str(row["reason"])
+
+
+def test_what_is_skipped_before_a_run_waits_on_no_builder(run: Run) -> None:
+    give(run, "skip", "gamma==1.0", "build")
+    run.drain()
+    assert {name.partition("-")[0] for name in run.builders["pi1"].finished} == {"alpha", "beta"}
+    (skip,) = orders.skips(run.catalog.db)
+    assert skip.answer == "It is not built."
+
+
+def test_a_skip_ends_when_its_time_is_over(run: Run) -> None:
+    give(run, "skip", "gamma", "project", until=run.clock.now() + 3600)
+    run.drain()
+    assert run.finished() == 2
+    run.clock.sleep(3600)
+    run.drain()
+    run.check()
+
+
+def test_a_skip_is_about_one_target_if_it_says_so(run: Run) -> None:
+    give(run, "skip", "gamma", "project", target="cp39")
+    run.drain()
+    run.check()
+
+
+def test_what_failed_is_tried_again_when_it_is_put_first(run: Run) -> None:
+    for builder in run.builders.values():
+        builder.fails = frozenset({"beta"})
+    run.drain()
+    assert [row["id"].partition("-")[0] for row in failures(run)] == ["beta"]
+    for builder in run.builders.values():
+        builder.fails = frozenset()
+    give(run, "first", "beta", "project")
+    assert [each.subject for each in orders.firsts(run.catalog.db)] == ["beta"]
+    run.drain()
+    run.check()
+    assert orders.firsts(run.catalog.db) == []
+    assert controls.newest(run.catalog.db, 1)[0].answer == "Nothing of it is left to build."
+    with pytest.raises(BadOrder, match="beta is built already"):
+        give(run, "first", "beta", "project")

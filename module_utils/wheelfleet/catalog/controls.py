@@ -81,6 +81,14 @@ def in_force(db: sqlite3.Connection, verbs: Collection[str], subject: str | None
     return sorted(found, key=lambda control: control.id)
 
 
+def in_force_from(db: sqlite3.Connection, verb: str, beginning: str) -> list[Control]:
+    """The orders in force with a verb whose subjects begin so, in the order of their giving."""
+    # As a range, so that the index serves it.
+    return _read(
+        db, "done_at IS NULL AND verb = ? AND subject >= ? AND subject < ?", verb, beginning, beginning + "\x7f"
+    )
+
+
 def unanswered(db: sqlite3.Connection, verbs: Collection[str]) -> list[Control]:
     """The orders in force with one of the verbs that nothing has obeyed yet, in the order of their giving."""
     found = [each for verb in verbs for each in _read(db, "done_at IS NULL AND answer IS NULL AND verb = ?", verb)]

@@ -189,6 +189,11 @@ def rejudge(db: sqlite3.Connection, project_id: int) -> None:
     db.execute("UPDATE project SET judged = 0 WHERE id = ?", (project_id,))
 
 
+def rejudge_named(db: sqlite3.Connection, name: str) -> None:
+    """Mark the verdicts of a project as out of date, by its name."""
+    db.execute("UPDATE project SET judged = 0 WHERE name = ?", (name,))
+
+
 def rejudge_release(db: sqlite3.Connection, release_id: int) -> None:
     """Mark the verdicts of a release's project as out of date if an attempt at the release found a Requires-Python."""
     db.execute(

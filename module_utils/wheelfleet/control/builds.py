@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from ..catalog import controls
+from ..catalog import controls, projects
 from ..catalog.controls import Control
 from ..catalog.projects import known_names
 from ..nearest import nearest
@@ -90,7 +90,18 @@ def _skip(db: sqlite3.Connection, asked: Asked) -> Decision:
     _check_target(db, asked.target)
     given = _about(db, "skip", releases, asked.target)
     sentence = f"{releases}{_on(asked)} is not built any more, as ordered {asked.because}"
-    return Decision(sentence, str(releases), same=same_as(asked, given), lifts=given)
+    same = same_as(asked, given)
+    if same is None:
+        projects.rejudge_named(db, releases.name)
+    return Decision(sentence, str(releases), same=same, lifts=given)
+
+
+def unskip(db: sqlite3.Connection, skip: Control, now: float) -> None:
+    """Have a release judged again whose skip is over."""
+    projects.rejudge_named(db, releases_of(skip.subject).name)
+    controls.add(
+        db, at=now, who=skip.who, verb="unskip", noun=skip.noun, subject=skip.subject, target=skip.target, reason=""
+    )
 
 
 def _unskip(db: sqlite3.Connection, asked: Asked) -> Decision:
@@ -111,6 +122,7 @@ def _unskip(db: sqlite3.Connection, asked: Asked) -> Decision:
             else f"No order skips {releases}; what controller_skip or a recipe skips is changed there."
         )
     sentence = f"{releases}{_on(asked)} is built again, as ordered {asked.because}"
+    projects.rejudge_named(db, releases.name)
     return Decision(sentence, str(releases), lifts=given)
 
 
@@ -118,20 +130,12 @@ def _first(db: sqlite3.Connection, asked: Asked) -> Decision:
     releases = known_releases(db, asked.subject)
     _check_target(db, asked.target)
     given = _about(db, "first", releases, asked.target)
-    rows = db.execute(
-        """
-        SELECT r.version, w.verdict, w.reason, w.need, t.name AS target FROM project p
-        JOIN release r ON r.project_id = p.id JOIN release_target w ON w.release_id = r.id
-        JOIN target t ON t.id = w.target_id WHERE p.name = ?
-        """,
-        (releases.name,),
-    ).fetchall()
-    mine = [row for row in rows if releases.matches(row["version"]) and asked.target in row["target"]]
+    mine = _verdicts(db, releases, asked.target)
     build = [row for row in mine if row["verdict"] == "build"]
     if not build:
         why = f": {mine[0]['reason'].rstrip('.')}." if mine else ", because it is not in scope (controller_packages)."
         raise BadOrder(f"{releases}{_on(asked)} is not to be built{why}")
-    if not any(row["need"] != "none" for row in build) and not _failed(db, releases):
+    if not any(row["need"] != "none" for row in build) and not failed_attempts(db, releases, asked.target):
         raise BadOrder(f"{releases}{_on(asked)} is built already; to build it again: playbooks/wheels.yml, rebuild.")
     sentence = f"{releases}{_on(asked)} is built next, as ordered {asked.because}"
     return Decision(sentence, str(releases), same=given[0] if given else None)
@@ -155,6 +159,51 @@ def known_releases(db: sqlite3.Connection, word: str) -> Releases:
     return releases
 
 
+def about(db: sqlite3.Connection, verb: str, name: str) -> list[tuple[Control, Releases]]:
+    """The orders in force with a verb about a project or releases of it, each with the releases."""
+    found = [(each, releases_of(each.subject)) for each in controls.in_force_from(db, verb, name)]
+    return [(each, releases) for each, releases in found if releases.name == name]
+
+
+def end_firsts(db: sqlite3.Connection, release_id: int, now: float) -> None:
+    """End the orders to build a release first, or all releases of its project, if nothing of them is left to build."""
+    if not controls.in_force(db, ["first"]):
+        return
+    (name,) = db.execute(
+        "SELECT p.name FROM release r JOIN project p ON p.id = r.project_id WHERE r.id = ?", (release_id,)
+    ).fetchone()
+    for order, releases in about(db, "first", name):
+        left = [row for row in _verdicts(db, releases, order.target) if row["need"] != "none"]
+        if order.answer is not None and not left:
+            controls.end(db, [order.id], now, "Nothing of it is left to build.")
+
+
+def _verdicts(db: sqlite3.Connection, releases: Releases, target: str) -> list[sqlite3.Row]:
+    """The verdicts on releases for the targets with a text in their names."""
+    rows = db.execute(
+        """
+        SELECT w.*, r.version, t.name AS target FROM project p
+        JOIN release r ON r.project_id = p.id JOIN release_target w ON w.release_id = r.id
+        JOIN target t ON t.id = w.target_id WHERE p.name = ?
+        """,
+        (releases.name,),
+    )
+    return [row for row in rows if releases.matches(row["version"]) and target in row["target"]]
+
+
+def failed_attempts(db: sqlite3.Connection, releases: Releases, target: str) -> list[str]:
+    """The attempts at releases, for targets with a text in their names, that failed and that nothing superseded."""
+    rows = db.execute(
+        """
+        SELECT a.id, r.version, t.name AS target FROM project p JOIN release r ON r.project_id = p.id
+        JOIN attempt a ON a.release_id = r.id JOIN target t ON t.id = a.target_id
+        WHERE p.name = ? AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.superseded
+        """,
+        (releases.name,),
+    )
+    return [row["id"] for row in rows if releases.matches(row["version"]) and target in row["target"]]
+
+
 def _about(db: sqlite3.Connection, verb: str, releases: Releases, target: str) -> list[Control]:
     return [each for each in controls.in_force(db, [verb], str(releases)) if each.target == target]
 
@@ -168,19 +217,6 @@ def _running(db: sqlite3.Connection) -> list[sqlite3.Row]:
         WHERE a.state = 'open' AND a.begun_at IS NOT NULL ORDER BY a.host, a.id
         """
     ).fetchall()
-
-
-def _failed(db: sqlite3.Connection, releases: Releases) -> bool:
-    """Whether an attempt at one of these releases failed and nothing has superseded it."""
-    rows = db.execute(
-        """
-        SELECT DISTINCT r.version FROM project p JOIN release r ON r.project_id = p.id
-        JOIN attempt a ON a.release_id = r.id
-        WHERE p.name = ? AND a.state IN ('done', 'lost') AND a.outcome IS NOT 'built' AND NOT a.superseded
-        """,
-        (releases.name,),
-    )
-    return any(releases.matches(row["version"]) for row in rows)
 
 
 def _why_nothing_stops(db: sqlite3.Connection, word: str, running: list[sqlite3.Row]) -> str:

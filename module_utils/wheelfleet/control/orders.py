@@ -130,6 +130,9 @@ def end_overdue(catalog: Catalog, now: float) -> None:
     with catalog.writing() as db:
         for each in controls.overdue(db, now):
             controls.end(db, [each.id], now)
+            if each.verb == "skip":
+                # So that its verdicts are looked at again.
+                builds.unskip(db, each, now)
             events.note(
                 db,
                 run="",

@@ -235,11 +235,13 @@ def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToR
 
 
 def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:
-    """The unstarted attempts of this host that became needless: another build gave a wheel that serves their target."""
+    """The unstarted attempts of this host that became needless: another build gave a wheel that serves their target, or
+    an operator skips them now."""
     rows = catalog.db.execute(
         f"""
         SELECT a.id FROM attempt a JOIN release_target w ON w.release_id = a.release_id AND w.target_id = a.target_id
-        WHERE a.host = ? AND a.state = 'open' AND a.begun_at IS NULL AND {SETTLED_BY_A_WHEEL.format(row="w")}
+        WHERE a.host = ? AND a.state = 'open' AND a.begun_at IS NULL
+          AND (w.verdict = 'skip' OR {SETTLED_BY_A_WHEEL.format(row="w")})
         """,
         (host,),
     )

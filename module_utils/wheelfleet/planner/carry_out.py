@@ -8,10 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from ..catalog import builders, controls
+from ..catalog import attempts, builders, controls
 from ..catalog.controls import Control
 from ..catalog.database import Catalog
+from ..control import builds
 from . import missing_packages
+from .inputs import PlanInputs
+from .rejudge import judge_again
 
 
 def carry_out(catalog: Catalog, now: float) -> None:
@@ -40,4 +43,30 @@ def _forget(db: sqlite3.Connection, control: Control, now: float) -> None:
     controls.end(db, [control.id], now, "It is forgotten.")
 
 
-_BY_VERB: dict[str, Callable[[sqlite3.Connection, Control, float], None]] = {"forget": _forget}
+def _judge(db: sqlite3.Connection, control: Control, now: float) -> None:
+    """Give the project the verdicts that follow from what is skipped now."""
+    name = builds.releases_of(control.subject).name
+    row = db.execute("SELECT id FROM project WHERE name = ?", (name,)).fetchone()
+    if row is not None:
+        judge_again(db, row["id"], now)
+    if control.verb == "skip":
+        controls.answer(db, control.id, "It is not built.")
+    else:
+        controls.end(db, [control.id], now, "It is built again where it is needed.")
+
+
+def _first(db: sqlite3.Connection, control: Control, now: float) -> None:
+    """Try again what failed or was stopped. `control.orders.firsts` has the order until nothing of it is left."""
+    failed = builds.failed_attempts(db, builds.releases_of(control.subject), control.target)
+    inputs = PlanInputs.remembered(db)
+    if failed and inputs is not None:
+        attempts.requeue(db, failed, inputs.as_policy().max_attempts)
+    controls.answer(db, control.id, "It is next.")
+
+
+_BY_VERB: dict[str, Callable[[sqlite3.Connection, Control, float], None]] = {
+    "forget": _forget,
+    "skip": _judge,
+    "unskip": _judge,
+    "first": _first,
+}

@@ -201,8 +201,7 @@ def _verdict(name: str, release: Release, usable: list[File], target: Target, po
     wheel = next((f for f in usable if f.kind == "wheel"), None)
     for skip in policy.skip:
         if skip.matches(name, release.version, target.name):
-            kind = "withdrawn" if skip.withdrawn else "skip list"
-            return Verdict(release.id, target.id, "skip", f"{kind}: {skip.reason}")
+            return Verdict(release.id, target.id, "skip", f"{skip.kind}: {skip.reason}")
     if wheel is not None:
         if policy.build == "missing" or sdist is None:
             return Verdict(release.id, target.id, "upstream", f"upstream serves {wheel.filename}")

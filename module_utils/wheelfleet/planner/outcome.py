@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..catalog import attempts, release_targets, states
 from ..contract.result import Phase, Requirement
-from ..control.builds import end_stop
+from ..control.builds import end_firsts, end_stop
 from ..failure_classes import Blocks, ClassName
 from . import batches, missing_packages, requeue, suspension
 from .retries import follow_up
@@ -111,4 +111,5 @@ def record_outcome(
     if not stopped and outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
         suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
     release_targets.settle(db, attempt["release_id"], max_attempts)
+    end_firsts(db, attempt["release_id"], now)
     return outcome

@@ -42,14 +42,14 @@ class ScopeRule:
 class Skip:
     """Releases that the operator does not want built, and why. Empty parts match everything.
 
-    `withdrawn`: their wheels were withdrawn (`wheelfleet_wheels`); else they are on a skip list.
+    `kind` begins the reason that people read: who or what says so.
     """
 
     name: NormalizedName
     versions: str
     target: str
     reason: str
-    withdrawn: bool = False
+    kind: str = "skip list"
 
     def matches(self, name: str, version: Version, target: str) -> bool:
         """Whether it holds for a release on a target."""

@@ -14,6 +14,7 @@ from packaging.version import Version
 from .. import requires_python
 from ..catalog import projects, release_targets
 from ..catalog import wheels as wheel_rows
+from ..control import builds
 from ..upstream.pages import ProjectPage
 from . import judge
 from .predict import predict_seconds
@@ -53,8 +54,8 @@ def judge_project(
     """
     project = db.execute("SELECT name, state, trimmed FROM project WHERE id = ?", (project_id,)).fetchone()
     releases = _releases(db, project_id)
-    if withdrawn := _withdrawn(db, project_id, project["name"]):
-        policy = replace(policy, skip=(*withdrawn, *policy.skip))
+    if ordered := [*_withdrawn(db, project_id, project["name"]), *_skipped(db, project["name"])]:
+        policy = replace(policy, skip=(*ordered, *policy.skip))
     judgement = judge.judge(project["name"], releases, rules, targets, policy, now)
     if project["trimmed"] and (judgement.wants_older or _builds(judgement)):
         projects.read_again(db, project_id)
@@ -172,6 +173,14 @@ def rules_by_name(rules: Iterable[ScopeRule]) -> dict[str, list[ScopeRule]]:
     return by_name
 
 
+def _skipped(db: sqlite3.Connection, name: str) -> list[Skip]:
+    """What operators' orders skip of a project, as entries of its skip list."""
+    return [
+        Skip(canonicalize_name(name), releases.specifier, order.target, order.reason, kind=f"skipped by {order.who}")
+        for order, releases in builds.about(db, "skip", name)
+    ]
+
+
 def _withdrawn(db: sqlite3.Connection, project_id: int, name: str) -> list[Skip]:
     """What an operator withdrew of a project, as entries of its skip list."""
     rows = db.execute(
@@ -182,7 +191,7 @@ def _withdrawn(db: sqlite3.Connection, project_id: int, name: str) -> list[Skip]
         (project_id,),
     )
     return [
-        Skip(canonicalize_name(name), f"==={row['version']}", row["target"], row["reason"], withdrawn=True)
+        Skip(canonicalize_name(name), f"==={row['version']}", row["target"], row["reason"], kind="withdrawn")
         for row in rows
     ]
 
