@@ -12,7 +12,7 @@ import wheelfleet
 PACKAGE = Path(wheelfleet.__file__).parent
 #: From the top to the bottom. A module that lies in no room belongs to the ground.
 ROOMS = (
-    *("engine", "site", "admission", "planner", "control"),
+    *("monitor", "engine", "site", "admission", "planner", "control"),
     *("downloads", "upstream", "catalog", "builder", "contract", "ground"),
 )
 Module = tuple[str, ...]

@@ -19,6 +19,7 @@ import time
 from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,30 @@ def take_run_lock(
 
 def run_at_work(state_dir: Path) -> str | None:
     """The ID of the run whose main process lives; None if there is none, or it cannot be seen from here."""
+    run = last_run(state_dir)
+    return run.run if run and run.lives else None
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """A run; `since` is in epoch seconds. `lives` is None if its process is another machine's or container's."""
+
+    run: str
+    since: float
+    lives: bool | None
+
+
+def last_run(state_dir: Path) -> LastRun | None:
+    """The last run; None if there was none, or its folder cannot be read. The lock itself is not touched."""
     try:
         holder = _parse((state_dir / "run" / "lock").read_bytes())
-    except OSError:
+        since = float(holder.get("since", 0))
+    except (OSError, TypeError, ValueError):
         return None
-    return str(holder["run"]) if _here(holder) and _same(holder, _identity(holder["pid"])) else None
+    if not holder.get("run"):
+        return None
+    lives = _same(holder, _identity(holder["pid"])) if _here(holder) else None
+    return LastRun(str(holder["run"]), since, lives)
 
 
 def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], patience: float) -> str | None:

@@ -1,0 +1,150 @@
+"""The reins: what a key orders about the chosen row, the question before it, and giving the order."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..catalog.database import Catalog, CatalogError
+from ..control.orders import WITHOUT_REASON, expand, order
+from ..control.rule import BadOrder
+from ..engine.lock import run_at_work
+from .catalog_part import Queued
+from .snapshot import Host, RunningBuild
+from .views import View
+
+
+@dataclass(frozen=True)
+class Rein:
+    """An order that can be given: `subject` is a word that `control` understands, `question` says what will happen."""
+
+    verb: str
+    noun: str
+    subject: str
+    question: str
+
+    @property
+    def asks_why(self) -> bool:
+        """Whether the order needs a reason."""
+        return self.verb not in WITHOUT_REASON
+
+
+_Row = Host | RunningBuild | Queued
+
+
+def _builder(verb: str, question: str) -> Callable[[_Row | None], Rein | None]:
+    def make(row: _Row | None) -> Rein | None:
+        return Rein(verb, "builder", row.name, question.format(row.name)) if isinstance(row, Host) else None
+
+    return make
+
+
+def _all(verb: str, question: str) -> Callable[[_Row | None], Rein | None]:
+    return lambda row: Rein(verb, "builder", "all", question)
+
+
+def _stop(row: _Row | None) -> Rein | None:
+    if not isinstance(row, RunningBuild):
+        return None
+    what = f"{row.name} {row.version} on {row.host}"
+    question = f"Stop the build of {what}: it is ended within seconds, and counts as stopped by you."
+    return Rein("stop", "build", row.attempt or f"{row.name}=={row.version}", question)
+
+
+def _skip(row: _Row | None) -> Rein | None:
+    if not isinstance(row, RunningBuild | Queued):
+        return None
+    what = f"{row.name}=={row.version}"
+    question = f"Skip {what}: it is not built any more on any target, until the order is lifted (unskip)."
+    return Rein("skip", "build", what, question)
+
+
+def _first(row: _Row | None) -> Rein | None:
+    if not isinstance(row, RunningBuild | Queued):
+        return None
+    what = f"{row.name}=={row.version}"
+    return Rein("first", "build", what, f"Build {what} first: a builder that can gets it before everything else.")
+
+
+def _project_first(row: _Row | None) -> Rein | None:
+    if not isinstance(row, RunningBuild | Queued):
+        return None
+    question = f"Put {row.name} first: all its releases in the queue are built before everything else."
+    return Rein("first", "project", row.name, question)
+
+
+_FLEET: Mapping[str, Callable[[_Row | None], Rein | None]] = {
+    "p": _builder("pause", "Pause {}: it finishes what it builds now and begins nothing until it is resumed."),
+    "d": _builder("drain", "Drain {}: it finishes what it builds; what waits there goes to others; no more comes."),
+    "r": _builder("resume", "Resume {}: it gets builds again."),
+    "P": _all("pause", "Pause all builders: each finishes what it builds now, and nothing begins until they resume."),
+    "D": _all("drain", "Drain all builders: each finishes what it builds; what waits there returns to the queue."),
+    "R": _all("resume", "Resume all builders that are paused or drained: they get builds again."),
+}
+#: By view and key.
+REINS: Mapping[View, Mapping[str, Callable[[_Row | None], Rein | None]]] = {
+    View.FLEET: _FLEET,
+    View.BUILDS: {"x": _stop, "s": _skip, "f": _first},
+    View.QUEUE: {"s": _skip, "f": _first, "F": _project_first},
+}
+
+
+def rein(view: View, key: str, row: object) -> Rein | None:
+    """The order that a key means for the chosen row; None if it means none."""
+    make = REINS.get(view, {}).get(key)
+    return make(row if isinstance(row, Host | RunningBuild | Queued) else None) if make else None
+
+
+def refused(state_dir: Path, wanted: Rein) -> str:
+    """Why the order makes no sense now, in a sentence; empty if it does. Nothing is kept."""
+    return _give(state_dir, wanted, "none yet", dry_run=True)[0]
+
+
+def give(state_dir: Path, wanted: Rein, reason: str) -> str:
+    """Give the order; returns what came of it, in sentences."""
+    trouble, said = _give(state_dir, wanted, reason, dry_run=False)
+    return trouble or said
+
+
+def _give(state_dir: Path, wanted: Rein, reason: str, *, dry_run: bool) -> tuple[str, str]:
+    """The trouble, and else what was ordered."""
+    path = state_dir / "catalog.sqlite"
+    # Opening would make a catalog, or upgrade one, which is a run's business.
+    if not path.exists():
+        return "There is no catalog yet to keep an order in.", ""
+    try:
+        with Catalog(path) as catalog, closing(catalog.db.cursor()):
+            catalog.db.execute("PRAGMA busy_timeout = 5000")
+            said = []
+            for subject in expand(catalog, verb=wanted.verb, noun=wanted.noun, word=wanted.subject):
+                given = order(
+                    catalog,
+                    who=login_name(),
+                    verb=wanted.verb,
+                    noun=wanted.noun,
+                    subject=subject,
+                    reason=reason,
+                    run=run_at_work(state_dir) or "",
+                    dry_run=dry_run,
+                )
+                before = "" if given.changed else " It was ordered before."
+                said.append(f"{given.host}: {given.sentence}{before}")
+            more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+            return "", f"Ordered: {said[0]}{more}" if said else "Nothing was ordered."
+    except (BadOrder, CatalogError) as error:
+        return str(error), ""
+    except sqlite3.Error as error:
+        return f"The order could not be kept ({error}); may you write to {path}?", ""
+
+
+def login_name() -> str:
+    """The name under which the operator is logged in, also under sudo."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,0 +1,147 @@
+"""The monitor's screens: they fit the terminal, whatever is in them, and obey nothing that a build has written."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from wheelfleet.catalog.builders import Measured
+from wheelfleet.catalog.events import Event
+from wheelfleet.monitor.catalog_part import CatalogPart, Queued
+from wheelfleet.monitor.cells import ASCII, UNICODE, Characters, fit, gathered, plot, small_plot, width_of, wrapped
+from wheelfleet.monitor.snapshot import Reader, RunningBuild, Snapshot
+from wheelfleet.monitor.views import LEAST_HEIGHT, LEAST_WIDTH, Line, Place, View, frame
+
+from tests.support.monitored import monitored_run
+
+SIZES = [(80, 24), (120, 40), (200, 60), (LEAST_WIDTH, LEAST_HEIGHT)]
+#: What would move the cursor, change the title, hide letters or take two cells.
+HOSTILE = "\x1b[2J\x1b]0;title\x07\r\n\u202egnp\u200b\x9b31m 漢字漢字 e\u0301\u0301 \ud800 end"
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A snapshot of a hundred builders."""
+    folder = tmp_path_factory.mktemp("full")
+    monitored_run(folder, 100, queued=300)
+    return Reader(folder).read()
+
+
+def hostile(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with hostile text wherever a build, a package or a host may write."""
+    hosts = [
+        replace(host, name=f"{host.name}{HOSTILE}", note=HOSTILE, status=replace(host.status, building=[]))
+        for host in snapshot.hosts[:5]
+    ]
+    part = replace(
+        snapshot.catalog,
+        queue=[Queued(HOSTILE, HOSTILE, HOSTILE, 1.0, HOSTILE)] * 3,
+        events=[Event(0.0, "run", HOSTILE, HOSTILE, HOSTILE, HOSTILE)] * 3,
+        waiting={HOSTILE: 3},
+        trouble=HOSTILE,
+    )
+    builds = [RunningBuild(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 0.0, None, f"{HOSTILE}\n{HOSTILE}", "")]
+    return replace(snapshot, hosts=hosts, catalog=part, builds=builds, sentence=HOSTILE)
+
+
+def text_of(lines: Sequence[Line]) -> str:
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
+
+def check(lines: Sequence[Line], width: int, height: int, characters: Characters) -> None:
+    assert len(lines) == height
+    for line in lines:
+        text = "".join(text for text, _ in line)
+        assert width_of(text) <= width, text
+        assert text.isprintable(), ascii(text)
+        assert characters.unicode or text.isascii(), ascii(text)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("characters", [UNICODE, ASCII], ids=["utf-8", "ascii"])
+def test_every_screen_fits_whatever_is_in_it(full: Snapshot, size: tuple[int, int], characters: Characters) -> None:
+    empty = Snapshot(now=full.now, sentence="There has been no run.", catalog=CatalogPart(trouble="No catalog."))
+    for snapshot, view, details in itertools.product((full, hostile(full), empty), View, (False, True)):
+        for row in (0, 50, 10_000):
+            place = Place(view, {view: row}, details=details)
+            check(frame(snapshot, place, *size, characters), *size, characters)
+    for extra in (Place(help=True), Place(message=HOSTILE), Place(question=HOSTILE, typed=HOSTILE)):
+        check(frame(full, extra, *size, characters), *size, characters)
+
+
+def test_the_chosen_row_is_always_in_sight(full: Snapshot) -> None:
+    for row, (width, height) in itertools.product((0, 17, 63, 99), SIZES):
+        shown = text_of(frame(full, Place(View.FLEET, {View.FLEET: row}), width, height, UNICODE))
+        assert f"▸{full.hosts[row].name} " in shown
+    shown = text_of(frame(full, Place(View.QUEUE, {View.QUEUE: 150}), 80, 24, UNICODE))
+    chosen = full.catalog.queue[150]
+    assert f"▸{chosen.name} {chosen.version} " in shown
+
+
+def test_a_wide_terminal_shows_a_hundred_builders_at_once(full: Snapshot) -> None:
+    shown = text_of(frame(full, Place(), 200, 60, UNICODE))
+    assert all(f"{host.name} " in shown for host in full.hosts)
+
+
+def test_a_small_terminal_is_told_what_is_needed(full: Snapshot) -> None:
+    shown = text_of(frame(full, Place(), 40, 8, UNICODE))
+    assert (
+        shown.split()
+        == f"This terminal is 40x8; the monitor needs {LEAST_WIDTH}x{LEAST_HEIGHT}. Make it larger.".split()
+    )
+    for width, height in ((1, 1), (3, 2), (200, 1)):
+        check(frame(full, Place(), width, height, UNICODE), width, height, UNICODE)
+
+
+def test_what_an_operator_must_know_stands_above_everything(full: Snapshot) -> None:
+    troubled = replace(full, sentence="The run was killed.", catalog=replace(full.catalog, trouble="It is locked."))
+    for view in View:
+        shown = text_of(frame(troubled, Place(view), 80, 24, UNICODE))
+        assert "The run was killed." in shown
+        assert "It is locked." in shown
+
+
+def test_details_of_a_builder_have_its_history(full: Snapshot) -> None:
+    last = int(full.now // 300)
+    history = {full.hosts[0].name: [Measured(last - 1, 60.0, 1.0), Measured(last, 90.0, 8.0)]}
+    snapshot = replace(full, catalog=replace(full.catalog, history=history))
+    shown = text_of(frame(snapshot, Place(details=True), 80, 24, UNICODE))
+    assert "temperature, the last 24 hours; now 50.0 °C" in shown
+    assert "█" in shown
+    nothing = replace(full, catalog=replace(full.catalog, history={}))
+    assert "Nothing was measured" in text_of(frame(nothing, Place(details=True), 80, 24, UNICODE))
+
+
+def test_text_is_cut_and_padded_by_cells() -> None:
+    assert fit("abc", 5, UNICODE) == "abc  "
+    assert fit("abc", 5, UNICODE, right=True) == "  abc"
+    assert fit("abcdef", 5, UNICODE) == "abcd…"
+    assert fit("漢字漢字", 6, UNICODE) == "漢字… "
+    assert fit("漢字", 4, ASCII) == "??  "
+    assert wrapped("one two three", 8, 2, UNICODE) == ["one two ", "three   "]
+    assert wrapped("one two three four", 7, 2, UNICODE) == ["one two", "three …"]
+
+
+def test_plots_keep_peaks_and_gaps() -> None:
+    assert small_plot([0, 50, None, 100, 200], 0, 100, UNICODE) == "▁▅ ██"
+    assert gathered([1, 9, None, None, 3], 3) == [1, 9, 3]
+    assert gathered([1, 2], 10) == [1, 2]
+    assert list(plot([0, 50, 100, None], 2, 0, 100, UNICODE)) == ["  █ ", "▁██ "]
+    assert list(plot([100], 2, 0, 100, ASCII)) == ["#", "#"]
+
+
+def test_the_screen_is_printed_once_for_those_without_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wheelfleet.monitor.__main__ import main
+
+    monitored_run(tmp_path, 3)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("LINES", "30")
+    assert main(["--state", str(tmp_path), "--once", "--view", "queue"]) == 0
+    assert "builder of speed 1." in capsys.readouterr().out
+    assert main(["--state", str(tmp_path)]) == 1
+    assert "ssh -t" in capsys.readouterr().err
