@@ -6,9 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible refuses to start where the locale of the environment was never generated. C.UTF-8 is part of every Debian.
+OPERATORS_LC_ALL := $(LC_ALL)
 export LC_ALL := C.UTF-8
 
-.PHONY: help build test test-long unit lint docs fmt hooks bench clean machine-build machine-test
+.PHONY: help build monitor test test-long unit lint docs fmt hooks bench clean machine-build machine-test
 .DEFAULT_GOAL := help
 # So that the packages are there before what needs them.
 .NOTPARALLEL:
@@ -20,6 +21,10 @@ help: ## show this list
 build: export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 build: $(VENV)/.controller ## build what the inventory names, and publish it
 	ansible-playbook build.yml
+
+# The locale is the operator's, because it says what their terminal can show. Over SSH: ssh -t controller make -C wheelfleet monitor
+monitor: $(if $(wildcard $(VENV)/.controller),,$(VENV)/.controller) ## watch any run, and hold its reins; STATE=folder if it is not the inventory's
+	@env $(if $(OPERATORS_LC_ALL),LC_ALL=$(OPERATORS_LC_ALL),-u LC_ALL) PYTHONPATH=module_utils python -m wheelfleet.monitor --state "$(STATE)"
 
 # On all cores, the quick tests first; PYTEST_ARGS chooses some of them.
 test: machine-test $(VENV)/.dev ## all tests but the long ones; the better part of an hour

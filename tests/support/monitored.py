@@ -27,7 +27,7 @@ def monitored_run(root: Path, hosts: int = 4, *, now: float | None = None, queue
     """Make the folder of a run of this process with some builders, each in another state; returns the run's ID."""
     moment = time.time() if now is None else now
     run, _lock = take_run_lock(root, os.getpid())
-    with ControllerState(root, at=moment - 7200) as state:
+    with ControllerState(root, at=moment - 3000) as state:
         # A test's folder need not survive a power cut.
         state.catalog.db.execute("PRAGMA synchronous = OFF")
         _fill(state, [f"pi{number}" for number in range(1, hosts + 1)], run, moment, queued)

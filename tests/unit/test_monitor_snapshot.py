@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from contextlib import closing
@@ -199,12 +198,3 @@ def test_the_catalog_is_read_now_and_then_and_after_an_order(
 
 def test_pi2_comes_before_pi10() -> None:
     assert sorted(["pi10", "pi2", "pi2-b", "pi"], key=natural) == ["pi", "pi2", "pi2-b", "pi10"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, run: str) -> None:
-    tmp_path.chmod(0)
-    try:
-        assert look(tmp_path).catalog.trouble
-    finally:
-        tmp_path.chmod(0o700)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,20 +23,30 @@ def state_folder(given: str) -> Path:
     """The folder. Raises NoStateFolder."""
     if given:
         return Path(given).expanduser().absolute()
-    named = _named_by_inventory()
-    if named is None:
+    return folder_by(_inventory())
+
+
+def folder_by(inventory: Mapping[str, Any]) -> Path:
+    """The folder by what ansible-inventory says. Raises NoStateFolder if that is made from variables."""
+    known = inventory.get("_meta", {}).get("hostvars", {})
+    named = next(
+        (str(value) for host in _hosts(inventory, "controller") if (value := known.get(host, {}).get(_VARIABLE))), ""
+    )
+    if not named:
         return _HERE / "var"
     if "{{" in named:
         raise NoStateFolder(f"The inventory makes {_VARIABLE} from variables ({named}); name the folder: STATE=/path.")
     return Path(named).expanduser().absolute()
 
 
-def _named_by_inventory() -> str | None:
-    """What the inventory says for the group controller; None if it does not say."""
+def _inventory() -> Mapping[str, Any]:
+    """What ansible-inventory says; empty where it cannot."""
     try:
         asked = subprocess.run(
             [str(Path(sys.executable).with_name("ansible-inventory")), "--list"],
             cwd=_HERE,
+            # Ansible reads no ansible.cfg of a folder that others may write to, and refuses some locales.
+            env={"ANSIBLE_CONFIG": str(_HERE / "ansible.cfg"), **os.environ, "LC_ALL": "C.UTF-8"},
             capture_output=True,
             stdin=subprocess.DEVNULL,
             text=True,
@@ -45,14 +56,8 @@ def _named_by_inventory() -> str | None:
         inventory = json.loads(asked.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         # No Ansible, or an inventory that it cannot read: the default is as good a guess as there is.
-        return None
-    if not isinstance(inventory, dict):
-        return None
-    hosts: Mapping[str, Any] = inventory.get("_meta", {}).get("hostvars", {})
-    for host in _hosts(inventory, "controller"):
-        if value := hosts.get(host, {}).get(_VARIABLE):
-            return str(value)
-    return None
+        return {}
+    return inventory if isinstance(inventory, dict) else {}
 
 
 def _hosts(inventory: Mapping[str, Any], group: str) -> list[str]:
