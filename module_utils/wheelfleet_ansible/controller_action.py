@@ -23,6 +23,9 @@ from .documented_options import Options
 #: Warnings in a task's result; further ones are only counted.
 MOST_WARNINGS = 20
 
+#: The state folder where nothing names another, as in the role's defaults.
+DEFAULT_STATE_DIR = Path(__file__).resolve().parents[2] / "var"
+
 Result = dict[str, Any]
 
 display = Display()
@@ -73,8 +76,9 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not type
 
     @property
     def state_dir(self) -> Path:
-        """The controller's state folder."""
-        return Path(self.options["state_dir"])
+        """The controller's state folder: the option, else the inventory's variable, else the role's default."""
+        given = self.options.get("state_dir") or self._templar.template(self.task_vars.get("controller_state_dir"))
+        return Path(given or DEFAULT_STATE_DIR)
 
     @property
     def catalog_path(self) -> Path:

@@ -6,7 +6,6 @@ import getpass
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from wheelfleet.catalog.database import Catalog, CatalogError
@@ -16,9 +15,6 @@ from wheelfleet.engine.lock import run_at_work
 from wheelfleet.planner.carry_out import carry_out
 
 from .controller_action import ControllerAction, Refused, Result
-
-#: The state folder where nothing names another, as in the role's defaults.
-DEFAULT_STATE_DIR = Path(__file__).resolve().parents[2] / "var"
 
 
 class OrderAction(ControllerAction):
@@ -100,12 +96,6 @@ class OrderAction(ControllerAction):
     def inventory(self) -> list[str]:
         """The builders of the inventory."""
         return list((self.task_vars.get("groups") or {}).get("builders") or [])
-
-    @property
-    def state_dir(self) -> Path:
-        """The state folder: the option, else the inventory's variable, else the role's default."""
-        given = self.options.get("state_dir") or self._templar.template(self.task_vars.get("controller_state_dir"))
-        return Path(given or DEFAULT_STATE_DIR)
 
 
 def login_name() -> str:

@@ -29,6 +29,7 @@ from wheelfleet.site.mirror import (
     MirrorError,
     NodeLost,
     bring_up_to_date,
+    fetch_wheels,
 )
 
 from tests.support.catalogs import ControllerState
@@ -555,6 +556,24 @@ class Directory:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
+
+
+def test_whole_wheels_come_back_from_a_node_and_replace_nothing(state: ControllerState, node: Folder) -> None:
+    assert fetch_wheels(node, state.files_dir) == []
+    a_published_site(state)
+    newer = state.wheel("newer", "1.0")
+    state.publish()
+    mirror(state, node)
+    part = node.path / "files/newer" / PARTIAL / "newer-2.0-py3-none-any.whl"
+    part.parent.mkdir()
+    part.write_bytes(b"the half of it")
+    (state.files_dir / "newer" / newer).unlink()
+    (kept,) = (state.files_dir / "leaver").iterdir()
+    kept.write_bytes(b"other bytes")
+    assert fetch_wheels(node, state.files_dir, dry_run=True) == [f"newer/{newer}"]
+    assert fetch_wheels(node, state.files_dir) == [f"newer/{newer}"]
+    assert kept.read_bytes() == b"other bytes"
+    assert [path.name for path in (state.files_dir / "newer").iterdir()] == [newer]
 
 
 # ------------------------------------------------------------------------------------------------ what is refused

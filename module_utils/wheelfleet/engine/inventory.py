@@ -15,6 +15,7 @@ from ..nearest import do_you_mean, nearest
 READERS = {
     "controller": "controller",
     "site": "controller",
+    "backup": "controller",
     "builder": "builders",
     "webnode": "webnodes",
     "cache": "webnodes",

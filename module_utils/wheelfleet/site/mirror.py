@@ -201,6 +201,29 @@ def bring_up_to_date(
         return _Mirror(site, node, False, timeout, go_on, lock).run(full)
 
 
+def fetch_wheels(node: Node, files_dir: Path, *, dry_run: bool = False) -> list[str]:
+    """Fetch the wheels of a node that `files_dir` does not have; returns their paths. Raises NodeLost, MirrorError."""
+    status, _ = node.run(f"test -d {shlex.quote(node.root)}/files")
+    if status != 0:
+        return []
+    command = ["rsync", "--recursive", "--times", "--ignore-existing", "--protect-args", "--out-format=%n"]
+    # Hidden are parts of wheels that did not arrive whole.
+    command += ["--timeout=60", "--exclude=.*", "--include=*/", "--include=*.whl", "--exclude=*", "--prune-empty-dirs"]
+    if dry_run:
+        command.append("--dry-run")
+    else:
+        files_dir.mkdir(parents=True, exist_ok=True)
+    if node.remote_shell:
+        command.append(f"--rsh={rsync_words(node.remote_shell)}")
+    command += [f"{node.destination}/files/", f"{files_dir}/"]
+    # As in _Mirror: an ssh that persists would keep a pipe open.
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        if done.returncode != 0:
+            raise MirrorError(f"rsync could not fetch the wheels of {node.name} ({_text(stderr).strip()}); try again.")
+        return [line for line in _text(stdout).splitlines() if line.endswith(".whl")]
+
+
 class _Mirror:
     def __init__(
         self, site: Path, node: Node, dry_run: bool, timeout: int, go_on: Callable[[], bool], lock: int | None

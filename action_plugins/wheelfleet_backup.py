@@ -1,0 +1,45 @@
+"""The work of M(wheelfleet_backup), on the controller."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# A command such as `ansible controller -m wheelfleet_backup` loads none of our callbacks, which do it for playbooks.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from wheelfleet.engine.backup import BackupError, back_up
+from wheelfleet.text import human_size
+from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet_ansible.documented_options import documented_options
+
+
+class ActionModule(ControllerAction):
+    """Bring a backup up to date."""
+
+    OPTIONS = documented_options("wheelfleet_backup")
+    REFUSALS = (Refused, BackupError)
+
+    def work(self) -> Result:
+        """Back up, and say what is in it."""
+        target = self.options["target"]
+        made = back_up(self.state_dir, target, dry_run=self.check_mode)
+        return {
+            "changed": bool(made.sent or made.removed),
+            "wheels": made.wheels,
+            "bytes": made.bytes,
+            "logs": made.logs,
+            "sent": len(made.sent),
+            "removed": len(made.removed),
+            "summary": [
+                f"{target} {'would have' if self.check_mode else 'has'} the catalog, {made.wheels} wheels "
+                f"({human_size(made.bytes)}) and {made.logs} logs; {len(made.sent)} files came, "
+                f"{len(made.removed)} went.",
+                "Not in it: the signing key, recipes, templates and inventory, which are files of yours; and the site, "
+                "which is rendered again.",
+            ],
+            "diff": {
+                "before": "".join(f"{path}\n" for path in made.removed),
+                "after": "".join(f"{path}\n" for path in made.sent),
+            },
+        }
