@@ -184,6 +184,18 @@ def test_what_was_withdrawn_can_be_built_again_and_stays_withdrawn(fleet: Steere
     assert fleet.listed() == [new, WHEEL]
 
 
+def test_a_rebuild_for_one_target_leaves_others_withdrawn(fleet: Steered) -> None:
+    state = fleet.state
+    state.target("cp313", tags=["cp313-cp313-linux_x86_64"], python_version="3.13", preference=2)
+    state.builder("pi1", "cp313")
+    state.wheel("demo", "1.0", "cp313-cp313-linux_x86_64", serves=["cp313"])
+    fleet.order("withdraw", "demo")
+    fleet.order("rebuild", "demo", target="cp311")
+    verdicts = "SELECT group_concat(t.name || ' ' || w.verdict || ' ' || w.need, ', ') FROM release_target w JOIN "
+    verdicts += "target t ON t.id = w.target_id ORDER BY t.name"
+    assert fleet.one(verdicts) == "cp311 build now, cp313 skip none"
+
+
 def test_a_file_is_withdrawn_alone(fleet: Steered) -> None:
     fleet.order("rebuild", reason="")
     new = fleet.rebuild_with("new = 1")

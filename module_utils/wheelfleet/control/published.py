@@ -151,12 +151,7 @@ def _wheels(db: sqlite3.Connection, condition: str, value: str) -> list[Publishe
             row["name"],
             row["release_id"],
             row["version"],
-            tuple(
-                name
-                for name, python, tags in targets
-                if not tags.isdisjoint(json.loads(row["tags"]))
-                and requires_python.allows(row["requires_python"], python)
-            ),
+            _served(row, targets),
             row["withdrawn"] if row["withdrawn_at"] is not None else None,
             row["yanked"],
             row["release_yanked"],
@@ -166,6 +161,14 @@ def _wheels(db: sqlite3.Connection, condition: str, value: str) -> list[Publishe
         )
         for row in rows
     ]
+
+
+def _served(row: sqlite3.Row, targets: Sequence[tuple[str, Version, frozenset[str]]]) -> tuple[str, ...]:
+    """The names of the targets that can install a wheel."""
+    mine, stated = set(json.loads(row["tags"])), row["requires_python"]
+    return tuple(
+        name for name, python, tags in targets if not mine.isdisjoint(tags) and requires_python.allows(stated, python)
+    )
 
 
 def _unknown_project(db: sqlite3.Connection, name: str) -> str:

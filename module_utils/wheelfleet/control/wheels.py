@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..catalog import attempts, controls, projects, release_targets, releases, wheels, withdrawals
 from ..catalog.controls import Control
@@ -140,6 +140,7 @@ def _rebuild(db: sqlite3.Connection, asked: Asked) -> Decision:
     if not waiting:
         for release in {row["release_id"] for row in build if row["held"]}:
             withdrawals.lift(db, release)
+            _hold_what_is_left(db, release, asked.now, free={row["target"] for row in build})
         served = {row["wheel_id"] for row in _serving(db, keys)}
         # Only what serves a target is replaced: a withdrawn wheel stays withdrawn.
         wheels.request_rebuild(db, served)
@@ -170,8 +171,8 @@ def _find(db: sqlite3.Connection, asked: Asked) -> tuple[Words, list[PublishedWh
     return words, find_wheels(db, words, asked.target)
 
 
-def _hold_what_is_left(db: sqlite3.Connection, release_id: int, now: float) -> None:
-    """Hold the builds of a release for the targets that withdrawn wheels alone could serve."""
+def _hold_what_is_left(db: sqlite3.Connection, release_id: int, now: float, free: Collection[str] = ()) -> None:
+    """Hold the builds of a release for the targets that withdrawn wheels alone could serve, except those in `free`."""
     (name,) = db.execute(
         "SELECT p.name FROM release r JOIN project p ON p.id = r.project_id WHERE r.id = ?", (release_id,)
     ).fetchone()
@@ -179,7 +180,7 @@ def _hold_what_is_left(db: sqlite3.Connection, release_id: int, now: float) -> N
     listed = {target for wheel in siblings if wheel.withdrawn is None and not wheel.removed for target in wheel.targets}
     for wheel in siblings:
         for target in wheel.targets:
-            if wheel.withdrawn is not None and target not in listed:
+            if wheel.withdrawn is not None and target not in listed and target not in free:
                 withdrawals.put(db, release_id, target, wheel.withdrawn, now)
 
 
