@@ -112,6 +112,11 @@ def test_a_webhook_gets_json_by_post(chat: Chat) -> None:
     assert [request.headers["authorization"] for request in chat.requests] == ["Bearer t0ken"]
 
 
+def test_a_password_in_the_address_is_sent_as_a_header(chat: Chat) -> None:
+    channel(webhook=chat.url.replace("http://", "http://us%40er:pass@")).deliver(MESSAGE)
+    assert [request.headers["authorization"] for request in chat.requests] == ["Basic dXNAZXI6cGFzcw=="]
+
+
 def test_a_webhook_is_tried_again_when_that_may_help(chat: Chat) -> None:
     chat.answers = [Answer(503), Answer(0, silent=True)]
     channel(webhook=chat.url).deliver(MESSAGE)

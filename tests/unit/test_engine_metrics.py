@@ -82,7 +82,7 @@ def test_the_19_figures_of_a_master_are_there(state: ControllerState) -> None:
         ("wheelfleet_wheels",): 1,
         ("wheelfleet_downloads_total",): 0,
         ("wheelfleet_downloads_today",): 0,
-        ("wheelfleet_downloads_last_30_days",): 0,
+        ("wheelfleet_downloads_last_month",): 0,
         ("wheelfleet_controller_disk_size_bytes",): 64 << 30,
         ("wheelfleet_controller_disk_free_bytes",): 9 << 30,
         ("wheelfleet_controller_memory_size_bytes",): 8 << 30,

@@ -5,6 +5,7 @@ Addresses of webhooks, and their headers, may be secrets: no sentence here quote
 
 from __future__ import annotations
 
+import base64
 import getpass
 import hashlib
 import json
@@ -25,9 +26,10 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from .. import __version__
+from ..credentials import without_password
 from ..nearest import do_you_mean
 from ..network import TRANSIENT_STATUS
 from .trouble_kinds import KINDS
@@ -138,8 +140,14 @@ class Channel:
 
     def _post(self, message: Message) -> None:
         body = json.dumps({**message.data, "title": message.title, "text": message.text}).encode()
-        headers = {"Content-Type": "application/json", "User-Agent": f"wheelfleet/{__version__}", **dict(self.headers)}
-        request = urllib.request.Request(self.to[0], body, headers, method="POST")
+        headers = {"Content-Type": "application/json", "User-Agent": f"wheelfleet/{__version__}"}
+        parts = urlsplit(self.to[0])
+        if parts.username is not None:
+            # urllib takes what stands before @ for a part of the host.
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+        headers |= dict(self.headers)
+        request = urllib.request.Request(without_password(self.to[0]), body, headers, method="POST")
         opener = urllib.request.build_opener(
             urllib.request.HTTPSHandler(context=ssl.create_default_context()), _NoRedirect()
         )

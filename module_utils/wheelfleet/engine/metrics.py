@@ -205,7 +205,7 @@ def _downloads(db: sqlite3.Connection, now: float) -> list[Family]:
         Family("wheelfleet_downloads_today", "gauge", "Downloads of this day (UTC), as far as counted.").add(
             since(today)
         ),
-        Family("wheelfleet_downloads_last_30_days", "gauge", "Downloads of this day and the 29 before (UTC).").add(
+        Family("wheelfleet_downloads_last_month", "gauge", "Downloads of this day and the 29 before (UTC).").add(
             since(today - 29)
         ),
     ]
