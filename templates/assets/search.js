@@ -16,6 +16,8 @@
     p: ["passed", "Passed over"], n: ["not-found", "Not found upstream"],
   };
   const RANKS = Object.keys(STATUSES).join("");
+  // A capital letter: the project has no page of its own, but an entry that project/index.html shows.
+  const rank = (row) => RANKS.indexOf(row[1].toLowerCase());
   // What was left out or mistyped is more likely one of the first.
   const LETTERS = "aeiouyrnstlmcdpbhgkfvwzxjq-0123456789";
 
@@ -31,7 +33,7 @@
   const begins = (name, term) => name.startsWith(term) || name.includes(`-${term}`);
   const words = (name) => [name, ...[...name.matchAll(/-/g)].map((dash) => name.slice(dash.index + 1))];
   const better = (one, other) =>
-    RANKS.indexOf(one[1]) - RANKS.indexOf(other[1]) || one[0].length - other[0].length || (one[0] < other[0] ? -1 : 1);
+    rank(one) - rank(other) || one[0].length - other[0].length || (one[0] < other[0] ? -1 : 1);
 
   // One more letter of a name against a word: the next row of the table of edit distances. Two neighbours in the wrong
   // order are one mistake, like a letter too many, too few or wrong.
@@ -175,9 +177,11 @@
 
   const show = (list, rows, base) => {
     const items = rows.map(([name, letter, summary, displayName]) => {
-      const [status, title] = STATUSES[letter];
+      const isPacked = letter !== letter.toLowerCase();
+      const [status, title] = STATUSES[letter.toLowerCase()];
       const link = element("a", "", displayName || name);
-      link.href = new URL(`../project/${encodeURIComponent(name)}/index.html`, base);
+      const place = encodeURIComponent(name);
+      link.href = new URL(isPacked ? `../project/index.html#${place}` : `../project/${place}/index.html`, base);
       const item = element("li", status, link, " ", element("span", "status", title));
       if (summary) item.append(element("p", "", summary));
       return item;

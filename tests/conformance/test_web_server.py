@@ -207,6 +207,22 @@ def test_no_address_redirects_to_another_host_or_adds_a_header(nginx: NginxSite,
     assert led is None or led.startswith("./") or re.fullmatch("[a-z0-9%./-]+", led, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("path", ["/project/known-only/", "/project/known-only/index.html"])
+def test_projects_without_a_page_share_one_where_there_is_one(nginx: NginxSite, site: Path, path: str) -> None:
+    assert ask(nginx, path).status == 404
+    shared = site / "project" / "index.html"
+    shared.write_text("<title>A project</title>")
+    try:
+        answer = ask(nginx, path)
+        assert (answer.status, urljoin(path, answer.headers["Location"])) == (302, "/project/index.html#known-only")
+        assert ask(nginx, "/project/index.html").status == 200
+        assert ask(nginx, "/project/demo/").status == 200
+        assert ask(nginx, "/project/known-only/json").status == 404
+        assert ask(nginx, "/project/known%0aonly/").status == 404
+    finally:
+        shared.unlink()
+
+
 def test_challenges_of_an_authority_are_served_though_they_have_a_dot(site: Path, tmp_path: Path) -> None:
     folder = tmp_path / ".well-known/acme-challenge"
     folder.mkdir(parents=True)

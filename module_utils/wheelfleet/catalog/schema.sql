@@ -338,7 +338,8 @@ CREATE TABLE site_project (
     summary TEXT NOT NULL DEFAULT '',           -- Its summary.
     status TEXT NOT NULL,                       -- Of the statuses of its releases the one that matters most.
     project_status TEXT,                        -- Status of the project itself, where its releases do not tell all.
-    listed INTEGER NOT NULL                     -- 1: simple/ has a page of it.
+    listed INTEGER NOT NULL,                    -- 1: simple/ has a page of it.
+    packed INTEGER NOT NULL DEFAULT 0           -- 1: it has no page of its own, but an entry below projects/.
 );
 CREATE INDEX site_project_listed ON site_project (name) WHERE listed;
 CREATE INDEX site_project_best ON site_project (status, length(name), name);
@@ -1016,6 +1017,7 @@ CREATE TRIGGER site_project_update AFTER UPDATE ON site_project
         OR OLD.status IS NOT NEW.status
         OR OLD.project_status IS NOT NEW.project_status
         OR OLD.listed IS NOT NEW.listed
+        OR OLD.packed IS NOT NEW.packed
 BEGIN
     INSERT INTO counter (kind, key, value) VALUES ('page', OLD.status, -1)
         ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value;

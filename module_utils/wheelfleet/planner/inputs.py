@@ -41,7 +41,11 @@ class PlanInputs:
         set_meta(db, "plan", data)
         # Skipped releases leave the index even if they are out of scope (site/listing).
         was = set(before.as_policy().skip) if before else set()
-        for name in {skip.name for skip in was ^ set(self.as_policy().skip)}:
+        names = {skip.name for skip in was ^ set(self.as_policy().skip)}
+        # A project that is named has a page of its own (site/html/packed.py).
+        was_named = {rule.name for rule in before.scope().rules} if before else set()
+        names |= was_named ^ {rule.name for rule in self.scope().rules}
+        for name in names:
             projects.mark_stale(db, name)
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..planner.requirements_files import resolution_logs
 from ..text import printable
-from .html import failures, feed, fleet, help_pages, home, search, sitemap, statistics
+from .html import failures, feed, fleet, help_pages, home, packed, search, sitemap, statistics
 from .renderer import Renderer
 from .report import make_report
 
@@ -49,6 +49,8 @@ def overview_pages(
     for module in _WHOLE:
         for path, page in module.pages(db, render):
             yield OverviewPage(path, page, owns_folder=path.partition("/")[0] in _OWN_FOLDERS)
+    for path, page in packed.pages(db, render):
+        yield OverviewPage(path, page)
     for path, page in failures.pages(db, render, has):
         yield OverviewPage(path, page, owns_folder=True)
 
@@ -68,6 +70,7 @@ def _report(db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool]
             )
             for row in rows
         ]
-    yield "report/index.html", render.page("report/index.html", "report.html.j2", report=report)
+    packed_names = packed.packed_among(db, {row.project for rows in report.rows.values() for row in rows})
+    yield "report/index.html", render.page("report/index.html", "report.html.j2", report=report, packed=packed_names)
     data = json.dumps(report.as_data(), indent=1, ensure_ascii=False) + "\n"
     yield "report/report.json", data.encode()

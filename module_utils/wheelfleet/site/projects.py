@@ -15,13 +15,13 @@ from pathlib import Path
 
 from ..text import printable
 from . import index_pages
-from .html import log, project, provenance
+from .html import log, packed, project, provenance
 from .html.project_facts import read_project
 from .listing import ListedFile, ProjectFiles, files_of
 from .published_rows import Differences, RowChanges, site_project
 from .renderer import Renderer
 from .signing import Signer
-from .status_rows import StatusRow, project_rows
+from .status_rows import StatusRow, project_row, project_rows
 from .tree import Tree
 from .wheels import put_wheel
 
@@ -41,6 +41,8 @@ class Rendered:
     problems: list[str] = field(default_factory=list)
     incomplete: set[int] = field(default_factory=set)
     files: int = 0
+    #: Entries of projects without a page of their own (html/packed.py); None: the project has one now.
+    packed: dict[str, bytes | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ class ProjectRenderer:
         self._unsigned: dict[str, bytes] = {}
         #: IDs of wheels whose documents may have changed.
         self._rebuilt: set[int] = set()
+        #: Whether there are projects without a page of their own; their IDs.
+        self._has_packed = False
+        self._packed: set[int] = set()
 
     def render(self, project_ids: Sequence[int], stale: Collection[int]) -> Rendered:
         """Stage the files of these projects and bring them into place; returns what is left to do.
@@ -84,6 +89,9 @@ class ProjectRenderer:
             shown_ids = set(shown_projects)
             differences = Differences(self.db, shown_projects)
             result = Rendered(differences.changes)
+            own = packed.with_own_page(self.db, shown_projects) if self.sources.html_pages else None
+            self._has_packed = own is not None
+            self._packed = shown_ids.difference(own or ()) if self._has_packed else set()
             about = {
                 row["id"]: row
                 for row in self.db.execute(
@@ -115,15 +123,21 @@ class ProjectRenderer:
             as_html, as_json = index_pages.project_pages(self.render_page, content)
             self.tree.write(f"simple/{name}/index.html", as_html, compressed=True)
             self.tree.write(f"simple/{name}/index.json", as_json, compressed=True)
-        else:
+        elif self.tree.has(f"simple/{name}"):
             # No empty page: some clients take the first index that knows the name, and would never see upstream's.
             result.to_remove.append(f"simple/{name}")
         pages = set()
         if rows is not None:
             summary = self._summary(content) or differences.summary(project_id)
-            page = site_project(about, rows, listed=bool(content.listed), summary=summary)
+            is_packed = project_id in self._packed
+            page = site_project(about, rows, listed=bool(content.listed), summary=summary, packed=is_packed)
+            if page and is_packed:
+                whole = project_row(about, bool(rows))
+                result.packed[name] = packed.entry(page.display_name, [*rows, *([whole] if whole else [])])
+            elif self._has_packed:
+                result.packed[name] = None
             differences.add(project_id, page, rows)
-            if page and self.sources.html_pages:
+            if page and self.sources.html_pages and not is_packed:
                 facts = read_project(self.db, project_id, content, rows, summary, logs)
                 for path, data in project.pages(facts, self.render_page):
                     self.tree.write(path, data)

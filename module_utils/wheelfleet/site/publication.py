@@ -24,7 +24,7 @@ from ..processes import die_with_parent
 from ..watchdog import note_progress
 from . import index_pages, removal
 from .changes import count_changes
-from .html import provenance
+from .html import packed, provenance
 from .layout import FILES, LISTS, PAGES, TOP
 from .listing import builds_always
 from .overview_pages import overview_pages
@@ -40,6 +40,8 @@ ROOT_LIST = "simple/index.json"
 
 #: Projects rendered before their files are moved into place: a chunk bounds memory and the wait of readers.
 CHUNK = 500
+#: Entries of projects without a page of their own in memory, at most: each file is written once for so many.
+MOST_PACKED = 50_000
 #: From this many projects on, rendering in several processes saves more than their start costs.
 WORTH_PROCESSES = 2 * CHUNK
 
@@ -116,12 +118,18 @@ class _Publication:
         self.result = Published(changed=tree.changed)
         self.to_remove: list[str] = []
         self.incomplete: set[int] = set()
+        #: Entries of projects without a page of their own that are not yet written, and the files with all of them.
+        self._packed: dict[str, bytes | None] = {}
+        self._packed_files: set[str] = set()
+        self._packed_gone: set[str] = set()
+        self._packed_anew = False
         #: If the marker has another value, the pages on disk were made with other templates or settings.
         self.made_with = " ".join(
             [
                 render.fingerprint,
                 "all" if settings.html_pages else "index",
                 "build-always" if builds_always(catalog.db) else "build-missing",
+                *(["everything"] if packed.is_everything(catalog.db) else []),
             ]
         )
 
@@ -136,6 +144,7 @@ class _Publication:
         if full:
             self.tree.recheck_gz = True
             self.sources = replace(self.sources, rerender=True)
+            self._packed_anew = True
         expired = self._expire()
         stale = self._claim_stale()
         self._write_assets()
@@ -143,6 +152,10 @@ class _Publication:
         with closing(self._render(self._projects() if full else stale, frozenset(stale))) as rendering:
             for rendered in rendering:
                 self._take(rendered)
+        self._write_packed()
+        if full:
+            self._packed_gone.update(set(self.tree.files_below(packed.FOLDER)) - self._packed_files)
+        self.to_remove += sorted(path for path in self._packed_gone if self.tree.has(path))
         named = self._named_in_news()
         if full or named:
             self._write_root_list()
@@ -231,8 +244,29 @@ class _Publication:
         self.incomplete |= rendered.incomplete
         self.result.problems += rendered.problems
         self.result.files += rendered.files
+        self._packed |= rendered.packed
+        if len(self._packed) >= MOST_PACKED:
+            self._write_packed()
         with self.catalog.writing() as db:
             write_rows(db, rendered.row_changes)
+
+    def _write_packed(self) -> None:
+        """Write the entries of projects without a page of their own into the files that they share."""
+        by_path: dict[str, dict[str, bytes | None]] = {}
+        for name, entry in self._packed.items():
+            by_path.setdefault(packed.bucket_path(name), {})[name] = entry
+        self._packed.clear()
+        for path, entries in sorted(by_path.items()):
+            anew = self._packed_anew and path not in self._packed_files
+            data = packed.merged(None if anew else self.tree.read(path), entries)
+            if data is None:
+                self._packed_files.discard(path)
+                self._packed_gone.add(path)
+            else:
+                self.tree.write(path, data)
+                self._packed_files.add(path)
+                self._packed_gone.discard(path)
+        self.tree.settle()
 
     def _named_in_news(self) -> list[str]:
         """The names of the projects whose entries in lists are out of date."""
@@ -284,6 +318,8 @@ class _Publication:
         """Find the paths that nothing in the catalog explains. Called only for a tree with our marker."""
         known = {row["name"] for row in self.catalog.db.execute("SELECT name FROM project")}
         top = {"simple": {"index.html", "index.html.gz", "index.json", "index.json.gz"}}
+        if packed.is_everything(self.catalog.db):
+            top["project"] = {packed.PAGE.rpartition("/")[2]}
         if self.render.site.signing_key:
             top["provenance"] = {provenance.SIGNERS.rpartition("/")[2]}
         for folder in (*FILES, *PAGES):

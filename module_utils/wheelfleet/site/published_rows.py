@@ -41,6 +41,7 @@ class SiteProject:
     status: str
     project_status: str | None
     listed: int
+    packed: int = 0
 
 
 @dataclass
@@ -64,7 +65,9 @@ def words(name: str) -> set[str]:
     return {"-".join(parts[first:]) for first in range(len(parts))}
 
 
-def site_project(project: sqlite3.Row, rows: Sequence[StatusRow], *, listed: bool, summary: str) -> SiteProject | None:
+def site_project(
+    project: sqlite3.Row, rows: Sequence[StatusRow], *, listed: bool, summary: str, packed: bool = False
+) -> SiteProject | None:
     """The row of a project; None where it has no page, because it is out of scope and has no wheels."""
     whole = project_row(project, bool(rows)) if project["in_scope"] else None
     statuses = {row.status for row in rows} | ({whole.status} if whole else set()) | ({"built"} if listed else set())
@@ -78,6 +81,7 @@ def site_project(project: sqlite3.Row, rows: Sequence[StatusRow], *, listed: boo
         min(statuses, key=RANK.index),
         whole.status if whole else None,
         int(listed),
+        int(packed),
     )
 
 
@@ -101,7 +105,7 @@ class Differences:
             row["project_id"]: SiteProject(**dict(row))
             for row in db.execute(
                 """
-                SELECT project_id, name, display_name, summary, status, project_status, listed FROM site_project
+                SELECT project_id, name, display_name, summary, status, project_status, listed, packed FROM site_project
                 WHERE project_id IN (SELECT value FROM json_each(?))
                 """,
                 (ids,),
@@ -147,10 +151,12 @@ def write(db: sqlite3.Connection, changes: RowChanges) -> None:
         new = db.execute("SELECT 1 FROM site_project WHERE project_id = ?", (project.project_id,)).fetchone() is None
         db.execute(
             """
-            INSERT INTO site_project (project_id, name, display_name, summary, status, project_status, listed)
-            VALUES (:project_id, :name, :display_name, :summary, :status, :project_status, :listed)
+            INSERT INTO site_project
+                (project_id, name, display_name, summary, status, project_status, listed, packed)
+            VALUES (:project_id, :name, :display_name, :summary, :status, :project_status, :listed, :packed)
             ON CONFLICT (project_id) DO UPDATE SET display_name = excluded.display_name, summary = excluded.summary,
-                status = excluded.status, project_status = excluded.project_status, listed = excluded.listed
+                status = excluded.status, project_status = excluded.project_status, listed = excluded.listed,
+                packed = excluded.packed
             """,
             vars(project),
         )

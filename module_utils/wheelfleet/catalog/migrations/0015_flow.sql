@@ -37,6 +37,7 @@ CREATE TABLE builder_metrics (
 -- Everything mode: the list of all projects is read in parts, and only those that changed.
 ALTER TABLE project ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE project ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE site_project ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX project_unlisted ON project (id) WHERE in_scope AND NOT listed;
 CREATE TABLE upstream_list (
     digest INTEGER PRIMARY KEY,

@@ -31,7 +31,7 @@ _RANK = {status: rank for rank, status in enumerate(STATUS_ORDER)}
 #: Comes after every character of a normalised name (PEP 503: a to z, 0 to 9 and the dash).
 _AFTER = "{"
 
-_COLUMNS = "p.name, p.display_name, p.summary, p.status"
+_COLUMNS = "p.name, p.display_name, p.summary, p.status, p.packed"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM search_word WHERE word >= ? AND word < ? LIMIT ?)"
 _NEXT_WORD = "SELECT word FROM search_word WHERE word >= ? AND word < ? ORDER BY word LIMIT 1"
 _WORDS = f"""
@@ -51,6 +51,7 @@ class _Project(NamedTuple):
     display_name: str
     summary: str
     status: str
+    packed: int = 0
 
 
 def shard_path(prefix: str) -> str:
@@ -171,12 +172,18 @@ def _shard(projects: Iterable[_Project], letters: str | None = None) -> bytes:
 
 def _row(project: _Project) -> list[str]:
     """Name, the status's first letter, summary, and the name in its author's spelling; empty values at the end are left
-    out."""
+    out. A capital letter means that the project has no page of its own."""
     name = project.name
     short = " ".join(printable(project.summary).split())
     if len(short) > MOST_SUMMARY:
         short = f"{short[: MOST_SUMMARY - 1].rstrip()}…"
-    row = [name, project.status[0], short, "" if project.display_name == name else printable(project.display_name)]
+    letter = project.status[0]
+    row = [
+        name,
+        letter.upper() if project.packed else letter,
+        short,
+        "" if project.display_name == name else printable(project.display_name),
+    ]
     while not row[-1]:
         row.pop()
     return row

@@ -35,7 +35,7 @@ def pages(
         return
     for shard in _shards_to_write(db, changed_names):
         rows = db.execute(
-            "SELECT name FROM site_project WHERE project_id BETWEEN ? AND ? ORDER BY name",
+            "SELECT name FROM site_project WHERE project_id BETWEEN ? AND ? AND NOT packed ORDER BY name",
             (shard * SPAN, shard * SPAN + SPAN - 1),
         )
         paths = [f"project/{quote(row['name'])}/index.html" for row in rows]
@@ -48,7 +48,9 @@ def _shards(db: sqlite3.Connection) -> Iterator[int]:
     """The shards that have a project, found by one look-up in the index of IDs each."""
     start = 0
     while True:
-        first = db.execute("SELECT min(project_id) FROM site_project WHERE project_id >= ?", (start,)).fetchone()[0]
+        first = db.execute(
+            "SELECT min(project_id) FROM site_project WHERE project_id >= ? AND NOT packed", (start,)
+        ).fetchone()[0]
         if first is None:
             return
         yield first // SPAN
