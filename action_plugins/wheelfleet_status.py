@@ -21,6 +21,7 @@ from wheelfleet.engine.status import (
     read_catalog,
     status_document,
 )
+from wheelfleet.engine.survey import WebNodeTrouble
 from wheelfleet.site.journal import Journal
 from wheelfleet.site.layout import METRICS, STATUS
 from wheelfleet.site.mirror import Abandoned, MirrorError, NodeLost, bring_up_to_date
@@ -61,6 +62,7 @@ class ActionModule(NodeAction):
         self.shown: StatusDocument | None = None
         self.status_due, self.status_pauses, self.metrics = 0.0, self._pauses(), MetricsText()
         node, journal, warned = self._node(), Journal(site), ""
+        told = WebNodeTrouble(self.catalog_path, self.host)
         schedule, pauses = MirrorSchedule(self.options["publish_interval"]), self._pauses()
         while self._show_status():
             began = time.monotonic()
@@ -72,6 +74,7 @@ class ActionModule(NodeAction):
                     continue
                 except (NodeLost, MirrorError) as error:
                     schedule.failed(time.monotonic(), pauses.next())
+                    told.failed(str(error), time.monotonic(), at_once=isinstance(error, MirrorError))
                     if isinstance(error, NodeLost):
                         display.vv(f"{self.host}: the publication waits for the link ({error})")
                         self.reset_link()
@@ -80,6 +83,7 @@ class ActionModule(NodeAction):
                         display.warning(f"{self.host} gets no publication until this is mended: {warned}")
                 else:
                     schedule.done(mirrored.position, began, time.monotonic())
+                    told.has_the_site()
                     pauses.start_again()
                     self.publications += mirrored.compared != "nothing"
             time.sleep(LOOK)

@@ -19,7 +19,7 @@ from wheelfleet.engine.notices import SETTLED, lock_notifier, notify_due
 from wheelfleet.engine.notifier import FIRST_PAUSE, main, tell
 from wheelfleet.engine.notify_config import config_file, keep_config, read_config
 from wheelfleet.engine.run_end import RunEnd, run_ended, service_ended
-from wheelfleet.engine.survey import look, over, trouble, upstream_is_asked
+from wheelfleet.engine.survey import PATIENCE, WebNodeTrouble, look, over, trouble, upstream_is_asked
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.upstream.client import UpstreamUnreachable
 
@@ -171,6 +171,24 @@ def test_a_failure_that_left_the_scope_is_forgotten_silently(state: ControllerSt
     name_packages(state)
     assert not now_tell(state, NOW + 2 * SETTLED)
     assert notifications(state.catalog.db) == []
+
+
+def test_a_web_node_is_told_of_while_a_run_goes_on(state: ControllerState, operator: Operator) -> None:
+    node = WebNodeTrouble(state.path, "web1")
+    node.failed("No route to host.", 100.0, at_once=False)
+    node.failed("No route to host.", 100.0 + PATIENCE / 2, at_once=False)
+    assert not now_tell(state)
+    node.failed("No route to host.", 100.0 + PATIENCE, at_once=False)
+    now_tell(state)
+    assert operator.heard() == [["web1 does not take the site. No route to host."]]
+    # The next run finds it well.
+    WebNodeTrouble(state.path, "web1").has_the_site()
+    assert notifications(state.catalog.db)[0].cleared_at is not None
+    node.failed("web1 has no rsync.", 1000.0, at_once=True)
+    assert notifications(state.catalog.db)[0].cleared_at is not None, "it is noted already, until it has the site"
+    node.has_the_site()
+    node.failed("web1 has no rsync.", 1001.0, at_once=True)
+    assert notifications(state.catalog.db)[0].cleared_at is None
 
 
 def test_many_at_once_are_one_message(state: ControllerState, operator: Operator) -> None:

@@ -27,6 +27,8 @@ from .notify_config import read_config
 from .survey import look
 from .trouble_kinds import KINDS
 
+#: The notifiers that this process started and that were at work when it looked last.
+_started: list[subprocess.Popen[bytes]] = []
 #: Seconds for which a trouble has to be over before that is told.
 SETTLED = 300.0
 #: Most notices in one message; the others are counted.
@@ -183,7 +185,6 @@ def _start(state_dir: Path, run: str, wait: float, *more: str) -> bool:
     with suppress(subprocess.TimeoutExpired):
         if wait:
             process.wait(wait)
-    if process.returncode is None:
-        # It is nobody's child to wait for.
-        process.returncode = 0
+    # One that goes on is waited for by the next one that is started, or by nobody if this process ends first.
+    _started[:] = [each for each in (*_started, process) if each.poll() is None]
     return True

@@ -16,8 +16,8 @@ from ..atomic_files import write_json
 from ..catalog import events, notifications
 from ..catalog.database import Catalog
 from ..catalog.notifications import Notification
+from ..planner.requeue import CONTROLLER
 from .channels import Channel, Message, NotDelivered
-from .host_status import CONTROLLER
 from .notices import (
     Notice,
     catalog_marker,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog import notifications
-from ..catalog.database import Catalog
+from ..catalog.database import Catalog, CatalogError
 from ..catalog.notifications import Notification
 from ..planner.inputs import PlanInputs
 from ..planner.scope import BadScope
@@ -23,6 +23,8 @@ from ..upstream.client import UpstreamUnreachable
 from .host_status import CONTROLLER, HostState, HostStatus, read_statuses, status_folder
 from .run_rules import free_bytes
 
+#: Seconds for which a web node may not answer until that is noted.
+PATIENCE = 300.0
 #: Most failed releases that are noted at once; of more the first run of a fleet tells enough.
 MOST_PACKAGES = 200
 #: The kinds that are about a builder, or about the controller by this name.
@@ -68,6 +70,37 @@ def over(catalog: Catalog, kind: str, what: str, now: float) -> None:
     if catalog.db.execute("SELECT 1 FROM notification WHERE subject = ?", (f"{kind}:{what}",)).fetchone():
         with catalog.writing() as db:
             notifications.clear_trouble(db, f"{kind}:{what}", now)
+
+
+class WebNodeTrouble:
+    """Notes while a run goes on that a web node does not take the site, and that it has it again."""
+
+    def __init__(self, catalog: Path, host: str) -> None:
+        self._catalog, self._host = catalog, host
+        #: Monotonic time of the first failure since the node had the site; None: there was none.
+        self._since: float | None = None
+        #: Whether that is noted; None: an earlier run may have noted it.
+        self._noted: bool | None = None
+
+    def failed(self, sentence: str, now: float, *, at_once: bool) -> None:
+        """Note a failure at the monotonic time `now`: at once, or if it goes on for PATIENCE seconds."""
+        self._since = now if self._since is None else self._since
+        if not self._noted and (at_once or now - self._since >= PATIENCE):
+            self._note(f"{self._host} does not take the site. {sentence}")
+
+    def has_the_site(self) -> None:
+        """Note that the node has the site."""
+        self._since = None
+        if self._noted is not False:
+            self._note(None)
+
+    def _note(self, sentence: str | None) -> None:
+        with suppress(CatalogError, sqlite3.Error), Catalog(self._catalog) as catalog:
+            if sentence is None:
+                over(catalog, "webnode-failed", self._host, time.time())
+            else:
+                trouble(catalog, "webnode-failed", self._host, sentence, time.time())
+            self._noted = sentence is not None
 
 
 @contextmanager
