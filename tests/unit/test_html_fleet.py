@@ -256,3 +256,44 @@ def test_a_builder_that_an_operator_holds_is_shown_with_who_when_and_why(
     assert [(e["host"], e["who"], e["why"][:11]) for e in data["events"]] == [("pi1", "alice", "new SD card")]
     orders.order(state.catalog, who="bob", verb="resume", **terms)
     assert published(state)[1]["builders"][0]["hold"] is None
+
+
+def test_what_is_built_next_is_listed_with_the_reason_why_it_waits(state: ControllerState) -> None:
+    add_builder(state, "pi1")
+    state.want("Alpha", "2.0", need="now", predicted_seconds=600.0)
+    state.want("beta", "1.0", need="now", predicted_seconds=3600.0)
+    state.want("gamma", "1.0", need="none", predicted_seconds=3600.0)
+    state.attempt("beta", "1.0", state="open", host="pi1")
+    html, data = published(state)
+    text = Page(html).text
+    assert "1 hBegins next on pi1." in text
+    assert "10 minIn the queue." in text
+    assert [(each["project"], each["seconds"]) for each in data["waiting"]] == [("beta", 3600), ("alpha", 600)]
+    state.execute("UPDATE attempt SET begun_at = 1")
+    _, data = published(state)
+    assert [each["project"] for each in data["waiting"]] == ["alpha"]
+
+
+def test_failures_are_counted_by_class(state: ControllerState) -> None:
+    for name, builds in (("missing-header", 3), ("time-out", 5)):
+        state.insert("counter", kind="class-builds", key=name, value=builds)
+    html, data = published(state)
+    assert data["failures"] == [{"class": "time-out", "builds": 5}, {"class": "missing-header", "builds": 3}]
+    assert {"href": "../failures/time-out/index.html"} in Page(html).all("a")
+
+
+def test_temperature_and_load_of_a_day_are_drawn_with_gaps(state: ControllerState) -> None:
+    add_builder(state, "pi1")
+    add_builder(state, "pi2")
+    for slot, temperature, load in ((1000, 30.0, 0.0), (1001, 90.0, 8.0), (1004, 60.0, None)):
+        state.insert("builder_metrics", host="pi1", slot=slot, temperature=temperature, load=load)
+    html, data = published(state)
+    page = Page(html)
+    assert [attributes["d"] for attributes in page.all("path") if attributes["d"]] == [
+        "M283 40L284 0M287 20",
+        "M283 40L284 0",
+    ]
+    assert "Temperature: 30 to 90 °C, last 60 °C" in page.text
+    assert "Load: 0 to 8, last 8" in page.text
+    assert data["builders"][0]["history"][0] == {"at": "1970-01-04T11:20:00Z", "temperature": 30.0, "load": 0.0}
+    assert data["builders"][1]["history"] == []

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from wheelfleet.catalog.builders import Measured
 from wheelfleet.catalog.events import Event
-from wheelfleet.monitor.catalog_part import CatalogPart, Queued
+from wheelfleet.monitor.catalog_part import CatalogPart
 from wheelfleet.monitor.cells import ASCII, UNICODE, Characters, fit, gathered, plot, small_plot, width_of, wrapped
 from wheelfleet.monitor.snapshot import Reader, RunningBuild, Snapshot
 from wheelfleet.monitor.views import LEAST_HEIGHT, LEAST_WIDTH, Line, Place, View, frame
+from wheelfleet.site.queue_head import Queued
 
 from tests.support.monitored import monitored_run
 
@@ -38,7 +39,7 @@ def hostile(snapshot: Snapshot) -> Snapshot:
     ]
     part = replace(
         snapshot.catalog,
-        queue=[Queued(HOSTILE, HOSTILE, HOSTILE, 1.0, HOSTILE)] * 3,
+        queue=[Queued(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1.0, HOSTILE)] * 3,
         events=[Event(0.0, "run", HOSTILE, HOSTILE, HOSTILE, HOSTILE)] * 3,
         waiting={HOSTILE: 3},
         trouble=HOSTILE,

@@ -18,24 +18,13 @@ from ..catalog import controls, schema
 from ..catalog.builders import Measured, metrics_history
 from ..catalog.counters import totals
 from ..catalog.events import Event, events
-from ..site.status_rows import release_rows
+from ..site.queue_head import Queued, head_of_queue
 
 #: Most rows of the queue and most events that are shown; builds of a target are counted up to the last number.
 MOST_QUEUED, MOST_EVENTS, MOST_COUNTED = 200, 200, 100_000
 HOUR, HOURS = 3600.0, 24
 #: Seconds that a query waits for a lock.
 _PATIENCE = 0.5
-
-
-@dataclass(frozen=True)
-class Queued:
-    """A build of the queue: with its predicted seconds on a normal host, and why it is there or waits."""
-
-    name: str
-    version: str
-    target: str
-    seconds: float
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -124,7 +113,7 @@ def _read(db: sqlite3.Connection, run: str, now: float) -> CatalogPart:
         suspended={row["host"]: row["suspended"] for row in rows if row["suspended"]},
         held={each.subject: each.verb for each in controls.in_force(db, ("pause", "drain"))},
         attempts=_attempts(db),
-        queue=_queue(db),
+        queue=head_of_queue(db, MOST_QUEUED),
         waiting=_waiting(db),
         events=events(db, most=MOST_EVENTS),
         failures=_failures(db, run),
@@ -167,39 +156,6 @@ def _attempts(db: sqlite3.Connection) -> list[OpenAttempt]:
         )
         for row in rows
     ]
-
-
-def _queue(db: sqlite3.Connection) -> list[Queued]:
-    """The head of the queue, without builds that go on."""
-    rows: list[sqlite3.Row] = []
-    for (target,) in _rows(db, "SELECT id FROM target WHERE id IN (SELECT target_id FROM builder_target)"):
-        rows += _rows(
-            db,
-            """
-            SELECT w.release_id, w.target_id, w.predicted_seconds FROM release_target w
-            WHERE w.need = 'now' AND w.target_id = ? AND NOT EXISTS (
-                SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
-                    AND a.state = 'open' AND a.begun_at IS NOT NULL)
-            ORDER BY w.predicted_seconds DESC, w.release_id LIMIT ?
-            """,
-            target,
-            MOST_QUEUED,
-        )
-    rows.sort(key=lambda row: (-row["predicted_seconds"], row["release_id"], row["target_id"]))
-    rows = rows[:MOST_QUEUED]
-    shown = {
-        (row.release_id, row.target_id): row
-        for row in release_rows(db, [(row["release_id"], row["target_id"]) for row in rows])
-    }
-    queue = []
-    for row in rows:
-        status = shown.get((row["release_id"], row["target_id"]))
-        if status is not None:
-            reason = status.reason.replace("Being built on ", "Begins next on ")
-            queue.append(
-                Queued(status.project, status.version or "", status.target or "", row["predicted_seconds"], reason)
-            )
-    return queue
 
 
 def _waiting(db: sqlite3.Connection) -> dict[str, int]:

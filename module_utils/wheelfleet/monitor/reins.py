@@ -14,7 +14,7 @@ from ..catalog.database import Catalog, CatalogError
 from ..control.orders import WITHOUT_REASON, expand, order
 from ..control.rule import BadOrder
 from ..engine.lock import run_at_work
-from .catalog_part import Queued
+from ..site.queue_head import Queued
 from .snapshot import Host, RunningBuild
 from .views import View
 

@@ -14,11 +14,14 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
 
+from ...catalog.builders import METRICS_SLOT, METRICS_SLOTS_KEPT, Measured, metrics_history
 from ...catalog.controls import Control
 from ...catalog.counters import totals
 from ...catalog.events import Event, events
 from ...control import orders
+from ...failure_classes import FAILURE_CLASSES
 from ...text import printable
+from ..queue_head import Queued, head_of_queue
 from ..renderer import Renderer, as_json
 
 SCHEMA = 1
@@ -27,6 +30,10 @@ DAYS = 7
 MOST_EVENTS = 50
 #: The size of a day's bar, in the units of its SVG.
 BAR_WIDTH, BAR_HEIGHT = 20, 32
+#: The size of the plots of temperature (on this scale, in °C) and load: a unit of their SVG for each slot of a day.
+PLOT_HEIGHT, COLD, HOT = 40, 30.0, 90.0
+#: Builds of the queue, and failure classes, that are shown.
+MOST_WAITING, MOST_CLASSES = 10, 10
 #: Waiting builds of a target are counted up to this number, because the queue may be long.
 MOST_COUNTED = 1000
 #: The characters of a fact, at most; every number of a fact is below the second.
@@ -115,6 +122,8 @@ class Builder:
     offers: Sequence[BuilderTarget]
     days: Mapping[int, Work]
     ever: Work
+    #: Of the last day of its runs, the oldest first.
+    history: Sequence[Measured] = ()
 
     @cached_property
     def lately(self) -> Work:
@@ -140,6 +149,21 @@ class Builder:
                 base -= height
         return [(css, path) for css, path in paths.items() if path]
 
+    @property
+    def plots(self) -> list[Curve]:
+        """Temperature and load over the day before the newest measurement, where there are at least two."""
+        temperatures = [(each.slot, each.temperature) for each in self.history if each.temperature is not None]
+        loads = [(each.slot, each.load) for each in self.history if each.load is not None]
+        cores = self.facts.get("cores") or 1
+        curves = []
+        for name, unit, values, lowest, highest in (
+            ("Temperature", " °C", temperatures, COLD, HOT),
+            ("Load", "", loads, 0.0, 2.0 * cores),
+        ):
+            if len(values) > 1:
+                curves.append(_curve(name, unit, values, self.history[-1].slot, lowest, highest))
+        return curves
+
     def as_data(self) -> dict[str, Any]:
         return {
             "host": self.host,
@@ -152,7 +176,29 @@ class Builder:
             "days": {_day(day): {"built": work.built, "failed": work.failed} for day, work in self.days.items()},
             "lately": self.lately.as_data(),
             "ever": self.ever.as_data(),
+            "history": [
+                {"at": _iso(each.slot * METRICS_SLOT), "temperature": each.temperature, "load": each.load}
+                for each in self.history
+            ],
         }
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values over a day as an SVG path, METRICS_SLOTS_KEPT units wide and PLOT_HEIGHT high, and in words."""
+
+    name: str
+    path: str
+    words: str
+
+
+@dataclass(frozen=True)
+class FailingClass:
+    """A failure class, with the number of builds that fail by it and what would help."""
+
+    name: str
+    builds: int
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -176,6 +222,8 @@ class Fleet:
     queue: int
     events: list[Event] = field(default_factory=list)
     as_of: float | None = None
+    waiting: Sequence[Queued] = ()
+    failures: Sequence[FailingClass] = ()
 
     @property
     def present(self) -> list[Builder]:
@@ -193,6 +241,17 @@ class Fleet:
             "queue": self.queue,
             "builders": [builder.as_data() for builder in self.builders],
             "targets": [vars(target) for target in self.targets],
+            "waiting": [
+                {
+                    "project": w.name,
+                    "version": w.version,
+                    "target": w.target,
+                    "seconds": round(w.seconds),
+                    "reason": w.reason,
+                }
+                for w in self.waiting
+            ],
+            "failures": [{"class": each.name, "builds": each.builds} for each in self.failures],
             "events": [
                 {"at": _iso(e.at), "host": e.host, "sentence": e.sentence, "who": e.who, "why": e.why}
                 for e in self.events
@@ -216,7 +275,13 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
     ]
     moments = [builder.seen_at for builder in builders] + [event.at for event in happened]
     return Fleet(
-        builders, _targets(db), int(totals(db, "status").get("waiting", 0)), happened, max(moments, default=None)
+        builders,
+        _targets(db),
+        int(totals(db, "status").get("waiting", 0)),
+        happened,
+        max(moments, default=None),
+        head_of_queue(db, MOST_WAITING),
+        _failures(db),
     )
 
 
@@ -241,6 +306,30 @@ def known_facts(text: str) -> dict[str, Any]:
             key: words for tool, line in sorted(tools.items())[:20] if (key := _words(tool)) and (words := _words(line))
         },
     }
+
+
+def _failures(db: sqlite3.Connection) -> list[FailingClass]:
+    """The classes by which most builds fail."""
+    counted = [(name, int(builds)) for name, builds in totals(db, "class-builds").items() if builds > 0]
+    shown = sorted(counted, key=lambda each: (-each[1], each[0]))[:MOST_CLASSES]
+    return [
+        FailingClass(name, builds, known.meaning if (known := FAILURE_CLASSES.get(name)) else "")
+        for name, builds in shown
+    ]
+
+
+def _curve(
+    name: str, unit: str, values: Sequence[tuple[int, float]], last: int, lowest: float, highest: float
+) -> Curve:
+    """The curve of (slot, value) up to the slot `last`; it is broken where a slot was not measured."""
+    path, before = "", None
+    for slot, value in values:
+        share = min(max((value - lowest) / (highest - lowest), 0.0), 1.0)
+        step = "L" if before == slot - 1 else "M"
+        path += f"{step}{slot - last + METRICS_SLOTS_KEPT - 1} {round(PLOT_HEIGHT * (1 - share), 1):g}"
+        before = slot
+    numbers = [value for _, value in values]
+    return Curve(name, path, f"{name}: {min(numbers):.3g} to {max(numbers):.3g}{unit}, last {numbers[-1]:.3g}{unit}")
 
 
 def _table(value: object) -> dict[str, Any]:
@@ -279,6 +368,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
         for host, builds in counted["host-builds"].items()
     }
     held = orders.holds(db)
+    history = metrics_history(db)
     rows = db.execute(
         """
         SELECT host, facts, speed, suspended, max(seen_at, coalesce((
@@ -297,6 +387,7 @@ def _builders(db: sqlite3.Connection) -> list[Builder]:
             offers=offers.get(row["host"], []),
             days=lately.get(row["host"], {day: Work() for day in reversed(days)}),
             ever=ever.get(row["host"], Work()),
+            history=history.get(row["host"], ()),
         )
         for row in rows
     ]
