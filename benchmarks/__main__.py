@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import builds, corpus, engine, idle, index, planner
+from benchmarks import builds, corpus, engine, freshness, idle, index, planner
 
 MEASUREMENTS = {
     "builds": builds.measure,
@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "planner": planner.measure,
     "engine": engine.measure,
     "index": index.measure,
+    "freshness": freshness.measure,
 }
 #: Run only by name: it needs the real index and takes half an hour.
 LONG = {"corpus": corpus.measure}

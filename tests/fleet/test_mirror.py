@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from wheelfleet.catalog.events import note
 from wheelfleet.engine.host_status import Building, HostState, HostStatus, post_status, status_folder
+from wheelfleet.site.mirror import RECEIVED
 
 from tests.lab import Lab
 from tests.support.catalogs import ControllerState
@@ -178,7 +179,8 @@ def test_a_cable_cut_within_a_wheel_costs_the_rest_of_it_alone(operator: Webmast
     size = (operator.fleet.site / "files/large" / filename).stat().st_size
     operator.lab.slow("web1", "8mbit", 5)
     with operator.fleet.start("-vv", playbook=operator.playbook("mirror", timeout=3)) as run:
-        until(lambda: int(operator.lab.ssh("web1", "du -sb site/files/large | cut -f1", check=False) or 0) > size // 3)
+        received = f"du -sb site/{RECEIVED} | cut -f1"
+        until(lambda: int(operator.lab.ssh("web1", received, check=False) or 0) > size // 3)
         operator.lab.cut("web1")
         read_until(run, "link lost")
         # In this order, for the new rate disturbs the link once more.
@@ -258,6 +260,35 @@ def test_the_status_of_a_run_is_on_every_web_node_also_after_a_cut(operator: Web
         assert (seen["state"], seen["built"], seen["expected_end"]) == ("ended", 4, None)
         assert "\nwheelfleet_run_active 0\n" in operator.lab.ssh(name, "cat site/metrics.prom")
     assert Run(0, output).changed == 0
+
+
+def test_web_nodes_get_publications_during_a_run_and_a_cut_one_later(operator: Webmaster) -> None:
+    def has(name: str, version: str) -> bool:
+        return version in operator.lab.ssh(name, "cat site/simple/spidev/index.html", check=False)
+
+    operator.post_status("pi1", state=HostState.BUILDING)
+    operator.post_status("pi2", state=HostState.IDLE, final=True)
+    with operator.show_status("-vv") as run:
+        operator.controller.wheel("spidev", "3.8")
+        operator.controller.publish()
+        until(lambda: all(has(name, "3.8") for name in WEBNODES))
+        operator.lab.cut("build1")
+        operator.controller.wheel("spidev", "3.9")
+        operator.controller.publish()
+        # One that is silent holds up neither the other nor the next publication.
+        until(lambda: has("web1", "3.9"))
+        operator.controller.wheel("spidev", "3.10")
+        operator.controller.publish()
+        until(lambda: has("web1", "3.10"))
+        operator.lab.mend("build1")
+        until(lambda: has("build1", "3.10"))
+        operator.post_status("pi1", state=HostState.IDLE, final=True)
+        output, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, output
+    assert Run(0, output).changed == 0
+    operator.mirror()
+    for name in WEBNODES:
+        assert operator.served(name) == operator.published()
 
 
 def test_a_killed_run_leaves_nobody_behind_who_shows_it(operator: Webmaster) -> None:
