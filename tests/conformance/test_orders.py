@@ -32,7 +32,7 @@ def controller(tmp_path: Path) -> Controller:
     with controller.catalog.writing() as db:
         PlanInputs(["demo"], [], False, "1", {}).remember(db)
     controller.send(wheel(1))
-    controller.state.publish()
+    controller.state.publish(html_pages=False)
     return controller
 
 
@@ -41,7 +41,7 @@ def give(controller: Controller) -> Order:
     def give(verb: str, what: str = "demo==1.0") -> None:
         order(controller.catalog, who="alice", verb=verb, noun="wheel", subject=what, reason="it crashes", now=NOW)
         judge_changed(controller.catalog, ["demo"], NOW)
-        controller.state.publish()
+        controller.state.publish(html_pages=False)
 
     return give
 
@@ -82,7 +82,7 @@ def test_a_rebuilt_wheel_is_taken_before_the_old_one(
 ) -> None:
     give("rebuild")
     new = controller.send(wheel(2), answering=controller.claim("pi1", "run2")).wheel
-    controller.state.publish()
+    controller.state.publish(html_pages=False)
     assert "answer = 2" in install()
     give("withdraw", new)
     assert "answer = 1" in install()
@@ -93,5 +93,5 @@ def test_an_imported_wheel_is_installed(controller: Controller, install: Callabl
     path = tmp_path / artifact.filename
     path.write_bytes(artifact.data)
     import_wheel(controller.catalog, controller.storage, path, Terms("alice", "built elsewhere", NOW))
-    controller.state.publish()
+    controller.state.publish(html_pages=False)
     assert "answer = 3" in install()

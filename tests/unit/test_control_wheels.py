@@ -22,14 +22,16 @@ TAG = "cp311-cp311-linux_x86_64"
 
 
 class Steered(Controller):
-    """A controller whose demo 1.0 was built and published, and an operator."""
+    """A controller whose demo 1.0 was built, and an operator. Pages for people are made where a test reads them."""
+
+    html_pages = False
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
+        self.catalog.db.execute("PRAGMA synchronous = OFF")
         with self.catalog.writing() as db:
             PlanInputs(["demo"], [], False, "1", {}).remember(db)
         self.send(wheel_file("demo", "1.0", TAG))
-        self.state.publish()
 
     def order(self, verb: str, what: str = "demo==1.0", reason: str = "it crashes", target: str = "") -> Order:
         """Give one order, as the module does."""
@@ -46,7 +48,7 @@ class Steered(Controller):
 
     def listed(self) -> list[str]:
         """The files on the index, after a publication."""
-        self.state.publish()
+        self.state.publish(html_pages=self.html_pages)
         return listed(self.state.site, "demo")
 
     def page(self) -> str:
@@ -68,6 +70,7 @@ def fleet(tmp_path: Path) -> Steered:
 
 
 def test_a_withdrawn_wheel_leaves_the_index_and_its_page_says_why(fleet: Steered) -> None:
+    fleet.html_pages = True
     assert fleet.listed() == [WHEEL]
     given = fleet.order("withdraw")
     assert given.changed and WHEEL in given.sentence
@@ -78,6 +81,7 @@ def test_a_withdrawn_wheel_leaves_the_index_and_its_page_says_why(fleet: Steered
 
 
 def test_a_withdrawn_release_is_not_built_again_until_it_is_restored(fleet: Steered) -> None:
+    fleet.listed()
     bytes_before = (fleet.state.site / "files/demo" / WHEEL).read_bytes()
     fleet.order("withdraw")
     assert fleet.one("SELECT verdict || ': ' || reason FROM release_target") == "skip: withdrawn: it crashes"
@@ -99,7 +103,6 @@ def test_orders_are_events_with_who_and_why(fleet: Steered) -> None:
 @pytest.mark.parametrize("verb", ["withdraw", "yank"])
 def test_the_same_order_again_changes_nothing(fleet: Steered, verb: str) -> None:
     assert fleet.order(verb).changed
-    fleet.state.publish()
     before = list(fleet.catalog.db.iterdump())
     assert not fleet.order(verb).changed
     assert list(fleet.catalog.db.iterdump()) == before
@@ -116,7 +119,7 @@ def test_a_wheel_that_was_being_built_when_its_release_was_withdrawn(fleet: Stee
 
 def test_an_operators_yank_outlives_upstreams_and_the_reverse(fleet: Steered) -> None:
     def marked() -> tuple[str | None, bool | str]:
-        fleet.state.publish()
+        fleet.listed()
         html = links(fleet.state.site / "simple/demo/index.html")[WHEEL].get("data-yanked")
         page = json.loads((fleet.state.site / "simple/demo/index.json").read_text())
         return html, page["files"][0]["yanked"]
@@ -142,7 +145,7 @@ def test_a_yank_of_a_release_holds_for_wheels_that_come_later(fleet: Steered) ->
     fleet.order("yank")
     fleet.order("rebuild", reason="")
     new = fleet.rebuild_with("new = 1")
-    fleet.state.publish()
+    fleet.listed()
     marks = links(fleet.state.site / "simple/demo/index.html")
     assert {name: marks[name]["data-yanked"] for name in marks} == {new: "it crashes", WHEEL: "it crashes"}
 
@@ -267,5 +270,5 @@ def test_any_specifier_means_all_releases_that_match(state: ControllerState) -> 
     state.target(tags=["py3-none-any"])
     files = [state.wheel("demo", version) for version in ("1.0", "1.5", "2.0")]
     order(state.catalog, who="a", verb="withdraw", noun="wheel", subject="Demo<2", reason="old", now=NOW)
-    state.publish()
+    state.publish(html_pages=False)
     assert listed(state.site, "demo") == files[2:]

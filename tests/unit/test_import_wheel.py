@@ -30,6 +30,7 @@ class Importer(Controller):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
+        self.catalog.db.execute("PRAGMA synchronous = OFF")
         self.folder = root / "elsewhere"
         self.folder.mkdir()
 
@@ -47,7 +48,7 @@ class Importer(Controller):
         return str(error.value)
 
     def listed(self) -> list[str]:
-        self.state.publish()
+        self.state.publish(html_pages=False)
         return listed(self.state.site, "demo")
 
 
@@ -74,6 +75,7 @@ def test_pages_and_provenance_say_who_imported_it(fleet: Importer) -> None:
     fleet.state.publish()
     page = (fleet.state.site / "project/demo/index.html").read_text()
     assert "was not built by the fleet: alice imported it on 2027-01-15 08:00 (built on a big machine)" in page
+    assert "where it came from" in page
     document = json.loads((fleet.state.site / provenance.path("demo", WHEEL)).read_text())
     assert document["imported"] == {
         "who": "alice",

@@ -85,6 +85,7 @@ class FileLine(NamedTuple):
     #: The message of a failed import check; then remarks on sdist, libraries, packages and import check, in sentences.
     trouble: str | None
     remarks: tuple[str, ...]
+    imported: bool
 
 
 class BuildLine(NamedTuple):
@@ -233,6 +234,7 @@ def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]
             rebuild=_rebuild(own.rebuild) if own.rebuild else None,
             trouble=own.imports.message if own.imports and own.imports.verdict == "failed" else None,
             remarks=tuple(_remarks(own)),
+            imported=own.imported is not None,
         )
 
 
