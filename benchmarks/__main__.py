@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import builds, corpus, engine, freshness, idle, index, planner
+from benchmarks import builds, corpus, engine, freshness, idle, index, order, planner
 
 MEASUREMENTS = {
     "builds": builds.measure,
     "idle": idle.measure,
     "planner": planner.measure,
+    "order": order.measure,
     "engine": engine.measure,
     "index": index.measure,
     "freshness": freshness.measure,

@@ -12,12 +12,15 @@ import heapq
 import itertools
 import math
 import random
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wheelfleet.catalog import priorities
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.catalog.release_targets import settle
+from wheelfleet.catalog.release_targets import put_first, settle
+from wheelfleet.catalog.states import Recency
 from wheelfleet.planner import batches, sizing
 from wheelfleet.planner.builders import record_builders
 from wheelfleet.planner.outcome import Outcome, record_outcome
@@ -38,10 +41,22 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Build:
-    """A build: its real and its predicted seconds on a normal host."""
+    """A build: its real and its predicted seconds on a normal host.
+
+    It comes into the queue at `arrives` (simulated seconds), with what decides its priority.
+    """
 
     seconds: float
     predicted: float
+    arrives: float = 0.0
+    recency: Recency = "older"
+    lookups: int = 0
+    put_first: bool = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it overtakes what builders hold."""
+        return self.put_first or self.recency == "new"
 
 
 @dataclass(frozen=True)
@@ -74,9 +89,13 @@ def pull_oldest_first(builds: Sequence[Build], hosts: Sequence[Host], seed: int)
 
 
 class Planner:
-    """The planner's interface for a simulation: thin, so that the planner itself is measured."""
+    """The planner's interface for a simulation: thin, so that the planner itself is measured.
 
-    def __init__(self, folder: Path, builds: Sequence[Build], hosts: Sequence[Host]) -> None:
+    With `longest_first` nothing comes first but what is longest, as before there were priorities.
+    """
+
+    def __init__(self, folder: Path, hosts: Sequence[Host], *, longest_first: bool = False) -> None:
+        self._longest_first = longest_first
         self.catalog = Catalog(folder / "catalog.sqlite")
         # Durable commits would only make the simulation slower.
         self.catalog.db.execute("PRAGMA synchronous = OFF")
@@ -91,11 +110,17 @@ class Planner:
                 for name, host in zip(self.names, hosts, strict=True)
             }
             record_builders(db, reports, EPOCH)
-            for number, build in enumerate(builds, 1):
-                self._want(number, build.predicted)
 
-    def _want(self, number: int, predicted: float) -> None:
+    def want(self, builds: Iterable[tuple[int, Build]], now: float) -> None:
+        """Put builds into the queue, each with its number, from 1."""
+        with self.catalog.writing():
+            for number, build in builds:
+                self._want(number, build, now)
+
+    def _want(self, number: int, build: Build, now: float) -> None:
         db, name = self.catalog.db, f"p{number}"
+        if build.lookups:
+            insert(db, "use_day", name=name, day=0, lookups=build.lookups)
         insert(db, "project", id=number, name=name, display_name=name, in_scope=1)
         insert(db, "release", id=number, project_id=number, version="1.0")
         insert(
@@ -116,9 +141,17 @@ class Planner:
             verdict="build",
             reason="simulated",
             sdist_id=number,
-            predicted_seconds=predicted,
+            predicted_seconds=build.predicted,
+            recency=build.recency,
         )
-        settle(db, number, MAX_ATTEMPTS)
+        settle(db, number, MAX_ATTEMPTS, now)
+        if build.put_first:
+            put_first(db, [(number, 1)], now)
+        if self._longest_first:
+            db.execute(
+                "UPDATE release_target SET priority = ?, queued_at = NULL WHERE release_id = ?",
+                (priorities.DEPTH, number),
+            )
 
     def top_up(self, host: str, now: float) -> list[tuple[str, float, int]]:
         """Claim work for a host; returns (attempt, order, index of the build) for all its builds."""
@@ -149,8 +182,8 @@ class Planner:
     def begun(self, attempts: Sequence[str], now: float) -> None:
         batches.begin(self.catalog, attempts, now)
 
-    def is_low(self, host: str, now: float) -> bool:
-        return batches.is_low(self.catalog, host, now)
+    def wants_more(self, host: str, now: float) -> bool:
+        return batches.wants_more(self.catalog, host, RUN, now)
 
     def hungry(self, host: str, now: float) -> None:
         batches.mark_idle(self.catalog, host, now)
@@ -179,13 +212,25 @@ class _Builder:
 
 
 class Simulation:
-    """A run of a fleet from a full queue to an empty one."""
+    """A run of a fleet from a full queue to an empty one; builds may arrive meanwhile."""
 
-    def __init__(self, folder: Path, builds: Sequence[Build], hosts: Sequence[Host], seed: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        builds: Sequence[Build],
+        hosts: Sequence[Host],
+        seed: int = 0,
+        *,
+        longest_first: bool = False,
+    ) -> None:
         self.builds = builds
-        self.planner = Planner(folder, builds, hosts)
+        self.planner = Planner(folder, hosts, longest_first=longest_first)
         self.builders = [_Builder(name, host) for name, host in zip(self.planner.names, hosts, strict=True)]
         self.left = len(builds)
+        #: By index of the build, when its result was recorded.
+        self.ended: dict[int, float] = {}
+        #: Indexes of urgent builds that wait in the queue: while there are any, hosts are polled without a pause.
+        self._urgent: set[int] = set()
         #: The number of hand-overs and withdrawals.
         self.visits = 0
         #: The number of builds withdrawn.
@@ -198,6 +243,10 @@ class Simulation:
     def run(self) -> float:
         """Run the simulation; returns the seconds until the last result is recorded."""
         try:
+            self._appear([each for each in enumerate(self.builds) if each[1].arrives <= 0.0])
+            for each in enumerate(self.builds):
+                if each[1].arrives > 0.0:
+                    self._after(each[1].arrives, functools.partial(self._appear, [each]))
             for builder in self.builders:
                 self._look_within(builder, self._draw(LOOK_SECONDS))
             while self.left:
@@ -206,6 +255,17 @@ class Simulation:
             return self._now
         finally:
             self.planner.catalog.close()
+
+    def wait(self, which: Callable[[Build], bool]) -> float:
+        """The median time from the arrival of such a build to its result."""
+        return statistics.median(self.ended[n] - build.arrives for n, build in enumerate(self.builds) if which(build))
+
+    def _appear(self, builds: Sequence[tuple[int, Build]]) -> None:
+        self.planner.want(((index + 1, build) for index, build in builds), self._clock)
+        self._urgent.update(index for index, build in builds if build.urgent)
+        for builder in self.builders:
+            if builder.idle or self._urgent:
+                self._look_within(builder, self._draw(LOOK_SECONDS))
 
     # ------------------------------------------------------------- the hosts
 
@@ -232,6 +292,7 @@ class Simulation:
             spent += sum(self._draw(RESULT_SECONDS) for _ in builder.outbox)
             self.planner.finish(builder.name, builder.outbox, self._clock)
             self.left -= len(builder.outbox)
+            self.ended.update((self._number(attempt), self._now) for attempt, _ in builder.outbox)
             builder.known.difference_update(attempt for attempt, _ in builder.outbox)
             builder.unseen.difference_update(attempt for attempt, _ in builder.outbox)
             builder.outbox = []
@@ -240,7 +301,7 @@ class Simulation:
             builder.unseen.clear()
         if builder.inbox and (unwanted := self._asked_back(builder)):
             self._visit(builder, spent, lambda: self._withdraw(builder, unwanted))
-        elif self.planner.is_low(builder.name, self._clock) and (new := self._top_up(builder)):
+        elif self.planner.wants_more(builder.name, self._clock) and (new := self._top_up(builder)):
             self._visit(builder, spent, lambda: self._arrive(builder, new))
         else:
             self._look_within(builder, spent + self._until_next_look(builder))
@@ -256,6 +317,7 @@ class Simulation:
         new = [(order, attempt, number) for attempt, order, number in held if attempt not in builder.known]
         builder.idle = not new and len(builder.running) + len(builder.inbox) < builder.host.slots
         builder.known.update(attempt for _, attempt, _ in new)
+        self._urgent.difference_update(number for _, _, number in new)
         if builder.idle:
             for other in self.builders:
                 if other.inbox:
@@ -288,6 +350,7 @@ class Simulation:
         builder.known.difference_update(withdrawn)
         self.planner.return_unstarted(withdrawn)
         self.taken_back += len(withdrawn)
+        self._urgent.update(n for n in map(self._number, withdrawn) if self.builds[n].urgent)
         for other in self.builders:
             if other.idle:
                 self._look_within(other, self._draw(LOOK_SECONDS))
@@ -298,17 +361,17 @@ class Simulation:
         While work waits there is one poll a minute, because late builds may make the planner request work back.
         """
         if not builder.running:
-            return math.inf
-        load = sizing.Load(
-            builder.host.slots,
-            builder.host.speed,
-            building=[
-                (self.builds[self._number(attempt)].predicted, self._now - since)
-                for attempt, (since, _) in builder.running.items()
-            ],
-            waiting=[self.builds[number].predicted for _, _, number in sorted(builder.inbox)],
-        )
+            return LOOK_SECONDS[1] if self._urgent else math.inf
+        building = [
+            (self.builds[self._number(attempt)].predicted, self._now - since)
+            for attempt, (since, _) in builder.running.items()
+        ]
+        waiting = [self.builds[number].predicted for _, _, number in sorted(builder.inbox)]
+        load = sizing.Load(builder.host.slots, builder.host.speed, building=building, waiting=waiting)
         enough = max(load.free_slots()[0] - sizing.LOW_WATER_SECONDS, LOOK_SECONDS[1])
+        if self._urgent:
+            first = sizing.Load(builder.host.slots, builder.host.speed, building=building).free_slots()[0]
+            enough = min(enough, max(first - sizing.LONGEST_FILL_SECONDS, LOOK_SECONDS[1]))
         return min(enough, 60.0) if builder.inbox else enough
 
     @staticmethod

@@ -29,15 +29,25 @@ class Fleet(ControllerState):
         """Add a builder of known speed that offers the targets."""
         super().builder(host, *targets, **{"facts": {"slots": slots}, "speed": speed, **more})
 
-    def queue(self, name: str, *targets: int, seconds: float = 10.0, version: str = "1.0", sha256: str = "aa") -> int:
+    def queue(
+        self,
+        name: str,
+        *targets: int,
+        seconds: float = 10.0,
+        version: str = "1.0",
+        sha256: str = "aa",
+        recency: str = "older",
+        now: float = NOW,
+    ) -> int:
         """Queue a release for the targets; returns its ID."""
         release = self.insert("release", project_id=self.project(name), version=version)
         sdist = self.upstream_file(release, f"{name}-{version}.tar.gz", sha256=sha256)
-        more = {"verdict": "build", "reason": "test", "sdist_id": sdist, "predicted_seconds": seconds}
+        more = {"verdict": "build", "reason": "test", "sdist_id": sdist}
+        more |= {"predicted_seconds": seconds, "recency": recency}
         with self.catalog.writing() as db:
             for target in targets:
                 insert(db, "release_target", release_id=release, target_id=target, **more)
-            settle(db, release, MAX_ATTEMPTS)
+            settle(db, release, MAX_ATTEMPTS, now)
         return release
 
     def claim(self, host: str = "pi1", run: str = "run1", now: float = NOW) -> HostWork | None:

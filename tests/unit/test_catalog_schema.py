@@ -92,7 +92,9 @@ def test_an_upgrade_loses_no_row(old: Path) -> None:
             # Migrations append columns.
             assert [renamed.get((now, name), name) for name in names] == columns(catalog.db, now)[: len(names)]
             if table != "meta":
-                assert sorted((row[: len(names)] for row in rows(catalog.db, now)), key=repr) == content, now
+                kept = sorted((row[: len(names)] for row in rows(catalog.db, now)), key=repr)
+                # Counters may come.
+                assert [row for row in kept if now != "counter" or row in content] == content, now
 
 
 def test_the_last_plan_s_inputs_are_read_after_an_upgrade(old: Path) -> None:

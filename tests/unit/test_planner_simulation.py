@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.planner import sizing
 
+from benchmarks.order import compare, mixed
 from benchmarks.planner import draw
 from benchmarks.simulation import Build, Host, Simulation, lower_bound, pull_oldest_first
 
@@ -53,3 +55,43 @@ def test_every_build_is_done_once_and_nobody_holds_anything_in_the_end(tmp_path:
         states = catalog.db.execute("SELECT state, outcome, count(*) AS n FROM attempt GROUP BY 1, 2").fetchall()
         assert [tuple(row) for row in states] == [("done", "built", len(builds))]
         assert catalog.db.execute("SELECT count(*) FROM batch WHERE state = 'open'").fetchone()[0] == 0
+
+
+# ------------------------------------------------------------------------------------------------------------ order
+
+
+@pytest.mark.parametrize("hosts", [[Host()] * 4, [Host(speed=2.0), Host(), Host(speed=0.5)]], ids=["four", "speeds"])
+def test_what_is_waited_for_is_there_sooner_and_the_end_is_not_put_off(hosts: list[Host]):
+    row = compare(mixed(200, hosts), hosts)
+    assert row.end <= 1.03
+    assert row.asked <= 0.05
+    assert row.new <= 0.5
+
+
+def stream(seconds: float, until: float, power: float) -> list[Build]:
+    """New releases, and others put first, half as many again as the fleet can build until then."""
+    many = int(1.5 * power * until / seconds)
+    return [
+        Build(seconds, seconds, until * n / many, recency="older" if n % 2 else "new", put_first=n % 2 > 0)
+        for n in range(many)
+    ]
+
+
+def last_of_the_old(folder: Path, hosts: list[Host], old: list[Build], until: float) -> float:
+    """When the last of the old builds ended, while others that come first arrive without end."""
+    simulation = Simulation(folder, [*old, *stream(30.0, until, sum(host.speed for host in hosts))], hosts, SEED)
+    simulation.run()
+    return max(simulation.ended[number] for number in range(len(old)))
+
+
+def test_nothing_waits_for_ever_however_much_comes_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    hosts, old = [Host()] * 2, [Build(seconds, seconds) for seconds in (5.0, 10.0, 15.0) * 5]
+    # A builder holds an old build for OVERTAKEN_SECONDS. Then it is built after at most so much other work, and what
+    # goes on or is handed over already.
+    work = sum(build.seconds / sizing.OLDEST_SHARE + build.seconds + 2 * 30.0 for build in old)
+    bound = sizing.OVERTAKEN_SECONDS + work / len(hosts)
+    for folder in ("fair", "unfair"):
+        (tmp_path / folder).mkdir()
+    assert last_of_the_old(tmp_path / "fair", hosts, old, 3000.0) <= bound < 3000.0
+    monkeypatch.setattr(sizing, "OLDEST_SHARE", 0.0)
+    assert last_of_the_old(tmp_path / "unfair", hosts, old, 3000.0) > 3000.0, "it is the share that does it"

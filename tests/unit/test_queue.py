@@ -11,6 +11,7 @@ from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner.queue import done_by, progress, retry_failures
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet, names
+from tests.support.query_cost import steps
 
 
 def test_a_release_nobody_has_tried_is_tried_on_its_first_target_only(fleet: Fleet):
@@ -110,12 +111,19 @@ def test_what_a_host_has_done_in_a_run_is_counted_over_its_batches(fleet: Fleet)
     assert done_by(fleet.catalog, "run1", "pi2") == (0, 0)
 
 
-def test_the_queue_is_read_by_its_index_not_by_reading_the_catalog(fleet: Fleet):
-    plan = fleet.catalog.db.execute(
-        "EXPLAIN QUERY PLAN SELECT count(*), sum(predicted_seconds) FROM release_target "
-        "WHERE need = 'now' AND target_id IN (SELECT target_id FROM builder_target)"
-    ).fetchall()
-    assert any("release_target_now" in row["detail"] for row in plan), [tuple(row) for row in plan]
+def test_what_is_left_is_counted_and_never_read_from_the_queue(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    db = fleet.catalog.db
+
+    def cost() -> int:
+        return steps(db, lambda: progress(fleet.catalog, "run1"))
+
+    fleet.queue("first", 11)
+    few = cost()
+    for number in range(200):
+        fleet.queue(f"p{number}", 11, seconds=2.0)
+    assert cost() <= few + 10
+    assert (progress(fleet.catalog, "run1").left, progress(fleet.catalog, "run1").seconds_left) == (201, 410.0)
 
 
 def test_a_catalog_of_a_newer_wheelfleet_is_refused_with_the_cure(tmp_path: Path):

@@ -15,9 +15,9 @@ def open_all(db: sqlite3.Connection, attempts: Iterable[Mapping[str, object]]) -
     db.executemany(
         """
         INSERT INTO attempt (id, batch_id, run, host, release_id, target_id, sdist_filename, sdist_sha256,
-                             predicted_normal, predicted_seconds, claimed_at, alone, remedies)
+                             predicted_normal, predicted_seconds, claimed_at, alone, remedies, priority)
         VALUES (:id, :batch_id, :run, :host, :release_id, :target_id, :sdist_filename, :sdist_sha256,
-                :predicted_normal, :predicted_seconds, :claimed_at, :alone, :remedies)
+                :predicted_normal, :predicted_seconds, :claimed_at, :alone, :remedies, :priority)
         """,
         attempts,
     )

@@ -51,6 +51,11 @@ def set_speed(db: sqlite3.Connection, host: str, speed: float) -> None:
     db.execute("UPDATE builder SET speed = ? WHERE host = ?", (speed, host))
 
 
+def set_passed_over(db: sqlite3.Connection, host: str, seconds: float) -> None:
+    """Set the work (predicted seconds) that a builder was given since it last got the build that waits longest."""
+    db.execute("UPDATE builder SET passed_over_seconds = ? WHERE host = ?", (seconds, host))
+
+
 def mark_idle(db: sqlite3.Connection, host: str, now: float) -> None:
     """Record that a builder is idle now: the queue has no work for it."""
     db.execute("UPDATE builder SET idle_since = ? WHERE host = ?", (now, host))

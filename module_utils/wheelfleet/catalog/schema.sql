@@ -105,7 +105,8 @@ CREATE TABLE builder (
     canary_since REAL NOT NULL DEFAULT 0,       -- When a canary was last waited for.
     suspect_after INTEGER NOT NULL DEFAULT 3,   -- After so many failures in a row it has to build a canary.
     suspended TEXT,                             -- Why it gets no work until it has built a canary; NULL: it gets work.
-    packages TEXT                               -- JSON list of the distribution's packages that its builds can use.
+    packages TEXT,                              -- JSON list of the distribution's packages that its builds can use.
+    passed_over_seconds REAL NOT NULL DEFAULT 0  -- Work it was given since it last got the build that waits longest.
 ) WITHOUT ROWID;
 
 -- Which builder builds for which target.
@@ -143,9 +144,16 @@ CREATE TABLE release_target (
     need TEXT NOT NULL DEFAULT 'none'           -- 'now': in the queue; 'later': after another target; 'none'.
         CHECK (need IN ('now', 'later', 'none')),
     predicted_seconds REAL NOT NULL DEFAULT 0,  -- How long a builder of speed 1 would take.
+    recency TEXT NOT NULL DEFAULT 'older'       -- 'new': it came after the project's wheels; 'newest' in scope; 'older'.
+        CHECK (recency IN ('new', 'newest', 'older')),
+    priority INTEGER NOT NULL DEFAULT 40,       -- Its place in the queue, the lowest first (catalog/priorities.py).
+    queued_at REAL,                             -- Since when it is in the queue; NULL: it is not.
+    put_first_at REAL,                          -- When an operator put it first; NULL: nobody did.
     PRIMARY KEY (release_id, target_id)
 ) WITHOUT ROWID;
-CREATE INDEX release_target_now ON release_target (target_id, predicted_seconds DESC, release_id) WHERE need = 'now';
+CREATE INDEX release_target_now ON release_target (target_id, priority, predicted_seconds DESC, release_id)
+    WHERE need = 'now';
+CREATE INDEX release_target_oldest ON release_target (target_id, queued_at, release_id) WHERE need = 'now';
 CREATE INDEX release_target_later ON release_target (release_id) WHERE need = 'later';
 
 -- Builds handed to one builder together.
@@ -213,7 +221,8 @@ CREATE TABLE attempt (
     requires_python TEXT,                       -- The Pythons that its sdist or wheel states, if they decided.
     phase TEXT,                                 -- How far it came; NULL: its builder did not say.
     backend TEXT,                               -- The build backend (PEP 517); NULL: it is not known.
-    declared TEXT                               -- The project that the sdist itself declares for a missing module.
+    declared TEXT,                              -- The project that the sdist itself declares for a missing module.
+    priority INTEGER NOT NULL DEFAULT 40        -- Its place among the builds of its builder, the lowest first.
 ) WITHOUT ROWID;
 CREATE INDEX attempt_release ON attempt (release_id, target_id);
 CREATE INDEX attempt_batch ON attempt (batch_id);
@@ -440,7 +449,7 @@ CREATE TABLE log_position (
 --   package-builds, package-projects and package-lookups, a package
 --   host-builds, host-built and host-seconds, a host  unknown-names, a day (downloads/record_sums.py)
 --   outcome, an outcome: builds ever                  build-seconds, '': the time they took
---   downloads, saved-seconds and served-bytes, ''
+--   downloads, saved-seconds and served-bytes, ''     queue-builds and queue-seconds, a target's id
 CREATE TABLE counter (
     kind TEXT NOT NULL,                         -- What is counted.
     key TEXT NOT NULL,                          -- Of which of its kind.
@@ -596,8 +605,9 @@ BEGIN
     UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
 END;
 
-CREATE TRIGGER report_release_target_update AFTER UPDATE OF verdict, reason, need ON release_target
+CREATE TRIGGER report_release_target_update AFTER UPDATE OF verdict, reason, need, priority ON release_target
     WHEN OLD.verdict IS NOT NEW.verdict OR OLD.reason IS NOT NEW.reason OR OLD.need IS NOT NEW.need
+        OR OLD.priority IS NOT NEW.priority AND NEW.need = 'now'
 BEGIN
     UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
 END;
@@ -744,8 +754,9 @@ BEGIN
         WHERE id = (SELECT project_id FROM release WHERE id = OLD.release_id) AND pages_stale <> 1;
 END;
 
-CREATE TRIGGER stale_release_target_update AFTER UPDATE OF verdict, reason, need ON release_target
+CREATE TRIGGER stale_release_target_update AFTER UPDATE OF verdict, reason, need, priority ON release_target
     WHEN OLD.verdict IS NOT NEW.verdict OR OLD.reason IS NOT NEW.reason OR OLD.need IS NOT NEW.need
+        OR OLD.priority IS NOT NEW.priority AND NEW.need = 'now'
 BEGIN
     UPDATE project SET pages_stale = 1
         WHERE id = (SELECT project_id FROM release WHERE id = NEW.release_id) AND pages_stale <> 1;
@@ -918,6 +929,33 @@ END;
 
 -- Triggers that keep counters, histories and names. In a trigger, the conflict policy of the statement that fires it
 -- overrides its own OR IGNORE. So they say WHERE NOT EXISTS or ON CONFLICT ... DO UPDATE.
+CREATE TRIGGER queue_insert AFTER INSERT ON release_target
+    WHEN NEW.need = 'now'
+BEGIN
+    INSERT INTO counter (kind, key, value)
+        VALUES ('queue-builds', NEW.target_id, 1), ('queue-seconds', NEW.target_id, NEW.predicted_seconds)
+        ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value;
+END;
+
+CREATE TRIGGER queue_delete AFTER DELETE ON release_target
+    WHEN OLD.need = 'now'
+BEGIN
+    INSERT INTO counter (kind, key, value)
+        VALUES ('queue-builds', OLD.target_id, -1), ('queue-seconds', OLD.target_id, -OLD.predicted_seconds)
+        ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value;
+END;
+
+CREATE TRIGGER queue_update AFTER UPDATE OF need, predicted_seconds ON release_target
+    WHEN (OLD.need = 'now' OR NEW.need = 'now')
+        AND (OLD.need IS NOT NEW.need OR OLD.predicted_seconds IS NOT NEW.predicted_seconds)
+BEGIN
+    INSERT INTO counter (kind, key, value)
+        VALUES ('queue-builds', NEW.target_id, (NEW.need = 'now') - (OLD.need = 'now')),
+            ('queue-seconds', NEW.target_id,
+                (NEW.need = 'now') * NEW.predicted_seconds - (OLD.need = 'now') * OLD.predicted_seconds)
+        ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value;
+END;
+
 CREATE TRIGGER site_release_insert AFTER INSERT ON site_release
 BEGIN
     INSERT INTO counter (kind, key, value) VALUES ('status', NEW.status, 1)

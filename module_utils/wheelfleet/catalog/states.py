@@ -14,6 +14,8 @@ FileKind = Literal["sdist", "wheel"]
 Verdict = Literal["build", "upstream", "skip", "passed"]
 #: `release_target.need`
 Need = Literal["now", "later", "none"]
+#: `release_target.recency`
+Recency = Literal["new", "newest", "older"]
 #: `batch.state` and `attempt.state`
 BuildState = Literal["open", "done", "lost"]
 #: `attempt.outcome`
@@ -36,6 +38,7 @@ OF_COLUMNS = {
     ("upstream_file", "kind"): FileKind,
     ("release_target", "verdict"): Verdict,
     ("release_target", "need"): Need,
+    ("release_target", "recency"): Recency,
     ("batch", "state"): BuildState,
     ("attempt", "state"): BuildState,
     ("attempt", "outcome"): Outcome,

@@ -178,6 +178,12 @@ def end_firsts(db: sqlite3.Connection, release_id: int, now: float) -> None:
             controls.end(db, [order.id], now, "Nothing of it is left to build.")
 
 
+def keys(db: sqlite3.Connection, order: Control) -> list[tuple[int, int]]:
+    """The IDs of release and target of all verdicts that an order about releases means."""
+    rows = _verdicts(db, releases_of(order.subject), order.target)
+    return [(row["release_id"], row["target_id"]) for row in rows]
+
+
 def _verdicts(db: sqlite3.Connection, releases: Releases, target: str) -> list[sqlite3.Row]:
     """The verdicts on releases for the targets with a text in their names."""
     rows = db.execute(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..catalog import counters
+from ..catalog import counters, priorities, release_targets
 from ..catalog.database import Catalog
 from ..names import is_project_name, normalize
 from .access_log import AHEAD, DAY, LONGEST_AGO, Download, Lookup
@@ -170,6 +170,7 @@ def _cost_of(db: sqlite3.Connection, name: str, filename: str) -> tuple[float, i
 def _add_projects(db: sqlite3.Connection, sums: Sums) -> None:
     for (day, name), use in sorted(sums.projects.items()):
         if _is_counted(db, day, name):
+            before = _asked_level(db, name)
             db.execute(
                 """
                 INSERT INTO use_day (name, day, downloads, lookups, saved_seconds) VALUES (?, ?, ?, ?, ?)
@@ -178,6 +179,14 @@ def _add_projects(db: sqlite3.Connection, sums: Sums) -> None:
                 """,
                 (name, day, use.downloads, use.lookups, use.saved_seconds),
             )
+            if _asked_level(db, name) != before:
+                release_targets.set_priorities(db, name)
+
+
+def _asked_level(db: sqlite3.Connection, name: str) -> int | None:
+    """The place in the queue that the look-ups of a project without wheels earn it."""
+    row = db.execute("SELECT lookups FROM use_total WHERE name = ?", (name,)).fetchone()
+    return priorities.asked_level(row["lookups"]) if row else None
 
 
 def _is_counted(db: sqlite3.Connection, day: int, name: str) -> bool:

@@ -264,13 +264,14 @@ class BuilderSession:
             self.builder.withdraw(settled)
         back = batches.work_to_return(self.catalog, self.host, self.options.run, self.clock.now())
         if back.attempts and (count := self.builder.withdraw(back.attempts)):
-            where = "went to idle builders" if back.idle else "went back to the queue; it is slower than was predicted"
+            why = "because others come first" if back.overtaken else "because it is slower than was predicted"
+            where = "went to idle builders" if back.idle else f"went back to the queue, {why}"
             self.progress.event(f"{count_builds(count)} it had not begun {where}.")
 
     def _top_up(self) -> bool:
-        """Claim and hand over more before the builder runs dry; returns whether there was any."""
+        """Claim and hand over more before the builder runs dry, or what is urgent; returns whether there was any."""
         now = self.clock.now()
-        if not batches.is_low(self.catalog, self.host, now):
+        if not batches.wants_more(self.catalog, self.host, self.options.run, now):
             return False
         held = batches.claim(self.catalog, host=self.host, run=self.options.run, now=now)
         if held is None or not held.new:

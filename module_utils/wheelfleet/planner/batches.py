@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ..catalog import attempts, builders
+from ..catalog import attempts, builders, priorities
 from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL, TRIED, settle
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
@@ -21,13 +21,15 @@ from ..control import builds, orders
 from ..control.builders import HELD
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
-from .choice import choose_builds, host_load, known_speed, rest_of_queue
+from .choice import Choice, Chosen, host_load, is_anything_urgent, known_speed, rest_of_queue
 from .retries import adjustments_of, begin_with, uploaded_before
 
 #: Seconds for which a batch stays with a silent host. Polls of the host renew the lease.
 LEASE_SECONDS = 15 * 60.0
 #: Seconds after `mark_idle` for which a host counts as idle.
 IDLE_SECONDS = 10.0
+#: More than the seconds of any build: the distance between the positions of two priorities.
+_FAR = 1e8
 #: A release fails for good on a target after its builds there took this many builders down.
 MOST_HOSTS_DOWN = 2
 
@@ -61,7 +63,7 @@ class PlannedBuild:
 
 @dataclass(frozen=True)
 class HostWork:
-    """All builds that a host holds, longest first; `new` is the number of those that this claim added."""
+    """All builds that a host holds, in their order; `new` is the number of those that this claim added."""
 
     host: str
     builds: tuple[PlannedBuild, ...]
@@ -80,6 +82,8 @@ def claim(
 ) -> HostWork | None:
     """Renew what this host has and, with `top_up`, add builds from the queue if it would run dry and no operator holds
     it; None if it then has nothing. With `leave_to_faster` it leaves builds that faster hosts would finish sooner.
+
+    What is urgent is added too if the host can begin it before what it holds.
     """
     with catalog.writing() as db:
         db.execute(
@@ -87,22 +91,41 @@ def claim(
             (now + lease_seconds, run, host),
         )
         attempts.adopt(db, host, run)
-        chosen: list[sqlite3.Row] = []
+        chosen: list[Chosen] = []
         if top_up:
             load = host_load(db, host, now)
             if load.speed != known_speed(db, host):
                 builders.set_speed(db, host, load.speed)
-            if sizing.is_low(load) and orders.hold_on(db, host) is None:
-                chosen = choose_builds(db, host, run, load, now, leave_to_faster=leave_to_faster)
+            choice: Choice | None = None
+            if orders.hold_on(db, host) is not None:
+                pass
+            elif sizing.is_low(load):
+                choice = Choice(db, host, run, load, now, leave_to_faster=leave_to_faster)
+                chosen = choice.next_builds()
+            elif choice := _urgent_choice(db, host, run, now):
+                chosen = choice.urgent_builds()
+            if choice and chosen:
+                builders.set_passed_over(db, host, choice.passed_over(chosen))
         if chosen:
             _open_batch(db, host, run, chosen, now=now, lease_seconds=lease_seconds, speed=load.speed)
         builds = _planned_builds(db, host)
         return HostWork(host, builds, len(chosen)) if builds else None
 
 
-def is_low(catalog: Catalog, host: str, now: float) -> bool:
-    """Whether the host would run dry without a top-up now."""
-    return sizing.is_low(host_load(catalog.db, host, now))
+def wants_more(catalog: Catalog, host: str, run: str, now: float) -> bool:
+    """Whether the host would run dry without a top-up now, or can begin something urgent before what it holds."""
+    db = catalog.db
+    if sizing.is_low(host_load(db, host, now)):
+        return True
+    choice = _urgent_choice(db, host, run, now)
+    return choice is not None and bool(choice.urgent_builds())
+
+
+def _urgent_choice(db: sqlite3.Connection, host: str, run: str, now: float) -> Choice | None:
+    """The choice of urgent builds; None if there are none, which each poll of each host asks."""
+    if not is_anything_urgent(db, host):
+        return None
+    return Choice(db, host, run, host_load(db, host, now, most=max(priorities.URGENT)), now)
 
 
 def renew(catalog: Catalog, host: str, now: float, lease_seconds: float = LEASE_SECONDS) -> bool:
@@ -200,11 +223,12 @@ def mark_idle(catalog: Catalog, host: str, now: float) -> None:
 
 @dataclass(frozen=True)
 class WorkToReturn:
-    """Attempts that a host should return. `idle`: because other hosts are idle; else because the host would begin them
-    much later than planned."""
+    """Attempts that a host should return. `idle`: because other hosts are idle; `overtaken`: because the order changed
+    since they were handed over; else because the host would begin them much later than planned."""
 
     attempts: tuple[str, ...] = ()
     idle: bool = False
+    overtaken: bool = False
 
 
 def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToReturn:
@@ -212,23 +236,41 @@ def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToR
 
     If other hosts are idle, these are attempts that one of them could begin at once; else attempts that this host would
     begin much later than planned. Attempts for targets that no other host of the run offers stay.
+
+    Some go back in any case, to be handed out in the order of now: those that became urgent since (`put_first`); urgent
+    ones that the host does not come to; and those that others overtake all the time.
     """
     db = catalog.db
     waiting = db.execute(
         f"""
-        SELECT id,
+        SELECT id, priority <= :urgent AS urgent, :now - claimed_at AS held,
+               priority > :urgent AND EXISTS (
+                   SELECT 1 FROM release_target w WHERE w.release_id = attempt.release_id
+                     AND w.target_id = attempt.target_id AND w.need = 'now' AND w.priority <= :urgent) AS raised,
+               EXISTS (SELECT 1 FROM attempt b WHERE b.host = :host AND b.state = 'open' AND b.begun_at IS NOT NULL
+                         AND b.claimed_at > attempt.claimed_at) AS overtaken,
+               EXISTS (SELECT 1 FROM attempt b WHERE b.host = :host AND b.state = 'open'
+                         AND b.begun_at > attempt.claimed_at) AS moving,
                EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
                        WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.idle_since > :since) AS asked,
                EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
                        WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.suspended IS NULL
                          AND NOT {HELD.format(host="b.host")}) AS shared
         FROM attempt WHERE host = :host AND state = 'open' AND begun_at IS NULL
-        ORDER BY predicted_normal DESC, id
+        ORDER BY priority, predicted_normal DESC, id
         """,
-        {"host": host, "since": now - IDLE_SECONDS},
+        {"host": host, "since": now - IDLE_SECONDS, "now": now, "urgent": max(priorities.URGENT)},
     ).fetchall()
     if not waiting:
         return WorkToReturn()
+    if again := [
+        row["id"]
+        for row in waiting
+        if row["raised"]
+        or (row["overtaken"] and row["held"] > sizing.OVERTAKEN_SECONDS)
+        or (row["urgent"] and row["shared"] and not row["moving"] and row["held"] > sizing.STUCK_SECONDS)
+    ]:
+        return WorkToReturn(tuple(again), overtaken=True)
     idle = any(row["asked"] for row in waiting)
     kept = sizing.keep(host_load(db, host, now), rest_of_queue(db, run), others_idle=idle)
     return WorkToReturn(tuple(row["id"] for row in waiting[kept:] if row["asked" if idle else "shared"]), idle)
@@ -284,14 +326,14 @@ def _open_batch(
     db: sqlite3.Connection,
     host: str,
     run: str,
-    chosen: list[sqlite3.Row],
+    chosen: list[Chosen],
     *,
     now: float,
     lease_seconds: float,
     speed: float,
 ) -> None:
     batch = secrets.token_hex(6)
-    begins = [begin_with(db, row["release_id"], row["target_id"], row["sha256"]) for row in chosen]
+    begins = [begin_with(db, row["release_id"], row["target_id"], row["sha256"]) for _, row in chosen]
     db.execute(
         "INSERT INTO batch (id, host, run, claimed_at, lease_until) VALUES (?, ?, ?, ?, ?)",
         (batch, host, run, now, now + lease_seconds),
@@ -313,8 +355,9 @@ def _open_batch(
                 "claimed_at": now,
                 "alone": row["alone"] or any(entry["change"].get("alone") for entry in remedies),
                 "remedies": json.dumps(remedies) if remedies else None,
+                "priority": priority,
             }
-            for row, remedies in zip(chosen, begins)
+            for (priority, row), remedies in zip(chosen, begins)
         ],
     )
 
@@ -329,7 +372,8 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
     rows = db.execute(
         f"""
         SELECT a.id, p.name, r.version, t.name AS target, o.tools, a.sdist_filename, f.url, a.sdist_sha256, f.size,
-               f.upload_time, a.predicted_seconds, a.predicted_normal, a.alone, a.remedies, t.python_version,
+               f.upload_time, a.predicted_seconds, a.predicted_normal, a.priority, a.alone, a.remedies,
+               t.python_version,
                (SELECT max(b.peak_memory) FROM attempt b JOIN release s ON s.id = b.release_id
                 WHERE s.project_id = r.project_id AND b.target_id = a.target_id AND b.state = 'done') AS peak_memory
         FROM attempt a
@@ -339,7 +383,7 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
         LEFT JOIN builder_target o ON o.host = :host AND o.target_id = a.target_id
         LEFT JOIN upstream_file f ON f.release_id = a.release_id AND f.filename = a.sdist_filename
         WHERE {which}
-        ORDER BY a.predicted_normal DESC, a.id
+        ORDER BY a.priority, a.predicted_normal DESC, a.id
         """,
         {"host": host, "again": again},
     ).fetchall()
@@ -348,7 +392,7 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
         PlannedBuild(
             attempt=row["id"],
             kind="build" if again is None else "rebuild",
-            position=-row["predicted_normal"],
+            position=row["priority"] * _FAR - row["predicted_normal"],
             name=row["name"],
             version=row["version"],
             target=row["target"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from ..catalog import attempts, builders, controls
+from ..catalog import attempts, builders, controls, release_targets
 from ..catalog.controls import Control
 from ..catalog.database import Catalog
 from ..control import builds
@@ -56,11 +56,15 @@ def _judge(db: sqlite3.Connection, control: Control, now: float) -> None:
 
 
 def _first(db: sqlite3.Connection, control: Control, now: float) -> None:
-    """Try again what failed or was stopped. `control.orders.firsts` has the order until nothing of it is left."""
+    """Put first what is queued, and what failed or was stopped, which is tried again.
+
+    `control.orders.firsts` has the order until nothing of it is left.
+    """
     failed = builds.failed_attempts(db, builds.releases_of(control.subject), control.target)
     inputs = PlanInputs.remembered(db)
     if failed and inputs is not None:
         attempts.requeue(db, failed, inputs.as_policy().max_attempts)
+    release_targets.put_first(db, builds.keys(db, control), now)
     controls.answer(db, control.id, "It is next.")
 
 

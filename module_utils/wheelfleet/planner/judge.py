@@ -104,6 +104,18 @@ def judge(
     return judgement
 
 
+def newest(releases: Iterable[Release], judgement: Judgement) -> dict[int, int]:
+    """By target ID, the ID of the newest release that is built for the target or served by upstream."""
+    versions = {release.id: release.version for release in releases}
+    found: dict[int, int] = {}
+    for verdict in judgement.verdicts.values():
+        if verdict.verdict in ("build", "upstream"):
+            known = found.get(verdict.target_id)
+            if known is None or versions[verdict.release_id] > versions[known]:
+                found[verdict.target_id] = verdict.release_id
+    return found
+
+
 def installable(filename: str, tags: frozenset[str]) -> bool:
     """Whether a wheel's file name has a tag of the target (PEP 425), as pip decides it; False for a bad name."""
     return not _tags(filename).isdisjoint(tags)

@@ -110,6 +110,6 @@ def record_outcome(
     end_stop(db, attempt_id, now, ended)
     if not stopped and outcome.blocks != "release" and (outcome.outcome == "built" or not outcome.requires_python):
         suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
-    release_targets.settle(db, attempt["release_id"], max_attempts)
+    release_targets.settle(db, attempt["release_id"], max_attempts, now)
     end_firsts(db, attempt["release_id"], now)
     return outcome

@@ -31,7 +31,7 @@ class Progress:
 
 
 def progress(catalog: Catalog, run: str, now: float | None = None) -> Progress:
-    """The builds that are left for the hosts of the run. Reads only the queue's index.
+    """The builds that are left for the hosts of the run. Reads counters, and what the run tried.
 
     Builds whose wait is not over at `now` (by default this moment) are left out, because no run stays for them.
     """
@@ -100,8 +100,10 @@ def _progress(db: sqlite3.Connection, run: str, now: float | None) -> Progress:
     row = db.execute(
         f"""
         WITH queue AS (
-            SELECT count(*) AS n, coalesce(sum(predicted_seconds), 0) AS s FROM release_target
-            WHERE need = 'now' AND target_id IN (SELECT target_id FROM builder_target)
+            SELECT coalesce(sum(value) FILTER (WHERE kind = 'queue-builds'), 0) AS n,
+                   coalesce(sum(value) FILTER (WHERE kind = 'queue-seconds'), 0) AS s FROM counter
+            WHERE kind IN ('queue-builds', 'queue-seconds')
+              AND key IN (SELECT CAST(target_id AS TEXT) FROM builder_target)
         ), tried AS (
             SELECT count(*) AS n, coalesce(sum(w.predicted_seconds), 0) AS s
             FROM (SELECT DISTINCT a.release_id, a.target_id FROM attempt a

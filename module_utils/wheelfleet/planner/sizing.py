@@ -3,8 +3,9 @@
 Each build has predicted seconds on a normal host (speed 1.0); a host of speed 0.5 needs twice as long. A host works on
 `slots` builds at once and holds a few more, so that no slot runs dry. It gets the longest builds first, each for the
 slot that is free first (longest processing time first, Graham 1969: within a third of the shortest possible end, and
-with many builds within a few per cent). Slots are filled less far ahead when less is left (guided self-scheduling,
-Polychronopoulos and Kuck 1987), so that later builds even out wrong predictions.
+with many builds within a few per cent), after what people wait for (catalog/priorities). Slots are filled less far
+ahead when less is left (guided self-scheduling, Polychronopoulos and Kuck 1987), so that later builds even out wrong
+predictions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,17 @@ LONGEST_FILL_SECONDS = 300.0
 #: In between they are filled ahead by this part of the time that the fleet still needs.
 FILL_SHARE = 0.25
 MOST_BUILDS_IN_A_BATCH = 200
+
+#: Of the work that a host is given, this part is the build that waits longest. So nothing waits for ever behind what
+#: comes before it.
+OLDEST_SHARE = 0.1
+#: A build comes early if its own time is more than this part of the time that the fleet still needs, because it would
+#: put off the end of the run.
+LONGEST_SHARE = 0.5
+#: What a host has not begun after this time, though it began builds that it got later, goes back to the queue.
+OVERTAKEN_SECONDS = 900.0
+#: An urgent build goes back after this time if the host began nothing since, because others may be free sooner.
+STUCK_SECONDS = 60.0
 
 #: A new host's speed is known after this many results,
 PROBES = 3
@@ -119,20 +131,55 @@ def choose(builds: Iterable[Build], seconds: Callable[[Build], float], load: Loa
     return chosen
 
 
+def choose_urgent(
+    builds: Iterable[Build], seconds: Callable[[Build], float], waited: Callable[[Build], float], load: Load, rest: Rest
+) -> list[Build]:
+    """The urgent builds to hand over now, before what the host holds. `load.waiting` has only what comes before them.
+
+    A host takes one if it can begin it at once. Who waited for some time is taken by a host that can begin it within
+    that time: so of busy hosts the one takes it that is free first, though none knows the others.
+    """
+    slots = load.free_slots()
+    most = fill_seconds(load, rest)
+    chosen: list[Build] = []
+    for build in builds:
+        if slots[0] >= min(max(waited(build), LOW_WATER_SECONDS), most) or len(chosen) == MOST_BUILDS_IN_A_BATCH:
+            break
+        chosen.append(build)
+        heapq.heapreplace(slots, slots[0] + seconds(build) / load.speed)
+    return chosen
+
+
+def oldest_is_due(seconds: float, passed_over: float) -> bool:
+    """Whether the build that waits longest comes next, after so much other work (predicted seconds)."""
+    return passed_over * OLDEST_SHARE >= seconds
+
+
+def longest_from(load: Load, rest: Rest) -> float:
+    """The predicted seconds from which on a build would put off the end of the run if it began later."""
+    return max(rest.time * load.speed * LONGEST_SHARE, 0.0)
+
+
 def fit_for(
-    builds: Iterable[Build], seconds: Callable[[Build], float], load: Load, rest: Rest, faster: float
+    builds: Iterable[Build],
+    seconds: Callable[[Build], float],
+    load: Load,
+    rest: Rest,
+    faster: float,
+    waited: Callable[[Build], float] = lambda build: 0.0,
 ) -> Iterator[Build]:
-    """The builds of one target, longest first, without the longest ones that faster hosts would finish sooner.
+    """The builds of one target, in their order, without those that faster hosts would finish sooner.
 
     `faster` is the power of the trusted hosts that offer the target and are clearly faster (SPEED_TOLERANCE); 0 leaves
     out nothing. A build is left to them while they finish it, and all that was left to them before, sooner than this
-    host would. This host's time counts SLOW_HOST_CAUTION times, up to the rest of the run.
+    host would. This host's time counts SLOW_HOST_CAUTION times, up to the rest of the run. The time that a build
+    `waited` counts as theirs, because they are not free.
     """
     left_to_them = 0.0
     for build in builds:
         left_to_them += seconds(build)
         here = seconds(build) / load.speed
-        if not faster or left_to_them / faster >= max(here, min(here * SLOW_HOST_CAUTION, rest.time)):
+        if not faster or left_to_them / faster + waited(build) >= max(here, min(here * SLOW_HOST_CAUTION, rest.time)):
             yield build
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from packaging.version import Version
 from .. import requires_python
 from ..catalog import projects, release_targets
 from ..catalog import wheels as wheel_rows
+from ..catalog.states import Recency
 from ..control import builds
 from ..upstream.pages import ProjectPage
 from . import judge
@@ -60,7 +62,7 @@ def judge_project(
     if project["trimmed"] and (judgement.wants_older or _builds(judgement)):
         projects.read_again(db, project_id)
     known = {
-        (row["release_id"], row["target_id"]): (row["verdict"], row["reason"], row["sdist_id"])
+        (row["release_id"], row["target_id"]): ((row["verdict"], row["reason"], row["sdist_id"]), row["recency"])
         for row in db.execute(
             """
             SELECT w.* FROM release r JOIN release_target w ON w.release_id = r.id WHERE r.project_id = ?
@@ -71,17 +73,21 @@ def judge_project(
     gone = known.keys() - judgement.verdicts.keys()
     release_targets.remove(db, gone)
     changed = bool(gone)
+    recencies = _recencies(db, project_id, releases, judgement)
     for key, verdict in judgement.verdicts.items():
         sdist = verdict.sdist
         row = (verdict.verdict, verdict.reason, sdist.id if sdist else None)
-        if known.get(key) == row:
-            continue
-        changed = True
-        predicted = predict_seconds(db, project_id, verdict.target_id, sdist.size) if sdist else 0.0
-        release_targets.put_verdict(db, key, row, predicted)
+        recency = recencies[key]
+        known_row, known_recency = known.get(key, (None, None))
+        if known_row != row:
+            changed = True
+            predicted = predict_seconds(db, project_id, verdict.target_id, sdist.size) if sdist else 0.0
+            release_targets.put_verdict(db, key, row, predicted, recency)
+        elif known_recency != recency:
+            release_targets.put_recency(db, key, recency)
     serve_targets(db, project_id, targets)
     for release in {release for (release, _), verdict in judgement.verdicts.items() if verdict.verdict == "build"}:
-        release_targets.settle(db, release, policy.max_attempts)
+        release_targets.settle(db, release, policy.max_attempts, now)
     projects.put_judged(db, project_id, judgement.again_at)
     return changed
 
@@ -120,6 +126,48 @@ def deciding_releases(
 
 def _builds(judgement: judge.Judgement) -> bool:
     return any(verdict.verdict == "build" for verdict in judgement.verdicts.values())
+
+
+def _recencies(
+    db: sqlite3.Connection, project_id: int, releases: Iterable[judge.Release], judgement: judge.Judgement
+) -> dict[tuple[int, int], Recency]:
+    """How new each release is on each target.
+
+    It is `new` if its sdist was uploaded and first seen after the project's first wheel for the target's platform, and
+    seen not before the sdist of any such wheel. Else it is `newest` if no newer one is in scope for the target, or else
+    `older`.
+    """
+    published = {
+        row["target_id"]: (row["since"], row["seen"])
+        for row in db.execute(
+            """
+            WITH published AS (
+                SELECT t.platform, min(v.added_at) AS since, max(f.first_seen) AS seen
+                FROM release r JOIN wheel v ON v.release_id = r.id AND v.removed_at IS NULL
+                JOIN wheel_target s ON s.release_id = v.release_id AND s.wheel_id = v.id
+                JOIN target t ON t.id = s.target_id
+                LEFT JOIN upstream_file f ON f.release_id = v.release_id AND f.filename = v.sdist_filename
+                WHERE r.project_id = ? GROUP BY t.platform
+            )
+            SELECT t.id AS target_id, since, seen FROM published JOIN target t ON t.platform = published.platform
+            """,
+            (project_id,),
+        )
+    }
+    newest = judge.newest(releases, judgement)
+    recencies: dict[tuple[int, int], Recency] = {}
+    for key, verdict in judgement.verdicts.items():
+        recencies[key] = "older"
+        if verdict.verdict == "build" and verdict.sdist:
+            since, latest = published.get(verdict.target_id, (math.inf, None))
+            seen = verdict.sdist.first_seen or 0.0
+            # What was uploaded before is not new, though this catalog may have forgotten it and seen it again.
+            uploaded = math.inf if verdict.sdist.uploaded is None else verdict.sdist.uploaded
+            if min(seen, uploaded) > since and seen >= (latest or 0.0):
+                recencies[key] = "new"
+            elif newest[verdict.target_id] == verdict.release_id:
+                recencies[key] = "newest"
+    return recencies
 
 
 def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[judge.Target]) -> None:

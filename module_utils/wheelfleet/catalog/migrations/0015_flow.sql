@@ -109,3 +109,28 @@ CREATE TABLE notification (
     told_at REAL,
     cleared_at REAL
 ) WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- the queue
+
+-- The order of the queue (catalog/priorities.py). The next plan judges all projects, which sets recency and priority.
+
+ALTER TABLE release_target ADD COLUMN recency TEXT NOT NULL DEFAULT 'older'
+    CHECK (recency IN ('new', 'newest', 'older'));
+ALTER TABLE release_target ADD COLUMN priority INTEGER NOT NULL DEFAULT 40;
+ALTER TABLE release_target ADD COLUMN queued_at REAL;
+ALTER TABLE release_target ADD COLUMN put_first_at REAL;
+ALTER TABLE builder ADD COLUMN passed_over_seconds REAL NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN priority INTEGER NOT NULL DEFAULT 40;
+
+UPDATE release_target SET queued_at = CAST(strftime('%s', 'now') AS REAL) WHERE need = 'now';
+UPDATE meta SET value = '' WHERE key = 'judged_under';
+
+DROP INDEX release_target_now;
+CREATE INDEX release_target_now ON release_target (target_id, priority, predicted_seconds DESC, release_id)
+    WHERE need = 'now';
+CREATE INDEX release_target_oldest ON release_target (target_id, queued_at, release_id) WHERE need = 'now';
+
+INSERT INTO counter (kind, key, value)
+    SELECT 'queue-builds', target_id, count(*) FROM release_target WHERE need = 'now' GROUP BY target_id;
+INSERT INTO counter (kind, key, value)
+    SELECT 'queue-seconds', target_id, sum(predicted_seconds) FROM release_target WHERE need = 'now' GROUP BY target_id;
