@@ -85,8 +85,13 @@ def test_failures_events_and_history_come_from_the_catalog(tmp_path: Path, run: 
 
 def test_orders_and_suspensions_are_states_of_builders(tmp_path: Path, run: str) -> None:
     with ControllerState(tmp_path) as state:
-        for verb, host in (("pause", "pi1"), ("drain", "pi2"), ("drain", "pi3")):
-            state.insert("control", at=0, who="ada", verb=verb, noun="builder", subject=host, reason="fan")
+        for verb, host, answer in (
+            ("pause", "pi1", None),
+            ("drain", "pi2", None),
+            ("drain", "pi3", "Nothing is left."),
+        ):
+            order = {"verb": verb, "noun": "builder", "subject": host, "answer": answer}
+            state.insert("control", at=0, who="ada", reason="fan", **order)
         state.execute("UPDATE builder SET suspended = 'Three failures.' WHERE host = 'pi4'")
         state.builder("pi6", TARGETS[0])
     states = {host.name: (host.state, host.note) for host in look(tmp_path).hosts}

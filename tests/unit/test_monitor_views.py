@@ -12,8 +12,10 @@ from wheelfleet.catalog.builders import Measured
 from wheelfleet.catalog.events import Event
 from wheelfleet.monitor.catalog_part import CatalogPart
 from wheelfleet.monitor.cells import ASCII, UNICODE, Characters, fit, gathered, plot, small_plot, width_of, wrapped
+from wheelfleet.monitor.lines import Line
+from wheelfleet.monitor.place import Place, View, rows_of
 from wheelfleet.monitor.snapshot import Reader, RunningBuild, Snapshot
-from wheelfleet.monitor.views import LEAST_HEIGHT, LEAST_WIDTH, Line, Place, View, frame
+from wheelfleet.monitor.views import LEAST_HEIGHT, LEAST_WIDTH, frame
 from wheelfleet.site.queue_head import Queued
 
 from tests.support.monitored import monitored_run
@@ -146,3 +148,16 @@ def test_the_screen_is_printed_once_for_those_without_a_terminal(
     assert "builder of speed 1." in capsys.readouterr().out
     assert main(["--state", str(tmp_path)]) == 1
     assert "ssh -t" in capsys.readouterr().err
+
+
+def test_the_chosen_thing_stays_chosen_while_others_come_and_go(full: Snapshot) -> None:
+    place = Place(View.BUILDS)
+    place.choose(3, rows_of(full, View.BUILDS))
+    chosen = full.builds[3]
+    shown = text_of(frame(replace(full, builds=full.builds[2:]), place, 80, 24, UNICODE))
+    assert place.row == 1
+    assert f"{chosen.name} {chosen.version} on {chosen.host}: the end of its log" in shown
+    frame(replace(full, builds=[*full.builds[:3], *full.builds[4:]]), place, 80, 24, UNICODE)
+    assert place.row == 1
+    frame(replace(full, builds=full.builds[:1]), place, 80, 24, UNICODE)
+    assert place.row == 0

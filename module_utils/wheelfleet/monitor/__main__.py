@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from .cells import ASCII, UNICODE
+from .place import Place, View
 from .sense_hat import NoSenseHat, lights, shine
 from .snapshot import Reader
 from .state_folder import NoStateFolder, state_folder
-from .views import Place, View, frame
+from .views import frame
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -14,10 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..catalog import controls, schema
+from ..catalog import schema
 from ..catalog.builders import Measured, metrics_history
+from ..catalog.controls import Control
 from ..catalog.counters import totals
 from ..catalog.events import Event, events
+from ..control import orders
 from ..site.queue_head import Queued, head_of_queue
 
 #: Most rows of the queue and most events that are shown; builds of a target are counted up to the last number.
@@ -59,7 +61,7 @@ class CatalogPart:
     #: The builders that offer targets, with the cores they report (0: not known), and why those get no work.
     builders: Mapping[str, int] = field(default_factory=dict)
     suspended: Mapping[str, str] = field(default_factory=dict)
-    #: By host, the operator's order that keeps it from beginning anything: `pause` or `drain`.
+    #: By host, its state where an operator's order keeps it from beginning anything.
     held: Mapping[str, str] = field(default_factory=dict)
     attempts: Sequence[OpenAttempt] = ()
     queue: Sequence[Queued] = ()
@@ -111,7 +113,7 @@ def _read(db: sqlite3.Connection, run: str, now: float) -> CatalogPart:
         at=now,
         builders={row["host"]: _cores(row["facts"]) for row in rows},
         suspended={row["host"]: row["suspended"] for row in rows if row["suspended"]},
-        held={each.subject: each.verb for each in controls.in_force(db, ("pause", "drain"))},
+        held={host: _held(order) for host, order in orders.holds(db).items()},
         attempts=_attempts(db),
         queue=head_of_queue(db, MOST_QUEUED),
         waiting=_waiting(db),
@@ -125,6 +127,12 @@ def _read(db: sqlite3.Connection, run: str, now: float) -> CatalogPart:
 
 def _rows(db: sqlite3.Connection, question: str, *values: object) -> list[sqlite3.Row]:
     return db.execute(question, values).fetchall()
+
+
+def _held(order: Control) -> str:
+    if order.verb == "pause":
+        return "paused"
+    return "drained" if order.answer else "draining"
 
 
 def _cores(facts: str) -> int:

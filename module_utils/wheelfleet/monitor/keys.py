@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import reins
+from .place import Place, Row, View, chosen_row, rows_of
 from .snapshot import Snapshot
-from .views import Place, View, chosen_row, rows_of
 
 #: The keys by their names; other keys are the letters they type.
 UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END = "up", "down", "page up", "page down", "home", "end"
@@ -47,7 +47,7 @@ class Keys:
             place.details = place.view in (View.FLEET, View.BUILDS) and not place.details
         elif key == ESCAPE:
             place.details = False
-        elif not self._move(_ALSO.get(key, key), len(rows_of(snapshot, place.view))):
+        elif not self._move(_ALSO.get(key, key), rows_of(snapshot, place.view)):
             self._ask(key, snapshot)
 
     def _turn_to(self, key: str) -> None:
@@ -59,12 +59,12 @@ class Keys:
             self.place.view = views[(views.index(self.place.view) + step) % len(views)]
         self.place.details = False
 
-    def _move(self, key: str, count: int) -> bool:
+    def _move(self, key: str, listed: Sequence[Row]) -> bool:
         row, page = self.place.row, self.place.page
-        rows = {UP: row - 1, DOWN: row + 1, PAGE_UP: row - page, PAGE_DOWN: row + page, HOME: 0, END: count}
+        rows = {UP: row - 1, DOWN: row + 1, PAGE_UP: row - page, PAGE_DOWN: row + page, HOME: 0, END: len(listed)}
         if key not in rows:
             return False
-        self.place.row = min(max(rows[key], 0), max(count - 1, 0))
+        self.place.choose(rows[key], listed)
         return True
 
     def _ask(self, key: str, snapshot: Snapshot) -> None:

@@ -15,8 +15,8 @@ from ..control.orders import WITHOUT_REASON, expand, order
 from ..control.rule import BadOrder
 from ..engine.lock import run_at_work
 from ..site.queue_head import Queued
+from .place import Row, View
 from .snapshot import Host, RunningBuild
-from .views import View
 
 
 @dataclass(frozen=True)
@@ -34,70 +34,75 @@ class Rein:
         return self.verb not in WITHOUT_REASON
 
 
-_Row = Host | RunningBuild | Queued
-
-
-def _builder(verb: str, question: str) -> Callable[[_Row | None], Rein | None]:
-    def make(row: _Row | None) -> Rein | None:
+def _builder(verb: str, question: str) -> Callable[[Row | None], Rein | None]:
+    def make(row: Row | None) -> Rein | None:
         return Rein(verb, "builder", row.name, question.format(row.name)) if isinstance(row, Host) else None
 
     return make
 
 
-def _all(verb: str, question: str) -> Callable[[_Row | None], Rein | None]:
+def _all(verb: str, question: str) -> Callable[[Row | None], Rein | None]:
     return lambda row: Rein(verb, "builder", "all", question)
 
 
-def _stop(row: _Row | None) -> Rein | None:
+def _stop(row: Row | None) -> Rein | None:
     if not isinstance(row, RunningBuild):
         return None
-    what = f"{row.name} {row.version} on {row.host}"
-    question = f"Stop the build of {what}: it is ended within seconds, and counts as stopped by you."
+    question = (
+        f"Stop the build of {row.name} {row.version} on {row.host}: it is killed within seconds, with all that it "
+        "started, and is not tried again by itself."
+    )
     return Rein("stop", "build", row.attempt or f"{row.name}=={row.version}", question)
 
 
-def _skip(row: _Row | None) -> Rein | None:
+def _skip(row: Row | None) -> Rein | None:
     if not isinstance(row, RunningBuild | Queued):
         return None
     what = f"{row.name}=={row.version}"
-    question = f"Skip {what}: it is not built any more on any target, until the order is lifted (unskip)."
+    question = (
+        f"Skip {what}: it is not built until that is lifted (unskip). A build of it that goes on is not stopped, and "
+        "its wheels stay."
+    )
     return Rein("skip", "build", what, question)
 
 
-def _first(row: _Row | None) -> Rein | None:
+def _first(row: Row | None) -> Rein | None:
     if not isinstance(row, RunningBuild | Queued):
         return None
     what = f"{row.name}=={row.version}"
-    return Rein("first", "build", what, f"Build {what} first: a builder that can gets it before everything else.")
+    return Rein("first", "build", what, f"Build {what} next, before everything else; what failed of it is tried again.")
 
 
-def _project_first(row: _Row | None) -> Rein | None:
+def _project_first(row: Row | None) -> Rein | None:
     if not isinstance(row, RunningBuild | Queued):
         return None
-    question = f"Put {row.name} first: all its releases in the queue are built before everything else."
+    question = f"Put {row.name} first: its releases are built next, and what failed of them is tried again."
     return Rein("first", "project", row.name, question)
 
 
-_FLEET: Mapping[str, Callable[[_Row | None], Rein | None]] = {
-    "p": _builder("pause", "Pause {}: it finishes what it builds now and begins nothing until it is resumed."),
-    "d": _builder("drain", "Drain {}: it finishes what it builds; what waits there goes to others; no more comes."),
-    "r": _builder("resume", "Resume {}: it gets builds again."),
-    "P": _all("pause", "Pause all builders: each finishes what it builds now, and nothing begins until they resume."),
-    "D": _all("drain", "Drain all builders: each finishes what it builds; what waits there returns to the queue."),
-    "R": _all("resume", "Resume all builders that are paused or drained: they get builds again."),
+_FLEET: Mapping[str, Callable[[Row | None], Rein | None]] = {
+    "p": _builder(
+        "pause",
+        "Pause {}: it begins nothing new until it is resumed. What it builds goes on.",
+    ),
+    "d": _builder("drain", "Drain {}: it begins nothing new, and an event says when it is empty and may be off."),
+    "r": _builder("resume", "Resume {}: it gets builds again, within seconds."),
+    "P": _all("pause", "Pause all builders: none begins anything new until it is resumed. What they build goes on."),
+    "D": _all("drain", "Drain all builders: none begins anything new, and an event for each says when it is empty."),
+    "R": _all("resume", "Resume all builders that are paused or drained: they get builds again, within seconds."),
 }
 #: By view and key.
-REINS: Mapping[View, Mapping[str, Callable[[_Row | None], Rein | None]]] = {
+REINS: Mapping[View, Mapping[str, Callable[[Row | None], Rein | None]]] = {
     View.FLEET: _FLEET,
     View.BUILDS: {"x": _stop, "s": _skip, "f": _first},
     View.QUEUE: {"s": _skip, "f": _first, "F": _project_first},
 }
 
 
-def rein(view: View, key: str, row: object) -> Rein | None:
+def rein(view: View, key: str, row: Row | None) -> Rein | None:
     """The order that a key means for the chosen row; None if it means none."""
     make = REINS.get(view, {}).get(key)
-    return make(row if isinstance(row, Host | RunningBuild | Queued) else None) if make else None
+    return make(row) if make else None
 
 
 def refused(state_dir: Path, wanted: Rein) -> str:

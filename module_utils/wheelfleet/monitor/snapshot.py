@@ -159,9 +159,7 @@ def _hosts(builders: Sequence[HostStatus], part: CatalogPart, state: RunState) -
         if name in part.suspended:
             word, note = str(HostState.SUSPENDED), note or part.suspended[name]
         if name in part.held:
-            word = {"pause": "paused", "drain": "draining"}[part.held[name]]
-            if word == "draining" and not status.building:
-                word = "drained"
+            word = part.held[name]
         cores = status.metrics.get("cores") or part.builders.get(name, 0)
         hosts.append(Host(name, word, status, cores, part.per_hour.get(name, 0), note))
     return hosts

@@ -13,8 +13,10 @@ from ..engine.watched import WATCHED_SECONDS, watch
 from . import keys
 from .cells import ASCII, UNICODE, Characters
 from .keys import Keys
+from .lines import Line, Style
+from .place import View
 from .snapshot import Reader
-from .views import Line, Style, View, frame
+from .views import frame
 
 #: Seconds between two redraws without a key.
 BEAT = 1.0
