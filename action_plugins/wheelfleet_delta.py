@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from wheelfleet.catalog import events
 from wheelfleet.catalog.database import CatalogError
+from wheelfleet.control import orders
 from wheelfleet.credentials import with_credentials
+from wheelfleet.engine.builder_orders import said_of
 from wheelfleet.engine.host_status import CONTROLLER, HostState, HostStatus, post_status, status_folder
 from wheelfleet.engine.survey import upstream_is_asked
 from wheelfleet.planner.delta import Options, run_delta
@@ -63,7 +66,7 @@ class ActionModule(ControllerAction):
             )
             with catalog.writing() as db:
                 inputs.remember(db)
-                told = dict(p["left_out"])
+                told = {host: self._why_left_out(db, host, why) for host, why in p["left_out"].items()}
                 for host, builds in delta.taken_back.items():
                     why = told.get(host, "It takes no part in this run.")
                     went = "1 build that it had" if builds == 1 else f"{builds} builds that it had"
@@ -98,6 +101,12 @@ class ActionModule(ControllerAction):
             "unconsidered": [each.as_data() for each in delta.unconsidered],
             "diff": {"before": "", "after": "".join(f"build {line}\n" for line in delta.preview.builds)},
         }
+
+    @staticmethod
+    def _why_left_out(db: sqlite3.Connection, host: str, why: str) -> str:
+        """The reason with the order that holds the builder, because it may be switched off then."""
+        hold = orders.hold_on(db, host)
+        return why if hold is None else f"{why} It was {hold.verb.rstrip('e')}ed {said_of(hold)}."
 
     def _upstream(self) -> Upstream:
         p = self.options

@@ -47,7 +47,7 @@ attributes:
     description: Says what would happen, or why it is refused, and keeps nothing.
     support: full
   diff_mode:
-    description: Lists the orders that are new.
+    description: Shows which orders are in force before and after.
     support: full
 options:
   reason:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar
 
+from wheelfleet.catalog import controls
 from wheelfleet.catalog.database import Catalog, CatalogError
 from wheelfleet.control.orders import Order, expand, order
 from wheelfleet.control.rule import BadOrder
@@ -35,9 +36,15 @@ class OrderAction(ControllerAction):
             subjects = self.subjects(catalog)
             for subject in subjects:
                 self.order(catalog, subject, dry_run=True)
+            before = in_force(catalog, subjects)
             orders = [self.order(catalog, subject) for subject in subjects]
             self.carry_out(catalog, orders)
-        return self.result(orders)
+            after = in_force(catalog, subjects)
+        if before == after:
+            # An order that is done at once leaves nothing in force.
+            after = [f"{each.verb} {each.subject}" for each in orders if each.changed]
+        diff = {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+        return {**self.result(orders), "diff": diff}
 
     def subjects(self, catalog: Catalog) -> list[str]:
         """What `what` names, one by one. Raises BadOrder."""
@@ -89,13 +96,21 @@ class OrderAction(ControllerAction):
                 {"verb": e.verb, "subject": e.subject, "target": e.target, "changed": e.changed, "sentence": e.sentence}
                 for e in orders
             ],
-            "diff": {"before": "", "after": "".join(f"{o.verb} {o.subject}\n" for o in orders if o.changed)},
         }
 
     @property
     def inventory(self) -> list[str]:
         """The builders of the inventory."""
         return list((self.task_vars.get("groups") or {}).get("builders") or [])
+
+
+def in_force(catalog: Catalog, subjects: Sequence[str]) -> list[str]:
+    """A line for each order in force about one of the subjects."""
+    return [
+        f"{each.verb} {each.subject}{f' on {each.target}' if each.target else ''} ({each.who}: {each.reason})"
+        for subject in subjects
+        for each in controls.in_force_about(catalog.db, subject)
+    ]
 
 
 def login_name() -> str:

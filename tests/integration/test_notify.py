@@ -40,25 +40,20 @@ def test_troubles_of_runs_are_told_once_each(operator: Operator, upstream: Upstr
     assert "entry 1 of controller_notify has neither command, mail nor webhook" in refused.output
     assert "s3cret" not in refused.output
 
-    # A test message; the webhook does not take it.
-    operator.variables = working
-    test = operator.play("playbooks/notify.yml", expect=2)
-    said = " ".join(test.output.split())
-    assert (
-        "Not told: the webhook at 127.0.0.1 cannot be reached (ConnectionRefusedError). Told: the command tell." in said
-    )
-    assert "s3cret" not in test.output
-    assert heard(told) == [["test"]]
-
-    # A run that is refused before it has a folder; then upstream is away; both could not work, which is told once.
-    operator.variables = {**working, "controller_pakages": []}
-    operator.build(expect=2)
-    assert heard(told) == [["run-failed"]]
+    # Upstream is away.
     operator.variables = {**working, "controller_upstream_url": "http://127.0.0.1:9/simple"}
     assert "s3cret" not in operator.build("-vvv", expect=2).output
-    assert heard(told) == [["upstream-failed"]]
+    assert heard(told) == [["upstream-failed", "run-failed"]]
 
-    # All is well again, but for what the operator named and cannot be built.
+    # It is back, and what the operator named cannot be built: this is told, and nothing a second time.
     operator.variables = working
     operator.build()
     assert heard(told) == [["package-failed"]]
+
+    # A test message; the webhook does not take it.
+    test = operator.play("playbooks/notify.yml", expect=2)
+    assert "Not told: the webhook at 127.0.0.1 cannot be reached (ConnectionRefusedError). Told: the command tell." in (
+        " ".join(test.output.split())
+    )
+    assert "s3cret" not in test.output
+    assert heard(told) == [["test"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -85,35 +84,6 @@ def test_a_second_backup_costs_what_changed(controller: ControllerState, target:
     again = back_up(controller.root, str(target))
     assert [path for path in again.sent if not path.startswith("logs/late/")] == [f"files/late/{new}", CATALOG]
     assert again.removed == []
-
-
-@pytest.fixture
-def nas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Another host: an ssh that runs the command here, as a shell does there."""
-    ssh = tmp_path / "bin/ssh"
-    ssh.parent.mkdir()
-    ssh.write_text(
-        '#!/bin/sh\nwhile [ "$1" = -o ]; do shift 2; done\n[ "$1" = nas ] || exit 255\nshift\nexec sh -c "$*"\n'
-    )
-    ssh.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
-    return f"nas:{tmp_path}/backup of the fleet"
-
-
-def test_another_host_holds_a_backup_too(controller: ControllerState, nas: str, tmp_path: Path) -> None:
-    would = back_up(controller.root, nas, dry_run=True)
-    assert not (tmp_path / "backup of the fleet").exists()
-    assert sorted(back_up(controller.root, nas).sent) == sorted(would.sent)
-    assert back_up(controller.root, nas).sent == []
-    old = controller.wheel("old", "1.0")
-    assert f"files/old/{old}" in back_up(controller.root, nas).sent
-    controller.execute("DELETE FROM wheel WHERE filename = ?", old)
-    (controller.files_dir / "old" / old).unlink()
-    assert back_up(controller.root, nas).removed == [f"files/old/{old}"]
-    lose(controller)
-    assert len([path for path in restore(controller.root, nas).fetched if path.endswith(".whl")]) == 2
-    with pytest.raises(BackupError, match=r"between the controller and pi9:/backup .*ssh reaches"):
-        back_up(controller.root, "pi9:/backup")
 
 
 def test_what_the_controller_removed_leaves_the_backup_last(controller: ControllerState, target: Path) -> None:

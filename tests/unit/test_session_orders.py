@@ -151,6 +151,10 @@ def test_a_stopped_build_says_who_and_why_and_is_tried_when_ordered(run: Run) ->
         answer="It was stopped.",
     )
     assert run.builders["pi1"].finished.count(attempt) == 0
+    for word in (attempt, attempt.partition("-")[0]):
+        assert orders.expand(run.catalog, verb="stop", noun="build", word=word) == [attempt]
+    again = give(run, "stop", attempt, "build")
+    assert (again.changed, again.sentence) == (False, "It was stopped.")
     assert run.catalog.db.execute("SELECT failures FROM builder WHERE host = 'pi1'").fetchone()[0] == 0
     with run.catalog.writing() as db:
         assert queue.retry_failures(db, ["stopped"], 5) == 1

@@ -81,6 +81,11 @@ def in_force(db: sqlite3.Connection, verbs: Collection[str], subject: str | None
     return sorted(found, key=lambda control: control.id)
 
 
+def in_force_about(db: sqlite3.Connection, subject: str) -> list[Control]:
+    """The orders in force about a subject, whatever their verbs."""
+    return _read(db, "done_at IS NULL AND subject = ?", subject)
+
+
 def in_force_from(db: sqlite3.Connection, verb: str, beginning: str) -> list[Control]:
     """The orders in force with a verb whose subjects begin so, in the order of their giving."""
     # As a range, so that the index serves it.

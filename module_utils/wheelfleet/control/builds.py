@@ -56,7 +56,8 @@ def expand(db: sqlite3.Connection, asked: Asked) -> list[str]:
         found = [row["id"] for row in running if row["name"] == releases.name and releases.matches(row["version"])]
     if asked.target:
         found = [row["id"] for row in running if row["id"] in found and asked.target in row["target"]]
-    if found:
+    # What was stopped before, and not tried again since, is the same order twice.
+    if found := found or _stopped(db, word):
         return found
     raise BadOrder(_why_nothing_stops(db, word, running))
 
@@ -223,6 +224,23 @@ def _running(db: sqlite3.Connection) -> list[sqlite3.Row]:
         WHERE a.state = 'open' AND a.begun_at IS NOT NULL ORDER BY a.host, a.id
         """
     ).fetchall()
+
+
+def _stopped(db: sqlite3.Connection, word: str) -> list[str]:
+    """The attempts that a word means and that an operator stopped, if nothing has superseded them."""
+    rows = db.execute(
+        """
+        SELECT a.id, p.name, r.version FROM attempt a JOIN release r ON r.id = a.release_id
+        JOIN project p ON p.id = r.project_id
+        WHERE a.failure_class = 'stopped' AND a.outcome <> 'built' AND NOT a.superseded ORDER BY a.id
+        """
+    ).fetchall()
+    releases = releases_of(word) if _is_requirement(word) else None
+    return [
+        row["id"]
+        for row in rows
+        if row["id"] == word or (releases and releases.name == row["name"] and releases.matches(row["version"]))
+    ]
 
 
 def _why_nothing_stops(db: sqlite3.Connection, word: str, running: list[sqlite3.Row]) -> str:

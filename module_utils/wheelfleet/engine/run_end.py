@@ -22,7 +22,7 @@ from .notify_config import config_file
 from .survey import over, trouble
 
 #: Seconds for which the end of a run, and the service after it, wait for the notifier.
-PATIENCE, LAST_PATIENCE = 15.0, 40.0
+PATIENCE, LAST_PATIENCE = 15.0, 60.0
 #: systemd's words for how a service ended (systemd.exec(5)), as predicates.
 RESULTS = {
     "watchdog": "made no progress any more, and systemd ended it",
