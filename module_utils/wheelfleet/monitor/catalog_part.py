@@ -91,7 +91,7 @@ def read_catalog(path: Path, run: str, now: float) -> CatalogPart:
             return CatalogPart(now, "The catalog is locked, most likely because it is being upgraded; wait a moment.")
         return CatalogPart(now, f"The catalog {path} cannot be read ({error}); check that you may read its folder.")
     except (sqlite3.Error, ValueError) as error:
-        return CatalogPart(now, f"The catalog {path} cannot be read ({error}); docs/how-to/restore.md says what to do.")
+        return CatalogPart(now, f"The catalog {path} cannot be read ({error}); docs/how-to/back-up.md says what to do.")
 
 
 def _other_version(db: sqlite3.Connection) -> str:
