@@ -177,3 +177,11 @@ def test_a_release_that_went_is_not_built_again_until_it_is_ordered(tmp_path: Pa
     assert isinstance(controller.send(wheel, answering=controller.claim("pi1", "run2")), Admitted)
     controller.state.publish()
     assert wheel.filename in listed(controller.state.site, "demo")
+
+
+def test_an_order_to_restore_what_went_names_the_cure(fleet: ControllerState) -> None:
+    retain(fleet, newest=2)
+    with pytest.raises(BadOrder, match="are gone; rebuild it instead"):
+        order(fleet.catalog, who="alice", verb="restore", noun="wheel", subject="demo==1.0", reason="x", now=NOW)
+    with pytest.raises(BadOrder, match="gone already: upstream deleted it, or retention took it"):
+        order(fleet.catalog, who="alice", verb="withdraw", noun="wheel", subject="demo==1.0", reason="x", now=NOW)

@@ -63,7 +63,7 @@ def _withdraw(db: sqlite3.Connection, asked: Asked) -> Decision:
     words, found = _find(db, asked)
     there = [wheel for wheel in found if not wheel.removed]
     if not there:
-        raise BadOrder(f"The bytes of {words} are gone already, because upstream deleted it.")
+        raise BadOrder(f"The bytes of {words} are gone already: upstream deleted it, or retention took it.")
     held = None if words.filename else asked.target
     changed = withdraw(db, there, reason=asked.reason, now=asked.now, held=held)
     many = _files(changed or [wheel.filename for wheel in there])
