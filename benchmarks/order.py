@@ -15,9 +15,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.planner import BUILDS, SEED, draw
+from benchmarks.planner import SEED, draw
 from benchmarks.simulation import Build, Host, Simulation, lower_bound
 
+BUILDS = 1_000
 #: Shares of the builds.
 ASKED, NEW, BREADTH = 0.05, 0.05, 0.4
 #: New releases arrive within this part of the shortest possible run.

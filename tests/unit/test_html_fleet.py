@@ -267,7 +267,7 @@ def test_what_is_built_next_is_listed_with_the_reason_why_it_waits(state: Contro
     html, data = published(state)
     text = Page(html).text
     assert "1 hBegins next on pi1." in text
-    assert "10 minIn the queue." in text
+    assert "10 minIn the queue: after the newest releases of all projects." in text
     assert [(each["project"], each["seconds"]) for each in data["waiting"]] == [("beta", 3600), ("alpha", 600)]
     state.execute("UPDATE attempt SET begun_at = 1")
     _, data = published(state)

@@ -62,7 +62,7 @@ def test_the_queue_has_reasons_and_leaves_out_what_is_built(tmp_path: Path, run:
     assert ("numpy", "2.0.0") not in queued
     assert len(part.queue) == 27
     assert [each.seconds for each in part.queue] == sorted((each.seconds for each in part.queue), reverse=True)
-    assert {each.reason for each in part.queue} == {"In the queue."}
+    assert {each.reason for each in part.queue} == {"In the queue: after the newest releases of all projects."}
 
 
 def test_what_a_builder_has_and_not_begun_begins_next(tmp_path: Path, run: str) -> None:

@@ -1,4 +1,4 @@
-"""What check mode lists: the longest builds, and always how many there are."""
+"""What check mode lists: the first builds of the queue, why they are first, and how many there are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_long_queue_is_cut_and_says_how_many_and_how_to_see_all(state: Control
     queued(state, 5)
     *builds, total = preview(state.catalog.db, most=2).lines
     assert [line.split()[:4] for line in builds] == [["would", "build", f"p{n}", "1.0"] for n in (4, 3)]
-    assert total == "5 builds would begin; the 2 longest are listed, --check --diff lists all."
+    assert total == "5 builds would begin; the first 2 are listed, --check --diff lists all."
 
 
 def test_all_are_listed_where_the_operator_asks_for_all(state: ControllerState) -> None:
@@ -36,3 +36,20 @@ def test_what_waits_for_another_target_is_counted(state: ControllerState) -> Non
 
 def test_an_empty_queue_is_said(state: ControllerState) -> None:
     assert preview(state.catalog.db, most=9).lines == ["Nothing would be built."]
+
+
+def test_the_preview_is_in_the_order_of_the_queue_and_says_why(state: ControllerState) -> None:
+    queued(state, 8)
+    for release, priority in enumerate((40, 30, 23, 22, 21, 20, 10, 0), 1):
+        state.execute("UPDATE release_target SET priority = ? WHERE release_id = ?", priority, release)
+    reasons = [line.partition(" (")[2].rstrip(")") for line in preview(state.catalog.db, most=None).builds]
+    assert reasons == [
+        "an operator put it first",
+        "a new release of a published project",
+        "installers asked for it in vain, 1,000 times or more",
+        "installers asked for it in vain, 100 times or more",
+        "installers asked for it in vain, 10 times or more",
+        "installers asked for it in vain",
+        "the newest release of its project",
+        "after the newest releases of all projects",
+    ]

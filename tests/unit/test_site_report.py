@@ -152,7 +152,7 @@ def test_a_forgiven_failure_is_back_in_the_queue(state: ControllerState) -> None
     state.want("pycups", "2.0.4", need="now")
     state.execute("UPDATE attempt SET superseded = 1")
     row = only_row(state)
-    assert (row.status, row.reason) == ("waiting", "In the queue.")
+    assert (row.status, row.reason) == ("waiting", "In the queue: after the newest releases of all projects.")
 
 
 def test_a_failure_of_an_sdist_that_was_replaced_is_history(state: ControllerState) -> None:
@@ -178,7 +178,7 @@ def test_who_waits_is_told_for_what(state: ControllerState) -> None:
     state.want("building", "1.0", need="now")
     state.project("unread", state="new", judged=False)
     assert {row.project: row.reason for row in report_rows(state) if row.status == "waiting"} == {
-        "first": "In the queue.",
+        "first": "In the queue: after the newest releases of all projects.",
         "later": "Another target is tried first: one try tells most about all of them.",
         "unoffered": f"No builder of the last run offers {OTHER}.",
         "building": "Being built on pi3.",

@@ -30,3 +30,21 @@ LONGEST = 15
 def asked_level(lookups: int) -> int | None:
     """The level of a project without a wheel after so many look-ups; None for no look-up."""
     return next((level for least, level in ASKED.items() if lookups >= least), None)
+
+
+def why(priority: int) -> str:
+    """Why a build stands where it does in the queue, as the end of a sentence."""
+    if priority in _WHY:
+        return _WHY[priority]
+    least = next(least for least, level in ASKED.items() if level == priority)
+    return (
+        f"installers asked for it in vain, {least:,} times or more" if least > 1 else "installers asked for it in vain"
+    )
+
+
+_WHY = {
+    FIRST: "an operator put it first",
+    NEW: "a new release of a published project",
+    BREADTH: "the newest release of its project",
+    DEPTH: "after the newest releases of all projects",
+}

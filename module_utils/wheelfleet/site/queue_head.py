@@ -21,31 +21,31 @@ class Queued:
 
 
 def head_of_queue(db: sqlite3.Connection, most: int) -> list[Queued]:
-    """The first builds of the queue that builders offer and that have not begun, `most` of them.
+    """The first builds of the queue, in its order, that builders offer and that have not begun; `most` of them.
 
     Reads that many rows of the queue's index for each target.
     """
-    keys: list[tuple[float, int, int]] = []
+    keys: list[tuple[int, float, int, int]] = []
     offered = db.execute("SELECT id FROM target WHERE id IN (SELECT target_id FROM builder_target)").fetchall()
     for (target,) in offered:
         rows = db.execute(
             """
-            SELECT w.release_id, w.target_id, w.predicted_seconds FROM release_target w
+            SELECT w.release_id, w.target_id, w.priority, w.predicted_seconds FROM release_target w
             WHERE w.need = 'now' AND w.target_id = ? AND NOT EXISTS (
                 SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = w.target_id
                     AND a.state = 'open' AND a.begun_at IS NOT NULL)
-            ORDER BY w.predicted_seconds DESC, w.release_id LIMIT ?
+            ORDER BY w.priority, w.predicted_seconds DESC, w.release_id LIMIT ?
             """,
             (target, most),
         )
-        keys += [(-row["predicted_seconds"], row["release_id"], row["target_id"]) for row in rows]
+        keys += [(row["priority"], -row["predicted_seconds"], row["release_id"], row["target_id"]) for row in rows]
     first = sorted(keys)[:most]
     known = {
         (row.release_id, row.target_id): row
-        for row in release_rows(db, [(release, target) for _, release, target in first])
+        for row in release_rows(db, [(release, target) for _, _, release, target in first])
     }
     queue = []
-    for negative, release, target in first:
+    for _, negative, release, target in first:
         if row := known.get((release, target)):
             # A builder holds it, and what has begun is left out.
             reason = row.reason.replace("Being built on ", "Begins next on ")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..catalog.priorities import why
 from ..text import printable
 from .listing import timestamp
 
@@ -140,7 +141,7 @@ _RELEASE_ROWS = """
            shown.blocks, shown.sentence, shown.evidence, shown.advice, shown.remedies, shown.retry_with, shown.package
     FROM (
         SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
-            w.verdict, w.reason, w.need,
+            w.verdict, w.reason, w.need, w.priority,
             EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id) AS offered,
             CASE verdict WHEN 'build' THEN (
                 SELECT max(s.wheel_id) FROM wheel_target s
@@ -226,4 +227,4 @@ def _why_waiting(row: Any) -> str:
         new = [entry["name"] for entry in json.loads(row["retry_with"]) if entry["name"] not in had]
         with_what = f", with {printable(', '.join(new))}" if new else ""
         return f"In the queue again{with_what}: {printable(row['sentence'] or 'it failed.')}"
-    return "In the queue."
+    return f"In the queue: {why(row['priority'])}."
