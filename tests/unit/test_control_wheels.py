@@ -261,6 +261,16 @@ def test_a_rebuild_of_what_upstream_serves_is_refused_with_the_reason(fleet: Ste
     assert "is not in scope" in fleet.refusal("rebuild")
 
 
+def test_what_is_on_no_disk_any_more_is_refused_or_built_again(fleet: Steered) -> None:
+    fleet.order("withdraw")
+    fleet.state.execute("UPDATE wheel SET removed_at = 1")
+    for verb in ("withdraw", "yank"):
+        assert fleet.refusal(verb, "demo").startswith("The bytes of demo are gone already")
+    assert fleet.refusal("restore") == "The bytes of demo==1.0 are gone; rebuild it instead."
+    fleet.order("rebuild", reason="")
+    assert fleet.need == "now"
+
+
 def test_a_withdrawal_needs_a_reason(fleet: Steered) -> None:
     with pytest.raises(BadOrder, match="Say why"):
         fleet.order("withdraw", reason="")

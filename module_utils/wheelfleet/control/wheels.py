@@ -87,6 +87,9 @@ def _restore(db: sqlite3.Connection, asked: Asked) -> Decision:
 
 def _yank(db: sqlite3.Connection, asked: Asked) -> Decision:
     words, found = _find(db, asked)
+    found = [wheel for wheel in found if not wheel.removed]
+    if not found:
+        raise BadOrder(f"The bytes of {words} are gone already: upstream deleted it, or retention took it.")
     if words.filename or asked.target:
         changed = [wheel for wheel in found if wheel.yanked != asked.reason]
         for wheel in changed:
