@@ -26,6 +26,13 @@ def test_a_builder_tells_what_it_builds_and_one_that_waits_for_whom():
     )
 
 
+def test_a_builder_that_is_held_says_by_whom():
+    statuses = {"pi1": HostStatus("pi1", "r", HostState.PAUSED, note="by alice since 14:05 UTC: new SD card")}
+    assert (
+        still_working({"pi1": BATCH}, statuses, 60.0) == "pi1 is paused by alice since 14:05 UTC: new SD card (1 min)"
+    )
+
+
 def test_of_very_many_hosts_a_few_are_named():
     line = still_working({f"pi{n}": OngoingTask("Mirror", 0.0) for n in range(MOST_NAMED + 3)}, {}, 60.0)
     assert line.endswith("; and 3 more hosts")

@@ -310,6 +310,17 @@ def test_a_suspended_builder_that_is_paused_builds_no_canary(run: Run) -> None:
     assert run.builders["pi1"].finished == []
 
 
+def test_a_held_builder_builds_no_sample_again(run: Run) -> None:
+    run.drain("pi2")
+    give(run, "pause", "pi1")
+    answer = run.session("pi1", rebuild_percent=100)
+    assert answer["msg"].startswith("pi1: paused by alice since")
+    assert run.builders["pi1"].finished == []
+    give(run, "resume", "pi1")
+    run.session("pi1", rebuild_percent=100)
+    assert run.builders["pi1"].finished != []
+
+
 def test_a_worker_that_died_builds_only_what_it_had_begun(run: Run) -> None:
     builder = run.builders["pi1"]
     builder.seconds = 100.0

@@ -43,8 +43,8 @@ class HostState(str, Enum):
         return self.value
 
 
-#: The states whose note goes on with their sentence.
-_WITH_NOTE = (HostState.WAITING, HostState.PAUSED, HostState.DRAINING, HostState.DRAINED)
+#: The states of a builder that an operator holds; the note says who, since when and why.
+HELD = (HostState.PAUSED, HostState.DRAINING, HostState.DRAINED)
 
 
 @dataclass
@@ -113,7 +113,7 @@ def described(status: HostStatus) -> str:
     """The host's state in words: `waiting for pi2`, `read 3 of 10 projects`, `idle`."""
     if status.state is HostState.READING:
         return status.note
-    return f"{status.state} {status.note}" if status.state in _WITH_NOTE else str(status.state)
+    return f"{status.state} {status.note}" if status.state in (HostState.WAITING, *HELD) else str(status.state)
 
 
 def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..text import human_duration
-from .host_status import HostState, HostStatus
+from .host_status import HELD, HostState, HostStatus
 
 #: Most hosts in one line.
 MOST_NAMED = 6
@@ -39,4 +39,6 @@ def _of(host: str, doing: OngoingTask, status: HostStatus | None, now: float) ->
 
 def _state(status: HostStatus) -> str:
     """The host's state and note, as the predicate of a sentence."""
-    return f"waits {status.note}" if status.state is HostState.WAITING else f"is {status.state}: {status.note}"
+    if status.state is HostState.WAITING:
+        return f"waits {status.note}"
+    return f"is {status.state}{'' if status.state in HELD else ':'} {status.note}"
