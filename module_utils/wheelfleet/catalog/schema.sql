@@ -39,7 +39,7 @@ CREATE TABLE project (
 );
 CREATE INDEX project_unlisted ON project (id) WHERE in_scope AND NOT listed;
 CREATE INDEX project_stale ON project (id) WHERE pages_stale;
-CREATE INDEX project_unjudged ON project (id) WHERE NOT judged;
+CREATE INDEX project_unjudged ON project (id) WHERE NOT judged AND state <> 'new';
 CREATE INDEX project_judge_at ON project (judge_at) WHERE judge_at IS NOT NULL;
 CREATE INDEX project_behind ON project (id) WHERE in_scope AND
     (have_serial IS NULL OR want_serial IS NULL OR have_serial < want_serial OR problem IS NOT NULL);
@@ -848,7 +848,9 @@ BEGIN
     UPDATE project SET pages_stale = 1 WHERE id = NEW.id AND pages_stale <> 1;
 END;
 
+-- In everything mode a project is shown once its page was read: the list brings 740,000 at once.
 CREATE TRIGGER stale_project_insert AFTER INSERT ON project
+    WHEN NOT NEW.listed
 BEGIN
     UPDATE project SET pages_stale = 1 WHERE id = NEW.id AND pages_stale <> 1;
 END;

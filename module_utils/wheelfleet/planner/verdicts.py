@@ -30,10 +30,13 @@ CHUNK = 500
 
 
 def unjudged(db: sqlite3.Connection, now: float) -> list[int]:
-    """IDs of the projects whose verdicts are out of date, or change now because a cooldown ended."""
+    """IDs of the projects whose verdicts are out of date, or change now because a cooldown ended.
+
+    Nothing can be said of a project that was never read.
+    """
     rows = db.execute(
         """
-        SELECT id FROM project WHERE NOT judged
+        SELECT id FROM project WHERE NOT judged AND state <> 'new'
         UNION SELECT id FROM project WHERE judge_at IS NOT NULL AND judge_at <= ?
         """,
         (now,),

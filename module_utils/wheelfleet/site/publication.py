@@ -203,7 +203,9 @@ class _Publication:
         return stale
 
     def _projects(self) -> list[int]:
-        return [row["id"] for row in self.catalog.db.execute("SELECT id FROM project ORDER BY id")]
+        # What was listed and never read is shown nowhere.
+        rows = self.catalog.db.execute("SELECT id FROM project WHERE NOT (listed AND state = 'new') ORDER BY id")
+        return [row["id"] for row in rows]
 
     def _write_assets(self) -> None:
         for path, data in self.render.assets.items() if self.settings.html_pages else ():

@@ -38,6 +38,8 @@ CREATE TABLE builder_metrics (
 ALTER TABLE project ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE project ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE site_project ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
+DROP INDEX project_unjudged;
+CREATE INDEX project_unjudged ON project (id) WHERE NOT judged AND state <> 'new';
 CREATE INDEX project_unlisted ON project (id) WHERE in_scope AND NOT listed;
 CREATE TABLE upstream_list (
     digest INTEGER PRIMARY KEY,
