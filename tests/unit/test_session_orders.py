@@ -203,6 +203,7 @@ def test_a_paused_builder_begins_nothing_new(run: Run) -> None:
     assert answer["msg"] == "pi1: paused by alice since 2027-01-15 08:00 UTC: new SD card"
     assert not answer.get("failed", False)
     assert (status(run)["state"], status(run)["final"]) == ("paused", True)
+    assert status(run)["note"] == "by alice since 2027-01-15 08:00 UTC: new SD card"
     assert "is paused by alice since 2027-01-15 08:00 UTC: new SD card; it begins nothing new" in run.lines
     assert run.events() == [
         "It was paused by alice: new SD card.",

@@ -12,7 +12,7 @@ from ..planner import queue
 from ..text import human_duration
 from .context import Context
 from .host_metrics import HostMetrics
-from .host_status import Building, HostState, HostStatus, post_status, status_folder
+from .host_status import HELD, Building, HostState, HostStatus, post_status, status_folder
 
 
 class ReportLine(Protocol):
@@ -140,7 +140,8 @@ class Progress:
         self.show(state, note, final=True)
         answer = self.answer(drained=True)
         if note:
-            answer["msg"] = f"{self.context.host}: {note}"
+            said = f"{state} {note}" if state in HELD else note
+            answer["msg"] = f"{self.context.host}: {said}"
         return answer
 
     def _outlook(self) -> str:

@@ -37,7 +37,7 @@ class RebuildSession:
         except LinkLost as error:
             builder.progress.report_line(f"builds nothing again: {error}")
         if builder_orders.hold is not None:
-            answer = builder.progress.last_answer(builder_orders.state, f"{builder_orders.state} {builder_orders.note}")
+            answer = builder.progress.last_answer(builder_orders.state, builder_orders.note)
             return {**answer, "changed": self.changed or answer["changed"]}
         suspended = suspension.why_suspended(catalog, host)
         answer = builder.progress.last_answer(HostState.SUSPENDED if suspended else HostState.IDLE, suspended or "")

@@ -51,7 +51,7 @@ class BuilderSession:
                 return self._suspended(unfit)
             held = self._claim()
             if held is None and self.orders.hold is not None:
-                return self.progress.last_answer(self.orders.state, f"{self.orders.state} {self.orders.note}")
+                return self.progress.last_answer(self.orders.state, self.orders.note)
             if held is None:
                 # Its last failures may be its own fault, and the other hosts can still build those.
                 unfit = try_canary(self.builder) if suspension.has_uncleared_failures(self.catalog, self.host) else None
