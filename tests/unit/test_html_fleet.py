@@ -297,3 +297,14 @@ def test_temperature_and_load_of_a_day_are_drawn_with_gaps(state: ControllerStat
     assert "Load: 0 to 8, last 8" in page.text
     assert data["builders"][0]["history"][0] == {"at": "1970-01-04T11:20:00Z", "temperature": 30.0, "load": 0.0}
     assert data["builders"][1]["history"] == []
+
+
+def test_what_comes_first_is_listed_before_what_takes_longest(state: ControllerState) -> None:
+    add_builder(state, "pi1", target=TARGET)
+    state.builder("pi1", "cp313-cp313-linux_aarch64-glibc2.41")
+    state.want("long", "1.0", need="now", predicted_seconds=9000.0)
+    state.want("first", "1.0", need="now", predicted_seconds=1.0, priority=0)
+    other = "cp313-cp313-linux_aarch64-glibc2.41"
+    state.want("new", "1.0", target=other, need="now", predicted_seconds=2.0, priority=10)
+    _, data = published(state)
+    assert [each["project"] for each in data["waiting"]] == ["first", "new", "long"]

@@ -180,7 +180,7 @@ def test_a_catalog_that_is_none_is_no_traceback(tmp_path: Path, run: str) -> Non
     for path in tmp_path.glob("catalog.sqlite*"):
         path.unlink()
     (tmp_path / "catalog.sqlite").write_bytes(b"not a database, but long enough to look like one" * 50)
-    assert "restore.md" in look(tmp_path).catalog.trouble
+    assert "back-up.md" in look(tmp_path).catalog.trouble
 
 
 def test_reading_holds_no_transaction(tmp_path: Path, run: str) -> None:

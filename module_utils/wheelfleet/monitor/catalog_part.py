@@ -22,8 +22,8 @@ from ..catalog.events import Event, events
 from ..control import orders
 from ..site.queue_head import Queued, head_of_queue
 
-#: Most rows of the queue and most events that are shown; builds of a target are counted up to the last number.
-MOST_QUEUED, MOST_EVENTS, MOST_COUNTED = 200, 200, 100_000
+#: Most rows of the queue, and most events, that are shown.
+MOST_QUEUED, MOST_EVENTS = 200, 200
 HOUR, HOURS = 3600.0, 24
 #: Seconds that a query waits for a lock.
 _PATIENCE = 0.5
@@ -91,7 +91,7 @@ def read_catalog(path: Path, run: str, now: float) -> CatalogPart:
             return CatalogPart(now, "The catalog is locked, most likely because it is being upgraded; wait a moment.")
         return CatalogPart(now, f"The catalog {path} cannot be read ({error}); check that you may read its folder.")
     except (sqlite3.Error, ValueError) as error:
-        return CatalogPart(now, f"The catalog {path} cannot be read ({error}); docs/how-to/back-up.md says what to do.")
+        return CatalogPart(now, f"The catalog {path} cannot be read ({error}); to restore it: docs/how-to/back-up.md.")
 
 
 def _other_version(db: sqlite3.Connection) -> str:
@@ -167,16 +167,9 @@ def _attempts(db: sqlite3.Connection) -> list[OpenAttempt]:
 
 
 def _waiting(db: sqlite3.Connection) -> dict[str, int]:
-    rows = _rows(
-        db,
-        """
-        SELECT t.name, (SELECT count(*) FROM (
-            SELECT 1 FROM release_target w WHERE w.need = 'now' AND w.target_id = t.id LIMIT ?)) AS waiting
-        FROM target t ORDER BY t.preference, t.name
-        """,
-        MOST_COUNTED,
-    )
-    return {row["name"]: row["waiting"] for row in rows if row["waiting"]}
+    counted = totals(db, "queue-builds")
+    rows = _rows(db, "SELECT id, name FROM target ORDER BY preference, name")
+    return {row["name"]: int(counted[str(row["id"])]) for row in rows if counted.get(str(row["id"]))}
 
 
 def _failures(db: sqlite3.Connection, run: str) -> list[FailureCount]:
