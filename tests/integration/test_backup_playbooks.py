@@ -1,4 +1,4 @@
-"""playbooks/backup.yml and restore.yml: the controller is lost, comes back, and builds nothing again."""
+"""playbooks/backup.yml, restore.yml and retention.yml: what is lost comes back, what went stays away."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ def test_a_lost_controller_comes_back_and_builds_nothing(
     made = operator.play("playbooks/backup.yml")
     assert made.changed == 1
     assert "Not in it: the signing key, recipes, templates and inventory" in said(made)
-    assert operator.play("playbooks/backup.yml").changed == 0
 
     shutil.rmtree(operator.state)
     operator.play("playbooks/restore.yml", "--check")
@@ -50,6 +49,22 @@ def test_a_lost_controller_comes_back_and_builds_nothing(
     assert operator.attempts() == attempts
     assert index(operator) == before
 
-    refused = operator.play("playbooks/restore.yml", expect=2)
-    assert "is newer" in said(refused)
-    assert index(operator) == before
+
+def test_an_older_release_goes_when_it_is_said_and_is_not_built_again(operator: Operator, upstream: Upstream) -> None:
+    upstream.add_release(sdists.pure_sdist("demo", "1.0"))
+    operator.variables["controller_packages"] = ["demo"]
+    operator.build()
+    upstream.add_release(sdists.pure_sdist("demo", "2.0"))
+    operator.build()
+    attempts = operator.attempts()
+    old, new = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
+    would = operator.play("playbooks/retention.yml", "-e", "newest=1", "--check", "--diff")
+    assert f"-demo/{old} (" in would.output
+    assert "1 wheel would go" in said(would)
+    refused = operator.play("playbooks/retention.yml", "-e", "newest=1", expect=2)
+    assert "Say why, with reason='" in said(refused)
+    assert operator.wheels() == [old, new]
+    assert operator.play("playbooks/retention.yml", "-e", "newest=1", "-e", "reason='too many'").changed == 1
+    operator.build()
+    assert (operator.wheels(), operator.attempts()) == ([new], attempts)
+    assert [path.name for path in operator.state.rglob("*.whl") if "demo" in path.name] == [new, new]

@@ -122,10 +122,8 @@ def carry_out(
     for project_id, name in dict.fromkeys((each.wheel.project_id, each.wheel.project) for each in chosen.leaving):
         projects.rejudge(db, project_id)
         projects.mark_stale(db, name)
-    sentence = (
-        f"Retention by {who}: kept are {rules}; {len(chosen.leaving)} wheels went ({human_size(chosen.size)})"
-        f"{': ' + reason.rstrip('.') if reason else ''}."
-    )
+    many = f"{len(chosen.leaving)} wheel{'' if len(chosen.leaving) == 1 else 's'} went ({human_size(chosen.size)})"
+    sentence = f"Retention by {who}: kept are {rules}; {many}{': ' + reason.rstrip('.') if reason else ''}."
     if chosen.leaving:
         controls.add(
             db, at=now, who=who, verb=VERB, noun=NOUN, subject=str(rules), reason=reason, done_at=now, answer=sentence
