@@ -24,6 +24,7 @@ class ActionModule(ControllerAction):
         """Back up, and say what is in it."""
         target = self.options["target"]
         made = back_up(self.state_dir, target, dry_run=self.check_mode)
+        has, came, went = ("would have", "would come", "would go") if self.check_mode else ("has", "came", "went")
         return {
             "changed": bool(made.sent or made.removed),
             "wheels": made.wheels,
@@ -32,9 +33,8 @@ class ActionModule(ControllerAction):
             "sent": len(made.sent),
             "removed": len(made.removed),
             "summary": [
-                f"{target} {'would have' if self.check_mode else 'has'} the catalog, {made.wheels} wheels "
-                f"({human_size(made.bytes)}) and {made.logs} logs; {len(made.sent)} files came, "
-                f"{len(made.removed)} went.",
+                f"{target} {has} the catalog, {made.wheels} wheels ({human_size(made.bytes)}) and {made.logs} logs; "
+                f"{len(made.sent)} files {came}, {len(made.removed)} {went}.",
                 "Not in it: the signing key, recipes, templates and inventory, which are files of yours; and the site, "
                 "which is rendered again.",
             ],

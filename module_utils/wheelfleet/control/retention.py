@@ -34,10 +34,15 @@ class Rules:
     budget: int = 0
 
     def __str__(self) -> str:
-        parts = [f"the newest {self.newest} releases of each project"] if self.newest else []
+        parts = [f"{self.newest_releases} of each project"] if self.newest else []
         parts += ["wheels of targets that builders offer"] if self.offered else []
         parts += [f"{human_size(self.budget)} of wheels"] if self.budget else []
         return ", ".join(parts)
+
+    @property
+    def newest_releases(self) -> str:
+        """The words for the releases that are kept."""
+        return "the newest release" if self.newest == 1 else f"the newest {self.newest} releases"
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def plan(db: sqlite3.Connection, rules: Rules) -> Plan:
     if rules.offered:
         go(_of_no_target(db, list(left.values())))
     if rules.newest:
-        go(_older_releases(list(left.values()), rules.newest))
+        go(_older_releases(list(left.values()), rules))
     kept = sum(wheel.size for wheel in left.values())
     if rules.budget and kept > rules.budget:
         go(_over_budget(list(left.values()), kept - rules.budget))
@@ -164,13 +169,13 @@ def _of_no_target(db: sqlite3.Connection, there: Sequence[Wheel]) -> list[Leavin
     ]
 
 
-def _older_releases(there: Sequence[Wheel], newest: int) -> list[Leaving]:
+def _older_releases(there: Sequence[Wheel], rules: Rules) -> list[Leaving]:
     """The wheels of releases that are not among the newest of their project."""
-    why = f"retention: the newest {newest} releases are kept"
+    why = f"retention: only {rules.newest_releases} of each project stay{'s' if rules.newest == 1 else ''}"
     return [
         Leaving(wheel, why, whole=True)
         for of_release in _by_depth(there)
-        if of_release.newer >= newest
+        if of_release.newer >= rules.newest
         for wheel in of_release.wheels
     ]
 
