@@ -5,13 +5,16 @@ from __future__ import annotations
 from wheelfleet.planner.preview import preview
 
 from tests.support.catalogs import ControllerState
+from tests.support.query_cost import steps
 
 
 def queued(state: ControllerState, many: int) -> None:
-    for number in range(many):
+    if not state.one("SELECT count(*) FROM builder"):
+        state.builder("pi1", state.target())
+    there = int(str(state.one("SELECT count(*) FROM release_target")))
+    for number in range(there, many):
         state.want(f"p{number}", "1.0")
     state.execute("UPDATE release_target SET need = 'now', predicted_seconds = release_id")
-    state.builder("pi1", state.target())
 
 
 def test_a_long_queue_is_cut_and_says_how_many_and_how_to_see_all(state: ControllerState) -> None:
@@ -53,3 +56,10 @@ def test_the_preview_is_in_the_order_of_the_queue_and_says_why(state: Controller
         "the newest release of its project",
         "after the newest releases of all projects",
     ]
+
+
+def test_a_preview_costs_as_much_of_a_long_queue_as_of_a_short_one(state: ControllerState) -> None:
+    queued(state, 5)
+    few = steps(state.catalog.db, lambda: preview(state.catalog.db, most=3))
+    queued(state, 500)
+    assert steps(state.catalog.db, lambda: preview(state.catalog.db, most=3)) <= 1.5 * few

@@ -449,7 +449,7 @@ CREATE TABLE log_position (
 --   package-builds, package-projects and package-lookups, a package
 --   host-builds, host-built and host-seconds, a host  unknown-names, a day (downloads/record_sums.py)
 --   outcome, an outcome: builds ever                  build-seconds, '': the time they took
---   downloads, saved-seconds and served-bytes, ''     queue-builds and queue-seconds, a target's id
+--   downloads, saved-seconds and served-bytes, ''     queue-builds, queue-later and queue-seconds, a target's id
 CREATE TABLE counter (
     kind TEXT NOT NULL,                         -- What is counted.
     key TEXT NOT NULL,                          -- Of which of its kind.
@@ -932,27 +932,30 @@ END;
 -- Triggers that keep counters, histories and names. In a trigger, the conflict policy of the statement that fires it
 -- overrides its own OR IGNORE. So they say WHERE NOT EXISTS or ON CONFLICT ... DO UPDATE.
 CREATE TRIGGER queue_insert AFTER INSERT ON release_target
-    WHEN NEW.need = 'now'
+    WHEN NEW.need <> 'none'
 BEGIN
     INSERT INTO counter (kind, key, value)
-        VALUES ('queue-builds', NEW.target_id, 1), ('queue-seconds', NEW.target_id, NEW.predicted_seconds)
+        VALUES ('queue-builds', NEW.target_id, NEW.need = 'now'), ('queue-later', NEW.target_id, NEW.need = 'later'),
+            ('queue-seconds', NEW.target_id, (NEW.need = 'now') * NEW.predicted_seconds)
         ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value;
 END;
 
 CREATE TRIGGER queue_delete AFTER DELETE ON release_target
-    WHEN OLD.need = 'now'
+    WHEN OLD.need <> 'none'
 BEGIN
     INSERT INTO counter (kind, key, value)
-        VALUES ('queue-builds', OLD.target_id, -1), ('queue-seconds', OLD.target_id, -OLD.predicted_seconds)
+        VALUES ('queue-builds', OLD.target_id, -(OLD.need = 'now')),
+            ('queue-later', OLD.target_id, -(OLD.need = 'later')),
+            ('queue-seconds', OLD.target_id, -(OLD.need = 'now') * OLD.predicted_seconds)
         ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value;
 END;
 
 CREATE TRIGGER queue_update AFTER UPDATE OF need, predicted_seconds ON release_target
-    WHEN (OLD.need = 'now' OR NEW.need = 'now')
-        AND (OLD.need IS NOT NEW.need OR OLD.predicted_seconds IS NOT NEW.predicted_seconds)
+    WHEN OLD.need IS NOT NEW.need OR NEW.need = 'now' AND OLD.predicted_seconds IS NOT NEW.predicted_seconds
 BEGIN
     INSERT INTO counter (kind, key, value)
         VALUES ('queue-builds', NEW.target_id, (NEW.need = 'now') - (OLD.need = 'now')),
+            ('queue-later', NEW.target_id, (NEW.need = 'later') - (OLD.need = 'later')),
             ('queue-seconds', NEW.target_id,
                 (NEW.need = 'now') * NEW.predicted_seconds - (OLD.need = 'now') * OLD.predicted_seconds)
         ON CONFLICT (kind, key) DO UPDATE SET value = value + excluded.value;

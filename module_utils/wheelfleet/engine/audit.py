@@ -163,6 +163,7 @@ _COUNTED = """
     UNION ALL SELECT 'target-bytes', s.target_id, sum(w.size)
         FROM wheel_target s JOIN wheel w ON w.id = s.wheel_id GROUP BY 2
     UNION ALL SELECT 'queue-builds', target_id, count(*) FROM release_target WHERE need = 'now' GROUP BY target_id
+    UNION ALL SELECT 'queue-later', target_id, count(*) FROM release_target WHERE need = 'later' GROUP BY target_id
     UNION ALL SELECT 'downloads', '', coalesce(sum(downloads), 0) FROM use_day
     """
 

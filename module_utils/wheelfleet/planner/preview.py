@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 
+from ..catalog.counters import totals
 from ..catalog.priorities import why
 
 #: Most builds that are listed without `--diff`, so that the list fits a terminal.
@@ -35,23 +36,26 @@ class Preview:
 
 
 def preview(db: sqlite3.Connection, most: int | None) -> Preview:
-    """The preview of the queue for the targets of this run's builders, with at most `most` builds; None: all."""
-    counts = dict.fromkeys(("now", "later"), 0) | dict(
-        db.execute(
-            """
-            SELECT need, count(*) FROM release_target
-            WHERE need IN ('now', 'later') AND target_id IN (SELECT target_id FROM builder_target) GROUP BY need
-            """
-        )
-    )
-    rows = db.execute(
-        """
-        SELECT p.name, r.version, t.name AS target, w.priority FROM release_target w
-        JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id JOIN target t ON t.id = w.target_id
-        WHERE w.need = 'now' AND w.target_id IN (SELECT target_id FROM builder_target)
-        ORDER BY w.priority, w.predicted_seconds DESC, p.name LIMIT ?
-        """,
-        (-1 if most is None else most,),
-    )
-    builds = [f"{row['name']} {row['version']} for {row['target']} ({why(row['priority'])})" for row in rows]
-    return Preview(builds, counts["now"], counts["later"])
+    """The preview of the queue for the targets of this run's builders, with at most `most` builds; None: all.
+
+    Reads counters, and that many rows of the queue's index for each target.
+    """
+    targets = {str(row["id"]): row for row in db.execute(_OFFERED)}
+    now, later = (totals(db, kind) for kind in ("queue-builds", "queue-later"))
+    rows = [
+        (row["priority"], -row["predicted_seconds"], row["name"], row["version"], target["name"])
+        for target in targets.values()
+        for row in db.execute(_HEAD, (target["id"], -1 if most is None else most))
+    ]
+    builds = [
+        f"{name} {version} for {target} ({why(priority)})" for priority, _, name, version, target in sorted(rows)[:most]
+    ]
+    return Preview(builds, *(sum(of_kind.get(target, 0) for target in targets) for of_kind in (now, later)))
+
+
+_OFFERED = "SELECT id, name FROM target WHERE id IN (SELECT target_id FROM builder_target)"
+_HEAD = """
+    SELECT w.priority, w.predicted_seconds, p.name, r.version FROM release_target w
+    CROSS JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+    WHERE w.need = 'now' AND w.target_id = ? ORDER BY w.priority, w.predicted_seconds DESC, w.release_id LIMIT ?
+    """

@@ -69,10 +69,12 @@ def is_only_builder(catalog: Catalog, host: str) -> bool:
     """Whether the queue has builds that no other trusted builder of the run can do."""
     row = catalog.db.execute(
         """
-        SELECT 1 FROM release_target w JOIN builder_target o ON o.target_id = w.target_id AND o.host = :host
-        WHERE w.need = 'now' AND NOT EXISTS (
+        SELECT 1 FROM builder_target o
+        WHERE o.host = :host AND EXISTS (
+            SELECT 1 FROM release_target w WHERE w.need = 'now' AND w.target_id = o.target_id
+        ) AND NOT EXISTS (
             SELECT 1 FROM builder_target p JOIN builder b ON b.host = p.host
-            WHERE p.target_id = w.target_id AND p.host <> :host AND b.suspended IS NULL)
+            WHERE p.target_id = o.target_id AND p.host <> :host AND b.suspended IS NULL)
         LIMIT 1
         """,
         {"host": host},

@@ -135,4 +135,6 @@ CREATE INDEX release_target_oldest ON release_target (target_id, queued_at, rele
 INSERT INTO counter (kind, key, value)
     SELECT 'queue-builds', target_id, count(*) FROM release_target WHERE need = 'now' GROUP BY target_id;
 INSERT INTO counter (kind, key, value)
+    SELECT 'queue-later', target_id, count(*) FROM release_target WHERE need = 'later' GROUP BY target_id;
+INSERT INTO counter (kind, key, value)
     SELECT 'queue-seconds', target_id, sum(predicted_seconds) FROM release_target WHERE need = 'now' GROUP BY target_id;
