@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -23,6 +24,7 @@ from pathlib import Path
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.planner.delta import Options, run_delta
 from wheelfleet.planner.inputs import PlanInputs
+from wheelfleet.site.html.packed import BUCKETS
 from wheelfleet.site.publication import Settings, publish_site
 from wheelfleet.upstream.client import Upstream
 
@@ -108,8 +110,8 @@ def _first_reading(root: Path) -> None:
     _tell("publishing")
     site = _in_process(_publish, path, root / "site")
     print(
-        f"site: {site.figures['inodes']:,.0f} files and folders for {SAMPLE:,} projects without wheels "
-        f"({site.figures['inodes'] / SAMPLE:.2f} each; {site.figures['bytes'] / SAMPLE:,.0f} bytes each), "
+        f"site of {SAMPLE:,} projects without wheels: {site.figures['packed']:,.0f} files below projects/ "
+        f"({BUCKETS:,} at most), {site.figures['search']:,.0f} of the search, {site.figures['others']:,.0f} others; "
         f"{site.wall:.0f} s, {site.memory >> 20} MiB"
     )
 
@@ -179,8 +181,9 @@ def _publish(path: Path, site: Path) -> dict[str, float]:
             template_dirs=[TEMPLATES],
             settings=Settings(),
         )
-    found = list(site.rglob("*"))
-    return {"inodes": len(found), "bytes": sum(each.stat().st_blocks * 512 for each in found)}
+    inodes = Counter(path.relative_to(site).parts[0] for path in site.rglob("*"))
+    packed, search = inodes.pop("projects"), inodes.pop("search")
+    return {"packed": packed - 1, "search": search, "others": inodes.total()}
 
 
 def _in_process(work: Callable[..., dict[str, float]], *arguments: object) -> Spent:

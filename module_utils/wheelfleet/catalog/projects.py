@@ -186,7 +186,7 @@ def put_problem(db: sqlite3.Connection, project_id: int, problem: str, retry_at:
 
 def rejudge(db: sqlite3.Connection, project_id: int) -> None:
     """Mark the verdicts of a project as out of date."""
-    db.execute("UPDATE project SET judged = 0 WHERE id = ?", (project_id,))
+    db.execute("UPDATE project SET judged = 0 WHERE id = ? AND judged", (project_id,))
 
 
 def rejudge_named(db: sqlite3.Connection, name: str) -> None:

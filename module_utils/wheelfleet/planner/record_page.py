@@ -39,8 +39,8 @@ def record_page(
     before = db.execute("SELECT state, page_digest FROM project WHERE id = ?", (project_id,)).fetchone()
     state = "quarantined" if page.status == "quarantined" else "present"
     unchanged = before["page_digest"] == page.digest and before["state"] == state
-    enough = None if state != "present" or _was_tried(db, project_id) else deciding(page)
     known = _known_releases(db, project_id)
+    enough = None if state != "present" or (known and _was_tried(db, project_id)) else deciding(page)
     files = page.files
     if enough is not None:
         files = tuple(file for file in files if file.version in enough or file.version in known)
