@@ -99,6 +99,18 @@ def test_the_status_says_what_is_being_built_and_beats_meanwhile(builder: Builde
     assert builder.state()["status"]["building"] == []
 
 
+def test_who_watches_sees_what_a_running_build_prints(builder: Builder, lookout: Lookout) -> None:
+    script = f"print('compiling \\x1b[31mred\\x1b[0m', flush=True)\n{WAITING}"
+    builder.hand_over(builder.assignment(pure_sdist("demo", "1", script=script), environment=lookout.environment))
+    builder.start()
+    visitor = lookout.visitor()
+    (tail,) = poll(builder.home, tails=True).tails.values()
+    assert "compiling red" in tail.split("\n")
+    visitor.let_go()
+    builder.wait()
+    assert poll(builder.home, tails=True).tails == {}
+
+
 def test_what_is_handed_over_while_a_worker_works_is_built_by_it(builder: Builder, lookout: Lookout) -> None:
     builder.hand_over(builder.assignment(pure_sdist("one", "1", script=WAITING), environment=lookout.environment))
     builder.start()

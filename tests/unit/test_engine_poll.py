@@ -137,8 +137,9 @@ def test_an_answer_of_another_form_is_no_look(broken: list[str]) -> None:
 
 def running(home: BuilderHome, attempt: str, log: bytes) -> int:
     """A build that goes on, as a worker that lives would leave it; returns the lock that says so."""
-    write(home.work / attempt / "log", "")
-    (home.work / attempt / "log").write_bytes(log)
+    place = home.work_dir(attempt).log
+    write(place, "")
+    place.write_bytes(log)
     building = [{"attempt": attempt, "seconds": 1.0}]
     home.status.write_text(json.dumps({"schema": SCHEMA, "pid": 1, "beat": 1, "building": building, "queued": 0}))
     lock = os.open(home.lock, os.O_RDWR | os.O_CREAT)
@@ -175,7 +176,7 @@ def test_who_watches_sees_the_end_of_a_running_builds_log(home: BuilderHome, log
 
 def test_a_link_or_a_pipe_in_place_of_a_log_is_not_read(home: BuilderHome, tmp_path: Path) -> None:
     lock = running(home, "numpy-2.0-abc", b"")
-    log = home.work / "numpy-2.0-abc" / "log"
+    log = home.work_dir("numpy-2.0-abc").log
     write(tmp_path / "secret", "secret")
     log.unlink()
     log.symlink_to(tmp_path / "secret")

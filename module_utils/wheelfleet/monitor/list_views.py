@@ -58,7 +58,7 @@ def queue_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -> l
             (f"{each.name} {each.version}", Style.PLAIN),
             (human_duration(each.seconds), Style.QUIET),
             (each.target, Style.QUIET),
-            (each.reason, Style.PLAIN),
+            (each.reason.removeprefix("In the queue: "), Style.PLAIN),
         )
         for each in part.queue[window.start : window.stop]
     )

@@ -130,7 +130,8 @@ def _sentence(state: RunState, run: LastRun | None, statuses: Sequence[HostStatu
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest))
     if state == "none":
         return (
-            f"There has been no run with {state_dir} yet: ansible-playbook build.yml; or name another folder, STATE=…"
+            f"There was no run with {state_dir} yet. Start one (ansible-playbook build.yml), "
+            "or name another folder (STATE=…)."
         )
     if state == "killed":
         return f"The run was killed, its last news is from {at}; ansible-playbook build.yml carries on. Builders go on."

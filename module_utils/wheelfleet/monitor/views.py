@@ -125,7 +125,7 @@ def _help(canvas: Canvas) -> list[Line]:
             "1 to 5, Tab          the views",
             "up, down, PgUp, PgDn choose a row",
             "Enter, Esc           its details, and back",
-            "p d r                pause, drain or resume the chosen builder; P D R: all builders",
+            "p d r                pause, drain or resume the chosen builder; P D R: all",
             "x                    stop the chosen build",
             "s                    skip the chosen release: it is not built any more",
             "f                    build the chosen release first;  F: its project",
