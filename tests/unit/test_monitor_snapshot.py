@@ -109,6 +109,18 @@ def test_without_any_run_a_sentence_says_how_to_start_one(tmp_path: Path) -> Non
     assert seen.catalog.trouble == "There is no catalog yet; the first run of build.yml makes it."
 
 
+def test_a_folder_of_another_account_is_named(tmp_path: Path, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **_more: object) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("sqlite3.connect", refuse)
+    seen = look(tmp_path)
+    assert "start the monitor as the account that runs build.yml" in seen.sentence
+    assert "cannot be read (Permission denied)" in seen.catalog.trouble
+
+
 def test_a_run_whose_process_is_gone_was_killed_or_has_ended(tmp_path: Path, run: str) -> None:
     change_holder(tmp_path, start=1)
     killed = look(tmp_path)

@@ -78,9 +78,9 @@ class CatalogPart:
 
 def read_catalog(path: Path, run: str, now: float) -> CatalogPart:
     """The catalog's part of the screen."""
-    if not path.exists():
-        return CatalogPart(now, "There is no catalog yet; the first run of build.yml makes it.")
     try:
+        if not path.exists():
+            return CatalogPart(now, "There is no catalog yet; the first run of build.yml makes it.")
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)) as db:
             db.isolation_level = None
             db.row_factory = sqlite3.Row
@@ -90,6 +90,8 @@ def read_catalog(path: Path, run: str, now: float) -> CatalogPart:
         if "locked" in str(error) or "busy" in str(error):
             return CatalogPart(now, "The catalog is locked, most likely because it is being upgraded; wait a moment.")
         return CatalogPart(now, f"The catalog {path} cannot be read ({error}); check that you may read its folder.")
+    except OSError as error:
+        return CatalogPart(now, f"The catalog {path} cannot be read ({error.strerror}).")
     except (sqlite3.Error, ValueError) as error:
         return CatalogPart(now, f"The catalog {path} cannot be read ({error}); to restore it: docs/how-to/back-up.md.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -129,6 +130,8 @@ def _sentence(state: RunState, run: LastRun | None, statuses: Sequence[HostStatu
     builders = [status for status in statuses if status.host != CONTROLLER]
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest))
     if state == "none":
+        if state_dir.exists() and not os.access(state_dir / "run", os.R_OK | os.X_OK):
+            return f"You may not read {state_dir}; start the monitor as the account that runs build.yml."
         return (
             f"There was no run with {state_dir} yet. Start one (ansible-playbook build.yml), "
             "or name another folder (STATE=…)."

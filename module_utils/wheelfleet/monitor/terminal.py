@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from ..engine.watched import WATCHED_SECONDS, watch
 from . import keys
@@ -152,7 +153,8 @@ def _attributes() -> dict[Style, int]:
         Style.CHOSEN: curses.A_BOLD,
     }
     if curses.has_colors() and not os.environ.get("NO_COLOR"):
-        curses.use_default_colors()
+        with suppress(curses.error):
+            curses.use_default_colors()
         for number, (style, colour) in enumerate(_COLOURS.items(), start=1):
             curses.init_pair(number, colour, -1)
             attributes[style] = curses.color_pair(number) | (curses.A_BOLD if style is Style.BAD else 0)
