@@ -137,3 +137,16 @@ def test_script_and_publisher_agree_on_the_file_of_a_name() -> None:
     ]
     script = (TEMPLATES / "assets" / "packed.js").read_text()
     assert re.findall(r"\d{4,}", script) == ["2166136261", "16777619", str(BUCKETS)]
+
+
+def test_what_was_listed_and_never_read_is_shown_nowhere(controller: ControllerState) -> None:
+    for name in ("unread", "read"):
+        controller.insert("project", name=name, display_name=name, in_scope=1, listed=1)
+    controller.publish()
+    controller.publish(full=True)
+    assert packed(controller).keys() == {"served", "waits-for-it"}
+    # Its page came: nothing of it is in scope.
+    controller.execute("UPDATE project SET state = 'present', judged = 1 WHERE name = 'read'")
+    controller.publish()
+    assert packed(controller).keys() == {"served", "waits-for-it", "read"}
+    assert packed(controller)["read"][1][0][2] == "skipped"
