@@ -11,9 +11,9 @@ from pathlib import Path
 from wheelfleet.catalog import events
 from wheelfleet.catalog.database import CatalogError
 from wheelfleet.control import orders
-from wheelfleet.credentials import with_credentials
 from wheelfleet.engine.builder_orders import said_of
 from wheelfleet.engine.host_status import CONTROLLER, HostState, HostStatus, post_status, status_folder
+from wheelfleet.engine.plan_again import upstream_of
 from wheelfleet.engine.survey import upstream_is_asked
 from wheelfleet.planner.delta import Options, run_delta
 from wheelfleet.planner.inputs import PlanInputs
@@ -114,9 +114,7 @@ class ActionModule(ControllerAction):
             raise Refused(
                 "pip on the controller is configured for no index; name the upstream in controller_upstream_url."
             )
-        return Upstream.from_pip(
-            with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
-        )
+        return upstream_of(p)
 
     def _inputs(self, recipes: Mapping[str, Recipe]) -> PlanInputs:
         p = self.options

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from wheelfleet.catalog.database import Catalog, CatalogError
-from wheelfleet.credentials import with_credentials
-from wheelfleet.planner.delta import Options, run_delta
-from wheelfleet.planner.inputs import PlanInputs
+from wheelfleet.engine.plan_again import NothingPlanned, plan_again, upstream_of
+from wheelfleet.planner.delta import Options
 from wheelfleet.planner.scope import BadScope
-from wheelfleet.upstream.client import Upstream, UpstreamUnreachable
-from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
+from wheelfleet.upstream.client import UpstreamUnreachable
+from wheelfleet_ansible.controller_action import ControllerAction, Result
 from wheelfleet_ansible.documented_options import documented_options
 
 
@@ -18,26 +17,14 @@ class ActionModule(ControllerAction):
     """Plan for the builder, with the scope and policy of the run."""
 
     OPTIONS = documented_options("wheelfleet_join")
-    REFUSALS = (Refused, BadScope, CatalogError, UpstreamUnreachable)
+    REFUSALS = (BadScope, CatalogError, NothingPlanned, UpstreamUnreachable)
 
     def work(self) -> Result:
         p = self.options
         if self.check_mode:
             return {"changed": False, "resolve": []}
-        upstream = Upstream.from_pip(
-            with_credentials(p["index_url"], p["credentials"]), p["pip_options"], timeout=p["timeout"]
-        )
-        with Catalog(self.catalog_path) as catalog:
-            inputs = PlanInputs.remembered(catalog.db)
-            if inputs is None:
-                raise Refused("No run has planned anything yet; a builder joins by build.yml.")
-            delta = run_delta(
-                catalog,
-                upstream,
-                inputs.scope(),
-                inputs.as_policy(),
-                {p["host"]: p["report"]},
-                Options(run=p["run"], resolutions=p["resolutions"], join=True),
-            )
+        options = Options(run=p["run"], resolutions=p["resolutions"], join=True)
+        with Catalog(self.catalog_path) as catalog, upstream_of(p) as upstream:
+            delta = plan_again(catalog, upstream, options, {p["host"]: p["report"]})
         mine = [dataclasses.asdict(each) for each in delta.resolve if each.host == p["host"]]
         return {"changed": delta.anything_changed, "resolve": mine}

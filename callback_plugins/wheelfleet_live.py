@@ -144,6 +144,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             self._outcome.planning_ended(answer, check_mode=task.check_mode)
         elif task.action == "wheelfleet_batch":
             self._outcome.batch_ended()
+        elif task.action == "wheelfleet_flow" and answer.get("log"):
+            self._view.show_flow(Path(answer["log"]))
         if not task.check_mode:
             self._teller.succeeded(result)
         if _is_the_builders(task):

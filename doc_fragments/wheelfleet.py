@@ -71,6 +71,54 @@ options:
     type: path
 """
 
+    #: wheelfleet.site: a task that publishes.
+    SITE = r"""
+options:
+  site:
+    description: How the site is published.
+    type: dict
+    required: true
+    suboptions:
+      site_dir:
+        description: The published tree. Defaults to C(site) below O(state_dir).
+        type: path
+      templates:
+        description: Folders with Jinja templates, the operator's before the shipped ones.
+        type: list
+        elements: path
+        required: true
+      url:
+        description: Where people reach the site. Empty means its path.
+        type: str
+        default: ''
+      title:
+        description: What the site calls itself.
+        type: str
+        default: wheelfleet
+      index_view:
+        description:
+          - What the pages of the index list. V(own) is the fleet's wheels; with V(full) the pages of projects the fleet
+            has wheels of also list what upstream has, by upstream's own addresses, so that the index can be used alone.
+        type: str
+        choices: [own, full]
+        default: own
+      html_pages:
+        description: Whether the pages that people read are made, and not the index alone.
+        type: bool
+        default: true
+      grace_days:
+        description:
+          - For how many days the files of a release that upstream has deleted stay on the disk, on no page. V(-1) is
+            for ever.
+        type: float
+        default: 30
+      signing_key:
+        description:
+          - An OpenSSH private key of the type Ed25519, without a passphrase, on the controller. Documents of provenance
+            are signed with it. Empty means unsigned.
+        type: path
+"""
+
     #: wheelfleet.no_diff: diff mode shows nothing.
     NO_DIFF = r"""
 attributes:

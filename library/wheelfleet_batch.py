@@ -1,18 +1,18 @@
 #!/usr/bin/python
-"""Build one batch of the queue on a builder."""
+"""Build what is in the queue on a builder."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: wheelfleet_batch
-short_description: Build one batch of the queue on a builder
+short_description: Build what is in the queue on a builder
 description:
-  - One call is one batch on one host. The controller's half (an action plugin of the same name) claims a batch from the
-    catalog under a lease, or adopts the one the host still holds, hands it over, fetches and admits each result while
-    the rest is being built, and acknowledges it.
+  - One call is all that a host builds in a run, batch after batch. The controller's half (an action plugin of the same
+    name) claims a batch from the catalog under a lease, or adopts the one the host still holds, hands it over, fetches
+    and admits each result while the rest is being built, and acknowledges it.
   - The builder's half is this module; it puts assignments into the inbox and starts a detached worker, which outlives
     the link and the controller.
-  - Run it in a loop that ends when C(drained) is true.
+  - It ends when nothing is left for this host, or when the run does (M(wheelfleet_flow)).
 attributes:
   check_mode:
     description: Builds nothing; M(wheelfleet_delta) says what would be built.
@@ -120,23 +120,16 @@ EXAMPLES = r"""
     index_url: https://pypi.example.org/simple
     limits: {seconds: 3600, silence_seconds: 1800, memory: 1000000000, processes: 512, disk: 4000000000, log: 32000000}
   register: builder_batch
-  loop: "{{ range(10000) }}"
-  loop_control:
-    break_when: builder_batch.drained
 """
 
 RETURN = r"""
-drained:
-  description: Whether there is nothing left for this host in this run.
-  returned: success
-  type: bool
 built:
-  description: The wheels of this batch that were admitted.
+  description: The wheels that were admitted, the newest thousand.
   returned: success
   type: list
   elements: str
 failures:
-  description: The builds of this batch that failed, with failure class and sentence.
+  description: The builds that failed, with failure class and sentence, the newest thousand.
   returned: success
   type: list
   elements: dict

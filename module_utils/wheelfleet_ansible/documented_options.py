@@ -18,5 +18,12 @@ Options = dict[str, dict[str, Any]]
 def documented_options(module: str) -> Options:
     """The argument spec of a module of `library/`, from its documentation and fragments."""
     documentation, *_ = get_docstring(str(LIBRARY / f"{module}.py"), fragment_loader, is_module=True)
-    options = documentation.get("options", {})
-    return {name: {key: option[key] for key in SHARED_KEYS if key in option} for name, option in options.items()}
+    return _spec(documentation.get("options", {}))
+
+
+def _spec(options: dict[str, dict[str, Any]]) -> Options:
+    spec = {name: {key: option[key] for key in SHARED_KEYS if key in option} for name, option in options.items()}
+    for name, option in options.items():
+        if "suboptions" in option:
+            spec[name]["options"] = _spec(option["suboptions"])
+    return spec

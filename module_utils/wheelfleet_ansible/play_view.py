@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from wheelfleet.engine.ansible_workers import killed_children
 from wheelfleet.engine.fleet_view import fleet_lines
 from wheelfleet.engine.host_status import described
 from wheelfleet.engine.terminal import terminal
+from wheelfleet.text import printable
 
 from .current_run import CurrentRun
 from .screen import Screen
@@ -26,6 +28,8 @@ REDRAW = 0.5
 PLAIN_LINE = 20.0
 #: Seconds between two checks of the status file and of the run's processes.
 WATCH = 2.0
+#: Most bytes of the flow's log that are read at once.
+MOST_READ = 1 << 16
 
 KILLED = (
     "A process of this run was killed, most likely because the controller's memory ran out. The run ends here and the "
@@ -56,6 +60,11 @@ class PlayView:
         self.ends_because = ""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._flow: FlowLines | None = None
+
+    def show_flow(self, log: Path) -> None:
+        """Print what the flow of the run writes into its log, while builds are shown and at their end."""
+        self._flow = FlowLines(log)
 
     @property
     def is_shown(self) -> bool:
@@ -109,6 +118,7 @@ class PlayView:
         self._status_file.in_use = True
         while not self._stopping.wait(WATCH):
             self._status_file.write(run, ended=False)
+            self._say_of_flow()
             # On an interrupt, Ansible and our callback end the processes; Ansible restores its handler first.
             ending = self._is_terminated() or signal.getsignal(signal.SIGINT) == signal.SIG_DFL
             if not ending and killed_children(main_process):
@@ -116,4 +126,28 @@ class PlayView:
                 self._error(KILLED)
                 os.kill(main_process, signal.SIGINT)
                 return
+        self._say_of_flow()
         self._status_file.write(run, ended=True)
+
+    def _say_of_flow(self) -> None:
+        for line in self._flow.new() if self._flow else ():
+            self._screen.say(line)
+
+
+class FlowLines:
+    """The lines of a growing file, each once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def new(self) -> list[str]:
+        """The whole lines since the last call; none while it cannot be read."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                lines = file.read(MOST_READ).rpartition(b"\n")[0]
+        except OSError:
+            return []
+        self._read += len(lines) + 1 if lines else 0
+        return [printable(line) for line in lines.decode(errors="replace").splitlines()]

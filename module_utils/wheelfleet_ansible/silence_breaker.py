@@ -11,8 +11,8 @@ from wheelfleet.engine.still_working import OngoingTask, still_working
 from .current_run import CurrentRun
 from .screen import Screen
 
-#: Seconds without a line after which one is printed.
-SILENCE = 60.0
+#: Seconds without a line after which one is printed: first, and at most. A run that follows upstream may wait for days.
+SILENCE, LONGEST_SILENCE = 60.0, 3600.0
 #: Seconds between two checks.
 INTERVAL = 2.0
 
@@ -39,12 +39,16 @@ class SilenceBreaker:
         self.doing.pop(host, None)
 
     def _watch(self) -> None:
+        silence, own_line_at = SILENCE, 0.0
         while not self.ended:
             time.sleep(INTERVAL)
             now = time.time()
-            if now - self._screen.printed_at < SILENCE or self._is_shown() or self.ended:
+            if self._screen.printed_at != own_line_at:
+                silence = SILENCE
+            if now - self._screen.printed_at < silence or self._is_shown() or self.ended:
                 continue
             run = self._current_run()
             statuses = {status.host: status for status in run.statuses()} if run else {}
             if line := still_working(dict(self.doing), statuses, now):
                 self._screen.say(f"{time.strftime('%H:%M:%S')} {line}")
+                own_line_at, silence = self._screen.printed_at, min(2 * silence, LONGEST_SILENCE)

@@ -201,6 +201,23 @@ def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
         "SELECT r.version, a.outcome FROM attempt a JOIN release r ON r.id = a.release_id WHERE r.version = '2.0'"
     ) == [["2.0", "built"]]
 
+    # A run that follows builds what appears; when it is told to end, the service begins the next one at once.
+    controller.configure(
+        controller_service_follow=True,
+        controller_follow_interval=1,
+        controller_service_interval="1h",
+        controller_service_watchdog="1h",
+    )
+    assert changed(controller.provision()) >= 1
+    controller.sh("sudo systemctl start wheelfleet-run.service")
+    fleet_upstream.add_release(sdists.pure_sdist("waits", "3.0"))
+    controller.wait_until("grep -q waits-3.0 wheelfleet/var/site/simple/waits/index.json")
+    before = controller.service("InvocationID")
+    controller.sh("cd wheelfleet && .venv/bin/ansible-playbook -i ~/inventory.yml playbooks/end.yml")
+    follows = "systemctl show wheelfleet-run.service --value -p"
+    controller.wait_until(f"[ $({follows} InvocationID) != {before} ] && [ $({follows} ActiveState) = active ]")
+    controller.sh("sudo systemctl stop wheelfleet-run.timer wheelfleet-run.service")
+
     # Not wanted any more, it goes; what was built stays.
     controller.configure(controller_service=False)
     assert changed(controller.provision()) >= 1

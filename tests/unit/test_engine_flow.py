@@ -46,7 +46,6 @@ class FakeWorld:
     files: str = "as they were"
     now_rules: RunRules = field(default_factory=RunRules)
     notes: list[str] = field(default_factory=list)
-    beats: int = 0
 
     def run_lives(self) -> bool:
         return self.lives
@@ -90,9 +89,6 @@ class FakeWorld:
 
     def show(self, note: str) -> None:
         pass
-
-    def heartbeat(self) -> None:
-        self.beats += 1
 
     # --------------------------------------------------------------------- tests
 
@@ -193,6 +189,12 @@ class TestFollow:
         assert world.notes == ["Upstream does not answer."]
         assert len(world.times("delta")) == 2
 
+    def test_what_the_run_left_unread_is_read_at_once(self, world: FakeWorld) -> None:
+        world.answers = [StepEnd("delta", {"unread": 9}), StepEnd("delta", {"unread": 2}), StepEnd("delta")]
+        world.let(world.flow(unread=True), HOUR)
+        assert len(world.times("delta")) == 3
+        assert world.times("delta")[-1] < MINUTE
+
     def test_it_ends_after_its_hours(self, world: FakeWorld) -> None:
         world.let(world.flow(follow=True, follow_seconds=2 * HOUR), 3 * HOUR)
         assert world.now_rules.end_at == 2 * HOUR
@@ -266,11 +268,6 @@ class TestEnd:
         assert world.stopped == ["delta"]
         assert world.seconds - before <= 20.0
 
-    def test_it_sends_heartbeats_while_its_steps_take_long(self, world: FakeWorld) -> None:
-        world.takes["delta"] = HOUR
-        world.let(world.flow(follow=True, follow_interval=10.0), 10 * MINUTE)
-        assert world.beats >= 600
-
 
 class TestLock:
     def test_nobody_lives_where_nobody_was(self, tmp_path: Path) -> None:
@@ -278,8 +275,9 @@ class TestLock:
 
     def test_a_flow_lives_until_it_is_killed(self, tmp_path: Path) -> None:
         code = (
-            "import sys, time; from pathlib import Path; from wheelfleet.engine.flow import hold_flow; "
-            "hold_flow(Path(sys.argv[1])); print('holds', flush=True); time.sleep(60)"
+            "import os, sys, time; from pathlib import Path; "
+            "from wheelfleet.engine.flow import hold_flow, name_process; "
+            "name_process(hold_flow(Path(sys.argv[1])), os.getpid()); print('holds', flush=True); time.sleep(60)"
         )
         with subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path)],

@@ -9,7 +9,7 @@ import pytest
 from wheelfleet.admission.admit import Admitted
 from wheelfleet.catalog.builders import METRICS_SLOT, METRICS_SLOTS_KEPT, metrics_history
 from wheelfleet.engine.host_status import Building, HostState, HostStatus, described, read_statuses, status_folder
-from wheelfleet.engine.progress import count_builds
+from wheelfleet.engine.progress import MOST_IN_ANSWER, Answer, Total, count_builds
 
 from tests.support.fake_builder import Run, queue_of
 
@@ -86,3 +86,17 @@ def test_metrics_are_kept_once_in_five_minutes_for_a_day(run: Run) -> None:
         progress.show_metrics({"load": [9.0, 9.0, 9.0]}, [])
         (kept,) = metrics_history(run.catalog.db).values()
         assert [(each.temperature, each.load) for each in kept] == [(None, 9.0)]
+
+
+def test_the_answer_of_a_task_keeps_the_newest_of_a_run_of_days() -> None:
+    total = Total()
+    for number in range(3 * MOST_IN_ANSWER):
+        answer: Answer = {"changed": number == 0, "drained": False, "built": [f"w{number}.whl"], "failures": []}
+        total.add(answer)
+        assert not total.drained
+    total.add({"changed": False, "drained": True, "built": [], "failures": [], "msg": "pi1: done", "failed": True})
+    answered = total.answer()
+    assert total.drained
+    assert (answered["changed"], answered["failed"], answered["msg"]) == (True, True, "pi1: done")
+    assert len(answered["built"]) == MOST_IN_ANSWER
+    assert answered["built"][-1] == f"w{3 * MOST_IN_ANSWER - 1}.whl"

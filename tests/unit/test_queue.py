@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.catalog.release_targets import settle
-from wheelfleet.planner.queue import done_by, progress, retry_failures
+from wheelfleet.planner.queue import SPENT_SECONDS, done_by, progress, retry_failures
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet, names
 from tests.support.query_cost import steps
@@ -64,6 +64,14 @@ def test_bad_luck_is_tried_again_by_the_next_run_and_not_for_ever(fleet: Fleet):
         assert fleet.claim(run=run, now=now) is None, "not again in the same run"
     assert fleet.needs(release) == {11: "none"}
     assert fleet.claim(run="run4") is None
+
+
+def test_bad_luck_is_tried_again_in_a_run_that_goes_on_for_hours(fleet: Fleet):
+    fleet.builder("pi1", 11)
+    fleet.queue("demo", 11)
+    fleet.finish(fleet.claim().builds[0].attempt)
+    assert fleet.claim(now=NOW + SPENT_SECONDS - 10) is None
+    assert names(fleet.claim(now=NOW + SPENT_SECONDS + 10)) == ["demo"]
 
 
 def test_another_sdist_for_the_same_release_is_a_new_chance(fleet: Fleet):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from wheelfleet.planner.sizing import (
@@ -14,12 +15,14 @@ from wheelfleet.planner.sizing import (
     Load,
     Rest,
     choose,
+    choose_urgent,
     fill_seconds,
     fit_for,
     is_low,
     keep,
     learned_speed,
     seconds_to_go,
+    too_late,
 )
 
 HOUR = 3600.0
@@ -179,3 +182,23 @@ def test_a_build_under_way_counts_once_it_is_late():
     known = [(10.0, 10.0)] * 3
     assert learned_speed(known, [(10.0, 9.0)]) == learned_speed(known)
     assert learned_speed(known, [(10.0, 1000.0)]) < 0.5
+
+
+# ------------------------------------------------------------------- before the end of the run
+
+
+def test_no_build_is_handed_out_that_cannot_end_in_time():
+    builds = [500.0, 90.0, 60.0, 40.0, 30.0]
+    assert chosen(builds, Load(slots=1, until=100.0)) == [90.0]
+    assert chosen(builds, Load(slots=1, speed=0.5, until=100.0)) == [40.0]
+    assert chosen(builds, Load(slots=1, building=[(50.0, 10.0)], until=100.0)) == [60.0]
+    assert chosen(builds, Load(slots=1, until=-1.0)) == []
+    assert choose_urgent(builds, float, lambda _: 0.0, Load(slots=1, until=100.0), PLENTY) == [90.0]
+
+
+def test_what_waits_goes_back_if_it_cannot_end_in_time_any_more():
+    load = Load(slots=1, building=[(50.0, 10.0)], waiting=[500.0, 30.0, 20.0, 10.0])
+    assert too_late(load) == []
+    assert too_late(replace(load, until=1000.0)) == []
+    assert too_late(replace(load, until=80.0)) == [0, 2]
+    assert too_late(replace(load, until=0.0)) == [0, 1, 2, 3]

@@ -45,7 +45,7 @@ def lock_file(state_dir: Path) -> Path:
 
 
 def hold_flow(state_dir: Path, patience: float = PATIENCE) -> int | None:
-    """Lock the file for this process; returns its descriptor, or None if another flow lives."""
+    """Lock the file; returns its descriptor, which goes to the flow, or None if another flow lives."""
     lock_file(state_dir).parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock_file(state_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     until = time.monotonic() + patience
@@ -59,8 +59,12 @@ def hold_flow(state_dir: Path, patience: float = PATIENCE) -> int | None:
                 return None
             time.sleep(0.05)
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
+
+
+def name_process(descriptor: int, pid: int) -> None:
+    """Write into the locked file which process holds it."""
+    os.pwrite(descriptor, str(pid).encode(), 0)
 
 
 def flow_lives(state_dir: Path) -> bool:
@@ -70,12 +74,12 @@ def flow_lives(state_dir: Path) -> bool:
 
 
 def flow_process(state_dir: Path) -> int | None:
-    """The process ID of the living flow; None if there is none."""
+    """The process ID of the living flow, 0 while it is being started; None if there is none."""
     with suppress(OSError, ValueError), lock_file(state_dir).open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Empty while the flow writes its ID, and then it is not read as one that does not live.
+            # Empty while the flow is being started.
             return int(file.read() or b"0")
     return None
 
@@ -87,7 +91,8 @@ def waits_for_work(state_dir: Path, rules: RunRules, now: float) -> bool:
 
 @dataclass(frozen=True)
 class FlowOptions:
-    """Options of M(wheelfleet_flow); times in seconds. `follow_seconds` 0: no end."""
+    """Options of M(wheelfleet_flow); times in seconds. `follow_seconds` 0: no end. `unread`: the run has not read all
+    of upstream yet, and the flow goes on with it, whether the run follows or not."""
 
     run: str
     follow: bool = False
@@ -95,6 +100,7 @@ class FlowOptions:
     publish_interval: float = 60.0
     follow_interval: float = 300.0
     follow_seconds: float = 86400.0
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,6 @@ class World(Protocol):
     def show(self, note: str) -> None:
         """Show in the status what the flow does."""
 
-    def heartbeat(self) -> None:
-        """Called at each turn: the flow, and so the run, is alive."""
-
 
 class Flow:
     """The flow of one run: call `turn` again and again, or `work`."""
@@ -164,6 +167,7 @@ class Flow:
         self._asked_at = now
         self._looked_at = now
         self._inputs = self._seen = world.inputs() if options.follow else ""
+        self._unread = options.unread
         self._unresolved: frozenset[str] | None = None
         self._ended = False
         self._stopping = False
@@ -182,7 +186,6 @@ class Flow:
         world = self.world
         if not world.run_lives():
             return False
-        world.heartbeat()
         for end in world.ended():
             self._end_step(end)
         if self._stopping:
@@ -194,16 +197,18 @@ class Flow:
         rules = world.rules()
         if self.options.publishes and "publish" not in self._going_on and self._publication_is_due():
             self._begin("publish")
-        if self.options.follow and not self._ended:
-            now = self.clock.monotonic()
-            if rules.is_over(self.clock.now()):
-                self._ended = True
-            elif why := self._why_end(now):
-                self._end_run(why)
-            elif "delta" not in self._going_on and now - self._asked_at >= self.options.follow_interval:
-                self._asked_at = now
-                self._begin("delta")
+        now = self.clock.monotonic()
+        if not self._ended and rules.is_over(self.clock.now()):
+            self._ended = True
+        elif self.options.follow and not self._ended and (why := self._why_end(now)):
+            self._end_run(why)
+        if not self._ended and "delta" not in self._going_on and self._reading_is_due(now):
+            self._asked_at = now
+            self._begin("delta")
         return True
+
+    def _reading_is_due(self, now: float) -> bool:
+        return self._unread or (self.options.follow and now - self._asked_at >= self.options.follow_interval)
 
     # ------------------------------------------------------------ publication
 
@@ -233,6 +238,9 @@ class Flow:
         if end.step == "publish":
             self._published_at, self._publishing_took = now, now - began
             self._left_over = self.world.waiting(FEW + 1)
+        if end.step == "delta":
+            # After trouble, the rest waits for the interval or the next run.
+            self._unread = bool(end.answer.get("unread"))
         if end.trouble:
             self.world.note(end.trouble)
         elif end.step == "publish":
@@ -244,15 +252,14 @@ class Flow:
 
     def _say_published(self, answer: Mapping[str, Any]) -> None:
         if answer.get("written"):
-            files = int(answer.get("files", 0))
-            wheels = f", {files} new {'wheel' if files == 1 else 'wheels'}" if files else ""
-            self.world.say(f"published {answer['projects']} changed projects{wheels}")
+            files = int(answer["files"])
+            wheels = f", {_count(files, 'new wheel')}" if files else ""
+            self.world.say(f"published {_count(int(answer['projects']), 'changed project')}{wheels}")
 
     def _say_asked(self, answer: Mapping[str, Any]) -> None:
         if changed := int(answer.get("changed", 0)):
             self.world.say(
-                f"upstream changed {changed} {'project' if changed == 1 else 'projects'}; {answer.get('left', 0)} "
-                "builds are left"
+                f"upstream changed {_count(changed, 'project')}; {_count(int(answer['left']), 'build')} left"
             )
         unresolved = frozenset(answer.get("unresolved", ()))
         if self._unresolved is None:
@@ -280,3 +287,7 @@ class Flow:
         self._ended = True
         self.world.end_run(why)
         self.world.note(f"The run ends, and the service begins the next one. {why}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

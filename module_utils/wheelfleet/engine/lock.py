@@ -10,6 +10,7 @@ to the main process (SCM_RIGHTS, unix(7)), by a socket pair made before the fork
 
 from __future__ import annotations
 
+import calendar
 import fcntl
 import json
 import os
@@ -202,6 +203,11 @@ def _identity(pid: int) -> dict[str, Any]:
     if state == "Z":
         return {}
     return {**_place(), "pid": pid, "start": int(fields[18])}
+
+
+def began(run: str) -> float:
+    """When the run began, from its ID, in epoch seconds."""
+    return calendar.timegm(time.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ"))
 
 
 def parent_is_alive(parent: int) -> bool:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from ..admission.admit import Admitted
 from ..catalog import builders, events
 from ..planner import queue
+from ..planner.requeue import CONTROLLER
 from ..text import human_duration
 from .context import Context
 from .host_metrics import HostMetrics
 from .host_status import HELD, Building, HostState, HostStatus, post_status, status_folder
+
+#: Most wheels, and most failures, in the answer of a task.
+MOST_IN_ANSWER = 1000
 
 
 class ReportLine(Protocol):
@@ -41,6 +46,28 @@ class Answer(TypedDict, total=False):
     msg: str
     failed: bool
     unreachable: bool
+
+
+class Total:
+    """The answer of a host's sessions together. A run may go on for days, so it keeps the newest builds only."""
+
+    def __init__(self) -> None:
+        self.drained = False
+        self._answer: Answer = {"changed": False}
+        self._built: deque[str] = deque(maxlen=MOST_IN_ANSWER)
+        self._failures: deque[Failed] = deque(maxlen=MOST_IN_ANSWER)
+
+    def add(self, answer: Answer) -> None:
+        """Add the answer of one session."""
+        changed = self._answer["changed"] or answer["changed"]
+        self._built.extend(answer["built"])
+        self._failures.extend(answer["failures"])
+        self.drained = answer["drained"]
+        self._answer = {**answer, "changed": changed}
+
+    def answer(self) -> dict[str, Any]:
+        """The answer of the task."""
+        return {**self._answer, "built": list(self._built), "failures": list(self._failures)}
 
 
 class Progress:
@@ -95,11 +122,16 @@ class Progress:
 
     def event(self, sentence: str) -> None:
         """Record an event in the catalog, once in a run, and print it if it is new."""
+        self._event(self.context.host, sentence)
+
+    def event_of_controller(self, sentence: str) -> None:
+        """Record an event that concerns no builder, once in a run, and print it if it is new."""
+        self._event(CONTROLLER, sentence)
+
+    def _event(self, host: str, sentence: str) -> None:
         context = self.context
         with context.catalog.writing() as db:
-            new = events.note(
-                db, run=context.options.run, host=context.host, sentence=sentence, now=context.clock.now()
-            )
+            new = events.note(db, run=context.options.run, host=host, sentence=sentence, now=context.clock.now())
         if new:
             self.report_line(sentence)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..control import orders
-from ..planner import rebuild_sample, suspension
+from ..planner import batches, rebuild_sample, suspension
 from ..planner.rebuild_sample import Rebuild
 from .connected_builder import ConnectedBuilder
 from .host_status import HostState
@@ -30,8 +30,9 @@ class RebuildSession:
             snapshot = builder.observe()
             builder.progress.count_queue()
             rebuild_sample.forget_unfinished(catalog, host, self.context.options.run)
-            held = builder_orders.look()
-            if held is None and builder.full_disk(snapshot) is None and not suspension.is_suspect(catalog, host):
+            # A build that goes on after the end of its run would hold up a rebuild.
+            is_free = builder_orders.look() is None and not batches.open_attempts(catalog, host)
+            if is_free and builder.full_disk(snapshot) is None and not suspension.is_suspect(catalog, host):
                 self._rebuild_all()
             builder.acknowledge_all()
         except LinkLost as error:

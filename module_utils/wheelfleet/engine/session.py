@@ -1,26 +1,33 @@
-"""The session of a builder: one call of M(wheelfleet_batch) on one host, which is at most one batch.
+"""The session of a builder: it is at most one batch, and M(wheelfleet_batch) repeats it until nothing is left.
 
 A session adopts or claims builds, hands them over, and takes results in while the host builds the rest. All lasting
 state is in the catalog (`planner/batches`, `planner/suspension`). A session can be killed at any moment: the next one
-adopts the builds that the host still holds.
+adopts the builds that the host still holds. How long the run goes on is in its rules (`engine/run_rules`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from ..planner import batches, queue, suspension
 from ..planner.batches import HostWork
 from ..text import human_duration
 from .canary import try_canary
 from .connected_builder import FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH, ConnectedBuilder
+from .flow import waits_for_work
 from .host_status import HostState
 from .link import LinkLost
 from .poll import BuilderSnapshot
 from .progress import Answer, count_builds
+from .run_rules import RunRules, read_rules
 
 #: Seconds between two renewals of the lease.
 RENEWAL = 60.0
+#: Seconds between two looks for new work, in a run that follows upstream.
+NEWS_WAIT = 5.0
+#: Seconds between two calls of a builder that does not answer, in a run that follows: first, and at most.
+FIRST_RETURN_WAIT, LONGEST_RETURN_WAIT = 5.0, 300.0
 #: The number of claims in a row that leave work to faster hosts; then a slower host claims it too.
 CLAIMS_LEFT_TO_OTHERS = 3
 
@@ -42,7 +49,7 @@ class BuilderSession:
         self._left_alone = False
 
     def work(self) -> Answer:
-        """Work on one batch; `drained` in the answer ends the loop around the session."""
+        """Work on one batch; `drained` in the answer says that nothing is left for this host in this run."""
         try:
             # Poll before the claim, so that a dead host does not claim again the batch that it lost.
             snapshot = self.builder.observe()
@@ -50,28 +57,99 @@ class BuilderSession:
             if unfit is not None:
                 return self._suspended(unfit)
             held = self._claim()
-            if held is None and self.orders.hold is not None:
-                return self.progress.last_answer(self.orders.state, self.orders.note)
-            if held is None:
-                # Its last failures may be its own fault, and the other hosts can still build those.
-                unfit = try_canary(self.builder) if suspension.has_uncleared_failures(self.catalog, self.host) else None
-                if unfit is not None:
-                    return self._suspended(unfit)
-                self.builder.acknowledge_all()
-                return self.progress.last_answer(HostState.IDLE)
+            if held is None or self._is_over():
+                return self._without_work()
             self._begin(held, snapshot)
             self._see_through()
+            return self._leave() if self._is_over() else self.progress.answer(drained=False)
         except LinkLost as error:
-            lost = batches.reclaim_host(self.catalog, self.host, self.clock.now(), self.options.max_attempts)
-            self.progress.event(f"It did not answer any more; {count_builds(lost)} went back to the queue.")
-            return {**self.progress.last_answer(HostState.UNREACHABLE, str(error)), "unreachable": True}
-        return self.progress.answer(drained=False)
+            return self._lost(error)
 
     def _suspended(self, sentence: str) -> Answer:
         self.builder.acknowledge_all()
         failed = suspension.is_only_builder(self.catalog, self.host)
         answer = self.progress.last_answer(HostState.SUSPENDED, sentence)
         return {**answer, "failed": True} if failed else answer
+
+    # --------------------------------------------------------- rules of the run
+
+    def _rules(self) -> RunRules:
+        return read_rules(self.options.state_dir, self.options.run)
+
+    def _is_over(self) -> bool:
+        return self._rules().is_over(self.clock.now())
+
+    def _follows(self) -> bool:
+        """Whether the run goes on without work."""
+        return waits_for_work(self.options.state_dir, self._rules(), self.clock.now())
+
+    def _leave(self) -> Answer:
+        """End the run on this host: what it has not begun goes back, what it builds waits there for the next run."""
+        self.builder.withdraw([each for each, begun in self._mine().items() if not begun])
+        self.builder.acknowledge_all()
+        going_on = len(self._mine())
+        if going_on:
+            batches.renew(self.catalog, self.host, self.clock.now(), lease_seconds=batches.LEFT_SECONDS)
+            self.progress.event(f"The run ended while it built; the next one takes in {count_builds(going_on)}.")
+        return self.progress.last_answer(HostState.IDLE)
+
+    def _lost(self, error: LinkLost) -> Answer:
+        """The builder does not answer, or does no work: its builds go to the others. A run that follows calls it again
+        and again, because a host that starts again answers after a while."""
+        if self._is_over():
+            # It may be well, and build on.
+            batches.renew(self.catalog, self.host, self.clock.now(), lease_seconds=batches.LEFT_SECONDS)
+            return {**self.progress.last_answer(HostState.UNREACHABLE, str(error)), "unreachable": True}
+        follows = self._follows()
+        lost = batches.reclaim_host(
+            self.catalog, self.host, self.clock.now(), self.options.max_attempts, keeps_targets=follows
+        )
+        self.progress.event(f"It did not answer any more; {count_builds(lost)} went back to the queue.")
+        pause = FIRST_RETURN_WAIT
+        while self._follows():
+            self.progress.show_building([])
+            self.progress.show(HostState.UNREACHABLE, f"{error} It is called again and again.")
+            self.clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_RETURN_WAIT)
+            with suppress(LinkLost):
+                self.builder.observe()
+                self.progress.event("It answers again and gets work.")
+                return self.progress.answer(drained=False)
+        if follows:
+            batches.reclaim_host(self.catalog, self.host, self.clock.now(), self.options.max_attempts)
+        return {**self.progress.last_answer(HostState.UNREACHABLE, str(error)), "unreachable": True}
+
+    def _without_work(self) -> Answer:
+        """The queue has nothing for this host."""
+        if self._is_over():
+            return self._leave()
+        if self.orders.hold is not None:
+            return self.progress.last_answer(self.orders.state, self.orders.note)
+        # Its last failures may be its own fault, and the other hosts can still build those.
+        if suspension.has_uncleared_failures(self.catalog, self.host):
+            unfit = try_canary(self.builder)
+            if unfit is not None and not self._follows():
+                return self._suspended(unfit)
+        self.builder.acknowledge_all()
+        if self._follows():
+            self._wait_for_news()
+            return self.progress.answer(drained=False)
+        lack = self._rules().lacks_room(self.options.state_dir)
+        if lack and queue.progress(self.catalog, self.options.run).left:
+            return {**self.progress.last_answer(HostState.SUSPENDED, lack), "failed": True}
+        return self.progress.last_answer(HostState.IDLE)
+
+    def _wait_for_news(self) -> None:
+        """Wait until the queue has work again, or the run ends."""
+        while self._follows() and not (self.orders.look() or suspension.is_suspect(self.catalog, self.host)):
+            lack = self._rules().lacks_room(self.options.state_dir)
+            self.progress.show(HostState.WAITING, f"for room: {lack}" if lack else "for new releases")
+            self.clock.sleep(NEWS_WAIT)
+            # A lost link must be noticed before the next claim.
+            self.builder.observe()
+            progress = queue.progress(self.catalog, self.options.run)
+            if progress.left > progress.held and not lack:
+                return
 
     # ------------------------------------------------------------ before work
 
@@ -93,7 +171,7 @@ class BuilderSession:
             until = self.clock.monotonic() + pause
             pause = min(2 * pause, suspension.LONGEST_CANARY_WAIT)
             while self.clock.monotonic() < until:
-                if not batches.others_build(self.catalog, self.host):
+                if self._is_over() or not (batches.others_build(self.catalog, self.host) or self._follows()):
                     return unfit
                 if self.orders.look():
                     return None
@@ -104,29 +182,36 @@ class BuilderSession:
         """Claim builds; None if nothing is left. Waits while other hosts hold builds that may come back."""
         nobody_works = 0
         while True:
-            now = self.clock.now()
+            now, rules = self.clock.now(), self._rules()
             hold = self.orders.look()
             batches.expire_leases(self.catalog, now, self.options.max_attempts)
+            lack = self._lacks_room(rules)
+            over = rules.is_over(now)
             # If faster hosts do not take the work that was left to them, this host does.
             held = batches.claim(
                 self.catalog,
                 host=self.host,
                 run=self.options.run,
                 now=now,
+                top_up=not (over or lack),
                 leave_to_faster=nobody_works < CLAIMS_LEFT_TO_OTHERS,
+                end_at=rules.end_at,
             )
             progress = queue.progress(self.catalog, self.options.run)
             others_work = progress.held > 0 or suspension.others_with_canary(self.catalog, self.host, now)
             nobody_works = 0 if others_work else nobody_works + 1
             self._left_alone = self._left_alone and hold is not None
+            if over:
+                return held
             if hold is not None and held is None:
                 if not self._wait_for_resume(nobody_works):
                     return None
                 continue
-            if held is not None or (not others_work and (progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS)):
+            nothing_left = progress.left == 0 or nobody_works > CLAIMS_LEFT_TO_OTHERS
+            if held is not None or (not others_work and nothing_left):
                 return held
             batches.mark_idle(self.catalog, self.host, now)
-            self.progress.show(HostState.WAITING, self._waits_for(now))
+            self.progress.show(HostState.WAITING, f"for room: {lack}" if lack else self._waits_for(now))
             self.clock.sleep(LONGEST_WAIT)
             # Late results may arrive, and a lost link must be noticed before the next claim.
             self.builder.observe()
@@ -142,10 +227,17 @@ class BuilderSession:
             self._left_alone = not (snapshot.building or snapshot.waiting or snapshot.outbox)
             self.orders.note_empty(snapshot)
         self.progress.show(self.orders.state, self.orders.note)
-        if nobody_works > CLAIMS_LEFT_TO_OTHERS:
+        if nobody_works > CLAIMS_LEFT_TO_OTHERS and not self._follows():
             return False
         self.clock.sleep(LONGEST_WAIT)
         return True
+
+    def _lacks_room(self, rules: RunRules) -> str | None:
+        """Why nothing is handed out, said once in a run; None if the controller has room."""
+        lack = rules.lacks_room(self.options.state_dir)
+        if lack:
+            self.progress.event_of_controller(lack)
+        return lack
 
     def _waits_for(self, now: float) -> str:
         """The clause about the hosts that this one waits for, and how long at most if they are silent."""
@@ -198,9 +290,12 @@ class BuilderSession:
             before = len(self.progress.admitted)
             snapshot = self.builder.observe()
             news = len(self.progress.admitted) > before
-            mine = batches.open_attempts(self.catalog, self.host)
+            mine = self._mine()
             if not mine:
                 break
+            rules = self._rules()
+            if rules.is_over(self.clock.now()):
+                return  # what goes on is left to the next run
             if not self._keep_lease():
                 return  # reclaimed while this host was silent; late results are still taken in
             self._note_begun(mine, snapshot)
@@ -217,8 +312,8 @@ class BuilderSession:
                 self.builder.withdraw(mine)
             else:
                 self.builder.check_stuck(last_sign)
-                self._share()
-                if self._top_up():
+                self._share(rules)
+                if self._top_up(rules):
                     break
             wait = FIRST_WAIT if news else min(wait * WAIT_GROWTH, LONGEST_WAIT)
             self.clock.sleep(wait)
@@ -258,8 +353,16 @@ class BuilderSession:
             begun = batches.begun(self.catalog, self.host)
             self.builder.hand_over([b for b in held.builds if self.orders.hold is None or b.attempt in begun])
 
-    def _share(self) -> None:
-        """Return unstarted builds that are needless, that idle hosts can begin, or that would begin too late here."""
+    def _mine(self) -> dict[str, bool]:
+        """The attempts that this host holds, and whether they were seen going on."""
+        return batches.open_attempts(self.catalog, self.host)
+
+    def _share(self, rules: RunRules) -> None:
+        """Return unstarted builds that are needless, that idle hosts can begin, or that would begin or end too late."""
+        if rules.end_at is not None and (
+            late := batches.too_late(self.catalog, self.host, self.clock.now(), rules.end_at)
+        ):
+            self.builder.withdraw(late)
         if settled := batches.settled_meanwhile(self.catalog, self.host):
             self.builder.withdraw(settled)
         back = batches.work_to_return(self.catalog, self.host, self.options.run, self.clock.now())
@@ -268,12 +371,14 @@ class BuilderSession:
             where = "went to idle builders" if back.idle else f"went back to the queue, {why}"
             self.progress.event(f"{count_builds(count)} it had not begun {where}.")
 
-    def _top_up(self) -> bool:
+    def _top_up(self, rules: RunRules) -> bool:
         """Claim and hand over more before the builder runs dry, or what is urgent; returns whether there was any."""
         now = self.clock.now()
-        if not batches.wants_more(self.catalog, self.host, self.options.run, now):
+        if self._lacks_room(rules):
             return False
-        held = batches.claim(self.catalog, host=self.host, run=self.options.run, now=now)
+        if not batches.wants_more(self.catalog, self.host, self.options.run, now, end_at=rules.end_at):
+            return False
+        held = batches.claim(self.catalog, host=self.host, run=self.options.run, now=now, end_at=rules.end_at)
         if held is None or not held.new:
             return False
         self.builder.planned |= {build.attempt: build for build in held.builds}

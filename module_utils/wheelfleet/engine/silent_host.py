@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ..planner import batches
+from ..text import human_duration
 from .context import Context
 from .host_status import HostState
+from .link import LinkLost
 from .progress import Progress, count_builds
+from .run_rules import read_rules
 
 #: Seconds of silence after which idle builders get a host's unstarted builds.
 SILENCE = 30.0
@@ -24,8 +27,13 @@ class SilentHost:
         self._returned = False
 
     def silent(self, seconds: float) -> None:
-        """Show the silence, and after SILENCE seconds return the unstarted builds once if other hosts are idle."""
+        """Show the silence, and after SILENCE seconds return the unstarted builds once if other hosts are idle.
+
+        Raises LinkLost when the run is over, which waits for nobody.
+        """
         self.progress.show(HostState.SILENT)
+        if read_rules(self.context.options.state_dir, self.context.options.run).is_over(self.context.clock.now()):
+            raise LinkLost(f"It has not answered for {human_duration(seconds)}, and the run ended meanwhile.")
         if seconds <= SILENCE or self._returned:
             return
         catalog, host, options = self.context.catalog, self.context.host, self.context.options

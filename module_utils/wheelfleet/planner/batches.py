@@ -26,6 +26,8 @@ from .retries import adjustments_of, begin_with, uploaded_before
 
 #: Seconds for which a batch stays with a silent host. Polls of the host renew the lease.
 LEASE_SECONDS = 15 * 60.0
+#: Seconds for which builds that go on at the end of a run stay with their host, because the next run may be tomorrow's.
+LEFT_SECONDS = 48 * 3600.0
 #: Seconds after `mark_idle` for which a host counts as idle.
 IDLE_SECONDS = 10.0
 #: More than the seconds of any build: the distance between the positions of two priorities.
@@ -79,11 +81,13 @@ def claim(
     top_up: bool = True,
     leave_to_faster: bool = True,
     lease_seconds: float = LEASE_SECONDS,
+    end_at: float | None = None,
 ) -> HostWork | None:
     """Renew what this host has and, with `top_up`, add builds from the queue if it would run dry and no operator holds
     it; None if it then has nothing. With `leave_to_faster` it leaves builds that faster hosts would finish sooner.
 
-    What is urgent is added too if the host can begin it before what it holds.
+    What is urgent is added too if the host can begin it before what it holds. No build is added that would end after
+    `end_at` (epoch seconds).
     """
     with catalog.writing() as db:
         db.execute(
@@ -93,7 +97,7 @@ def claim(
         attempts.adopt(db, host, run)
         chosen: list[Chosen] = []
         if top_up:
-            load = host_load(db, host, now)
+            load = host_load(db, host, now, end_at=end_at)
             if load.speed != known_speed(db, host):
                 builders.set_speed(db, host, load.speed)
             choice: Choice | None = None
@@ -102,7 +106,7 @@ def claim(
             elif sizing.is_low(load):
                 choice = Choice(db, host, run, load, now, leave_to_faster=leave_to_faster)
                 chosen = choice.next_builds()
-            elif choice := _urgent_choice(db, host, run, now):
+            elif choice := _urgent_choice(db, host, run, now, end_at):
                 chosen = choice.urgent_builds()
             if choice and chosen:
                 builders.set_passed_over(db, host, choice.passed_over(chosen))
@@ -112,20 +116,20 @@ def claim(
         return HostWork(host, builds, len(chosen)) if builds else None
 
 
-def wants_more(catalog: Catalog, host: str, run: str, now: float) -> bool:
+def wants_more(catalog: Catalog, host: str, run: str, now: float, end_at: float | None = None) -> bool:
     """Whether the host would run dry without a top-up now, or can begin something urgent before what it holds."""
     db = catalog.db
     if sizing.is_low(host_load(db, host, now)):
         return True
-    choice = _urgent_choice(db, host, run, now)
+    choice = _urgent_choice(db, host, run, now, end_at)
     return choice is not None and bool(choice.urgent_builds())
 
 
-def _urgent_choice(db: sqlite3.Connection, host: str, run: str, now: float) -> Choice | None:
+def _urgent_choice(db: sqlite3.Connection, host: str, run: str, now: float, end_at: float | None) -> Choice | None:
     """The choice of urgent builds; None if there are none, which each poll of each host asks."""
     if not is_anything_urgent(db, host):
         return None
-    return Choice(db, host, run, host_load(db, host, now, most=max(priorities.URGENT)), now)
+    return Choice(db, host, run, host_load(db, host, now, most=max(priorities.URGENT), end_at=end_at), now)
 
 
 def renew(catalog: Catalog, host: str, now: float, lease_seconds: float = LEASE_SECONDS) -> bool:
@@ -155,10 +159,14 @@ def close_finished(catalog: Catalog, host: str) -> None:
         )
 
 
-def reclaim_host(catalog: Catalog, host: str, now: float, max_attempts: int) -> int:
-    """Reclaim all builds of a host that is lost to this run, and its targets; returns the number of builds."""
+def reclaim_host(catalog: Catalog, host: str, now: float, max_attempts: int, *, keeps_targets: bool = False) -> int:
+    """Reclaim all builds of a host that is lost to this run, and its targets; returns the number of builds.
+
+    It `keeps_targets` where the run waits for it.
+    """
     with catalog.writing() as db:
-        builders.remove_targets(db, host)
+        if not keeps_targets:
+            builders.remove_targets(db, host)
         return _release(db, "host = ?", host, now, max_attempts)
 
 
@@ -274,6 +282,19 @@ def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToR
     idle = any(row["asked"] for row in waiting)
     kept = sizing.keep(host_load(db, host, now), rest_of_queue(db, run), others_idle=idle)
     return WorkToReturn(tuple(row["id"] for row in waiting[kept:] if row["asked" if idle else "shared"]), idle)
+
+
+def too_late(catalog: Catalog, host: str, now: float, end_at: float) -> list[str]:
+    """The unstarted attempts of this host that would end after `end_at` (epoch seconds)."""
+    waiting = catalog.db.execute(
+        """
+        SELECT id FROM attempt WHERE host = ? AND state = 'open' AND begun_at IS NULL
+        ORDER BY priority, predicted_normal DESC, id
+        """,
+        (host,),
+    ).fetchall()
+    late = sizing.too_late(host_load(catalog.db, host, now, end_at=end_at)) if waiting else []
+    return [waiting[number]["id"] for number in late]
 
 
 def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:

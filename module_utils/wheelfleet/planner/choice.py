@@ -19,8 +19,18 @@ from . import sizing
 from .queue import SPENT_IN_THIS_RUN, WAITING, seconds_left
 
 
-def host_load(db: sqlite3.Connection, host: str, now: float, *, most: int = max(priorities.LEVELS)) -> sizing.Load:
-    """A host and its builds, as `sizing` needs them; of the unstarted ones those with a priority of at most `most`."""
+def host_load(
+    db: sqlite3.Connection,
+    host: str,
+    now: float,
+    *,
+    most: int = max(priorities.LEVELS),
+    end_at: float | None = None,
+) -> sizing.Load:
+    """A host and its builds, as `sizing` needs them; of the unstarted ones those with a priority of at most `most`.
+
+    Builds have to end before `end_at` (epoch seconds).
+    """
     row = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
     slots = int(json.loads(row["facts"]).get("slots", 1)) if row else 1
     results = db.execute(
@@ -50,6 +60,7 @@ def host_load(db: sqlite3.Connection, host: str, now: float, *, most: int = max(
         results=len(results),
         building=building,
         waiting=[row["predicted_normal"] for row in held if row["begun_at"] is None],
+        until=None if end_at is None else end_at - now,
     )
 
 

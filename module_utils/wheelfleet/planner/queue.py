@@ -11,11 +11,14 @@ from ..catalog import attempts, wheels
 from ..catalog.database import Catalog
 from ..catalog.release_targets import TRIED, settle
 
-#: Attempts of the run :run that leave no further try in it: transient failures, except those to be tried again alone
-#: on a host, elsewhere, with a remedy, or after a wait.
+#: Seconds after which a run that still goes on tries a transient failure again, as the next run would.
+SPENT_SECONDS = 3600
+#: Attempts of the run :run that leave no further try in it at :now: transient failures, except those to be tried again
+#: alone on a host, elsewhere, with a remedy, or after a wait.
 SPENT_IN_THIS_RUN = (
     f"a.run = :run AND NOT a.superseded AND {TRIED} "
-    "AND a.retry_on IS NULL AND a.retry_with IS NULL AND a.wait_until IS NULL"
+    "AND a.retry_on IS NULL AND a.retry_with IS NULL AND a.wait_until IS NULL "
+    f"AND coalesce(a.finished_at, a.claimed_at) > :now - {SPENT_SECONDS}"
 )
 #: Transient failures whose wait is not over at :now.
 WAITING = "NOT a.superseded AND a.wait_until > :now"

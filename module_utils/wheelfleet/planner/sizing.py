@@ -61,7 +61,8 @@ class Load:
     """A host and its builds. Predictions are for a normal host; only `elapsed` is the host's own time.
 
     `building` are (predicted, elapsed) seconds of builds that go on. `waiting` are predicted seconds of unstarted
-    builds, in their order. `results` is the number of builds from which `speed` was learned.
+    builds, in their order. `results` is the number of builds from which `speed` was learned. Builds have to end within
+    `until` seconds; None: there is no such limit.
     """
 
     slots: int
@@ -69,6 +70,7 @@ class Load:
     results: int = PROBES
     building: Sequence[tuple[float, float]] = ()
     waiting: Sequence[float] = ()
+    until: float | None = None
 
     def free_slots(self) -> list[float]:
         """Seconds until each slot is free if the host works through all its builds in order, as a heap."""
@@ -116,7 +118,7 @@ def choose(builds: Iterable[Build], seconds: Callable[[Build], float], load: Loa
     """The builds to hand over now. `builds` come longest first, and no more are drawn than needed.
 
     Each goes to the slot that is free first, while that is within `fill_seconds`. So only a host that can begin a long
-    build soon gets it.
+    build soon gets it. A build that would not end in time (`Load.until`) is left out.
     """
     slots = load.free_slots()
     ahead = fill_seconds(load, rest)
@@ -126,8 +128,10 @@ def choose(builds: Iterable[Build], seconds: Callable[[Build], float], load: Loa
         build = next(candidates, None)
         if build is None:
             break
-        chosen.append(build)
-        heapq.heapreplace(slots, slots[0] + seconds(build) / load.speed)
+        ends = slots[0] + seconds(build) / load.speed
+        if load.until is None or ends <= load.until:
+            chosen.append(build)
+            heapq.heapreplace(slots, ends)
     return chosen
 
 
@@ -145,9 +149,24 @@ def choose_urgent(
     for build in builds:
         if slots[0] >= min(max(waited(build), LOW_WATER_SECONDS), most) or len(chosen) == MOST_BUILDS_IN_A_BATCH:
             break
-        chosen.append(build)
-        heapq.heapreplace(slots, slots[0] + seconds(build) / load.speed)
+        ends = slots[0] + seconds(build) / load.speed
+        if load.until is None or ends <= load.until:
+            chosen.append(build)
+            heapq.heapreplace(slots, ends)
     return chosen
+
+
+def too_late(load: Load) -> list[int]:
+    """The numbers of the waiting builds that would not end in time (`Load.until`)."""
+    slots = Load(load.slots, load.speed, building=load.building).free_slots()
+    late = []
+    for number, predicted in enumerate(load.waiting):
+        ends = slots[0] + predicted / load.speed
+        if load.until is not None and ends > load.until:
+            late.append(number)
+        else:
+            heapq.heapreplace(slots, ends)
+    return late
 
 
 def oldest_is_due(seconds: float, passed_over: float) -> bool:

@@ -1,0 +1,99 @@
+"""Real runs that flow: wheels are published while others are built, and new releases are built while a run follows."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from wheelfleet.engine.flow import flow_process
+
+from tests.support import sdists
+from tests.support.operator import Operator
+from tests.support.processes import kill
+from tests.support.upstream import Upstream
+from tests.support.waiting import until
+
+#: A build that waits for a file.
+GATE = "import os, time\nwhile not os.path.exists({gate!r}): time.sleep(0.02)\n"
+FOLLOW = ("-e", "controller_follow=true", "-e", "controller_follow_interval=0.5")
+
+
+@pytest.fixture
+def quick(operator: Operator) -> Operator:
+    # The gate is outside of the builds' own folders.
+    operator.variables |= {"builder_sandbox": False, "builder_parallel": 2, "site_html_pages": False}
+    return operator
+
+
+def test_a_wheel_is_published_while_another_build_goes_on(quick: Operator, upstream: Upstream, tmp_path: Path):
+    quick.variables["controller_packages"] = ["early", "late"]
+    upstream.add_release(sdists.pure_sdist("early", "1.0"))
+    upstream.add_release(sdists.pure_sdist("late", "1.0", script=GATE.format(gate=str(tmp_path / "gate"))))
+    with quick.running() as process:
+        until(lambda: quick.wheels() == ["early-1.0-py3-none-any.whl"], "the first wheel on the site", 120)
+        assert process.poll() is None
+        ended = quick.play("playbooks/end.yml")
+        assert "hands out nothing more" in ended.output
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "published 1 changed project, 1 new wheel" in output
+    assert quick.query("SELECT 1 FROM attempt WHERE state = 'open'"), "the other build is left to the next run"
+    (tmp_path / "gate").touch()
+    quick.build()
+    assert quick.wheels() == ["early-1.0-py3-none-any.whl", "late-1.0-py3-none-any.whl"]
+    assert quick.attempts() == [("early", "built"), ("late", "built")]
+
+
+def test_a_run_that_follows_builds_what_appears(quick: Operator, upstream: Upstream):
+    quick.variables["controller_packages"] = ["eggs"]
+    upstream.add_release(sdists.pure_sdist("eggs", "1.0"))
+    with quick.running(*FOLLOW) as process:
+        until(lambda: "eggs-1.0-py3-none-any.whl" in quick.wheels(), "the first release on the site", 120)
+        upstream.add_release(sdists.pure_sdist("eggs", "2.0"))
+        until(lambda: "eggs-2.0-py3-none-any.whl" in quick.wheels(), "the second one", 60)
+        flow = flow_process(quick.state)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    assert "upstream changed 1 project" in output
+    assert "Next: ansible-playbook build.yml" in output
+    until(lambda: flow_process(quick.state) != flow, "the end of the flow", 10)
+    assert json.loads((quick.site / "status.json").read_text())["state"] == "ended"
+    assert quick.build().changed == 0
+
+
+@pytest.mark.long
+def test_a_flow_killed_again_and_again_leaves_the_same_index(quick: Operator, upstream: Upstream, tmp_path: Path):
+    """Runs that follow, whose flow is killed at random moments; each ends by itself, and the next goes on."""
+    chance = random.Random(13)
+    names = [f"egg{number}" for number in range(12)]
+    quick.variables |= {"controller_packages": names, "controller_newest": "all"}
+    undisturbed = Operator(tmp_path / "undisturbed", dict(quick.variables), quick.builders)
+    for name in names:
+        upstream.add_release(sdists.pure_sdist(name, "1.0"))
+    for version in ("2.0", "3.0", "4.0"):
+        with quick.running(*FOLLOW) as process:
+            flow = until(lambda: flow_process(quick.state), "a flow", 120)
+            for name in names:
+                upstream.add_release(sdists.pure_sdist(name, version))
+            time.sleep(chance.uniform(0.2, 15.0))
+            kill(int(str(flow)))
+            output, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, output
+        assert "ended before its run did" in output
+    quick.build()
+    undisturbed.home.mkdir(parents=True)
+    (undisturbed.home / "tools").symlink_to(quick.home / "tools")
+    undisturbed.build()
+    assert index(quick) == index(undisturbed)
+    assert len(quick.wheels()) == 4 * len(names)
+
+
+def index(operator: Operator) -> dict[str, bytes]:
+    """The pages of the index without the addresses of the files, which are relative."""
+    folder = operator.site / "simple"
+    return {str(page.relative_to(folder)): page.read_bytes() for page in sorted(folder.rglob("index.json"))}
