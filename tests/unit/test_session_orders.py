@@ -15,6 +15,7 @@ from wheelfleet.control import orders
 from wheelfleet.control.rule import BadOrder
 from wheelfleet.engine.link import LinkLost
 from wheelfleet.planner import batches, queue
+from wheelfleet.planner.carry_out import carry_out
 from wheelfleet.planner.inputs import PlanInputs
 
 from tests.support.fake_builder import Fault, Faults, Killed, Run, queue_of
@@ -391,6 +392,27 @@ def test_a_skip_is_about_one_target_if_it_says_so(run: Run) -> None:
     run.check()
 
 
+def put_first(run: Run) -> int:
+    """The number of releases and targets that are put first."""
+    (count,) = run.catalog.db.execute("SELECT count(put_first_at) FROM release_target").fetchone()
+    return int(count)
+
+
+def test_what_is_put_first_is_built_first(run: Run) -> None:
+    run.builders["pi1"].seconds = 100.0
+    give(run, "first", "gamma", "project")
+    run.drain("pi1")
+    assert run.builders["pi1"].finished[0].startswith("gamma-")
+
+
+def test_a_first_ends_when_its_time_is_over(run: Run) -> None:
+    give(run, "first", "gamma", "project", until=run.clock.now() + 60)
+    carry_out(run.catalog, run.clock.now())
+    assert put_first(run) == 1
+    orders.end_overdue(run.catalog, run.clock.now() + 60)
+    assert put_first(run) == 0
+
+
 def test_what_failed_is_tried_again_when_it_is_put_first(run: Run) -> None:
     for builder in run.builders.values():
         builder.fails = frozenset({"beta"})
@@ -404,5 +426,6 @@ def test_what_failed_is_tried_again_when_it_is_put_first(run: Run) -> None:
     run.check()
     assert orders.firsts(run.catalog.db) == []
     assert controls.newest(run.catalog.db, 1)[0].answer == "Nothing of it is left to build."
+    assert put_first(run) == 0, "it is not put first for ever"
     with pytest.raises(BadOrder, match="beta is built already"):
         give(run, "first", "beta", "project")

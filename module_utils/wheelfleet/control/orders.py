@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
-from ..catalog import controls, events
+from ..catalog import controls, events, release_targets
 from ..catalog.controls import Control
 from ..catalog.database import Catalog
 from ..nearest import do_you_mean
@@ -133,6 +133,8 @@ def end_overdue(catalog: Catalog, now: float) -> None:
             if each.verb == "skip":
                 # So that its verdicts are looked at again.
                 builds.unskip(db, each, now)
+            if each.verb == "first":
+                release_targets.put_first(db, builds.keys(db, each), None)
             events.note(
                 db,
                 run="",
