@@ -155,6 +155,9 @@ class PublishingWorld:
     def show(self, note: str) -> None:
         """Show nothing."""
 
+    def tell_operators(self) -> None:
+        """Tell nobody."""
+
     def heartbeat(self) -> None:
         """Nobody watches."""
 

@@ -46,6 +46,7 @@ class FakeWorld:
     files: str = "as they were"
     now_rules: RunRules = field(default_factory=RunRules)
     notes: list[str] = field(default_factory=list)
+    told: list[float] = field(default_factory=list)
 
     def run_lives(self) -> bool:
         return self.lives
@@ -89,6 +90,9 @@ class FakeWorld:
 
     def show(self, note: str) -> None:
         pass
+
+    def tell_operators(self) -> None:
+        self.told.append(self.seconds)
 
     # --------------------------------------------------------------------- tests
 
@@ -250,6 +254,10 @@ class TestFollow:
 
 
 class TestEnd:
+    def test_operators_are_told_while_it_goes_on(self, world: FakeWorld) -> None:
+        world.let(world.flow(follow=True), 100)
+        assert world.told == [30.0, 60.0, 90.0]
+
     def test_it_ends_with_the_run(self, world: FakeWorld) -> None:
         flow = world.flow()
         world.lives = False

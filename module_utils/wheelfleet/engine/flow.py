@@ -29,6 +29,8 @@ TURN = 1.0
 FEW = 25
 #: if publishing then takes at most this part of the controller's time, and not more often than each so many seconds.
 SHARE, SHORTEST_PAUSE = 0.1, 2.0
+#: Seconds between two looks for troubles of which an operator is told.
+TELL = 30.0
 #: Seconds between two looks at the operator's files.
 LOOK = 10.0
 #: Seconds after which a run that follows may end because something has to be done between two runs.
@@ -148,6 +150,9 @@ class World(Protocol):
     def show(self, note: str) -> None:
         """Show in the status what the flow does."""
 
+    def tell_operators(self) -> None:
+        """Have operators told of new troubles (`engine/notices`)."""
+
 
 class Flow:
     """The flow of one run: call `turn` again and again, or `work`."""
@@ -166,6 +171,7 @@ class Flow:
         self._left_over = 0
         self._asked_at = now
         self._looked_at = now
+        self._told_at = now
         self._inputs = self._seen = world.inputs() if options.follow else ""
         self._unread = options.unread
         self._unresolved: frozenset[str] | None = None
@@ -198,6 +204,9 @@ class Flow:
         if self.options.publishes and "publish" not in self._going_on and self._publication_is_due():
             self._begin("publish")
         now = self.clock.monotonic()
+        if now - self._told_at >= TELL:
+            self._told_at = now
+            world.tell_operators()
         if not self._ended and rules.is_over(self.clock.now()):
             self._ended = True
         elif self.options.follow and not self._ended and (why := self._why_end(now)):

@@ -36,6 +36,7 @@ from .context import Clock
 from .flow import Flow, FlowOptions, Step, StepEnd
 from .host_status import CONTROLLER, HostState, HostStatus, post_status, status_folder
 from .lock import run_at_work
+from .notices import notify_due
 from .plan_again import NothingPlanned, plan_again, unresolved, upstream_of
 from .publish import publish
 from .run_rules import RunRules, read_rules
@@ -131,6 +132,10 @@ class ControllerWorld:
         status = HostStatus(CONTROLLER, self._run, HostState.READING if note else HostState.IDLE, note=note)
         post_status(status_folder(self._state_dir), status)
         note_progress()
+
+    def tell_operators(self) -> None:
+        """Have operators told of new troubles; a process of its own does."""
+        notify_due(self._state_dir, self._run)
 
     def _forget(self, step: Step) -> None:
         child, receiver = self._steps.pop(step)
