@@ -76,19 +76,30 @@ def compare(builds: Sequence[Build], hosts: Sequence[Host]) -> Row:
     return Row(end / other_end, end / lower_bound(builds, hosts), asked / other_asked, new / other_new, asked, new)
 
 
-def _compare(hosts: Sequence[Host]) -> Row:
-    return compare(mixed(BUILDS, hosts), hosts)
+def end_of_all(builds: Sequence[Build], hosts: Sequence[Host]) -> float:
+    """The end of a run with all builds in the queue from its beginning, as a ratio to longest first."""
+    builds = [replace(build, arrives=0.0) for build in builds]
+    ends = []
+    for longest_first in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            ends.append(Simulation(Path(folder), builds, hosts, SEED, longest_first=longest_first).run())
+    return ends[0] / ends[1]
+
+
+def _compare(hosts: Sequence[Host]) -> tuple[float, Row]:
+    builds = mixed(BUILDS, hosts)
+    return end_of_all(builds, hosts), compare(builds, hosts)
 
 
 def measure() -> None:
     """Print the table."""
     print(f"\nA run of {BUILDS} builds in the order of the queue, as a ratio to longest first:")
-    print(f"{'':30}{'end of the run':>16}{'median wait until there is a wheel':>42}")
-    print(f"{'':30}{'':>16}{'asked for in vain':>24}{'new release':>18}", flush=True)
+    print(f"{'':28}{'end, all builds there':>23}{'end':>8}{'median wait until there is a wheel':>44}")
+    print(f"{'':28}{'from the beginning':>23}{'':>8}{'asked for in vain':>24}{'new release':>20}", flush=True)
     with ProcessPoolExecutor() as pool:
-        for title, row in zip(FLEETS, pool.map(_compare, FLEETS.values()), strict=True):
+        for title, (end, row) in zip(FLEETS, pool.map(_compare, FLEETS.values()), strict=True):
             print(
-                f"{title:30}{row.end:16.3f}{row.asked:12.3f} ({row.asked_seconds:7.0f} s)"
-                f"{row.new:8.4f} ({row.new_seconds:5.0f} s)",
+                f"{title:28}{end:23.3f}{row.end:8.3f}{row.asked:12.3f} ({row.asked_seconds:7.0f} s)"
+                f"{row.new:10.3f} ({row.new_seconds:5.0f} s)",
                 flush=True,
             )
