@@ -40,7 +40,7 @@ def test_a_wheel_is_published_while_another_build_goes_on(quick: Operator, upstr
         assert "hands out nothing more" in ended.output
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
-    assert "published 1 changed project, 1 new wheel" in output
+    assert "1 new wheel" in printed(quick)
     assert quick.query("SELECT 1 FROM attempt WHERE state = 'open'"), "the other build is left to the next run"
     (tmp_path / "gate").touch()
     quick.build()
@@ -59,11 +59,16 @@ def test_a_run_that_follows_builds_what_appears(quick: Operator, upstream: Upstr
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 143, output
-    assert "upstream changed 1 project" in output
+    assert "upstream changed 1 project" in printed(quick)
     assert "Next: ansible-playbook build.yml" in output
     until(lambda: flow_process(quick.state) != flow, "the end of the flow", 10)
     assert json.loads((quick.site / "status.json").read_text())["state"] == "ended"
     assert quick.build().changed == 0
+
+
+def printed(operator: Operator) -> str:
+    """What the flow printed."""
+    return (operator.state / "run" / "flow.log").read_text()
 
 
 @pytest.mark.long
