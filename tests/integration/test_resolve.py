@@ -65,6 +65,15 @@ def test_servers_are_open_that_pages_of_the_closure_name_or_redirect_to(home: Pa
     assert resolved["pins"] == [["app", "1.0"], ["leaf", "1.5"], ["middle", "1.0"], ["moved", "3.0"]]
 
 
+def test_a_page_that_could_not_be_read_is_read_again(home: Path, upstream: Upstream) -> None:
+    upstream.add_release(wheel_file("app", "1.0"))
+    # pip asks five times more for one page.
+    fault = upstream.fault("/simple/app/", "502", times=6)
+    resolved = ask(home, upstream, "app")
+    assert fault.times == 0
+    assert (resolved["unresolved"], resolved["pins"]) == ([], [["app", "1.0"]]), resolved["log"]
+
+
 def test_a_server_that_no_page_names_stays_closed_and_is_named(home: Path, upstream: Upstream) -> None:
     with Upstream() as other:
         stray = wheel_file("stray", "1.0")

@@ -89,10 +89,11 @@ class AllowedServers:
         fresh = [name for name in dict.fromkeys(map(str.lower, names)) if name not in self._asked][:_MOST_PAGES]
         if not fresh:
             return
-        self._asked.update(fresh)
         self._answer.unlink(missing_ok=True)
         self._read_pages(self._answer, fresh)
         with suppress(OSError, ValueError, KeyError, TypeError):
             answer = json.loads(self._answer.read_text(encoding="utf-8"))
             self._servers.update(servers_of(answer["servers"]))
             self.trouble = answer["trouble"]
+            # A page that could not be read may be readable when a command failed for want of it.
+            self._asked.update(set(fresh).difference(answer["unread"]))

@@ -4,8 +4,8 @@
 
 It runs outside the sandbox, by the tools' Python, and runs no package code. It uses the environment as pip does: the
 indexes, their certificates, proxies and passwords. ANSWER becomes JSON: "servers" are URLs of scheme, host and port,
-including those to which an index redirects; "trouble" is the error if the first index could not be read at all, else
-null.
+including those to which an index redirects; "unread" are the names of which a page could not be read; "trouble" is the
+error if the first index could not be read at all, else null.
 
 This file imports nothing of this package, so it can run by itself.
 """
@@ -32,15 +32,18 @@ def main(arguments: Sequence[str]) -> None:
     command = create_command("download")
     options, _ = command.parse_args([])
     servers: set[str] = set()
+    unread: set[str] = set()
     troubles: list[str] = []
     reached = False
     with command.main_context():
         session: Any = command.get_default_session(options)  # type: ignore[attr-defined]
         scope = LinkCollector.create(session, options=options).search_scope
         pages = [
-            (number == 0, url) for name in names for number, url in enumerate(scope.get_index_urls_locations(name))
+            (name, number == 0, url)
+            for name in names
+            for number, url in enumerate(scope.get_index_urls_locations(name))
         ]
-        for first, url in [*pages, *((False, url) for url in scope.find_links)]:
+        for name, first, url in [*pages, *(("", False, url) for url in scope.find_links)]:
             if urlsplit(url).scheme not in ("http", "https"):
                 reached = reached or first
                 continue
@@ -49,12 +52,19 @@ def main(arguments: Sequence[str]) -> None:
                 servers.update(_servers_of(session, response))
             except (RequestException, ValueError) as error:
                 troubles += [f"{type(error).__name__}: {error}"] if first else []
+                unread.add(name)
                 continue
             refused = response.status_code in (401, 403, 407) or response.status_code >= 500
             reached = reached or (first and not refused)
+            if response.status_code >= 500:
+                unread.add(name)
             if first and refused:
                 troubles.append(f"{response.url} answers {response.status_code} {response.reason}")
-    found = {"servers": sorted(servers), "trouble": troubles[0] if troubles and not reached else None}
+    found = {
+        "servers": sorted(servers),
+        "unread": sorted(unread),
+        "trouble": troubles[0] if troubles and not reached else None,
+    }
     Path(answer).write_text(json.dumps(found), encoding="utf-8")
 
 
