@@ -109,7 +109,7 @@ def test_computed_variables_take_text_for_booleans_and_lists():
     for spec in REPOSITORY.glob("roles/*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(spec.read_text())["argument_specs"].values():
             options |= {name: option["type"] for name, option in entry["options"].items() if option["type"] in filters}
-    wrong = []
+    wrong, default = [], r"default\([^)]*\)\s*"
     folders = ("tasks", "vars", "handlers", "templates")
     paths = [path for folder in folders for path in REPOSITORY.glob(f"roles/*/{folder}/*.*")]
     for path in [*paths, *REPOSITORY.glob("playbooks/*.yml")]:
@@ -118,7 +118,7 @@ def test_computed_variables_take_text_for_booleans_and_lists():
             code = re.sub(r"'[^']*'|\"[^\"]*\"", "''", expression).strip()
             for match in re.finditer(r"(?<![.\w])\w+\b", code):
                 kind = filters.get(options.get(match[0], ""))
-                if kind and code != match[0] and not re.match(rf"\s*\|\s*{kind}\b", code[match.end() :]):
+                if kind and code != match[0] and not re.match(rf"\s*\|\s*({default}\|\s*)?{kind}\b", code[match.end() :]):
                     wrong.append(f"{path.relative_to(REPOSITORY)}: {match[0]} needs | {kind}")
     assert wrong == []
 
