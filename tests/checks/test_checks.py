@@ -118,7 +118,8 @@ def test_computed_variables_take_text_for_booleans_and_lists():
             code = re.sub(r"'[^']*'|\"[^\"]*\"", "''", expression).strip()
             for match in re.finditer(r"(?<![.\w])\w+\b", code):
                 kind = filters.get(options.get(match[0], ""))
-                if kind and code != match[0] and not re.match(rf"\s*\|\s*({default}\|\s*)?{kind}\b", code[match.end() :]):
+                converted = re.match(rf"\s*\|\s*({default}\|\s*)?{kind}\b", code[match.end() :])
+                if kind and code != match[0] and not converted:
                     wrong.append(f"{path.relative_to(REPOSITORY)}: {match[0]} needs | {kind}")
     assert wrong == []
 
