@@ -358,7 +358,7 @@ class _Mirror:
         if stage.removes:
             listed = ["--delete-missing-args", "--force"]
             command += listed if stage.paths else ["--delete", "--existing", "--ignore-existing"]
-        else:
+        elif not self.dry_run:
             command += [f"--partial-dir={PARTIAL}", f"--temp-dir={RECEIVED}"]
         if self.dry_run:
             command.append("--dry-run")
