@@ -36,6 +36,8 @@ class FakeWorld:
     seconds: float = 0.0
     takes: dict[Step, float] = field(default_factory=lambda: {"publish": 0.1, "delta": 3.0})
     changed: int = 0
+    #: Of these, those that the publication that goes on has seen.
+    seen: int = 0
     #: Projects that stay as they are, whatever is published.
     stuck: int = 0
     answers: list[StepEnd] = field(default_factory=list)
@@ -61,6 +63,8 @@ class FakeWorld:
         assert step not in self.going_on, "a step never goes on twice"
         self.begun.append((step, self.seconds))
         self.going_on[step] = self.seconds + self.takes[step]
+        if step == "publish":
+            self.seen = self.changed
 
     def ended(self) -> list[StepEnd]:
         done = [step for step, until in self.going_on.items() if until <= self.seconds]
@@ -68,8 +72,10 @@ class FakeWorld:
         for step in done:
             del self.going_on[step]
             if step == "publish":
-                self.changed = 0
-            ends.append(self.answers.pop(0) if self.answers and step == "delta" else StepEnd(step))
+                self.changed -= self.seen
+                ends.append(StepEnd(step, {"written": self.seen, "projects": self.seen, "files": self.seen}))
+            else:
+                ends.append(self.answers.pop(0) if self.answers else StepEnd(step))
         return ends
 
     def stop(self, step: Step) -> None:
@@ -129,6 +135,16 @@ class TestPublication:
         world.changed, since = 3, world.seconds
         world.let(flow, 5.0)
         assert world.times("publish") == [since]
+
+    def test_a_wheel_that_comes_during_a_publication_is_in_the_next(self, world: FakeWorld) -> None:
+        world.takes["publish"] = 2.0
+        flow = world.flow(publish_interval=600.0)
+        world.let(flow, MINUTE)
+        world.changed, since = 1, world.seconds
+        world.let(flow, 1.0)
+        world.changed += 1
+        world.let(flow, MINUTE)
+        assert world.times("publish") == [since, pytest.approx(since + 20.0, abs=2.0)]
 
     def test_many_changes_wait_for_the_interval(self, world: FakeWorld) -> None:
         flow = world.flow(publish_interval=60.0)

@@ -246,7 +246,9 @@ class Flow:
         began = self._going_on.pop(end.step, now)
         if end.step == "publish":
             self._published_at, self._publishing_took = now, now - began
-            self._left_over = self.world.waiting(FEW + 1)
+            # After one that wrote something, what waits came while it went on.
+            done = end.answer.get("written") and not end.trouble
+            self._left_over = 0 if done else self.world.waiting(FEW + 1)
         if end.step == "delta":
             # After trouble, the rest waits for the interval or the next run.
             self._unread = bool(end.answer.get("unread"))
