@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from wheelfleet.catalog.events import note
 from wheelfleet.engine.host_status import Building, HostState, HostStatus, post_status, status_folder
+from wheelfleet.site.layout import METRICS, STATUS
 from wheelfleet.site.mirror import RECEIVED
 
 from tests.lab import Lab
@@ -94,8 +95,9 @@ class Webmaster:
         post_status(status_folder(self.fleet.state), HostStatus(host, RUN, **values))
 
     def served(self, name: str) -> list[str]:
-        """What visitors of the node see: paths, sizes, times."""
-        return sorted(self.lab.ssh(name, f"cd site && {LISTING}").splitlines())
+        """What visitors of the node see: paths, sizes, times; without what a run's status task alone writes there."""
+        lines = self.lab.ssh(name, f"cd site && {LISTING}").splitlines()
+        return sorted(line for line in lines if line.split()[0] not in (STATUS, METRICS))
 
     def published(self) -> list[str]:
         done = subprocess.run(["sh", "-c", LISTING], cwd=self.fleet.site, stdout=subprocess.PIPE, text=True, check=True)
