@@ -26,9 +26,9 @@ build: $(VENV)/.controller ## build what the inventory names, and publish it
 monitor: $(if $(wildcard $(VENV)/.controller),,$(VENV)/.controller) ## watch any run, and hold its reins; STATE=folder if it is not the inventory's
 	@env $(if $(OPERATORS_LC_ALL),LC_ALL=$(OPERATORS_LC_ALL),-u LC_ALL) PYTHONPATH=module_utils python -m wheelfleet.monitor --state "$(STATE)"
 
-# On all cores, the quick tests first; PYTEST_ARGS chooses some of them.
+# In one process more than there are cores, because the one with the booted hosts mostly waits; PYTEST_ARGS chooses some.
 test: machine-test $(VENV)/.dev ## all tests but the long ones; the better part of an hour
-	@python -m tests -n auto --dist loadscope --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
+	@python -m tests -n $$(( $$(nproc) + 1 )) --dist loadscope --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
 
 # What takes minutes each, up to a quarter of an hour: an armv7l builder under emulation, numpy, and the slowest of the
 # booted hosts. Not among the others, which CI has an hour for.

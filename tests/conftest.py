@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 #: The folders from the quickest to the slowest.
 ORDER = ("unit", "checks", "integration", "conformance", "browser", "fleet", "e2e")
-#: The same for several processes: the booted hosts, which are waited for more than worked with, follow the quick ones,
-#: so that the other processes have the rest done meanwhile.
-TOGETHER = ("unit", "fleet", "checks", "integration", "conformance", "browser", "e2e")
+#: The same for several processes. One of them takes the booted hosts at once, because they are the longest, and are
+#: waited for more than worked with; the others begin with the quick ones. What can be divided most finely comes last,
+#: so that all processes end at the same time.
+TOGETHER = ("fleet", "unit", "checks", "conformance", "browser", "e2e", "integration")
 
-#: What one process has to run, since its tests share what is dear to make; the other folders go by file.
+#: What one process has to run, since its tests share what is dear to make.
 WHOLE = ("conformance", "browser", "fleet", "e2e")
+#: Whose tests share nothing, and go one by one; the other folders go by file.
+DIVIDED = ("integration",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,13 +48,15 @@ def pytest_report_header() -> str | None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Give each process whole files, or whole folders (pytest-xdist's own groups need a pytest before 9.2)."""
+    """Give each process tests, whole files or whole folders (pytest-xdist's own groups need a pytest before 9.2)."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByPlace(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             folder = Path(file).parts[1]
+            if folder in DIVIDED:
+                return nodeid
             return folder if folder in WHOLE else file
 
     return ByPlace(config, log)
