@@ -65,6 +65,7 @@ def _fill(state: ControllerState, hosts: list[str], run: str, now: float, queued
 
 def _post(state: ControllerState, host: str, number: int, run: str, now: float, queued: int) -> None:
     status = HostStatus(host, run, built=10 + number, failed=number % 3, left=queued, seconds_left=45_000.0)
+    status.counted_at = now
     heat, load = 50.0 + number * 7 % 40, 0.25 * (number % 20)
     status.metrics = {
         "at": round(now), "temperature": heat, "load": [load, 1.0, 0.5], "cores": 4, "memory_total": 4 << 30,
@@ -82,7 +83,7 @@ def _post(state: ControllerState, host: str, number: int, run: str, now: float, 
         since = now - 60.0 * (number + 3)
         state.attempt(name, version, state="open", run=run, host=host, target=target, begun_at=since)
         status.state = HostState.BUILDING
-        status.building = [Building(name, version, target, since, TAIL)]
+        status.building = [Building(name, version, target, since, 3000.0 - 90 * number, TAIL)]
     post_status(status_folder(state.root), status)
 
 

@@ -13,15 +13,18 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.engine.filesystems import network_filesystem
+from wheelfleet.engine.fleet_view import fleet_lines
 from wheelfleet.engine.host_status import (
     Building,
     HostState,
     HostStatus,
     expected_end_seconds,
+    latest_count,
     post_status,
     read_statuses,
 )
 from wheelfleet.engine.lock import Handover, RunBusy, take_run_lock
+from wheelfleet.engine.status import status_document
 
 from tests.support.operator import REPOSITORY
 
@@ -194,11 +197,30 @@ def test_the_board_shows_the_hosts_of_this_run_only(tmp_path: Path):
 
 def test_the_expected_end_shares_what_is_left_among_the_builds_going_on():
     now = time.time()
-    build = Building("a", "1", "cp311", now)
+    build = Building("a", "1", "cp311", now, 50.0)
     statuses = [
         HostStatus("pi1", "r", HostState.BUILDING, [build, build], seconds_left=100.0, at=now),
         HostStatus("pi2", "r", HostState.BUILDING, [build, build], seconds_left=120.0, at=now - 1),
         HostStatus("pi3", "r", HostState.IDLE, at=now - 2),
     ]
-    assert expected_end_seconds(statuses, now + 5) == pytest.approx(20.0)
+    assert expected_end_seconds(statuses, now) == pytest.approx(50.0), "the builds that go on take that long"
+    statuses[0].seconds_left = 300.0
+    assert expected_end_seconds(statuses, now) == pytest.approx(75.0)
+    assert expected_end_seconds(statuses, now + 40) == pytest.approx(35.0)
+    assert expected_end_seconds(statuses, now + 900) == pytest.approx(25.0), "late builds count as done"
     assert expected_end_seconds(statuses[2:], now) is None
+
+
+def test_what_is_left_is_told_by_whoever_counted_last():
+    now = time.time()
+    build = Building("a", "1", "cp311", now, 10.0)
+    counted = HostStatus("pi1", "r", HostState.BUILDING, [build], left=1, seconds_left=10.0, counted_at=now, at=now)
+    polled = HostStatus(
+        "pi2", "r", HostState.BUILDING, [build], left=40, seconds_left=9000.0, counted_at=now - 600, at=now + 5
+    )
+    assert latest_count([counted, polled]) is counted
+    assert latest_count([]) is None
+    assert expected_end_seconds([counted, polled], now) == pytest.approx(10.0)
+    assert status_document([counted, polled], run="r", now=now, ended=False)["left"] == 1
+    assert "1 left" in fleet_lines([counted, polled], now, 200)[0]
+    assert "later than predicted" in fleet_lines([counted], now + 60, 200)[0]

@@ -49,7 +49,7 @@ def test_it_says_what_each_builder_does_and_what_the_fleet_has_done() -> None:
         "built": 3,
         "failed": 3,
         "left": 8,
-        "expected_end": 1_700_000_090,
+        "expected_end": 1_700_000_100,
         "hosts": [
             {
                 "host": "pi1",

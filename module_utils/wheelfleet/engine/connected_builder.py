@@ -149,7 +149,8 @@ class ConnectedBuilder:
             if attempt in self.begun and attempt in self.planned:
                 build = self.planned[attempt]
                 tail = snapshot.tails.get(attempt, "")
-                going_on.append(Building(build.name, build.version, build.target, self.begun[attempt], tail))
+                since, seconds = self.begun[attempt], build.predicted_seconds
+                going_on.append(Building(build.name, build.version, build.target, since, seconds, tail))
         return going_on
 
     def _compare_clocks(self, snapshot: BuilderSnapshot) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ..text import human_duration
-from .host_status import CONTROLLER, HostStatus, described, expected_end_seconds
+from .host_status import CONTROLLER, HostStatus, described, expected_end_seconds, latest_count
 
 #: Most hosts that are named, so that the view fits a terminal; the rest is counted.
 MOST_HOSTS = 12
@@ -31,11 +31,13 @@ def fleet_lines(statuses: Sequence[HostStatus], now: float, width: int) -> list[
 
 
 def _head(builders: list[HostStatus], now: float) -> str:
-    newest = max(builders, key=lambda status: status.at)
+    newest = latest_count(builders)
     built, failed = sum(b.built for b in builders), sum(b.failed for b in builders)
-    head = f"-- {built} built, {failed} failed, {newest.left} left"
+    head = f"-- {built} built, {failed} failed, {newest.left if newest else 0} left"
     seconds = expected_end_seconds(builders, now)
     if seconds is None:
         return head
+    if not seconds:
+        return f"{head}, later than predicted"
     end = time.strftime("%H:%M", time.localtime(now + seconds))
     return f"{head}, expected end {end} (in {human_duration(seconds)})"

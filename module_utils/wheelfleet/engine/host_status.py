@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -55,6 +55,8 @@ class Building:
     version: str
     target: str
     since: float
+    #: How long it was expected to take on this host; 0: not known.
+    seconds: float = 0.0
     #: The end of its log, while somebody watches (`watched`).
     tail: str = ""
 
@@ -71,6 +73,8 @@ class HostStatus:
     failed: int = 0
     left: int = 0
     seconds_left: float = 0.0
+    #: When these two were counted. Other news come more often.
+    counted_at: float = 0.0
     at: float = 0.0
     #: The reason of the state, for people.
     note: str = ""
@@ -116,16 +120,24 @@ def described(status: HostStatus) -> str:
     return f"{status.state} {status.note}" if status.state in (HostState.WAITING, *HELD) else str(status.state)
 
 
-def expected_end_seconds(statuses: list[HostStatus], now: float) -> float | None:
-    """Seconds until everything is done if predictions hold; None if no host builds.
+def latest_count(statuses: Sequence[HostStatus]) -> HostStatus | None:
+    """The status that counted last what is left for the fleet; None without any."""
+    return max(statuses, key=lambda status: (status.counted_at, status.at), default=None)
 
-    `seconds_left` of the newest status counts, divided by the number of builds that go on.
+
+def expected_end_seconds(statuses: Sequence[HostStatus], now: float) -> float | None:
+    """Seconds until everything is done if predictions hold; None if no host builds, 0 if everything is late.
+
+    What is left is shared among the builds that go on, and none of these ends before its own time.
     """
     # A paused builder ends what it has begun.
     working = [status for status in statuses if status.state is HostState.BUILDING or status.building]
     if not working:
         return None
-    newest = max(statuses, key=lambda status: status.at)
+    newest = latest_count(statuses)
+    builds = [build for status in working for build in status.building]
     running = sum(max(len(status.building), 1) for status in working)
-    elapsed = now - newest.at
-    return max(newest.seconds_left / running - elapsed, 0.0)
+    spent = sum(min(max(now - build.since, 0.0), build.seconds) for build in builds)
+    shared = ((newest.seconds_left if newest else 0.0) - spent) / running
+    longest = max((build.since + build.seconds - now for build in builds), default=0.0)
+    return max(shared, longest, 0.0)

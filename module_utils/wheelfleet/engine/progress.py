@@ -119,6 +119,7 @@ class Progress:
         """Update how many builds, and predicted seconds, are left for the fleet."""
         progress = queue.progress(self.context.catalog, self.context.options.run)
         self.status.left, self.status.seconds_left = progress.left, progress.seconds_left
+        self.status.counted_at = self.context.clock.now()
 
     def event(self, sentence: str) -> None:
         """Record an event in the catalog, once in a run, and print it if it is new."""

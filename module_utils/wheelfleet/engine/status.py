@@ -19,7 +19,7 @@ from ..catalog.database import Catalog, CatalogError
 from ..catalog.events import Event, events
 from ..site.layout import STATUS
 from .host_metrics import HostMetrics
-from .host_status import CONTROLLER, HostState, HostStatus, expected_end_seconds
+from .host_status import CONTROLLER, HostState, HostStatus, expected_end_seconds, latest_count
 
 SCHEMA = 1
 #: Most events of the run that are shown.
@@ -103,6 +103,7 @@ def status_document(
     lately = lately or Lately()
     builders = [status for status in statuses if status.host != CONTROLLER]
     seconds = None if ended else expected_end_seconds(builders, now)
+    newest = latest_count(builders)
     return {
         "schema": SCHEMA,
         "run": run,
@@ -110,7 +111,7 @@ def status_document(
         "state": "ended" if ended else "running",
         "built": sum(status.built for status in builders),
         "failed": sum(status.failed for status in builders),
-        "left": max(builders, key=lambda status: status.at).left if builders else 0,
+        "left": newest.left if newest else 0,
         "expected_end": None if seconds is None else round(now + seconds),
         "hosts": [_host(status, lately.per_hour.get(status.host)) for status in builders],
         "events": [
