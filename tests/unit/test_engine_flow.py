@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -350,3 +351,65 @@ class TestRules:
         assert sentence is not None
         assert str(tmp_path) in sentence
         assert "controller_min_free" in sentence
+
+
+class TestTrouble:
+    """A catalog that is locked, a full disk, a machine without memory for another process: all of that passes."""
+
+    @staticmethod
+    def fails(world: FakeWorld, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception, until: float) -> None:
+        """Have a method of the world fail until this second."""
+        real = getattr(world, method)
+
+        def call(*arguments: object) -> object:
+            if world.seconds < until:
+                raise error
+            return real(*arguments)
+
+        monkeypatch.setattr(world, method, call)
+
+    @staticmethod
+    def work(world: FakeWorld, flow: Flow, seconds: float) -> None:
+        """Let the flow work, and stop it after so many seconds."""
+
+        def sleep(pause: float) -> None:
+            world.seconds += pause
+            if world.seconds > seconds:
+                flow.stop()
+
+        flow.clock = Clock(lambda: world.seconds, lambda: world.seconds, sleep)
+        flow.work()
+
+    @pytest.mark.parametrize(
+        "error", [sqlite3.OperationalError("database is locked"), OSError(28, "No space left on device")]
+    )
+    def test_a_catalog_that_cannot_be_read_for_a_time_ends_no_flow(
+        self, world: FakeWorld, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        self.fails(world, monkeypatch, "waiting", error, until=100)
+        world.changed = 3
+        self.work(world, world.flow(), 200)
+        assert world.times("publish")
+        # Operators are told meanwhile, because it may be this that they have to know.
+        assert [at for at in world.told if at < 100]
+
+    def test_a_step_that_could_not_be_begun_is_begun_later(
+        self, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.fails(world, monkeypatch, "begin", BlockingIOError(11, "Resource temporarily unavailable"), until=400)
+        world.changed = 3
+        self.work(world, world.flow(follow=True, follow_interval=300.0), 700)
+        assert world.times("publish") and world.times("delta")
+
+    def test_after_steps_whose_end_failed_both_are_begun_again(
+        self, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.takes = {"publish": 60.0, "delta": 60.0}
+        world.stuck = 3
+        flow = world.flow(follow=True, follow_interval=100.0)
+        self.fails(world, monkeypatch, "note", sqlite3.OperationalError("disk I/O error"), until=300)
+        monkeypatch.setattr(
+            world, "ended", lambda real=world.ended: [replace(end, trouble="It failed.") for end in real()]
+        )
+        self.work(world, flow, 900)
+        assert [step for step in ("publish", "delta") if max(world.times(step)) > 300] == ["publish", "delta"]

@@ -151,8 +151,8 @@ def test_memory_and_open_files_stay_flat(beside: Beside) -> None:
             until(lambda: not beside.state.one("SELECT count(*) FROM project WHERE pages_stale"), "a publication", 30)
             sizes.append((len(list(Path(f"/proc/{flow}/fd").iterdir())), resident(flow)))
     early, late = sizes[10:30], sizes[40:]
-    # It opens the catalog now and then, so the fewest count.
-    assert min(files for files, _ in late) <= min(files for files, _ in early)
+    # It opens the catalog now and then, and a step is three files, so the fewest count; a leak would show at each step.
+    assert min(files for files, _ in late) < min(files for files, _ in early) + 10
     assert min(memory for _, memory in late) <= 1.02 * min(memory for _, memory in early)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ..catalog.database import CatalogError
 from ..text import human_duration
 from .context import Clock
 from .run_rules import RunRules
@@ -37,6 +39,8 @@ LOOK = 10.0
 SHORTEST_RUN = 900.0
 #: Seconds for which the lock of a flow that has just ended, or of somebody who asks for it, is waited for.
 PATIENCE = 5.0
+#: Seconds after which a turn is tried again that the catalog or the disk let fail.
+AGAIN = 15.0
 
 Step = Literal["publish", "delta"]
 
@@ -177,11 +181,25 @@ class Flow:
         self._unresolved: frozenset[str] | None = None
         self._ended = False
         self._stopping = False
+        self._trouble = ""
 
     def work(self) -> None:
-        """Take turns until the run is gone, or `stop` was called and no publication goes on."""
-        while self.turn():
-            self.clock.sleep(TURN)
+        """Take turns until the run is gone, or `stop` was called and no publication goes on.
+
+        A locked catalog or a full disk may pass, so it ends no flow: the turn is tried again.
+        """
+        while True:
+            pause = TURN
+            try:
+                if not self.turn():
+                    return
+                self._trouble = ""
+            except (CatalogError, sqlite3.Error, OSError) as error:
+                pause = AGAIN
+                if self._trouble != str(error):
+                    self._trouble = str(error)
+                    self.world.say(f"goes on when the catalog and the disk allow it ({error})")
+            self.clock.sleep(pause)
 
     def stop(self) -> None:
         """Begin nothing more; `work` returns when the publication that goes on has ended."""
@@ -192,8 +210,11 @@ class Flow:
         world = self.world
         if not world.run_lives():
             return False
-        for end in world.ended():
-            self._end_step(end)
+        ends = world.ended()
+        # All at once, because the end of one may raise, and a step that seems to go on is not begun again.
+        began = [self._going_on.pop(end.step, self.clock.monotonic()) for end in ends]
+        for end, since in zip(ends, began):
+            self._end_step(end, since)
         if self._stopping:
             if "delta" in self._going_on:
                 # The next run repeats it.
@@ -201,12 +222,13 @@ class Flow:
                 del self._going_on["delta"]
             return bool(self._going_on)
         rules = world.rules()
-        if self.options.publishes and "publish" not in self._going_on and self._publication_is_due():
-            self._begin("publish")
         now = self.clock.monotonic()
+        # First, because it also tells of a catalog that cannot be opened.
         if now - self._told_at >= TELL:
             self._told_at = now
             world.tell_operators()
+        if self.options.publishes and "publish" not in self._going_on and self._publication_is_due():
+            self._begin("publish")
         if not self._ended and rules.is_over(self.clock.now()):
             self._ended = True
         elif self.options.follow and not self._ended and (why := self._why_end(now)):
@@ -237,18 +259,14 @@ class Flow:
     # ------------------------------------------------------------------ steps
 
     def _begin(self, step: Step) -> None:
-        self._going_on[step] = self.clock.monotonic()
         self.world.show("publishes" if step == "publish" else "asks upstream")
         self.world.begin(step)
+        self._going_on[step] = self.clock.monotonic()
 
-    def _end_step(self, end: StepEnd) -> None:
+    def _end_step(self, end: StepEnd, began: float) -> None:
         now = self.clock.monotonic()
-        began = self._going_on.pop(end.step, now)
         if end.step == "publish":
             self._published_at, self._publishing_took = now, now - began
-            # After one that wrote something, what waits came while it went on.
-            done = end.answer.get("written") and not end.trouble
-            self._left_over = 0 if done else self.world.waiting(FEW + 1)
         if end.step == "delta":
             # After trouble, the rest waits for the interval or the next run.
             self._unread = bool(end.answer.get("unread"))
@@ -260,6 +278,10 @@ class Flow:
             self._say_asked(end.answer)
         if not self._going_on:
             self.world.show("")
+        if end.step == "publish":
+            # After one that wrote something, what waits came while it went on.
+            done = end.answer.get("written") and not end.trouble
+            self._left_over = 0 if done else self.world.waiting(FEW + 1)
 
     def _say_published(self, answer: Mapping[str, Any]) -> None:
         if answer.get("written"):
@@ -295,8 +317,8 @@ class Flow:
         return ""
 
     def _end_run(self, why: str) -> None:
-        self._ended = True
         self.world.end_run(why)
+        self._ended = True
         self.world.note(f"The run ends, and the service begins the next one. {why}")
 
 

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -117,12 +118,14 @@ class ControllerWorld:
         run_rules.end_run(self._state_dir, self._run, time.time(), why)
 
     def say(self, line: str) -> None:
-        """Print a line for the operator."""
-        print(f"{time.strftime('%H:%M:%S')} controller {line}", flush=True)
+        """Print a line for the operator. A full disk must not end the flow."""
+        with suppress(OSError):
+            print(f"{time.strftime('%H:%M:%S')} controller {line}", flush=True)
 
     def note(self, sentence: str) -> None:
-        """Record an event of the controller, and print it if it is new in this run."""
-        with self._catalog() as catalog, catalog.writing() as db:
+        """Record an event of the controller, and print it if it is new in this run, or cannot be recorded."""
+        new = True
+        with suppress(CatalogError, sqlite3.Error), self._catalog() as catalog, catalog.writing() as db:
             new = events.note(db, run=self._run, host=EVENTS_OF_CONTROLLER, sentence=sentence, now=time.time())
         if new:
             self.say(sentence)
@@ -180,15 +183,16 @@ def _do_step(work: Callable[[], dict[str, Any]], sender: Connection, parent: int
             answer = work()
         except REFUSALS as error:
             answer = {"trouble": str(error)}
-        except OSError as error:
-            answer = {"trouble": f"The controller's disk or network fails ({error})."}
+        except (OSError, sqlite3.Error) as error:
+            answer = {"trouble": f"The controller's catalog, disk or network fails ({error}); it is tried again."}
         sender.send(answer)
         status = 0
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
 
