@@ -1,9 +1,10 @@
 """The service's watchdog (sd_notify(3)): systemd ends a run that makes no progress any more.
 
 Every process of a run notes its progress by touching one file: the main process at each event of Ansible's, a session
-when its builder has answered, the controller's steps as they go on. The main process tells systemd only when that file,
-or a host's status, is newer than the last time it told. So neither a thread that lives nor a process that merely waits
-keeps a hung run alive, and a stopped main process tells nothing.
+when its builder has answered, the controller's steps as they go on. The main process tells systemd only when the time
+of that file, or of a host's status, is another one than when it told last: not a later one, because a clock may be set
+back. So neither a thread that lives nor a process that merely waits keeps a hung run alive, and a stopped main process
+tells nothing.
 """
 
 from __future__ import annotations
@@ -65,8 +66,7 @@ class Watchdog:
         #: Seconds between two calls of `tell`; 0 if systemd watches nothing.
         self.look = min(seconds / 4, LONGEST_LOOK) if self._address else 0.0
         self._watched: list[Path] = []
-        self._newest = 0.0
-        self._begun = time.time()
+        self._told: list[int] | None = None
 
     def ready(self) -> None:
         """Tell systemd that the run has begun; its watchdog counts from now on."""
@@ -86,18 +86,18 @@ class Watchdog:
 
     def tell(self, status: str = "") -> bool:
         """Tell systemd of progress, if there was any since the last time; returns whether there was."""
-        newest = self._progress()
-        if newest <= self._newest:
+        progress = self._progress()
+        if progress == self._told:
             return False
-        self._newest = newest
+        self._told = progress
         sd_notify("WATCHDOG=1", *([f"STATUS={status}"] if status else []), address=self._address)
         return True
 
-    def _progress(self) -> float:
-        """When something made progress last, in epoch seconds; before the lock is taken, when the run began."""
-        times = [self._begun]
+    def _progress(self) -> list[int]:
+        """The times of what was touched last, which change with each progress; none before the lock is taken."""
+        times = []
         for path in self._watched:
             # Each status is renamed into its folder, which changes the folder's time.
             with contextlib.suppress(OSError):
-                times.append(path.stat().st_mtime)
-        return max(times)
+                times.append(path.stat().st_mtime_ns)
+        return times
