@@ -213,3 +213,19 @@ def test_a_controller_without_sendmail_is_told_so(monkeypatch: pytest.MonkeyPatc
     program(tmp_path / "sendmail", "cat >/dev/null")
     assert channel(mail="pi@example.org").sendmail == str(tmp_path / "sendmail")
     assert (tmp_path / "sendmail").stat().st_mode & stat.S_IXUSR
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"webhook": "http://chat.example.org:port/"},
+        {"webhook": "http://chat.example.org/two words"},
+        {"webhook": "http://chat.example.org:99999/"},
+        {"mail": "pi@example.org", "from": "fleet <pi@example.org>\nBcc: other@example.org"},
+        {"mail": "pi@"},
+        {"mail": "pi@["},
+    ],
+)
+def test_an_address_that_nothing_can_reach_is_refused(entry: dict[str, str]) -> None:
+    with pytest.raises(BadChannel, match=r"^entry 1 of controller_notify has "):
+        channel(**entry, **({"sendmail": "/bin/true"} if "mail" in entry else {}))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -376,3 +378,24 @@ def test_the_service_tells_of_runs_that_could_not_say_so(
         assert heard == []
     else:
         assert heard == [[f"A run of the service {sentence}; see journalctl -u wheelfleet-run.service."]]
+
+
+def test_a_server_of_nonsense_has_nobody_else_told_twice(state: ControllerState, operator: Operator) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def talk() -> None:
+            with server.accept()[0] as client:
+                client.recv(65536)
+                client.sendall(b"220 mail.example.org ESMTP\r\n")
+
+        threading.Thread(target=talk, daemon=True).start()
+        keep_config(state.root, [operator.entry, {"webhook": f"http://127.0.0.1:{server.getsockname()[1]}/secret"}])
+        state.builder("pi1", TARGET)
+        with state.catalog.writing() as db:
+            suspend(db, "pi1", "It has no compiler.")
+        assert now_tell(state)
+        now_tell(state, NOW + 30)
+    assert len(operator.heard()) == 1
+    (event,) = events(state.catalog.db)
+    assert event.sentence.startswith("An operator could not be told: the webhook at 127.0.0.1 cannot be told (")
+    assert "secret" not in event.sentence

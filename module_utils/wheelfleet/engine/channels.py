@@ -209,9 +209,11 @@ def _channel(number: int, entry: object) -> Channel:
         if "@" not in address or any(letter.isspace() for letter in address):
             raise BadChannel(f"{where} has mail: {address}, which is no address; write it like pi@example.org.")
         sender = str(entry.get("from") or "")
+        for word, value in ((way, address), ("from", sender)):
+            _check_address(where, word, value)
         return Channel(way, (address,), wanted, sender=sender, sendmail=_sendmail(where, entry.get("sendmail")))
     url = str(entry[way]).strip()
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    if not _is_address(url):
         raise BadChannel(f"{where} has a webhook that is no http or https address; write all of it.")
     headers = entry.get("headers") or {}
     if not isinstance(headers, Mapping):
@@ -220,6 +222,25 @@ def _channel(number: int, entry: object) -> Channel:
     if any("\n" in text or "\r" in text for pair in texts.items() for text in pair):
         raise BadChannel(f"headers in {where} has a line break; write each header in one line.")
     return Channel(way, (url,), wanted, headers=tuple(sorted(texts.items())))
+
+
+def _check_address(where: str, word: str, value: str) -> None:
+    try:
+        EmailMessage()["From" if word == "from" else "To"] = value
+    except Exception as error:
+        # The library raises whatever it meets first.
+        raise BadChannel(
+            f"{where} has {word}: {value!r}, which no mail can have; write it like pi@example.org."
+        ) from error
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        whole = parts.hostname and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        return False
+    return bool(whole) and parts.scheme in ("http", "https") and url.isascii() and url.isprintable() and " " not in url
 
 
 def _command(where: str, value: object) -> tuple[str, ...]:

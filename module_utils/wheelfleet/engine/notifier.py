@@ -41,6 +41,10 @@ def deliver_all(messages: Mapping[Channel, Message]) -> dict[Channel, str | None
             channel.deliver(messages[channel])
         except NotDelivered as error:
             return f"{channel.name} {error}"
+        except Exception as error:
+            # What a server or a library does must not keep the others from being noted as told: they would be told
+            # again and again. Its text may quote a secret.
+            return f"{channel.name} cannot be told ({type(error).__name__})"
         return None
 
     with ThreadPoolExecutor(max_workers=8) as pool:
