@@ -8,13 +8,13 @@ from pathlib import Path
 from wheelfleet.engine.lock import began, run_at_work
 from wheelfleet.engine.run_rules import RunRules, end_run, read_rules, write_rules
 from wheelfleet.engine.start_flow import log_file, start_flow, stop_flow
+from wheelfleet.text import human_duration
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
+from wheelfleet_ansible.order_action import login_name
 
 #: The part of a limited run that is kept for its publication, and the most of it in seconds.
 SHARE_TO_PUBLISH, LONGEST_TO_PUBLISH = 0.05, 300.0
-
-TOLD_TO_END = "It was told to end (playbooks/end.yml)."
 
 
 class ActionModule(ControllerAction):
@@ -59,7 +59,7 @@ class ActionModule(ControllerAction):
         if p["minutes"] > 0:
             seconds = p["minutes"] * 60
             end_at = began(p["run"]) + seconds - min(seconds * SHARE_TO_PUBLISH, LONGEST_TO_PUBLISH)
-            why = f"It may take {p['minutes']:g} minutes (controller_run_minutes)."
+            why = f"It was given {human_duration(seconds)} (controller_run_minutes)."
         return RunRules(p["run"], follow=p["follow"], min_free=p["min_free"], end_at=end_at, why=why)
 
     def _stop(self) -> Result:
@@ -77,5 +77,5 @@ class ActionModule(ControllerAction):
         now = time.time()
         changed = not read_rules(self.state_dir, run).is_over(now)
         if changed and not self.check_mode:
-            end_run(self.state_dir, run, now, TOLD_TO_END)
+            end_run(self.state_dir, run, now, f"{login_name()} told it to (playbooks/end.yml).")
         return {"changed": changed, "run": run}

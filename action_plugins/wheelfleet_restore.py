@@ -20,6 +20,7 @@ class ActionModule(ControllerAction):
         self.warnings += restored.damaged
         return {
             "changed": True,
+            "summary": restored.summary(self.options["target"], dry_run=self.check_mode),
             "made_at": restored.made_at,
             "wheels": restored.wheels,
             "fetched": len(restored.fetched),

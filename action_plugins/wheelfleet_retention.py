@@ -31,10 +31,11 @@ class ActionModule(ControllerAction):
         """Plan, and without check mode carry the plan out. Raises BadOrder."""
         if not self.catalog_path.is_file():
             raise Refused(f"There is no catalog in {self.state_dir}; run build.yml first.")
+        rules = Rules(self.options["newest"], self.options["offered"], self._budget())
+        rules.check()
         reason = plain(self.options["reason"], LONGEST_REASON).strip()
         if not (reason or self.check_mode):
             raise BadOrder("Say why, with reason='…': people read on the site why wheels went.")
-        rules = Rules(self.options["newest"], self.options["offered"], self._budget())
         now = time.time()
         with self.catalog() as catalog:
             with catalog.writing() as db:

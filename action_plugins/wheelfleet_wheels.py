@@ -24,6 +24,7 @@ class ActionModule(OrderAction):
     OPTIONS = documented_options("wheelfleet_wheels")
     REFUSALS = (*OrderAction.REFUSALS, OSError)
     NOUN = "wheel"
+    NEXT = "the next run of build.yml shows it on the site, with --tags publish without building."
 
     #: The files that the orders are about, each with its state.
     before: list[str]

@@ -41,6 +41,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+summary:
+  description: What was, or would be, restored.
+  returned: success
+  type: str
 made_at:
   description: When the backup was made, in seconds since the epoch.
   returned: success

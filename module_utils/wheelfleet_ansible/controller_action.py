@@ -7,11 +7,13 @@ compiled already and runs in the process that Ansible forks for the task.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from wheelfleet.catalog.database import Catalog, rehearsal
@@ -27,6 +29,13 @@ MOST_WARNINGS = 20
 DEFAULT_STATE_DIR = Path(__file__).resolve().parents[2] / "var"
 
 Result = dict[str, Any]
+
+#: For types that people often get wrong: what raises TypeError for another type, and what to give.
+CHECKS: dict[str, tuple[Callable[[object], object], str]] = {
+    "int": (check_type_int, "a whole number"),
+    "float": (check_type_float, "a number"),
+    "bool": (check_type_bool, "true or false"),
+}
 
 display = Display()
 
@@ -57,10 +66,12 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not type
         """Do the task and return its result."""
         super().run(tmp, task_vars)
         self.task_vars = task_vars or {}
-        _, self.options = self.validate_argument_spec(self.OPTIONS)
         self.check_mode = self._task.check_mode
-        self.secrets, self.warnings = secrets_of(self.options.get("credentials") or ""), []
+        self.secrets, self.warnings = set(), []
         try:
+            self.check_options(self._task.args)
+            _, self.options = self.validate_argument_spec(self.OPTIONS)
+            self.secrets = secrets_of(self.options.get("credentials") or "")
             result = self.work()
         except self.REFUSALS as error:
             result = {"failed": True, "msg": str(error)}
@@ -69,6 +80,17 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not type
             result["warnings"] = self.warnings[:MOST_WARNINGS] + ([f"… and {left_out} more."] if left_out > 0 else [])
         clean: Result = remove_values(result, self.secrets)
         return clean
+
+    def check_options(self, given: Mapping[str, Any]) -> None:
+        """Refuse values of another type, in words for people. Raises Refused."""
+        for name, value in given.items():
+            kind = str(self.OPTIONS.get(name, {}).get("type", "str"))
+            if kind in CHECKS:
+                check, wanted = CHECKS[kind]
+                try:
+                    check(value)
+                except (TypeError, ValueError):
+                    raise Refused(f"{name} is {value}; give {wanted}.") from None
 
     def work(self) -> Result:
         """Do the task and return its result. Raises one of REFUSALS."""

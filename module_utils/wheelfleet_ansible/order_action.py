@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from wheelfleet.catalog import controls
 from wheelfleet.catalog.database import Catalog, CatalogError
@@ -24,6 +24,22 @@ class OrderAction(ControllerAction):
     REFUSALS: ClassVar[tuple[type[Exception], ...]] = (Refused, BadOrder, CatalogError)
     #: The noun of wheelfleet.control.orders.
     NOUN: ClassVar[str]
+    #: What makes the order visible while no run is at work, after a semicolon.
+    NEXT: ClassVar[str] = "the next run of build.yml obeys."
+
+    def check_options(self, given: Mapping[str, Any]) -> None:
+        """Refuse an order without a verb or an object, with the words that are missing. Raises Refused."""
+        verbs = self.OPTIONS["action"]["choices"]
+        action = str(given.get("action") or "")
+        if not action:
+            raise Refused(f"Say what to order, such as action={verbs[0]}; the orders are {', '.join(verbs)}.")
+        if action not in verbs:
+            raise Refused(f"{action} is no order about {self.NOUN}s; the orders are {', '.join(verbs)}.")
+        if not given.get("what"):
+            raise Refused(f"Say what to {action}, with what=….")
+        super().check_options(given)
+        if float(given.get("hours") or 0) < 0:
+            raise Refused(f"hours is {given['hours']}; give how long the order is in force, or leave it out.")
 
     def work(self) -> Result:
         """Give the orders. Raises BadOrder."""
@@ -89,6 +105,8 @@ class OrderAction(ControllerAction):
         for each, line in zip(orders, lines):
             said = line if each.changed else f"{line} It was ordered before."
             self.say(f"(check mode: nothing is ordered) {said}" if self.check_mode else said)
+        if not self.check_mode and self.NEXT and run_at_work(self.state_dir) is None:
+            self.say(f"controller: No run is at work; {self.NEXT}")
         return {
             "changed": any(each.changed for each in orders),
             "msg": "\n".join(lines),

@@ -116,7 +116,7 @@ def test_rules_that_make_no_sense_are_refused(fleet: ControllerState, rules: dic
 def test_what_goes_leaves_the_index_the_disk_and_an_event(fleet: ControllerState) -> None:
     before = sorted(path.name for path in fleet.files_dir.rglob("*.whl"))
     _, said = retain(fleet, newest=2)
-    assert said.startswith("Retention by alice: kept are the newest 2 releases of each project; 2 wheels went (")
+    assert said.startswith("Retention by alice: keep the newest 2 releases of each project; 2 wheels went (")
     assert said.endswith("): the disk is small.")
     fleet.publish()
     assert listed(fleet.site, "demo") == before[2:]

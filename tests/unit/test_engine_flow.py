@@ -220,6 +220,8 @@ class TestFollow:
         world.let(world.flow(follow=True, follow_seconds=2 * HOUR), 3 * HOUR)
         assert world.now_rules.end_at == 2 * HOUR
         assert "2 h" in world.now_rules.why
+        assert len(world.notes) == 1
+        assert "begin the next" in world.notes[0]
         assert max(world.times("delta")) <= 2 * HOUR
 
     def test_without_an_end_it_goes_on(self, world: FakeWorld) -> None:
@@ -264,6 +266,7 @@ class TestFollow:
         flow = world.flow(follow=True)
         world.end_run("The operator ended it.")
         world.let(flow, 10 * MINUTE)
+        assert world.notes == ["The run ends. The operator ended it."]
         world.changed = 1
         world.let(flow, 5.0)
         assert len(world.times("publish")) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from wheelfleet.control.orders import order
 from wheelfleet.engine.flow import hold_flow
 from wheelfleet.engine.host_status import HostStatus, read_statuses, status_folder
 from wheelfleet.engine.link import LinkLost
@@ -100,6 +101,33 @@ class TestFollow:
         work(run, "pi1")
         assert (seen[0].state, seen[0].note, seen[0].final) == ("waiting", "for new releases", False)
         assert status(run, "pi1").final
+
+    def test_their_status_says_since_when_they_wait(self, run: Run, flow: Callable[[], None]) -> None:
+        Later(run, 600.0, lambda: queue_more(run, "delta"))
+        seen: list[float] = []
+        Later(run, 590.0, lambda: seen.append(run.clock.now() - status(run, "pi1").since))
+        Later(run, 900.0, lambda: seen.append(run.clock.now() - status(run, "pi1").since))
+        Later(run, 910.0, lambda: end(run))
+        work(run, "pi1")
+        assert 500.0 < seen[0] <= 590.0
+        assert 200.0 < seen[1] <= 300.0
+
+    def test_a_pause_while_they_wait_is_said_once(self, run: Run, flow: Callable[[], None]) -> None:
+        def give(verb: str) -> None:
+            order(run.catalog, who="al", verb=verb, noun="builder", subject="pi1", reason="x", now=run.clock.now())
+
+        Later(run, 300.0, lambda: give("pause"))
+        Later(run, 310.0, lambda: queue_more(run, "delta"))
+        built: list[int] = []
+        Later(run, 600.0, lambda: built.append(run.finished()))
+        Later(run, 610.0, lambda: give("resume"))
+        Later(run, 700.0, lambda: end(run))
+        work(run, "pi1")
+        assert [line.partition(" by ")[0] for line in run.lines if "pause" in line] == [
+            "is paused",
+            "may work again (pause is over)",
+        ]
+        assert (built, run.finished()) == ([3], 4)
 
     def test_builders_end_when_the_flow_is_killed(self, run: Run, flow: Callable[[], None]) -> None:
         Later(run, 100.0, flow)

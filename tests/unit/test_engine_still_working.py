@@ -26,6 +26,11 @@ def test_a_builder_tells_what_it_builds_and_one_that_waits_for_whom():
     )
 
 
+def test_a_wait_is_counted_from_its_beginning_not_from_that_of_the_task():
+    statuses = {"pi1": HostStatus("pi1", "r", HostState.WAITING, note="for new releases", since=540.0)}
+    assert still_working({"pi1": BATCH}, statuses, 600.0) == "pi1 waits for new releases (1 min)"
+
+
 def test_a_builder_that_is_held_says_by_whom():
     statuses = {"pi1": HostStatus("pi1", "r", HostState.PAUSED, note="by alice since 14:05 UTC: new SD card")}
     assert (

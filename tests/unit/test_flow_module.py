@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.playbook.play_context import PlayContext
-from ansible.playbook.task import Task
-from ansible.plugins.loader import action_loader, connection_loader
-from ansible.template import Templar
 from wheelfleet.engine.flow import flow_lives
 from wheelfleet.engine.lock import began, take_run_lock
 from wheelfleet.engine.run_rules import read_rules
@@ -21,32 +15,9 @@ from wheelfleet.engine.start_flow import stop_flow
 from tests.support.catalogs import TARGET, ControllerState
 from tests.support.operator import REPOSITORY
 from tests.support.waiting import until
+from tests.unit.conftest import Call
 
 SITE = {"templates": [str(REPOSITORY / "templates")], "html_pages": "false", "signing_key": ""}
-Call = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def call(state: ControllerState) -> Call:
-    """Runs a module's action with its options."""
-    action_loader.add_directory(str(REPOSITORY / "action_plugins"))
-
-    def run(module: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
-        task, loader = Task(), DataLoader()
-        task.action, task.args, task.check_mode = module, {"state_dir": str(state.path.parent), **options}, check
-        action = action_loader.get(
-            module,
-            task=task,
-            connection=connection_loader.get("local", PlayContext(), os.devnull),
-            play_context=PlayContext(),
-            loader=loader,
-            templar=Templar(loader),
-            shared_loader_obj=None,
-        )
-        answer: dict[str, Any] = action.run(task_vars={})
-        return answer
-
-    return run
 
 
 @pytest.fixture

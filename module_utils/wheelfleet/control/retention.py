@@ -39,6 +39,13 @@ class Rules:
         parts += [f"{human_size(self.budget)} of wheels"] if self.budget else []
         return ", ".join(parts)
 
+    def check(self) -> None:
+        """Raises BadOrder for rules that make no sense."""
+        if not (self.newest or self.offered or self.budget):
+            raise BadOrder("Say what is kept: newest=N, offered=true or budget=BYTES.")
+        if self.newest < 0 or self.budget < 0:
+            raise BadOrder("newest and budget are numbers from 1 on; leave out what shall not count.")
+
     @property
     def newest_releases(self) -> str:
         """The words for the releases that are kept."""
@@ -88,10 +95,7 @@ class Plan:
 
 def plan(db: sqlite3.Connection, rules: Rules) -> Plan:
     """What would go by these rules; changes nothing. Raises BadOrder for rules that make no sense."""
-    if not (rules.newest or rules.offered or rules.budget):
-        raise BadOrder("Say what is kept: newest=N, offered=true or budget=BYTES.")
-    if rules.newest < 0 or rules.budget < 0:
-        raise BadOrder("newest and budget are numbers from 1 on; leave out what shall not count.")
+    rules.check()
     left = _wheels(db)
     leaving: list[Leaving] = []
 
@@ -128,7 +132,7 @@ def carry_out(
         projects.rejudge(db, project_id)
         projects.mark_stale(db, name)
     many = f"{len(chosen.leaving)} wheel{'' if len(chosen.leaving) == 1 else 's'} went ({human_size(chosen.size)})"
-    sentence = f"Retention by {who}: kept are {rules}; {many}{': ' + reason.rstrip('.') if reason else ''}."
+    sentence = f"Retention by {who}: keep {rules}; {many}{': ' + reason.rstrip('.') if reason else ''}."
     if chosen.leaving:
         controls.add(
             db, at=now, who=who, verb=VERB, noun=NOUN, subject=str(rules), reason=reason, done_at=now, answer=sentence

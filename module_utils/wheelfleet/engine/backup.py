@@ -265,7 +265,9 @@ def _command(place: str) -> list[str]:
 
 def _complaint(place: str, done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    why = "; ".join(lines[-2:]) or f"exit status {done.returncode}"
+    # What ssh says names the cause; what rsync says then is only that the connection ended.
+    causes = [line for line in lines if not line.startswith("rsync")] or lines
+    why = "; ".join(causes[-2:]) or f"exit status {done.returncode}"
     cure = "see that ssh reaches the host without a question, and " if is_remote(place) else ""
     return f"rsync could not copy between the controller and {place} ({why}); {cure}run it again: it carries on."
 

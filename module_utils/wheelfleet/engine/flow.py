@@ -231,6 +231,7 @@ class Flow:
             self._begin("publish")
         if not self._ended and rules.is_over(self.clock.now()):
             self._ended = True
+            self.world.note(f"The run ends. {rules.why}".strip())
         elif self.options.follow and not self._ended and (why := self._why_end(now)):
             self._end_run(why)
         if not self._ended and "delta" not in self._going_on and self._reading_is_due(now):
@@ -313,13 +314,13 @@ class Flow:
             before, self._seen = self._seen, self.world.inputs()
             # Seen twice, so that the run does not end in the middle of an edit.
             if self._seen != self._inputs and self._seen == before:
-                return "The inventory, a recipe or a requirements file is another one."
+                return "A file of the inventory, a recipe or a requirements file was changed."
         return ""
 
     def _end_run(self, why: str) -> None:
         self.world.end_run(why)
         self._ended = True
-        self.world.note(f"The run ends, and the service begins the next one. {why}")
+        self.world.note(f"The run ends. {why} The service begins the next one; if you began this one, begin the next.")
 
 
 def _count(number: int, what: str) -> str:

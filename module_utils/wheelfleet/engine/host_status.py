@@ -78,6 +78,8 @@ class HostStatus:
     at: float = 0.0
     #: The reason of the state, for people.
     note: str = ""
+    #: Since when the host is in its state, in epoch seconds; 0: unknown.
+    since: float = 0.0
     #: Whether the host does nothing more in this run.
     final: bool = False
     metrics: HostMetrics = field(default_factory=HostMetrics)

@@ -52,7 +52,7 @@ def remains_of_run(state_dir: Path, site: Path, run: str) -> list[str]:
         hosts = ", ".join(f"{count} on {host}" for host, count in held)
         lines.append(f"With builders, who go on without this run: {hosts}.")
     lines.append(
-        "Next: ansible-playbook build.yml takes in what they finish, builds the rest and publishes; "
+        "Next: ansible-playbook build.yml takes in what builders finish, builds the rest and publishes; "
         "with --tags publish it only publishes what is there."
     )
     return lines

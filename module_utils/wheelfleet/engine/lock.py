@@ -144,7 +144,7 @@ def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], p
         if not left_behind:
             raise RunBusy(
                 f"Another run of build.yml is at work on {state_dir} ({_describe(holder)}); "
-                "wait until it has ended, or end it, then start this one again."
+                "wait until it has ended, or have it end (playbooks/end.yml), then start this one again."
             )
         if time.monotonic() > until:
             raise RunBusy(

@@ -87,7 +87,8 @@ class Progress:
 
     def show(self, state: HostState, note: str = "", final: bool = False) -> None:
         """Write the host's state and its reason. `final`: the host does nothing more in this run."""
-        self.status = replace(self.status, state=state, note=note, final=final)
+        since = self.status.since if state is self.status.state else self.context.clock.now()
+        self.status = replace(self.status, state=state, note=note, since=since, final=final)
         post_status(status_folder(self.context.options.state_dir), self.status)
 
     def show_metrics(self, metrics: HostMetrics, building: Sequence[Building]) -> None:

@@ -41,6 +41,14 @@ class Restored:
     fetched: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
+    def summary(self, target: str, *, dry_run: bool) -> str:
+        """One sentence about what was, or would be, restored."""
+        made = f"The backup in {target} was made at {_time(self.made_at)}, and its catalog names {self.wheels} wheels"
+        come = f"{len(self.fetched)} wheels and logs"
+        if dry_run:
+            return f"{made}. The catalog is whole; {come} would come."
+        return f"{made}. The catalog is back, and {come} came; each wheel was compared with its hash."
+
 
 def restore(state_dir: Path, target: str, *, dry_run: bool = False) -> Restored:
     """Restore the backup at `target`; the caller holds the run lock. Raises BackupError, and then nothing changed.

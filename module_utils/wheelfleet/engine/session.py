@@ -141,7 +141,11 @@ class BuilderSession:
 
     def _wait_for_news(self) -> None:
         """Wait until the queue has work again, or the run ends."""
-        while self._follows() and not (self.orders.look() or suspension.is_suspect(self.catalog, self.host)):
+        while self._follows() and not suspension.is_suspect(self.catalog, self.host):
+            if self.orders.look():
+                self._wait_for_resume(0)
+                continue
+            self._left_alone = False
             lack = self._rules().lacks_room(self.options.state_dir)
             self.progress.show(HostState.WAITING, f"for room: {lack}" if lack else "for new releases")
             self.clock.sleep(NEWS_WAIT)

@@ -33,7 +33,7 @@ def _of(host: str, doing: OngoingTask, status: HostStatus | None, now: float) ->
         builds = ", ".join(f"{b.name} {b.version} ({human_duration(now - b.since)})" for b in status.building)
         return f"{host} still builds {builds}"
     if status is not None and status.note:
-        return f"{host} {_state(status)} ({human_duration(now - doing.since)})"
+        return f"{host} {_state(status)} ({human_duration(now - max(doing.since, status.since))})"
     return f'{host} is still at "{doing.task}" ({human_duration(now - doing.since)})'
 
 
