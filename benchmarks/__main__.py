@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import builds, corpus, engine, everything, freshness, idle, index, order, planner
+from benchmarks import builds, corpus, engine, everything, first_start, freshness, idle, index, order, planner
 
 MEASUREMENTS = {
     "builds": builds.measure,
@@ -15,8 +15,8 @@ MEASUREMENTS = {
     "index": index.measure,
     "freshness": freshness.measure,
 }
-#: Run only by name: `corpus` needs the real index and takes half an hour, `everything` takes many minutes.
-LONG = {"corpus": corpus.measure, "everything": everything.measure}
+#: Run only by name: `corpus` needs the real index and takes half an hour, the others take many minutes.
+LONG = {"corpus": corpus.measure, "everything": everything.measure, "first-start": first_start.measure}
 
 
 def main(names: list[str]) -> int:

@@ -201,9 +201,9 @@ def _child(told: Connection, work: Callable[..., dict[str, float]], arguments: t
     began, before = time.monotonic(), _cpu()
     figures = work(*arguments)
     spent = Spent(time.monotonic() - began, _cpu() - before, figures=figures)
-    # Of a command that was run, its own.
-    usages = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    spent.memory = max(usage.ru_maxrss for usage in usages) << 10
+    own, children = (resource.getrusage(each).ru_maxrss for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # Of a command that was run, its own. Else both, though they share some: at most one child lives at a time.
+    spent.memory = (children if work is _run else own + children) << 10
     told.send(spent)
 
 

@@ -5,7 +5,8 @@ there are eleven releases with two files each. Nothing but the list is stored.
 The server is a process of its own that speaks the part of HTTP that mirrors use: keep-alive and conditional requests.
 
 Paths: `/simple/` and `/simple/NAME/` (PEP 691), `/pypi/NAME/json` (PyPI's older JSON, which bandersnatch reads), and
-`/-/advance`: of all projects a few get a new release.
+`/-/advance`: of all projects a few get a new release. Files are somewhere else and cannot be had, but for the sdists of
+an index that is `buildable`: those are made when they are asked for, from `/files/`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from urllib.request import urlopen
+
+from tests.support import sdists
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 #: PyPI's projects in March 2026.
@@ -43,11 +46,12 @@ _FIRST_SERIAL, _SPAN = 10_000_000, 20_000_000
 @dataclass(frozen=True)
 class GeneratedIndex:
     """An index of so many projects, none with more releases than `largest`. `age` counts its advances; the same numbers
-    give the same index."""
+    give the same index. If it is `buildable`, projects of sdists alone have real ones, of unknown size and hash."""
 
     projects: int
     age: int = 0
     largest: int = LARGEST
+    buildable: bool = False
 
     def name(self, number: int) -> str:
         """The project's name: some syllables, then its number in base 36, by which `number_of` finds it."""
@@ -126,7 +130,8 @@ class GeneratedIndex:
         """The project's page (PEP 691, 700)."""
         name = self.name(number)
         releases = range(self.releases(number))
-        files = ",".join(self._files(number, _FILE))
+        real = self.buildable and self.kind(number) == "sdist"
+        files = ",".join(self._files(number, _REAL_FILE if real else _FILE))
         versions = ",".join(f'"{self.version(release)}"' for release in releases)
         return (
             f'{{"alternate-locations":[],"files":[{files}],"meta":{{"_last-serial":{self.serial(number)},'
@@ -147,6 +152,14 @@ class GeneratedIndex:
             f'"yanked":false,"requires_python":">=3.8"}},"last_serial":{self.serial(number)},'
             f'"releases":{{{releases}}},"urls":[],"vulnerabilities":[]}}'
         ).encode()
+
+    def sdist(self, filename: str) -> bytes | None:
+        """A real sdist by its name; None if the index has no such file."""
+        stem, _, version = filename.removesuffix(".tar.gz").rpartition("-")
+        number = self.number_of(stem.replace("_", "-"))
+        if not self.buildable or number is None or self.kind(number) != "sdist":
+            return None
+        return sdists.pure_sdist(self.name(number), version).data
 
     def _files(self, number: int, form: str) -> list[str]:
         """All files of a project in one of the forms below, in the order of releases."""
@@ -172,6 +185,10 @@ _FILE = (
     ',"provenance":null,"requires-python":">=3.8","size":%(size)d,"upload-time":"%(time)s","url":"'
     + _PLACE
     + '","yanked":false}'
+)
+_REAL_FILE = (
+    '{"filename":"%(name)s","hashes":{},"requires-python":">=3.8","upload-time":"%(time)s","url":"/files/%(name)s"'
+    ',"yanked":false}'
 )
 _OLDER_FILE = (
     '{"comment_text":"","digests":{"blake2b_256":"%(sha)s","md5":"%(c)s","sha256":"%(sha)s"},"downloads":-1,'
@@ -241,6 +258,9 @@ class _Holdings:
             etag = f'"{self.index.age}"'
             return _answer(304, b"", etag) if etag == condition else _answer(200, self.root, etag)
         parts = path.strip("/").split("/")
+        if parts[0] == "files":
+            sdist = self.index.sdist(parts[-1])
+            return _answer(404, b"", "") if sdist is None else _answer(200, sdist, "", None, "application/gzip")
         number = self.index.number_of(parts[1]) if len(parts) > 1 else None
         if number is None or parts[0] not in ("simple", "pypi"):
             return _answer(404, b"not here", "")

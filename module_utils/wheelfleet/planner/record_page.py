@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..catalog import projects, releases
 from ..catalog.meta import get_meta, set_meta
@@ -28,11 +28,11 @@ def record_page(
     etag: str | None,
     last_modified: str | None,
     now: float,
-    deciding: Callable[[ProjectPage], frozenset[str] | None] = lambda page: None,
+    deciding: frozenset[str] | None = None,
 ) -> bool:
     """Bring the rows of a project in line with its page; returns whether its content or state changed.
 
-    `deciding` gives the versions that are enough to know, or None: all. Never left out is a release that the catalog
+    `deciding` are the versions that are enough to know, or None: all. Never left out is a release that the catalog
     has, nor one of a project that the fleet has tried to build. The page's serial may be smaller than the known one,
     because the client has already refused outdated pages.
     """
@@ -40,7 +40,7 @@ def record_page(
     state = "quarantined" if page.status == "quarantined" else "present"
     unchanged = before["page_digest"] == page.digest and before["state"] == state
     known = _known_releases(db, project_id)
-    enough = None if state != "present" or (known and _was_tried(db, project_id)) else deciding(page)
+    enough = None if state != "present" or (known and _was_tried(db, project_id)) else deciding
     files = page.files
     if enough is not None:
         files = tuple(file for file in files if file.version in enough or file.version in known)

@@ -140,6 +140,8 @@ def _recencies(
     seen not before the sdist of any such wheel. Else it is `newest` if no newer one is in scope for the target, or else
     `older`.
     """
+    if not _builds(judgement):
+        return dict.fromkeys(judgement.verdicts, "older")
     published = {
         row["target_id"]: (row["since"], row["seen"])
         for row in db.execute(
