@@ -18,7 +18,7 @@ from tests.support.monitored import monitored_run
 from tests.support.pictures import IMAGES, REPOSITORY
 from tests.support.terminal import Terminal
 
-SIZE = (100, 26)
+SIZE = (110, 24)
 COLOURS = {"red": "#ff7b72", "green": "#7ee787", "brown": "#e3b341", "yellow": "#e3b341"}
 
 

@@ -278,5 +278,6 @@ class TestRoom:
         work(run, "pi1")
         assert run.finished() == len(PROJECTS)
         assert "for room" in seen[0].note
+        assert (seen[0].left, seen[0].counted_at > 0) == (len(PROJECTS), True), "a new session counts what is left"
         (event,) = run.catalog.db.execute("SELECT host, sentence FROM event").fetchall()
         assert event["host"] == "controller"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -57,7 +58,7 @@ def test_a_run_at_work_is_seen_with_all_that_goes_on(tmp_path: Path, run: str) -
 
 def test_the_queue_has_reasons_and_leaves_out_what_is_built(tmp_path: Path, run: str) -> None:
     part = look(tmp_path).catalog
-    assert sum(part.waiting.values()) == 30
+    assert sum(part.waiting.values()) == 27
     queued = {(each.name, each.version) for each in part.queue}
     assert ("numpy", "2.0.0") not in queued
     assert len(part.queue) == 27
@@ -105,6 +106,8 @@ def test_orders_and_suspensions_are_states_of_builders(tmp_path: Path, run: str)
 def test_without_any_run_a_sentence_says_how_to_start_one(tmp_path: Path) -> None:
     seen = look(tmp_path / "nothing")
     assert (seen.state, seen.hosts) == ("none", [])
+    assert f"There is no folder {tmp_path / 'nothing'}" in seen.sentence
+    assert "There was no run" in look(tmp_path).sentence
     assert "ansible-playbook build.yml" in seen.sentence
     assert seen.catalog.trouble == "There is no catalog yet; the first run of build.yml makes it."
 
@@ -113,7 +116,7 @@ def test_a_folder_of_another_account_is_named(tmp_path: Path, run: str, monkeypa
     def refuse(*_: object, **_more: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("os.access", lambda _, mode: mode == os.F_OK)
     monkeypatch.setattr(Path, "read_bytes", refuse)
     monkeypatch.setattr("sqlite3.connect", refuse)
     seen = look(tmp_path)
@@ -153,6 +156,8 @@ def test_a_run_that_reads_upstream_says_how_far(tmp_path: Path, run: str) -> Non
         status_folder(tmp_path), HostStatus("(controller)", run, HostState.READING, note="read 3 of 10 projects")
     )
     assert look(tmp_path).sentence == "Upstream is being read: read 3 of 10 projects."
+    post_status(status_folder(tmp_path), HostStatus("(controller)", run, HostState.READING, note="publishes"))
+    assert look(tmp_path).sentence == "The controller publishes."
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,50 @@ def test_every_screen_fits_whatever_is_in_it(full: Snapshot, size: tuple[int, in
 def test_the_chosen_row_is_always_in_sight(full: Snapshot) -> None:
     for row, (width, height) in itertools.product((0, 17, 63, 99), SIZES):
         shown = text_of(frame(full, Place(View.FLEET, {View.FLEET: row}), width, height, UNICODE))
-        assert f"▸{full.hosts[row].name} " in shown
+        assert f"▸{rows_of(full, View.FLEET)[row].name} " in shown
     shown = text_of(frame(full, Place(View.QUEUE, {View.QUEUE: 150}), 80, 24, UNICODE))
     chosen = full.catalog.queue[150]
     assert f"▸{chosen.name} {chosen.version} " in shown
+
+
+def test_builders_that_need_an_operator_stand_first_and_are_counted(full: Snapshot) -> None:
+    place = Place(View.FLEET)
+    lines = text_of(frame(full, place, 80, 24, UNICODE)).splitlines()
+    assert lines[3] == "100 builders: 10 silent, 10 suspended, 70 building, 10 waiting"
+    assert [line.split()[1] for line in lines[5:-1]] == ["silent", "suspended"] * 9
+    calm = [replace(host, state="building") for host in full.hosts]
+    place.choose(0, calm)
+    chosen = calm[0].name
+    calm[7] = replace(calm[7], state="silent")
+    shown = text_of(frame(replace(full, hosts=calm), place, 80, 24, UNICODE))
+    assert f"▸{chosen} " in shown, "the keys are about the builder that was chosen, not about the first row"
+
+
+def test_every_column_has_a_heading(full: Snapshot) -> None:
+    for view, words in (
+        (View.FLEET, ["builder", "state", "temp", "30 min", "load", "30 min", "done", "what it builds, or why not"]),
+        (View.BUILDS, ["builder", "release", "builds for", "expected end", "target"]),
+        (View.QUEUE, ["release", "takes about", "target", "why it waits"]),
+        (View.EVENTS, ["when", "builder", "what happened"]),
+        (View.FAILURES, ["in this run", "in all", "class", "what it means"]),
+    ):
+        shown = text_of(frame(full, Place(view), 80, 24, UNICODE))
+        assert any(all(word in line for word in words) for line in shown.splitlines()[:6]), shown
+
+
+def test_columns_with_nothing_in_them_are_left_out(full: Snapshot) -> None:
+    cool = [replace(host, status=replace(host.status, metrics={})) for host in full.hosts]
+    part = replace(full.catalog, waiting={"cp311-cp311-linux_aarch64-glibc2.36": 7})
+    snapshot = replace(full, hosts=cool, catalog=part)
+    assert "temp" not in text_of(frame(snapshot, Place(View.FLEET), 80, 24, UNICODE)).splitlines()[4]
+    assert "target" not in text_of(frame(snapshot, Place(View.QUEUE), 80, 24, UNICODE)).splitlines()[4]
+
+
+def test_a_run_that_is_late_does_not_promise_an_end(full: Snapshot) -> None:
+    assert "expected end" in text_of(frame(full, Place(), 80, 24, UNICODE))
+    late = text_of(frame(replace(full, end=full.now), Place(), 80, 24, UNICODE))
+    assert "later than predicted" in late
+    assert "expected end" not in late
 
 
 def test_a_wide_terminal_shows_a_hundred_builders_at_once(full: Snapshot) -> None:
@@ -109,6 +149,7 @@ def test_what_an_operator_must_know_stands_above_everything(full: Snapshot) -> N
 
 def test_details_of_a_builder_have_its_history(full: Snapshot) -> None:
     last = int(full.now // 300)
+    full = replace(full, hosts=full.hosts[:1])
     history = {full.hosts[0].name: [Measured(last - 1, 60.0, 1.0), Measured(last, 90.0, 8.0)]}
     snapshot = replace(full, catalog=replace(full.catalog, history=history))
     shown = text_of(frame(snapshot, Place(details=True), 80, 24, UNICODE))

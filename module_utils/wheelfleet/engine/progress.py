@@ -116,11 +116,12 @@ class Progress:
         elif building:
             self.show(HostState.BUILDING)
 
-    def count_queue(self) -> None:
+    def count_queue(self) -> queue.Progress:
         """Update how many builds, and predicted seconds, are left for the fleet."""
         progress = queue.progress(self.context.catalog, self.context.options.run)
         self.status.left, self.status.seconds_left = progress.left, progress.seconds_left
         self.status.counted_at = self.context.clock.now()
+        return progress
 
     def event(self, sentence: str) -> None:
         """Record an event in the catalog, once in a run, and print it if it is new."""

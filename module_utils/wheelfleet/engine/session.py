@@ -151,7 +151,7 @@ class BuilderSession:
             self.clock.sleep(NEWS_WAIT)
             # A lost link must be noticed before the next claim.
             self.builder.observe()
-            progress = queue.progress(self.catalog, self.options.run)
+            progress = self.progress.count_queue()
             if progress.left > progress.held and not lack:
                 return
 
@@ -201,7 +201,7 @@ class BuilderSession:
                 leave_to_faster=nobody_works < CLAIMS_LEFT_TO_OTHERS,
                 end_at=rules.end_at,
             )
-            progress = queue.progress(self.catalog, self.options.run)
+            progress = self.progress.count_queue()
             others_work = progress.held > 0 or suspension.others_with_canary(self.catalog, self.host, now)
             nobody_works = 0 if others_work else nobody_works + 1
             self._left_alone = self._left_alone and hold is not None

@@ -65,7 +65,7 @@ class CatalogPart:
     held: Mapping[str, str] = field(default_factory=dict)
     attempts: Sequence[OpenAttempt] = ()
     queue: Sequence[Queued] = ()
-    #: Builds in the queue by target.
+    #: By target, builds that have not begun.
     waiting: Mapping[str, int] = field(default_factory=dict)
     #: The latest last.
     events: Sequence[Event] = ()
@@ -170,8 +170,16 @@ def _attempts(db: sqlite3.Connection) -> list[OpenAttempt]:
 
 def _waiting(db: sqlite3.Connection) -> dict[str, int]:
     counted = totals(db, "queue-builds")
-    rows = _rows(db, "SELECT id, name FROM target ORDER BY preference, name")
-    return {row["name"]: int(counted[str(row["id"])]) for row in rows if counted.get(str(row["id"]))}
+    rows = _rows(
+        db,
+        """
+        SELECT id, name, (SELECT count(*) FROM attempt a JOIN release_target w USING (release_id, target_id)
+                          WHERE a.state = 'open' AND a.begun_at IS NOT NULL AND a.target_id = t.id AND w.need = 'now'
+                         ) AS begun FROM target t ORDER BY preference, name
+        """,
+    )
+    waiting = {row["name"]: int(counted.get(str(row["id"]), 0)) - row["begun"] for row in rows}
+    return {name: builds for name, builds in waiting.items() if builds > 0}
 
 
 def _failures(db: sqlite3.Connection, run: str) -> list[FailureCount]:

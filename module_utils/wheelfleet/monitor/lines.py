@@ -41,6 +41,13 @@ def clock(moment: float, now: float) -> str:
     return time.strftime("%H:%M" if here[:3] == today[:3] else "%d %b %H:%M", here)
 
 
+def end_words(end: float, now: float) -> str:
+    """When everything that is left should be done."""
+    if end <= now:
+        return "later than predicted"
+    return f"expected end {clock(end, now)} (in {span(end - now)})"
+
+
 def exactly(lines: list[Line], height: int) -> list[Line]:
     """The lines, cut or filled up to a height."""
     return [*lines[:height], *([] for _ in range(height - len(lines)))]
@@ -102,6 +109,10 @@ class Canvas:
                     break
             lines.append(line)
         return lines
+
+    def headings(self, widths: Sequence[int], names: Sequence[str]) -> Line:
+        """The line above a table's columns."""
+        return self.table(widths, [[(name, Style.QUIET) for name in names]], range(1), -1)[0]
 
     def with_whole(self, lines: list[Line], room: int, text: str) -> list[Line]:
         """The lines, with the chosen row in full at the foot."""

@@ -19,9 +19,10 @@ def builds_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -> 
     listed = 0 if place.details else min(len(builds), max(room // 2, 3))
     window = place.window(len(builds), listed) if listed else range(0)
     names = max(width_of(build.host) for build in builds)
-    what, end = (40, -18) if canvas.is_wide else (24, -14)
+    widths = [max(min(names, 14), 7), *((40, -10, -18) if canvas.is_wide else (24, -10, -12))]
     rows = (_build_row(builds[number], snapshot.now) for number in window)
-    lines = canvas.table([min(names, 14), what, -10, end], rows, window, place.row)
+    lines = [canvas.headings(widths, ("builder", "release", "builds for", "expected end", "target"))] if window else []
+    lines += canvas.table(widths, rows, window, place.row)
     chosen = builds[place.row]
     lines.append(canvas.rule(f"{chosen.name} {chosen.version} on {chosen.host}: the end of its log"))
     if not chosen.tail:
@@ -32,7 +33,7 @@ def builds_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -> 
 def _build_row(build: RunningBuild, now: float) -> Cells:
     end = ""
     if build.end is not None:
-        end = f"end {clock(build.end, now)}" if build.end > now else f"{span(now - build.end)} late"
+        end = clock(build.end, now) if build.end > now else f"{span(now - build.end)} late"
     is_late = build.end is not None and now > build.end + max(60.0, build.end - build.since)
     return (
         (build.host, Style.PLAIN),
@@ -49,20 +50,23 @@ def queue_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -> l
     if not part.queue:
         return [canvas.text("The queue is not known." if part.trouble else "Nothing waits to be built.")]
     by_target = ", ".join(f"{count:,} for {target}" for target, count in part.waiting.items())
-    end = "" if snapshot.end is None else f"; expected end {clock(snapshot.end, snapshot.now)}"
-    lines = canvas.wrapped(f"{by_target}{end}", 2)
+    listed = f" (the first {len(part.queue):,} listed)" if len(part.queue) < sum(part.waiting.values()) else ""
+    has_targets = len(part.waiting) > 1
+    widths = [40, -12] if canvas.is_wide else [26, -12]
+    widths += [40 if canvas.is_wide else 12] if has_targets else []
+    names = ("release", "takes about", *(("target",) if has_targets else ()), "why it waits")
+    lines = [*canvas.wrapped(f"Waiting{listed}: {by_target}", 2), canvas.headings(widths, names)]
     window = place.window(len(part.queue), room - len(lines) - 4)
-    what, target = (40, 40) if canvas.is_wide else (30, 18)
     rows = (
         (
             (f"{each.name} {each.version}", Style.PLAIN),
             (human_duration(each.seconds), Style.QUIET),
-            (each.target, Style.QUIET),
+            *(((each.target, Style.QUIET),) if has_targets else ()),
             (each.reason.removeprefix("In the queue: "), Style.PLAIN),
         )
         for each in part.queue[window.start : window.stop]
     )
-    lines += canvas.table([what, -12, target], rows, window, place.row)
+    lines += canvas.table(widths, rows, window, place.row)
     chosen = part.queue[place.row]
     takes = f"It takes about {human_duration(chosen.seconds)} on a builder of speed 1."
     return canvas.with_whole(
@@ -75,12 +79,14 @@ def events_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -> 
     events = snapshot.catalog.events[::-1]
     if not events:
         return [canvas.text("Nothing has happened that an operator has to know.")]
-    window = place.window(len(events), room - 4)
+    widths = [12, 14]
+    window = place.window(len(events), room - 5)
     rows = (
         ((clock(each.at, snapshot.now), Style.QUIET), (each.host, Style.STRONG), (each.sentence, Style.PLAIN))
         for each in events[window.start : window.stop]
     )
-    lines = canvas.table([12, 14], rows, window, place.row)
+    lines = [canvas.headings(widths, ("when", "builder", "what happened, the newest first"))]
+    lines += canvas.table(widths, rows, window, place.row)
     return canvas.with_whole(lines, room, event_words(events[place.row], snapshot.now))
 
 
@@ -95,7 +101,8 @@ def failures_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -
     failures = snapshot.catalog.failures
     if not failures:
         return [canvas.text("Nothing has failed.")]
-    lines: list[Line] = [canvas.text(f"   {'in this run':>11} {'in all':>9}  class", Style.QUIET)]
+    widths = [-13, -9, 26]
+    lines = [canvas.headings(widths, ("in this run", "in all", "class", "what it means"))]
     window = place.window(len(failures), room - 5)
     rows = (
         (
@@ -106,7 +113,7 @@ def failures_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -
         )
         for each in failures[window.start : window.stop]
     )
-    lines += canvas.table([-13, -9, 26], rows, window, place.row)
+    lines += canvas.table(widths, rows, window, place.row)
     chosen = failures[place.row]
     return canvas.with_whole(lines, room, f"{chosen.name}: {' '.join(_about(chosen.name))}")
 

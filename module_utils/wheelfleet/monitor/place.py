@@ -56,8 +56,8 @@ class Place:
         self.things[self.view] = _identity(rows[row]) if rows else None
 
     def follow(self, rows: Sequence[Row]) -> None:
-        """Stay with the chosen thing, wherever it stands by now; the first row stays the first."""
-        if self.row:
+        """Stay with the chosen thing, wherever it stands by now; but of builders, the first row stays the first."""
+        if self.row or self.view is View.FLEET:
             known = (number for number, row in enumerate(rows) if _identity(row) == self.things.get(self.view))
             self.choose(next(known, self.row), rows)
 
@@ -82,8 +82,9 @@ def _identity(row: Row) -> Hashable:
 def rows_of(snapshot: Snapshot, view: View) -> Sequence[Row]:
     """What a view lists, in its order."""
     part = snapshot.catalog
+    troubled_first: list[Host] = sorted(snapshot.hosts, key=lambda host: not host.is_troubled)
     lists: dict[View, Sequence[Row]] = {
-        View.FLEET: snapshot.hosts,
+        View.FLEET: troubled_first,
         View.BUILDS: snapshot.builds,
         View.QUEUE: part.queue,
         View.EVENTS: part.events[::-1],

@@ -18,6 +18,8 @@ from ..site.queue_head import Queued
 from .place import Row, View
 from .snapshot import Host, RunningBuild
 
+_NO_UNDO = "There is no undo; the order ends when that is built."
+
 
 @dataclass(frozen=True)
 class Rein:
@@ -50,7 +52,7 @@ def _stop(row: Row | None) -> Rein | None:
         return None
     question = (
         f"Stop the build of {row.name} {row.version} on {row.host}: it is killed within seconds, with all that it "
-        "started, and is not tried again by itself."
+        "started, and is not tried again by itself. Undo: playbooks/builds.yml with the action first."
     )
     return Rein("stop", "build", row.attempt or f"{row.name}=={row.version}", question)
 
@@ -60,8 +62,8 @@ def _skip(row: Row | None) -> Rein | None:
         return None
     what = f"{row.name}=={row.version}"
     question = (
-        f"Skip {what}: it is not built until that is lifted (unskip). A build of it that goes on is not stopped, and "
-        "its wheels stay."
+        f"Skip {what}: it is not built any more. A build of it that goes on is not stopped, and its wheels stay. "
+        "Undo: playbooks/builds.yml with the action unskip."
     )
     return Rein("skip", "build", what, question)
 
@@ -70,26 +72,33 @@ def _first(row: Row | None) -> Rein | None:
     if not isinstance(row, RunningBuild | Queued):
         return None
     what = f"{row.name}=={row.version}"
-    return Rein("first", "build", what, f"Build {what} next, before everything else; what failed of it is tried again.")
+    question = f"Build {what} next, before everything else; what failed of it is tried again. {_NO_UNDO}"
+    return Rein("first", "build", what, question)
 
 
 def _project_first(row: Row | None) -> Rein | None:
     if not isinstance(row, RunningBuild | Queued):
         return None
-    question = f"Put {row.name} first: its releases are built next, and what failed of them is tried again."
+    question = f"Put {row.name} first: its releases are built next, and what failed of them is tried again. {_NO_UNDO}"
     return Rein("first", "project", row.name, question)
 
 
 _FLEET: Mapping[str, Callable[[Row | None], Rein | None]] = {
     "p": _builder(
         "pause",
-        "Pause {}: it begins nothing new until it is resumed. What it builds goes on.",
+        "Pause {}: it begins nothing new. What it builds goes on. Undo: r.",
     ),
-    "d": _builder("drain", "Drain {}: it begins nothing new, and an event says when it is empty and may be off."),
-    "r": _builder("resume", "Resume {}: it gets builds again, within seconds."),
-    "P": _all("pause", "Pause all builders: none begins anything new until it is resumed. What they build goes on."),
-    "D": _all("drain", "Drain all builders: none begins anything new, and an event for each says when it is empty."),
-    "R": _all("resume", "Resume all builders that are paused or drained: they get builds again, within seconds."),
+    "d": _builder(
+        "drain", "Drain {}: it begins nothing new, and an event says when it is empty and may be off. Undo: r."
+    ),
+    "r": _builder("resume", "Resume {}: it gets builds again, within seconds. Undo: p."),
+    "P": _all("pause", "Pause all builders: none begins anything new. What they build goes on. Undo: R."),
+    "D": _all(
+        "drain", "Drain all builders: none begins anything new, and an event for each says when it is empty. Undo: R."
+    ),
+    "R": _all(
+        "resume", "Resume all builders that are paused or drained: they get builds again, within seconds. Undo: P."
+    ),
 }
 #: By view and key.
 REINS: Mapping[View, Mapping[str, Callable[[Row | None], Rein | None]]] = {

@@ -15,6 +15,7 @@ from ..engine.host_status import (
     HostState,
     HostStatus,
     expected_end_seconds,
+    latest_count,
     read_statuses,
     status_folder,
 )
@@ -25,6 +26,8 @@ from .catalog_part import CatalogPart, CatalogReader, OpenAttempt
 RunState = Literal["none", "running", "ended", "killed", "unsure"]
 #: Seconds without news of any builder after which a run that may be another machine's counts as not at work.
 SILENCE = 180.0
+#: States of builders in which an operator may be needed.
+TROUBLED = frozenset({"silent", "suspended", "unreachable", "failed", "left alone"})
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Host:
     per_hour: int = 0
     #: Why it is in this state, for people.
     note: str = ""
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether an operator may be needed."""
+        return self.state in TROUBLED or self.status.disk_low
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ def snapshot(
     working = state in ("running", "unsure")
     seconds = expected_end_seconds(builders, now) if working else None
     hosts = _hosts(builders, part, state)
-    newest = max(builders, key=lambda status: status.at, default=None)
+    newest = latest_count(builders)
     return Snapshot(
         now=now,
         run=run.run if run else "",
@@ -130,8 +138,15 @@ def _sentence(state: RunState, run: LastRun | None, statuses: Sequence[HostStatu
     builders = [status for status in statuses if status.host != CONTROLLER]
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest))
     if state == "none":
-        if state_dir.exists() and not os.access(state_dir / "run", os.R_OK | os.X_OK):
+        folders = (state_dir, state_dir / "run")
+        # A path below a folder that may not be entered counts as not there, so the upper one is asked first.
+        if any(os.access(folder, os.F_OK) and not os.access(folder, os.R_OK | os.X_OK) for folder in folders):
             return f"You may not read {state_dir}; start the monitor as the account that runs build.yml."
+        if not os.access(state_dir, os.F_OK):
+            return (
+                f"There is no folder {state_dir}; name that of the run (make monitor STATE=…), or start one: "
+                "ansible-playbook build.yml."
+            )
         return (
             f"There was no run with {state_dir} yet. Start one (ansible-playbook build.yml), "
             "or name another folder (STATE=…)."
@@ -139,14 +154,18 @@ def _sentence(state: RunState, run: LastRun | None, statuses: Sequence[HostStatu
     if state == "killed":
         return f"The run was killed, its last news is from {at}; ansible-playbook build.yml carries on. Builders go on."
     if state == "ended":
-        return f"No run is at work; the last one ended, its last news is from {at}."
+        return (
+            f"No run is at work; the last one ended ({at}). Orders are kept for the next: ansible-playbook build.yml."
+        )
     if state == "unsure":
         return "The run belongs to another machine or container; whether it lives is told by its news alone."
     if builders and all(status.final for status in builders):
         return "The builders are done; the run publishes."
     if not builders:
         reading = next((status.note for status in statuses if status.host == CONTROLLER and status.note), "")
-        return f"Upstream is being read: {reading}." if reading else "The run prepares the controller and the builders."
+        if reading.startswith("read "):
+            return f"Upstream is being read: {reading}."
+        return f"The controller {reading}." if reading else "The run prepares the controller and the builders."
     return ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from .. import __version__
 from .cells import Characters, fit, small_plot, width_of
 from .fleet_view import fleet_view
-from .lines import Canvas, Line, Style, clock, exactly, span
+from .lines import Canvas, Line, Style, end_words, exactly, span
 from .list_views import builds_view, events_view, failures_view, queue_view
 from .place import Place, View, rows_of
 from .snapshot import Snapshot
@@ -47,10 +47,10 @@ def _head(canvas: Canvas, snapshot: Snapshot) -> list[Line]:
         "killed": "killed",
         "unsure": "elsewhere",
     }
-    run = f" {snapshot.run}" if snapshot.run else ""
+    run = f"  run {snapshot.run}" if snapshot.run else ""
     styles = {"running": Style.GOOD, "killed": Style.BAD, "unsure": Style.LOOK}
     first: Line = [
-        (f"wheelfleet {__version__}{run} ", Style.STRONG),
+        (f"wheelfleet {__version__}{run}  ", Style.STRONG),
         (words[snapshot.state], styles.get(snapshot.state, Style.QUIET)),
     ]
     failed = (f"{snapshot.failed} failed", Style.BAD if snapshot.failed else Style.PLAIN)
@@ -58,14 +58,13 @@ def _head(canvas: Canvas, snapshot: Snapshot) -> list[Line]:
     if snapshot.left is not None and snapshot.state in ("running", "unsure"):
         second.append((f"  {snapshot.left:,} left", Style.PLAIN))
     if snapshot.end is not None:
-        end = f"  end {clock(snapshot.end, snapshot.now)} (in {span(snapshot.end - snapshot.now)})"
-        second.append((end, Style.STRONG))
+        second += [("  ", Style.PLAIN), (end_words(snapshot.end, snapshot.now), Style.STRONG)]
     if part.hours:
-        rate = f" {part.hours[-1]:,}/h"
-        room = canvas.width - sum(width_of(text) for text, _ in second) - width_of(rate) - 7
+        rate = f"  {part.hours[-1]:,} builds/h"
+        room = canvas.width - sum(width_of(text) for text, _ in second) - width_of(rate) - len("  24 h")
         hours = part.hours[-room:] if room >= 6 else []
         drawn = small_plot([float(hour) for hour in hours], 0, max(1, *part.hours), canvas.characters)
-        second.append((f"  {len(hours)} h {drawn}{rate}" if hours else f" {rate}", Style.QUIET))
+        second.append((f"{rate} {drawn} {len(hours)} h" if hours else rate, Style.QUIET))
     lines = [canvas.cut(first), canvas.cut(second)]
     for sentence, style in ((snapshot.sentence, Style.LOOK), (part.trouble, Style.BAD)):
         if sentence:
@@ -93,11 +92,11 @@ def _foot(canvas: Canvas, place: Place) -> list[Line]:
     if place.question:
         lines = canvas.wrapped(place.question, 4, Style.LOOK)
         if place.typed is not None:
-            shown = place.typed[-(canvas.width - 12) :]
-            lines.append(
-                [("Reason: ", Style.STRONG), (fit(f"{shown}_", canvas.width - 8, canvas.characters), Style.PLAIN)]
-            )
-        return [*lines, canvas.text("Enter: do it   Esc: leave it", Style.STRONG)]
+            asked = "Reason, for the site: "
+            room = canvas.width - len(asked)
+            typed = fit(f"{place.typed[-(room - 4) :]}_", room, canvas.characters)
+            lines.append([(asked, Style.STRONG), (typed, Style.PLAIN)])
+        return [*lines, canvas.text("Enter: order it   Esc: do not", Style.STRONG)]
     if place.message:
         return canvas.wrapped(place.message, 3, Style.LOOK)
     return [canvas.text(_keys(place), Style.QUIET)]
@@ -111,8 +110,8 @@ def _keys(place: Place) -> str:
         View.FLEET: f"{back}p pause  d drain  r resume  P D R all of them",
         View.BUILDS: f"{back}x stop  s skip  f first",
         View.QUEUE: "f first  F its project first  s skip",
-        View.EVENTS: "up down page-up page-down choose",
-        View.FAILURES: "up down page-up page-down choose",
+        View.EVENTS: "up, down: choose",
+        View.FAILURES: "up, down: choose",
     }
     return keys[place.view]
 
@@ -122,8 +121,9 @@ def _help(canvas: Canvas) -> list[Line]:
         canvas.text(line)
         for line in (
             "",
-            "1 to 5, Tab          the views",
-            "up, down, PgUp, PgDn choose a row",
+            "1 to 5, Tab          the views;  Shift-Tab: backwards",
+            "up, down, k, j       choose a row",
+            "PgUp, PgDn, b, space a page up or down;  Home, End, g, G: to the ends",
             "Enter, Esc           its details, and back",
             "p d r                pause, drain or resume the chosen builder; P D R: all",
             "x                    stop the chosen build",
