@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,6 +81,17 @@ def test_a_run_is_shown_once_while_nothing_changes(tmp_path: Path, monkeypatch: 
     hat = Hat()
     shine(Reader(tmp_path), hat, beats=3)
     assert hat.shown == [recorded("five builders"), "dark"]
+
+
+def test_a_python_without_packaging_is_told_what_to_install(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(Path(sense_hat.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "wheelfleet.monitor", "--sense-hat", "--state", str(tmp_path)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "sudo apt install python3-packaging" in done.stderr
 
 
 def test_without_the_library_a_sentence_says_the_cure(

@@ -117,6 +117,14 @@ def test_columns_with_nothing_in_them_are_left_out(full: Snapshot) -> None:
     assert "target" not in text_of(frame(snapshot, Place(View.QUEUE), 80, 24, UNICODE)).splitlines()[4]
 
 
+def test_who_may_not_ask_for_logs_is_told_who_may(full: Snapshot) -> None:
+    builds = [replace(build, tail="") for build in full.builds]
+    place = Place(View.BUILDS)
+    assert "comes with the next poll" in text_of(frame(replace(full, builds=builds), place, 80, 24, UNICODE))
+    place.may_watch = False
+    assert "the account that runs build.yml" in text_of(frame(replace(full, builds=builds), place, 80, 24, UNICODE))
+
+
 def test_a_run_that_is_late_does_not_promise_an_end(full: Snapshot) -> None:
     assert "expected end" in text_of(frame(full, Place(), 80, 24, UNICODE))
     late = text_of(frame(replace(full, end=full.now), Place(), 80, 24, UNICODE))

@@ -8,12 +8,18 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from .cells import ASCII, UNICODE
-from .place import Place, View
-from .sense_hat import NoSenseHat, lights, shine
-from .snapshot import Reader
-from .state_folder import NoStateFolder, state_folder
-from .views import frame
+try:
+    from .cells import ASCII, UNICODE
+    from .place import Place, View
+    from .sense_hat import NoSenseHat, lights, shine
+    from .snapshot import Reader
+    from .state_folder import NoStateFolder, state_folder
+    from .views import frame
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"This Python has no package {error.name}; start the monitor by make monitor, or for a Sense HAT: "
+        f"sudo apt install python3-{error.name}."
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -26,7 +26,10 @@ def builds_view(canvas: Canvas, snapshot: Snapshot, place: Place, room: int) -> 
     chosen = builds[place.row]
     lines.append(canvas.rule(f"{chosen.name} {chosen.version} on {chosen.host}: the end of its log"))
     if not chosen.tail:
-        return [*lines, canvas.text("Its log comes with the next poll of the builder, within seconds.", Style.QUIET)]
+        words = "Its log comes with the next poll of the builder, within seconds."
+        if not place.may_watch:
+            words = "Logs are fetched for the account that runs build.yml alone; start the monitor as that one."
+        return [*lines, *canvas.wrapped(words, 2, Style.QUIET)]
     return [*lines, *(canvas.text(line) for line in chosen.tail.split("\n")[-(room - len(lines)) :])]
 
 

@@ -38,6 +38,8 @@ class Place:
     question: str = ""
     #: None: no text is asked for.
     typed: str | None = None
+    #: Whether this account may ask for the ends of logs.
+    may_watch: bool = True
     #: How many rows the last frame could show, for the keys that turn pages.
     page: int = 10
 

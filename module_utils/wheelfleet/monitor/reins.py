@@ -153,7 +153,7 @@ def _give(state_dir: Path, wanted: Rein, reason: str, *, dry_run: bool) -> tuple
     except (BadOrder, CatalogError) as error:
         return str(error), ""
     except sqlite3.Error as error:
-        return f"The order could not be kept ({error}); may you write to {path}?", ""
+        return f"The order could not be kept ({error}); give it as the account that runs build.yml.", ""
 
 
 def login_name() -> str:

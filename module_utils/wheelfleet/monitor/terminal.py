@@ -118,7 +118,7 @@ class _Program:
         """Have sessions fetch the ends of logs while they are shown."""
         if self._keys.place.view is View.BUILDS and now - self._asked_for_logs >= WATCHED_SECONDS / 3:
             self._asked_for_logs = now
-            watch(self._reader.state_dir)
+            self._keys.place.may_watch = watch(self._reader.state_dir)
 
     def _draw(self, window: curses.window, lines: list[Line]) -> None:
         height, width = window.getmaxyx()
