@@ -14,6 +14,7 @@ from wheelfleet.engine.flow import flow_process
 from tests.support import sdists
 from tests.support.operator import Operator
 from tests.support.processes import kill
+from tests.support.site_pages import index_without_times
 from tests.support.upstream import Upstream
 from tests.support.waiting import until
 
@@ -94,11 +95,5 @@ def test_a_flow_killed_again_and_again_leaves_the_same_index(quick: Operator, up
     undisturbed.home.mkdir(parents=True)
     (undisturbed.home / "tools").symlink_to(quick.home / "tools")
     undisturbed.build()
-    assert index(quick) == index(undisturbed)
+    assert index_without_times(quick.site) == index_without_times(undisturbed.site)
     assert len(quick.wheels()) == 4 * len(names)
-
-
-def index(operator: Operator) -> dict[str, bytes]:
-    """The pages of the index without the addresses of the files, which are relative."""
-    folder = operator.site / "simple"
-    return {str(page.relative_to(folder)): page.read_bytes() for page in sorted(folder.rglob("index.json"))}

@@ -6,6 +6,7 @@ import hashlib
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag
 
 Attributes = dict[str, "str | None"]
@@ -88,3 +89,21 @@ def _unkept(file: Path, promise: str | None, text: str) -> list[str]:
     if f"sha256={hashlib.sha256(file.read_bytes()).hexdigest()}" != promise:
         return [f"{text}: {file.name} has another hash"]
     return []
+
+
+def index_without_times(site: Path) -> dict[str, Any]:
+    """The index as two controllers must have it that built the same: its pages by path, and the hashes of its files.
+
+    The times at which wheels were added are left out.
+    """
+    index: dict[str, Any] = {}
+    for path in sorted(site.glob("simple/**/index.html")):
+        index[str(path.relative_to(site))] = path.read_text()
+    for path in sorted(site.glob("simple/**/index.json")):
+        page = json.loads(path.read_text())
+        for file in page.get("files", ()):
+            file.pop("upload-time", None)
+        index[str(path.relative_to(site))] = page
+    for path in sorted(site.glob("files/*/*")):
+        index[str(path.relative_to(site))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return index

@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from wheelfleet.engine import lock
 from wheelfleet.engine.filesystems import network_filesystem
 from wheelfleet.engine.fleet_view import fleet_lines
 from wheelfleet.engine.host_status import (
@@ -27,6 +29,7 @@ from wheelfleet.engine.lock import Handover, RunBusy, take_run_lock
 from wheelfleet.engine.status import status_document
 
 from tests.support.operator import REPOSITORY
+from tests.support.processes import children
 
 #: A run: takes the lock in a process that ends, as Ansible's tasks do, and holds it until its standard input is closed.
 RUN = """
@@ -101,20 +104,39 @@ def test_the_lock_ends_with_its_process_however_that_ends(tmp_path: Path):
         assert refused(tmp_path) != ident
 
 
-def test_what_a_killed_run_has_left_at_work_is_waited_for_and_then_named(tmp_path: Path):
+def test_what_a_killed_run_has_left_at_work_is_waited_for(tmp_path: Path):
+    said: list[str] = []
     with run(tmp_path, "fork") as (first, _):
         # Its child lives on, and ends when its standard input does.
         first.kill()
         first.wait()
-        said = refused(tmp_path, patience=0.2)
-        assert f"was killed (process {first.pid}, since " in said and "fuser -v" in said, said
-        said = []
-        with pytest.raises(RunBusy):
-            take_run_lock(tmp_path, os.getpid(), said.append, patience=0.2)
-        assert len(said) == 1 and f"process {first.pid}" in said[0]
-        first.stdin.close()
-        _, held = take_run_lock(tmp_path, os.getpid(), patience=30)
+        threading.Timer(0.3, first.stdin.close).start()
+        _, held = take_run_lock(tmp_path, os.getpid(), said.append, patience=30)
         os.close(held)
+    assert len(said) == 1 and f"process {first.pid}" in said[0]
+
+
+def test_what_does_not_end_with_its_killed_run_is_killed(tmp_path: Path):
+    said: list[str] = []
+    with run(tmp_path, "fork") as (first, _), (tmp_path / "run" / "lock").open() as reader:
+        (child,) = children(first.pid)
+        first.kill()
+        first.wait()
+        _, held = take_run_lock(tmp_path, os.getpid(), said.append, patience=0.2)
+        assert not reader.closed
+        os.close(held)
+    assert said[1] == f"killed what still ran of it: process {child}"
+
+
+def test_what_cannot_be_killed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lock, "LAST_PATIENCE", 0.2)
+    monkeypatch.setattr(lock, "_kill_holders", lambda file: [])
+    with run(tmp_path, "fork") as (first, _):
+        first.kill()
+        first.wait()
+        with pytest.raises(RunBusy, match=rf"was killed \(process {first.pid}, since .*fuser -v"):
+            take_run_lock(tmp_path, os.getpid(), patience=0.2)
+        first.stdin.close()
 
 
 def test_a_run_that_asks_again_gets_the_same_id_and_no_second_lock(tmp_path: Path):
@@ -125,8 +147,8 @@ def test_a_run_that_asks_again_gets_the_same_id_and_no_second_lock(tmp_path: Pat
 
 def test_a_reused_pid_is_not_mistaken_for_the_run_that_had_it(tmp_path: Path):
     _, held = take_run_lock(tmp_path, os.getpid())
-    lock = tmp_path / "run" / "lock"
-    lock.write_text(lock.read_text().replace('"start": ', '"start": 1'))
+    file = tmp_path / "run" / "lock"
+    file.write_text(file.read_text().replace('"start": ', '"start": 1'))
     with pytest.raises(RunBusy):
         take_run_lock(tmp_path, os.getpid(), patience=0)
     os.close(held)
@@ -135,10 +157,10 @@ def test_a_reused_pid_is_not_mistaken_for_the_run_that_had_it(tmp_path: Path):
 @pytest.mark.parametrize("left", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
 def test_a_half_written_lock_is_taken_and_a_held_one_is_refused(tmp_path: Path, left: str):
     (tmp_path / "run").mkdir()
-    lock = tmp_path / "run" / "lock"
-    lock.write_text(left)
+    file = tmp_path / "run" / "lock"
+    file.write_text(left)
     _, held = take_run_lock(tmp_path, os.getpid())
-    lock.write_text(left)
+    file.write_text(left)
     with pytest.raises(RunBusy, match=r"Another run of build\.yml is at work"):
         take_run_lock(tmp_path, os.getpid())
     os.close(held)

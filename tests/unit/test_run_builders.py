@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from wheelfleet.contract.report import Report
-from wheelfleet.engine.run_builders import SILENT, builders_of_run
+from wheelfleet.engine.run_builders import AWAITED, SILENT, builders_of_run
 
 from tests.support.operator import REPOSITORY
 
@@ -48,3 +48,4 @@ def test_who_was_not_ready_is_told_apart():
     assert called["left_out"]["gone"] == SILENT
     assert "no disk" in called["left_out"]["full"]
     assert called["ready"] == {}
+    assert builders_of_run(hosts, hosts, follows=True)["left_out"]["gone"] == AWAITED

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +41,26 @@ def tool_environment(home: Path, interpreter: str, requirements: list[str], chec
     tools = folder / "bin" / "python"
     stamp = folder / "wheelfleet.json"
     wanted = {"interpreter": identity["executable"], "version": identity["version"], "requirements": requirements}
-    target = _describe(tools) if stamp.is_file() and _read(stamp) == wanted else None
-    current = target is not None
-    if target is None:
-        if not check:
-            _make_environment(folder, identity["executable"], requirements)
-            # After a power cut there must be no stamp without its environment.
-            os.sync()
-            write_atomically(stamp, json.dumps(wanted).encode())
-        target = probe.describe_target(identity["executable"] if check else str(tools))
+    with nullcontext() if check else _alone(folder):
+        target = _describe(tools) if stamp.is_file() and _read(stamp) == wanted else None
+        current = target is not None
+        if target is None:
+            if not check:
+                _make_environment(folder, identity["executable"], requirements)
+                # After a power cut there must be no stamp without its environment.
+                os.sync()
+                write_atomically(stamp, json.dumps(wanted).encode())
+            target = probe.describe_target(identity["executable"] if check else str(tools))
     return {"tools": str(tools), "interpreter": identity["executable"], "changed": not current, "target": target}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes this environment: that of a run that was killed goes on for a while."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _describe(tools: Path) -> Target | None:

@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import platform
+import signal
 import socket
 import time
 from array import array
@@ -26,8 +27,10 @@ from typing import Any
 
 from .filesystems import network_filesystem
 
-#: Seconds to wait for processes of a killed run; they notice its end within seconds.
+#: Seconds to wait for processes of a killed run, most of which notice its end within seconds; then they are killed.
 LEFT_BEHIND = 30.0
+#: Seconds for which the killed ones are waited for.
+LAST_PATIENCE = 5.0
 
 
 class RunBusy(Exception):
@@ -70,9 +73,9 @@ def take_run_lock(
 ) -> tuple[str, int | None]:
     """Lock the folder for the run whose main process is `pid`; returns the run's ID and the locked file's descriptor.
 
-    The descriptor is None if that run holds the lock already. `say` gets a sentence about processes that it waits for,
-    at most `patience` seconds. `site` is kept in the file for `engine/interrupted`. Raises RunBusy while another run
-    holds the lock, and for a folder on a network file system.
+    The descriptor is None if that run holds the lock already. `say` gets a sentence about processes of a killed run
+    that it waits for, at most `patience` seconds; then it kills them. `site` is kept in the file for
+    `engine/interrupted`. Raises RunBusy while another run holds the lock, and for a folder on a network file system.
     """
     folder = state_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +133,7 @@ def last_run(state_dir: Path) -> LastRun | None:
 def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], patience: float) -> str | None:
     """Take the lock; returns this run's ID if the run holds it already, else None. Raises RunBusy."""
     state_dir = folder.parent
-    until, told = time.monotonic() + patience, False
+    until, told, ended = time.monotonic() + patience, False, False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,6 +149,11 @@ def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], p
                 f"Another run of build.yml is at work on {state_dir} ({_describe(holder)}); "
                 "wait until it has ended, or have it end (playbooks/end.yml), then start this one again."
             )
+        if time.monotonic() > until and not ended:
+            # Ansible's workers wait for ever once nobody reads their results.
+            ended, until = True, time.monotonic() + LAST_PATIENCE
+            if killed := _kill_holders(folder / "lock"):
+                say(f"killed what still ran of it: {_processes(killed)}")
         if time.monotonic() > until:
             raise RunBusy(
                 f"A run of build.yml on {state_dir} was killed ({_describe(holder)}), and processes that it had "
@@ -156,6 +164,34 @@ def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], p
             say(f"waits, {patience:.0f} s at most, for what a killed run ({_describe(holder)}) had started to end")
             told = True
         time.sleep(0.1)
+
+
+def _kill_holders(lock: Path) -> list[int]:
+    """Kill the processes that have the locked file open, but for this one; returns those that could be killed.
+
+    Not those that only read it: the kernel says which open file holds the lock (proc_pid_fdinfo(5)).
+    """
+    killed = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            if any(_holds(process, descriptor, lock) for descriptor in (process / "fd").iterdir()):
+                os.kill(int(process.name), signal.SIGKILL)
+                killed.append(int(process.name))
+    return killed
+
+
+def _holds(process: Path, descriptor: Path, lock: Path) -> bool:
+    with suppress(OSError):
+        if descriptor.samefile(lock):
+            lines = (process / "fdinfo" / descriptor.name).read_text().splitlines()
+            return any(line.startswith("lock:") and "FLOCK" in line and "WRITE" in line for line in lines)
+    return False
+
+
+def _processes(pids: list[int]) -> str:
+    return f"process{'es' if len(pids) > 1 else ''} {', '.join(map(str, sorted(pids)))}"
 
 
 def _describe(holder: Mapping[str, Any]) -> str:
