@@ -159,10 +159,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             self._lose(result, HostState.FAILED)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Note that the host does not answer: it does nothing more in this run."""
+        """Note that the host does not answer: it does nothing more in this run, unless the run waits for it."""
         self._watchdog.event()
         self._silence.end(result.host.get_name())
-        self._lose(result, HostState.UNREACHABLE)
+        if not result.task.ignore_unreachable:
+            self._lose(result, HostState.UNREACHABLE)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the last lines, mark the run as ended on the site, and exit with the run's status."""

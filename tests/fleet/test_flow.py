@@ -40,7 +40,7 @@ STORM = 1 / 3
 #: Seconds between two releases in the mean, and between two faults at least and at most.
 NEWS, CALM = 12.0, (15.0, 45.0)
 #: Seconds after which a builder that does not answer is lost, and for which a cut lasts: shorter and longer than that.
-PATIENCE, CUT = 15, (2.0, 30.0)
+PATIENCE, CUT = 25, (2.0, 40.0)
 #: Seconds between two measurements of memory and open files.
 MEASURE = 10.0
 #: How much a process may grow from the first quarter to the last one: a part of its memory, KiB, open files.
@@ -235,7 +235,8 @@ class Sizes:
             run, flow = self.service.run, flow_process(self.service.operator.state)
             for what, pids in (("run", [run]), ("flow", [flow or 0]), ("session", children(run))):
                 for pid in pids:
-                    with suppress(OSError):
+                    # It may have ended, or be a zombie.
+                    with suppress(OSError, ValueError):
                         self.seen[what, pid].append((resident(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))))
 
     def sessions_of(self, run: int) -> list[int]:

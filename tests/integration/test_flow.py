@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wheelfleet.engine.flow import flow_process
@@ -65,6 +66,92 @@ def test_a_run_that_follows_builds_what_appears(quick: Operator, upstream: Upstr
     until(lambda: flow_process(quick.state) != flow, "the end of the flow", 10)
     assert json.loads((quick.site / "status.json").read_text())["state"] == "ended"
     assert quick.build().changed == 0
+
+
+#: An ssh to a host that is off until a file exists; it is this machine.
+SSH = """#!/bin/sh
+case " $* " in *" -O "*) exit 0;; esac
+[ -e {gate} ] || {{ echo "ssh: connect to host pi1 port 22: No route to host" >&2; exit 255; }}
+for last; do :; done
+exec sh -c "$last"
+"""
+
+
+class OverSsh(Operator):
+    """One of two builders is reached by a program in the place of ssh."""
+
+    ssh: Path
+
+    def inventory(self) -> dict[str, Any]:
+        inventory = super().inventory()
+        over_ssh = {"ansible_connection": "ssh", "ansible_ssh_transfer_method": "piped"}
+        over_ssh |= {"ansible_ssh_executable": str(self.ssh), "builder_home": str(self.root / "pi1")}
+        inventory["builders"]["hosts"]["pi1"] = over_ssh
+        return inventory
+
+
+def test_a_builder_that_was_off_joins_the_run_when_it_answers(quick: Operator, upstream: Upstream, tmp_path: Path):
+    gate, ssh = tmp_path / "on", tmp_path / "ssh"
+    ssh.write_text(SSH.format(gate=gate))
+    ssh.chmod(0o755)
+    operator = OverSsh(quick.root, {**quick.variables, "controller_packages": ["eggs"]})
+    operator.ssh = ssh
+    (operator.root / "pi1").mkdir(parents=True)
+    (operator.root / "pi1" / "tools").symlink_to(quick.home / "tools")
+    upstream.add_release(sdists.pure_sdist("eggs", "1.0"))
+    with operator.running(*FOLLOW) as process:
+        until(operator.wheels, "a run that goes on without it", 120)
+        assert "is called again and again" in shown(operator)
+        gate.touch()
+        until(lambda: "for new releases" in shown(operator), "that it has joined", 120)
+        operator.play("playbooks/end.yml")
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "joins when it does" in output
+    assert operator.attempts() == [("eggs", "built")]
+
+
+def shown(operator: Operator) -> str:
+    """What the status of the builder says."""
+    file = operator.state / "run" / "status" / "pi1.json"
+    return file.read_text() if file.exists() else ""
+
+
+@pytest.mark.long
+def test_below_the_least_free_space_nothing_is_handed_out(quick: Operator, upstream: Upstream):
+    quick.variables |= {"controller_packages": ["eggs"], "controller_min_free": "900T"}
+    upstream.add_release(sdists.pure_sdist("eggs", "1.0"))
+    run = quick.build(expect=2)
+    assert "nothing is handed out until there is room" in " ".join(run.output.split())
+    assert quick.attempts() == []
+    quick.variables["controller_min_free"] = "1M"
+    quick.build()
+    assert quick.attempts() == [("eggs", "built")]
+
+
+@pytest.mark.long
+def test_a_run_of_some_minutes_ends_in_time_and_publishes(quick: Operator, upstream: Upstream, tmp_path: Path):
+    quick.variables |= {"controller_packages": ["early", "late"], "controller_run_minutes": 1}
+    upstream.add_release(sdists.pure_sdist("early", "1.0"))
+    upstream.add_release(sdists.pure_sdist("late", "1.0", script=GATE.format(gate=str(tmp_path / "gate"))))
+    began = time.monotonic()
+    quick.build()
+    # Under load some seconds later; without an end the build would be ended by its own limit, after 120 s.
+    assert time.monotonic() - began < 90
+    assert quick.wheels() == ["early-1.0-py3-none-any.whl"]
+    (tmp_path / "gate").touch()
+    quick.variables["controller_run_minutes"] = 0
+    quick.build()
+    assert quick.attempts() == [("early", "built"), ("late", "built")]
+
+
+@pytest.mark.long
+def test_a_run_that_follows_needs_a_fork_for_each_host(quick: Operator, upstream: Upstream):
+    quick.builders = ("pi1", "pi2")
+    quick.variables["controller_packages"] = ["eggs"]
+    upstream.add_release(sdists.pure_sdist("eggs", "1.0"))
+    run = quick.build("--forks", "2", "-e", "controller_follow=true", expect=2)
+    assert "a fork for each builder and web node: 3, and there are 2" in " ".join(run.output.split())
 
 
 def printed(operator: Operator) -> str:
