@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import jinja2
 import pytest
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.site.renderer import PublishError
@@ -310,6 +311,19 @@ def test_an_operators_template_replaces_the_shipped_one(state: ControllerState, 
         assert text == f"<!DOCTYPE html><title>{greeting}</title>bystander leaver stayer\n"
         assert state.publish(overrides=[override.parent]).changed == []
     assert state.publish().changed == ["simple/index.html"]
+
+
+def test_a_process_compiles_a_template_once(state: ControllerState, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_published_site(state)
+    compiled: list[object] = []
+    compile_template = jinja2.Environment.compile
+    monkeypatch.setattr(
+        jinja2.Environment,
+        "compile",
+        lambda *given, **named: compiled.append(given) or compile_template(*given, **named),
+    )
+    assert state.publish(full=True).projects == 3
+    assert compiled == []
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from .. import __version__
 from ..text import printable
@@ -45,6 +47,23 @@ class SiteFacts:
         return f"{self.url or 'https://WHEELS.EXAMPLE'}/simple/"
 
 
+class _CompiledTemplates(jinja2.BytecodeCache):
+    """The templates that this process and those it was forked from have compiled, by their sources: compiling takes
+    most of a small publication's time."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._known.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _CompiledTemplates()
+
+
 class Renderer:
     """Renders templates; each comes from the first of `template_dirs` that has it. Raises PublishError on a bad one.
 
@@ -62,6 +81,7 @@ class Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
             auto_reload=False,
+            bytecode_cache=_COMPILED,
         )
         self._environment.filters.update(FILTERS)
         self._environment.filters["path_quote"] = quote
