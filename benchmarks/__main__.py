@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import sys
+import time
 
-from benchmarks import builds, corpus, engine, everything, first_start, freshness, idle, index, order, planner
+from wheelfleet.text import human_duration
+
+from benchmarks import (
+    builds,
+    corpus,
+    engine,
+    everything,
+    first_start,
+    freshness,
+    idle,
+    index,
+    mirror,
+    order,
+    planner,
+    publishing,
+    utilisation,
+)
 
 MEASUREMENTS = {
     "builds": builds.measure,
@@ -13,7 +30,10 @@ MEASUREMENTS = {
     "order": order.measure,
     "engine": engine.measure,
     "index": index.measure,
+    "mirror": mirror.measure,
+    "publishing": publishing.measure,
     "freshness": freshness.measure,
+    "utilisation": utilisation.measure,
 }
 #: Run only by name: `corpus` needs the real index and takes half an hour, the others take many minutes.
 LONG = {"corpus": corpus.measure, "everything": everything.measure, "first-start": first_start.measure}
@@ -27,7 +47,9 @@ def main(names: list[str]) -> int:
         print(f"No measurement is named {unknown[0]}; there are {', '.join(known)}.", file=sys.stderr)
         return 2
     for name in names or MEASUREMENTS:
+        began = time.monotonic()
         known[name]()
+        print(f"{name} took {human_duration(time.monotonic() - began)}", file=sys.stderr, flush=True)
     return 0
 
 

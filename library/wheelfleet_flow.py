@@ -57,9 +57,12 @@ options:
     type: bool
     default: false
   follow_interval:
-    description: Seconds between two times that upstream is asked.
+    description:
+      - Seconds between two times that upstream is asked.
+      - V(0) is 30 seconds to five minutes, so that upstream is asked for two pages a second in the mean at most. Its
+        list of all projects is asked for each five minutes.
     type: float
-    default: 300
+    default: 0
   follow_hours:
     description: Hours after which a run that follows ends in an orderly way. V(0) is never.
     type: float

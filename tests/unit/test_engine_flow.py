@@ -200,6 +200,22 @@ class TestFollow:
         world.let(world.flow(follow=True, follow_interval=300.0), HOUR)
         assert world.times("delta")[:3] == [300.0, 600.0, 900.0]
 
+    @pytest.mark.parametrize(
+        ("answer", "pause"),
+        [
+            ({"asked": 5}, 30.0),
+            ({"asked": 100}, 50.0),
+            ({"asked": 10_000}, 300.0),
+            ({"asked": 5, "everything": True}, 300.0),
+        ],
+    )
+    def test_without_an_interval_it_follows_from_what_is_asked(
+        self, world: FakeWorld, answer: dict[str, object], pause: float
+    ) -> None:
+        world.answers = [StepEnd("delta", answer), StepEnd("delta", trouble="No answer."), StepEnd("delta", answer)]
+        world.let(world.flow(follow=True), 15 * MINUTE)
+        assert world.times("delta")[:3] == [30.0, 30.0 + pause, 30.0 + 2 * pause]
+
     def test_a_run_that_does_not_follow_asks_no_more(self, world: FakeWorld) -> None:
         world.let(world.flow(), HOUR)
         assert world.times("delta") == []

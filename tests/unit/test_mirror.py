@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.site.journal import JOURNAL, Journal
 from wheelfleet.site.layout import FILES, PAGES
+from wheelfleet.site.linked_copy import link_paths
 from wheelfleet.site.mirror import (
     LINKS,
     LOCKS,
@@ -28,6 +29,7 @@ from wheelfleet.site.mirror import (
     Mirrored,
     MirrorError,
     NodeLost,
+    _Mirror,
     bring_up_to_date,
     fetch_wheels,
 )
@@ -345,7 +347,7 @@ def mirror_and_die(site: Path, node: Folder, stage: int) -> None:
 
         def watch(event: str, arguments: tuple[object, ...]) -> None:
             nonlocal begun
-            if event == "subprocess.Popen" and arguments[0] == "rsync":
+            if event == "subprocess.Popen" and arguments[0] == "rsync" and "--dry-run" not in str(arguments[1]):
                 begun += 1
                 if begun == stage:
                     threading.Thread(target=die_when_something_moves, args=(names(node),), daemon=True).start()
@@ -433,6 +435,50 @@ def test_a_slow_node_holds_up_no_publication_and_gets_one_state(state: Controlle
     assert served(node.path) == before
     assert not any((state.site / LINKS).iterdir())
     assert mirror(state, node).compared == "changes"
+    assert served(node.path) == served(state.site)
+
+
+def test_a_comparison_holds_up_no_publication_and_sends_it_too(
+    state: ControllerState, node: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    (node.path / "project/stayer/index.html").write_text("damaged")
+    linked: list[str] = []
+
+    def compare(mirror: _Mirror) -> list[str]:
+        found = original(mirror)
+        many_changes(state)
+        # It would wait for ever if the comparison held the site.
+        assert state.publish().changed
+        return found
+
+    def link(site: Path, place: Path, present: Sequence[str], missing: Sequence[str] = ()) -> None:
+        linked.extend(present)
+        link_paths(site, place, present, missing)
+
+    original = _Mirror._compare
+    monkeypatch.setattr(_Mirror, "_compare", compare)
+    monkeypatch.setattr("wheelfleet.site.mirror.link_paths", link)
+    done = mirror(state, node, full=True)
+    assert (done.compared, done.position) == ("everything", Journal(state.site).position())
+    assert served(node.path) == served(state.site)
+    assert "project/stayer/index.html" in linked
+    assert not any("bystander" in path for path in linked), "what did not change costs no link"
+
+
+def test_a_page_of_the_same_size_and_second_is_sent_too(state: ControllerState, node: Folder) -> None:
+    a_published_site(state)
+    mirror(state, node)
+    for path in ("simple/stayer/index.html", "index.html"):
+        page = state.site / path
+        about = page.stat()
+        journal = Journal(state.site)
+        journal.begin()
+        page.write_bytes(page.read_bytes()[::-1])
+        os.utime(page, ns=(about.st_atime_ns, about.st_mtime_ns))
+        journal.end([path])
+        assert mirror(state, node) == Mirrored("changes", [path])
     assert served(node.path) == served(state.site)
 
 

@@ -31,6 +31,11 @@ TURN = 1.0
 FEW = 25
 #: if publishing then takes at most this part of the controller's time, and not more often than each so many seconds.
 SHARE, SHORTEST_PAUSE = 0.1, 2.0
+#: Where the operator leaves it to the flow, upstream gets so many requests a second in the mean at most,
+REQUESTS = 2.0
+#: and is asked again after so many seconds at least and at most. The list of all projects takes the longest pause,
+#: because it is megabytes.
+SHORTEST_READING_PAUSE, LONGEST_READING_PAUSE = 30.0, 300.0
 #: Seconds between two looks for troubles of which an operator is told.
 TELL = 30.0
 #: Seconds between two looks at the operator's files.
@@ -90,6 +95,13 @@ def flow_process(state_dir: Path) -> int | None:
     return None
 
 
+def reading_pause(asked: int, everything: bool) -> float:
+    """Seconds between two readings of upstream that ask for so many pages, or for the list of all projects."""
+    if everything:
+        return LONGEST_READING_PAUSE
+    return min(max(asked / REQUESTS, SHORTEST_READING_PAUSE), LONGEST_READING_PAUSE)
+
+
 def waits_for_work(state_dir: Path, rules: RunRules, now: float) -> bool:
     """Whether a builder without work waits for new work, because this run follows upstream."""
     return rules.follow and not rules.is_over(now) and flow_lives(state_dir)
@@ -97,14 +109,15 @@ def waits_for_work(state_dir: Path, rules: RunRules, now: float) -> bool:
 
 @dataclass(frozen=True)
 class FlowOptions:
-    """Options of M(wheelfleet_flow); times in seconds. `follow_seconds` 0: no end. `unread`: the run has not read all
-    of upstream yet, and the flow goes on with it, whether the run follows or not."""
+    """Options of M(wheelfleet_flow); times in seconds. `follow_interval` 0: it follows from what a reading asks for.
+    `follow_seconds` 0: no end. `unread`: the run has not read all of upstream yet, and the flow goes on with it,
+    whether the run follows or not."""
 
     run: str
     follow: bool = False
     publishes: bool = True
     publish_interval: float = 60.0
-    follow_interval: float = 300.0
+    follow_interval: float = 0.0
     follow_seconds: float = 86400.0
     unread: bool = False
 
@@ -174,6 +187,7 @@ class Flow:
         #: What the last publication could not bring to the site.
         self._left_over = 0
         self._asked_at = now
+        self._reading_pause = options.follow_interval or SHORTEST_READING_PAUSE
         self._looked_at = now
         self._told_at = now
         self._inputs = self._seen = world.inputs() if options.follow else ""
@@ -240,7 +254,7 @@ class Flow:
         return True
 
     def _reading_is_due(self, now: float) -> bool:
-        return self._unread or (self.options.follow and now - self._asked_at >= self.options.follow_interval)
+        return self._unread or (self.options.follow and now - self._asked_at >= self._reading_pause)
 
     # ------------------------------------------------------------ publication
 
@@ -271,6 +285,8 @@ class Flow:
         if end.step == "delta":
             # After trouble, the rest waits for the interval or the next run.
             self._unread = bool(end.answer.get("unread"))
+            if not self.options.follow_interval and end.answer:
+                self._reading_pause = reading_pause(int(end.answer.get("asked", 0)), bool(end.answer.get("everything")))
         if end.trouble:
             self.world.note(end.trouble)
         elif end.step == "publish":

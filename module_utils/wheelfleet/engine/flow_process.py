@@ -168,7 +168,7 @@ class ControllerWorld:
             delta = plan_again(catalog, upstream, options)
             left = progress(catalog, self._run).left
         answer = {"changed": len(delta.changed), "left": left, "unresolved": list(unresolved(delta))}
-        return {**answer, "unread": delta.unread}
+        return {**answer, "unread": delta.unread, "asked": delta.asked, "everything": delta.everything}
 
 
 def _do_step(work: Callable[[], dict[str, Any]], sender: Connection, parent: int, lock: int) -> NoReturn:

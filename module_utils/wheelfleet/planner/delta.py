@@ -70,6 +70,8 @@ class Delta:
     """
 
     asked: int = 0
+    #: Whether upstream was asked for its list of all projects.
+    everything: bool = False
     #: Projects whose pages are still to be read, because the time for reading was over.
     unread: int = 0
     changed: list[str] = field(default_factory=list)
@@ -210,6 +212,7 @@ class _Run:
         self.write(lambda db: self._put_in_scope(db, {rule.name: rule.spelled or rule.name for rule in rules}))
         if self.scope.everything and not self._looked_before:
             everything = read_everything(self.upstream, self.write, {w.name for w in rules}, self.options.changelog_url)
+            self.delta.everything = True
             self.root_has_serials = everything.has_serials
             self.list_is_readable = everything.readable
             self.left = everything.left

@@ -5,11 +5,12 @@ way round. So no link is ever broken, wherever a transfer ends.
 
 A hidden marker on the node records its state of the site. If the journal knows the changes since that state, only those
 are sent, and the marker is written last: a transfer that broke off left the node between two states, and the next one
-sends all that changed since the earlier. Otherwise everything is compared, in the same order, without a marker
-meanwhile.
+sends all that changed since the earlier. Otherwise rsync compares everything, and what differs is sent in the same
+order, without a marker meanwhile.
 
 What is sent is linked aside first (linked_copy.py), while no publication is at work. So a slow node holds up no
-publication, and a page of the next one never comes before its files.
+publication, and a page of the next one never comes before its files. Comparing needs no such links: what publications
+change meanwhile is in the journal, and is sent as well.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import IO, Protocol
 
 from .journal import Journal, Position
 from .layout import FILES, LISTS, METRICS, PAGES, STATUS
-from .linked_copy import link_everything, link_paths
+from .linked_copy import link_paths
 from .publication import MARKER as SITE_MARKER
 
 #: On the node, below the site.
@@ -100,8 +101,8 @@ class Mirrored:
 class Stage:
     """One rsync of either `paths` or every file that passes `filters`.
 
-    `settle`: the node syncs its disk before the next stage. `checksum`: bytes are compared, because a list that was
-    rendered again may have the size, and the time in seconds, of the list before.
+    `settle`: the node syncs its disk before the next stage. `checksum`: bytes are compared, because a page that was
+    rendered again may have the size, and the time in seconds, of the page before.
     """
 
     paths: tuple[str, ...] | None = None
@@ -119,8 +120,8 @@ def _only(folders: Sequence[str]) -> tuple[str, ...]:
     return (*(f"--include=/{name}/***" for name in folders), "--exclude=*")
 
 
-#: Everything in order, except status and metrics, which M(wheelfleet_status) writes during a run. Removals stay inside
-#: the site's own folders: files beside them may belong to the operator.
+#: The comparison of everything, except status and metrics, which M(wheelfleet_status) writes during a run. Removals
+#: stay inside the site's own folders: files beside them may belong to the operator.
 EVERYTHING = (
     Stage(filters=_only(FILES), settle=True),
     Stage(
@@ -159,8 +160,8 @@ def stages_for(site: Path, changed: Sequence[str]) -> list[Stage]:
             lists.append(path)
     stages = [
         Stage(paths=tuple(files), settle=True),
-        Stage(paths=tuple(pages)),
-        Stage(paths=tuple(lists)),
+        Stage(paths=tuple(pages), checksum=True),
+        Stage(paths=tuple(lists), checksum=True),
         *(Stage(paths=tuple(sorted(paths)), removes=True) for paths in to_remove.values()),
     ]
     return [stage for stage in stages if stage.paths]
@@ -241,18 +242,29 @@ class _Mirror:
 
     def run(self, full: bool) -> Mirrored:
         there = self._look()
+        journal = Journal(self.site)
+        since, differing = None, None
+        if full or journal.changed_since(there) is None:
+            # It takes long on a large site, so publications go on meanwhile, and the journal knows what they change.
+            since = self._settled_position(journal)
+            differing = None if since is None else self._differing()
         with self._undisturbed():
-            journal = Journal(self.site)
             here = journal.position()
-            changed = None if full else journal.changed_since(there)
-            if changed is not None and here == there:
-                self.result.position = here
+            changed = None if full or differing is not None else journal.changed_since(there)
+            self.result.compared = "everything" if changed is None else "changes"
+            if changed is None:
+                later = None if differing is None else journal.changed_since(since)
+                if differing is None or later is None:
+                    # No journal knows what changed meanwhile.
+                    differing, later = self._compare(), []
+                changed = sorted({*differing, *later})
+            elif here == there:
+                self.result.compared, self.result.position = "nothing", here
                 return self.result
-            stages = EVERYTHING if changed is None else stages_for(self.site, changed)
+            stages = stages_for(self.site, changed)
             links = self._link(stages)
         try:
-            self.result.compared = "everything" if changed is None else "changes"
-            self._make_ready(keep_marker=changed is not None)
+            self._make_ready(keep_marker=self.result.compared == "changes")
             for stage in stages:
                 self._send(stage)
             self._settle()
@@ -262,6 +274,21 @@ class _Mirror:
         finally:
             if links:
                 shutil.rmtree(links, ignore_errors=True)
+
+    def _settled_position(self, journal: Journal) -> Position | None:
+        """The state of the site once no publication is at work; None after one that was killed."""
+        with self._undisturbed():
+            return journal.position()
+
+    def _differing(self) -> list[str] | None:
+        """`_compare` beside publications; None if one took a file away while rsync read the site."""
+        with contextlib.suppress(MirrorError):
+            return self._compare()
+        return None
+
+    def _compare(self) -> list[str]:
+        """The paths in which site and node differ, whose changes no journal knows."""
+        return [path for stage in EVERYTHING for path in self._rsync(stage, dry_run=True)]
 
     def _undisturbed(self) -> contextlib.AbstractContextManager[int | None]:
         """No publication is at work inside this context."""
@@ -276,8 +303,6 @@ class _Mirror:
         shutil.rmtree(links, ignore_errors=True)
         links.mkdir(parents=True)
         self.source = links
-        if stages is EVERYTHING:
-            link_everything(self.site, links, leave_out=(STATUS, METRICS))
         for stage in stages:
             if stage.paths:
                 link_paths(self.site, links, *([(), stage.paths] if stage.removes else [stage.paths]))
@@ -343,8 +368,9 @@ class _Mirror:
                 "then run build.yml again."
             )
 
-    def _rsync(self, stage: Stage) -> list[str]:
-        """Run one rsync; returns the paths it changed."""
+    def _rsync(self, stage: Stage, *, dry_run: bool = False) -> list[str]:
+        """Run one rsync; returns the paths that it changed, or would change with `dry_run`."""
+        dry_run = dry_run or self.dry_run
         command = [
             *("rsync", "--times", "--omit-dir-times", "--perms", "--chmod=D755,F644", "--protect-args"),
             *(f"--timeout={self.timeout}", "--out-format=%i %n", *stage.filters),
@@ -358,9 +384,9 @@ class _Mirror:
         if stage.removes:
             listed = ["--delete-missing-args", "--force"]
             command += listed if stage.paths else ["--delete", "--existing", "--ignore-existing"]
-        elif not self.dry_run:
+        elif not dry_run:
             command += [f"--partial-dir={PARTIAL}", f"--temp-dir={RECEIVED}"]
-        if self.dry_run:
+        if dry_run:
             command.append("--dry-run")
         if self.node.remote_shell:
             command.append(f"--rsh={rsync_words(self.node.remote_shell)}")
