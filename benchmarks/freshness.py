@@ -24,7 +24,9 @@ from tests.support.operator import Operator
 from tests.support.upstream import Upstream
 
 #: Seconds of a measurement, and seconds between two releases in the mean.
-SECONDS, PAUSE = 120.0, 2.5
+SECONDS, PAUSE = 100.0, 2.5
+#: Releases at most, so few that upstream is asked every 30 seconds by default.
+RELEASES = 50
 #: Shortest and longest build, in seconds.
 BUILDS = (1.0, 9.0)
 #: Values of controller_follow_interval; None is the default.
@@ -59,7 +61,7 @@ def _part(waits: Sequence[float], part: float) -> float:
 def _follow(root: Path, upstream: Upstream, prefix: str, interval: float | None, warm: Operator) -> list[float]:
     """Run a fleet that follows upstream while releases appear; returns the wait for each, in seconds."""
     draw = random.Random(13)
-    names = [f"{prefix}p{number}" for number in range(int(2 * SECONDS / PAUSE))]
+    names = [f"{prefix}p{number}" for number in range(RELEASES)]
     for name in names:
         # It needs no build, so the queue is empty when the first release appears.
         upstream.add_release(sdists.pure_sdist(name, "1.0"), wheels.wheel_file(name, "1.0"))

@@ -129,6 +129,23 @@ class TestFollow:
         ]
         assert (built, run.finished()) == ([3], 4)
 
+    def test_one_that_waits_is_idle_while_others_hold_builds(self, run: Run, flow: Callable[[], None]) -> None:
+        def idle() -> bool:
+            ((since,),) = run.catalog.db.execute("SELECT idle_since FROM builder WHERE host = 'pi1'").fetchall()
+            return bool(since > run.clock.now() - 20.0)
+
+        def give_to_the_other() -> None:
+            queue_more(run, "delta")
+            assert batches.claim(run.catalog, host="pi2", run="run1", now=run.clock.now())
+
+        seen: list[bool] = []
+        Later(run, 300.0, lambda: seen.append(idle()))
+        Later(run, 310.0, give_to_the_other)
+        Later(run, 330.0, lambda: seen.append(idle()))
+        Later(run, 340.0, lambda: end(run))
+        work(run, "pi1")
+        assert seen == [False, True]
+
     def test_builders_end_when_the_flow_is_killed(self, run: Run, flow: Callable[[], None]) -> None:
         Later(run, 100.0, flow)
         work(run, "pi1")

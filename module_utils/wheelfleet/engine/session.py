@@ -154,6 +154,9 @@ class BuilderSession:
             progress = self.progress.count_queue()
             if progress.left > progress.held and not lack:
                 return
+            if progress.held:
+                # The others return for it what they have not begun. A fleet with nothing to do writes nothing.
+                batches.mark_idle(self.catalog, self.host, self.clock.now())
 
     # ------------------------------------------------------------ before work
 
