@@ -54,7 +54,7 @@ fmt: $(VENV)/.dev ## format Python and mend what ruff can mend
 hooks: $(VENV)/.dev ## have git check each commit (.pre-commit-config.yaml)
 	pre-commit install
 
-bench: machine-test $(VENV)/.dev ## measure; some ten minutes
+bench: machine-test $(VENV)/.dev ## measure; an hour or more
 	python -m benchmarks
 
 # What is missing is said there, and whatever can do without it goes on.
