@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from wheelfleet.admission.admit import Admitted
 from wheelfleet.catalog import controls, events
+from wheelfleet.catalog.builders import forget
 from wheelfleet.control.orders import order
 from wheelfleet.control.retention import Plan, Rules, carry_out, plan, remove_bytes
 from wheelfleet.control.rule import BadOrder
+from wheelfleet.planner.batches import reclaim_host
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.rejudge import judge_changed
 
@@ -27,7 +29,7 @@ def fleet(state: ControllerState) -> ControllerState:
     state.target(TARGET, tags=["cp311-cp311-linux_aarch64", "py3-none-any"])
     state.builder("pi1", TARGET)
     for version in ("1.0", "2.0", "3.0", "4.0"):
-        state.wheel("demo", version, "cp311-cp311-linux_aarch64")
+        state.wheel("demo", version, "cp311-cp311-linux_aarch64", serves=[TARGET])
     state.want("demo", "4.0")
     state.publish()
     return state
@@ -80,10 +82,33 @@ def test_wheels_of_targets_that_nobody_offers_go(fleet: ControllerState) -> None
     assert leaving(fleet, offered=1) == []
 
 
-def test_without_any_builder_nothing_goes(state: ControllerState) -> None:
+def test_what_a_builder_built_for_that_is_off_stays_until_it_is_forgotten(fleet: ControllerState) -> None:
+    fleet.target(OTHER, tags=["cp37-cp37m-linux_armv6l"])
+    fleet.builder("pi0", OTHER)
+    fleet.wheel("demo", "4.0", "cp37-cp37m-linux_armv6l")
+    fleet.attempt("demo", "4.0", outcome="built", host="pi0", target=OTHER)
+    # As a run leaves it that the builder took no part in.
+    reclaim_host(fleet.catalog, "pi0", NOW, max_attempts=3)
+    assert leaving(fleet, offered=1) == []
+    with fleet.catalog.writing() as db:
+        forget(db, "pi0")
+    assert leaving(fleet, offered=1) == ["demo 4.0"]
+
+
+@pytest.mark.parametrize("rule", ["offered", "newest", "budget"])
+def test_without_any_builder_nothing_goes(state: ControllerState, rule: str) -> None:
     state.wheel("demo", "1.0")
-    with pytest.raises(BadOrder, match="No builder offers a target, so every wheel would go"):
-        leaving(state, offered=1)
+    with pytest.raises(BadOrder, match=r"No builder offers a target, so .* every wheel could go"):
+        leaving(state, **{rule: 1})
+
+
+def test_a_release_in_scope_stays_while_its_builder_is_off(fleet: ControllerState) -> None:
+    fleet.wheel("demo", "1.0", "cp37-cp37m-linux_armv6l")
+    # Upstream serves the target that is left; the verdict on the other went with its builder.
+    fleet.want("demo", "1.0", verdict="upstream", reason="upstream serves a wheel")
+    assert leaving(fleet, newest=1) == ["demo 2.0", "demo 3.0"]
+    fleet.execute("DELETE FROM release_target WHERE verdict = 'upstream'")
+    assert leaving(fleet, newest=1) == ["demo 1.0", "demo 1.0", "demo 2.0", "demo 3.0"]
 
 
 def test_a_budget_lets_the_deepest_the_unused_and_the_oldest_go_first(fleet: ControllerState) -> None:

@@ -1,8 +1,8 @@
 """Retention: which wheels are kept no longer, and their removal.
 
 What goes is off the index and off the disk. A release that goes as a whole is not built again, until an operator orders
-it (`rebuild`). A release that the scope of the last plan has built stays, whatever the rules say. A file name stays
-given (docs/decisions/0047).
+it (`rebuild`). A release that the scope of the last plan has built stays, whatever the rules say; so does one in scope
+with a wheel for a builder that was off then. A file name stays given (docs/decisions/0047).
 """
 
 from __future__ import annotations
@@ -96,6 +96,11 @@ class Plan:
 def plan(db: sqlite3.Connection, rules: Rules) -> Plan:
     """What would go by these rules; changes nothing. Raises BadOrder for rules that make no sense."""
     rules.check()
+    if not db.execute("SELECT 1 FROM builder_target LIMIT 1").fetchone():
+        raise BadOrder(
+            "No builder offers a target, so nobody knows what the scope asks for, and every wheel could go; run "
+            "build.yml with a builder first."
+        )
     left = _wheels(db)
     leaving: list[Leaving] = []
 
@@ -154,15 +159,21 @@ def remove_bytes(chosen: Plan, files_dir: Path) -> None:
 
 
 def _of_no_target(db: sqlite3.Connection, there: Sequence[Wheel]) -> list[Leaving]:
-    """The wheels that no target of a builder can install. A builder that comes back has them built again."""
+    """The wheels that no target of a builder can install. A builder that comes back has them built again.
+
+    A builder that was off in the last run offers nothing there; until it is forgotten, what it built for counts.
+    """
     offered = [
         (Version(row["python_version"]), frozenset(json.loads(row["tags"])))
         for row in db.execute(
-            "SELECT python_version, tags FROM target WHERE id IN (SELECT target_id FROM builder_target)"
+            """
+            SELECT python_version, tags FROM target
+            WHERE id IN (SELECT target_id FROM builder_target) OR id IN (
+                SELECT a.target_id FROM attempt a JOIN builder b ON b.host = a.host
+                WHERE NOT EXISTS (SELECT 1 FROM builder_target o WHERE o.host = b.host))
+            """
         )
     ]
-    if not offered:
-        raise BadOrder("No builder offers a target, so every wheel would go; run build.yml with a builder first.")
     return [
         Leaving(wheel, "retention: no builder offers its target", whole=False)
         for wheel in there
@@ -232,7 +243,10 @@ def _wheels(db: sqlite3.Connection) -> dict[int, Wheel]:
         """
         SELECT w.id, w.filename, w.size, w.tags, w.requires_python, w.added_at, w.release_id, r.version, r.project_id,
             p.name, coalesce(u.downloads, 0) AS downloads, EXISTS (
-                SELECT 1 FROM release_target t WHERE t.release_id = r.id AND t.verdict = 'build') AS asked_for
+                SELECT 1 FROM release_target t WHERE t.release_id = r.id AND (
+                    -- The verdict on the target of a builder that was off in the last run is not known.
+                    t.verdict = 'build' OR t.verdict <> 'skip' AND NOT EXISTS (
+                        SELECT 1 FROM wheel_target s WHERE s.release_id = r.id AND s.wheel_id = w.id))) AS asked_for
         FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
         LEFT JOIN use_total u ON u.name = p.name
         WHERE w.removed_at IS NULL ORDER BY w.id
