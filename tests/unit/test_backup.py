@@ -202,6 +202,22 @@ def test_an_older_catalog_is_kept_aside(controller: ControllerState, target: Pat
         assert state.catalog.db.execute("SELECT count(*) FROM wheel").fetchone()[0] == 3
 
 
+@pytest.mark.parametrize("log_went_too", [True, False])
+def test_what_a_killed_restore_set_aside_is_kept(
+    controller: ControllerState, target: Path, *, log_went_too: bool
+) -> None:
+    back_up(controller.root, str(target))
+    controller.catalog.close()
+    (controller.root / CATALOG).rename(controller.root / f"{CATALOG}{BEFORE}")
+    end = BEFORE if log_went_too else ""
+    (controller.root / f"{CATALOG}{end}-wal").write_bytes(b"what it had not yet in itself")
+    old = (controller.root / f"{CATALOG}{BEFORE}").read_bytes()
+    restore(controller.root, str(target))
+    assert (controller.root / f"{CATALOG}{BEFORE}").read_bytes() == old
+    assert (controller.root / f"{CATALOG}{BEFORE}-wal").read_bytes() == b"what it had not yet in itself"
+    controller.catalog = Catalog(controller.root / CATALOG)
+
+
 def damage(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF

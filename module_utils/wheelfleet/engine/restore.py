@@ -149,11 +149,14 @@ def _hash(path: Path) -> str | None:
 def _put_catalog(state_dir: Path, work: Path) -> None:
     """Put the catalog in its place; the one that was there goes aside, with the write-ahead log that belongs to it."""
     os.sync()
-    for end in ("", "-wal", "-shm"):
-        aside = state_dir / f"{CATALOG}{BEFORE}{end}"
-        aside.unlink(missing_ok=True)
+    ends = ("", "-wal", "-shm")
+    # If it is gone, a restore was killed after it went aside.
+    if (state_dir / CATALOG).exists():
+        for end in ends:
+            (state_dir / f"{CATALOG}{BEFORE}{end}").unlink(missing_ok=True)
+    for end in ends:
         if (state_dir / f"{CATALOG}{end}").exists():
-            (state_dir / f"{CATALOG}{end}").rename(aside)
+            (state_dir / f"{CATALOG}{end}").rename(state_dir / f"{CATALOG}{BEFORE}{end}")
     (work / CATALOG).rename(state_dir / CATALOG)
 
 
