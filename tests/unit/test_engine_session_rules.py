@@ -175,6 +175,15 @@ class TestFollow:
         assert held == [0]
         assert answer["unreachable"], "at the end of the run it is a lost builder"
 
+    def test_no_run_waits_for_a_lost_builder_at_its_end(self, run: Run, flow: Callable[[], None]) -> None:
+        def lost() -> None:
+            raise LinkLost("It does not answer.")
+
+        ended: list[float] = []
+        Later(run, 2000.0, lambda: (end(run), ended.append(run.clock.seconds)))
+        work(run, "pi1", Faults([Fault("link", 4, "before", lost, lasting=True)]))
+        assert run.clock.seconds <= ended[0] + 10.0
+
     def test_a_lost_builder_ends_when_the_flow_is_killed(self, run: Run, flow: Callable[[], None]) -> None:
         def lost() -> None:
             raise LinkLost("It does not answer.")

@@ -109,8 +109,12 @@ class BuilderSession:
         while self._follows():
             self.progress.show_building([])
             self.progress.show(HostState.UNREACHABLE, f"{error} It is called again and again.")
-            self.clock.sleep(pause)
+            until = self.clock.monotonic() + pause
+            while self._follows() and (left := until - self.clock.monotonic()) > 0:
+                self.clock.sleep(min(left, NEWS_WAIT))
             pause = min(2 * pause, LONGEST_RETURN_WAIT)
+            if not self._follows():
+                break
             with suppress(LinkLost):
                 self.builder.observe()
                 self.progress.event("It answers again and gets work.")
