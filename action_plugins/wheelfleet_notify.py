@@ -30,7 +30,7 @@ class ActionModule(ControllerAction):
         if config is None:
             raise Refused("Nobody is to be told; name a command, a mail or a webhook in controller_notify.")
         outcomes = deliver_all(dict.fromkeys(config.channels, test_message(config.site_url)))
-        failed = [problem for problem in outcomes.values() if problem is not None]
+        failed = [f"{channel.name} {problem}" for channel, problem in outcomes.items() if problem is not None]
         told = [channel.name for channel, problem in outcomes.items() if problem is None]
         if failed:
             after = f" Told: {', '.join(told)}." if told else ""

@@ -223,7 +223,7 @@ def test_a_channel_that_fails_is_tried_later_and_it_alone(state: ControllerState
     now_tell(state)
     assert (len(good.heard()), bad.heard()) == (1, [])
     (event,) = events(state.catalog.db, "run1")
-    assert event.sentence == "An operator could not be told: the command bad.sh ended with status 1."
+    assert event.sentence == "An operator could not be told: the command ended with status 1."
     bad.be_deaf(deaf=False)
     assert not now_tell(state, NOW + FIRST_PAUSE / 2)
     assert now_tell(state, NOW + FIRST_PAUSE)
@@ -397,5 +397,13 @@ def test_a_server_of_nonsense_has_nobody_else_told_twice(state: ControllerState,
         now_tell(state, NOW + 30)
     assert len(operator.heard()) == 1
     (event,) = events(state.catalog.db)
-    assert event.sentence.startswith("An operator could not be told: the webhook at 127.0.0.1 cannot be told (")
+    assert event.sentence.startswith("An operator could not be told: the webhook cannot be told (")
     assert "secret" not in event.sentence
+
+
+def test_the_site_does_not_tell_an_operators_address(state: ControllerState) -> None:
+    keep_config(state.root, [{"mail": "alice@example.org", "sendmail": "/bin/false"}])
+    post(state, "pi1", state=HostState.UNREACHABLE, final=True)
+    assert now_tell(state)
+    (event,) = events(state.catalog.db)
+    assert event.sentence == "An operator could not be told: the mail ended with status 1."

@@ -14,6 +14,7 @@ from wheelfleet.monitor.catalog_part import CatalogPart
 from wheelfleet.monitor.cells import ASCII, UNICODE, Characters, fit, gathered, plot, small_plot, width_of, wrapped
 from wheelfleet.monitor.lines import Line
 from wheelfleet.monitor.place import Place, View, rows_of
+from wheelfleet.monitor.reins import rein
 from wheelfleet.monitor.snapshot import Reader, RunningBuild, Snapshot
 from wheelfleet.monitor.views import LEAST_HEIGHT, LEAST_WIDTH, frame
 from wheelfleet.site.queue_head import Queued
@@ -210,3 +211,11 @@ def test_the_chosen_thing_stays_chosen_while_others_come_and_go(full: Snapshot) 
     assert place.row == 1
     frame(replace(full, builds=full.builds[:1]), place, 80, 24, UNICODE)
     assert place.row == 0
+
+
+def test_a_build_is_stopped_by_its_attempt_alone() -> None:
+    build = RunningBuild("pi1", "demo", "1.0", "cp311", 0.0, None, "", "demo-1.0-x")
+    wanted = rein(View.BUILDS, "x", build)
+    assert wanted is not None and wanted.subject == "demo-1.0-x"
+    # By its name, a build of it on another host would be stopped too.
+    assert rein(View.BUILDS, "x", replace(build, attempt="")) is None

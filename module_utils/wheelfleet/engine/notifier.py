@@ -34,17 +34,17 @@ FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 
 
 def deliver_all(messages: Mapping[Channel, Message]) -> dict[Channel, str | None]:
-    """Deliver to all channels at once; by channel, None or one sentence why it failed."""
+    """Deliver to all channels at once; by channel, None or why it failed, as the predicate of a sentence."""
 
     def deliver(channel: Channel) -> str | None:
         try:
             channel.deliver(messages[channel])
         except NotDelivered as error:
-            return f"{channel.name} {error}"
+            return str(error)
         except Exception as error:
             # What a server or a library does must not keep the others from being noted as told: they would be told
             # again and again. Its text may quote a secret.
-            return f"{channel.name} cannot be told ({type(error).__name__})"
+            return f"cannot be told ({type(error).__name__})"
         return None
 
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -104,8 +104,11 @@ def _record(
                 notifications.forget_trouble(db, subject)
             else:
                 notifications.mark_told(db, subject, channels, now)
-        for problem in filter(None, outcomes.values()):
-            sentence = f"An operator could not be told: {problem}."
+        for channel, problem in outcomes.items():
+            if problem is None:
+                continue
+            # The site shows events to everybody, and an operator's address is nobody's business.
+            sentence = f"An operator could not be told: the {channel.way} {problem}."
             events.note(db, run=run, host=CONTROLLER, sentence=sentence, now=now)
 
 

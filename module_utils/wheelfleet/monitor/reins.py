@@ -48,13 +48,14 @@ def _all(verb: str, question: str) -> Callable[[Row | None], Rein | None]:
 
 
 def _stop(row: Row | None) -> Rein | None:
-    if not isinstance(row, RunningBuild):
+    # By its attempt: by its name, builds of it for other targets would be stopped too.
+    if not isinstance(row, RunningBuild) or not row.attempt:
         return None
     question = (
         f"Stop the build of {row.name} {row.version} on {row.host}: it is killed within seconds, with all that it "
         "started, and is not tried again by itself. Undo: playbooks/builds.yml with the action first."
     )
-    return Rein("stop", "build", row.attempt or f"{row.name}=={row.version}", question)
+    return Rein("stop", "build", row.attempt, question)
 
 
 def _skip(row: Row | None) -> Rein | None:
