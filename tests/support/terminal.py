@@ -34,6 +34,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.sent = 0
         self.data = b""
+        self._hung_up = False
         self._master, slave = pty.openpty()
         self._set_size(*size)
         self.process = subprocess.Popen(
@@ -50,7 +51,8 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        if not self._hung_up:
+            os.close(self._master)
 
     def lines(self) -> list[str]:
         """The screen, without the spaces at the ends of its lines."""
@@ -58,6 +60,11 @@ class Terminal:
 
     def text(self) -> str:
         return "\n".join(self.lines())
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost connection does. The program gets no signal, because it leads no session."""
+        os.close(self._master)
+        self._hung_up = True
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())

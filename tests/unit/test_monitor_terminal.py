@@ -157,6 +157,13 @@ def test_a_slow_link_carries_what_changed_alone(tmp_path: Path, hosts: int) -> N
     assert with_news <= WITH_NEWS
 
 
+def test_a_terminal_that_is_closed_ends_the_monitor(folder: Path) -> None:
+    with monitor(folder) as screen:
+        screen.until(lambda text: "pi5" in text)
+        screen.hang_up()
+        assert screen.process.wait(10) is not None
+
+
 def test_the_screen_follows_the_size_of_the_terminal(screen: Terminal) -> None:
     screen.resize(40, 10)
     screen.until(lambda text: "This terminal is 40x10" in text)

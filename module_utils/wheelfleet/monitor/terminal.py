@@ -6,6 +6,7 @@ import curses
 import locale
 import os
 import re
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -113,6 +114,9 @@ class _Program:
             key = _read_key(window)
             if key:
                 self._keys.press(key, snapshot)
+            elif not os.isatty(sys.stdin.fileno()):
+                # The connection is gone. Nobody says so where make leads the session: it waits for its children.
+                return
 
     def _ask_for_logs(self, now: float) -> None:
         """Have sessions fetch the ends of logs while they are shown."""
