@@ -24,7 +24,10 @@ class ActionModule(ControllerAction):
             read_channels(p["channels"])
             if not self.check_mode:
                 changed = self._keep()
-        if self.check_mode or not p["send"]:
+        if self.check_mode:
+            would = read_channels(p["channels"]) if p["send"] and p["channels"] else []
+            return {"changed": changed, "told": [channel.name for channel in would]}
+        if not p["send"]:
             return {"changed": changed, "told": []}
         config = read_config(self.state_dir)
         if config is None:

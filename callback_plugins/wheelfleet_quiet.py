@@ -35,6 +35,8 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 LONG = 5.0
 #: Hosts that the recap lists in any case; with more, unchanged hosts are only counted.
 MOST_HOSTS = 12
+#: What ansible.builtin.validate_argument_spec adds to its errors: hundreds of lines.
+SPECS = ("argument_spec_data", "validate_args_context")
 
 
 class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not typed
@@ -131,6 +133,12 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not t
         """Print the included file only if every task is printed."""
         if not self._quiet:
             super().v2_playbook_on_include(included_file)
+
+    def _dump_results(self, result: Any, *arguments: Any, **options: Any) -> Any:
+        """The result for people; without -v not the whole spec of a role when one of its variables is wrong."""
+        if not self._display.verbosity:
+            result = {key: value for key, value in result.items() if key not in SPECS}
+        return super()._dump_results(result, *arguments, **options)
 
     # ------------------------------------------------------------------ recap
 

@@ -61,7 +61,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 told:
-  description: The channels that took the test message, without their secrets.
+  description: The channels that took the test message, or would get it (check mode), without their secrets.
   returned: success
   type: list
   elements: str

@@ -33,7 +33,7 @@ module.exit_json(changed=False)
 
 def played(folder: Path, tasks: list[dict[str, object]], *arguments: str, hosts: int = 1) -> str:
     """The output of a playbook with these tasks, as ansible.cfg of this repository has it."""
-    (folder / "library").mkdir()
+    (folder / "library").mkdir(parents=True)
     (folder / "library" / "warns.py").write_text(MODULE)
     play = {"name": "A play", "hosts": "all", "gather_facts": False, "tasks": tasks}
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
@@ -90,6 +90,19 @@ def test_a_task_that_takes_long_is_named_while_it_runs(tmp_path: Path):
 def test_whoever_asks_for_more_words_gets_all_of_them(tmp_path: Path):
     output = played(tmp_path, [{"name": "Quiet", "ansible.builtin.command": "true", "changed_when": False}], "-v")
     assert "TASK [Quiet]" in output and "ok: [host0]" in output
+
+
+def test_a_wrong_variable_of_a_role_prints_no_wall_of_text(tmp_path: Path):
+    spec = {"number": {"type": "int", "description": "What nobody needs to read now."}}
+    task = {
+        "name": "Check",
+        "ansible.builtin.validate_argument_spec": {"argument_spec": spec, "provided_arguments": {"number": "x"}},
+        "ignore_errors": True,
+    }
+    output = played(tmp_path / "quiet", [task])
+    assert "argument 'number'" in output.replace("''", "'")
+    assert "What nobody needs" not in output.partition("fatal: ")[2]
+    assert "What nobody needs" in played(tmp_path / "verbose", [task], "-v").partition("fatal: ")[2]
 
 
 def test_the_recap_of_a_large_fleet_counts_hosts_without_changes(tmp_path: Path):

@@ -370,6 +370,9 @@ class TestRules:
         assert sentence is not None
         assert str(tmp_path) in sentence
         assert "controller_min_free" in sentence
+        sentence = RunRules("r", min_free=1000 << 40).lacks_room(tmp_path)
+        assert sentence is not None
+        assert "less than 1000 TiB of" in sentence
 
 
 class TestTrouble:

@@ -39,5 +39,5 @@ def lost_builders(builders: Collection[str], lost: Collection[str]) -> list[str]
         return [f"Warning: without {names}, which failed or did not answer; the other builders went on."]
     return [
         f"No builder works: {names} failed or did not answer. What was to be built is still in the queue; "
-        "see to a builder, then run build.yml again."
+        "see to what is said of them above, then run build.yml again."
     ]

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..atomic_files import write_atomically
+from ..text import human_size
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class RunRules:
         if not self.min_free or free_bytes(state_dir) >= self.min_free:
             return None
         return (
-            f"The controller has less than {self.min_free >> 20} MiB of disk left in {state_dir}: nothing is handed "
+            f"The controller has less than {human_size(self.min_free)} of disk left in {state_dir}: nothing is handed "
             "out until there is room. Free some space there, or set controller_min_free lower."
         )
 
