@@ -269,3 +269,24 @@ def test_check_mode_verifies_and_restores_nothing(controller: ControllerState, t
     assert not controller.root.exists()
     assert restore(controller.root, str(target)).fetched == would.fetched
     assert not any((controller.root / WORK).iterdir())
+
+
+def test_a_host_that_ssh_does_not_reach_is_told_in_the_words_of_ssh(
+    controller: ControllerState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'ssh: Could not resolve hostname nas' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
+    with pytest.raises(BackupError, match=r"\(ssh: Could not resolve hostname nas\); see that ssh reaches"):
+        back_up(controller.path.parent, "nas:/backup")
+
+
+def test_a_restoration_says_what_it_would_bring_and_what_it_brought(controller: ControllerState, target: Path) -> None:
+    back_up(controller.path.parent, str(target))
+    lose(controller)
+    would = restore(controller.root, str(target), dry_run=True).summary(str(target), dry_run=True)
+    assert "names 2 wheels. The catalog is whole; 5 wheels and logs would come." in would
+    done = restore(controller.root, str(target)).summary(str(target), dry_run=False)
+    assert "The catalog is back, and 5 wheels and logs came" in done
