@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.module_utils.common.text.formatters import human_to_bytes
 from wheelfleet.catalog.database import CatalogError
+from wheelfleet.control.operator_name import login_name
 from wheelfleet.control.orders import LONGEST_REASON
 from wheelfleet.control.retention import Plan, Rules, carry_out, plan, remove_bytes
 from wheelfleet.control.rule import BadOrder
@@ -18,7 +19,6 @@ from wheelfleet.engine.lock import run_at_work
 from wheelfleet.text import human_size, plain
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
-from wheelfleet_ansible.order_action import login_name
 
 
 class ActionModule(ControllerAction):

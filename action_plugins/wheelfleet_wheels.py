@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+# A command such as `ansible controller -m wheelfleet_wheels` loads none of our callbacks, which do it for playbooks.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
 from wheelfleet.admission.admit import Storage
 from wheelfleet.admission.import_wheel import Imported, Terms, check_terms, import_wheel, wheels_in
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.control.operator_name import login_name
 from wheelfleet.control.orders import Order
 from wheelfleet.control.published import file_states, project_of, read_words
 from wheelfleet.engine.lock import run_at_work
 from wheelfleet.planner.rejudge import judge_changed
 from wheelfleet_ansible.controller_action import Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
-from wheelfleet_ansible.order_action import OrderAction, login_name
+from wheelfleet_ansible.order_action import OrderAction
 
 
 class ActionModule(OrderAction):

@@ -19,8 +19,8 @@ attributes:
 options:
   action:
     description:
-      - V(withdraw) takes wheels off the index, and their releases are not built until they are restored. Their bytes
-        stay for those who pinned them.
+      - V(withdraw) takes wheels off the index and off the web nodes, and their releases are not built until they are
+        restored. The controller keeps their bytes. What shall stay for those who pinned it is yanked instead.
       - V(restore) undoes that. The same bytes are listed again, under the same names.
       - V(yank) marks wheels (PEP 592), so that installers take them only where a version is pinned. A release that is
         yanked as a whole stays so for wheels to come. Upstream's own yanks neither undo nor follow it.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from wheelfleet.catalog import controls
 from wheelfleet.catalog.database import Catalog, CatalogError
+from wheelfleet.control.operator_name import login_name
 from wheelfleet.control.orders import Order, expand, order
 from wheelfleet.control.rule import BadOrder
 from wheelfleet.engine.lock import run_at_work
@@ -129,11 +128,3 @@ def in_force(catalog: Catalog, subjects: Sequence[str]) -> list[str]:
         for subject in subjects
         for each in controls.in_force_about(catalog.db, subject)
     ]
-
-
-def login_name() -> str:
-    """The name under which the operator is logged in, also under sudo."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -76,8 +76,14 @@ def test_a_withdrawn_wheel_leaves_the_index_and_its_page_says_why(fleet: Steered
     assert given.changed and WHEEL in given.sentence
     assert fleet.listed() == []
     assert "Withdrawn by the operator (it crashes)" in fleet.page()
-    # Its bytes stay for those who pinned it.
-    assert (fleet.state.site / "files/demo" / WHEEL).is_file()
+    # A lock file that names it does not find it either: it may do harm. The controller keeps its bytes.
+    site = fleet.state.site
+    assert not list(site.glob(f"files/demo/{WHEEL}*")) and not list(site.glob(f"provenance/demo/{WHEEL}*"))
+    assert f"files/demo/{WHEEL}" not in fleet.page() and f"provenance/demo/{WHEEL}" not in fleet.page()
+    (file,) = json.loads((site / "project/demo/json").read_text())["releases"]["1.0"]["files"]
+    assert (file["filename"], file["listed"]) == (WHEEL, False)
+    assert file["note"] == "Withdrawn by the operator (it crashes); its file is not served."
+    assert not {"url", "provenance", "signature"} & file.keys()
 
 
 def test_a_withdrawn_release_is_not_built_again_until_it_is_restored(fleet: Steered) -> None:

@@ -67,7 +67,7 @@ def stop_serving(db: sqlite3.Connection, release_id: int, target_id: int, wheel_
 
 
 def withdraw(db: sqlite3.Connection, wheel_id: int, reason: str, now: float) -> None:
-    """Take a wheel off the index: it serves no target then; its bytes stay (docs/decisions/0063)."""
+    """Take a wheel off the index: it serves no target then; the controller keeps its bytes (docs/decisions/0063)."""
     db.execute("DELETE FROM wheel_target WHERE wheel_id = ?", (wheel_id,))
     db.execute(
         "UPDATE wheel SET withdrawn_at = coalesce(withdrawn_at, ?), withdrawn = ?, rebuild_requested = 0 WHERE id = ?",

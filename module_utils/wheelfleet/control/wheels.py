@@ -28,7 +28,7 @@ def withdraw(
 ) -> list[str]:
     """Take wheels off the index, and hold the builds of what they serve until `restore`; returns what changed.
 
-    Their bytes stay where they are (docs/decisions/0063). `held` is a part of the names of the targets for which their
+    The controller keeps their bytes (docs/decisions/0063). `held` is a part of the names of the targets for which their
     releases are not built any more (empty: all); None: those that no other listed wheel serves. In the caller's
     transaction.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog.database import Catalog, CatalogError
+from ..control.operator_name import login_name
 from ..control.orders import WITHOUT_REASON, expand, order
 from ..control.rule import BadOrder
 from ..engine.lock import run_at_work
@@ -155,11 +154,3 @@ def _give(state_dir: Path, wanted: Rein, reason: str, *, dry_run: bool) -> tuple
         return str(error), ""
     except sqlite3.Error as error:
         return f"The order could not be kept ({error}); give it as the account that runs build.yml.", ""
-
-
-def login_name() -> str:
-    """The name under which the operator is logged in, also under sudo."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

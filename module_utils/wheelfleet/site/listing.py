@@ -48,10 +48,10 @@ class ListedFile(NamedTuple):
 class ProjectFiles(NamedTuple):
     """The files of one project.
 
-    `listed` are on its index pages, by version, the highest build first. `kept` are our wheels on the site's disk,
-    listed or not, because an old page or a lock file may still name them. `withdrawn` are those of `kept` whose targets
-    upstream serves now. `skipped` has the reason for each file name that the operator's skip list keeps off the pages,
-    `withdrawn_by_order` the reason for each that an operator withdrew.
+    `listed` are on its index pages, by version, the highest build first. `ours` are our wheels, listed or not; `kept`
+    are those on the site's disk. `withdrawn` are those whose targets upstream serves now. `skipped` has the reason for
+    each file name that the operator's skip list keeps off the pages, `withdrawn_by_order` the reason for each that an
+    operator withdrew.
     `versions` are those of the listed files (PEP 700). `status` and `status_reason` are PEP 792's.
     """
 
@@ -59,13 +59,19 @@ class ProjectFiles(NamedTuple):
     name: str
     state: str
     listed: tuple[ListedFile, ...]
-    kept: tuple[ListedFile, ...]
+    ours: tuple[ListedFile, ...]
     withdrawn: tuple[ListedFile, ...]
     versions: tuple[str, ...]
     status: str | None = None
     status_reason: str | None = None
     skipped: Mapping[str, str] = {}
     withdrawn_by_order: Mapping[str, str] = {}
+
+    @property
+    def kept(self) -> tuple[ListedFile, ...]:
+        """Our wheels on the site's disk: an old page or a lock file may still name those that are not listed. What an
+        operator withdrew is not there, because nobody shall get it."""
+        return tuple(file for file in self.ours if file.filename not in self.withdrawn_by_order)
 
 
 def project_files(db: sqlite3.Connection, project_id: int, view: str = "own") -> ProjectFiles:
@@ -88,7 +94,7 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
         theirs = upstream.get(project_id, []) if mine else []
         ordered = {row[_FILENAME]: row[_WITHDRAWN] or "" for row in mine if row[_WITHDRAWN_AT] is not None}
         skipped = _skipped(db, name, [row for row in mine if row[_FILENAME] not in ordered], skips.get(name, ()))
-        listed, kept, withdrawn = _sorted_out(db, mine, theirs, state, always, {*skipped, *ordered})
+        listed, ours, withdrawn = _sorted_out(db, mine, theirs, state, always, {*skipped, *ordered})
         if listed and view == "full":
             listed = _in_order([*listed, *(_theirs(row) for row in theirs if is_on_the_web(row[6]))])
         yield ProjectFiles(
@@ -96,7 +102,7 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
             name,
             state,
             tuple(listed),
-            tuple(kept),
+            tuple(ours),
             tuple(withdrawn),
             tuple(dict.fromkeys(file.version for file in listed)),
             status,
@@ -162,7 +168,7 @@ def _sorted_out(
     always: bool,
     off: Collection[str],
 ) -> tuple[list[ListedFile], list[ListedFile], list[ListedFile]]:
-    """Our wheels of a project that are listed, kept, and withdrawn because upstream serves their targets.
+    """Our wheels of a project that are listed, all of them, and those withdrawn because upstream serves their targets.
 
     `off` are the names of those that an operator keeps off the index.
     """

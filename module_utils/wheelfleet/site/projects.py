@@ -186,7 +186,7 @@ class ProjectRenderer:
             return tuple(file for file in files if file.filename not in missing)
 
         return content._replace(
-            listed=there_is(content.listed), kept=there_is(content.kept), withdrawn=there_is(content.withdrawn)
+            listed=there_is(content.listed), ours=there_is(content.ours), withdrawn=there_is(content.withdrawn)
         )
 
     def _put_provenance(self, name: str, wheel: ListedFile, there: Collection[str]) -> None:

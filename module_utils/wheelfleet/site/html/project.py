@@ -69,13 +69,13 @@ class FileLine(NamedTuple):
     """A wheel of ours in the table of files."""
 
     filename: str
-    href: str
+    href: str | None
     explained: str
     size: str
     date: str
     sha256: str
     saved: str
-    provenance: str
+    provenance: str | None
     signature: str | None
     yanked: str | None
     requires_python: str | None
@@ -112,7 +112,7 @@ def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
     """Everything below `project/NAME/`: paths below the site, and their bytes."""
     folder = f"project/{facts.name}"
     chunks = [facts.releases[i : i + RELEASES_A_PAGE] for i in range(0, len(facts.releases), RELEASES_A_PAGE)] or [()]
-    on_site = {file.file.filename for release in facts.releases for file in release.files}
+    on_site = {file.file.filename for release in facts.releases for file in release.files if file.on_site}
     signed = bool(render.site.signing_key)
     common = {
         "project": facts,
@@ -220,14 +220,14 @@ def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]
         file = own.file
         yield FileLine(
             filename=file.filename,
-            href=address(f"files/{name}/{file.filename}"),
+            href=address(f"files/{name}/{file.filename}") if own.on_site else None,
             explained=own.explained,
             size=human_size(file.size or 0),
             date=(file.upload_time or "")[:10],
             sha256=file.sha256 or "",
             saved=human_duration(own.seconds) if own.seconds is not None else "",
-            provenance=address(provenance.path(name, file.filename)),
-            signature=address(provenance.signature_path(name, file.filename)) if signed else None,
+            provenance=address(provenance.path(name, file.filename)) if own.on_site else None,
+            signature=address(provenance.signature_path(name, file.filename)) if signed and own.on_site else None,
             yanked=file.yanked,
             requires_python=file.requires_python,
             note=own.note,

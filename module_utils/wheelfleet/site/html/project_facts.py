@@ -21,7 +21,7 @@ _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer i
 _WITHDRAWN = "Withdrawn, because upstream has a wheel for these targets now; kept for those who pinned it."
 _REPLACED = "The wheels of {version} were built from an earlier {sdist}, which upstream has replaced since."
 _SKIPPED = "Off the index, because the operator skips it ({reason}); kept for those who pinned it."
-_WITHDRAWN_BY_ORDER = "Withdrawn by the operator ({reason}); kept for those who pinned it."
+_WITHDRAWN_BY_ORDER = "Withdrawn by the operator ({reason}); its file is not served."
 _UNLISTED = "No longer on the index; kept for those who pinned it."
 
 
@@ -73,8 +73,8 @@ class Import(NamedTuple):
 
 
 class OwnFile(NamedTuple):
-    """A wheel of ours on the site. `note` is the reason why it is not `listed` on the index pages; `explained` has its
-    tags in words.
+    """A wheel of ours. `note` is the reason why it is not `listed` on the index pages; `explained` has its tags in
+    words. What an operator withdrew is not `on_site`.
 
     `seconds` is the duration of the build, which each install saves, roughly. `apt` are the packages of the builder's
     distribution whose libraries the wheel needs at run time.
@@ -93,6 +93,7 @@ class OwnFile(NamedTuple):
     #: The sdist that it was built from, if upstream has replaced it under the same name.
     earlier_sdist: str | None = None
     imported: Import | None = None
+    on_site: bool = True
 
 
 class Attempt(NamedTuple):
@@ -310,7 +311,7 @@ def _attempt(row: sqlite3.Row, log: str | None) -> Attempt:
 def _files(
     db: sqlite3.Connection, project_id: int, content: ProjectFiles, attempts: Iterable[Attempt]
 ) -> dict[str, list[OwnFile]]:
-    """Our wheels on the site's disk, by version."""
+    """Our wheels, by version."""
     known: dict[str, sqlite3.Row] = {}
     rebuilds: dict[str, Rebuild] = {}
     for row in db.execute(
@@ -334,7 +335,7 @@ def _files(
     listed = {file.filename for file in content.listed if file.url is None}
     withdrawn = {file.filename for file in content.withdrawn}
     files: dict[str, list[OwnFile]] = {}
-    for file in content.kept:
+    for file in content.ours:
         on_index = file.filename in listed
         note = None if on_index else _WITHDRAWN if file.filename in withdrawn else _UNLISTED
         if file.filename in content.skipped:
@@ -359,6 +360,7 @@ def _files(
                 _imports(row["imports"], row["import_facts"]),
                 _clean(row["earlier_sdist"]),
                 _import(row["imported"]),
+                file.filename not in content.withdrawn_by_order,
             )
         )
     return files

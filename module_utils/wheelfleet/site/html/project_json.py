@@ -45,7 +45,7 @@ _PLAIN = re.compile(r"[\w.~/-]*", re.ASCII).fullmatch
 
 def document(facts: ProjectFacts, *, signed: bool = False) -> bytes:
     """The bytes of `project/NAME/json`. `signed`: whether provenance is signed."""
-    on_site = {file.file.filename for release in facts.releases for file in release.files}
+    on_site = {file.file.filename for release in facts.releases for file in release.files if file.on_site}
     return as_json(
         _known(
             name=facts.name,
@@ -107,7 +107,7 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
     file = own.file
     return _known(
         filename=file.filename,
-        url=address(f"files/{name}/{file.filename}"),
+        url=address(f"files/{name}/{file.filename}") if own.on_site else None,
         sha256=file.sha256,
         size=file.size,
         requires_python=file.requires_python,
@@ -116,8 +116,8 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
         tags=own.tags,
         listed=own.listed,
         note=own.note,
-        provenance=address(provenance.path(name, file.filename)),
-        signature=address(provenance.signature_path(name, file.filename)) if signed else None,
+        provenance=address(provenance.path(name, file.filename)) if own.on_site else None,
+        signature=address(provenance.signature_path(name, file.filename)) if signed and own.on_site else None,
         build_seconds=own.seconds,
         repair=_known(**own.libraries._asdict()) if own.libraries else None,
         apt=own.apt or None,
