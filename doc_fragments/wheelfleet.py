@@ -57,7 +57,7 @@ options:
     type: str
     default: ''
   hours:
-    description: After so many hours the order ends by itself. V(0) is never.
+    description: After so many hours an order to pause, drain, skip or put first ends by itself. V(0) is never.
     type: float
     default: 0
   who:

@@ -40,6 +40,12 @@ def do_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known are {', '.join(words)}" if 0 < len(words) <= _FEW else ""
 
 
+def hint(word: str, known: Iterable[str]) -> str:
+    """The same as the end of a sentence, with its full stop."""
+    text = do_you_mean(word, known)
+    return text if text.endswith("?") else f"{text}."
+
+
 def _ratio(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, other, one).ratio()
 

@@ -35,6 +35,10 @@ def test_orders_are_rehearsed_given_and_refused_as_they_are_typed(tmp_path: Path
     assert "No builder is called pi3; do you mean pi2?" in " ".join(refused.output.split())
     assert controls.newest(db, 9) == [], "nor is the other one paused"
 
+    for nothing in ([], "", None):
+        refused = order("builders", "pause", nothing, reason="new SD card", expect=2)
+        assert "Say what to pause, with what=…." in " ".join(refused.output.split())
+
     assert order("builders", "pause", ["pi1"], reason="new SD card").changed == 1
     assert list(orders.holds(db)) == ["pi1"]
 

@@ -137,8 +137,19 @@ def test_an_order_ends_when_its_time_is_over(fleet: ControllerState) -> None:
         ("skip", "project", "alpa", "The fleet knows no project alpa; do you mean alpha?"),
         ("skip", "build", "alpha==2.0", "The fleet knows no release alpha==2.0; the newest of alpha is 1.0."),
         ("skip", "build", "alpha @ x", "alpha @ x is neither a project nor a release; write numpy or numpy==2.4.0."),
+        ("skip", "build", "alpha-1.0.tar.gz", "alpha-1.0.tar.gz is neither a project nor a release; write numpy or"),
+        ("pause", "builder", "ALL", "No builder is called ALL; do you mean all?"),
+        ("pause", "builder", "PI1", "No builder is called PI1; do you mean pi1?"),
+        ("drain", "builder", "mars", "No builder is called mars; known are all, pi1, pi2."),
+        ("forget", "builder", "mars", "No builder is called mars; known are pi1, pi2."),
+        ("pause", "builder", " ", "Say what to pause, with what=…."),
         ("unskip", "project", "alpha", "No order skips alpha; what controller_skip or a recipe skips is changed"),
-        ("first", "project", "nothing", "The fleet knows no project nothing."),
+        (
+            "first",
+            "project",
+            "nothing",
+            "The fleet knows no project nothing; it can be ordered once it is in scope (controller_packages).",
+        ),
         ("stop", "build", "alpha-1.0-00000000", "alpha-1.0-00000000 is not being built"),
     ],
 )
@@ -147,6 +158,27 @@ def test_orders_without_sense_are_refused_in_a_sentence(
 ) -> None:
     assert refusal(fleet, verb, noun, subject).startswith(sentence)
     assert controls.newest(fleet.catalog.db, 9) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "noun", "subject", "more", "sentence"),
+    [
+        ("skip", "build", "alpha", {"target": "armv9"}, "No target's name has armv9 in it; known are cp311"),
+        ("pages", "project", "alpha", {"target": "cp311"}, "Pages are those of all targets; leave the target out."),
+        ("resume", "builder", "pi1", {"until": NOW + 60}, "resume has no end; leave hours out."),
+        ("pause", "builder", "pi1", {"until": NOW - 60}, "hours is a number above 0, after which the order ends;"),
+    ],
+)
+def test_options_without_sense_are_refused_in_a_sentence(
+    fleet: ControllerState, verb: str, noun: str, subject: str, more: dict[str, Any], sentence: str
+) -> None:
+    assert refusal(fleet, verb, noun, subject, **more).startswith(sentence)
+
+
+def test_one_release_is_one_subject_however_it_is_written(fleet: ControllerState) -> None:
+    assert give(fleet, "skip", "build", "Alpha==1").subject == "alpha==1.0"
+    assert not give(fleet, "skip", "build", "alpha==1.0.0", now=NOW + 1).changed
+    assert give(fleet, "unskip", "build", "alpha==1.0", now=NOW + 2).changed
 
 
 def test_what_takes_something_from_people_needs_a_reason(fleet: ControllerState) -> None:

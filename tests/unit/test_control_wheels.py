@@ -249,6 +249,8 @@ def test_a_wheel_that_serves_more_than_the_target_is_named_by_its_file(state: Co
         ("withdraw", "demo<0.5", "No wheel of demo<0.5 is published; the newest that is published is 1.0."),
         ("yank", "demo-1.0-cp311-cp311-linux_x86.whl", f"no demo-1.0-cp311-cp311-linux_x86.whl; do you mean {WHEEL}?"),
         ("withdraw", "demo-1.0.tar.gz", "demo-1.0.tar.gz is not a wheel"),
+        ("withdraw", "demo.whl", "demo.whl is not a wheel's name (PEP 427)"),
+        ("withdraw", "/srv/demo-1.0-py3-none-any.whl", "'/srv/demo-1.0-py3-none-any.whl' is not a safe file name"),
         ("withdraw", "not a name", "not a name is neither a project, nor a release"),
         ("restore", "demo", "Nothing of demo is withdrawn."),
         ("unyank", "demo", "Nothing of demo is yanked."),

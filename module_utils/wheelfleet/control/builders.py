@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ..catalog import controls, events
 from ..catalog.controls import Control
 from ..catalog.database import Catalog
-from ..nearest import nearest
+from ..nearest import hint
 from .rule import Asked, BadOrder, Decision, Rule, same_as
 
 #: The verbs that keep a builder from beginning anything.
@@ -114,5 +114,5 @@ def _host(db: sqlite3.Connection, asked: Asked) -> str:
     known = _known(db, asked)
     if asked.subject in known:
         return asked.subject
-    near = nearest(asked.subject, known)
-    raise BadOrder(f"No builder is called {asked.subject}" + (f"; do you mean {near}?" if near else "."))
+    words = known | ({ALL} if asked.verb != "forget" else set())
+    raise BadOrder(f"No builder is called {asked.subject}{hint(asked.subject, words)}")

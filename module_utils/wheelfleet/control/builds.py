@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -14,7 +14,8 @@ from packaging.version import Version
 from ..catalog import controls, projects
 from ..catalog.controls import Control
 from ..catalog.projects import known_names
-from ..nearest import nearest
+from ..names import is_archive_name
+from ..nearest import hint, nearest
 from .rule import Asked, BadOrder, Decision, Rule, same_as
 
 
@@ -39,7 +40,7 @@ def releases_of(word: str) -> Releases:
         requirement = Requirement(word)
     except InvalidRequirement:
         requirement = None
-    if requirement is None or requirement.url or requirement.marker or requirement.extras:
+    if requirement is None or requirement.url or requirement.marker or requirement.extras or is_archive_name(word):
         raise BadOrder(f"{word} is neither a project nor a release; write numpy or numpy==2.4.0.")
     return Releases(canonicalize_name(requirement.name), str(requirement.specifier))
 
@@ -151,13 +152,22 @@ def known_releases(db: sqlite3.Connection, word: str) -> Releases:
     project = db.execute("SELECT id FROM project WHERE name = ?", (releases.name,)).fetchone()
     if project is None:
         near = nearest(releases.name, known_names(db, releases.name))
-        raise BadOrder(f"The fleet knows no project {releases.name}" + (f"; do you mean {near}?" if near else "."))
+        cure = f"do you mean {near}?" if near else "it can be ordered once it is in scope (controller_packages)."
+        raise BadOrder(f"The fleet knows no project {releases.name}; {cure}")
     rows = db.execute("SELECT version FROM release WHERE project_id = ?", (project["id"],)).fetchall()
     versions = sorted((row["version"] for row in rows), key=Version)
     # A range may be about releases to come.
     if releases.specifier.startswith("==") and versions and not any(map(releases.matches, versions)):
         raise BadOrder(f"The fleet knows no release {releases}; the newest of {releases.name} is {versions[-1]}.")
-    return releases
+    return _spelt_alike(releases, versions)
+
+
+def _spelt_alike(releases: Releases, versions: Sequence[str]) -> Releases:
+    """One release by the version that the catalog has, so that demo==1 and demo==1.0 are the same subject (PEP 440)."""
+    if not releases.specifier.startswith("==") or "*" in releases.specifier:
+        return releases
+    meant = [version for version in versions if releases.matches(version)]
+    return Releases(releases.name, f"=={meant[0]}") if len(meant) == 1 else releases
 
 
 def about(db: sqlite3.Connection, verb: str, name: str) -> list[tuple[Control, Releases]]:
@@ -261,8 +271,11 @@ def _why_nothing_stops(db: sqlite3.Connection, word: str, running: list[sqlite3.
     known = {part for row in running for part in (row["id"], row["host"], row["name"])}
     if not known:
         return f"{word} is not being built, and nothing else is."
-    near = nearest(word, known)
-    return f"{word} is not being built" + (f"; do you mean {near}?" if near else ".")
+    if near := nearest(word, known):
+        return f"{word} is not being built; do you mean {near}?"
+    going_on = sorted({f"{row['name']}=={row['version']}" for row in running})
+    more = f" and {len(going_on) - 3} more" if len(going_on) > 3 else ""
+    return f"{word} is not being built; what goes on is {', '.join(going_on[:3])}{more}."
 
 
 def _is_requirement(word: str) -> bool:
@@ -277,8 +290,8 @@ def _check_target(db: sqlite3.Connection, part: str) -> None:
     """Raise BadOrder unless the text is a part of some target's name."""
     names = [row["name"] for row in db.execute("SELECT name FROM target ORDER BY name")]
     if part and not any(part in name for name in names):
-        near = nearest(part, {piece for name in names for piece in (name, *name.split("-"))})
-        raise BadOrder(f"No target's name has {part} in it" + (f"; do you mean {near}?" if near else "."))
+        pieces = {piece for name in names for piece in (name, *name.split("-"))}
+        raise BadOrder(f"No target's name has {part} in it{hint(part, pieces if nearest(part, pieces) else names)}")
 
 
 def _on(asked: Asked) -> str:

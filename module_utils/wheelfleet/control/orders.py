@@ -36,6 +36,8 @@ EXPAND: Mapping[str, Expand] = {
 }
 #: The verbs that need no reason, because nobody waits for what they end.
 WITHOUT_REASON = frozenset({"resume", "unskip", "first", "pages", "restore", "unyank", "rebuild"})
+#: The verbs that may end by themselves.
+WITH_END = frozenset({"pause", "drain", "skip", "first"})
 #: Characters of a reason.
 LONGEST_REASON = 300
 
@@ -193,6 +195,10 @@ def _asked(
     why = plain(reason, LONGEST_REASON).strip()
     if not why and verb not in WITHOUT_REASON:
         raise BadOrder(f"Say why, with reason='…': people read on the site why {verb} was ordered for {subject}.")
+    if until is not None and verb not in WITH_END:
+        raise BadOrder(f"{verb} has no end; leave hours out.")
+    if until is not None and until <= now:
+        raise BadOrder("hours is a number above 0, after which the order ends; leave it out for an order without end.")
     if not subject.strip():
         raise BadOrder(f"Say what to {verb}, with what=….")
     return Asked(plain(who, 100) or "somebody", verb, subject.strip(), target.strip(), why, until, now, inventory)

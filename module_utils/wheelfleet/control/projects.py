@@ -19,6 +19,8 @@ def expand(db: sqlite3.Connection, asked: Asked) -> list[str]:
 
 
 def _pages(db: sqlite3.Connection, asked: Asked) -> Decision:
+    if asked.target:
+        raise BadOrder("Pages are those of all targets; leave the target out.")
     name = builds.known_releases(db, asked.subject).name
     row = db.execute("SELECT pages_stale FROM project WHERE name = ?", (name,)).fetchone()
     before = controls.latest(db, ["pages"], name)

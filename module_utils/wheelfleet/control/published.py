@@ -13,8 +13,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from .. import requires_python
-from ..names import is_archive_name
-from ..nearest import do_you_mean, nearest
+from ..names import NotAWheel, is_archive_name, read_wheel_name
+from ..nearest import hint, nearest
 from .rule import BadOrder
 
 
@@ -58,6 +58,10 @@ def read_words(text: str) -> Words:
     if is_archive_name(text):
         if not text.endswith(".whl"):
             raise BadOrder(f"{text} is not a wheel; name a project, a release such as numpy==2.4.0, or a wheel's file.")
+        try:
+            read_wheel_name(text)
+        except NotAWheel as error:
+            raise BadOrder(str(error)) from error
         return Words(filename=text)
     try:
         requirement = Requirement(text)
@@ -81,7 +85,7 @@ def find_wheels(db: sqlite3.Connection, words: Words, target: str = "") -> list[
     names = [row["name"] for row in db.execute("SELECT name FROM target ORDER BY name")]
     if not any(target in name for name in names):
         parts = {part for name in names for part in (name, *name.split("-"))}
-        raise BadOrder(f"No target's name has {target} in it{_hint(target, parts)}")
+        raise BadOrder(f"No target's name has {target} in it{hint(target, parts)}")
     chosen = [wheel for wheel in found if any(target in name for name in wheel.targets)]
     if not chosen:
         raise BadOrder(f"No wheel of {words} serves a target with {target} in its name.")
@@ -121,8 +125,8 @@ def _of_releases(db: sqlite3.Connection, words: Words) -> list[PublishedWheel]:
     if not chosen:
         versions = sorted({wheel.version for wheel in wheels}, key=Version)
         near = nearest(words.specifier.lstrip("=<>!~"), versions)
-        hint = f"do you mean {words.project}=={near}?" if near else f"the newest that is published is {versions[-1]}."
-        raise BadOrder(f"No wheel of {words} is published; {hint}")
+        cure = f"do you mean {words.project}=={near}?" if near else f"the newest that is published is {versions[-1]}."
+        raise BadOrder(f"No wheel of {words} is published; {cure}")
     return chosen
 
 
@@ -173,7 +177,7 @@ def _served(row: sqlite3.Row, targets: Sequence[tuple[str, Version, frozenset[st
 
 def _unknown_project(db: sqlite3.Connection, name: str) -> str:
     if db.execute("SELECT 1 FROM project WHERE name = ?", (name,)).fetchone():
-        return f"The fleet has published no wheel of {name}."
+        return f"The fleet has published no wheel of {name}; builds are ordered with playbooks/builds.yml."
     published = [
         row["name"]
         for row in db.execute(
@@ -181,7 +185,7 @@ def _unknown_project(db: sqlite3.Connection, name: str) -> str:
             "JOIN project p ON p.id = r.project_id"
         )
     ]
-    return f"The fleet has published no wheel of a project {name}{_hint(name, published)}"
+    return f"The fleet has published no wheel of a project {name}{hint(name, published)}"
 
 
 def _unknown_file(db: sqlite3.Connection, filename: str) -> str:
@@ -191,7 +195,3 @@ def _unknown_file(db: sqlite3.Connection, filename: str) -> str:
     if near:
         return f"The fleet has published no {filename}; do you mean {near}?"
     return f"The fleet has published no {filename}." if files else _unknown_project(db, name)
-
-
-def _hint(word: str, known: Sequence[str] | set[str]) -> str:
-    return do_you_mean(word, known) or "."

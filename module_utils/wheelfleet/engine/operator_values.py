@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def as_list(value: str | Sequence[object]) -> list[object]:
-    """A list from a list, or from text split at commas, as Ansible's `check_type_list` reads it."""
+def as_list(value: object) -> list[object]:
+    """A list from a list, a value or nothing, or from text split at commas, as Ansible's `check_type_list` reads it."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value)
+    if value is None:
+        return []
+    return list(value) if isinstance(value, Sequence) else [value]
 
 
 def as_bool(value: object) -> bool | None:
