@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from wheelfleet.control.operator_name import login_name
 from wheelfleet.engine.lock import began, run_at_work
 from wheelfleet.engine.run_rules import RunRules, end_run, read_rules, write_rules
 from wheelfleet.engine.start_flow import log_file, start_flow, stop_flow
 from wheelfleet.text import human_duration
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
-from wheelfleet_ansible.order_action import login_name
 
 #: The part of a limited run that is kept for its publication, and the most of it in seconds.
 SHARE_TO_PUBLISH, LONGEST_TO_PUBLISH = 0.05, 300.0

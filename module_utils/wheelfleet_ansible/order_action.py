@@ -63,8 +63,6 @@ class OrderAction(ControllerAction):
 
     def subjects(self, catalog: Catalog) -> list[str]:
         """What `what` names, one by one. Raises BadOrder."""
-        if not self.options["what"]:
-            raise BadOrder(f"Say what to {self.options['action']}, with what=….")
         found: dict[str, None] = {}
         for word in self.options["what"]:
             found |= dict.fromkeys(

@@ -166,7 +166,6 @@ def test_orders_without_sense_are_refused_in_a_sentence(
         ("skip", "build", "alpha", {"target": "armv9"}, "No target's name has armv9 in it; known are cp311"),
         ("pages", "project", "alpha", {"target": "cp311"}, "Pages are those of all targets; leave the target out."),
         ("resume", "builder", "pi1", {"until": NOW + 60}, "resume has no end; leave hours out."),
-        ("pause", "builder", "pi1", {"until": NOW - 60}, "hours is a number above 0, after which the order ends;"),
     ],
 )
 def test_options_without_sense_are_refused_in_a_sentence(

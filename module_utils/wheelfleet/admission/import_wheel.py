@@ -93,8 +93,6 @@ def check_terms(terms: Terms, target: str = "") -> None:
 
 def wheels_in(paths: Sequence[Path]) -> list[Path]:
     """The wheels that paths of files and folders mean. Raises BadOrder for a folder without wheels."""
-    if not paths:
-        raise BadOrder("Say what to import, with what=…: wheels on the controller, or folders with wheels.")
     found: dict[Path, None] = {}
     for path in paths:
         inside = sorted(path.glob("*.whl")) if path.is_dir() else [path]

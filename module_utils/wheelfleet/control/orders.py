@@ -197,8 +197,6 @@ def _asked(
         raise BadOrder(f"Say why, with reason='…': people read on the site why {verb} was ordered for {subject}.")
     if until is not None and verb not in WITH_END:
         raise BadOrder(f"{verb} has no end; leave hours out.")
-    if until is not None and until <= now:
-        raise BadOrder("hours is a number above 0, after which the order ends; leave it out for an order without end.")
     if not subject.strip():
         raise BadOrder(f"Say what to {verb}, with what=….")
     return Asked(plain(who, 100) or "somebody", verb, subject.strip(), target.strip(), why, until, now, inventory)
