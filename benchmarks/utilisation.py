@@ -9,6 +9,7 @@ below one also because a builder proves itself by a single build first, and beca
 from __future__ import annotations
 
 import random
+import sqlite3
 import statistics
 import tempfile
 from pathlib import Path
@@ -61,9 +62,11 @@ def _following(operator: Operator) -> float:
 
 
 def _done(operator: Operator) -> int:
-    if not (operator.state / "catalog.sqlite").is_file():
+    try:
+        return int(operator.query("SELECT count(*) FROM attempt WHERE outcome = 'built'")[0][0])
+    except sqlite3.OperationalError:
+        # The run has not made its catalog yet.
         return 0
-    return int(operator.query("SELECT count(*) FROM attempt WHERE outcome = 'built'")[0][0])
 
 
 def _utilisation(operator: Operator) -> float:
