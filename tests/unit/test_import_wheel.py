@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,14 @@ def test_a_name_with_other_bytes_is_refused_with_a_free_build_tag(fleet: Importe
     tagged = good(build="1", files={"demo.py": "other = 1"})
     assert fleet.import_(tagged).changed
     assert fleet.listed() == [tagged.filename, WHEEL]
+
+
+@pytest.mark.parametrize("spelling", [f"Demo-1.0-{TAG}.whl", f"demo-1-{TAG}.whl", f"demo-1.0-cp311.{TAG}.whl"])
+def test_another_spelling_of_a_published_name_is_refused(fleet: Importer, spelling: str) -> None:
+    fleet.send(good())
+    sentence = fleet.refusal(replace(good(files={"demo.py": "other = 1"}), filename=spelling))
+    assert sentence.startswith(f"The fleet has published {WHEEL}, and installers could not tell {spelling} from it; ")
+    assert "--build 1 FILE" in sentence
 
 
 @pytest.mark.parametrize(

@@ -171,12 +171,23 @@ def _placed(db: sqlite3.Connection, filename: str) -> _Place:
 
 
 def _check_name(db: sqlite3.Connection, place: _Place, filename: str, sha256: str, storage: Storage) -> None:
-    """Raise BadOrder if the name stands for other bytes, of ours or of upstream's."""
+    """Raise BadOrder if the name stands for other bytes, of ours or of upstream's, or is another spelling of one."""
     upstream = db.execute(
         "SELECT 1 FROM upstream_file WHERE release_id = ? AND filename = ?", (place.release_id, filename)
     ).fetchone()
     if upstream:
         raise BadOrder(f"Upstream has a file {filename}, so installers could not tell them apart; {_cure(db, place)}")
+    for row in db.execute(
+        "SELECT filename FROM wheel WHERE release_id = ? AND filename <> ? AND removed_at IS NULL ORDER BY filename",
+        (place.release_id, filename),
+    ):
+        # Such as Demo-1.0 and demo-1.0.0: one wheel in two spellings.
+        ours, new = read_wheel_name(row["filename"]), place.name
+        if (ours.version, ours.build) == (new.version, new.build) and ours.tags & new.tags:
+            raise BadOrder(
+                f"The fleet has published {row['filename']}, and installers could not tell {filename} from it; "
+                f"{_cure(db, place)}"
+            )
     given = db.execute("SELECT sha256 FROM given_name WHERE filename = ?", (filename,)).fetchone()
     there = storage.files / place.project / filename
     if (given and given["sha256"] != sha256) or (not given and there.is_file() and _sha256(there) != sha256):
