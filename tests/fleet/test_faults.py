@@ -174,7 +174,14 @@ def test_a_builder_that_refuses_ssh_is_named_and_the_others_do_its_work(trouble:
     assert "build3: It did not answer when the run began" in trouble.events()
 
 
-@pytest.mark.parametrize("moment", ["after handing over", "during a build", "when results wait"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("after handing over", marks=pytest.mark.long),
+        "during a build",
+        pytest.param("when results wait", marks=pytest.mark.long),
+    ],
+)
 def test_a_controller_killed_at_any_step_loses_nothing(trouble: Trouble, moment: str):
     trouble.wants(4, "killed", seconds=3)
     reached: Callable[[], object] = {

@@ -168,7 +168,9 @@ def test_a_killed_build_is_tried_again(gated: Operator, tmp_path: Path):
     assert len(gated.wheels()) == 4
 
 
-@pytest.mark.parametrize("seconds", [1.5, 2.5, 3.5, 5.0])
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(1.5, marks=pytest.mark.long), 2.5, pytest.param(3.5, marks=pytest.mark.long), 5.0]
+)
 def test_a_run_killed_after_any_time_is_carried_on_by_the_next(
     operator: Operator, upstream: Upstream, seconds: float, tmp_path: Path
 ):
