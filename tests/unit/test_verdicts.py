@@ -8,6 +8,9 @@ import pytest
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.version import Version
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.catalog.priorities import FIRST
+from wheelfleet.control import orders
+from wheelfleet.planner.carry_out import carry_out
 from wheelfleet.planner.judge import Target
 from wheelfleet.planner.scope import Policy, ScopeRule
 from wheelfleet.planner.verdicts import judge_project
@@ -122,3 +125,19 @@ def test_what_leaves_the_scope_leaves_the_queue():
         judge_project(db, 1, [ScopeRule("demo")], TARGETS, Policy(), NOW)  # type: ignore[arg-type]
         assert judge_project(db, 1, [], TARGETS, Policy(), NOW)
         assert db.execute("SELECT count(*) FROM release_target").fetchone()[0] == 0
+
+
+def test_what_is_put_first_is_so_again_when_a_builder_that_was_off_returns():
+    with catalog_with("cp39-cp39-linux_x86_64") as catalog:
+
+        def judge(*targets: Target) -> None:
+            with catalog.writing() as db:
+                judge_project(db, 1, [ScopeRule("demo")], targets, Policy(), NOW)
+
+        judge(*TARGETS)
+        orders.order(catalog, who="ada", verb="first", noun="project", subject="demo", now=NOW)
+        carry_out(catalog, NOW)
+        judge(cpython(9), cpython(11))
+        judge(*TARGETS)
+        rows = catalog.db.execute("SELECT target_id, priority FROM release_target WHERE need <> 'none'").fetchall()
+        assert {(row["target_id"], row["priority"]) for row in rows} == {(each, FIRST) for each in (11, 13, 39)}

@@ -75,7 +75,7 @@ def judge_project(
     }
     gone = known.keys() - judgement.verdicts.keys()
     release_targets.remove(db, gone)
-    changed = bool(gone)
+    changed, added = bool(gone), judgement.verdicts.keys() - known.keys()
     recencies = _recencies(db, project_id, releases, judgement)
     for key, verdict in judgement.verdicts.items():
         sdist = verdict.sdist
@@ -91,6 +91,11 @@ def judge_project(
     serve_targets(db, project_id, targets)
     for release in {release for (release, _), verdict in judgement.verdicts.items() if verdict.verdict == "build"}:
         release_targets.settle(db, release, policy.max_attempts, now)
+    if added:
+        # Verdicts on the targets of a builder that was off went, and come back here without the order to be first.
+        for order, _ in builds.about(db, "first", project["name"]):
+            if order.answer is not None:
+                release_targets.put_first(db, added & {*builds.keys(db, order)}, order.at)
     projects.put_judged(db, project_id, judgement.again_at)
     return changed
 
