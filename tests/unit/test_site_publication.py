@@ -278,6 +278,23 @@ def test_a_missing_wheel_is_reported_not_linked_and_appears_once_back(state: Con
     assert published.problems == []
 
 
+def test_a_damaged_row_of_one_project_keeps_no_other_from_being_published(state: ControllerState) -> None:
+    a_published_site(state)
+    before = (state.site / "project/leaver/index.html").read_bytes()
+    state.attempt("leaver", "1.1", failure_class="time-out", blocks="target", sentence="It took too long.")
+    state.execute("UPDATE attempt SET remedies = '[' WHERE failure_class = 'time-out'")
+    kept = state.wheel("bystander", "1.1")
+    published = state.publish()
+    assert kept in listed(state.site, "bystander")
+    assert (state.site / "project/leaver/index.html").read_bytes() == before
+    assert len(published.problems) == 1
+    assert published.problems[0].startswith("The pages of leaver stay as they were, because of a fault")
+
+    state.execute("UPDATE attempt SET remedies = NULL WHERE failure_class = 'time-out'")
+    assert state.publish().problems == []
+    assert "It took too long" in (state.site / "project/leaver/index.html").read_text()
+
+
 @pytest.mark.parametrize("damage", [b"", b"not a wheel"])
 def test_a_wheel_with_other_bytes_than_the_catalog_knows_is_not_published(
     state: ControllerState, damage: bytes

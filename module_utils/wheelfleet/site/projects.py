@@ -104,7 +104,15 @@ class ProjectRenderer:
             self._sign()
             for content in contents:
                 mine = rows.get(content.project_id, []) if content.project_id in shown_ids else None
-                self._render_project(content, about[content.project_id], mine, differences, result)
+                try:
+                    self._render_project(content, about[content.project_id], mine, differences, result)
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                    # A fault of ours or a damaged row of one project must not keep all others from being published.
+                    result.incomplete.add(content.project_id)
+                    result.problems.append(
+                        f"The pages of {content.name} stay as they were, because of a fault "
+                        f"({type(error).__name__}: {error}); please report it."
+                    )
         self.tree.settle()
         result.changed, result.side_changes = self.tree.changed, self.tree.side_changes
         return result

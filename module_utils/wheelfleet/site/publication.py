@@ -71,7 +71,7 @@ class Published:
     projects: int = 0
     #: The number of wheels placed.
     files: int = 0
-    #: A sentence for each wheel that could not be placed.
+    #: A sentence for each wheel that could not be placed, and for each project whose pages could not be made.
     problems: list[str] = field(default_factory=list)
 
 
