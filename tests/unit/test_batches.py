@@ -391,3 +391,22 @@ def test_a_builder_is_needed_while_nobody_else_offers_its_target(fleet: Fleet):
     assert suspension.is_only_builder(fleet.catalog, "pi1")
     fleet.builder("pi2", 11)
     assert not suspension.is_only_builder(fleet.catalog, "pi1")
+
+
+def test_few_new_builds_are_shared_among_idle_hosts(fleet: Fleet):
+    for host in ("pi1", "pi2", "pi3"):
+        fleet.builder(host, 11)
+        batches.mark_idle(fleet.catalog, host, NOW)
+    for number in range(6):
+        fleet.queue(f"p{number}", 11, seconds=1.2)
+    shares = [len(names(fleet.claim(host))) for host in ("pi1", "pi2", "pi3")]
+    assert sum(shares) == 6 and min(shares) >= 1 and max(shares) <= 3
+
+
+def test_idle_hosts_that_offer_other_targets_have_no_share(fleet: Fleet):
+    for host, target in (("pi1", 11), ("pi2", 9)):
+        fleet.builder(host, target)
+        batches.mark_idle(fleet.catalog, host, NOW)
+    for number in range(6):
+        fleet.queue(f"p{number}", 11, seconds=1.2)
+    assert len(names(fleet.claim("pi1"))) == 6

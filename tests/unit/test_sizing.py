@@ -85,6 +85,13 @@ def test_batches_shrink_as_the_queue_drains():
     assert (sizes[0], sizes[-1]) == (LONGEST_FILL_SECONDS, SHORTEST_FILL_SECONDS)
 
 
+def test_a_host_leaves_idle_hosts_their_share_of_a_short_rest():
+    builds = [2.0] * 6
+    assert chosen(builds, Load(slots=1), Rest(12.0, power=3.0)) == builds
+    assert chosen(builds, Load(slots=1), Rest(12.0, power=3.0, idle=2.0)) == [2.0, 2.0]
+    assert chosen([1.0], Load(slots=1), Rest(0.0, power=3.0, idle=2.0)) == [1.0]
+
+
 def test_a_fleet_of_twice_the_power_gets_smaller_batches_of_the_same_queue():
     one, two = (fill_seconds(Load(slots=1), Rest(600.0, power)) for power in (1.0, 2.0))
     assert one == 2 * two

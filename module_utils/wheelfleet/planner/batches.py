@@ -21,15 +21,13 @@ from ..control import builds, orders
 from ..control.builders import HELD
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
-from .choice import Choice, Chosen, host_load, is_anything_urgent, known_speed, rest_of_queue
+from .choice import IDLE_SECONDS, Choice, Chosen, host_load, is_anything_urgent, known_speed, rest_of_queue
 from .retries import adjustments_of, begin_with, uploaded_before
 
 #: Seconds for which a batch stays with a silent host. Polls of the host renew the lease.
 LEASE_SECONDS = 15 * 60.0
 #: Seconds for which builds that go on at the end of a run stay with their host, because the next run may be tomorrow's.
 LEFT_SECONDS = 48 * 3600.0
-#: Seconds after `mark_idle` for which a host counts as idle.
-IDLE_SECONDS = 10.0
 #: More than the seconds of any build: the distance between the positions of two priorities.
 _FAR = 1e8
 #: A release fails for good on a target after its builds there took this many builders down.

@@ -10,6 +10,7 @@ import math
 import sqlite3
 import statistics
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..catalog import priorities
@@ -17,6 +18,9 @@ from ..catalog.release_targets import TRIED
 from ..control.builders import HELD
 from . import sizing
 from .queue import SPENT_IN_THIS_RUN, WAITING, seconds_left
+
+#: Seconds after `mark_idle` for which a host counts as idle.
+IDLE_SECONDS = 10.0
 
 
 def host_load(
@@ -83,6 +87,21 @@ def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
     ):
         power += int(json.loads(row["facts"]).get("slots", 1)) * row["speed"]
     return sizing.Rest(max(seconds_left(db, run) - held, 0.0), power)
+
+
+def _idle_power(db: sqlite3.Connection, host: str, now: float) -> float:
+    """The power of the other trusted builders that are idle and offer a target of this host."""
+    rows = db.execute(
+        f"""
+        SELECT facts, speed FROM builder
+        WHERE host <> :host AND idle_since > :since AND suspended IS NULL AND NOT {HELD.format(host="host")}
+          AND host NOT IN (SELECT a.host FROM attempt a WHERE a.state = 'open')
+          AND host IN (SELECT o.host FROM builder_target o JOIN builder_target mine ON mine.target_id = o.target_id
+                       WHERE mine.host = :host)
+        """,
+        {"host": host, "since": now - IDLE_SECONDS, "now": now},
+    )
+    return sum(int(json.loads(row["facts"]).get("slots", 1)) * float(row["speed"]) for row in rows)
 
 
 def is_anything_urgent(db: sqlite3.Connection, host: str) -> bool:
@@ -188,7 +207,8 @@ class Choice:
 
     @functools.cached_property
     def _rest(self) -> sizing.Rest:
-        return rest_of_queue(self._db, str(self._asked["run"]))
+        rest = rest_of_queue(self._db, str(self._asked["run"]))
+        return replace(rest, idle=_idle_power(self._db, str(self._asked["host"]), self._now))
 
     def next_builds(self) -> list[Chosen]:
         """The builds to hand over now, in their order."""

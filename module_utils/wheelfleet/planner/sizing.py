@@ -27,6 +27,8 @@ SHORTEST_FILL_SECONDS = 15.0
 LONGEST_FILL_SECONDS = 300.0
 #: In between they are filled ahead by this part of the time that the fleet still needs.
 FILL_SHARE = 0.25
+#: If idle hosts share what is left, the slots are filled as far as that lasts, but at least this far.
+SHORTEST_SHARE_SECONDS = 1.0
 MOST_BUILDS_IN_A_BATCH = 200
 
 #: Of the work that a host is given, this part is the build that waits longest. So nothing waits for ever behind what
@@ -85,11 +87,13 @@ class Load:
 class Rest:
     """The rest of the queue: predicted seconds of the builds that no host holds, and the `power` of the fleet.
 
-    `power` is the sum of slots times speed over the trusted hosts of the run.
+    `power` is the sum of slots times speed over the trusted hosts of the run. `idle` is the part of it that has nothing
+    to do and could take over builds of the host that asks.
     """
 
     seconds: float
     power: float
+    idle: float = 0.0
 
     @property
     def time(self) -> float:
@@ -114,14 +118,21 @@ def fill_seconds(load: Load, rest: Rest) -> float:
     return min(max(rest.time * FILL_SHARE, SHORTEST_FILL_SECONDS), LONGEST_FILL_SECONDS)
 
 
+def share_seconds(load: Load, rest: Rest) -> float:
+    """How far ahead the host's slots may be filled if it shares what is left with those that are idle."""
+    if not rest.idle:
+        return LONGEST_FILL_SECONDS
+    return max(rest.seconds / (load.slots * load.speed + rest.idle), SHORTEST_SHARE_SECONDS)
+
+
 def choose(builds: Iterable[Build], seconds: Callable[[Build], float], load: Load, rest: Rest) -> list[Build]:
     """The builds to hand over now. `builds` come longest first, and no more are drawn than needed.
 
-    Each goes to the slot that is free first, while that is within `fill_seconds`. So only a host that can begin a long
-    build soon gets it. A build that would not end in time (`Load.until`) is left out.
+    Each goes to the slot that is free first, while that is within `fill_seconds` and `share_seconds`. So only a host
+    that can begin a long build soon gets it. A build that would not end in time (`Load.until`) is left out.
     """
     slots = load.free_slots()
-    ahead = fill_seconds(load, rest)
+    ahead = min(fill_seconds(load, rest), share_seconds(load, rest))
     chosen: list[Build] = []
     candidates = iter(builds)
     while slots[0] < ahead and len(chosen) < MOST_BUILDS_IN_A_BATCH:
@@ -144,7 +155,7 @@ def choose_urgent(
     that time: so of busy hosts the one takes it that is free first, though none knows the others.
     """
     slots = load.free_slots()
-    most = fill_seconds(load, rest)
+    most = min(fill_seconds(load, rest), share_seconds(load, rest))
     chosen: list[Build] = []
     for build in builds:
         if slots[0] >= min(max(waited(build), LOW_WATER_SECONDS), most) or len(chosen) == MOST_BUILDS_IN_A_BATCH:
