@@ -187,6 +187,16 @@ class TestDigest:
         seen.add(digest_of_files([inventory, recipes]))
         assert len(seen) == 5
 
+    def test_it_does_not_change_when_the_same_bytes_are_written_again(self, tmp_path: Path) -> None:
+        inventory = tmp_path / "hosts.yml"
+        inventory.write_text("all:\n")
+        before = digest_of_files([inventory])
+        inventory.write_text("all:\n")
+        os.utime(inventory, (1, 1))
+        assert digest_of_files([inventory]) == before
+        inventory.write_text("ALL:\n")
+        assert digest_of_files([inventory]) != before
+
     def test_it_does_not_change_with_files_of_programs(self, tmp_path: Path) -> None:
         before = digest_of_files([tmp_path])
         for name in (".git/index", ".hosts.yml.swp", "hosts.yml~", "__pycache__/x.pyc"):

@@ -43,6 +43,8 @@ from .publish import publish
 from .run_rules import RunRules, read_rules
 from .survey import upstream_is_asked
 
+#: Bytes from which on a file of the operator is compared by size and time of change only.
+LARGE_FILE = 1 << 20
 #: Exceptions of a step whose message is a sentence for the operator.
 REFUSALS = (CatalogError, PublishError, UpstreamUnreachable, NothingPlanned, BadScope)
 #: Names of steps in sentences.
@@ -197,13 +199,19 @@ def _do_step(work: Callable[[], dict[str, Any]], sender: Connection, parent: int
 
 
 def digest_of_files(paths: Sequence[Path]) -> str:
-    """A digest of names, sizes and times of change of these files, and of the files below these folders."""
+    """A digest of names and contents of these files, and of the files below these folders.
+
+    Times of change are no part of it, because tools that manage configurations write the same bytes again. Of a
+    LARGE_FILE it has the size and the time instead of the content.
+    """
     found = hashlib.sha256()
     for path in paths:
         for file in [path] if path.is_file() else sorted(each for each in path.rglob("*") if _counts(each, path)):
             with suppress(OSError):
                 about = file.stat()
-                found.update(f"{file}\0{about.st_size}\0{about.st_mtime_ns}\0".encode())
+                large = about.st_size > LARGE_FILE
+                content = str(about.st_mtime_ns) if large else hashlib.sha256(file.read_bytes()).hexdigest()
+                found.update(f"{file}\0{about.st_size}\0{content}\0".encode())
     return found.hexdigest()
 
 
