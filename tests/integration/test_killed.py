@@ -222,7 +222,8 @@ def test_a_build_beyond_its_limits_is_stopped_with_all_it_started(operator: Oper
     upstream.add_release(sdists.broken_sdist("chatty", "1.0", script="while True: print('x' * 1000)"))
     operator.variables |= {
         "controller_packages": ["endless", "greedy", "chatty"],
-        "builder_limit_seconds": 4,
+        # Long enough for the other two to reach their own limit first.
+        "builder_limit_seconds": 15,
         "builder_limit_memory": "300M",
         "builder_limit_log": "1M",
     }
