@@ -58,7 +58,7 @@ def tool_environment(home: Path, interpreter: str, requirements: list[str], chec
 def _alone(folder: Path) -> Iterator[None]:
     """Wait until no other process makes this environment: that of a run that was killed goes on for a while."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.lock").open("a") as lock:
+    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
