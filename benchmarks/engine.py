@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.fleet import fleet
 from tests.support import sdists
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
@@ -57,12 +58,12 @@ def measure() -> None:
         names = [f"engine{number}" for number in range(max(hosts * max(amounts) for hosts, amounts in RUNS))]
         for name in names:
             upstream.add_release(sdists.pure_sdist(name, "1.0"))
-        warm = _fleet(root / "warm", upstream, names[:1], 1, None)
+        warm = fleet(root / "warm", upstream, names[:1], None, hosts=1)
         warm.build()
         for hosts, amounts in RUNS:
             before: EngineCost | None = None
             for each in amounts:
-                cost = _run(_fleet(root / f"{hosts}x{each}", upstream, names[: hosts * each], hosts, warm))
+                cost = _run(fleet(root / f"{hosts}x{each}", upstream, names[: hosts * each], warm, hosts=hosts))
                 _print(cost, before)
                 before = cost
 
@@ -75,29 +76,6 @@ def _print(cost: EngineCost, before: EngineCost | None) -> None:
         f"{cost.memory >> 20:7} MiB{(cost.memory >> 20) / cost.hosts:6.1f} MiB",
         flush=True,
     )
-
-
-def _fleet(root: Path, upstream: Upstream, names: list[str], hosts: int, warm: Operator | None) -> Operator:
-    """An operator with this machine as all its hosts, each with its own home and the tools of `warm`."""
-    builders = [f"host{number}" for number in range(hosts)]
-    operator = Operator(
-        root,
-        {
-            "controller_upstream_url": upstream.index_url,
-            "controller_packages": names,
-            "builder_home": str(root / "homes" / "{{ inventory_hostname }}"),
-            "builder_parallel": 1,
-            # Many builds at once on one machine are slow.
-            "builder_limit_seconds": 600,
-        },
-        builders,
-    )
-    if warm:
-        for builder in builders:
-            home = root / "homes" / builder
-            home.mkdir(parents=True)
-            (home / "tools").symlink_to(warm.root / "homes" / "host0" / "tools")
-    return operator
 
 
 def _run(operator: Operator) -> EngineCost:

@@ -1,4 +1,4 @@
-"""A fleet for measurements: five builders and a web node with local connections, and builds that sleep."""
+"""A fleet for measurements: builders and a web node with local connections, and builds that sleep."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ BUILDERS = 5
 PATIENCE = 600.0
 
 
-def fleet(root: Path, upstream: Upstream, names: list[str], warm: Operator | None) -> Operator:
-    """An operator whose builders build one at a time, with the tool environment of `warm`."""
-    builders = [f"pi{number}" for number in range(BUILDERS)]
-    node = root / "node"
-    node.mkdir(parents=True)
+def fleet(
+    root: Path, upstream: Upstream, names: list[str], warm: Operator | None, hosts: int = BUILDERS, **variables: str
+) -> Operator:
+    """An operator with this machine as all its hosts, each of which builds one at a time, in a home of its own with the
+    tool environment of `warm`."""
+    builders = [f"pi{number}" for number in range(hosts)]
     operator = Operator(
         root,
         {
@@ -33,9 +34,9 @@ def fleet(root: Path, upstream: Upstream, names: list[str], warm: Operator | Non
             "controller_packages": names,
             "builder_home": str(root / "homes" / "{{ inventory_hostname }}"),
             "builder_parallel": 1,
-            # Other work on the machine must not end a build.
+            # Many builds at once on one machine are slow, and other work on it must not end one.
             "builder_limit_seconds": 600,
-            "webnode_root": str(node),
+            **variables,
         },
         builders,
     )
@@ -45,6 +46,13 @@ def fleet(root: Path, upstream: Upstream, names: list[str], warm: Operator | Non
             home.mkdir(parents=True)
             (home / "tools").symlink_to(next((warm.root / "homes").glob("*/tools/..")).resolve() / "tools")
     return operator
+
+
+def fleet_with_node(root: Path, upstream: Upstream, names: list[str], warm: Operator | None) -> Operator:
+    """A fleet whose web node is a folder of its own."""
+    node = root / "node"
+    node.mkdir(parents=True)
+    return fleet(root, upstream, names, warm, webnode_root=str(node))
 
 
 def sleeping_sdist(name: str, version: str, seconds: float) -> Artifact:

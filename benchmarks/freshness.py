@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.fleet import BUILDERS, fleet, following, sleeping_sdist, wait_for
+from benchmarks.fleet import BUILDERS, fleet_with_node, following, sleeping_sdist, wait_for
 from tests.support import sdists, wheels
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
@@ -43,7 +43,7 @@ def measure() -> None:
     with tempfile.TemporaryDirectory() as scratch, Upstream() as upstream:
         root = Path(scratch)
         upstream.add_release(sdists.pure_sdist("first", "1.0"))
-        warm = fleet(root / "warm", upstream, ["first"], None)
+        warm = fleet_with_node(root / "warm", upstream, ["first"], None)
         warm.build()
         for number, interval in enumerate(INTERVALS):
             waits = _follow(root / f"run{number}", upstream, f"r{number}-", interval, warm)
@@ -68,7 +68,7 @@ def _follow(root: Path, upstream: Upstream, prefix: str, interval: float | None,
     firsts = [f"{prefix}first{number}" for number in range(BUILDERS)]
     for name in firsts:
         upstream.add_release(sleeping_sdist(name, "1.0", 2.0))
-    operator = fleet(root, upstream, names + firsts, warm)
+    operator = fleet_with_node(root, upstream, names + firsts, warm)
     node = Path(operator.variables["webnode_root"])
     appeared: dict[str, float] = {}
     found: dict[str, float] = {}

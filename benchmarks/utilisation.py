@@ -1,6 +1,6 @@
 """How busy builders are in a run that follows upstream and publishes, compared with a batch run.
 
-Both build the same queue with five builders: a batch run, which publishes at its end alone, and a run that follows
+Both build the same queue with five builders: a batch run, which publishes nothing meanwhile, and a run that follows
 upstream and brings each publication to a web node. They take turns, so that other work on the machine hits both.
 Utilisation is the time of the builds as a part of the builders' time, from the first claim to the last result. It is
 below one also because a builder proves itself by a single build first, and because the last builds do not end together.
@@ -14,7 +14,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks.fleet import BUILDERS, fleet, following, sleeping_sdist, wait_for
+from benchmarks.fleet import BUILDERS, fleet_with_node, following, sleeping_sdist, wait_for
 from tests.support import sdists
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
@@ -35,13 +35,13 @@ def measure() -> None:
         for name in names:
             upstream.add_release(sleeping_sdist(name, "1.0", draw.uniform(*SECONDS)))
         upstream.add_release(sdists.pure_sdist("first", "1.0"))
-        warm = fleet(root / "warm", upstream, ["first"], None)
+        warm = fleet_with_node(root / "warm", upstream, ["first"], None)
         warm.build()
         print(f"\nUtilisation of {BUILDERS} builders, {BUILDS} builds:", flush=True)
         print(f"{'':10}{'batch':>8}{'following':>11}{'ratio':>8}", flush=True)
         for turn in range(TIMES):
-            batch.append(_batch(fleet(root / f"batch{turn}", upstream, names, warm)))
-            follow.append(_following(fleet(root / f"following{turn}", upstream, names, warm)))
+            batch.append(_batch(fleet_with_node(root / f"batch{turn}", upstream, names, warm)))
+            follow.append(_following(fleet_with_node(root / f"following{turn}", upstream, names, warm)))
             _print(f"turn {turn + 1}", batch[-1], follow[-1])
     _print("median", statistics.median(batch), statistics.median(follow))
 
@@ -51,7 +51,7 @@ def _print(title: str, batch: float, following: float) -> None:
 
 
 def _batch(operator: Operator) -> float:
-    operator.build("--forks", "10", "-e", "controller_publishes=false")
+    operator.build("--forks", "10", "--skip-tags", "publish")
     return _utilisation(operator)
 
 
