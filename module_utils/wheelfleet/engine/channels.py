@@ -237,10 +237,11 @@ def _check_address(where: str, word: str, value: str) -> None:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        whole = parts.hostname and (parts.port is None or parts.port >= 0)
+        parts.port  # noqa: B018 - raises ValueError if it is no port
     except ValueError:
         return False
-    return bool(whole) and parts.scheme in ("http", "https") and url.isascii() and url.isprintable() and " " not in url
+    whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return whole and url.isascii() and url.isprintable() and " " not in url
 
 
 def _command(where: str, value: object) -> tuple[str, ...]:

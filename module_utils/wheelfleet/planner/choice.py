@@ -9,7 +9,7 @@ import json
 import math
 import sqlite3
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -78,15 +78,13 @@ def _usual_speed(db: sqlite3.Connection, host: str) -> float:
 def rest_of_queue(db: sqlite3.Connection, run: str) -> sizing.Rest:
     """The work that no builder holds yet, and the power of the trusted builders of the run."""
     (held,) = db.execute("SELECT coalesce(sum(predicted_normal), 0) FROM attempt WHERE state = 'open'").fetchone()
-    power = 0.0
-    for row in db.execute(
+    trusted = db.execute(
         f"""
         SELECT facts, speed FROM builder
         WHERE suspended IS NULL AND NOT {HELD.format(host="host")} AND host IN (SELECT host FROM builder_target)
-        """
-    ):
-        power += int(json.loads(row["facts"]).get("slots", 1)) * row["speed"]
-    return sizing.Rest(max(seconds_left(db, run) - held, 0.0), power)
+        """,
+    )
+    return sizing.Rest(max(seconds_left(db, run) - held, 0.0), _power(trusted))
 
 
 def _idle_power(db: sqlite3.Connection, host: str, now: float) -> float:
@@ -101,7 +99,12 @@ def _idle_power(db: sqlite3.Connection, host: str, now: float) -> float:
         """,
         {"host": host, "since": now - IDLE_SECONDS, "now": now},
     )
-    return sum(int(json.loads(row["facts"]).get("slots", 1)) * float(row["speed"]) for row in rows)
+    return _power(rows)
+
+
+def _power(builders: Iterable[sqlite3.Row]) -> float:
+    """The sum of slots times speed of rows of `builder`."""
+    return sum((int(json.loads(row["facts"]).get("slots", 1)) * float(row["speed"]) for row in builders), 0.0)
 
 
 def is_anything_urgent(db: sqlite3.Connection, host: str) -> bool:

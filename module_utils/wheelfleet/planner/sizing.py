@@ -112,27 +112,27 @@ def is_low(load: Load) -> bool:
 
 
 def fill_seconds(load: Load, rest: Rest) -> float:
-    """How far ahead the host's slots are filled; for a host of unknown speed the least."""
-    if load.results < PROBES:
-        return SHORTEST_FILL_SECONDS
-    return min(max(rest.time * FILL_SHARE, SHORTEST_FILL_SECONDS), LONGEST_FILL_SECONDS)
+    """How far ahead the host's slots are filled; for a host of unknown speed the least.
 
-
-def share_seconds(load: Load, rest: Rest) -> float:
-    """How far ahead the host's slots may be filled if it shares what is left with those that are idle."""
-    if not rest.idle:
-        return LONGEST_FILL_SECONDS
-    return max(rest.seconds / (load.slots * load.speed + rest.idle), SHORTEST_SHARE_SECONDS)
+    It shares what is left with hosts that are idle.
+    """
+    ahead = SHORTEST_FILL_SECONDS
+    if load.results >= PROBES:
+        ahead = min(max(rest.time * FILL_SHARE, SHORTEST_FILL_SECONDS), LONGEST_FILL_SECONDS)
+    if rest.idle:
+        share = rest.seconds / (load.slots * load.speed + rest.idle)
+        ahead = min(ahead, max(share, SHORTEST_SHARE_SECONDS))
+    return ahead
 
 
 def choose(builds: Iterable[Build], seconds: Callable[[Build], float], load: Load, rest: Rest) -> list[Build]:
     """The builds to hand over now. `builds` come longest first, and no more are drawn than needed.
 
-    Each goes to the slot that is free first, while that is within `fill_seconds` and `share_seconds`. So only a host
-    that can begin a long build soon gets it. A build that would not end in time (`Load.until`) is left out.
+    Each goes to the slot that is free first, while that is within `fill_seconds`. So only a host that can begin a long
+    build soon gets it. A build that would not end in time (`Load.until`) is left out.
     """
     slots = load.free_slots()
-    ahead = min(fill_seconds(load, rest), share_seconds(load, rest))
+    ahead = fill_seconds(load, rest)
     chosen: list[Build] = []
     candidates = iter(builds)
     while slots[0] < ahead and len(chosen) < MOST_BUILDS_IN_A_BATCH:
@@ -155,7 +155,7 @@ def choose_urgent(
     that time: so of busy hosts the one takes it that is free first, though none knows the others.
     """
     slots = load.free_slots()
-    most = min(fill_seconds(load, rest), share_seconds(load, rest))
+    most = fill_seconds(load, rest)
     chosen: list[Build] = []
     for build in builds:
         if slots[0] >= min(max(waited(build), LOW_WATER_SECONDS), most) or len(chosen) == MOST_BUILDS_IN_A_BATCH:
