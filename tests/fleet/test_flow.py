@@ -298,7 +298,7 @@ def test_a_flow_with_every_part_killed_ends_in_the_same_index(
             while time.monotonic() < end:
                 time.sleep(chance.uniform(*CALM))
                 faults.among(faults.run, faults.run, faults.session, faults.flow, *of_builders)
-            # Whoever is off now must not miss the run that is measured.
+            # A builder that is off now must not miss the run that is measured.
             kill(service.run)
             runs = len(service.ends)
             until(lambda: len(service.ends) > runs, "the next run", 60)

@@ -233,7 +233,7 @@ def test_the_expected_end_shares_what_is_left_among_the_builds_going_on():
     assert expected_end_seconds(statuses[2:], now) is None
 
 
-def test_what_is_left_is_told_by_whoever_counted_last():
+def test_what_is_left_is_told_by_the_host_that_counted_last():
     now = time.time()
     build = Building("a", "1", "cp311", now, 10.0)
     counted = HostStatus("pi1", "r", HostState.BUILDING, [build], left=1, seconds_left=10.0, counted_at=now, at=now)

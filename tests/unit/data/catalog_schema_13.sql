@@ -294,13 +294,13 @@ INSERT INTO "resolution" VALUES('/srv/requirements.txt',1,'981931ab92e589551d2e1
 
 ::wheelfleet pip resolves 3 lines: purely==2.0, cext, nosuchproject==1.0
 Looking in indexes: http://127.0.0.1:35985/simple/
-Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/work/resolve-ed496bd4e603/requirements.txt (line 1))
+Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/resolve-ed496bd4e603/requirements.txt (line 1))
   Downloading purely-2.0.tar.gz (2.7 kB)
   Getting requirements to build wheel: started
   Getting requirements to build wheel: finished with status ''done''
   Preparing metadata (pyproject.toml): started
   Preparing metadata (pyproject.toml): finished with status ''done''
-Collecting cext (from -r /srv/builder/another-one/resolve/work/resolve-ed496bd4e603/requirements.txt (line 2))
+Collecting cext (from -r /srv/builder/another-one/resolve/resolve-ed496bd4e603/requirements.txt (line 2))
   Downloading cext-1.0.tar.gz (2.9 kB)
   Getting requirements to build wheel: started
   Getting requirements to build wheel: finished with status ''done''
@@ -311,7 +311,7 @@ ERROR: No matching distribution found for nosuchproject==1.0
 
 ::wheelfleet pip resolves 1 lines: purely==2.0
 Looking in indexes: http://127.0.0.1:35985/simple/
-Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/work/resolve-ed496bd4e603/requirements.txt (line 1))
+Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/resolve-ed496bd4e603/requirements.txt (line 1))
   Downloading purely-2.0.tar.gz (2.7 kB)
   Getting requirements to build wheel: started
   Getting requirements to build wheel: finished with status ''done''
@@ -321,13 +321,13 @@ Would install purely-2.0
 
 ::wheelfleet pip resolves 2 lines: purely==2.0, cext
 Looking in indexes: http://127.0.0.1:35985/simple/
-Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/work/resolve-ed496bd4e603/requirements.txt (line 1))
+Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/resolve-ed496bd4e603/requirements.txt (line 1))
   Downloading purely-2.0.tar.gz (2.7 kB)
   Getting requirements to build wheel: started
   Getting requirements to build wheel: finished with status ''done''
   Preparing metadata (pyproject.toml): started
   Preparing metadata (pyproject.toml): finished with status ''done''
-Collecting cext (from -r /srv/builder/another-one/resolve/work/resolve-ed496bd4e603/requirements.txt (line 2))
+Collecting cext (from -r /srv/builder/another-one/resolve/resolve-ed496bd4e603/requirements.txt (line 2))
   Downloading cext-1.0.tar.gz (2.9 kB)
   Getting requirements to build wheel: started
   Getting requirements to build wheel: finished with status ''done''
@@ -337,13 +337,13 @@ Would install cext-1.0 purely-2.0
 
 ::wheelfleet pip resolves 3 lines: purely==2.0, cext, nosuchproject==1.0
 Looking in indexes: http://127.0.0.1:35985/simple/
-Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/work/resolve-ed496bd4e603/requirements.txt (line 1))
+Collecting purely==2.0 (from -r /srv/builder/another-one/resolve/resolve-ed496bd4e603/requirements.txt (line 1))
   Downloading purely-2.0.tar.gz (2.7 kB)
   Getting requirements to build wheel: started
   Getting requirements to build wheel: finished with status ''done''
   Preparing metadata (pyproject.toml): started
   Preparing metadata (pyproject.toml): finished with status ''done''
-Collecting cext (from -r /srv/builder/another-one/resolve/work/resolve-ed496bd4e603/requirements.txt (line 2))
+Collecting cext (from -r /srv/builder/another-one/resolve/resolve-ed496bd4e603/requirements.txt (line 2))
   Downloading cext-1.0.tar.gz (2.9 kB)
   Getting requirements to build wheel: started
   Getting requirements to build wheel: finished with status ''done''
