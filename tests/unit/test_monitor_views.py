@@ -195,7 +195,9 @@ def test_the_screen_is_printed_once_for_those_without_a_terminal(
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("LINES", "30")
     assert main(["--state", str(tmp_path), "--once", "--view", "queue"]) == 0
-    assert "builder of speed 1." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "builder of speed 1." in printed
+    assert printed.rstrip("\n").count("\n") < 28 and printed.endswith("\n") and not printed.endswith("\n\n")
     assert main(["--state", str(tmp_path)]) == 1
     assert "ssh -t" in capsys.readouterr().err
 

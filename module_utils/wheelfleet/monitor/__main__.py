@@ -68,7 +68,8 @@ def _print_once(reader: Reader, view: View) -> None:
     width, height = shutil.get_terminal_size((100, 40))
     characters = UNICODE if "utf" in (sys.stdout.encoding or "").lower() else ASCII
     lines = frame(reader.read(), Place(view), max(width, 60), max(height, 12), characters)
-    text = "\n".join("".join(text for text, _ in line).rstrip() for line in lines).rstrip()
+    # Without the last line, which names keys, and the empty ones above it.
+    text = "\n".join("".join(text for text, _ in line).rstrip() for line in lines[:-1]).rstrip()
     try:
         print(text, flush=True)
     except BrokenPipeError:
