@@ -25,7 +25,7 @@ from tests.support.upstream import Upstream
 
 #: Seconds of a measurement, and seconds between two releases in the mean.
 SECONDS, PAUSE = 100.0, 2.5
-#: Releases at most, so few that upstream is asked every 30 seconds by default.
+#: Releases at most, so few that upstream is asked every 20 seconds by default.
 RELEASES = 50
 #: Shortest and longest build, in seconds.
 BUILDS = (1.0, 9.0)

@@ -113,6 +113,10 @@ class PublishingWorld:
             (count,) = catalog.db.execute("SELECT count(*) FROM project WHERE pages_stale").fetchone()
             return min(int(count), most)
 
+    def overviews_wait(self) -> bool:
+        """Nothing changes that is no wheel."""
+        return False
+
     def begin(self, step: Step) -> None:
         """Publish in a thread."""
         self.thread = threading.Thread(target=self._publish)

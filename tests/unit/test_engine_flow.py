@@ -41,6 +41,8 @@ class FakeWorld:
     seen: int = 0
     #: Projects that stay as they are, whatever is published.
     stuck: int = 0
+    #: Whether pages about many projects wait.
+    overviews: bool = False
     answers: list[StepEnd] = field(default_factory=list)
     begun: list[tuple[Step, float]] = field(default_factory=list)
     stopped: list[Step] = field(default_factory=list)
@@ -60,6 +62,9 @@ class FakeWorld:
     def waiting(self, most: int) -> int:
         return min(self.changed + self.stuck, most)
 
+    def overviews_wait(self) -> bool:
+        return self.overviews
+
     def begin(self, step: Step) -> None:
         assert step not in self.going_on, "a step never goes on twice"
         self.begun.append((step, self.seconds))
@@ -74,6 +79,7 @@ class FakeWorld:
             del self.going_on[step]
             if step == "publish":
                 self.changed -= self.seen
+                self.overviews = False
                 ends.append(StepEnd(step, {"written": self.seen, "projects": self.seen, "files": self.seen}))
             else:
                 ends.append(self.answers.pop(0) if self.answers else StepEnd(step))
@@ -136,6 +142,13 @@ class TestPublication:
         world.changed, since = 3, world.seconds
         world.let(flow, 5.0)
         assert world.times("publish") == [since]
+
+    def test_pages_about_many_projects_wait_for_the_interval_at_most(self, world: FakeWorld) -> None:
+        flow = world.flow()
+        world.let(flow, 20.0)
+        world.overviews = True
+        world.let(flow, 3 * MINUTE)
+        assert world.times("publish") == [60.0]
 
     def test_a_wheel_that_comes_during_a_publication_is_in_the_next(self, world: FakeWorld) -> None:
         world.takes["publish"] = 2.0
@@ -203,8 +216,8 @@ class TestFollow:
     @pytest.mark.parametrize(
         ("answer", "pause"),
         [
-            ({"asked": 5}, 30.0),
-            ({"asked": 100}, 50.0),
+            ({"asked": 5}, 20.0),
+            ({"asked": 150}, 50.0),
             ({"asked": 10_000}, 300.0),
             ({"asked": 5, "everything": True}, 300.0),
         ],
@@ -214,7 +227,7 @@ class TestFollow:
     ) -> None:
         world.answers = [StepEnd("delta", answer), StepEnd("delta", trouble="No answer."), StepEnd("delta", answer)]
         world.let(world.flow(follow=True), 15 * MINUTE)
-        assert world.times("delta")[:3] == [30.0, 30.0 + pause, 30.0 + 2 * pause]
+        assert world.times("delta")[:3] == [20.0, 20.0 + pause, 20.0 + 2 * pause]
 
     def test_a_run_that_does_not_follow_asks_no_more(self, world: FakeWorld) -> None:
         world.let(world.flow(), HOUR)

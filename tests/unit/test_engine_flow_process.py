@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,17 @@ class TestProcess:
         page = beside.state.site / "simple" / "eggs" / "index.html"
         until(page.is_file, "the page of the wheel", 30)
         until(lambda: "published 1 changed project" in beside.log(), "a line for the operator")
+
+    def test_a_forgotten_builder_leaves_the_pages_during_the_run(self, beside: Beside) -> None:
+        beside.state.builder("pi9")
+        beside.start(publish_interval=1)
+        page = beside.state.site / "fleet" / "index.html"
+        until(lambda: page.is_file() and "pi9" in page.read_text(), "the page with the builder", 30)
+        beside.state.execute("DELETE FROM builder WHERE host = 'pi9'")
+        until(lambda: "pi9" not in page.read_text(), "the page without it", 30)
+        before = page.stat().st_mtime_ns
+        time.sleep(3)
+        assert page.stat().st_mtime_ns == before, "nothing is published while nothing changes"
 
     def test_it_is_stopped_at_once_where_nothing_goes_on(self, beside: Beside) -> None:
         flow = beside.start()

@@ -671,6 +671,11 @@ BEGIN
     UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
 END;
 
+CREATE TRIGGER report_builder_delete AFTER DELETE ON builder
+BEGIN
+    UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
+END;
+
 CREATE TRIGGER report_event_insert AFTER INSERT ON event
 BEGIN
     UPDATE meta SET value = value + 1 WHERE key = 'report_changes';

@@ -32,10 +32,10 @@ FEW = 25
 #: if publishing then takes at most this part of the controller's time, and not more often than each so many seconds.
 SHARE, SHORTEST_PAUSE = 0.1, 2.0
 #: Where the operator leaves it to the flow, upstream gets so many requests a second in the mean at most,
-REQUESTS = 2.0
+REQUESTS = 3.0
 #: and is asked again after so many seconds at least and at most. The list of all projects takes the longest pause,
 #: because it is megabytes.
-SHORTEST_READING_PAUSE, LONGEST_READING_PAUSE = 30.0, 300.0
+SHORTEST_READING_PAUSE, LONGEST_READING_PAUSE = 20.0, 300.0
 #: Seconds between two looks for troubles of which an operator is told.
 TELL = 30.0
 #: Seconds between two looks at the operator's files.
@@ -142,6 +142,9 @@ class World(Protocol):
 
     def waiting(self, most: int) -> int:
         """The number of projects and lists that a publication would change, counted up to `most`."""
+
+    def overviews_wait(self) -> bool:
+        """Whether pages about many projects are no longer true: an order was given, a builder was forgotten."""
 
     def begin(self, step: Step) -> None:
         """Begin a step beside the flow."""
@@ -259,7 +262,7 @@ class Flow:
     # ------------------------------------------------------------ publication
 
     def _publication_is_due(self) -> bool:
-        """Each interval, and at once if a few projects wait and publications are quick."""
+        """Each interval if anything waits, and at once if a few projects wait and publications are quick."""
         since = self.clock.monotonic() - self._published_at
         pause = min(
             max(self._publishing_took / SHARE - self._publishing_took, SHORTEST_PAUSE), self.options.publish_interval
@@ -268,7 +271,7 @@ class Flow:
             return False
         waiting = self.world.waiting(FEW + 1)
         if since >= self.options.publish_interval:
-            return waiting > 0
+            return waiting > 0 or self.world.overviews_wait()
         return self._left_over < waiting <= FEW
 
     # ------------------------------------------------------------------ steps
@@ -301,7 +304,7 @@ class Flow:
             self._left_over = 0 if done else self.world.waiting(FEW + 1)
 
     def _say_published(self, answer: Mapping[str, Any]) -> None:
-        if answer.get("written"):
+        if answer.get("projects"):
             files = int(answer["files"])
             wheels = f", {_count(files, 'new wheel')}" if files else ""
             self.world.say(f"published {_count(int(answer['projects']), 'changed project')}{wheels}")

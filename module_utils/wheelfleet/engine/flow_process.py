@@ -29,6 +29,7 @@ from ..planner.queue import progress
 from ..planner.requeue import CONTROLLER as EVENTS_OF_CONTROLLER
 from ..planner.scope import BadScope
 from ..processes import die_with_parent
+from ..site.publication import overviews_are_stale
 from ..site.renderer import PublishError
 from ..upstream.client import UpstreamUnreachable
 from ..watchdog import note_progress
@@ -78,6 +79,11 @@ class ControllerWorld:
                     (found,) = catalog.db.execute(f"SELECT count(*) FROM ({query} LIMIT ?)", (most - count,)).fetchone()
                     count += found
         return count
+
+    def overviews_wait(self) -> bool:
+        """Whether pages about many projects are no longer true: an order was given, a builder was forgotten."""
+        with self._catalog() as catalog:
+            return overviews_are_stale(catalog, Path(self._config["site"]["site_dir"]))
 
     def begin(self, step: Step) -> None:
         """Begin a step in a child, whose memory goes with it."""

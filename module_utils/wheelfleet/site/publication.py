@@ -108,6 +108,24 @@ def publish_site(
         ) from error
 
 
+def overviews_are_stale(catalog: Catalog, site_dir: Path) -> bool:
+    """Whether anything that a page about many projects could show has changed since the last publication."""
+    try:
+        marker = _marker((site_dir / MARKER).read_bytes())
+    except FileNotFoundError:
+        marker = {}
+    return bool(marker.get("report_changes") != count_changes(catalog.db))
+
+
+def _marker(data: bytes) -> dict[str, Any]:
+    """What a marker says; nothing if it is damaged."""
+    try:
+        said = json.loads(data)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 class _Publication:
     def __init__(self, catalog: Catalog, render: Renderer, tree: Tree, sources: Sources, settings: Settings) -> None:
         self.catalog = catalog
@@ -179,11 +197,7 @@ class _Publication:
 
     def _read_marker(self) -> dict[str, Any]:
         """The marker of the last publication that ended; empty without one, or if it is damaged."""
-        try:
-            data = json.loads(self.tree.read(MARKER) or b"{}")
-        except ValueError:
-            return {}
-        return data if isinstance(data, dict) else {}
+        return _marker(self.tree.read(MARKER) or b"{}")
 
     def _expire(self) -> list[tuple[str, str]]:
         if self.settings.grace_seconds is None:

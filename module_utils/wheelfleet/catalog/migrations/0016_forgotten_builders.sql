@@ -1,0 +1,1 @@
+-- A forgotten builder leaves the pages: a trigger, which is made again from schema.sql.
