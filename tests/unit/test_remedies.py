@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("flat", "setuptools<61", "setuptools<61"),
         ("badrequires", "setuptools<66", "setuptools<66"),
         ("pyyaml", "Cython<3", "Cython<3"),
-        ("pymssql", "Cython<3", "Cython<3"),
+        ("pymssql", "Cython<3.1", "Cython<3.1"),
         ("hdbscan", "Cython<3", "Cython<3"),
         ("corpus-blist", "newer C API", "C code rewritten for newer Pythons"),
         ("corpus-pysha3", "newer C API", "C code rewritten for newer Pythons"),
@@ -67,6 +68,11 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("cmakeold", "CMake policy", "CMAKE_POLICY_VERSION_MINIMUM=3.5"),
         ("oom", "one job", "one job at a time; alone on its builder"),
         ("ownhelper", "source on path", "source on path"),
+        ("setuptools-dry-run", "setuptools<81", "setuptools<81; also setuptools"),
+        ("setuptools-extension", "setuptools<84", "setuptools<84"),
+        ("setuptools-extension-314", "setuptools<84", "setuptools<84"),
+        ("cython-long", "Cython<3.1", "Cython<3.1"),
+        ("cython-numpy-headers", "numpy<2.5", "numpy<2.5"),
     ],
 )
 def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, name: str, said: str) -> None:
@@ -74,6 +80,48 @@ def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, n
     assert proposal is not None
     assert (proposal.name, proposal.adjustments.in_words()) == (name, said)
     assert proposal.why.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("log", "python", "names"),
+    [
+        ("cython-long", (3, 12), ["Cython<3.1", "Cython<3", "date-matched"]),
+        ("cython-long", (3, 13), ["Cython<3.1", "date-matched"]),
+        ("cython-long", (3, 15), ["Cython<3.1", "date-matched"]),
+        ("pyyaml", (3, 13), ["date-matched"]),
+        ("cython-numpy-headers", (3, 12), ["numpy<2.5", "date-matched"]),
+        ("cython-numpy-headers", (3, 13), ["date-matched"]),
+        ("pykdtree", (3, 12), ["numpy<2", "date-matched"]),
+        ("pykdtree", (3, 13), ["date-matched"]),
+    ],
+)
+def test_no_remedy_is_tried_that_cannot_help_on_this_python(log: str, python: tuple[int, int], names: list[str]):
+    case, proposed = case_of(log, python=python, uploaded="2021-01-20T02:11:54Z"), []
+    while (proposal := propose(case, proposed)) is not None:
+        proposed.append(proposal.name)
+    assert proposed == names
+
+
+def test_cython_before_3_never_meets_a_numpy_that_refuses_it():
+    proposal = propose(case_of("pyyaml", python=(3, 12)), set())
+    assert proposal is not None
+    assert proposal.adjustments.constraints == ("Cython<3", "numpy<2.5")
+
+
+@pytest.mark.parametrize(
+    ("line", "python", "name"),
+    [
+        ("AttributeError: module 'numpy' has no attribute 'in1d'", (3, 13), "numpy<2.4"),
+        ("AttributeError: module 'numpy' has no attribute 'row_stack'", (3, 13), "numpy<2.5"),
+        ("AttributeError: module 'numpy' has no attribute 'float_'", (3, 12), "numpy<2"),
+        ("AttributeError: module 'numpy' has no attribute 'float_'", (3, 13), None),
+        ("ModuleNotFoundError: No module named 'numpy.distutils'", (3, 12), None),
+        ("ModuleNotFoundError: No module named 'numpy.distutils'", (3, 11), "numpy<2"),
+    ],
+)
+def test_the_newest_numpy_that_has_what_is_missing_is_taken(line: str, python: tuple[int, int], name: str | None):
+    proposal = propose(FailedBuild("numpy-abi", text=line, python=python), set())
+    assert (proposal and proposal.name) == name
 
 
 @pytest.mark.parametrize(
@@ -177,12 +225,22 @@ def test_the_build_environment_of_the_releases_own_time_is_the_last_remedy():
     assert propose(case, {"Cython<3", "date-matched"}) is None
 
 
+def test_a_date_that_the_failed_build_already_had_is_no_remedy():
+    case = case_of("pyyaml", uploaded="2021-01-20T02:11:54Z", python=(3, 13))
+    settled = datetime(2025, 4, 5, tzinfo=timezone.utc).timestamp()
+    assert propose(replace(case, failed_at=settled + 1), set()).name == "date-matched"
+    assert propose(replace(case, failed_at=settled), set()) is None
+
+
 @pytest.mark.parametrize(
     ("uploaded", "python", "before"),
     [
         ("2024-06-01T10:00:00Z", (3, 11), "2024-06-15T10:00:00Z"),
         ("2024-06-01T10:00:00.123456Z", (3, 11), "2024-06-15T10:00:00Z"),
         ("2016-05-01T00:00:00Z", (3, 11), "2023-04-22T00:00:00Z"),
+        ("2021-05-01T00:00:00Z", (3, 15), "2027-03-30T00:00:00Z"),
+        ("2021-05-01T00:00:00Z", (3, 16), "2027-03-30T00:00:00Z"),
+        ("2018-05-01T00:00:00Z", (3, 8), "2018-05-15T00:00:00Z"),
         (None, (3, 11), None),
         ("yesterday", (3, 11), None),
     ],

@@ -34,6 +34,7 @@ _PYTHON_APPEARED = {
     (3, 12): "2023-10-02",
     (3, 13): "2024-10-07",
     (3, 14): "2025-10-07",
+    (3, 15): "2026-10-01",
 }
 _PYTHON_SETTLED = timedelta(days=180)
 #: A build that was stopped after this part of its work would have come to its end with more time.
@@ -60,6 +61,8 @@ class FailedBuild:
     #: Seconds of the attempt, and of the project's longest build that gave a wheel.
     seconds: float = 0.0
     built_seconds: float | None = None
+    #: When it failed, in seconds since 1970; None if unknown.
+    failed_at: float | None = None
 
 
 #: Phases in which a change of the build environment matters.
@@ -153,8 +156,11 @@ def matched_date(uploaded: str | None, python: tuple[int, int]) -> str | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     moment += DATE_MARGIN
-    appeared = _PYTHON_APPEARED.get(python)
-    if appeared is not None:
+    # A Python newer than the table appeared after those in it.
+    appeared = _PYTHON_APPEARED.get(python) or (
+        max(_PYTHON_APPEARED.values()) if python > max(_PYTHON_APPEARED) else ""
+    )
+    if appeared:
         moment = max(moment, datetime.fromisoformat(appeared).replace(tzinfo=timezone.utc) + _PYTHON_SETTLED)
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -208,13 +214,63 @@ def _date_matched(failed_build: FailedBuild) -> Adjustments | None:
     if failed_build.phase in _BACKEND_AT_WORK and failed_build.installed == frozenset():
         # No build requirement was installed that could be of another time.
         return None
-    return Adjustments(date_matched=True) if matched_date(failed_build.uploaded, failed_build.python) else None
+    date = matched_date(failed_build.uploaded, failed_build.python)
+    if date is None or (failed_build.failed_at is not None and _seconds(date) >= failed_build.failed_at):
+        # By that date there were all the requirements that the failed build had.
+        return None
+    return Adjustments(date_matched=True)
+
+
+def _seconds(date: str) -> float:
+    return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
 
 
 def _stdlib_distutils(failed_build: FailedBuild) -> Adjustments | None:
     if failed_build.python >= (3, 12) or "distutils" not in f"{failed_build.subject} {failed_build.text}":
         return None
     return Adjustments(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
+
+
+#: What Cython before 3 accepted and 3.0 does not.
+_GONE_IN_CYTHON_3 = re.compile(r"cython_\w|noexcept|Exception values are incompatible")
+#: What Cython 3.0 accepted and 3.1 does not: Python 2's `long`, and the declarations of Python 2's C API.
+_GONE_IN_CYTHON_3_1 = re.compile(r"not builtin: long\b|'long' (?:is not a type|redeclared)|cpython/int\.pxd")
+_OF_CYTHON = re.compile(r"[Cc]ython|\.pyx")
+
+
+def _cython_3_0(failed_build: FailedBuild) -> Adjustments | None:
+    """Cython 3.0, which accepts most of what older ones did, and the last that knows `long`."""
+    gone = _GONE_IN_CYTHON_3_1.search(failed_build.text)
+    # On Python 3.13 and later no older Cython can work, so 3.0 is tried against whatever is not known to be older.
+    untold = failed_build.python >= (3, 13) and _OF_CYTHON.search(f"{failed_build.text}\n{failed_build.subject}")
+    if not gone and (not untold or _GONE_IN_CYTHON_3.search(failed_build.text)):
+        return None
+    return Adjustments(constraints=("Cython<3.1",))
+
+
+def _cython_0_29(failed_build: FailedBuild) -> Adjustments | None:
+    """Cython before 3. The C code that it generates does not compile for Python 3.13 and later."""
+    if failed_build.python >= (3, 13) or not _OF_CYTHON.search(f"{failed_build.text}\n{failed_build.subject}"):
+        return None
+    # The Cython headers of numpy 2.5 refuse Cython before 3; numpy 2.5 does not exist for Python before 3.12.
+    beside = ("numpy<2.5",) if failed_build.python >= (3, 12) else ()
+    return Adjustments(constraints=("Cython<3", *beside))
+
+
+def _numpy_2_4(failed_build: FailedBuild) -> Adjustments | None:
+    """numpy 2.4, which has `row_stack`, and whose Cython headers take a Cython before 3."""
+    headers = failed_build.python < (3, 13) and "NumPy Cython headers" in failed_build.text
+    return Adjustments(constraints=("numpy<2.5",)) if headers or "row_stack" in failed_build.text else None
+
+
+def _numpy_1(failed_build: FailedBuild) -> Adjustments | None:
+    """numpy 1, which has wheels for Python up to 3.12, and has numpy.distutils for Python up to 3.11."""
+    said = f"{failed_build.text}\n{failed_build.subject}"
+    if failed_build.python >= (3, 13) or not re.search(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", said):
+        return None
+    if failed_build.python >= (3, 12) and "numpy.distutils" in said:
+        return None
+    return Adjustments(constraints=("numpy<2",))
 
 
 _C_OF_OLD = re.compile(rf"__[Pp]yx|{GONE_HEADERS}|{GONE_NAMES}")
@@ -266,8 +322,22 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         "setuptools<81",
         _REMOVED,
-        "pkg_resources left setuptools after 80.",
-        _matches_log(r"pkg_resources", Adjustments(constraints=("setuptools<81",), requires=("setuptools",))),
+        "setuptools removed the argument dry_run in 81, and pkg_resources in 82.",
+        _matches_log(
+            r"pkg_resources|unexpected keyword argument 'dry_run'",
+            Adjustments(constraints=("setuptools<81",), requires=("setuptools",)),
+        ),
+        version=2,
+    ),
+    Remedy(
+        "setuptools<84",
+        _REMOVED,
+        "setuptools 84 changed the types of Extension and of compiler options.",
+        _matches_log(
+            r"unhashable type: '(?:[\w.]{1,80}\.)?Extension'|can only concatenate str \(not \"list\"\) to str",
+            Adjustments(constraints=("setuptools<84",)),
+        ),
+        of="setuptools",
     ),
     Remedy(
         "setuptools<77",
@@ -328,10 +398,18 @@ REMEDIES: tuple[Remedy, ...] = (
         of="setuptools",
     ),
     Remedy(
+        "Cython<3.1",
+        frozenset({"cython-too-new", "compile-error"}),
+        "The source is for a Cython before 3.1.",
+        _cython_3_0,
+        of="cython",
+    ),
+    Remedy(
         "Cython<3",
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.",
-        _matches_log(r"[Cc]ython|\.pyx", Adjustments(constraints=("Cython<3",))),
+        _cython_0_29,
+        version=2,
         of="cython",
     ),
     Remedy(
@@ -348,10 +426,25 @@ REMEDIES: tuple[Remedy, ...] = (
         _regenerated_c,
     ),
     Remedy(
+        "numpy<2.4",
+        frozenset({"numpy-abi"}),
+        "The source uses what numpy removed in 2.4.",
+        _matches_log(r"\b(?:in1d|trapz|numpy\.linalg\.linalg|numpy\.fft\.helper)\b", Adjustments(("numpy<2.4",))),
+        of="numpy",
+    ),
+    Remedy(
+        "numpy<2.5",
+        frozenset({"numpy-abi"}),
+        "The source is for a numpy before 2.5.",
+        _numpy_2_4,
+        of="numpy",
+    ),
+    Remedy(
         "numpy<2",
         frozenset({"numpy-abi", "compile-error"}),
         "The source is for a numpy before 2.",
-        _matches_log(r"numpy|np\.|NPY_|PyArray|Py_?UFunc", Adjustments(constraints=("numpy<2",))),
+        _numpy_1,
+        version=2,
         of="numpy",
     ),
     Remedy(

@@ -142,6 +142,7 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
             uploaded=attempt["uploaded"],
             seconds=attempt["seconds"] or 0.0,
             built_seconds=built,
+            failed_at=attempt["finished_at"],
         ),
         {entry["name"] for entry in applied},
     )

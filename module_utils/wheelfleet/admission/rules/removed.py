@@ -37,6 +37,16 @@ REMOVED = (
     ),
     rule(
         "removed-api",
+        r"TypeError: \w{1,80}\(\) got an unexpected keyword argument '(dry_run)'",
+        "setup.py passes {found} to a function of distutils, and setuptools no longer takes it.",
+    ),
+    rule(
+        "removed-api",
+        r"TypeError: .{0,120}unhashable type: '(?:[\w.]{1,80}\.)?(Extension)'",
+        "setup.py puts an {found} into a set or uses it as a key, and setuptools no longer allows that.",
+    ),
+    rule(
+        "removed-api",
         rf"AttributeError: module '(?:{_CHANGED_MODULES})(?:\.[\w.]{{1,80}})?' has no attribute '(\w{{1,80}})'",
         "The build uses {found}, which its module no longer has.",
     ),

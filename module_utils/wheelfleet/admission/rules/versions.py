@@ -50,6 +50,12 @@ TOO_NEW = (
         subject="numpy",
     ),
     rule(
+        "numpy-abi",
+        r"Build aborted: the (NumPy Cython headers) require Cython",
+        "The {found} of numpy 2.5 and later refuse a Cython before 3.",
+        choose="first",
+    ),
+    rule(
         "python-too-new",
         r"configured Python interpreter version \((\d[\d.]{0,10})\) is newer than PyO3's maximum"
         r"|Cannot install on Python version (\d[\d.]{0,10});",
