@@ -179,6 +179,14 @@ def test_a_wheel_that_claims_too_many_pythons_is_tagged_for_those_it_has(worksho
     workshop.admit()
 
 
+def test_a_wheel_that_claims_abi3t_with_code_for_abi3_is_tagged_abi3(workshop: Workshop) -> None:
+    code = workshop.extension("PyObject_GetBuffer(value, &b, 0)", "static Py_buffer b;")
+    workshop.put(code, f"cp315-abi3.abi3t-linux_{MACHINE}", "demo.abi3.so")
+    report = workshop.repair()
+    assert "which no free-threaded Python loads" in report["repair"]["message"]
+    assert workshop.wheel().name.startswith("demo-1.0-cp315-abi3-manylinux")
+
+
 @pytest.mark.parametrize("size", [4, 1000])
 def test_a_wheel_that_cannot_be_read_is_left_for_the_controller_to_judge(workshop: Workshop, size: int) -> None:
     built = workshop.put(workshop.extension())

@@ -56,6 +56,8 @@ def test_a_duration_reads_as_people_say_it(seconds: float, words: str) -> None:
         ("py311-none-any", "any Python 3.11 or newer, any system"),
         ("cp311-cp311-linux_armv7l", "CPython 3.11, Linux on 32-bit ARM (ARMv7)"),
         ("cp311-cp311-manylinux_2_31_aarch64", "CPython 3.11, Linux on 64-bit ARM, glibc 2.31 or newer"),
+        ("cp315-abi3t-linux_armv7l", "CPython 3.15 or newer, also free-threaded, Linux on 32-bit ARM (ARMv7)"),
+        ("cp315-abi3.abi3t-linux_armv7l", "CPython 3.15 or newer, also free-threaded, Linux on 32-bit ARM (ARMv7)"),
         ("cp39-abi3-manylinux2014_x86_64", "CPython 3.9 or newer, Linux on 64-bit x86, glibc 2.17 or newer"),
         ("cp313-cp313t-musllinux_1_2_x86_64", "CPython 3.13 (free-threaded), Linux on 64-bit x86, musl 1.2 or newer"),
         ("cp311-none-linux_x86_64", "CPython 3.11, Linux on 64-bit x86"),

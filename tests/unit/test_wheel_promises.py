@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from wheelfleet.admission.wheel_check import CheckedWheel
 from wheelfleet.elf import UnreadableElf, read_elf
+from wheelfleet.limited_api import claim_of
 
 from tests.support.arm_elf import arm_elf
 from tests.support.raw_wheels import check, refusal
@@ -187,3 +188,42 @@ def test_abi3_is_refused_for_a_file_named_for_one_python(tmp_path: Path, compile
     code = compiled(PLAIN, "-DPy_LIMITED_API=0x03090000")
     name = f"demo.cpython-311-{MACHINE}-linux-gnu.so"
     assert "named for one Python" in refused(tmp_path, f"cp39-abi3-linux_{MACHINE}", code, name)
+
+
+def test_abi3t_is_true_for_code_of_both_builds_of_python_3_15(tmp_path: Path, compiled: Compile) -> None:
+    code = compiled(PLAIN, "-DPy_LIMITED_API=0x03090000")
+    target = f"cp315-abi3t-linux_{MACHINE}"
+    for tag in (target, f"cp315-abi3.abi3t-linux_{MACHINE}"):
+        made = wheel_file("demo", "1.0", tag, files={"demo.abi3t.so": code})
+        assert check(tmp_path, made, target_tags={target}).has_native
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "says"),
+    [
+        ("cp314-abi3t", "demo.abi3t.so", "abi3t exists since Python 3.15"),
+        ("cp315-abi3.abi3t", "demo.abi3.so", "named for abi3, which no free-threaded Python loads"),
+        ("cp315-abi3t", "demo.cpython-315t-x86_64-linux-gnu.so", "named for one Python only"),
+    ],
+)
+def test_abi3t_is_refused_where_it_is_false(tmp_path: Path, compiled: Compile, tag: str, name: str, says: str) -> None:
+    code = compiled(PLAIN, "-DPy_LIMITED_API=0x03090000")
+    made = wheel_file("demo", "1.0", f"{tag}-linux_{MACHINE}", files={name: code})
+    target = f"{tag.partition('-')[0]}-abi3t-linux_{MACHINE}"
+    assert says in str(refusal(tmp_path, made, target_tags={target}))
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "abi", "claim"),
+    [
+        ("cp38", "abi3", (8, ("abi3",))),
+        ("cp3", "abi3", (2, ("abi3",))),
+        ("cp38.cp39", "abi3", (8, ("abi3",))),
+        ("cp315", "abi3t", (15, ("abi3t",))),
+        ("cp315", "abi3.abi3t", (15, ("abi3", "abi3t"))),
+        ("cp315", "cp315t", None),
+        ("py3", "none", None),
+    ],
+)
+def test_what_a_tag_claims_of_the_limited_api(interpreter: str, abi: str, claim: tuple[int, tuple[str, ...]] | None):
+    assert claim_of(interpreter, abi) == claim

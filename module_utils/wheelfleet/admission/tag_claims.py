@@ -1,9 +1,9 @@
 """Compares a wheel's tags with its machine code: the libc, the ARM version and the Python versions that they promise.
 
 A manylinux tag promises that the code runs with any C library at least as new, and needs only the libraries of that
-tag's policy (PEP 600); the policies are auditwheel's. A tag for ARMv6 promises a Raspberry Pi 1. A tag abi3 promises
-the limited API. A wheel that breaks a promise is refused, because it would be installed where it cannot work, and
-before another that can.
+tag's policy (PEP 600); the policies are auditwheel's. A tag for ARMv6 promises a Raspberry Pi 1. A tag abi3 or abi3t
+promises the limited API. A wheel that breaks a promise is refused, because it would be installed where it cannot work,
+and before another that can.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from packaging.tags import Tag
 
 from ..elf import Elf
-from ..limited_api import broken_claim, claimed_minor
+from ..limited_api import broken_claim, claim_of
 from .wheel_archive import Refused
 
 _MANYLINUX = re.compile(r"manylinux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
@@ -33,7 +33,11 @@ _FEATURES = {"GLIBC_ABI_DT_RELR": (2, 36)}
 
 def promises(tag: Tag) -> bool:
     """Whether a tag promises something that must be checked in the machine code."""
-    return tag.platform.startswith(("manylinux", "musllinux")) or tag.platform.endswith("_armv6l") or tag.abi == "abi3"
+    return (
+        tag.platform.startswith(("manylinux", "musllinux"))
+        or tag.platform.endswith("_armv6l")
+        or claim_of(tag.interpreter, tag.abi) is not None
+    )
 
 
 def check_promises(filename: str, tags: Iterable[Tag], code: Mapping[str, Elf], exclude: Collection[str]) -> None:
@@ -42,8 +46,8 @@ def check_promises(filename: str, tags: Iterable[Tag], code: Mapping[str, Elf], 
     `exclude` are patterns of libraries that the operator leaves to the system.
     """
     for tag in sorted(tags, key=str):
-        minor = claimed_minor(str(tag))
-        broken = broken_claim(code, minor) if minor is not None else None
+        claim = claim_of(tag.interpreter, tag.abi)
+        broken = broken_claim(code, claim) if claim is not None else None
         if broken:
             raise Refused(f"{filename} is tagged {tag.interpreter}-{tag.abi}, but {broken.sentence}.")
         for path, elf in sorted(code.items()):

@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import version
@@ -28,7 +29,7 @@ from typing import Any, TypedDict
 from ..atomic_files import visible, write_json
 from ..contract.result import Repair, RepairOutcome
 from ..elf import Elf, UnreadableElf, read_code, read_elf
-from ..limited_api import broken_claim, claimed_minor
+from ..limited_api import broken_claim, claim_of
 from .libraries import foreign_libraries, packages_of
 
 #: The name of auditwheel's copy: the original's, with a part of its hash before the first dot, such as
@@ -83,7 +84,7 @@ def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> Repai
     work = wheel
     try:
         code = read_code(work)
-        work = _keep_to_abi3(work, code, scratch, said)
+        work = _keep_to_limited_api(work, code, scratch, said)
         work, outcome, vendored = _repaired(work, code, scratch, exclude, said)
     except (_Unrepaired, UnreadableElf) as why:
         outcome = "impossible"
@@ -120,18 +121,22 @@ def _oldest(platforms: Iterable[str]) -> str | None:
     return min(known)[2] if known else None
 
 
-def _keep_to_abi3(wheel: Path, code: Mapping[str, Elf], scratch: Path, said: list[str]) -> Path:
+def _keep_to_limited_api(wheel: Path, code: Mapping[str, Elf], scratch: Path, said: list[str]) -> Path:
     """Correct the tag of a wheel that claims more Pythons than its code supports.
 
     If it were refused, nobody could use it, though it works with the Python that it was built for.
     """
     python, abi = wheel.name.removesuffix(".whl").split("-")[-3:-1]
-    minor = claimed_minor(f"{python}-{abi}-")
-    broken = broken_claim(code, minor) if minor is not None else None
+    claim = claim_of(python, abi)
+    broken = broken_claim(code, claim) if claim is not None else None
     if broken is None:
         return wheel
     here = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-    honest, honest_abi = (f"cp3{broken.honest}", "abi3") if broken.honest is not None else (here, here)
+    if broken.honest is not None:
+        honest, honest_abi = f"cp3{broken.honest.minor}", ".".join(broken.honest.abis)
+    else:
+        threaded = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+        honest, honest_abi = here, f"{here}{threaded}"
     said.append(
         f"The wheel called itself {python}-{abi}, but {broken.sentence}; so it is tagged {honest}-{honest_abi}."
     )

@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 from ..catalog import builders as rows
 from ..contract.report import OfferedTarget, Report
 from ..contract.shape import ContractError
+from ..limited_api import FIRST_MINOR_OF_ABI3T
 from .judge import Target
 from .requeue import BuilderChange, changes_of_builder
 from .scope import BadScope, digest
@@ -92,7 +93,7 @@ def _record_target(db: sqlite3.Connection, target: OfferedTarget) -> int:
         "python_version": str(version),
         "implementation": target["implementation"],
         "platform": target["platform"],
-        "preference": _preference(target["implementation"], version),
+        "preference": _preference(target["implementation"], version, target["name"]),
         "tags": json.dumps(list(target["tags"])),
     }
     db.execute(
@@ -107,7 +108,14 @@ def _record_target(db: sqlite3.Connection, target: OfferedTarget) -> int:
     return int(db.execute("SELECT id FROM target WHERE name = ?", (target["name"],)).fetchone()["id"])
 
 
-def _preference(implementation: str, version: Version) -> int:
-    """A sort key: oldest CPython first, because its abi3 wheels serve later ones; other implementations last."""
+def _preference(implementation: str, version: Version, name: str) -> int:
+    """A sort key: oldest CPython first, because its abi3 wheels serve later ones; other implementations last.
+
+    From Python 3.15 on the free-threaded build comes before the other one, because its abi3t wheels serve both
+    (PEP 803). Before, its wheels serve nothing else.
+    """
     other = 0 if re.fullmatch("cpython", implementation, re.IGNORECASE) else 1
-    return other * 1_000_000 + version.major * 1_000 + version.minor
+    key = other * 10_000_000 + version.major * 10_000 + version.minor * 10
+    if re.match(r"cp\d+-cp\d+t-", name):
+        key += -1 if (version.major, version.minor) >= (3, FIRST_MINOR_OF_ABI3T) else 1
+    return key

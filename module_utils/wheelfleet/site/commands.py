@@ -28,7 +28,8 @@ def pip_commands(index_url: str, project: str, python: str = "python3") -> tuple
 
 def interpreter_for(tags: Iterable[str]) -> str:
     """The command of an interpreter that accepts one of these tags (`cp311-cp311-linux_aarch64`), by Debian's names."""
-    pythons = sorted(tag.split("-")[0] for tag in tags if tag.split("-")[1:2] not in (["none"], ["abi3"]))
+    of_any = (["none"], ["abi3"], ["abi3t"])
+    pythons = sorted(tag.split("-")[0] for tag in tags if tag.split("-")[1:2] not in of_any)
     if not pythons:
         return "python3"
     return "pypy3" if pythons[0].startswith("pp") else f"python{pythons[0][2]}.{pythons[0][3:]}"

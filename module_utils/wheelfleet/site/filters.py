@@ -41,6 +41,8 @@ def _explain_python(python: str, abi: str) -> str:
         return python
     kind, major, minor = match.groups()
     version = f"{_INTERPRETERS[kind]} {major}" + (f".{minor}" if minor else "")
+    if "abi3t" in abi.split("."):
+        return f"{version} or newer, also free-threaded"
     if abi == "abi3" or (kind == "py" and minor):
         return f"{version} or newer"
     if abi == f"{python}t":
