@@ -23,6 +23,7 @@ PATIENCE = 10.0
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PER_LINUX32 = 8
 _DEAD = (b"Z", b"X")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,6 +46,16 @@ def die_with_parent(signal_number: int, parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal_number)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal_number)
+
+
+def see_32bit_machine() -> None:
+    """Make the kernel name the 32-bit machine (uname) to this process and its children: personality(2), linux32.
+
+    Sources ask for the machine, and choose code of 64 bits by it. Emulators (qemu-user) ignore it.
+    """
+    if _libc.personality(ctypes.c_ulong(_PER_LINUX32)) < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"personality failed: {os.strerror(error)}")
 
 
 def _prctl(option: int, value: int) -> None:

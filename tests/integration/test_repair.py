@@ -187,6 +187,12 @@ def test_a_wheel_that_claims_abi3t_with_code_for_abi3_is_tagged_abi3(workshop: W
     assert workshop.wheel().name.startswith("demo-1.0-cp315-abi3-manylinux")
 
 
+def test_a_wheel_named_for_32_bits_on_a_64_bit_kernel_is_for_every_armv7(workshop: Workshop) -> None:
+    workshop.put(arm_elf(cpu=10, fp=3), "cp311-cp311-linux_armv8l", "demo.so")
+    workshop.repair()
+    assert workshop.wheel().name == "demo-1.0-cp311-cp311-manylinux2014_armv7l.manylinux_2_17_armv7l.whl"
+
+
 @pytest.mark.parametrize("size", [4, 1000])
 def test_a_wheel_that_cannot_be_read_is_left_for_the_controller_to_judge(workshop: Workshop, size: int) -> None:
     built = workshop.put(workshop.extension())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,12 @@ def test_our_own_index_stands_before_other_extra_indexes(tmp_path: Path) -> None
     variables = pip(tmp_path, own_index_url="file:///srv/simple", pip_options=options)
     assert variables["PIP_EXTRA_INDEX_URL"].split() == ["file:///srv/simple", *options["extra_index_url"]]
     assert "PIP_EXTRA_INDEX_URL" not in pip(tmp_path)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="The kernel of this machine is not x86-64.")
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [("cp311-cp311-linux_i686-glibc2.36", "linux-i686"), ("cp311-cp311-linux_x86_64-glibc2.36", None)],
+)
+def test_a_32_bit_target_on_a_64_bit_kernel_has_its_own_platform(tmp_path: Path, target: str, named: str | None):
+    assert environment(tmp_path, target=target).get("_PYTHON_HOST_PLATFORM") == named

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.tags import sys_tags
-from wheelfleet.builder.probe import ProbeError, describe_target, host_facts, target_name
+from wheelfleet.builder.probe import ProbeError, describe_target, host_facts, narrow_machine, target_name
 from wheelfleet.contract.report import Libc
 
 from tests.support.interpreters import cpythons
@@ -40,6 +40,22 @@ def test_a_tool_environment_is_described_by_its_own_python(python: Path) -> None
     assert target["name"].endswith(f"{target['libc']['name']}{target['libc']['version']}")
     assert f"cp{major}{minor}-cp{major}{minor}-linux_{platform.machine()}" in target["tags"]
     assert "py3-none-any" in target["tags"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "bits", "machine"),
+    [
+        ("aarch64", 32, "armv7l"),
+        ("armv8l", 32, "armv7l"),
+        ("armv7l", 32, None),
+        ("armv6l", 32, None),
+        ("aarch64", 64, None),
+        ("x86_64", 32, "i686"),
+        ("riscv64", 64, None),
+    ],
+)
+def test_32_bit_code_has_one_machine_whatever_the_kernel(kernel: str, bits: int, machine: str | None) -> None:
+    assert narrow_machine(kernel, bits) == machine
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,3 +84,13 @@ def test_whoever_asks_is_spared_with_its_ancestors_even_if_marked(tmp_path: Path
         [sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "7\n"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="This kernel has no 32-bit personality.")
+def test_a_build_for_32_bits_sees_a_32_bit_machine_and_so_do_its_children() -> None:
+    code = (
+        "from wheelfleet.processes import see_32bit_machine as see; see(); import os; os.execlp('uname', 'uname', '-m')"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert said.stdout.strip() == {"x86_64": "i686", "aarch64": "armv8l"}[platform.machine()]

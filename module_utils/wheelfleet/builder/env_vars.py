@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ..contract.assignment import Assignment
 from ..network import NETWORK, chosen, network
 from ..processes import ATTEMPT_MARK, HOME_MARK
 from .folders import BuilderHome, WorkDir
+from .probe import HOST_PLATFORM, narrow_machine
 from .reproducible import overridden, reproducible
 
 #: Maps a path of the build to its path inside.
@@ -45,6 +47,7 @@ def build_environment(
         "XDG_STATE_HOME": f"{own}/.local/state",
         "XDG_RUNTIME_DIR": tmp,
         "PYTHONUNBUFFERED": "1",
+        **_platform(assignment["target"]),
         **_parallel(assignment["jobs"]),
         **reproducible(place(work_dir.path), assignment["sdist"]["upload_time"]),
     }
@@ -62,6 +65,18 @@ def pip_environment(
 ) -> dict[str, str]:
     """The environment of pip when it installs build requirements, and of the builds that it starts."""
     return {**network(present), **_pip(assignment), **build_environment(home, work_dir, assignment, place)}
+
+
+def narrowed(target: str) -> str | None:
+    """The 32-bit machine of a target on this 64-bit kernel: `armv7l`; None if kernel and target agree."""
+    narrow = narrow_machine(os.uname().machine, 32)
+    return narrow if narrow and re.search(rf"-linux_{narrow}(?:-|$)", target) else None
+
+
+def _platform(target: str) -> dict[str, str]:
+    """The platform for backends, which otherwise disagree about 32-bit code on a 64-bit kernel."""
+    machine = narrowed(target)
+    return {HOST_PLATFORM: f"linux-{machine}"} if machine else {}
 
 
 def _parallel(jobs: int) -> dict[str, str]:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 TOOLCHAIN = ("gcc", "ld", "rustc", "cmake")
 #: Packages that do not help builds, unless they are development files.
 _NO_USE_TO_BUILDS = re.compile(r"lib|python3?-|fonts-|linux-(?:image|headers)|firmware-|gir1\.2-|task-|locales")
+#: What interpreter and build backends take for the platform, if it is set: `linux-armv7l`.
+HOST_PLATFORM = "_PYTHON_HOST_PLATFORM"
+#: By the name of a 64-bit kernel's machine, or of its 32-bit personality: the machine of 32-bit code.
+_NARROW = {"aarch64": "armv7l", "armv8l": "armv7l", "x86_64": "i686"}
 #: Characters of a fact from outside, at most.
 LONGEST_FACT = 200
 
@@ -136,7 +140,20 @@ def target_name(tags: Sequence[str], libc: Libc) -> str:
     return f"{name}-{libc['name']}{libc['version']}" if libc["name"] else name
 
 
+def narrow_machine(kernel: str, bits: int) -> str | None:
+    """The machine that 32-bit code is for on a 64-bit kernel, by uname's name of the kernel; None if they are the same.
+
+    A Raspberry Pi 4 with a 32-bit system has a 64-bit kernel. The same system on a Raspberry Pi 2 has a 32-bit one, and
+    is the same target.
+    """
+    return _NARROW.get(kernel) if bits == 32 else None
+
+
 def _tags() -> list[str]:
+    narrow = narrow_machine(os.uname().machine, 64 if sys.maxsize > 2**32 else 32)
+    if narrow:
+        # sysconfig.get_platform() obeys it, and so does packaging, which otherwise names armv8l first.
+        os.environ[HOST_PLATFORM] = f"linux-{narrow}"
     for module in ("packaging.tags", "pip._vendor.packaging.tags"):
         try:
             return [str(tag) for tag in importlib.import_module(module).sys_tags()]

@@ -91,7 +91,7 @@ def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> Repai
         said.append(_sentence(why))
     try:
         code = read_code(work)
-        work = _with_armv6(_packed(work, scratch), code, scratch)
+        work = _with_armv6(_as_armv7(_packed(work, scratch), scratch), code, scratch)
         _put(work, wheel.with_name(work.name))
         if work.name != wheel.name:
             wheel.unlink()
@@ -199,6 +199,21 @@ def _packed(wheel: Path, scratch: Path) -> Path:
     folder.mkdir()
     _run("wheel", "pack", "--dest-dir", str(folder), str(contents))
     return _only_wheel(folder)
+
+
+def _as_armv7(wheel: Path, scratch: Path) -> Path:
+    """A wheel for armv7l instead of armv8l, which is what a 64-bit kernel calls 32-bit ARM.
+
+    Debian's armhf makes the same code whatever the kernel, and no system with a 32-bit kernel takes the tag armv8l.
+    """
+    platforms = wheel.name.removesuffix(".whl").rpartition("-")[2].split(".")
+    if not any(name.endswith("_armv8l") for name in platforms):
+        return wheel
+    narrow = dict.fromkeys(re.sub("_armv8l$", "_armv7l", name) for name in platforms)
+    if len(narrow) > 1:
+        # auditwheel does not know it as the tag that its own replace.
+        narrow.pop("linux_armv7l", None)
+    return _tagged(wheel, scratch / "armv7", f"--platform-tag={'.'.join(narrow)}")
 
 
 def _with_armv6(wheel: Path, code: Mapping[str, Elf], scratch: Path) -> Path:

@@ -21,10 +21,11 @@ from ..contract.reasons import Failed
 from ..contract.result import Result, new_result
 from ..contract.shape import ContractError
 from ..credentials import without_password
-from ..processes import die_with_parent
+from ..processes import die_with_parent, see_32bit_machine
 from .attempt import Attempt
 from .crates import blamed, fetch_crates
 from .deliver import clear_result, collect_wheels, finish, make_room
+from .env_vars import narrowed
 from .fetch import fetch
 from .folders import BuilderHome, NotReady, WorkDir
 from .frontend import build_wheel, open_sdist
@@ -78,6 +79,8 @@ def _attempt(home: BuilderHome, work_dir: WorkDir, result: Result, log: BinaryIO
     assignment = read_assignment(work_dir.assignment, work_dir.attempt)
     attempt = Attempt(home, work_dir, assignment, log, result)
     attempt.note(kind=assignment["kind"])
+    if narrowed(assignment["target"]):
+        see_32bit_machine()
     _write_header(attempt)
     if not os.access(assignment["tools"], os.X_OK):
         raise NotReady(f"The tools {assignment['tools']} are not on this builder; provision it again.")
