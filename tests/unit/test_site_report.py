@@ -84,6 +84,23 @@ def test_one_wheel_is_shown_for_every_target_the_newest_first_choice(state: Cont
     assert shown == {TARGET: newer, OTHER: "smbus2-0.5-py3-none-any.whl"}
 
 
+def test_the_wheel_shown_for_a_target_is_the_one_that_its_pip_takes(state: ControllerState) -> None:
+    """The best tag in the target's own order, however many wheels came later; of equal tags the last build."""
+    newer_libc, older_libc = "cp313-cp313-manylinux_2_39_aarch64", "cp313-cp313-manylinux_2_36_aarch64"
+    old, new = "cp313-cp313-linux_aarch64-glibc2.36", "cp313-cp313-linux_aarch64-glibc2.41"
+    state.target(old, tags=[older_libc, "cp313-cp313-linux_aarch64"])
+    state.target(new, tags=["cp313-cp313-manylinux_2_41_aarch64", newer_libc, older_libc, "cp313-cp313-linux_aarch64"])
+    state.wheel("pycups", "2.0.4", newer_libc, serves=[new])
+    best = state.wheel("pycups", "2.0.4", newer_libc, build="1", serves=[new])
+    state.wheel("pycups", "2.0.4", "cp313-cp313-linux_aarch64", serves=[old, new])
+    only = state.wheel("pycups", "2.0.4", older_libc, serves=[old, new])
+    yanked = state.wheel("pycups", "2.0.4", newer_libc, build="2", serves=[new])
+    state.execute("UPDATE wheel SET yanked = '' WHERE filename = ?", yanked)
+    for target in (old, new):
+        state.want("pycups", "2.0.4", target=target)
+    assert {row.target: row.filename for row in report_rows(state)} == {old: only, new: best}
+
+
 def test_what_upstream_serves_says_which_file_and_is_nobodys_failure(state: ControllerState) -> None:
     state.want("requests", "2.32", verdict="upstream", reason="upstream serves requests-2.32-py3-none-any.whl")
     row = only_row(state)

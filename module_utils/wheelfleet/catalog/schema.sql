@@ -89,7 +89,7 @@ CREATE TABLE target (
     python_version TEXT NOT NULL,               -- The version of its Python, as far as it matters for wheels.
     implementation TEXT NOT NULL,               -- The Python implementation, such as CPython.
     platform TEXT NOT NULL,                     -- The platform, such as linux_aarch64.
-    preference INTEGER NOT NULL,                -- The lowest is built first: its abi3 wheel serves later Pythons.
+    preference INTEGER NOT NULL,                -- The lowest is built first: its wheels serve most others.
     tags TEXT NOT NULL                          -- JSON list of the tags that its pip accepts, the best first.
 );
 

@@ -18,6 +18,9 @@ from .judge import Target
 from .requeue import BuilderChange, changes_of_builder
 from .scope import BadScope, digest
 
+#: The C library at the end of a target's name (builder/probe.py).
+_LIBC = re.compile(r"-(?:glibc|musl)(\d+)\.(\d+)")
+
 
 def record_builders(
     db: sqlite3.Connection, builders: Mapping[str, Mapping[str, Any]], now: float, *, join: bool = False
@@ -109,13 +112,30 @@ def _record_target(db: sqlite3.Connection, target: OfferedTarget) -> int:
 
 
 def _preference(implementation: str, version: Version, name: str) -> int:
-    """A sort key: oldest CPython first, because its abi3 wheels serve later ones; other implementations last.
+    """A sort key of targets: the first is the one whose wheels serve most of the others.
+
+    CPython comes first, because only its wheels have an ABI that other Pythons share. Then the oldest C library: newer
+    ones run the code made with it, and an older one does not (PEP 600). Then the oldest Python, because its abi3 wheels
+    serve later ones. Then ARMv7, because Raspberry Pi OS makes the same code on it as on ARMv6, and `builder.repair`
+    repairs that wheel and tags it for both.
 
     From Python 3.15 on the free-threaded build comes before the other one, because its abi3t wheels serve both
     (PEP 803). Before, its wheels serve nothing else.
     """
     other = 0 if re.fullmatch("cpython", implementation, re.IGNORECASE) else 1
-    key = other * 10_000_000 + version.major * 10_000 + version.minor * 10
+    libc = _LIBC.search(name)
+    threads = 1
     if re.match(r"cp\d+-cp\d+t-", name):
-        key += -1 if (version.major, version.minor) >= (3, FIRST_MINOR_OF_ABI3T) else 1
+        threads = 0 if (version.major, version.minor) >= (3, FIRST_MINOR_OF_ABI3T) else 2
+    key = 0
+    for part, below in (
+        (other, 2),
+        (int(libc[1]) if libc else 0, 100),
+        (int(libc[2]) if libc else 0, 1000),
+        (version.major, 100),
+        (version.minor, 1000),
+        (threads, 10),
+        (1 if "_armv6l" in name else 0, 2),
+    ):
+        key = key * below + min(part, below - 1)
     return key

@@ -133,9 +133,24 @@ def rows_of_projects(db: sqlite3.Connection, status: str, most: int) -> list[Sta
     return [row for each in rows if (row := project_row(each, each["has_releases"]))]
 
 
-#: For each release and target: our newest wheel that serves it, the open attempt, and the failed attempt (of this
-#: target if it has one, else one that blocks the release).
-_RELEASE_ROWS = """
+#: The wheel of ours that the target's pip takes: the one with the best tag in the target's own order, of equal ones the
+#: newest. The lists of tags are long, so they are read only where there is a choice.
+_TAKEN = """coalesce((
+                SELECT s.wheel_id FROM wheel_target s
+                JOIN wheel v ON v.id = s.wheel_id JOIN target mine ON mine.id = s.target_id
+                WHERE s.release_id = w.release_id AND s.target_id = w.target_id AND 1 < (
+                    SELECT count(*) FROM wheel_target o
+                    WHERE o.release_id = w.release_id AND o.target_id = w.target_id)
+                ORDER BY v.yanked IS NOT NULL, (
+                    SELECT min(best.key) FROM json_each(mine.tags) best JOIN json_each(v.tags) own
+                    ON own.value = best.value), s.wheel_id DESC LIMIT 1
+            ), (
+                SELECT s.wheel_id FROM wheel_target s
+                WHERE s.release_id = w.release_id AND s.target_id = w.target_id))"""
+
+#: For each release and target: our wheel that it takes, the open attempt, and the failed attempt (of this target if it
+#: has one, else one that blocks the release).
+_RELEASE_ROWS = f"""
     SELECT w.*, ours.filename, ours.size, ours.tags, held.host AS held_by,
            shown.host, shown.state, shown.finished_at, shown.seconds, shown.run, shown.log, shown.failure_class,
            shown.blocks, shown.sentence, shown.evidence, shown.advice, shown.remedies, shown.retry_with, shown.package
@@ -143,9 +158,7 @@ _RELEASE_ROWS = """
         SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
             w.verdict, w.reason, w.need, w.priority,
             EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id) AS offered,
-            CASE verdict WHEN 'build' THEN (
-                SELECT max(s.wheel_id) FROM wheel_target s
-                WHERE s.release_id = w.release_id AND s.target_id = w.target_id) END AS ours_id,
+            CASE verdict WHEN 'build' THEN {_TAKEN} END AS ours_id,
             CASE verdict WHEN 'build' THEN (
                 SELECT min(a.id) FROM attempt a
                 WHERE a.state = 'open' AND a.release_id = w.release_id AND a.target_id = w.target_id
@@ -162,7 +175,7 @@ _RELEASE_ROWS = """
         JOIN release r ON r.project_id = p.id
         JOIN release_target w ON w.release_id = r.id
         JOIN target t ON t.id = w.target_id
-        WHERE p.in_scope AND {chosen}
+        WHERE p.in_scope AND {{chosen}}
     ) w
     LEFT JOIN wheel ours ON ours.id = w.ours_id
     LEFT JOIN attempt held ON held.id = w.held_id
