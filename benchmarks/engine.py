@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.fleet import fleet
+from benchmarks.memory import memory
 from tests.support import sdists
 from tests.support.operator import Operator
 from tests.support.upstream import Upstream
@@ -107,7 +108,7 @@ def _watch(process: int, cost: EngineCost) -> Iterator[None]:
             family = _forks(process)
             spent.update(family)
             if time.monotonic() >= weigh_at:
-                cost.memory = max(cost.memory, sum(_memory(pid) for pid, _ in family))
+                cost.memory = max(cost.memory, sum(memory(pid) for pid, _ in family))
                 weigh_at = time.monotonic() + MEMORY_SAMPLE_SECONDS
 
     sampler = threading.Thread(target=sample)
@@ -155,12 +156,3 @@ def _forks(root: int) -> dict[tuple[int, str], int]:
         except OSError:
             continue
     return found
-
-
-def _memory(pid: int) -> int:
-    """A process's memory (PSS) in bytes; 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))

@@ -28,14 +28,18 @@ from wheelfleet.site.html.packed import BUCKETS
 from wheelfleet.site.publication import Settings, publish_site
 from wheelfleet.upstream.client import Upstream
 
+from benchmarks.memory import memory, memory_with_children
 from tests.support.generated_index import PYPI_PROJECTS, GeneratedIndex, advance, ceiling, served
 from tests.support.interpreters import cpythons
+from tests.support.processes import children
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 #: Projects whose pages are read; WHEELFLEET_BENCH_PROJECTS is another number.
 SAMPLE = int(os.environ.get("WHEELFLEET_BENCH_PROJECTS", "10000"))
 #: Seconds of the first portion of reading at full size.
 PORTION_SECONDS = 30.0
+#: Seconds between two measurements of memory.
+LOOK = 0.2
 BANDERSNATCH = "bandersnatch==8.*"
 TARGET = {
     "name": "cp311-cp311-linux_aarch64-glibc2.36",
@@ -192,19 +196,22 @@ def _in_process(work: Callable[..., dict[str, float]], *arguments: object) -> Sp
     process = multiprocessing.get_context("spawn").Process(target=_child, args=(theirs, work, arguments))
     process.start()
     theirs.close()
+    assert process.pid
+    most = 0
+    while not ours.poll(LOOK):
+        # Of a command that was run, its own.
+        family = sum(map(memory_with_children, children(process.pid)))
+        most = max(most, family if work is _run else family + memory(process.pid))
     spent: Spent = ours.recv()
     process.join()
+    spent.memory = most
     return spent
 
 
 def _child(told: Connection, work: Callable[..., dict[str, float]], arguments: tuple[object, ...]) -> None:
     began, before = time.monotonic(), _cpu()
     figures = work(*arguments)
-    spent = Spent(time.monotonic() - began, _cpu() - before, figures=figures)
-    own, children = (resource.getrusage(each).ru_maxrss for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    # Of a command that was run, its own. Else both, though they share some: at most one child lives at a time.
-    spent.memory = (children if work is _run else own + children) << 10
-    told.send(spent)
+    told.send(Spent(time.monotonic() - began, _cpu() - before, figures=figures))
 
 
 def _cpu() -> float:

@@ -30,6 +30,7 @@ from wheelfleet.catalog.database import Catalog
 from wheelfleet.site.publication import MARKER, Settings, publish_site
 
 from benchmarks.catalogs import TARGETS, Generated
+from benchmarks.memory import memory_with_children
 from benchmarks.timing import Cost, cost, median
 from tests.support.catalogs import ControllerState
 
@@ -180,7 +181,7 @@ def _weighed(process: int) -> Iterator[list[int]]:
 
     def sample() -> None:
         while not over.wait(SAMPLE_SECONDS):
-            weights.append(sum(_weight(pid) for pid in (process, *_children(process))))
+            weights.append(memory_with_children(process))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -189,21 +190,6 @@ def _weighed(process: int) -> Iterator[list[int]]:
     finally:
         over.set()
         sampler.join()
-
-
-def _children(process: int) -> list[int]:
-    try:
-        return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _weight(process: int) -> int:
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
 
 
 def _dumb_pypi(root: Path) -> Callable[..., Cost]:

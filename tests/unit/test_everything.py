@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import signal
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,11 +13,10 @@ from typing import Literal
 
 import pytest
 from wheelfleet.catalog.database import Catalog
-from wheelfleet.planner import delta, reading_order
+from wheelfleet.planner import reading_order
 from wheelfleet.planner.delta import Delta, Options, run_delta
 from wheelfleet.planner.scope import Policy, Scope
-from wheelfleet.upstream.client import Answer, ProjectRequest, Upstream, UpstreamUnreachable
-from wheelfleet.upstream.reading_process import ReadingProcess
+from wheelfleet.upstream.client import Upstream
 
 from tests.support.generated_index import GeneratedIndex, advance, served
 
@@ -147,24 +145,7 @@ def test_a_killed_first_reading_is_carried_on_where_it_stopped(fleet: Fleet, tmp
 
 
 @pytest.mark.usefixtures("small_portions")
-def test_pages_read_in_a_process_of_its_own_leave_the_same_rows(
-    fleet: Fleet, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alone = fleet.look()
-    monkeypatch.setattr(delta, "WORTH_A_PROCESS", 1)
-    other = Fleet(tmp_path / "other.sqlite", url)
-    with other.catalog:
-        beside = other.look()
-        assert (beside.asked, set(beside.changed)) == (alone.asked, set(alone.changed))
-        assert other.rows() == fleet.rows()
-        assert other.look().asked == 0
-
-
-@pytest.mark.usefixtures("small_portions")
-def test_a_first_reading_killed_at_any_time_ends_with_the_same_rows(
-    fleet: Fleet, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delta, "WORTH_A_PROCESS", 1)
+def test_a_first_reading_killed_at_any_time_ends_with_the_same_rows(fleet: Fleet, tmp_path: Path, url: str) -> None:
     draw, path, counts = random.Random(13), tmp_path / "killed.sqlite", []
     for _ in range(6):
         reading = multiprocessing.get_context("fork").Process(target=_look, args=(path, url))
@@ -187,24 +168,6 @@ def _look(path: Path, url: str) -> None:
     fleet = Fleet(path, url)
     fleet.look()
     os._exit(0)
-
-
-def test_if_the_process_that_reads_pages_is_killed_a_sentence_says_so(url: str) -> None:
-    def end(_: Answer) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    with Upstream(f"{url}/simple/", timeout=20) as client:
-        requests = [ProjectRequest(INDEX.name(number)) for number in range(3)]
-        with pytest.raises(UpstreamUnreachable, match="ended by force"):
-            list(ReadingProcess(client, end).projects(requests))
-    assert "pages" not in {child.name for child in multiprocessing.active_children()}
-
-
-def test_what_stops_the_process_that_reads_pages_arrives_here() -> None:
-    with Upstream("http://127.0.0.1:9/simple/", timeout=1) as client:
-        requests = (ProjectRequest(f"spam{number}") for number in range(1000))
-        with pytest.raises(UpstreamUnreachable, match="did not answer at all"):
-            list(ReadingProcess(client, lambda _: None).projects(requests))
 
 
 @pytest.mark.usefixtures("small_portions")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 from packaging.utils import canonicalize_name
 
@@ -22,7 +22,7 @@ from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
 from ..control.orders import end_overdue
 from ..upstream.client import Absent, Answer, Page, ProjectRequest, Stale, Unchanged, Upstream
-from ..upstream.reading_process import ReadingProcess
+from ..upstream.pages import ProjectPage
 from ..watchdog import note_progress
 from .batches import expire_leases, reclaim_absent
 from .builders import offered_targets, record_builders, targets_fingerprint
@@ -52,11 +52,6 @@ from .verdicts import CHUNK, cooling_since_seen, deciding_releases, judge_projec
 
 T = TypeVar("T")
 
-#: The versions of a project that are enough to know; None: all.
-Deciding = Optional[frozenset[str]]
-
-#: So many pages are read in a process of their own; fewer are read before one would have begun.
-WORTH_A_PROCESS = 1000
 
 #: Most names in one sentence.
 _MOST_NAMED = 5
@@ -302,21 +297,13 @@ class _Run:
         ).fetchone()
         with order:
             requests = map(self._request, order.rows(until))
-            for answers in _chunks(self._answers(requests, order.total), CHUNK):
+            answered = self.upstream.projects(requests, readable=bool(self.list_is_readable))
+            for answers in _chunks(answered, CHUNK):
                 self.write(partial(self._record_answers, answers=answers, order=order))
                 self.options.show(order.taken, order.total)
             self.delta.asked += order.taken
             self.delta.unread = order.total - order.taken
             self.write(partial(self._record_absences, order=order, known=max(known, order.known)))
-
-    def _answers(self, requests: Iterator[ProjectRequest], total: int) -> Iterator[tuple[str, Answer, Deciding]]:
-        """Request pages; many are read in another process, and written in this one at the same time."""
-        readable = bool(self.list_is_readable)
-        if total >= WORTH_A_PROCESS:
-            yield from ReadingProcess(self.upstream, self._deciding).projects(requests, readable=readable)
-        else:
-            for name, answer in self.upstream.projects(requests, readable=readable):
-                yield name, answer, self._deciding(answer)
 
     def _request(self, row: sqlite3.Row) -> ProjectRequest:
         return ProjectRequest(
@@ -342,10 +329,8 @@ class _Run:
         return """(in_scope OR EXISTS (
             SELECT 1 FROM release r JOIN wheel w ON w.release_id = r.id WHERE r.project_id = project.id))"""
 
-    def _record_answers(
-        self, db: sqlite3.Connection, answers: list[tuple[str, Answer, Deciding]], order: ReadingOrder
-    ) -> None:
-        for name, answer, deciding in answers:
+    def _record_answers(self, db: sqlite3.Connection, answers: list[tuple[str, Answer]], order: ReadingOrder) -> None:
+        for name, answer in answers:
             project_id = order.ids[name] if isinstance(answer, Absent) else order.ids.pop(name)
             if isinstance(answer, Page):
                 changed = record_page(
@@ -355,7 +340,7 @@ class _Run:
                     etag=answer.etag,
                     last_modified=answer.last_modified,
                     now=self.now(),
-                    deciding=deciding,
+                    deciding=self._deciding(answer.page),
                 )
                 if changed:
                     self.delta.changed.append(name)
@@ -374,11 +359,11 @@ class _Run:
                 wait = answer.retry_after
                 record_problem(db, project_id, answer.sentence, self.now() + wait if wait else None)
 
-    def _deciding(self, answer: Answer) -> Deciding:
+    def _deciding(self, page: ProjectPage) -> frozenset[str] | None:
         """Of a project that nobody names, the releases that decide its verdicts."""
-        if not isinstance(answer, Page) or not self.scope.everything or answer.page.name in self.rules:
+        if not self.scope.everything or page.name in self.rules:
             return None
-        return deciding_releases(answer.page, self.scope.everything_rules, self.targets, self.policy, self.now())
+        return deciding_releases(page, self.scope.everything_rules, self.targets, self.policy, self.now())
 
     def _record_absences(self, db: sqlite3.Connection, order: ReadingOrder, known: int) -> None:
         present = order.present(self.delta.absent)
