@@ -110,6 +110,8 @@ def test_a_requested_rebuild_with_the_same_bytes_is_done(controller: Controller)
         with controller.catalog.writing() as db:
             assert retry_failures(db, ["demo"], 5) == 1
         assert rebuild(controller, wheel(1), run) == wheel(1).filename
+        said = controller.one(f"SELECT sentence FROM event WHERE run = '{run}'")
+        assert said == "The requested rebuild of demo-1.0-py3-none-any.whl gave the same bytes, so it stays."
     assert list(published(controller)) == [wheel(1).filename]
 
 

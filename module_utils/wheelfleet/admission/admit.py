@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from .. import requires_python
 from ..atomic_files import sync
-from ..catalog import controls, wheels, withdrawals
+from ..catalog import controls, events, wheels, withdrawals
 from ..catalog.database import Catalog
 from ..catalog.release_targets import SETTLED_BY_A_WHEEL
 from ..contract.result import Result
@@ -133,6 +133,10 @@ def admit(
         if db.execute("SELECT state FROM attempt WHERE id = ?", (attempt_id,)).fetchone()["state"] == "done":
             return Admitted(attempt_id, "dropped", sentence=_MEANWHILE)
         if wheel is not None:
+            if wheels.is_rebuilt_the_same(db, wheel.checked.filename, wheel.checked.sha256):
+                # Nothing changes on the site, and the operator who asked for the rebuild waits for a new file.
+                sentence = f"The requested rebuild of {wheel.checked.filename} gave the same bytes, so it stays."
+                events.note(db, run=attempt["run"], host=host, sentence=sentence, now=now)
             _record_wheel(db, attempt, wheel, result, now)
         outcome = _outcome(result, wheel, why, log_name)
         if meanwhile:

@@ -31,6 +31,12 @@ def note_sdist(db: sqlite3.Connection, filename: str, sdist_filename: str, sdist
     )
 
 
+def is_rebuilt_the_same(db: sqlite3.Connection, filename: str, sha256: str) -> bool:
+    """Whether a published wheel of which a rebuild is requested has these bytes already."""
+    question = "SELECT 1 FROM wheel WHERE filename = ? AND sha256 = ? AND rebuild_requested AND removed_at IS NULL"
+    return db.execute(question, (filename, sha256)).fetchone() is not None
+
+
 def request_rebuild(db: sqlite3.Connection, wheels: Iterable[int]) -> None:
     """Mark wheels that the operator wants built again."""
     db.executemany("UPDATE wheel SET rebuild_requested = 1 WHERE id = ?", [(each,) for each in wheels])
