@@ -22,6 +22,7 @@ from wheelfleet.builder.modernize import main, modernized
         ('  # include  "pystrhex.h"\n', None),
         ("if (_PyObject_GC_IS_TRACKED(f(a))) return;", "if (PyObject_GC_IsTracked((PyObject *)(f(a)))) return;"),
         ("_PyObject_GC_TRACK(a); _PyObject_GC_UNTRACK (b);", "PyObject_GC_Track(a); PyObject_GC_UnTrack(b);"),
+        ('m = PyImport_ImportModuleNoBlock ("math");', 'm = PyImport_ImportModule ("math");'),
         # Nothing of it is an assignment to the macro.
         ("if (Py_TYPE(a) == Py_TYPE(b)) c = Py_SIZE(a);", ""),
         ("for (i = Py_SIZE(a); i >= Py_SIZE(b); i = 0) ;", ""),
@@ -30,6 +31,7 @@ from wheelfleet.builder.modernize import main, modernized
         ("Py_TYPE(", ""),
         ("Py_TYPE(a) =", ""),
         ("My_Py_TYPE(a) = b;", ""),
+        ("My_PyImport_ImportModuleNoBlock(a);", ""),
     ],
 )
 def test_only_what_newer_pythons_refuse_is_changed(old: str, new: str | None) -> None:

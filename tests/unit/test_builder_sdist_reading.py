@@ -93,9 +93,10 @@ def test_what_pip_builds_is_built(tmp_path: Path, text: str | None) -> None:
 
 def test_its_own_modules_are_what_lies_beside_setup_py(tmp_path: Path) -> None:
     project(tmp_path, None, "helper.py", "pkg/__init__.py", "namespace/part.py", "docs/index.rst", "native.abi3.so")
+    project(tmp_path, None, "src/below/__init__.py", "src/one.py")
     (tmp_path / "no-module.py").touch()
     (tmp_path / "gone").symlink_to("nowhere")
-    assert own_modules(tmp_path) == ["helper", "namespace", "native", "pkg"]
+    assert own_modules(tmp_path) == ["below", "helper", "namespace", "native", "one", "pkg", "src"]
 
 
 def test_what_it_declares_anywhere_counts_and_nothing_else_does(tmp_path: Path) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from wheelfleet.admission.classify import LOG_END, Failure, classify, failure
 from wheelfleet.admission.rules import RULES
+from wheelfleet.admission.rules.platforms import WINDOWS_AND_APPLE_MODULES
 from wheelfleet.failure_classes import FAILURE_CLASSES
+from wheelfleet.planner.projects_of_modules import reviewed
+from wheelfleet.removed_api import REMOVED_MODULES
+from wheelfleet.standard_modules import STANDARD_MODULES
 from wheelfleet.text import plain
 
 LOGS = Path(__file__).parents[1] / "support" / "logs"
@@ -93,6 +98,15 @@ CASES = [
     ("cython-undeclared", "undeclared-build-requirement", "release", "Cython"),
     ("backendmissing", "undeclared-build-requirement", "target", "poetry.core.masonry.api"),
     ("distutils-313", "undeclared-build-requirement", "target", "backend"),
+    ("sre-315", "removed-api", "target", "sre_constants"),
+    ("noblock-315", "removed-api", "target", "PyImport_ImportModuleNoBlock"),
+    ("setuptools-licence-2027", "removed-api", "target", "project.license"),
+    ("tkinter-315", "missing-library", "target", "tkinter"),
+    ("limited-setuptools-314t", "python-too-new", "target", "limited API"),
+    ("limited-header-314t", "python-too-new", "target", "limited API"),
+    ("limited-meson-314t", "python-too-new", "target", "limited API"),
+    ("march", "wrong-platform", "target", "armv8-a"),
+    ("instruction-armhf", "wrong-platform", "target", "stp"),
     ("windows", "wrong-platform", "release", "Linux"),
     ("winheader", "wrong-platform", "release", "windows.h"),
     ("cuda", "wrong-platform", "release", "CUDA"),
@@ -298,6 +312,54 @@ def test_a_module_that_left_python_is_a_removed_api() -> None:
     for module in ("sre_constants", "asynchat", "imp", "distutils.core"):
         found = classify(BUILD_FAILED, f"ModuleNotFoundError: No module named '{module}'\n", "demo")
         assert found.failure_class == "removed-api", module
+
+
+def test_a_standard_module_that_a_python_lacks_is_no_project() -> None:
+    for module in sorted(STANDARD_MODULES):
+        line = f"ModuleNotFoundError: No module named '{module}'"
+        found = next(rule.failure_class for rule in RULES if rule.pattern.search(line))
+        assert found in ("removed-api", "missing-library", "wrong-platform"), module
+        assert (found == "wrong-platform") == (module in WINDOWS_AND_APPLE_MODULES)
+        assert reviewed(module) in (None, "setuptools")
+
+
+def test_every_module_of_this_python_is_known_to_be_standard() -> None:
+    assert sys.stdlib_module_names <= STANDARD_MODULES
+    assert REMOVED_MODULES <= STANDARD_MODULES
+
+
+@pytest.mark.parametrize(
+    ("line", "failure_class", "named"),
+    [
+        # Python 3.15 and Debian say more than older Pythons do.
+        ("ModuleNotFoundError: Standard library module '_bz2' was not found", "removed-api", "_bz2"),
+        (
+            "ModuleNotFoundError: Unsupported platform for Windows-only standard library module 'winreg'",
+            "wrong-platform",
+            "winreg",
+        ),
+        ("ModuleNotFoundError: Please install the python3-tk package for tkinter support.", "missing-library", "-tk"),
+        ("ImportError: No module named '_gdbm', please install the python3-gdbm package", "missing-library", "-gdbm"),
+        ("arm-linux-gnueabihf-gcc-12: error: unrecognized -march target: x86-64", "wrong-platform", "x86-64"),
+        ("arm-linux-gnueabihf-gcc-12: error: unrecognized -mcpu target: core2", "wrong-platform", "core2"),
+        ("cc1: error: unknown value ‘armv7-a’ for ‘-march’", "wrong-platform", "armv7-a"),
+        ("cc1: error: bad value ('armv8-a') for '-march=' switch", "wrong-platform", "armv8-a"),
+        ("a.s:1: Error: unknown mnemonic `vadd.f32' -- `vadd.f32 q0,q1,q2'", "wrong-platform", "vadd.f32"),
+        ("a.c:1: Error: no such instruction: `stp x29,x30,[sp,'", "wrong-platform", "stp"),
+    ],
+)
+def test_what_the_tools_of_today_say_is_understood(line: str, failure_class: str, named: str) -> None:
+    found = classify(BUILD_FAILED, f"{line}\nerror: command 'gcc' failed with exit code 1\n", "demo")
+    assert (found.failure_class, found.blocks) == (failure_class, "target" if named != "winreg" else "release")
+    assert named in found.sentence
+
+
+def test_a_warning_of_setuptools_is_no_failure() -> None:
+    warned = (
+        "/env/setuptools/config.py:82: SetuptoolsDeprecationWarning: `project.license` as a TOML table is deprecated"
+    )
+    found = classify(BUILD_FAILED, f"{warned}\nValueError: the moon is not full\n", "demo")
+    assert found.failure_class == "build-script-error"
 
 
 def test_the_limit_that_stopped_a_build_counts_more_than_what_its_log_says() -> None:

@@ -73,6 +73,10 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("setuptools-extension-314", "setuptools<84", "setuptools<84"),
         ("cython-long", "Cython<3.1", "Cython<3.1"),
         ("cython-numpy-headers", "numpy<2.5", "numpy<2.5"),
+        ("noblock-315", "newer C API", "C code rewritten for newer Pythons"),
+        ("setuptools-licence-2027", "setuptools<77", "setuptools<77"),
+        ("limited-setuptools-314t", "no limited API", "--build-option=--py-limited-api="),
+        ("limited-meson-314t", "no limited API", "setup-args=-Dpython.allow_limited_api=false"),
     ],
 )
 def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, name: str, said: str) -> None:
@@ -213,7 +217,11 @@ def test_every_reviewed_name_is_one_that_can_be_looked_up():
 
 
 @pytest.mark.parametrize(
-    "log", ["pycups", "py2print", "windows", "nogcc", "needreq", "silentfail", "truncated", "selfneeding"]
+    "log",
+    [
+        *("pycups", "py2print", "windows", "nogcc", "needreq", "silentfail", "truncated", "selfneeding"),
+        *("sre-315", "tkinter-315", "limited-header-314t", "march", "instruction-armhf"),
+    ],
 )
 def test_what_no_remedy_can_help_gets_none(log: str) -> None:
     assert propose(case_of(log), set()) is None

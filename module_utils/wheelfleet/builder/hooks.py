@@ -4,7 +4,7 @@ PROGRAM is pyproject_hooks' own, which makes the calls; it reads `CONTROL/HOOK/i
 there. PEP 517 requires a process for each hook. Here it is a fork of this process, which has imported the backend
 before, because setuptools takes longer to import than many packages take to build. If the first hook requires projects
 that are not installed, this program ends before the second. SOURCE is a folder in which the backend finds modules too,
-as setup.py did before PEP 517; normally it is empty.
+as setup.py did before PEP 517, and in its folder src; normally it is empty.
 
 It runs among the package's code, so its output is untrusted. It imports nothing of this package, so that nothing of it
 is on the build's path.
@@ -33,18 +33,18 @@ REQUIRES, BUILD = "get_requires_for_build_wheel", "build_wheel"
 
 def main(program: str, control: str, source: str, hooks: Sequence[str]) -> int:
     caller = load(program)
-    if source:
-        # Last, so that it hides no module that the backend needs.
-        sys.path.append(source)
+    own = [folder for folder in (source, os.path.join(source, "src")) if source and os.path.isdir(folder)]  # noqa: PTH112, PTH118
+    # Last, so that they hide no module that the backend needs.
+    sys.path.extend(own)
     try:
         caller._build_backend()
     except BaseException:
         # Each hook meets the same error and reports it.
         sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != caller.__name__]
-    if source:
-        # First, because in its own code the project means its own modules.
-        sys.path.remove(source)
-        sys.path.insert(0, source)
+    # First, because in its own code the project means its own modules.
+    for folder in own:
+        sys.path.remove(folder)
+    sys.path[:0] = own
     for hook in hooks:
         if hook == BUILD:
             print("::wheelfleet phase build", flush=True)

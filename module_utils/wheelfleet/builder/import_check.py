@@ -34,6 +34,7 @@ from typing import Any, NamedTuple, TypedDict
 from ..atomic_files import visible, write_json
 from ..elf import foreign_code
 from ..removed_api import REMOVED_MODULES
+from ..standard_modules import SEPARATE_PACKAGES
 from .importable import Modules, importable
 
 #: Seconds for one module, and for all of them.
@@ -86,11 +87,6 @@ os._exit(0)
 
 _NO_MODULE = re.compile(r"does not define module export function")
 _MISSING_LIBRARY = re.compile(r"^(\S+): cannot open shared object file")
-#: Modules of the standard library that Debian has in separate packages.
-_SEPARATE = {
-    "tkinter": "python3-tk", "_tkinter": "python3-tk", "turtle": "python3-tk", "idlelib": "idle3",
-    "_gdbm": "python3-gdbm", "distutils": "python3-distutils", "lib2to3": "python3-lib2to3",
-}  # fmt: skip
 
 
 class Tried(NamedTuple):
@@ -212,9 +208,9 @@ def import_verdict(
         sentence = f"Importing {module} fails: it imports {root}, which Python {version} does not have any more."
         return fails._replace(sentence=sentence, missing=root)
     if _is_pythons_own(root):
-        if missing != root and root not in _SEPARATE:
+        if missing != root and root not in SEPARATE_PACKAGES:
             return fails
-        package = _SEPARATE.get(root)
+        package = SEPARATE_PACKAGES.get(root)
         where = f", which the distribution has in {package}" if package else ""
         return Tried(module, "unchecked", f"Importing {module} needs Python's own module {root}{where}.")
     if there:
@@ -224,7 +220,9 @@ def import_verdict(
 
 def _is_pythons_own(root: str) -> bool:
     # Python 3.9 has no `sys.stdlib_module_names`.
-    own: Iterable[str] = getattr(sys, "stdlib_module_names", [name for name in _SEPARATE if sys.version_info < (3, 12)])
+    own: Iterable[str] = getattr(
+        sys, "stdlib_module_names", [name for name in SEPARATE_PACKAGES if sys.version_info < (3, 12)]
+    )
     return root in own
 
 

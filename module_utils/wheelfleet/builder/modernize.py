@@ -3,7 +3,7 @@
 The new code means the same in every Python since 3.9, so it does not depend on the target. It replaces assignments to
 `Py_TYPE(x)`, `Py_SIZE(x)` and `Py_REFCNT(x)` by `Py_SET_TYPE` and its like, as Python's porting notes recommend (What's
 New in Python 3.10 and 3.11). It also replaces macros of the garbage collector by public functions, and removed headers
-by declarations of their functions, which still exist.
+by declarations of their functions, which still exist, and a removed function by the one that it was another name of.
 
 It runs in the sandbox among the package's code, so its output is untrusted. It imports nothing of this package, so that
 nothing of it is on the build's path.
@@ -21,6 +21,8 @@ _SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inc")
 _LARGEST = 32 << 20
 
 _MACRO = re.compile(r"\bPy_(TYPE|SIZE|REFCNT)\s*\(|\b(_PyObject_GC_(?:IS_TRACKED|TRACK|UNTRACK))\s*\(")
+#: A function that was another name of this one since Python 3.3, and is gone since 3.15.
+_RENAMED = re.compile(r"\bPyImport_ImportModuleNoBlock\b")
 _ASSIGNMENT = re.compile(r"\s*([-+]?)=(?!=)\s*")
 #: Macros that became internal to Python, with the public functions that replace them.
 _PUBLIC = {
@@ -72,6 +74,7 @@ def modernized(code: str) -> str:
     """The code for newer Pythons; unchanged if nothing has to be rewritten."""
     for header, replacement in _HEADERS.items():
         code = header.sub(replacement, code)
+    code = _RENAMED.sub("PyImport_ImportModule", code)
     done, rest = "", code
     while macro := _MACRO.search(rest):
         done += rest[: macro.start()]

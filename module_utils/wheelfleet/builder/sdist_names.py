@@ -33,14 +33,14 @@ _HEADERS = re.compile(r"^Requires(?:-Dist)?:(.*)$", re.MULTILINE | re.IGNORECASE
 
 
 def own_modules(source: Path) -> list[str]:
-    """The top-level modules and packages in the source's root, except setup."""
+    """The top-level modules and packages in the source's root, except setup, and in its folder src."""
     found = set()
-    with os.scandir(source) as entries:
-        for entry in entries:
-            name = entry.name.partition(".")[0]
-            if name.isidentifier() and len(name) <= _LONGEST and _is_module(entry):
-                found.add(name)
-    return sorted(found - {"setup"})[:MOST_SDIST_NAMES]
+    for folder in (source, source / "src"):
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                names = ((entry.name.partition(".")[0], entry) for entry in entries)
+                found |= {name for name, entry in names if name.isidentifier() and _is_module(entry)}
+    return sorted(name for name in found - {"setup"} if len(name) <= _LONGEST)[:MOST_SDIST_NAMES]
 
 
 def _is_module(entry: os.DirEntry[str]) -> bool:

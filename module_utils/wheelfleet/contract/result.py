@@ -80,7 +80,7 @@ class SdistNames(TypedDict):
 
     #: The build backend (PEP 517), with PEP 517's default where pyproject.toml names none.
     backend: Optional[str]
-    #: Modules and packages beside setup.py: build isolation takes them off the path.
+    #: Modules and packages beside setup.py and in its folder src: build isolation takes them off the path.
     modules: list[str]
     #: Normalised names of all projects that it declares as requirements.
     declared: list[str]

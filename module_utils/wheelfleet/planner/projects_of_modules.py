@@ -7,11 +7,9 @@ library have no project, because PyPI has untrusted projects of these names.
 
 from __future__ import annotations
 
-import sys
-
 from packaging.utils import canonicalize_name
 
-from ..removed_api import REMOVED_MODULES
+from ..standard_modules import STANDARD_MODULES
 
 #: Projects whose module has their name (dashes and capitals ignored).
 _OF_THAT_NAME = frozenset(
@@ -70,7 +68,7 @@ _ELSEWHERE = {
 _ELSEWHERE_NAMES = frozenset(map(canonicalize_name, _ELSEWHERE.values()))
 
 #: An import of these names means the standard library, never a project of upstream.
-_STANDARD_LIBRARY = frozenset(map(canonicalize_name, (*sys.stdlib_module_names, *REMOVED_MODULES)))
+_STANDARD_LIBRARY = frozenset(map(canonicalize_name, STANDARD_MODULES))
 
 
 def reviewed(module: str) -> str | None:

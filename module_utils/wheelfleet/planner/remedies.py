@@ -231,6 +231,15 @@ def _stdlib_distutils(failed_build: FailedBuild) -> Adjustments | None:
     return Adjustments(environment={"SETUPTOOLS_USE_DISTUTILS": "stdlib"})
 
 
+def _no_limited_api(failed_build: FailedBuild) -> Adjustments | None:
+    """The option of the build backend that leaves the limited API out, for the two that say why they stop."""
+    if "python.allow_limited_api" in failed_build.text:
+        return Adjustments(config_settings={"setup-args": "-Dpython.allow_limited_api=false"})
+    if "`py_limited_api=" in failed_build.text:
+        return Adjustments(config_settings={"--build-option": "--py-limited-api="})
+    return None
+
+
 #: What Cython before 3 accepted and 3.0 does not.
 _GONE_IN_CYTHON_3 = re.compile(r"cython_\w|noexcept|Exception values are incompatible")
 #: What Cython 3.0 accepted and 3.1 does not: Python 2's `long`, and the declarations of Python 2's C API.
@@ -344,8 +353,11 @@ REMEDIES: tuple[Remedy, ...] = (
         _REMOVED,
         "setuptools refuses keys with dashes and licences as classifiers since 77.",
         _matches_log(
-            r"dash-separated|License classifiers have been superseded", Adjustments(constraints=("setuptools<77",))
+            r"dash-separated|License classifiers have been superseded"
+            r"|Setuptools\w*Warning: (?:.project\.license. as a TOML table|License classifiers)",
+            Adjustments(constraints=("setuptools<77",)),
         ),
+        version=2,
         of="setuptools",
     ),
     Remedy(
@@ -416,7 +428,8 @@ REMEDIES: tuple[Remedy, ...] = (
         "newer C API",
         frozenset({"removed-api"}),
         "The C code uses what Python's C API has under other names since.",
-        _matches_log(rf"{ASSIGNED_MACROS}|pystrhex\.h", Adjustments(modernize=True)),
+        _matches_log(rf"{ASSIGNED_MACROS}|pystrhex\.h|PyImport_ImportModuleNoBlock", Adjustments(modernize=True)),
+        version=2,
         phases=_BACKEND_AT_WORK,
     ),
     Remedy(
@@ -526,6 +539,13 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"python-too-new"}),
         "PyO3 builds for a Python it does not know, by the stable ABI, if it is told to.",
         _matches_log(r"PyO3", Adjustments(environment={"PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"})),
+    ),
+    Remedy(
+        "no limited API",
+        frozenset({"python-too-new"}),
+        "A free-threaded Python before 3.15 has no limited API; the wheel is for this Python alone.",
+        _no_limited_api,
+        phases=_BACKEND_AT_WORK,
     ),
     Remedy(
         "Python's distutils",

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 
-from .rule import rule
+from ...removed_api import REMOVED_MODULES
+from ...standard_modules import SEPARATE_PACKAGES
+from .rule import any_of, rule
 
 LOOK_FOR_HEADER = "Look for the package that has {found} (apt-file search {found}) and install it on the builder."
 LOOK_FOR_LIBRARY = "Look for the -dev package of {found} (apt search {found}) and install it on the builder."
 LOOK_FOR_TOOL = "Look for the package that has the program {found} (apt-file search bin/{found}) and install it."
 
+_SEPARATE_MODULES = any_of(*sorted(SEPARATE_PACKAGES.keys() - REMOVED_MODULES))
+
 MISSING = (
+    rule(
+        "missing-library",
+        rf"No module named '?({_SEPARATE_MODULES})'?$|Standard library module '({_SEPARATE_MODULES})' was not found"
+        # Debian's words.
+        r"|please install the (python3[\w.-]{1,40}) package|Please install the (python3[\w.-]{1,40}) package for",
+        "The build needs {found}, which the distribution has in a package apart from Python's.",
+        advice="Install that package on the builder: python3-tk has tkinter, python3-gdbm has dbm.gnu.",
+    ),
     rule(
         "missing-tool",
         r"raise PyProjectOptionException\('(qmake)'",

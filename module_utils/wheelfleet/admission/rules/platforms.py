@@ -8,9 +8,9 @@ _WINDOWS_AND_APPLE_HEADERS = (
     r"(?:[Ww]indows|winsock2?|ws2tcpip|conio|tchar|io|direct|AvailabilityMacros|TargetConditionals)\.h"
     r"|(?:mach|Carbon|Cocoa|CoreFoundation|CoreAudio|CoreServices|ApplicationServices|AudioToolbox|IOKit|objc)/[\w/.+-]{1,80}"
 )
-_WINDOWS_AND_APPLE_MODULES = any_of(
-    *("_winapi", "_winreg", "AppKit", "Foundation", "msvcrt", "objc", "pythoncom", "pywintypes", "win32api"),
-    *("win32com", "win32con", "win32file", "winreg", "winsound"),
+WINDOWS_AND_APPLE_MODULES = (
+    *("_overlapped", "_scproxy", "_winapi", "_winreg", "_wmi", "AppKit", "Foundation", "msvcrt", "nt", "objc"),
+    *("pythoncom", "pywintypes", "win32api", "win32com", "win32con", "win32file", "winreg", "winsound"),
 )
 _OTHER_PROCESSOR = "Only builders with another processor can build it; else report it to the project."
 
@@ -22,7 +22,9 @@ OTHER_PLATFORM = (
     ),
     rule(
         "wrong-platform",
-        rf"No module named '?({_WINDOWS_AND_APPLE_MODULES})'?$",
+        rf"No module named '?({any_of(*WINDOWS_AND_APPLE_MODULES)})'?$"
+        # Python 3.15 knows its own names.
+        r"|-only standard library module '(\w{1,80})'",
         "The build imports {found}, which Linux does not have.",
     ),
     rule(
@@ -33,8 +35,20 @@ OTHER_PLATFORM = (
     ),
     rule(
         "wrong-platform",
-        r"unrecognized command[- ]line option .?(-m[\w.=+-]{1,60})",
+        r"unrecognized command[- ]line option .?(-m[\w.=+-]{1,60})"
+        r"|bad value [(]?.?([\w.+-]{1,60}?).?[)]? for .?-m(?:arch|cpu|tune|fpu)="
+        r"|unrecognized -m\w{1,10} target: (\S{1,60})"
+        r"|unknown value .?([\w.+-]{1,60}?).? for .?-m(?:arch|cpu|tune)",
         "The project's compiler option {found} is for another processor.",
+        choose="first",
+        advice=_OTHER_PROCESSOR,
+        settles="target",
+    ),
+    rule(
+        "wrong-platform",
+        r"Error: (?:bad instruction|no such instruction:|unknown mnemonic) [`'‘](\w[\w.]{0,20})",
+        "The source has the instruction {found}, which this target's processor does not have.",
+        choose="first",
         advice=_OTHER_PROCESSOR,
         settles="target",
     ),

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
-import sys
 
 from ...removed_api import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES, REMOVED_MODULES
+from ...standard_modules import SEPARATE_PACKAGES, STANDARD_MODULES
+from .platforms import WINDOWS_AND_APPLE_MODULES
 from .rule import any_of, rule
 
 _REMOVED_MODULES = any_of(*sorted({*REMOVED_MODULES, "numpy.distutils", "pkg_resources", "setuptools"}))
-_CHANGED_MODULES = any_of(
-    *sorted({*sys.stdlib_module_names, "distutils", "imp", "numpy", "pip", "pkg_resources", "setuptools", "wheel"})
+_OTHER_MODULES = any_of(
+    *sorted(STANDARD_MODULES - REMOVED_MODULES - {*WINDOWS_AND_APPLE_MODULES} - SEPARATE_PACKAGES.keys())
 )
+_CHANGED_MODULES = any_of(*sorted({*STANDARD_MODULES, "numpy", "pip", "pkg_resources", "setuptools", "wheel"}))
 
 REMOVED = (
     rule(
         "removed-api",
         rf"(?:ModuleNotFoundError|ImportError): No module named '?((?:{_REMOVED_MODULES})(?:\.[\w.]{{1,80}})?)'?$",
         "The build imports {found}, which Python or setuptools no longer have.",
+    ),
+    rule(
+        "removed-api",
+        rf"(?:ModuleNotFoundError|ImportError): No module named '?((?:{_OTHER_MODULES})(?:\.[\w.]{{1,80}})?)'?$"
+        # Python 3.15 knows its own names.
+        rf"|Standard library module '((?:{_OTHER_MODULES})(?:\.[\w.]{{1,80}})?)' was not found",
+        "The build imports {found} of the standard library, which this Python does not have.",
+        advice="Another version of Python has it; use that target, or another release of the project.",
     ),
     rule(
         "removed-api",
@@ -64,6 +74,12 @@ REMOVED = (
         "removed-api",
         r"InvalidConfigError: (Invalid dash-separated key|License classifiers have been superseded)"
         r"|error: (Multiple top-level (?:packages|modules) discovered in a flat-layout)",
+        "setuptools no longer accepts what the project does: {found}.",
+    ),
+    rule(
+        "removed-api",
+        # Overdue warnings are raised; others stand behind a file's name.
+        r"^[\s|│]*setuptools\.warnings\.Setuptools\w{0,20}Warning: (.{1,150})",
         "setuptools no longer accepts what the project does: {found}.",
     ),
     rule(
