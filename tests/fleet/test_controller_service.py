@@ -71,7 +71,7 @@ class BootedController:
 
     def runs(self) -> list[str]:
         """The states of the runs whose artifacts are kept, oldest first."""
-        return self.sh(f"cd {RUNS} && for run in $(ls -tr); do cat $engine/status 2>/dev/null; echo; done").split()
+        return self.sh(f"cd {RUNS} && for run in $(ls -tr); do cat $run/status 2>/dev/null; echo; done").split()
 
     def journal(self) -> str:
         return self.sh("sudo journalctl -u wheelfleet-run.service --no-pager -o cat -n 60")
