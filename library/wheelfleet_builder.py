@@ -34,6 +34,11 @@ options:
     type: list
     elements: str
     required: true
+  tool_versions:
+    description: The exact versions of these, as M(wheelfleet_tools) locked them.
+    type: list
+    elements: str
+    default: []
   parallel:
     description: Builds at once, as in M(wheelfleet_batch).
     type: int
@@ -132,6 +137,7 @@ def main() -> None:
             "home": {"type": "path", "required": True},
             "pythons": {"type": "list", "elements": "str", "required": True},
             "tool_requirements": {"type": "list", "elements": "str", "required": True},
+            "tool_versions": {"type": "list", "elements": "str", "default": []},
             "parallel": {"type": "int", "default": 0},
             "code_digest": {"type": "str", "default": ""},
             "code": {"type": "str"},
@@ -144,13 +150,14 @@ def main() -> None:
     if why_not is not None:
         module.fail_json(msg=why_not)
     home = Path(module.params["home"])
+    requirements, versions = module.params["tool_requirements"], module.params["tool_versions"]
     made = []
     targets: list[OfferedTarget] = []
     try:
         made += make_folders(home, check=module.check_mode)
         made += install_code(module, home)
         for python in module.params["pythons"]:
-            environment = tool_environment(home, python, module.params["tool_requirements"], check=module.check_mode)
+            environment = tool_environment(home, python, requirements, versions, check=module.check_mode)
             if environment["changed"]:
                 made.append(environment["tools"])
             place = {"tools": environment["tools"], "interpreter": environment["interpreter"]}

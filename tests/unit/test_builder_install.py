@@ -16,7 +16,7 @@ from wheelfleet.builder import install
 def test_what_a_killed_run_still_makes_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at_work, made = threading.Lock(), []
 
-    def make(folder: Path, interpreter: str, requirements: list[str]) -> None:
+    def make(folder: Path, interpreter: str, *what: object) -> None:
         assert at_work.acquire(blocking=False), "two processes make one environment"
         time.sleep(0.2)
         (folder / "bin").mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -30,28 +31,53 @@ def make_folders(home: Path, check: bool = False) -> list[str]:
     return missing
 
 
-def tool_environment(home: Path, interpreter: str, requirements: list[str], check: bool = False) -> dict[str, Any]:
+def tool_environment(
+    home: Path, interpreter: str, requirements: Sequence[str], versions: Sequence[str] = (), check: bool = False
+) -> dict[str, Any]:
     """Make the interpreter's tool environment with `requirements` (pip, uv and more), by its venv, if it is missing.
 
-    Returns {"tools": its Python, "interpreter": the real path, "changed": bool, "target": as `probe` describes it}. In
-    check mode the interpreter itself describes a missing environment. Raises InstallError.
+    `versions` are the lines of the lock (pip's constraints), by which all builders install the same; with another lock
+    it is made again. Returns {"tools": its Python, "interpreter": the real path, "changed": bool, "target": as `probe`
+    describes it, "versions": those of the tools by name}. In check mode the interpreter itself describes a missing
+    environment. Raises InstallError.
     """
     identity = _identify(interpreter)
     folder = home / "tools" / identity["soabi"]
     tools = folder / "bin" / "python"
     stamp = folder / "wheelfleet.json"
-    wanted = {"interpreter": identity["executable"], "version": identity["version"], "requirements": requirements}
+    wanted = {
+        "interpreter": identity["executable"],
+        "version": identity["version"],
+        "requirements": list(requirements),
+        "versions": list(versions),
+    }
     with nullcontext() if check else _alone(folder):
         target = _describe(tools) if stamp.is_file() and _read(stamp) == wanted else None
         current = target is not None
         if target is None:
             if not check:
-                _make_environment(folder, identity["executable"], requirements)
+                _make_environment(folder, identity["executable"], requirements, versions)
                 # After a power cut there must be no stamp without its environment.
                 os.sync()
                 write_atomically(stamp, json.dumps(wanted).encode())
             target = probe.describe_target(identity["executable"] if check else str(tools))
-    return {"tools": str(tools), "interpreter": identity["executable"], "changed": not current, "target": target}
+    return {
+        "tools": str(tools),
+        "interpreter": identity["executable"],
+        "changed": not current,
+        "target": target,
+        "versions": installed_versions(folder) if current or not check else {},
+    }
+
+
+def installed_versions(environment: Path) -> dict[str, str]:
+    """The versions of what a virtual environment has, by normalised name, read from the names of its folders."""
+    found = {}
+    # PyPy 3.10 and older has no folder lib/pypy3.10/.
+    for folder in sorted(environment.glob("lib/*/site-packages/*.dist-info")):
+        name, _, version = folder.name.removesuffix(".dist-info").partition("-")
+        found[re.sub(r"[-_.]+", "-", name).lower()] = version
+    return found
 
 
 @contextmanager
@@ -71,7 +97,7 @@ def _describe(tools: Path) -> Target | None:
         return None
 
 
-def _make_environment(folder: Path, interpreter: str, requirements: list[str]) -> None:
+def _make_environment(folder: Path, interpreter: str, requirements: Sequence[str], versions: Sequence[str]) -> None:
     made = subprocess.run(
         [interpreter, "-m", "venv", "--clear", str(folder)],
         capture_output=True,
@@ -85,13 +111,20 @@ def _make_environment(folder: Path, interpreter: str, requirements: list[str]) -
             "install its venv module (on Debian: apt-get install python3-venv) or remove it from builder_pythons."
         )
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    lock = folder / "lock.txt"
+    lock.write_text("".join(f"{line}\n" for line in versions), encoding="utf-8")
     installed = subprocess.run(
-        [*pip, "--upgrade", *requirements], capture_output=True, text=True, errors="replace", check=False
+        [*pip, "--upgrade", "--constraint", str(lock), *requirements],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if installed.returncode:
         raise InstallError(
             f"pip could not install {', '.join(requirements)} for {interpreter} ({_complaint(installed)}); "
-            "check that this host reaches the index its pip is configured for."
+            "check that this host reaches the index its pip is configured for, and that it has the locked versions "
+            "(playbooks/tools.yml chooses others)."
         )
 
 
