@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,42 @@ def fleet(tmp_path: Path, upstream: Upstream) -> Iterator[Fleet]:
     fleet = Fleet(tmp_path / "catalog.sqlite", upstream)
     yield fleet
     fleet.catalog.close()
+
+
+@pytest.mark.parametrize(("days", "taken_young"), [(1, 1), (59, 1), (61, 0)])
+def test_a_release_that_vanishes_young_is_told_from_an_old_one(
+    fleet: Fleet, upstream: Upstream, days: int, taken_young: int
+) -> None:
+    uploaded = datetime.fromtimestamp(fleet.hours * 3600 - days * 86400, timezone.utc)
+    upstream.add_release(pure_sdist("spam", "2.0"), upload_time=uploaded)
+    upstream.add_release(pure_sdist("ham", "2.0"), upload_time=uploaded)
+    fleet.look()
+    upstream.delete_release("spam", "2.0")
+    upstream.delete_project("ham")
+    fleet.look()
+    question = (
+        "SELECT r.taken_young FROM release r JOIN project p ON p.id = r.project_id WHERE name = ? AND version = ?"
+    )
+    assert fleet.column(question, "spam", "2.0") == [taken_young]
+    assert fleet.column(question, "spam", "1.0") == [0]
+    assert fleet.column(question, "ham", "2.0") == [0], "of a project that is gone as a whole"
+    upstream.add_release(pure_sdist("spam", "2.0"), upload_time=uploaded)
+    fleet.look()
+    assert fleet.column("SELECT count(*) FROM release WHERE gone_at IS NOT NULL AND taken_young") == [0]
+
+
+def test_where_upstream_states_no_time_it_counts_from_first_seen(fleet: Fleet, upstream: Upstream) -> None:
+    upstream.json = upstream.cached = False
+    upstream.add_release(pure_sdist("spam", "2.0"), pure_sdist("ham", "2.0"))
+    fleet.look()
+    fleet.hours += 59 * 24
+    upstream.delete_release("spam", "2.0")
+    fleet.look()
+    fleet.hours += 2 * 24
+    upstream.delete_release("ham", "2.0")
+    fleet.look()
+    assert fleet.column("SELECT count(*) FROM release WHERE taken_young") == [1]
+    assert fleet.column("SELECT version FROM release WHERE taken_young") == ["2.0"]
 
 
 # Serials

@@ -168,6 +168,48 @@ def test_bytes_of_quarantined_projects_stay_on_the_controller(state: ControllerS
     assert audit(state) == []
 
 
+def taken_young(state: ControllerState) -> None:
+    """Upstream took spidev 3.7 away when it was young."""
+    state.execute("UPDATE release SET taken_young = 1 WHERE gone_at IS NOT NULL")
+    state.outdate("spidev")
+
+
+def test_what_upstream_takes_away_young_leaves_the_site_at_once(state: ControllerState) -> None:
+    taken_young(state)
+    state.publish(grace_seconds=GRACE)
+    assert copies(state) == {f"files/spidev/{DELETED}"}, "the controller's"
+    assert listed(state.site, "spidev") == [KEPT]
+    shown = json.loads((state.site / "project/spidev/json").read_text())["releases"]["3.7"]["files"][0]
+    assert "url" not in shown
+    assert "harmful" in shown["note"]
+    assert broken_links(state.site) == []
+    gone_for(state, 100 * GRACE)
+    state.publish(grace_seconds=GRACE)
+    assert copies(state) == {f"files/spidev/{DELETED}"}
+    assert audit(state) == []
+
+
+def test_a_young_release_that_upstream_gives_back_is_the_same_again(state: ControllerState) -> None:
+    before = (state.site / f"files/spidev/{DELETED}").read_bytes()
+    taken_young(state)
+    state.publish(grace_seconds=GRACE)
+    gone_for(state, 2 * GRACE)
+    state.upstream_file(state.release("spidev", "3.7"), "spidev-3.7.tar.gz")
+    state.publish(grace_seconds=GRACE)
+    assert listed(state.site, "spidev") == [DELETED, KEPT]
+    assert (state.site / f"files/spidev/{DELETED}").read_bytes() == before
+    assert copies(state) == EVERY_COPY
+
+
+def test_a_project_deleted_after_that_goes_as_others_do(state: ControllerState) -> None:
+    taken_young(state)
+    state.upstream_removes("spidev", "3.8")
+    state.execute("UPDATE project SET state = 'deleted' WHERE name = 'spidev'")
+    gone_for(state, GRACE + 1)
+    state.publish(grace_seconds=GRACE)
+    assert copies(state) == set()
+
+
 def test_without_a_grace_period_files_stay_for_ever(state: ControllerState) -> None:
     gone_for(state, 100 * GRACE)
     state.publish(grace_seconds=None)

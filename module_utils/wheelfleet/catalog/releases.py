@@ -11,6 +11,11 @@ def add(db: sqlite3.Connection, project_id: int, version: str) -> int:
     return int(added.lastrowid or 0)
 
 
+def take_young(db: sqlite3.Connection, release_id: int, young: bool) -> None:
+    """Say of a release that upstream no longer lists whether it was young then."""
+    db.execute("UPDATE release SET taken_young = ? WHERE id = ?", (int(young), release_id))
+
+
 def yank(db: sqlite3.Connection, release_id: int, reason: str | None) -> None:
     """Set the operator's reason to yank all wheels of a release, those to come too; None: they are not yanked."""
     db.execute("UPDATE release SET yanked = ? WHERE id = ?", (reason, release_id))

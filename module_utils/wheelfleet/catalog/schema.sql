@@ -58,6 +58,7 @@ CREATE TABLE release (
     version TEXT NOT NULL,                      -- The normalised version.
     gone_at REAL,                               -- Since when upstream lists no file of it; NULL: it lists one.
     yanked TEXT,                                -- The operator's reason to yank all its wheels, maybe empty; NULL: none.
+    taken_young INTEGER NOT NULL DEFAULT 0,     -- 1: when upstream last removed it, it was young; it may do harm.
     UNIQUE (project_id, version)
 );
 CREATE INDEX release_gone ON release (gone_at) WHERE gone_at IS NOT NULL;

@@ -341,6 +341,7 @@ class _Run:
                     last_modified=answer.last_modified,
                     now=self.now(),
                     deciding=self._deciding(answer.page),
+                    run=self.options.run,
                 )
                 if changed:
                     self.delta.changed.append(name)

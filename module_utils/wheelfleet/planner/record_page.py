@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from ..catalog import projects, releases
+from ..catalog import events, projects, releases
 from ..catalog.meta import get_meta, set_meta
 from ..catalog.states import ProjectState
 from ..upstream.files import UpstreamFile
 from ..upstream.pages import ProjectPage
+from .judge import epoch_seconds
+from .requeue import CONTROLLER
 
 #: The columns of `upstream_file` that a page states.
 _COLUMNS = UpstreamFile._fields[3:]
@@ -18,6 +20,11 @@ _COLUMNS = UpstreamFile._fields[3:]
 #: (seconds).
 MASS_ABSENCE = 10
 MASS_ABSENCE_SECONDS = 24 * 3600.0
+
+#: A release that vanishes within so many seconds of its upload may do harm. Upstream's quarantine of a release has no
+#: mark (PEP 792 has one for projects alone): its files are no longer listed, as if it was deleted. Malicious releases
+#: are found within days.
+YOUNG_SECONDS = 60 * 24 * 3600.0
 
 
 def record_page(
@@ -29,12 +36,13 @@ def record_page(
     last_modified: str | None,
     now: float,
     deciding: frozenset[str] | None = None,
+    run: str = "",
 ) -> bool:
     """Bring the rows of a project in line with its page; returns whether its content or state changed.
 
     `deciding` are the versions that are enough to know, or None: all. Never left out is a release that the catalog
     has, nor one of a project that the fleet has tried to build. The page's serial may be smaller than the known one,
-    because the client has already refused outdated pages.
+    because the client has already refused outdated pages. Events are of `run`.
     """
     before = db.execute("SELECT state, page_digest FROM project WHERE id = ?", (project_id,)).fetchone()
     state = "quarantined" if page.status == "quarantined" else "present"
@@ -62,9 +70,32 @@ def record_page(
     )
     if unchanged:
         return False
-    _record_files(db, project_id, known, files if state == "present" else (), now)
+    taken = _record_files(db, project_id, known, files if state == "present" else (), now)
+    for release, uploaded in taken.items():
+        young = state == "present" and now - uploaded < YOUNG_SECONDS
+        releases.take_young(db, release, young)
+        if young:
+            _tell(db, release, now - uploaded, run, now)
     mark_changed(db, project_id)
     return True
+
+
+def _tell(db: sqlite3.Connection, release: int, age: float, run: str, now: float) -> None:
+    """Note an event about a young release that upstream took away, if there are wheels of it."""
+    row = db.execute(
+        """
+        SELECT p.name, r.version FROM release r JOIN project p ON p.id = r.project_id
+        WHERE r.id = ? AND EXISTS (SELECT 1 FROM wheel w WHERE w.release_id = r.id AND w.removed_at IS NULL)
+        """,
+        (release,),
+    ).fetchone()
+    if row is not None:
+        days = int(age / 86400)
+        sentence = (
+            f"upstream took {row['name']} {row['version']} away {'1 day' if days == 1 else f'{days} days'} after its "
+            "upload, as it does with harmful releases; its wheels leave the web nodes, and the controller keeps them."
+        )
+        events.note(db, run=run, host=CONTROLLER, sentence=sentence, now=now)
 
 
 def record_absence(db: sqlite3.Connection, project_id: int) -> bool:
@@ -144,7 +175,12 @@ def _known_releases(db: sqlite3.Connection, project_id: int) -> dict[str, int]:
 
 def _record_files(
     db: sqlite3.Connection, project_id: int, known_releases: dict[str, int], files: Sequence[UpstreamFile], now: float
-) -> None:
+) -> dict[int, float]:
+    """Bring the rows of a project's files in line with its page.
+
+    Returns the releases that the page no longer lists, each with when its oldest file was uploaded, else first seen
+    (epoch seconds).
+    """
     known: dict[tuple[str, str], sqlite3.Row] = {}
     if known_releases:
         for row in db.execute(
@@ -183,3 +219,10 @@ def _record_files(
     )
     # What is left of the known files is no longer on the page.
     db.executemany("DELETE FROM upstream_file WHERE id = ?", [(row["id"],) for row in known.values()])
+    listed = {file.version for file in files}
+    taken: dict[int, float] = {}
+    for (version, _), row in known.items():
+        if version not in listed:
+            uploaded = epoch_seconds(row["upload_time"]) or row["first_seen"]
+            taken[row["release_id"]] = min(uploaded, taken.get(row["release_id"], uploaded))
+    return taken

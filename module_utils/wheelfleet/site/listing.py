@@ -51,7 +51,7 @@ class ProjectFiles(NamedTuple):
     `listed` are on its index pages, by version, the highest build first. `ours` are our wheels, listed or not; `kept`
     are those on the site's disk. `withdrawn` are those whose targets upstream serves now. `skipped` has the reason for
     each file name that the operator's skip list keeps off the pages, `withdrawn_by_order` the reason for each that an
-    operator withdrew.
+    operator withdrew. `taken` are the names of those whose release upstream took away while it was young.
     `versions` are those of the listed files (PEP 700). `status` and `status_reason` are PEP 792's.
     """
 
@@ -66,12 +66,17 @@ class ProjectFiles(NamedTuple):
     status_reason: str | None = None
     skipped: Mapping[str, str] = {}
     withdrawn_by_order: Mapping[str, str] = {}
+    taken: frozenset[str] = frozenset()
 
     @property
     def kept(self) -> tuple[ListedFile, ...]:
-        """Our wheels on the site's disk: an old page or a lock file may still name those that are not listed. What an
-        operator withdrew is not there, because nobody shall get it."""
-        return tuple(file for file in self.ours if file.filename not in self.withdrawn_by_order)
+        """Our wheels on the site's disk: an old page or a lock file may still name those that are not listed. What
+        nobody shall get is not there: what an operator withdrew, and what may do harm (`taken`)."""
+        return tuple(file for file in self.ours if self.is_served(file.filename))
+
+    def is_served(self, filename: str) -> bool:
+        """Whether our wheel of this name is on the site's disk, listed or not."""
+        return filename not in self.withdrawn_by_order and filename not in self.taken
 
 
 def project_files(db: sqlite3.Connection, project_id: int, view: str = "own") -> ProjectFiles:
@@ -109,6 +114,7 @@ def files_of(db: sqlite3.Connection, project_ids: Sequence[int], view: str = "ow
             status_reason,
             skipped,
             ordered,
+            frozenset(row[_FILENAME] for row in mine if row[_TAKEN]),
         )
 
 
@@ -124,12 +130,12 @@ _PROJECTS = """
 _WHEELS = """
     SELECT r.project_id, r.id AS release_id, r.version, w.filename, w.sha256, w.size, w.metadata_sha256,
         w.requires_python, w.tags, w.added_at, w.attempt_id, w.id, coalesce(w.yanked, r.yanked), w.withdrawn_at,
-        w.withdrawn, json_extract(w.imported, '$.beside_upstream')
+        w.withdrawn, json_extract(w.imported, '$.beside_upstream'), r.gone_at IS NOT NULL AND r.taken_young
     FROM release r JOIN wheel w ON w.release_id = r.id
     WHERE r.project_id IN (SELECT value FROM json_each(:ids)) AND w.removed_at IS NULL ORDER BY r.project_id
     """
 #: Positions in a row of `_WHEELS`.
-_FILENAME, _WITHDRAWN_AT, _WITHDRAWN = 3, 13, 14
+_FILENAME, _WITHDRAWN_AT, _WITHDRAWN, _TAKEN = 3, 13, 14, 16
 _UPSTREAM = """
     SELECT r.project_id, f.release_id, r.version, f.filename, f.kind, f.yanked, f.url, f.requires_python,
         f.sha256, f.size, f.metadata_sha256, f.upload_time, f.provenance

@@ -1,7 +1,7 @@
 """Removes files whose release upstream has deleted: from the pages at once, from the disk after a grace period.
 
-Their names are kept for ever, because a file name never changes its bytes. Quarantined projects are left alone, because
-upstream may restore them.
+Their names are kept for ever, because a file name never changes its bytes. Quarantined projects, and young releases
+that upstream took from a living project, are left alone, because upstream may restore them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def expire(db: sqlite3.Connection, now: float, grace_seconds: float) -> list[tup
         """
         SELECT w.id, w.filename, p.name FROM release r
         JOIN wheel w ON w.release_id = r.id AND w.removed_at IS NULL JOIN project p ON p.id = r.project_id
-        WHERE r.gone_at <= ? AND p.state <> 'quarantined' ORDER BY w.id
+        WHERE r.gone_at <= ? AND p.state <> 'quarantined' AND NOT (r.taken_young AND p.state = 'present')
+        ORDER BY w.id
         """,
         (now - grace_seconds,),
     ).fetchall()

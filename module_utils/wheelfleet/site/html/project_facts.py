@@ -22,6 +22,7 @@ _WITHDRAWN = "Withdrawn, because upstream has a wheel for these targets now; kep
 _REPLACED = "The wheels of {version} were built from an earlier {sdist}, which upstream has replaced since."
 _SKIPPED = "Off the index, because the operator skips it ({reason}); kept for those who pinned it."
 _WITHDRAWN_BY_ORDER = "Withdrawn by the operator ({reason}); its file is not served."
+_TAKEN = "Upstream took this release away soon after its upload, as it does with harmful ones; its file is not served."
 _UNLISTED = "No longer on the index; kept for those who pinned it."
 
 
@@ -340,6 +341,8 @@ def _files(
         note = None if on_index else _WITHDRAWN if file.filename in withdrawn else _UNLISTED
         if file.filename in content.skipped:
             note = _SKIPPED.format(reason=printable(content.skipped[file.filename]))
+        if file.filename in content.taken:
+            note = _TAKEN
         if file.filename in content.withdrawn_by_order:
             note = _WITHDRAWN_BY_ORDER.format(reason=printable(content.withdrawn_by_order[file.filename]))
         row = known[file.filename]
@@ -360,7 +363,7 @@ def _files(
                 _imports(row["imports"], row["import_facts"]),
                 _clean(row["earlier_sdist"]),
                 _import(row["imported"]),
-                file.filename not in content.withdrawn_by_order,
+                content.is_served(file.filename),
             )
         )
     return files
