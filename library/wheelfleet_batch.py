@@ -80,6 +80,13 @@ options:
     type: list
     elements: str
     default: []
+  preinstalled:
+    description:
+      - Packages that are not named among those that a wheel needs, because each system has them.
+      - Empty means the table for the builder's release.
+    type: list
+    elements: str
+    default: []
   check_imports:
     description: Whether each wheel is installed into a clean environment and its modules are imported there.
     type: bool
@@ -168,6 +175,7 @@ def main() -> None:
             "sandbox": {"type": "bool", "default": True},
             "repair": {"type": "bool", "default": True},
             "repair_exclude": {"type": "list", "elements": "str", "default": []},
+            "preinstalled": {"type": "list", "elements": "str", "default": []},
             "check_imports": {"type": "bool", "default": True},
             "patience": {"type": "float", "default": 300.0},
             "max_attempts": {"type": "int", "default": 5},

@@ -230,11 +230,11 @@ def test_packages_are_found_by_machine_and_symbol_versions(workshop: Workshop) -
     workshop.put(workshop.extension("XML_ExpatVersion() != 0", "const char *XML_ExpatVersion(void);", _expat()))
     code = read_code(workshop.wheel())
     wanted = foreign_libraries(code)
-    assert packages_of(wanted) == ["libexpat1"]
+    assert packages_of(wanted) == (["libexpat1"], [])
     other = {name: [elf._replace(machine="EM_S390") for elf in users] for name, users in wanted.items()}
-    assert packages_of(other) == []
+    assert packages_of(other) == ([], [])
     missing = {"libexpat.so.1": [wanted["libexpat.so.1"][0]._replace(versions=frozenset({("libexpat.so.1", "X_9")}))]}
-    assert packages_of(missing) == []
+    assert packages_of(missing) == ([], [])
 
 
 def _expat() -> list[str]:

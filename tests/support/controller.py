@@ -49,6 +49,8 @@ class Controller:
         self.catalog = self.state.catalog
         self.storage = Storage(root / "files", root / "logs")
         self.staging = root / "incoming"
+        #: As the operator's variable says it.
+        self.preinstalled: list[str] = []
         self.state.target("cp311", python_version="3.11.2", platform="linux", tags=TAGS)
         for host in ("pi1", "pi2"):
             self.state.builder(host, "cp311")
@@ -76,7 +78,16 @@ class Controller:
         self.staging.mkdir(exist_ok=True)
         for name, data in result_files(attempt, wheel, **changes).items():
             (self.staging / name).write_bytes(data)
-        return admit(self.catalog, self.storage, self.staging, attempt, host=host, now=NOW, max_attempts=5)
+        return admit(
+            self.catalog,
+            self.storage,
+            self.staging,
+            attempt,
+            host=host,
+            now=NOW,
+            max_attempts=5,
+            preinstalled=self.preinstalled,
+        )
 
     def one(self, sql: str) -> Any:
         return self.catalog.db.execute(sql).fetchone()[0]

@@ -150,6 +150,26 @@ def test_what_was_done_with_a_wheel_is_kept_with_it(controller: Controller):
     assert (row["imports"], json.loads(row["import_facts"])) == ("imported", {"modules": ["demo"], "message": None})
 
 
+@pytest.mark.parametrize(
+    ("system", "preinstalled", "named"),
+    [
+        ({"id": "debian", "version": "12"}, [], ["libopenblas0"]),
+        ({"id": "raspbian", "version": "12"}, [], ["libopenblas0"]),
+        ({"id": "debian", "version": "13"}, [], ["libopenblas0", "libssl3"]),
+        ({"id": "debian", "version": "12"}, ["libopenblas0"], ["libssl3"]),
+        ({"id": "fedora", "version": "42"}, [], ["libopenblas0", "libssl3"]),
+        ({"id": None, "version": None}, [], ["libopenblas0", "libssl3"]),
+    ],
+)
+def test_what_the_release_has_anyway_is_not_named(
+    controller: Controller, system: dict[str, str], preinstalled: list[str], named: list[str]
+) -> None:
+    controller.state.execute("UPDATE builder SET facts = ?", json.dumps({"os": system}))
+    controller.preinstalled = preinstalled
+    controller.send(wheel_file("demo", "1.0"), apt=["libssl3", "libopenblas0"])
+    assert json.loads(controller.one("SELECT apt_packages FROM wheel")) == named
+
+
 @pytest.mark.parametrize("fields", [
     {"repair": 5, "apt": 5, "check": 5},
     {"repair": [], "apt": {}, "check": ""},

@@ -409,6 +409,48 @@ def test_a_wheel_s_libraries_and_import_are_told_to_people_and_programs(state: C
     assert "was imported where only its dependencies were installed" in html_of(state)
 
 
+def test_packages_are_named_for_each_release_that_a_wheel_serves(state: ControllerState) -> None:
+    """Built on Debian 12; on Debian 13 the same library has another package."""
+    state.builder("old", TARGET, facts={"os": {"id": "debian", "version": "12"}})
+    state.wheel("spam", "1.0", "cp311-abi3-manylinux_2_36_aarch64", serves=[TARGET, ARMV7])
+    facts = json.dumps({"builder": {"os": {"id": "debian", "version": "12"}}})
+    state.execute("UPDATE attempt SET built_with = ?", facts)
+    state.execute("UPDATE wheel SET apt_packages = ?", '["libcups2", "libopenblas0"]')
+    assert "needs of the system on Debian 12: apt install libcups2 libopenblas0" in html_of(state)
+    state.builder("new", ARMV7, facts={"os": {"id": "raspbian", "version": "13"}})
+    state.builder("other", TARGET, facts={"os": {"id": "fedora", "version": "42"}})
+    said = "on Debian 12: apt install libcups2 libopenblas0; on Debian 13: apt install libcups2t64 libopenblas0"
+    assert f"needs of the system {said}" in html_of(state)
+    (file,) = json_of(state)["releases"]["1.0"]["files"]
+    assert file["apt"] == ["libcups2", "libopenblas0"]
+    assert file["apt_by_release"] == {
+        "debian 12": ["libcups2", "libopenblas0"],
+        "debian 13": ["libcups2t64", "libopenblas0"],
+    }
+    state.execute("UPDATE wheel SET apt_packages = ?", '["libopenblas0"]')
+    assert "on Debian 12 and Debian 13: apt install libopenblas0" in html_of(state)
+
+
+@pytest.mark.parametrize(
+    ("tag", "libc", "says"),
+    [
+        ("linux_aarch64", "glibc>=2.38", "needs glibc 2.38 or newer, which its tag does not say"),
+        ("linux_aarch64", "musl>=0.0", "works with musl alone, which its tag does not say"),
+        ("linux_aarch64", "glibc>=2.4,<2.39", "glibc 2.4 or newer, and older than 2.39, which its tag does not say"),
+        ("manylinux_2_38_aarch64", "glibc>=2.38", None),
+        ("linux_aarch64", None, None),
+    ],
+)
+def test_a_page_warns_of_what_a_bare_tag_does_not_say(
+    state: ControllerState, tag: str, libc: str | None, says: str | None
+) -> None:
+    state.wheel("spam", "1.0", f"cp311-cp311-{tag}", serves=[TARGET])
+    state.execute("UPDATE wheel SET libc = ?", libc)
+    html = html_of(state)
+    assert says in html if says else "does not say" not in html
+    assert json_of(state)["releases"]["1.0"]["files"][0].get("libc") == libc
+
+
 def test_a_wheel_of_an_earlier_sdist_says_so_until_there_is_a_new_one(state: ControllerState) -> None:
     old = state.wheel("spam", "1.0")
     state.want("spam", "1.0")

@@ -24,12 +24,14 @@ from ..catalog.release_targets import SETTLED_BY_A_WHEEL
 from ..contract.result import Result
 from ..contract.shape import ContractError
 from ..control.builds import said_of_stop
+from ..os_release import release_name
 from ..planner.builders import offered_targets
 from ..planner.outcome import Outcome, record_outcome
 from ..planner.rejudge import judge_again
 from ..planner.verdicts import serve_targets
 from .classify import Failure, classify, failure
 from .naming import Named, publishable, reserve
+from .preinstalled import PREINSTALLED
 from .result import log_tail, read_result
 from .wheel_archive import Refused
 from .wheel_check import CheckedWheel, check_wheel
@@ -80,12 +82,14 @@ def admit(
     now: float,
     max_attempts: int,
     exclude: Collection[str] = (),
+    preinstalled: Collection[str] = (),
 ) -> Admitted:
     """Judge the result in `staging`, fetched from `host`, and record it.
 
     A result for an attempt that belongs to another host or is already done is dropped. If the lease was lost, the
     result is admitted if its release still needs a build. `exclude` are the libraries that wheels leave to the system
-    (`builder_repair_exclude`). Raises OSError when the controller's own disk fails.
+    (`builder_repair_exclude`). `preinstalled` are packages that systems have (`builder_preinstalled_packages`); empty:
+    those of the builder's release. Raises OSError when the controller's own disk fails.
     """
     attempt = _attempt(catalog.db, attempt_id)
     if attempt is None or attempt["host"] != host:
@@ -106,7 +110,7 @@ def admit(
             stated = checked.requires_python
             _check_python(catalog.db, checked, attempt)
             why = withheld(catalog.db, result["check"], log_tail(storage.logs, log_name))
-            wheel = None if why else _named(catalog, checked, staging, attempt, storage, exclude, result["from_sdist"])
+            wheel = None if why else _named(catalog, checked, staging, attempt, storage, exclude, result)
         else:
             why = classify(result, log_tail(storage.logs, log_name), attempt["name"])
             if why.failure_class == "stopped":
@@ -137,7 +141,7 @@ def admit(
                 # Nothing changes on the site, and the operator who asked for the rebuild waits for a new file.
                 sentence = f"The requested rebuild of {wheel.checked.filename} gave the same bytes, so it stays."
                 events.note(db, run=attempt["run"], host=host, sentence=sentence, now=now)
-            _record_wheel(db, attempt, wheel, result, now)
+            _record_wheel(db, attempt, wheel, result, preinstalled, now)
         outcome = _outcome(result, wheel, why, log_name)
         if meanwhile:
             outcome = replace(outcome, outcome="built", sentence=meanwhile)
@@ -233,6 +237,7 @@ def _checked_wheel(result: Result, staging: Path, attempt: sqlite3.Row, exclude:
         target_tags=json.loads(attempt["target_tags"]),
         exclude=exclude,
         from_sdist=result["from_sdist"],
+        packages=result["apt"],
     )
 
 
@@ -256,7 +261,7 @@ def _named(
     attempt: sqlite3.Row,
     storage: Storage,
     exclude: Collection[str],
-    from_sdist: Collection[str],
+    result: Result,
 ) -> Named:
     """The wheel under the name it will be published by; the name is reserved for its bytes. Raises Refused."""
     path, tags = staging / wheel.filename, json.loads(attempt["target_tags"])
@@ -275,11 +280,29 @@ def _named(
                 version=attempt["version"],
                 target_tags=tags,
                 exclude=exclude,
-                from_sdist=from_sdist,
+                from_sdist=result["from_sdist"],
+                packages=result["apt"],
             )
+            if name := _would_hide(catalog.db, again, attempt):
+                # Installers take the higher build tag, and the tags say nothing of the C library.
+                raise Refused(f"{wheel.filename} needs {again.libc}, and would hide the published wheel from {name}.")
             named = Named(again, chosen, wheel)
         if reserve(catalog, named.checked):
             return named
+
+
+def _would_hide(db: sqlite3.Connection, wheel: CheckedWheel, attempt: sqlite3.Row) -> str | None:
+    """A target that takes a published wheel with the same tags, and on which this one does not work; None without."""
+    if wheel.libc is None:
+        return None
+    rows = db.execute(
+        """
+        SELECT DISTINCT t.name FROM wheel_target s JOIN wheel w ON w.id = s.wheel_id JOIN target t ON t.id = s.target_id
+        WHERE s.release_id = ? AND w.tags = ? ORDER BY t.name
+        """,
+        (attempt["release_id"], json.dumps(wheel.tags)),
+    )
+    return next((row["name"] for row in rows if not wheel.libc.works_on(row["name"])), None)
 
 
 def _is_settled(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
@@ -336,7 +359,12 @@ def _move(source: Path, destination: Path) -> None:
 
 
 def _record_wheel(
-    db: sqlite3.Connection, attempt: sqlite3.Row, named: Named, result: Result | None, now: float
+    db: sqlite3.Connection,
+    attempt: sqlite3.Row,
+    named: Named,
+    result: Result | None,
+    preinstalled: Collection[str],
+    now: float,
 ) -> None:
     repair, check = (result["repair"], result["check"]) if result else (None, None)
     wheel, sent = named.checked, named.sent
@@ -351,9 +379,10 @@ def _record_wheel(
             "metadata_sha256": wheel.metadata_sha256,
             "requires_python": wheel.requires_python,
             "tags": json.dumps(list(wheel.tags)),
+            "libc": str(wheel.libc) if wheel.libc else None,
             "added_at": now,
             "repaired": json.dumps(repair) if repair else None,
-            "apt_packages": json.dumps(result["apt"] if result else []),
+            "apt_packages": json.dumps(_to_install(db, attempt["host"], result, preinstalled) if result else []),
             "imports": check["verdict"] if check else None,
             "import_facts": json.dumps({"modules": check["modules"], "message": check["message"]}) if check else None,
             "built_as": json.dumps({"filename": sent.filename, "sha256": sent.sha256}) if sent else None,
@@ -369,3 +398,11 @@ def _record_wheel(
         wheels.withdraw(db, wheel_id, reason, now)
     serve_targets(db, attempt["project_id"], offered_targets(db))
     wheels.end_rebuild_requests(db, attempt["release_id"])
+
+
+def _to_install(db: sqlite3.Connection, host: str, result: Result, preinstalled: Collection[str]) -> list[str]:
+    """The packages that the wheel needs, without those that systems have."""
+    facts = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
+    system = json.loads(facts["facts"]).get("os", {}) if facts else {}
+    there = preinstalled or PREINSTALLED.get(release_name(system), frozenset())
+    return [package for package in result["apt"] if package not in there]

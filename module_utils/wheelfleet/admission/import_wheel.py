@@ -236,6 +236,7 @@ def _with_targets(db: sqlite3.Connection, place: _Place, wheel: CheckedWheel) ->
         for row in db.execute("SELECT name, python_version, tags FROM target ORDER BY preference, id")
         if not set(wheel.tags).isdisjoint(json.loads(row["tags"]))
         and requires_python.allows(wheel.requires_python, Version(row["python_version"]))
+        and (wheel.libc is None or wheel.libc.works_on(row["name"]))
     )
     return _Place(place.name, place.project_id, place.project, place.release_id, place.version, names)
 
@@ -334,6 +335,7 @@ def _record(db: sqlite3.Connection, place: _Place, wheel: CheckedWheel, terms: T
             "metadata_sha256": wheel.metadata_sha256,
             "requires_python": wheel.requires_python,
             "tags": json.dumps(wheel.tags),
+            "libc": str(wheel.libc) if wheel.libc else None,
             "added_at": terms.now,
             "imported": json.dumps(imported),
         },

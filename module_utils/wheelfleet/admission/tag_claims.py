@@ -19,6 +19,7 @@ from typing import Any
 from packaging.tags import Tag
 
 from ..elf import Elf
+from ..libc import FEATURES
 from ..limited_api import broken_claim, claim_of
 from .wheel_archive import Refused
 
@@ -27,8 +28,6 @@ _LEGACY = {"manylinux1_": "manylinux_2_5_", "manylinux2010_": "manylinux_2_12_",
 _GLIBC = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
 #: The loader, which each program uses. No policy lists it, but the C library's own libraries need it.
 _LOADER = re.compile(r"ld-linux|ld64\.so\.[12]$")
-#: Features of the loader with a symbol version of their own, and the first C library that has them.
-_FEATURES = {"GLIBC_ABI_DT_RELR": (2, 36)}
 
 
 def promises(tag: Tag) -> bool:
@@ -84,7 +83,7 @@ def _too_new(elf: Elf, promised: tuple[int, int], machine: str, foreign: Collect
     for library, version in sorted(elf.versions):
         if library not in foreign and not version.startswith("GLIBC_"):
             continue
-        needs = _FEATURES.get(version)
+        needs = FEATURES.get(version)
         if version.startswith("GLIBC_") and needs is None:
             number = _GLIBC.fullmatch(version)
             needs = tuple(map(int, number[1].split(".")))[:2] if number else (1 << 30, 0)  # type: ignore[assignment]

@@ -8,6 +8,7 @@ the builder corrected them (see `builder.correct`). A wheel that contradicts its
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import io
@@ -26,6 +27,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from ..elf import Elf, UnreadableElf, read_elf
+from ..libc import NeededLibc, needed_libc, with_time_abi
 from ..names import NotAWheel, WheelName, read_wheel_name
 from ..requires_python import constraint, is_installable
 from ..text import plain
@@ -77,6 +79,8 @@ class CheckedWheel:
     pure: bool
     #: Whether it has shared objects, or compiled programs among its scripts.
     has_native: bool
+    #: The C libraries that its machine code works with; None: any.
+    libc: NeededLibc | None = None
 
 
 def check_wheel(
@@ -87,6 +91,7 @@ def check_wheel(
     target_tags: Collection[str],
     exclude: Collection[str] = (),
     from_sdist: Collection[str] = (),
+    packages: Collection[str] = (),
     limits: Limits | None = None,
 ) -> CheckedWheel:
     """Check the wheel at `path`, whose file name counts, and return its facts. Raises Refused.
@@ -94,10 +99,10 @@ def check_wheel(
     `name` and `version` are those of the release that was to be built; the build may have added a local version (PEP
     440). `target_tags` are all tags that the target can install. `exclude` are patterns of libraries that the operator
     lets manylinux wheels leave to the system. `from_sdist` are the files of machine code that, as the builder reports,
-    the sdist contains byte for byte.
+    the sdist contains byte for byte. `packages` are those of the libraries that it leaves to the system.
 
-    The file is read once for its hash and unpacked once. Its machine code is read again if its tags promise something
-    of that. Only large machine code goes to disk.
+    The file is read once for its hash and unpacked once. Its machine code is read again. Only large machine code goes
+    to disk.
     """
     read = _read_filename(path.name)
     wanted = canonicalize_name(name)
@@ -109,7 +114,7 @@ def check_wheel(
     if not set(tags).intersection(target_tags):
         raise Refused(f"{path.name} cannot be installed on the target it was built for: none of its tags fits.")
     with Archive(path, limits or Limits()) as archive:
-        return _check_contents(archive, read, tags, exclude, from_sdist)
+        return _check_contents(archive, read, tags, exclude, from_sdist, packages)
 
 
 def _read_filename(filename: str) -> WheelName:
@@ -125,7 +130,12 @@ def _read_filename(filename: str) -> WheelName:
 
 
 def _check_contents(
-    archive: Archive, read: WheelName, tags: list[str], exclude: Collection[str], from_sdist: Collection[str]
+    archive: Archive,
+    read: WheelName,
+    tags: list[str],
+    exclude: Collection[str],
+    from_sdist: Collection[str],
+    packages: Collection[str],
 ) -> CheckedWheel:
     files = {entry.name: entry for entry in archive.entries if not entry.is_directory}
     info = _find_dist_info(archive, read)
@@ -139,8 +149,13 @@ def _check_contents(
     requires_python = _check_metadata(archive, metadata, read)
     native = _check_files(archive, files, info)
     native = _check_platforms(archive, read, native, from_sdist)
-    if native and any(promises(tag) for tag in read.tags):
-        code = {entry.path: _whole(archive, files[entry.path]) for entry in native}
+    promising = any(promises(tag) for tag in read.tags)
+    code: dict[str, Elf] = {}
+    for each in native:
+        # Without a promise nothing depends on it, and programs may be packed.
+        with contextlib.suppress(*(() if promising else (Refused,))):
+            code[each.path] = _whole(archive, files[each.path])
+    if promising:
         check_promises(archive.name, read.tags, code, exclude)
     archive.file.seek(0)
     return CheckedWheel(
@@ -156,6 +171,7 @@ def _check_contents(
         metadata_sha256=hashlib.sha256(metadata).hexdigest(),
         pure=_is_pure(read),
         has_native=bool(native),
+        libc=with_time_abi(needed_libc(code), code, packages),
     )
 
 

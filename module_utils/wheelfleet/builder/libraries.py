@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 from ..elf import Elf, UnreadableElf, read_elf
+from ..time64_packages import TIME64_PACKAGES
 
 _CACHED = re.compile(r"^\t(\S+) \(.*\) => (/.+)$", re.MULTILINE)
 
 #: Present on every Debian, because dpkg and apt need them.
 _EVERYWHERE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
+
+
+class SystemLibraries(NamedTuple):
+    """What a wheel needs of the system."""
+
+    #: Sorted, without those of every Debian.
+    packages: list[str]
+    #: The names of libraries that this system has and that no package owns.
+    unowned: list[str]
 
 
 def foreign_libraries(code: Mapping[str, Elf]) -> dict[str, list[Elf]]:
@@ -32,16 +44,35 @@ def foreign_libraries(code: Mapping[str, Elf]) -> dict[str, list[Elf]]:
     return wanted
 
 
-def packages_of(libraries: Mapping[str, Iterable[Elf]]) -> list[str]:
-    """The packages of these libraries, sorted, without those of every Debian. Empty without dpkg."""
+def packages_of(libraries: Mapping[str, Iterable[Elf]]) -> SystemLibraries:
+    """The packages of these libraries, and the libraries without one. Empty without dpkg."""
     cache = _cached_libraries() if libraries else {}
-    found = [file for name, users in libraries.items() if (file := _library(cache.get(name, []), name, users))]
-    return sorted(_owners(found) - _EVERYWHERE)
+    found = {
+        name: file for name, users in libraries.items() if (file := _library(cache.get(name, []), name, list(users)))
+    }
+    owners = _owners(found.values())
+    # Without dpkg none has an owner, and that says nothing.
+    unowned = sorted(name for name, file in found.items() if file not in owners) if owners else []
+    return SystemLibraries(sorted(set(owners.values()) - _EVERYWHERE), unowned)
 
 
-def _library(files: list[Path], name: str, users: Iterable[Elf]) -> Path | None:
-    """The first of these files that the loader would use for `name`, which the code in `users` needs."""
-    wanted = list(users)
+def without_time64(patterns: Sequence[str]) -> list[str]:
+    """Those of the patterns that mean no library of a package that got another name for its 64-bit time_t.
+
+    On a 32-bit ARM of before, code that uses such a library of the system breaks silently on the next release.
+    """
+    cache = _cached_libraries() if patterns else {}
+    meant = {
+        pattern: [file for name in cache if fnmatchcase(name, pattern) for file in cache[name]] for pattern in patterns
+    }
+    owners = _owners({file for files in meant.values() for file in files})
+    return [
+        pattern for pattern, files in meant.items() if not any(owners.get(file) in TIME64_PACKAGES for file in files)
+    ]
+
+
+def _library(files: list[Path], name: str, wanted: Sequence[Elf]) -> Path | None:
+    """The first of these files that the loader would use for `name`, which the code in `wanted` needs."""
     versions = {version for user in wanted for library, version in user.versions if library == name}
     for file in files:
         try:
@@ -61,18 +92,18 @@ def _cached_libraries() -> dict[str, list[Path]]:
     return cached
 
 
-def _owners(files: list[Path]) -> set[str]:
-    """The packages that own these files. For a link, as of an alternative, it is the package of its target."""
+def _owners(files: Iterable[Path]) -> dict[Path, str]:
+    """The package of each of these files that one owns. For a link, as of an alternative, it is that of its target."""
     spellings = {spelling: file for file in files for spelling in _spellings(file)}
     if not spellings:
-        return set()
+        return {}
     owners: dict[Path, dict[str, str]] = {}
     for line in _print("dpkg-query", "--search", *spellings).splitlines():
         packages, separator, path = line.rpartition(": ")
         if separator and path in spellings and not packages.startswith("diversion "):
             owners.setdefault(spellings[path], {})[path] = packages.split(",")[0].partition(":")[0].strip()
     return {
-        next(by_spelling[spelling] for spelling in _spellings(file) if spelling in by_spelling)
+        file: next(by_spelling[spelling] for spelling in _spellings(file) if spelling in by_spelling)
         for file, by_spelling in owners.items()
     }
 

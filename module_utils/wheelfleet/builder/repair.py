@@ -29,8 +29,9 @@ from typing import Any, TypedDict
 from ..atomic_files import visible, write_json
 from ..contract.result import Repair, RepairOutcome
 from ..elf import Elf, UnreadableElf, read_code, read_elf
+from ..libc import TIME64_LIBC, has_two_time_abis
 from ..limited_api import broken_claim, claim_of
-from .libraries import foreign_libraries, packages_of
+from .libraries import foreign_libraries, packages_of, without_time64
 
 #: The name of auditwheel's copy: the original's, with a part of its hash before the first dot, such as
 #: libjpeg-0a1b2c3d.so.62.3.0 and libopenblasp-r0-0a1b2c3d.3.21.so.
@@ -99,9 +100,11 @@ def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> Repai
         # Leave the build's own wheel for the controller to judge.
         outcome, vendored, work = "impossible", [], wheel
         said.append(_sentence(why))
+    system = packages_of(foreign_libraries(code))
+    if system.unowned:
+        said.append(f"It needs {', '.join(system.unowned)}, which no package of the builder's system owns.")
     for sentence in said:
         print(sentence, flush=True)
-    apt = packages_of(foreign_libraries(code))
     platforms = work.name.removesuffix(".whl").rpartition("-")[2].split(".")
     return {
         "repair": {
@@ -111,7 +114,7 @@ def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> Repai
             "vendored": vendored,
             "message": " ".join(said)[:_LONGEST] or None,
         },
-        "apt": apt,
+        "apt": system.packages,
     }
 
 
@@ -154,7 +157,8 @@ def _repaired(
     for path, elf in code.items():
         if elf.is_program and any(_LIBPYTHON.match(name) for name in elf.needed):
             raise _Unrepaired(f"Its program {path} needs libpython, which a manylinux wheel may not.")
-    options = [f"--exclude={pattern}" for pattern in exclude]
+    lasting = without_time64(exclude) if has_two_time_abis(code) and _libc_here() < TIME64_LIBC else exclude
+    options = [f"--exclude={pattern}" for pattern in lasting]
     here = _platform_here(wheel)
     folder = scratch / "auditwheel"
     repair = ["auditwheel", "repair", *options, "--wheel-dir", str(folder)]
@@ -168,13 +172,19 @@ def _repaired(
     repaired = _only_wheel(folder)
     after = read_code(repaired)
     left_out = sorted(
-        name for name in foreign_libraries(after) if any(fnmatchcase(name, pattern) for pattern in exclude)
+        name for name in foreign_libraries(after) if any(fnmatchcase(name, pattern) for pattern in lasting)
     )
     if left_out and here is not None:
         # auditwheel does not check an excluded library, so only the tag of this system's libc is safe.
         repaired = _tagged(repaired, scratch / "platform", f"--platform-tag={here}")
         said.append(f"{', '.join(left_out)} stays the system's, as the fleet's settings say.")
     vendored = sorted(filter(None, map(original_of_copy, after.keys() - code.keys())))
+    taken = [name for name in vendored if any(fnmatchcase(name, pattern) for pattern in exclude)]
+    if taken:
+        said.append(
+            f"It carries {', '.join(taken)} despite the fleet's settings, because newer systems have another library "
+            "under that name (with a 64-bit time_t)."
+        )
     return repaired, "repaired" if vendored else "unneeded", vendored
 
 
@@ -182,6 +192,12 @@ def original_of_copy(path: str) -> str | None:
     """The original name of a library that auditwheel copied into a wheel under `path`; None if it is no such copy."""
     match = _COPY.fullmatch(path.rpartition("/")[2])
     return f"{match[1]}{match[2]}" if match else None
+
+
+def _libc_here() -> tuple[int, int]:
+    """The version of this system's glibc; (0, 0) if it has another C library."""
+    match = re.fullmatch(r"glibc (\d+)\.(\d+).*", os.confstr("CS_GNU_LIBC_VERSION") or "")
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _platform_here(wheel: Path) -> str | None:

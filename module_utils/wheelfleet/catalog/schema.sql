@@ -265,7 +265,8 @@ CREATE TABLE wheel (
     withdrawn_at REAL,                          -- When an operator took it off the index; NULL: it was not.
     withdrawn TEXT,                             -- The operator's reason for that.
     yanked TEXT,                                -- The operator's reason to yank it, maybe empty; NULL: it is not.
-    imported TEXT                               -- JSON: who imported it, when and why; NULL: a builder made it.
+    imported TEXT,                              -- JSON: who imported it, when and why; NULL: a builder made it.
+    libc TEXT                                   -- The C libraries it works with: 'glibc>=2.34'; NULL: any, or unknown.
 );
 CREATE INDEX wheel_release ON wheel (release_id);
 CREATE INDEX wheel_withdrawn ON wheel (release_id) WHERE withdrawn_at IS NOT NULL;

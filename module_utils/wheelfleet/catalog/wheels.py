@@ -15,7 +15,7 @@ def put(db: sqlite3.Connection, wheel: Mapping[str, object]) -> None:
         ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
             attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt_packages = excluded.apt_packages,
             imports = excluded.imports, import_facts = excluded.import_facts, built_as = excluded.built_as,
-            imported = excluded.imported,
+            imported = excluded.imported, libc = excluded.libc,
             withdrawn_at = NULL, withdrawn = NULL
             WHERE removed_at IS NOT NULL
         """,

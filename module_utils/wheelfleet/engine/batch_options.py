@@ -27,3 +27,4 @@ class BatchOptions:
     max_attempts: int
     min_free: int
     rebuild_percent: float = 0.0
+    preinstalled: Sequence[str] = ()

@@ -73,6 +73,7 @@ class Intake:
             now=self.context.clock.now(),
             max_attempts=options.max_attempts,
             exclude=options.repair_exclude,
+            preinstalled=options.preinstalled,
         )
         self.progress.result(admitted)
 

@@ -17,6 +17,7 @@ from ..catalog import projects, release_targets
 from ..catalog import wheels as wheel_rows
 from ..catalog.states import Recency
 from ..control import builds
+from ..libc import read_needed_libc
 from ..upstream.pages import ProjectPage
 from . import judge
 from .predict import predict_seconds
@@ -182,11 +183,11 @@ def _recencies(
 
 def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[judge.Target]) -> None:
     """Set the targets that the fleet's wheels of a project serve: a wheel serves a target whose tag set has one of its
-    tags and whose Python its Requires-Python admits. A wheel serves none if upstream has a file of the same name,
-    because it is not listed then (site/listing)."""
+    tags, whose Python its Requires-Python admits, and whose C library its machine code works with. A wheel serves none
+    if upstream has a file of the same name, because it is not listed then (site/listing)."""
     wheels = db.execute(
         """
-        SELECT w.id, w.release_id, w.tags, w.requires_python, EXISTS (
+        SELECT w.id, w.release_id, w.tags, w.requires_python, w.libc, EXISTS (
             SELECT 1 FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.filename) AS hidden
         FROM release r JOIN wheel w ON w.release_id = r.id
         WHERE r.project_id = ? AND w.removed_at IS NULL AND w.withdrawn_at IS NULL
@@ -195,9 +196,11 @@ def serve_targets(db: sqlite3.Connection, project_id: int, targets: Sequence[jud
     ).fetchall()
     for wheel in wheels:
         tags = set(json.loads(wheel["tags"]))
+        libc = read_needed_libc(wheel["libc"] or "")
         for target in targets:
             serves = (
                 not wheel["hidden"]
+                and (libc is None or libc.works_on(target.name))
                 and not tags.isdisjoint(target.tags)
                 and requires_python.allows(wheel["requires_python"], target.python_version)
             )

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ...libc import read_needed_libc
+from ...os_release import release_in_words
 from ...text import human_duration, human_size, utc
 from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
@@ -259,13 +261,40 @@ def _remarks(own: OwnFile) -> Iterator[str]:
     if libraries and libraries.message:
         yield libraries.message
     if own.apt:
-        yield f"needs of the system: apt install {' '.join(own.apt)}"
+        yield _needs(own)
+    if own.libc and any(tag.rpartition("-")[2].startswith("linux_") for tag in own.tags):
+        yield _needs_libc(own.libc)
     if imports and imports.verdict == "imported":
         tried = "was imported where only its dependencies were installed"
         yield f"{tried}. {imports.message}" if imports.message else tried
     if imports and imports.verdict == "unchecked":
         unknown = "whether it can be imported is not known"
         yield f"{unknown}. {imports.message}" if imports.message else unknown
+
+
+def _needs(own: OwnFile) -> str:
+    """What to install for a wheel; a release whose packages have other names is named."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for release, packages in own.apt_by_release.items():
+        alike.setdefault(packages, []).append(release_in_words(release))
+    if not alike:
+        return f"needs of the system: apt install {' '.join(own.apt)}"
+    said = [f"on {' and '.join(releases)}: apt install {' '.join(packages)}" for packages, releases in alike.items()]
+    return f"needs of the system {'; '.join(said)}"
+
+
+def _needs_libc(text: str) -> str:
+    """Which C libraries a wheel works with, whose tag does not say so."""
+    libc = read_needed_libc(text)
+    if libc is None or libc.name != "glibc":
+        return f"works with {libc.name if libc else text} alone, which its tag does not say"
+    least = ".".join(map(str, libc.least))
+    if libc.below:
+        below = ".".join(map(str, libc.below))
+        return f"works with glibc {least} or newer, and older than {below}, which its tag does not say"
+    return (
+        f"needs glibc {least} or newer, which its tag does not say: on an older system pip takes it, and it fails there"
+    )
 
 
 def _build_line(attempt: Attempt) -> BuildLine:

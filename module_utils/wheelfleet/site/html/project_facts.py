@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from packaging.version import Version
 
+from ...os_release import packages_on, release_name
 from ...text import printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..filters import explain_tag
@@ -78,7 +80,7 @@ class OwnFile(NamedTuple):
     words. What an operator withdrew is not `on_site`.
 
     `seconds` is the duration of the build, which each install saves, roughly. `apt` are the packages of the builder's
-    distribution whose libraries the wheel needs at run time.
+    release whose libraries the wheel needs at run time.
     """
 
     file: ListedFile
@@ -95,6 +97,10 @@ class OwnFile(NamedTuple):
     earlier_sdist: str | None = None
     imported: Import | None = None
     on_site: bool = True
+    #: The packages by release (`debian 12`): of the builder's own, and of those of the targets that the wheel serves.
+    apt_by_release: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    #: The C libraries it works with, such as `glibc>=2.34`; None: any, or not known.
+    libc: str | None = None
 
 
 class Attempt(NamedTuple):
@@ -318,6 +324,7 @@ def _files(
     for row in db.execute(
         """
         SELECT w.filename, w.tags, w.repaired, w.apt_packages, w.imports, w.import_facts, w.imported,
+               w.libc,
                (SELECT f.filename FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.sdist_filename
                 AND f.sha256 <> w.sdist_sha256) AS earlier_sdist,
                x.host, x.verdict, x.finished_at, x.sha256, x.sentence, x.differences
@@ -332,6 +339,7 @@ def _files(
                 row["host"], row["verdict"], row["finished_at"], row["sha256"], _clean(row["sentence"]),
                 tuple(map(printable, json.loads(row["differences"]))),
             )  # fmt: skip
+    releases = _releases_of_systems(db, project_id)
     seconds: Mapping[str, float | None] = {attempt.id: attempt.seconds for attempt in attempts}
     listed = {file.filename for file in content.listed if file.url is None}
     withdrawn = {file.filename for file in content.withdrawn}
@@ -364,9 +372,43 @@ def _files(
                 _clean(row["earlier_sdist"]),
                 _import(row["imported"]),
                 content.is_served(file.filename),
+                _apt_by_release(json.loads(row["apt_packages"]), releases.get(file.filename, ())),
+                row["libc"],
             )
         )
     return files
+
+
+def _releases_of_systems(db: sqlite3.Connection, project_id: int) -> dict[str, list[str]]:
+    """By wheel that needs packages: the release that built it, then those of the targets that it serves."""
+    releases: dict[str, list[str]] = {}
+    for row in db.execute(
+        """
+        SELECT w.filename, json_extract(a.built_with, '$.builder.os') AS system, 0 AS later
+        FROM release r JOIN wheel w ON w.release_id = r.id JOIN attempt a ON a.id = w.attempt_id
+        WHERE r.project_id = :project AND w.apt_packages <> '[]'
+        UNION SELECT w.filename, json_extract(b.facts, '$.os'), 1
+        FROM release r JOIN wheel w ON w.release_id = r.id
+        JOIN wheel_target s ON s.release_id = w.release_id AND s.wheel_id = w.id
+        JOIN builder_target o ON o.target_id = s.target_id JOIN builder b ON b.host = o.host
+        WHERE r.project_id = :project AND w.apt_packages <> '[]'
+        ORDER BY later, system
+        """,
+        {"project": project_id},
+    ):
+        name = release_name(json.loads(row["system"] or "{}"))
+        known = releases.setdefault(row["filename"], [])
+        # Names in another distribution are not known.
+        if name and name not in known and (not known or name.split()[0] == known[0].split()[0]):
+            known.append(name)
+    return releases
+
+
+def _apt_by_release(packages: Sequence[str], releases: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    if not packages or not releases:
+        return {}
+    others = {release: packages_on(release, packages) for release in releases[1:]}
+    return {releases[0]: tuple(packages), **{release: names for release, names in others.items() if names}}
 
 
 def _libraries(text: str | None) -> Libraries | None:

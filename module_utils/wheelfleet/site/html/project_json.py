@@ -121,6 +121,8 @@ def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
         build_seconds=own.seconds,
         repair=_known(**own.libraries._asdict()) if own.libraries else None,
         apt=own.apt or None,
+        apt_by_release=dict(own.apt_by_release) or None,
+        libc=own.libc,
         check=_known(**own.imports._asdict()) if own.imports else None,
         rebuild=_rebuild(own.rebuild) if own.rebuild else None,
         earlier_sdist=own.earlier_sdist,

@@ -1,0 +1,43 @@
+"""Releases of distributions, by what `/etc/os-release` says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from .time64_packages import TIME64_PACKAGES
+
+#: By ID, the distribution whose packages have the same names.
+_SAME_PACKAGES = {"raspbian": "debian"}
+#: By ID: the first release whose packages are named for a 64-bit time_t.
+_TIME64_SINCE = {"debian": 13.0, "ubuntu": 24.04}
+_WORDS = {"debian": "Debian", "ubuntu": "Ubuntu"}
+
+
+def release_name(system: Mapping[str, str | None]) -> str:
+    """The release whose packages a system has, from `id` and `version` (ID and VERSION_ID): `debian 12`; empty if they
+    are not known. Raspberry Pi OS has Debian's packages, under its own name on 32 bits."""
+    ident, version = system.get("id"), system.get("version")
+    if not ident or not version:
+        return ""
+    return f"{_SAME_PACKAGES.get(ident, ident)} {version}"
+
+
+def packages_on(release: str, packages: Collection[str]) -> tuple[str, ...] | None:
+    """The names on a release (`debian 13`) of packages of libraries, as another release of the same distribution calls
+    them; None if that is not known. A library's package is named after its file, so only the time_t makes a difference.
+    """
+    ident, _, version = release.partition(" ")
+    since = _TIME64_SINCE.get(ident)
+    if since is None or not re.fullmatch(r"\d+(?:\.\d+)?", version):
+        return None
+    bases = {name: name.replace("t64", "", 1) for name in packages}
+    if float(version) < since:
+        return tuple(base if base in TIME64_PACKAGES else name for name, base in bases.items())
+    return tuple(TIME64_PACKAGES.get(base, name) for name, base in bases.items())
+
+
+def release_in_words(release: str) -> str:
+    """`debian 12` as people say it: Debian 12."""
+    ident, _, version = release.partition(" ")
+    return f"{_WORDS.get(ident, ident)} {version}"

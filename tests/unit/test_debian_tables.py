@@ -1,0 +1,51 @@
+"""The tables of packages are modules that a command writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from wheelfleet.os_release import packages_on, release_name
+
+from tests.support import debian_tables
+
+
+def run(module: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(module, names)
+    return names
+
+
+def test_what_was_renamed_is_known_by_its_name_before() -> None:
+    module = debian_tables.time64_module({"libssl3", "libz1", "libcurl3-gnutls"}, {"libssl3t64", "libz1",
+                                         "libcurl3t64-gnutls", "libnew1t64", "gcc-mingw-w64-ucrt64"})  # fmt: skip
+    assert run(module)["TIME64_PACKAGES"] == {"libssl3": "libssl3t64", "libcurl3-gnutls": "libcurl3t64-gnutls"}
+
+
+def test_what_is_preinstalled_is_known_by_release() -> None:
+    names = [f"libfoo{number}" for number in range(40)]
+    module = debian_tables.preinstalled_module({"12": names, "13": ["libbar1"]})
+    assert max(map(len, module.splitlines())) <= 120
+    assert run(module)["PREINSTALLED"] == {"debian 12": {*names}, "debian 13": {"libbar1"}}
+
+
+@pytest.mark.parametrize(
+    ("release", "names"),
+    [
+        ("debian 12", ("libssl3", "zlib1g", "libfoo1t64")),
+        ("debian 13", ("libssl3t64", "zlib1g", "libfoo1t64")),
+        ("debian 14", ("libssl3t64", "zlib1g", "libfoo1t64")),
+        ("ubuntu 22.04", ("libssl3", "zlib1g", "libfoo1t64")),
+        ("ubuntu 24.04", ("libssl3t64", "zlib1g", "libfoo1t64")),
+        ("fedora 42", None),
+        ("debian rolling", None),
+    ],
+)
+def test_packages_have_the_names_of_the_release(release: str, names: tuple[str, ...] | None) -> None:
+    for own in ("libssl3", "libssl3t64"):
+        assert packages_on(release, [own, "zlib1g", "libfoo1t64"]) == names
+
+
+def test_raspberry_pi_os_has_debians_packages() -> None:
+    assert release_name({"id": "raspbian", "version": "13"}) == release_name({"id": "debian", "version": "13"})
+    assert release_name({"id": "arch", "version": None}) == ""
