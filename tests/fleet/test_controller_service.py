@@ -172,7 +172,7 @@ def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
 
     # … and nothing is lost: the next run takes in what the builder went on with.
     controller.lab.ssh(BUILDER, "touch service/go")
-    controller.sh("sudo systemctl start --wait wheelfleet-run.service")
+    controller.sh("sudo systemctl start --wait wheelfleet-run.service || true")
     assert controller.service("ExecMainStatus") == "0", controller.journal()
     attempts = controller.catalog(
         "SELECT p.name, a.outcome FROM attempt a JOIN release r ON r.id = a.release_id "
@@ -182,7 +182,7 @@ def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
     assert "waits-1.0-py3-none-any.whl" in controller.sh("cat wheelfleet/var/site/simple/waits/index.json")
 
     # A run that hangs is ended by systemd, and the next one takes its build in.
-    controller.configure(controller_packages=["waits"], controller_service_watchdog="10s", controller_newest="all")
+    controller.configure(controller_packages=["waits"], controller_service_watchdog="30s", controller_newest="all")
     assert changed(controller.provision()) >= 1
     controller.sh("sudo systemctl stop wheelfleet-run.timer wheelfleet-run.service")
     controller.lab.ssh(BUILDER, "rm -f service/go service/begun")
@@ -195,7 +195,7 @@ def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
     assert controller.service("Result") == "watchdog", controller.journal()
     assert controller.sh("pgrep -l '^ansible' || echo none") == "none\n"
     controller.lab.ssh(BUILDER, "touch service/go")
-    controller.sh("sudo systemctl start --wait wheelfleet-run.service")
+    controller.sh("sudo systemctl start --wait wheelfleet-run.service || true")
     assert controller.service("ExecMainStatus") == "0", controller.journal()
     assert controller.catalog(
         "SELECT r.version, a.outcome FROM attempt a JOIN release r ON r.id = a.release_id WHERE r.version = '2.0'"

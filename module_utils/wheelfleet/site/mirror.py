@@ -243,24 +243,21 @@ class _Mirror:
     def run(self, full: bool) -> Mirrored:
         there = self._look()
         journal = Journal(self.site)
-        since, differing = None, None
-        if full or journal.changed_since(there) is None:
-            # It takes long on a large site, so publications go on meanwhile, and the journal knows what they change.
-            since = self._settled_position(journal)
-            differing = None if since is None else self._differing()
+        by_journal = None if full else journal.changed_since(there)
+        # It takes long on a large site, so publications go on meanwhile, and the journal knows what they change.
+        compared = self._compare_beside(journal) if by_journal is None else None
         with self._undisturbed():
             here = journal.position()
-            changed = None if full or differing is not None else journal.changed_since(there)
-            self.result.compared = "everything" if changed is None else "changes"
-            if changed is None:
-                later = None if differing is None else journal.changed_since(since)
-                if differing is None or later is None:
-                    # No journal knows what changed meanwhile.
-                    differing, later = self._compare(), []
-                changed = sorted({*differing, *later})
+            by_journal = None if full or compared else journal.changed_since(there)
+            if by_journal is None:
+                self.result.compared = "everything"
+                changed = self._all_changes(journal, compared)
             elif here == there:
-                self.result.compared, self.result.position = "nothing", here
+                self.result.position = here
                 return self.result
+            else:
+                self.result.compared = "changes"
+                changed = by_journal
             stages = stages_for(self.site, changed)
             links = self._link(stages)
         try:
@@ -275,16 +272,25 @@ class _Mirror:
             if links:
                 shutil.rmtree(links, ignore_errors=True)
 
-    def _settled_position(self, journal: Journal) -> Position | None:
-        """The state of the site once no publication is at work; None after one that was killed."""
+    def _compare_beside(self, journal: Journal) -> tuple[Position, list[str]] | None:
+        """Compare beside publications: a state of the site, and the paths in which it or a later one differs from the
+        node. None after a publication that was killed, or if one took a file away while rsync read the site."""
         with self._undisturbed():
-            return journal.position()
-
-    def _differing(self) -> list[str] | None:
-        """`_compare` beside publications; None if one took a file away while rsync read the site."""
-        with contextlib.suppress(MirrorError):
-            return self._compare()
+            since = journal.position()
+        if since is not None:
+            with contextlib.suppress(MirrorError):
+                return since, self._compare()
         return None
+
+    def _all_changes(self, journal: Journal, compared: tuple[Position, list[str]] | None) -> list[str]:
+        """The paths in which site and node differ now, in order, while no publication is at work."""
+        if compared:
+            since, differing = compared
+            later = journal.changed_since(since)
+            if later is not None:
+                return sorted({*differing, *later})
+        # No journal knows what changed meanwhile.
+        return sorted({*self._compare()})
 
     def _compare(self) -> list[str]:
         """The paths in which site and node differ, whose changes no journal knows."""
