@@ -182,6 +182,8 @@ def pypiserver(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         "127.0.0.1",
         "-p",
         str(port),
+        # By default it sends who asks for what it does not have to PyPI.
+        "--disable-fallback",
         str(folder),
     ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:

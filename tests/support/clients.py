@@ -191,7 +191,7 @@ class ProjectClient(Client):
         venv = home / "project" / ".venv"
         if not venv.exists():
             _make_venv(venv)
-        program = _venv_with(self.program, *self._requirements()) / "bin" / self.program
+        program = venv_with(self.program, *self._requirements()) / "bin" / self.program
         place = {"VIRTUAL_ENV": str(venv), "PATH": f"{venv}/bin:{os.environ['PATH']}"}
         return self._run(
             home, str(program), *command, "--project", str(home / "project"), **place, **self._environment(home)
@@ -265,8 +265,8 @@ def _installed(folder: Path) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in found}
 
 
-def _make_venv(folder: Path) -> None:
-    _uv("venv", "--quiet", "--python", sys.executable, str(folder))
+def _make_venv(folder: Path, python: str = sys.executable) -> None:
+    _uv("venv", "--quiet", "--python", python, str(folder))
 
 
 def _uv(*arguments: str) -> None:
@@ -279,7 +279,7 @@ def _uv(*arguments: str) -> None:
         environment["UV_DEFAULT_INDEX"] = settings.index_url
     done = subprocess.run([_UV, *arguments], env=environment, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"a client cannot be installed here: {done.stderr}")
+        pytest.skip(f"{' '.join(arguments)} fails here: {done.stderr}")
 
 
 def _kept(name: str, *facts: str) -> tuple[Path, bool]:
@@ -290,8 +290,8 @@ def _kept(name: str, *facts: str) -> tuple[Path, bool]:
 
 
 @cache
-def _made(name: str, kind: str, *requirements: str) -> Path:
-    folder, complete = _kept(name, kind, *requirements)
+def _made(name: str, kind: str, *requirements: str, python: str = sys.executable) -> Path:
+    folder, complete = _kept(name, kind, python, *requirements)
     _CACHE.mkdir(parents=True, exist_ok=True)
     with (_CACHE / "lock").open("w") as lock:
         # Other test runs may be making the same folder.
@@ -299,7 +299,7 @@ def _made(name: str, kind: str, *requirements: str) -> Path:
         if not complete:
             shutil.rmtree(folder, ignore_errors=True)
             if kind == "venv":
-                _make_venv(folder)
+                _make_venv(folder, python)
                 place = ["--python", str(folder / "bin" / "python")]
             else:
                 place = ["--python", sys.executable, "--target", str(folder)]
@@ -315,8 +315,9 @@ def _pip_folder(version: str) -> Path:
     return _made(f"pip-{version}", "target", f"pip=={version}")
 
 
-def _venv_with(program: str, *requirements: str) -> Path:
-    return _made(program, "venv", *requirements)
+def venv_with(program: str, *requirements: str, python: str = sys.executable) -> Path:
+    """A virtual environment that has these requirements. Skips the test where it cannot be made."""
+    return _made(program, "venv", *requirements, python=python)
 
 
 def _bare_python() -> Path:
