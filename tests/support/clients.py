@@ -106,9 +106,13 @@ class Pip(Client):
         found = [row["metadata"] for row in json.loads(report.read_text())["install"]]
         return Outcome({canonicalize_name(row["name"]): row["version"] for row in found}, said)
 
-    def install(self, index_url: str, home: Path, *requirements: str, binary_only: bool = False) -> Outcome:
+    def install(
+        self, index_url: str, home: Path, *requirements: str, binary_only: bool = False, then: str = ""
+    ) -> Outcome:
+        """As Client.install; `then` is the address of an extra index."""
         target = _empty(home / "target")
-        said = self._pip(index_url, home, "--target", str(target), *requirements, binary_only=binary_only)
+        choice = ["--extra-index-url", then] if then else []
+        said = self._pip(index_url, home, *choice, "--target", str(target), *requirements, binary_only=binary_only)
         return Outcome(_installed(target), said)
 
     def _pip(self, index_url: str, home: Path, *arguments: str, binary_only: bool) -> str:
@@ -140,9 +144,13 @@ class Uv(Client):
         pins = (line.partition("==") for line in said.splitlines() if "==" in line and " " not in line)
         return Outcome({name: version for name, _, version in pins}, said)
 
-    def install(self, index_url: str, home: Path, *requirements: str, binary_only: bool = False) -> Outcome:
+    def install(
+        self, index_url: str, home: Path, *requirements: str, binary_only: bool = False, then: str = ""
+    ) -> Outcome:
+        """As Client.install; `then` is the address of an index that is compared with the first one."""
         target = _empty(home / "target")
-        options = [*self._options(index_url, home, binary_only), "--target", str(target)]
+        choice = ["--index", then, "--index-strategy", "unsafe-best-match"] if then else []
+        options = [*choice, *self._options(index_url, home, binary_only), "--target", str(target)]
         said = self._run(home, _UV, "pip", "install", *options, *requirements)
         return Outcome(_installed(target), said)
 
