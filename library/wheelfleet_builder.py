@@ -94,7 +94,8 @@ targets:
 facts:
   description:
     - What the host is, machine, board, cores, memory in bytes, operating system, the versions of its compilers and
-      build tools, how many builds it runs at once, and what it sandboxes them with.
+      build tools, how many builds it runs at once, what it sandboxes them with, and for each target the interpreter's
+      compiler flags and the versions in its tool environment.
   returned: success
   type: dict
 packages:
@@ -116,7 +117,7 @@ from ansible.module_utils.wheelfleet.builder.folders import NotReady
 from ansible.module_utils.wheelfleet.builder.install import InstallError, make_folders, tool_environment
 from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
-from ansible.module_utils.wheelfleet.contract.report import OfferedTarget, Report
+from ansible.module_utils.wheelfleet.contract.report import InterpreterFacts, OfferedTarget, Report
 
 
 def install_code(module: AnsibleModule, home: Path) -> list[str]:
@@ -153,6 +154,7 @@ def main() -> None:
     requirements, versions = module.params["tool_requirements"], module.params["tool_versions"]
     made = []
     targets: list[OfferedTarget] = []
+    interpreters: dict[str, InterpreterFacts] = {}
     try:
         made += make_folders(home, check=module.check_mode)
         made += install_code(module, home)
@@ -168,6 +170,10 @@ def main() -> None:
                     "keep one of them."
                 )
             targets.append(target)
+            interpreters[target["name"]] = {
+                "cflags": environment["target"]["cflags"],
+                "tools": environment["versions"],
+            }
     except (InstallError, ProbeError, NotReady) as error:
         module.fail_json(msg=str(error))
     report = Report(
@@ -175,6 +181,7 @@ def main() -> None:
             **host_facts(),
             "slots": capacity(module.params["parallel"], module.params["memory"]).parallel,
             "sandbox": version() if module.params["sandbox"] else None,
+            "interpreters": interpreters,
         },
         targets=targets,
         packages=host_packages(),

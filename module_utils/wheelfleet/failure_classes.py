@@ -69,15 +69,17 @@ class FailureClass:
         """The retry rule, in a sentence."""
         if self.blocks is None:
             return "Tried again by itself, elsewhere where it can be, with growing waits, until the tries are spent."
-        on = " and ".join(name for name in ("toolchain", "packages") if name in self.depends_on)
-        changes = {"": "", "toolchain": "the builder's compilers, ", "packages": "the builder's packages, "}
-        what = changes.get(on, "the builder's compilers or packages, ")
+        words = {"toolchain": "compilers", "packages": "packages", "tools": "tools"}
+        on = " or ".join(word for name, word in words.items() if name in self.depends_on)
+        what = f"the builder's {on}, " if on else ""
         return f"Tried again when {what}the project's recipe or the fleet's remedies change, or somebody asks for it."
 
 
 #: The facts of a builder that a failure may depend on.
 _PACKAGES, _TOOLS = frozenset({"packages"}), frozenset({"toolchain"})
 _BOTH = _PACKAGES | _TOOLS
+#: What the builder builds, repairs and installs with: uv, pip, auditwheel and more, as they are locked.
+_LOCKED = frozenset({"tools"})
 
 _ALL = (
     # Missing on the builder
@@ -196,6 +198,7 @@ _ALL = (
         "pip or Cargo cannot find or install what the project needs for its build.",
         "target",
         "See whether upstream serves the requirement for this Python and machine; else use a later release.",
+        _LOCKED,
     ),
     FailureClass(
         "download-in-build",
@@ -321,19 +324,21 @@ _ALL = (
         "target",
         "Install what is missing on the builder or report it to the project; controller_failed_imports: flag publishes "
         "such wheels.",
-        _PACKAGES,
+        _PACKAGES | _LOCKED,
     ),
     FailureClass(
         "not-installable",
         "The wheel was built, but pip or uv refuses to install it.",
         "target",
         "Report what the installer says to the project; controller_failed_imports: flag publishes such wheels.",
+        _LOCKED,
     ),
     FailureClass(
         "refused",
         "The wheel contradicts itself or is not safe to install; the controller does not publish it.",
         "target",
         "Report it to the project or its build backend, or put it on the skip list.",
+        _LOCKED,
     ),
     FailureClass(
         "unknown",

@@ -17,6 +17,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from . import sbom
+
 #: The earliest time that a zip file can state, used for every file.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _CHUNK = 1 << 20
@@ -34,22 +36,24 @@ def repack(
 ) -> Path:
     """Write the contents of `wheel` to the new file `destination`, and return that.
 
-    `info` is the wheel's `.dist-info` folder and `replaced` the new contents of files, both by their paths in `wheel`;
-    `renamed` maps each path to its new one. Files are sorted, those of `.dist-info` come last, and RECORD, which is
-    computed, is the very last. Modes become 0644, or 0755 for executable files. Entries of folders and signatures of
-    RECORD are left out. Raises ValueError when two files get the same path, and zipfile's errors for a damaged wheel.
+    `info` is the wheel's `.dist-info` folder and `replaced` the contents of changed and new files, both by their paths
+    in `wheel`; `renamed` maps each path to its new one. Files are sorted, those of `.dist-info` come last, and RECORD,
+    which is computed, is the very last. Modes become 0644, or 0755 for executable files. Entries of folders and
+    signatures of RECORD are left out. Raises ValueError when two files get the same path, and zipfile's errors for a
+    damaged wheel.
     """
     replaced = replaced or {}
     left_out = {f"{info}/{name}" for name in ("RECORD", *_SIGNATURES)}
     with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(destination, "w", zipfile.ZIP_DEFLATED) as target:
         files = {entry.filename: entry for entry in source.infolist() if not entry.is_dir()}
-        paths = sorted(files.keys() - left_out, key=lambda path: (path.startswith(f"{info}/"), renamed(path)))
+        paths = sorted({*files, *replaced} - left_out, key=lambda path: (path.startswith(f"{info}/"), renamed(path)))
         if twice(source.namelist()) or twice(map(renamed, paths)):
             raise ValueError(f"{wheel.name} would have two files of one path.")
         rows = []
         for path in paths:
             new = replaced.get(path)
-            entry = _entry(renamed(path), len(new) if new is not None else files[path].file_size, files[path])
+            size_then = len(new) if new is not None else files[path].file_size
+            entry = _entry(renamed(path), size_then, files.get(path))
             digest, size = hashlib.sha256(), 0
             with source.open(files[path]) if new is None else io.BytesIO(new) as old, target.open(entry, "w") as file:
                 while piece := old.read(_CHUNK):
@@ -75,14 +79,13 @@ def with_build_tag(wheel: Path, folder: Path, build: str, tag: str | None = None
         python, abi, platform = tag.split("-")
         fields["Tag"] = [tag]
     info = dist_info(wheel)
+    filename = f"{'-'.join((name, version, build, python, abi, platform))}.whl"
     with zipfile.ZipFile(wheel) as archive:
-        content = archive.read(f"{info}/WHEEL")
-    return repack(
-        wheel,
-        folder / f"{'-'.join((name, version, build, python, abi, platform))}.whl",
-        info,
-        replaced={f"{info}/WHEEL": with_fields(content, fields)},
-    )
+        replaced = {f"{info}/WHEEL": with_fields(archive.read(f"{info}/WHEEL"), fields)}
+        bill = f"{info}/{sbom.PATH}"
+        if bill in archive.namelist():
+            replaced[bill] = sbom.named(archive.read(bill), filename)
+    return repack(wheel, folder / filename, info, replaced=replaced)
 
 
 def twice(paths: Iterable[str]) -> bool:

@@ -147,6 +147,59 @@ def test_equal_contents_become_equal_bytes(tmp_path: Path) -> None:
     assert packed[0] == packed[1]
 
 
+def test_the_sbom_names_the_final_wheel_and_every_copied_library(workshop: Workshop) -> None:
+    # Debian 12 has it below /lib, which dpkg knows by another path than the real one.
+    system = next(iter(Path("/usr/lib").glob("*/liblzma.so.5")), None)
+    if system is None or not shutil.which("dpkg-query"):
+        pytest.skip("this system has no liblzma from a Debian package")
+    code = workshop.extension(
+        "own() + lzma_version_number() * 0",
+        "int own(void); int lzma_version_number(void);",
+        [
+            workshop.needing_own() and workshop.own,
+            f"-Wl,-rpath,{workshop.libraries}",
+            system,
+        ],
+    )
+    workshop.put(code, f"{TAG}-{TAG}-linux_{MACHINE}")
+    report = workshop.repair()
+    assert report["repair"]["vendored"] == [system.resolve().name, "libown.so.1"]
+    with zipfile.ZipFile(workshop.wheel()) as archive:
+        said = json.loads(archive.read("demo-1.0.dist-info/sboms/auditwheel.cdx.json"))
+    version = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Version}", "liblzma5"], capture_output=True, text=True, check=True
+    ).stdout
+    assert said["components"][0]["purl"] == f"pkg:pypi/demo@1.0?file_name={workshop.wheel().name}"
+    (found,) = (each for each in said["components"] if each["name"] == "liblzma5")
+    assert (found["version"], found["bom-ref"] in said["dependencies"][0]["dependsOn"]) == (version, True)
+    assert workshop.answer() == "41"
+    workshop.admit()
+
+
+def test_what_a_repair_makes_does_not_depend_on_python_s_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for seed in ("0", "random"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        (folder := tmp_path / seed).mkdir()
+        workshop = Workshop(folder)
+        names = [f"libown{number}.so.1" for number in range(6)]
+        for name in names:
+            source = folder / "own.c"
+            source.write_text(f"int own_{name[6]}(void) {{ return 1; }}\n")
+            options = ["-shared", "-fPIC", f"-Wl,-soname,{name}"]
+            subprocess.run(["cc", *options, source, "-o", workshop.libraries / name], check=True)
+        before = "".join(f"int own_{name[6]}(void);" for name in names)
+        sum_of_all = " + ".join(f"own_{name[6]}()" for name in names)
+        libraries = [workshop.libraries / name for name in names]
+        # The path is in the code, so the second one is built like the first.
+        code = made[0][1] if made else workshop.extension(sum_of_all, before, [*libraries, f"-Wl,-rpath,{folder}"])
+        workshop.put(code)
+        monkeypatch.setenv("LD_LIBRARY_PATH", str(workshop.libraries))
+        assert workshop.repair()["repair"]["vendored"] == names
+        made.append((hashlib.sha256(workshop.wheel().read_bytes()).hexdigest(), code))
+    assert made[0] == made[1]
+
+
 def test_a_library_left_to_the_system_is_named_by_its_package(workshop: Workshop) -> None:
     workshop.put(workshop.extension("XML_ExpatVersion() != 0", "const char *XML_ExpatVersion(void);", _expat()))
     report = workshop.repair(exclude=["libexpat.so.1"])

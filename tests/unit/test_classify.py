@@ -466,7 +466,7 @@ def test_the_operators_page_lists_every_class_as_it_is() -> None:
             re.MULTILINE,
         )
     }
-    words = {"toolchain": "compilers", "packages": "packages"}
+    words = {"toolchain": "compilers", "packages": "packages", "tools": "tools"}
     assert said == {
         entry.name: (
             entry.meaning,

@@ -20,6 +20,7 @@ FACTS = {
     "os": {"id": "debian", "version": "12"},
     "toolchain": {"gcc": "gcc (Debian 12.2.0-14) 12.2.0", "ld": "GNU ld (GNU Binutils for Debian) 2.40"},
     "slots": 2,
+    "interpreters": {TARGET: {"cflags": "-O2", "tools": {"auditwheel": "6.8.2"}}},
 }
 
 
@@ -72,8 +73,10 @@ def test_the_document_says_what_was_built_from_what_where_how_and_how_long(state
         },
         "built_as": None,
         "sdist": {"filename": "sdist.tar.gz", "sha256": "aa", "url": "https://files.example/spam.tar.gz"},
-        "builder": {"host": "pi1", **FACTS},
+        "builder": {"host": "pi1", **{key: value for key, value in FACTS.items() if key != "interpreters"}},
         "interpreter": "CPython 3.11.2",
+        "cflags": "-O2",
+        "tools": {"auditwheel": "6.8.2"},
         "build_requires": [{"name": "setuptools", "version": "80.9.0"}],
         "repair": None,
         "apt": [],

@@ -72,6 +72,21 @@ def test_another_builder_of_the_target_is_asked_never_the_same_one(fleet: Fleet)
     assert due(fleet, percent=0) == []
 
 
+def test_a_builder_with_other_tools_or_another_python_is_not_asked(fleet: Fleet) -> None:
+    name = fleet.catalog.db.execute("SELECT name FROM target WHERE id = 11").fetchone()["name"]
+
+    def say(host: str, cflags: str, auditwheel: str) -> None:
+        facts = {"interpreters": {name: {"cflags": cflags, "tools": {"auditwheel": auditwheel}}}}
+        with fleet.catalog.writing() as db:
+            db.execute("UPDATE builder SET facts = ? WHERE host = ?", (json.dumps(facts), host))
+
+    say("pi1", "-O2", "6.8.2")
+    wheel = build(fleet, "demo")
+    for cflags, auditwheel, asked in (("-O2", "6.8.1", []), ("-O3", "6.8.2", []), ("-O2", "6.8.2", [wheel])):
+        say("pi2", cflags, auditwheel)
+        assert due(fleet) == asked
+
+
 def test_what_takes_too_long_on_the_other_builder_is_left_out(fleet: Fleet) -> None:
     build(fleet, "demo", seconds=rebuild_sample.LONGEST_SECONDS)
     assert len(due(fleet)) == 1

@@ -35,6 +35,7 @@ def arrive(
     toolchain: Mapping[str, str] | None = None,
     packages: Sequence[str] | None = ("gcc",),
     join: bool = True,
+    tools: Mapping[str, str] | None = None,
 ) -> int:
     """The host says in a run what it is; returns how many failures go back to the queue for it.
 
@@ -50,6 +51,8 @@ def arrive(
         "interpreter": "/usr/bin/python3",
     }
     report: dict[str, Any] = {"facts": {"slots": 1, "toolchain": dict(toolchain or {})}, "targets": [target]}
+    if tools is not None:
+        report["facts"]["interpreters"] = {"cp311": {"cflags": "-O2", "tools": dict(tools)}}
     if packages is not None:
         report["packages"] = list(packages)
     ready = {host: report} if join else builders_of_run([host], {host: {"builder_report": report}})["ready"]
@@ -90,6 +93,25 @@ def test_a_new_compiler_brings_back_what_it_may_compile(fleet: Fleet):
     assert arrive(fleet, "arm1", toolchain={"gcc": "gcc 14.2.0"}) == 1
     assert (fleet.needs(compiled), fleet.needs(headers)) == ({11: "now"}, {11: "none"})
     assert events(fleet.catalog.db)[0].sentence.endswith("the builder now has gcc 14.2.0.")
+
+
+def test_renewed_tools_bring_back_what_they_may_have_caused(fleet: Fleet):
+    arrive(fleet, "arm1", tools={"uv": "0.13.9", "auditwheel": "6.8.2"})
+    refused = fail(fleet, "demo", "refused")
+    other = fail(fleet, "other", "compile-error")
+    assert arrive(fleet, "arm1", tools={"uv": "0.13.9", "auditwheel": "6.9.0"}) == 1
+    assert (fleet.needs(refused), fleet.needs(other)) == ({11: "now"}, {11: "none"})
+    assert events(fleet.catalog.db)[0].sentence.endswith("the builder now has auditwheel 6.9.0.")
+    assert arrive(fleet, "arm2", tools={"uv": "0.13.9", "auditwheel": "6.9.0"}) == 0
+
+
+def test_what_failed_with_these_tools_stays(fleet: Fleet):
+    # What a wheelfleet reported that did not know of tools is no news.
+    assert arrive(fleet, "arm1", tools={"uv": "0.13.9"}) == 0
+    release = fail(fleet, "demo", "refused")
+    with fleet.catalog.writing() as db:
+        assert requeue_for_changes(db, [requeue.BuilderChange("arm1", "tools", ("uv 0.13.9",))], **TERMS) == 0
+    assert fleet.needs(release) == {11: "none"}
 
 
 def test_a_new_builder_brings_back_only_what_no_other_one_had(fleet: Fleet):
@@ -215,4 +237,4 @@ def test_a_network_failure_is_tried_at_once_by_another_builder(fleet: Fleet):
 def test_a_failure_keeps_what_it_depended_on(fleet: Fleet):
     fail(fleet, "demo", "missing-header")
     depended = json.loads(fleet.catalog.db.execute("SELECT depended_on FROM attempt").fetchone()[0])
-    assert depended.keys() == {"toolchain", "packages", "recipe", "remedies"}
+    assert depended.keys() == {"toolchain", "packages", "tools", "recipe", "remedies"}

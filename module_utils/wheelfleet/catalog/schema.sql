@@ -217,7 +217,7 @@ CREATE TABLE attempt (
     retry_with TEXT,                            -- JSON list of the next try's remedies; then it blocks nothing.
     wait_until REAL,                            -- The next try begins not before this time.
     needs_memory INTEGER,                       -- The next try needs a builder with more memory than this.
-    depended_on TEXT,                           -- JSON of digests of toolchain, packages, recipe and remedies.
+    depended_on TEXT,                           -- JSON of digests of toolchain, packages, tools, recipe, remedies.
     package TEXT,                               -- The distribution's package that has the missing thing.
     requires_python TEXT,                       -- The Pythons that its sdist or wheel states, if they decided.
     phase TEXT,                                 -- How far it came; NULL: its builder did not say.

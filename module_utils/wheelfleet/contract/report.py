@@ -37,11 +37,22 @@ class Facts(Host):
     toolchain: dict[str, str]
 
 
+class InterpreterFacts(TypedDict):
+    """What a wheel's bytes depend on beside the target's name."""
+
+    #: The compiler flags that extensions inherit (sysconfig); None: not known, as for PyPy.
+    cflags: Optional[str]
+    #: The versions in its tool environment, by normalised name: pip, uv, auditwheel and more.
+    tools: dict[str, str]
+
+
 class BuilderFacts(Facts):
     #: Builds at once.
     slots: int
     #: The sandbox of builds, with its version; None: no sandbox.
     sandbox: Optional[str]
+    #: By the name of the target.
+    interpreters: dict[str, InterpreterFacts]
 
 
 class TargetNames(TypedDict):
@@ -63,6 +74,8 @@ class Target(TargetNames, Host):
     """The target of an interpreter."""
 
     libc: Libc
+    #: As in `InterpreterFacts`.
+    cflags: Optional[str]
 
 
 class OfferedTarget(TargetNames):
@@ -72,6 +85,13 @@ class OfferedTarget(TargetNames):
     tools: str
     #: The interpreter that it was made from.
     interpreter: str
+
+
+def interpreter_facts(facts: Mapping[str, Any], target: str) -> dict[str, Any]:
+    """What a builder's facts say of the interpreter of a target; empty if they say nothing."""
+    known = facts.get("interpreters")
+    found = known.get(target) if isinstance(known, Mapping) else None
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 @dataclass(frozen=True)

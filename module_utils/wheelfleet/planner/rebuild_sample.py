@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 from ..catalog import rebuilds
 from ..catalog.database import Catalog
 from ..contract.adjustments import Adjustments
+from ..contract.report import interpreter_facts
 from . import batches
 from .batches import PlannedBuild
 
@@ -51,11 +52,15 @@ def forget_unfinished(catalog: Catalog, host: str, run: str) -> None:
 
 
 def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
-    """IDs of the wheels to rebuild: in the sample, built by another host in this run, for a target of this host."""
+    """IDs of the wheels to rebuild: in the sample, built by another host in this run, for a target of this host.
+
+    With other tools, or another build of the interpreter, this host would give other bytes, so it is not asked.
+    """
     rows = catalog.db.execute(
         """
-        SELECT w.id, w.filename
+        SELECT w.id, w.filename, t.name AS target, a.built_with, b.facts
         FROM attempt a
+        JOIN target t ON t.id = a.target_id
         JOIN builder_target o ON o.host = :host AND o.target_id = a.target_id
         JOIN wheel w ON w.release_id = a.release_id AND w.attempt_id = a.id
           AND w.removed_at IS NULL AND w.withdrawn_at IS NULL
@@ -67,7 +72,13 @@ def due(catalog: Catalog, *, host: str, run: str, percent: float) -> list[int]:
         """,
         {"host": host, "run": run, "longest": LONGEST_SECONDS},
     )
-    return [row["id"] for row in rows if in_sample(row["filename"], percent)]
+    return [row["id"] for row in rows if in_sample(row["filename"], percent) and _same_tools(row)]
+
+
+def _same_tools(row: sqlite3.Row) -> bool:
+    """Whether the builder's tools and compiler flags for the target are those that the wheel was built with."""
+    then = json.loads(row["built_with"] or "{}").get("builder") or {}
+    return interpreter_facts(then, row["target"]) == interpreter_facts(json.loads(row["facts"]), row["target"])
 
 
 def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> Rebuild | None:

@@ -1,6 +1,6 @@
 """Failures that go back to the queue because something changed that they depended on.
 
-This can be the compilers or packages of a builder that offers the target, the project's recipe, or the rules of
+This can be the compilers, packages or tools of a builder that offers the target, the project's recipe, or the rules of
 remedies. Each failure keeps digests of these, so that a change that it has already seen puts nothing back. Each return
 is an event with its reason.
 """
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..catalog import attempts, events, projects
 from ..catalog.meta import get_meta, set_meta
+from ..contract.report import interpreter_facts
 from ..failure_classes import FAILURE_CLASSES
 from . import remedies
 from .scope import digest
@@ -27,7 +28,7 @@ CONTROLLER = "controller"
 
 @dataclass(frozen=True)
 class BuilderChange:
-    """New things on a builder: `kind` is "toolchain" or "packages", `names` are versions or packages."""
+    """New things on a builder: `kind` is "toolchain", "packages" or "tools", `names` are versions or packages."""
 
     host: str
     kind: str
@@ -35,11 +36,11 @@ class BuilderChange:
 
 
 def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
-    """Keep with an attempt the digests of the toolchain, packages, recipe and remedies that it depended on."""
+    """Keep with an attempt the digests of the toolchain, packages, tools, recipe and remedies that it depended on."""
     row = db.execute(
         """
-        SELECT b.facts, b.packages, c.digest FROM attempt a JOIN release r ON r.id = a.release_id
-        JOIN project p ON p.id = r.project_id LEFT JOIN builder b ON b.host = a.host
+        SELECT b.facts, b.packages, c.digest, t.name AS target FROM attempt a JOIN release r ON r.id = a.release_id
+        JOIN project p ON p.id = r.project_id JOIN target t ON t.id = a.target_id LEFT JOIN builder b ON b.host = a.host
         LEFT JOIN recipe c ON c.name = p.name WHERE a.id = ?
         """,
         (attempt_id,),
@@ -47,6 +48,7 @@ def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
     depended = {
         "toolchain": digest(_toolchain(row["facts"])),
         "packages": digest(row["packages"]),
+        "tools": digest(_tools(row["facts"], row["target"])),
         "recipe": row["digest"],
         "remedies": digest(remedies.versions()),
     }
@@ -66,6 +68,11 @@ def changes_of_builder(
     news = [item for item in sorted(facts.get("toolchain", {}).items()) if item not in tools]
     found = [BuilderChange(host, "toolchain", tuple(version for _, version in news))] if news else []
     lists = [each["packages"] for each in known if each["packages"] is not None]
+    had = {item for each in known for item in _all_tools(json.loads(each["facts"]))}
+    new_tools = sorted(_all_tools(facts) - had)
+    # A builder that said nothing of its tools may have had the same.
+    if had and new_tools:
+        found.append(BuilderChange(host, "tools", tuple(f"{name} {version}" for name, version in new_tools)))
     if packages is not None and lists:
         new = set(packages).difference(*(json.loads(text) for text in lists))
         if new:
@@ -79,17 +86,15 @@ def requeue_for_changes(
     """Requeue failures that may succeed with a builder's news, on the targets that it offers; returns how many."""
     returned = 0
     for each in news:
-        row = db.execute("SELECT facts, packages FROM builder WHERE host = ?", (each.host,)).fetchone()
-        seen = digest(_toolchain(row["facts"])) if each.kind == "toolchain" else digest(row["packages"])
         classes = [entry.name for entry in FAILURE_CLASSES.values() if each.kind in entry.depends_on]
         rows = db.execute(
             f"""
             SELECT id, release_id FROM attempt
+            JOIN (SELECT key, value AS seen FROM json_each(?)) ON CAST(key AS INTEGER) = target_id
             WHERE state = 'done' AND outcome <> 'built' AND NOT superseded AND failure_class IN ({_marks(classes)})
-              AND target_id IN (SELECT target_id FROM builder_target WHERE host = ?)
-              AND coalesce(json_extract(depended_on, '$.{each.kind}'), '') <> ?
+              AND coalesce(json_extract(depended_on, '$.{each.kind}'), '') <> seen
             """,
-            [*classes, each.host, seen],
+            [json.dumps(_seen(db, each.host, each.kind)), *classes],
         ).fetchall()
         more = f" and {len(each.names) - _MOST_NAMED} more" if len(each.names) > _MOST_NAMED else ""
         why = f"the builder now has {', '.join(each.names[:_MOST_NAMED])}{more}."
@@ -156,6 +161,36 @@ def _requeue(
     what = "1 failure goes" if len(rows) == 1 else f"{len(rows)} failures go"
     events.note(db, run=run, host=host, sentence=f"{what} back to the queue: {why}", now=now)
     return len(rows)
+
+
+def _seen(db: sqlite3.Connection, host: str, kind: str) -> dict[int, str]:
+    """By the targets that a builder offers: the digest of what it has of a kind now."""
+    rows = db.execute(
+        """
+        SELECT t.id, t.name, b.facts, b.packages FROM builder_target o JOIN target t ON t.id = o.target_id
+        JOIN builder b ON b.host = o.host WHERE o.host = ?
+        """,
+        (host,),
+    )
+    has: dict[str, Callable[[sqlite3.Row], Any]] = {
+        "toolchain": lambda row: _toolchain(row["facts"]),
+        "packages": lambda row: row["packages"],
+        "tools": lambda row: _tools(row["facts"], row["name"]),
+    }
+    return {row["id"]: digest(has[kind](row)) for row in rows}
+
+
+def _tools(facts: str | None, target: str) -> dict[str, str]:
+    """The versions of a builder's tools for a target."""
+    found: dict[str, str] = interpreter_facts(json.loads(facts), target).get("tools", {}) if facts else {}
+    return found
+
+
+def _all_tools(facts: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The names and versions of a builder's tools for all its targets."""
+    return {
+        item for target in facts.get("interpreters") or {} for item in interpreter_facts(facts, target)["tools"].items()
+    }
 
 
 def _toolchain(facts: str | None) -> dict[str, str]:

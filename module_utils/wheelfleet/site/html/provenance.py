@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from ...contract.report import interpreter_facts
 from ...text import printable
 from ..listing import timestamp
 from ..renderer import as_json
@@ -57,6 +58,9 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
     if row["imported"]:
         return _document_of_import(row)
     built_with = _known(row["built_with"], {})
+    builder = dict(built_with.get("builder") or {})
+    interpreter = interpreter_facts(builder, row["target"])
+    builder.pop("interpreters", None)
     return as_json(
         {
             "schema": SCHEMA,
@@ -70,8 +74,10 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
                 "sha256": row["sdist_sha256"],
                 "url": built_with.get("sdist_url"),
             },
-            "builder": {"host": row["host"], **(built_with.get("builder") or {})},
+            "builder": {"host": row["host"], **builder},
             "interpreter": row["interpreter"],
+            "cflags": interpreter.get("cflags"),
+            "tools": interpreter.get("tools"),
             "build_requires": _known(row["build_requires"], None),
             "repair": _known(row["repaired"], None),
             "apt": json.loads(row["apt_packages"]),
