@@ -233,7 +233,7 @@ def test_what_a_slow_builder_has_not_begun_goes_to_the_others(trouble: Trouble):
     run = trouble.operator.build()
     trouble.assert_whole()
     shares = Counter(row["host"] for row in trouble.ask("SELECT host FROM attempt WHERE outcome = 'built'"))
-    assert shares["build1"] < shares["build2"] and shares["build1"] < shares["build3"], run.output
+    assert shares["build1"] < 3, f"less than its share of nine\n{run.output}"
 
 
 def test_a_builder_whose_clock_is_wrong_is_named_and_its_wheels_are_good(trouble: Trouble):
