@@ -223,6 +223,21 @@ def test_a_build_whose_work_was_done_meanwhile_is_nobodys_failure(controller: Co
     assert published(controller) == {wheel(1).filename: wheel(1).data}
 
 
+def test_a_failure_that_comes_after_anothers_wheel_is_nobodys_failure(controller: Controller) -> None:
+    """The target has its wheel, so neither the project's page nor the builder's record says that it failed."""
+    controller.state.target("cp311-newer", python_version="3.11.9", preference=2, tags=TAGS)
+    controller.state.builder("pi2", "cp311-newer")
+    with controller.catalog.writing() as db:
+        insert(db, "release_target", release_id=1, target_id=2, verdict="build", reason="", sdist_id=1, need="now")
+        db.execute("DELETE FROM builder_target WHERE host = 'pi2' AND target_id = 1")
+    other = controller.claim("pi2")
+    controller.send(wheel(1))
+    assert controller.send(host="pi2", answering=other).outcome == "failed"
+    assert controller.one("SELECT failures FROM builder WHERE host = 'pi2'") == 0
+    controller.state.publish()
+    assert controller.one("SELECT group_concat(DISTINCT status) FROM site_release") == "built"
+
+
 # ------------------------------------------------------------------------------ an sdist replaced under its name
 
 
