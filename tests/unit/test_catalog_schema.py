@@ -206,6 +206,12 @@ def test_the_version_is_that_of_the_newest_migration() -> None:
     assert numbers == list(range(schema.OLDEST + 1, schema.VERSION + 1))
 
 
+def test_the_page_about_upgrades_names_the_newest_version() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/upgrade-and-retire.md").read_text()
+    assert f"| schema {schema.OLDEST} to {schema.VERSION - 1} | schema {schema.VERSION} |" in page
+    assert f"before-schema-{schema.VERSION}" in page
+
+
 def test_every_table_and_column_is_explained_in_a_sentence() -> None:
     said = {(table, column): comment for table, column, comment in schema_docs.explained()}
     with Catalog(":memory:") as catalog:
