@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleError
 from wheelfleet.builder import worker_code
+from wheelfleet.engine.tool_lock import policies_apart
 from wheelfleet_ansible.controller_action import Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction
@@ -33,6 +34,8 @@ class ActionModule(NodeAction):
         if result.pop("lacks_code", False):
             arguments["code"] = worker_code.pack(files)
             result |= self._execute_module("wheelfleet_builder", arguments, task_vars=self.task_vars)
+        apart = policies_apart(result.get("facts", {}).get("interpreters", {}))
+        self.warnings += [apart] if apart else []
         # -vvv prints the invocation, which is unreadable with the code in it.
         result.get("invocation", {}).get("module_args", {}).pop("code", None)
         return result

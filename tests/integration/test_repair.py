@@ -131,6 +131,16 @@ def test_a_wheel_that_needs_no_library_gets_the_tag_of_the_libc_it_needs(worksho
     workshop.admit()
 
 
+def test_a_system_with_musl_repairs_too(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def confstr(name: str) -> str:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "confstr", confstr)
+    workshop.put(workshop.extension())
+    assert workshop.repair()["repair"]["outcome"] == "unneeded"
+    assert workshop.answer() == "42"
+
+
 def test_equal_contents_become_equal_bytes(tmp_path: Path) -> None:
     packed = []
     for number, order in enumerate((1, -1)):

@@ -90,6 +90,16 @@ def test_what_cannot_be_locked_is_told_in_one_sentence(tmp_path: Path, index: Fi
     assert "\n" not in str(told.value)
 
 
+def test_a_controller_with_older_policies_than_its_builders_is_told():
+    def told(*builders: str) -> str | None:
+        return tool_lock.policies_apart({name: {"tools": {"auditwheel": name}} for name in builders}, "6.8.2")
+
+    assert told("6.4.2", "6.8.2") is None
+    assert told() is None
+    sentence = told("6.4.2", "6.10.0")
+    assert sentence is not None and "auditwheel 6.10.0, and the controller judges them by 6.8.2" in sentence
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("python", {interpreters()[0], interpreters()[-1]}, ids=lambda path: path.name)
 def test_a_builder_installs_the_locked_versions(tmp_path: Path, index: FileIndex, python: Path):

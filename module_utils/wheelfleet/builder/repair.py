@@ -40,8 +40,8 @@ from .probe import this_system
 #: The name of auditwheel's copy: the original's, with a part of its hash before the first dot, such as
 #: libjpeg-0a1b2c3d.so.62.3.0 and libopenblasp-r0-0a1b2c3d.3.21.so.
 _COPY = re.compile(r"([^/.]+)-[0-9a-f]{8}(\.(?:[^/]+\.)?so(?:\.[^/]*)?)")
-#: A library in /proc/self/maps: libc.so.6, libc-2.31.so, libpython3.11.so.1.0.
-_OWN_LIBRARY = re.compile(r"(/\S*/(?:libc|libpython[\d.]*)(?:-[\d.]+)?\.so[\d.]*)$", re.MULTILINE)
+#: A library in /proc/self/maps: libc.so.6, libc-2.31.so, ld-musl-armhf.so.1, libpython3.11.so.1.0.
+_OWN_LIBRARY = re.compile(r"(/\S*/(?:libc|ld-musl-\w+|libpython[\d.]*)(?:-[\d.]+)?\.so[\d.]*)$", re.MULTILINE)
 _LIBPYTHON = re.compile(r"libpython\d")
 _LIBC = re.compile(r"(?:many|musl)linux_(\d+)_(\d+)_\w+")
 #: Runs a module as `python -m` does. PyPy's zlib has no constants of levels, which auditwheel's help text needs.
@@ -201,15 +201,20 @@ def original_of_copy(path: str) -> str | None:
 
 def _libc_here() -> tuple[int, int]:
     """The version of this system's glibc; (0, 0) if it has another C library."""
-    match = re.fullmatch(r"glibc (\d+)\.(\d+).*", os.confstr("CS_GNU_LIBC_VERSION") or "")
+    try:
+        said = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        # musl does not know the question.
+        said = ""
+    match = re.fullmatch(r"glibc (\d+)\.(\d+).*", said)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _platform_here(wheel: Path) -> str | None:
     """The manylinux tag of this system's C library; None if that is not glibc."""
-    libc = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
+    major, minor = _libc_here()
     machine = wheel.name.removesuffix(".whl").rpartition("-")[2].removeprefix("linux_")
-    return f"manylinux_{'_'.join(libc[1].split('.')[:2])}_{machine}" if libc[:1] == ["glibc"] else None
+    return f"manylinux_{major}_{minor}_{machine}" if major else None
 
 
 def _packed(wheel: Path, scratch: Path) -> Path:

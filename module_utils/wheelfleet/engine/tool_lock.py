@@ -16,11 +16,15 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from packaging.version import Version
 
 from ..atomic_files import write_atomically
 from ..upstream.pip_config import PipConfigError, pip_settings, redacted
@@ -137,6 +141,22 @@ def resolve(requirements: Sequence[str], preferred: Sequence[str] = ()) -> ToolL
         lines = [line.strip() for line in answer.read_text(encoding="utf-8").splitlines()]
     today = datetime.now(timezone.utc).date().isoformat()
     return ToolLock(tuple(requirements), tuple(line for line in lines if line and not line.startswith("#")), today)
+
+
+def policies_apart(interpreters: Mapping[str, Mapping[str, Any]], ours: str | None = None) -> str | None:
+    """A sentence if the controller judges wheels by older policies than those by which builders repair them.
+
+    `interpreters` are those of a report, `ours` is the version of the controller's auditwheel. An older auditwheel on a
+    builder, as on Python 3.9, does no harm: its tags promise less.
+    """
+    here = Version(ours or metadata.version("auditwheel"))
+    found = [Version(its["tools"]["auditwheel"]) for its in interpreters.values() if "auditwheel" in its["tools"]]
+    if not found or max(found) <= here:
+        return None
+    return (
+        f"Builders repair wheels by auditwheel {max(found)}, and the controller judges them by {here}, which may "
+        f"refuse tags that are right; renew the controller's: {sys.executable} -m pip install --upgrade auditwheel."
+    )
 
 
 def _uv() -> str:
