@@ -114,7 +114,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder import worker_code
 from ansible.module_utils.wheelfleet.builder.capacity import capacity
 from ansible.module_utils.wheelfleet.builder.folders import NotReady
-from ansible.module_utils.wheelfleet.builder.install import InstallError, make_folders, tool_environment
+from ansible.module_utils.wheelfleet.builder.install import InstallError, check_commands, make_folders, tool_environment
 from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
 from ansible.module_utils.wheelfleet.contract.report import InterpreterFacts, OfferedTarget, Report
@@ -156,6 +156,7 @@ def main() -> None:
     targets: list[OfferedTarget] = []
     interpreters: dict[str, InterpreterFacts] = {}
     try:
+        check_commands()
         made += make_folders(home, check=module.check_mode)
         made += install_code(module, home)
         for python in module.params["pythons"]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from wheelfleet.builder.folders import BuilderHome, NotReady
 from wheelfleet.builder.inbox import hand_over
 from wheelfleet.contract.assignment import Assignment, read_assignment
 from wheelfleet.contract.shape import ContractError
-from wheelfleet.engine.poll import PollError, parse_snapshot
+from wheelfleet.engine.poll import PollError, parse_snapshot, poll_command, withdraw_command
 
 from tests.support.builder import Builder, poll, state, take_back
 from tests.support.sdists import pure_sdist
@@ -122,6 +124,37 @@ def test_an_acknowledgement_cut_off_in_the_middle_is_completed_by_the_next(build
     assert state(home.path)["outbox"] == {}
     poll(home.path, ["one-1-0"])
     assert list(home.outbox.iterdir()) == []
+
+
+def test_busybox_answers_a_poll_as_debian_does(builder: Builder, assignment: Assignment, tmp_path: Path) -> None:
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        pytest.skip("needs BusyBox; apt-get install busybox")
+    home = BuilderHome(builder.home)
+    hand_over(home.path, [assignment])
+    home.delivered("one-1-0").mkdir()
+    (home.delivered("one-1-0") / "result.json").write_text("{}")
+    (home.work / "demo-1.0-0001").mkdir()
+    (home.work / "demo-1.0-0001" / "log").write_text("compiling\n")
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    subprocess.run([busybox, "--install", "-s", commands], check=True)
+    # Debian's BusyBox leaves it out, Alpine's has it.
+    if not (commands / "flock").exists():
+        (commands / "flock").symlink_to(str(shutil.which("flock")))
+    command = poll_command(str(home.path), ["never-there-1-0"], tails=True)
+    ran = subprocess.run(
+        [commands / "sh", "-c", command], env={"PATH": str(commands)}, capture_output=True, text=True, check=True
+    )
+    answer, debians = parse_snapshot(ran.stdout.splitlines()), poll(home.path, tails=True)
+    assert (ran.stderr, answer.outbox, answer.waiting) == ("", debians.outbox, {"demo-1.0-0000"})
+    assert "tail demo-1.0-0001 " in ran.stdout
+    assert answer.outbox == {"one-1-0": {"result.json": 2}}
+    take = withdraw_command(str(home.path), ["demo-1.0-0000"])
+    ran = subprocess.run(
+        [commands / "sh", "-c", take], env={"PATH": str(commands)}, capture_output=True, text=True, check=True
+    )
+    assert (ran.stdout, ran.stderr) == ("demo-1.0-0000\n", "")
 
 
 @pytest.mark.parametrize("answer", ["", "alive\n17", "alive\n17\n1 4096\n{}\noutbox:\n", "no shell\n" * 9])

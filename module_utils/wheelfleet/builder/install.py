@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -20,6 +21,14 @@ from .folders import BuilderHome
 
 class InstallError(Exception):
     """The host cannot become a builder; the message has the reason and the cure."""
+
+
+def check_commands() -> None:
+    """Raise InstallError if the host has no command that the controller asks it by; Debian always has it."""
+    if shutil.which("flock") is None:
+        raise InstallError(
+            "This host has no command flock, by which the controller sees whether builds go on; install util-linux."
+        )
 
 
 def make_folders(home: Path, check: bool = False) -> list[str]:

@@ -17,9 +17,9 @@ from ..text import last_lines
 from .host_metrics import METRICS_COMMAND, HostMetrics, parse_metrics
 
 _RESULT_FILE = re.compile(
-    r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)/(?P<name>[A-Za-z0-9][A-Za-z0-9.+!_-]*) (?P<size>[0-9]{1,15})"
+    r"outbox/(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)/(?P<name>[A-Za-z0-9][A-Za-z0-9.+!_-]*) (?P<size>[0-9]{1,15})"
 )
-_WAITING = re.compile(r"(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)\.json")
+_WAITING = re.compile(r"inbox/(?P<attempt>[a-z0-9][a-z0-9.+!_-]*)\.json")
 _TAIL = re.compile(r"tail (?P<attempt>[a-z0-9][a-z0-9.+!_-]*) (?P<data>[A-Za-z0-9+/=]*)")
 #: Bytes of each running build's log that are shown to whoever watches.
 TAIL_BYTES = 2048
@@ -70,8 +70,9 @@ def poll_command(home: str, acknowledged: Iterable[str], *, tails: bool = False)
         "date +%s; stat -f -c '%a %b %S' .; "
         f"{METRICS_COMMAND}"
         "head -c 100000 status.json 2>/dev/null | tr -d '\\n'; echo; "
-        "find inbox -mindepth 1 -maxdepth 1 -type f -printf '%f\\n'; echo outbox:; "
-        "find outbox -mindepth 2 -maxdepth 2 -type f ! -path '*/.*' -printf '%P %s\\n'; "
+        # BusyBox, as on Alpine, has no -printf.
+        "find inbox -mindepth 1 -maxdepth 1 -type f; echo outbox:; "
+        "find outbox -mindepth 2 -maxdepth 2 -type f ! -path '*/.*' -exec stat -c '%n %s' {} +; "
         f"{_TAILS_COMMAND if tails else ''}"
         "echo end; }"
     )
