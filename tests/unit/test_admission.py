@@ -156,6 +156,7 @@ def test_what_was_done_with_a_wheel_is_kept_with_it(controller: Controller):
         ({"id": "debian", "version": "12"}, [], ["libopenblas0"]),
         ({"id": "raspbian", "version": "12"}, [], ["libopenblas0"]),
         ({"id": "debian", "version": "13"}, [], ["libopenblas0", "libssl3"]),
+        ({"id": "debian", "version": "forky"}, [], ["libopenblas0", "libssl3"]),
         ({"id": "debian", "version": "12"}, ["libopenblas0"], ["libssl3"]),
         ({"id": "fedora", "version": "42"}, [], ["libopenblas0", "libssl3"]),
         ({"id": None, "version": None}, [], ["libopenblas0", "libssl3"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.tags import sys_tags
-from wheelfleet.builder.probe import ProbeError, describe_target, host_facts, narrow_machine, target_name
+from wheelfleet.builder.probe import ProbeError, describe_target, host_facts, narrow_machine, target_name, this_system
 from wheelfleet.contract.report import Libc
 
 from tests.support.interpreters import cpythons
@@ -79,6 +79,22 @@ def test_32_bit_code_has_one_machine_whatever_the_kernel(kernel: str, bits: int,
 )
 def test_a_targets_name_says_interpreter_abi_platform_and_libc(tags: list[str], libc: Libc, name: str | None) -> None:
     assert target_name(tags, libc) == (name or "pp39-pypy39_pp73-linux_x86_64-glibc2.36")
+
+
+@pytest.mark.parametrize(
+    ("said", "system"),
+    [
+        ('ID=debian\nVERSION_ID="13"\nVERSION_CODENAME=trixie\n', {"id": "debian", "version": "13"}),
+        ('NAME="Debian GNU/Linux"\nVERSION_CODENAME=forky\nID=debian\n', {"id": "debian", "version": "forky"}),
+        ("ID=arch\n", {"id": "arch", "version": None}),
+        ("ID='", {"id": None, "version": None}),
+    ],
+)
+def test_the_release_is_known_by_its_number_or_else_its_code_name(
+    tmp_path: Path, said: str, system: dict[str, str | None]
+) -> None:
+    (tmp_path / "os-release").write_text(said)
+    assert this_system(tmp_path / "os-release") == system
 
 
 def test_a_python_that_is_not_there_is_named_with_the_cure() -> None:

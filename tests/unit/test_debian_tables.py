@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wheelfleet.os_release import packages_on, release_name
+from wheelfleet.os_release import newest_known, packages_on, release_name
 
 from tests.support import debian_tables
 
@@ -37,13 +37,24 @@ def test_what_is_preinstalled_is_known_by_release() -> None:
         ("debian 14", ("libssl3t64", "zlib1g", "libfoo1t64")),
         ("ubuntu 22.04", ("libssl3", "zlib1g", "libfoo1t64")),
         ("ubuntu 24.04", ("libssl3t64", "zlib1g", "libfoo1t64")),
+        ("debian forky", ("libssl3t64", "zlib1g", "libfoo1t64")),
         ("fedora 42", None),
-        ("debian rolling", None),
+        ("arch", None),
     ],
 )
 def test_packages_have_the_names_of_the_release(release: str, names: tuple[str, ...] | None) -> None:
     for own in ("libssl3", "libssl3t64"):
         assert packages_on(release, [own, "zlib1g", "libfoo1t64"]) == names
+
+
+def test_what_is_not_released_yet_is_like_the_newest_release() -> None:
+    """Debian testing has a code name and no number."""
+    known = ["debian 9", "debian 13", "ubuntu 24.04"]
+    assert newest_known("debian forky", known) == "debian 13"
+    assert newest_known("debian 9", known) == "debian 9"
+    assert newest_known("debian 14", known) == "debian 14"
+    assert newest_known("fedora rawhide", known) == "fedora rawhide"
+    assert newest_known("", known) == ""
 
 
 def test_raspberry_pi_os_has_debians_packages() -> None:

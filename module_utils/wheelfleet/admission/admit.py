@@ -24,7 +24,7 @@ from ..catalog.release_targets import SETTLED_BY_A_WHEEL
 from ..contract.result import Result
 from ..contract.shape import ContractError
 from ..control.builds import said_of_stop
-from ..os_release import release_name
+from ..os_release import newest_known, release_name
 from ..planner.builders import offered_targets
 from ..planner.outcome import Outcome, record_outcome
 from ..planner.rejudge import judge_again
@@ -404,5 +404,5 @@ def _to_install(db: sqlite3.Connection, host: str, result: Result, preinstalled:
     """The packages that the wheel needs, without those that systems have."""
     facts = db.execute("SELECT facts FROM builder WHERE host = ?", (host,)).fetchone()
     system = json.loads(facts["facts"]).get("os", {}) if facts else {}
-    there = preinstalled or PREINSTALLED.get(release_name(system), frozenset())
+    there = preinstalled or PREINSTALLED.get(newest_known(release_name(system), PREINSTALLED), frozenset())
     return [package for package in result["apt"] if package not in there]

@@ -197,7 +197,7 @@ def this_system(release: Path = Path("/etc/os-release")) -> System:
                 facts[key] = "".join(shlex.split(value))
     except (OSError, ValueError):
         return {"id": None, "version": None}
-    return {"id": facts.get("ID"), "version": facts.get("VERSION_ID")}
+    return {"id": facts.get("ID"), "version": facts.get("VERSION_ID") or facts.get("VERSION_CODENAME")}
 
 
 def _board(

@@ -15,7 +15,7 @@ class Libc(TypedDict):
 
 
 class System(TypedDict):
-    #: `ID` and `VERSION_ID` of /etc/os-release; a rolling release has no version.
+    #: `ID` and `VERSION_ID` of /etc/os-release; Debian testing has a `VERSION_CODENAME` alone, a rolling release none.
     id: Optional[str]
     version: Optional[str]
 
