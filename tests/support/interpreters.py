@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-_NAMES = ("python3", *(f"python3.{minor}" for minor in range(9, 15)), "pypy3")
+_NAMES = ("python3", *(f"python3.{minor}" for minor in range(9, 16)), "pypy3")
 _OLDER_NAMES = ("python2.7", "python3.6", "python3.7", "python3.8")
 _QUESTION = """
 import ctypes, ensurepip, json, os, platform, sys, venv

@@ -40,7 +40,7 @@ class Facts(Host):
 class InterpreterFacts(TypedDict):
     """What a wheel's bytes depend on beside the target's name."""
 
-    #: The compiler flags that extensions inherit (sysconfig); None: not known, as for PyPy.
+    #: The compiler flags that extensions inherit (sysconfig); None: not known.
     cflags: Optional[str]
     #: The versions in its tool environment, by normalised name: pip, uv, auditwheel and more.
     tools: dict[str, str]
