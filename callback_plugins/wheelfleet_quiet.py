@@ -35,6 +35,8 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 LONG = 5.0
 #: Hosts that the recap lists in any case; with more, unchanged hosts are only counted.
 MOST_HOSTS = 12
+#: In the warning of a host's first module that needs a folder.
+OWN_FOLDER = "did not exist and was created with a mode of 0700"
 #: What ansible.builtin.validate_argument_spec adds to its errors: hundreds of lines.
 SPECS = ("argument_spec_data", "validate_args_context")
 
@@ -128,6 +130,12 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not t
     def _show_warnings(self, result: Any, shown_anyway: bool) -> None:
         if not shown_anyway:
             self._handle_warnings_and_exception(result)
+
+    def _handle_warnings(self, res: Any) -> None:
+        """Print a task's warnings, but not that Ansible made its own folder on a host: nobody has to act."""
+        if all(OWN_FOLDER in str(warning) for warning in res.get("warnings") or ()):
+            res.pop("warnings", None)
+        super()._handle_warnings(res)
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Print the included file only if every task is printed."""

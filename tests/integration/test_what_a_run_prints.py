@@ -24,9 +24,13 @@ SCREEN = 24
 MODULE = """
 import time
 from ansible.module_utils.basic import AnsibleModule
-module = AnsibleModule({"seconds": {"type": "float", "default": 0}, "word": {"default": "this"}})
+module = AnsibleModule({"seconds": {"type": "float", "default": 0}, "word": {"default": "this"},
+                        "folder": {"type": "bool", "default": False}})
 time.sleep(module.params["seconds"])
-module.warn(f"Look at {module.params['word']}.")
+if module.params["folder"]:
+    module.tmpdir
+else:
+    module.warn(f"Look at {module.params['word']}.")
 module.exit_json(changed=False)
 """
 
@@ -53,6 +57,15 @@ def played(folder: Path, tasks: list[dict[str, object]], *arguments: str, hosts:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def test_a_hosts_first_run_does_not_warn_of_ansibles_own_folder(tmp_path: Path):
+    place = {"ansible_remote_tmp": str(tmp_path / "none"), "ansible_pipelining": True}
+    tasks = [{"name": "First", "warns": {"folder": True}, "vars": place}, {"name": "Other", "warns": {"word": "that"}}]
+    said = played(tmp_path / "play", tasks)
+    assert "Look at that." in said
+    assert (tmp_path / "none").is_dir()
+    assert "remote_tmp" not in said
 
 
 def test_what_changed_nothing_is_left_out_but_its_warnings_are_not(tmp_path: Path):
