@@ -14,6 +14,7 @@ from wheelfleet.engine.progress import Answer
 from wheelfleet.engine.watched import watch
 from wheelfleet.planner import batches
 
+from tests.support.catalogs import insert
 from tests.support.fake_builder import DISK, Fault, Faults, Killed, Run, queue_of
 
 PROJECTS = ("alpha", "beta", "gamma")
@@ -216,6 +217,28 @@ def test_late_results_are_welcome_while_nobody_else_has_one(run: Run) -> None:
     run.check()
     assert run.finished() == len(PROJECTS), "pi1 built everything while nobody could reach it"
     assert run.builders["pi2"].finished == []
+
+
+def test_what_anothers_wheel_settles_is_withdrawn_before_it_begins(run: Run) -> None:
+    """As of two systems with one Python, whose pip takes the same file."""
+
+    builder, settled = run.builders["pi1"], list[str]()
+
+    def settle() -> None:
+        settled.append(max(builder.inbox))
+        with run.catalog.writing() as db:
+            (release,) = db.execute("SELECT release_id FROM attempt WHERE id = ?", settled).fetchone()
+            facts = {"sha256": "", "size": 1, "metadata_sha256": "", "tags": "[]", "added_at": 0}
+            wheel = insert(db, "wheel", release_id=release, filename="another.whl", **facts)
+            insert(db, "wheel_target", release_id=release, target_id=11, wheel_id=wheel)
+
+    builder.seconds = 30.0
+    run.session("pi1", Faults([Fault("hand_over", 1, "after", settle)]))
+    run.drain("pi1")
+    assert len(builder.finished) == len(PROJECTS) - 1
+    assert settled[0] not in builder.finished
+    row = run.catalog.db.execute("SELECT count(*) FROM attempt WHERE outcome IS NOT 'built'").fetchone()
+    assert row[0] == 0, "what was not begun is no attempt"
 
 
 def test_idle_builders_get_what_a_silent_one_has_not_begun(run: Run) -> None:
