@@ -154,6 +154,7 @@ from ansible.module_utils.wheelfleet.builder.inbox import hand_over
 from ansible.module_utils.wheelfleet.builder.worker import start_worker
 from ansible.module_utils.wheelfleet.contract.shape import ContractError
 from ansible.module_utils.wheelfleet.credentials import secrets_of
+from ansible.module_utils.wheelfleet_ansible.hidden import hide, without
 
 
 def main() -> None:
@@ -188,7 +189,8 @@ def main() -> None:
     home, index_url, credentials = Path(module.params["home"]), module.params["index_url"], module.params["credentials"]
     memory = int(module.params["limits"].get("memory") or 0)
     share = capacity(module.params["parallel"], memory)
-    module.no_log_values |= secrets_of(credentials)
+    secrets = secrets_of(credentials)
+    hide(module, secrets)
     cache = None
     if module.params["cache_url"]:
         try:
@@ -212,7 +214,7 @@ def main() -> None:
         new = hand_over(home, assignments)
         start_worker(home, home / "lib", sys.executable, share.parallel)
     except (ContractError, NotReady, OSError) as error:
-        module.fail_json(msg=f"The builder cannot take work: {error}")
+        module.fail_json(msg=without(f"The builder cannot take work: {error}", secrets))
     past_the_cache = cache.not_fetched_by_cache(each["sdist"]["url"] for each in assignments) if cache else []
     module.exit_json(changed=bool(new), handed_over=new, past_the_cache=past_the_cache)
 

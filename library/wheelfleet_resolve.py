@@ -84,6 +84,7 @@ from ansible.module_utils.wheelfleet.builder.capacity import capacity
 from ansible.module_utils.wheelfleet.builder.resolver import resolve
 from ansible.module_utils.wheelfleet.contract.assignment import Limits
 from ansible.module_utils.wheelfleet.credentials import secrets_of, with_credentials
+from ansible.module_utils.wheelfleet_ansible.hidden import hide, without
 
 
 def main() -> None:
@@ -102,7 +103,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     p = module.params
-    module.no_log_values |= secrets_of(p["credentials"])
+    secrets = secrets_of(p["credentials"])
+    hide(module, secrets)
     index_url, pip_options = with_credentials(p["index_url"], p["credentials"]), p["pip_options"]
     if p["cache_url"]:
         try:
@@ -133,7 +135,7 @@ def main() -> None:
         for wanted in p["resolve"]
     ]
     # The next task writes the resolutions to the catalog and reports the change.
-    module.exit_json(changed=False, resolutions=resolutions)
+    module.exit_json(changed=False, resolutions=without(resolutions, secrets))
 
 
 if __name__ == "__main__":

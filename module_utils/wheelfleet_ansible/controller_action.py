@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -21,6 +20,7 @@ from wheelfleet.credentials import secrets_of
 from wheelfleet.engine.terminal import terminal
 
 from .documented_options import Options
+from .hidden import without
 
 #: Warnings in a task's result; further ones are only counted.
 MOST_WARNINGS = 20
@@ -78,7 +78,7 @@ class ControllerAction(ActionBase):  # type: ignore[misc]  # Ansible is not type
         if self.warnings:
             left_out = len(self.warnings) - MOST_WARNINGS
             result["warnings"] = self.warnings[:MOST_WARNINGS] + ([f"… and {left_out} more."] if left_out > 0 else [])
-        clean: Result = remove_values(result, self.secrets)
+        clean: Result = without(result, self.secrets)
         return clean
 
     def check_options(self, given: Mapping[str, Any]) -> None:

@@ -61,6 +61,7 @@ class Operator:
     root: Path
     variables: dict[str, Any] = field(default_factory=dict)
     builders: Sequence[str] = ("localhost",)
+    ansible_playbook: Path = ANSIBLE_PLAYBOOK
 
     @property
     def state(self) -> Path:
@@ -107,7 +108,7 @@ class Operator:
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.root / "hosts.yml"
         path.write_text(yaml.safe_dump(self.inventory()))
-        return [str(ANSIBLE_PLAYBOOK), "-i", str(path), *arguments, playbook]
+        return [str(self.ansible_playbook), "-i", str(path), *arguments, playbook]
 
     @property
     def environment(self) -> dict[str, str]:

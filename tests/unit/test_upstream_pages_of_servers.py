@@ -36,7 +36,7 @@ def test_devpi_says_requires_python_as_an_empty_string() -> None:
     assert (file.size, file.upload_time, page.serial) == (None, None, None)
 
 
-def test_bandersnatchs_json_has_a_serial_of_digits_and_yanks_without_reason() -> None:
+def test_bandersnatchs_json_has_digits_for_serial_and_no_yanks_reason() -> None:
     row = {
         "filename": "foo-1.0.tar.gz",
         "hashes": HASH,
