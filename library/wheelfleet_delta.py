@@ -48,7 +48,8 @@ options:
     default: 0
   policy:
     description: >-
-      Conditions on what is built. C(prereleases), C(yanked), C(build), C(cooldown_hours), C(skip), C(max_attempts).
+      Conditions on what is built. C(prereleases), C(yanked), C(build), C(cooldown_hours), C(skip), C(max_attempts),
+      C(adopt_requirements).
     type: dict
     default: {}
   builders:

@@ -62,7 +62,8 @@ def test_a_name_in_an_error_message_is_never_asked_for_upstream(operator: Operat
         )
     )
     operator.variables["controller_packages"] = ["owner", "naive", "headless"]
-    operator.build()
+    run = operator.build()
+    assert run.lines(r"naive 1\.0: undeclared-build-requirement: .* adopt it .*: \[unheard-of\]")
     assert [name.split("-")[0] for name in operator.wheels()] == ["owner"]
     rows = operator.query(
         "SELECT p.name, a.failure_class, a.remedies FROM attempt a JOIN release r ON r.id = a.release_id "
@@ -80,6 +81,12 @@ def test_a_name_in_an_error_message_is_never_asked_for_upstream(operator: Operat
     ]
     asked = {request.path for request in upstream.requests}
     assert not [path for path in asked if any(name in path for name in ("its-own", "unheard-of", "the-backend"))]
+
+    operator.variables["controller_adopt_requirements"] = ["unheard_of"]
+    operator.build()
+    assert [name.split("-")[0] for name in operator.wheels()] == ["naive", "owner"]
+    (naive,) = operator.query("SELECT remedies FROM project WHERE name = 'naive'")
+    assert [each["name"] for each in json.loads(naive["remedies"])] == ["adopted requirement unheard-of"]
 
 
 def archive_of(name: str, pyproject: str) -> Artifact:

@@ -15,8 +15,11 @@ from wheelfleet.contract.adjustments import Adjustments, Patch
 from wheelfleet.failure_classes import FAILURE_CLASSES
 from wheelfleet.planner import projects_of_modules, remedies
 from wheelfleet.planner.batches import PlannedBuild
+from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.queue import progress, retry_failures
 from wheelfleet.planner.remedies import FailedBuild, matched_date, propose
+from wheelfleet.planner.requeue import requeue_for_adopted
+from wheelfleet.planner.scope import Policy
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
 
@@ -214,6 +217,73 @@ def test_every_reviewed_name_is_one_that_can_be_looked_up():
     for name in (*projects_of_modules._ELSEWHERE, *projects_of_modules._OF_THAT_NAME):
         assert canonicalize_name(name) == name
         assert projects_of_modules.is_reviewed(projects_of_modules.reviewed(name) or "")
+
+
+MISSING: dict[str, Any] = {
+    "failure_class": "undeclared-build-requirement",
+    "missing_kind": "module",
+    "blocks": "release",
+    "subject": "Help_Ing.sub",
+}
+
+
+def adopt(fleet: Fleet, names: Any) -> int:
+    """As a run's delta does it with `controller_adopt_requirements`; returns how many failures it put back."""
+    adopted = Policy.from_data({"adopt_requirements": names}).adopt_requirements
+    with fleet.catalog.writing() as db:
+        PlanInputs([], [], False, "1", {"adopt_requirements": names}).remember(db)
+        return requeue_for_adopted(db, adopted, run="run1", now=NOW, max_attempts=MAX_ATTEMPTS)
+
+
+def test_a_name_that_no_list_knows_is_shown_to_the_operator_first(fleet: Fleet):
+    fleet.queue("demo", 11)
+    failed = build(fleet)
+    fleet.finish(failed.attempt, **MISSING)
+    assert fleet.claim() is None
+    advice = fleet.one("SELECT advice FROM attempt WHERE id = ?", failed.attempt)
+    assert "the project help-ing" in advice
+    assert "controller_adopt_requirements: [help-ing]" in advice
+    assert adopt(fleet, ["another"]) == 0
+    assert fleet.claim() is None
+    assert adopt(fleet, ["another", "Help_Ing"]) == 1
+    assert build(fleet).adjustments.requires == ()
+    assert adopt(fleet, ["another", "Help_Ing"]) == 0
+
+
+def test_an_adopted_project_is_added_until_it_is_adopted_no_longer(fleet: Fleet):
+    adopt(fleet, ["help-ing"])
+    fleet.queue("demo", 11)
+    fleet.finish(build(fleet).attempt, **MISSING)
+    again = build(fleet)
+    assert again.adjustments.requires == ("help-ing",)
+    fleet.finish(again.attempt, outcome="built", serves=(11,))
+    fleet.queue("demo", 11, version="2.0")
+    adopt(fleet, [])
+    assert build(fleet).adjustments.requires == ()
+
+
+def test_an_adopted_project_that_did_not_help_is_not_suggested_again(fleet: Fleet):
+    adopt(fleet, True)
+    fleet.queue("demo", 11)
+    fleet.finish(build(fleet).attempt, **MISSING)
+    again = build(fleet)
+    assert again.adjustments.requires == ("help-ing",)
+    fleet.finish(again.attempt, **MISSING)
+    assert fleet.claim() is None
+    assert "adopt" not in (fleet.one("SELECT advice FROM attempt WHERE id = ?", again.attempt) or "")
+
+
+@pytest.mark.parametrize("module", ["tomllib", "sre_constants", "tkinter", "distutils", "_private", "b c", ""])
+def test_no_project_is_ever_suggested_for_such_a_module(module: str):
+    assert remedies.may_need(FailedBuild("undeclared-build-requirement", module)) is None
+
+
+@pytest.mark.parametrize("module", ["numpy", "bdist_wheel", "yaml", "Crypto.Cipher"])
+def test_what_the_reviewed_list_has_is_not_asked_about(module: str):
+    assert remedies.may_need(FailedBuild("undeclared-build-requirement", module)) is None
+    proposal = propose(FailedBuild("undeclared-build-requirement", module, phase="build"), set())
+    assert proposal is not None
+    assert "bdist" not in str(proposal.adjustments.requires)
 
 
 @pytest.mark.parametrize(

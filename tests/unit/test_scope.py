@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from packaging.version import Version
 from wheelfleet.planner.scope import BadScope, Policy, Scope, ScopeRule
@@ -51,6 +53,7 @@ def test_a_bad_package_entry_is_named_with_its_cure(packages: list, names: str):
         ({"cooldown_hours": -1}, "controller_cooldown_hours"),
         ({"max_attempts": 0}, "controller_max_attempts"),
         ({"skip": ["tensorflow"]}, "name and a reason"),
+        ({"adopt_requirements": ["helping", "two words"]}, "two words"),
         ({"skip": [{"name": "a", "reason": "b", "version": "1"}]}, "version"),
         ({"skip": [{"name": "a", "reason": "b", "versions": "below two"}]}, "below two"),
     ],
@@ -58,6 +61,24 @@ def test_a_bad_package_entry_is_named_with_its_cure(packages: list, names: str):
 def test_a_bad_policy_is_named_with_its_cure(policy: dict, names: str):
     with pytest.raises(BadScope, match=names):
         Policy.from_data(policy)
+
+
+@pytest.mark.parametrize(
+    ("said", "adopted"),
+    [
+        (["Help_Ing"], {"help-ing"}),
+        ("helping", {"helping"}),
+        (True, True),
+        ("true", True),
+        ([], set()),
+        (False, set()),
+        ("no", set()),
+    ],
+)
+def test_what_is_adopted_may_be_said_in_yaml_or_with_e(said: Any, adopted: Any):
+    policy = Policy.from_data({"adopt_requirements": said})
+    assert policy.adopt_requirements == adopted
+    assert Scope.from_data([]).fingerprint(policy) == Scope.from_data([]).fingerprint(Policy()), "no verdict changes"
 
 
 def test_a_skip_entry_matches_by_name_versions_and_part_of_a_target():

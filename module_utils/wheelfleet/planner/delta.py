@@ -35,7 +35,7 @@ from .queue import Progress, progress, retry_failures
 from .reading_order import ReadingOrder
 from .recipes import Recipe, record_recipes
 from .record_page import record_absence, record_page, record_problem, record_unchanged, suspect_absences
-from .requeue import requeue_for_changes, requeue_for_recipes, requeue_for_remedies
+from .requeue import requeue_for_adopted, requeue_for_changes, requeue_for_recipes, requeue_for_remedies
 from .requirements_files import (
     Resolve,
     confirm_resolutions,
@@ -263,6 +263,7 @@ class _Run:
         returned = requeue_for_changes(db, news, **terms)
         if self.options.recipes is not None:
             returned += requeue_for_recipes(db, record_recipes(db, self.options.recipes), **terms)
+        returned += requeue_for_adopted(db, self.policy.adopt_requirements, **terms)
         return returned + requeue_for_remedies(db, **terms)
 
     # ------------------------------------------------------------------ scope

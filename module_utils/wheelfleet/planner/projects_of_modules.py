@@ -1,13 +1,16 @@
-"""The project of a module that a build imports without declaring it: from a reviewed list, never a guess.
+"""The project of a module that a build imports without declaring it: from a reviewed list, or adopted by the operator.
 
 Anyone may have registered a project under a module's name, so such a project is untrusted. For modules that are not in
-the list, only a project that the sdist declares is used (builder/sdist_names). Modules that are or were in the standard
-library have no project, because PyPI has untrusted projects of these names.
+the list, only a project that the sdist declares is used (builder/sdist_names), or one that the operator adopted
+(`controller_adopt_requirements`). Modules that are or were in the standard library have no project, because PyPI has
+untrusted projects of these names.
 """
 
 from __future__ import annotations
 
-from packaging.utils import canonicalize_name
+from collections.abc import Collection
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from ..standard_modules import STANDARD_MODULES
 
@@ -80,6 +83,20 @@ def reviewed(module: str) -> str | None:
 def is_reviewed(requirement: str) -> bool:
     """Whether `reviewed` may return this requirement."""
     return requirement in _ELSEWHERE.values() or canonicalize_name(requirement) in _OF_THAT_NAME | _ELSEWHERE_NAMES
+
+
+def guessed(module: str) -> NormalizedName | None:
+    """The project's name that a module's first name suggests; None if its project is known, or it cannot have one."""
+    try:
+        name = canonicalize_name(module, validate=True)
+    except InvalidName:
+        return None
+    return None if reviewed(module) or is_standard(module) else name
+
+
+def is_adopted(name: str, adopted: bool | Collection[str]) -> bool:
+    """Whether the operator adopted a project's name; `adopted` is True for all of them, or their normalised names."""
+    return name in adopted if isinstance(adopted, Collection) else adopted
 
 
 def is_standard(module: str) -> bool:

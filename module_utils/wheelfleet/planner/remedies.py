@@ -14,11 +14,12 @@ from datetime import datetime, timedelta, timezone
 from ..contract.adjustments import Adjustments
 from ..contract.result import PHASES
 from ..removed_api import ASSIGNED_MACROS, GONE_HEADERS, GONE_NAMES
-from .projects_of_modules import is_reviewed, is_standard, reviewed
+from .projects_of_modules import guessed, is_adopted, is_reviewed, is_standard, reviewed
 
 #: Remedies whose name ends with the requirement that they add: one from the reviewed list (projects_of_modules), one
-#: that the sdist declares.
-REVIEWED, DECLARED = "requirement", "declared requirement"
+#: that the sdist declares, one that the operator adopted.
+REVIEWED, DECLARED, ADOPTED = "requirement", "declared requirement", "adopted requirement"
+_NAMING = (REVIEWED, DECLARED, ADOPTED)
 #: First names of backends that do not use setuptools.
 _OTHER_BACKENDS = {"flit_core", "hatchling", "maturin", "mesonpy", "pdm", "poetry", "scikit_build_core"}
 
@@ -56,6 +57,8 @@ class FailedBuild:
     installed: frozenset[str] | None = None
     #: The project that has the missing module, if the sdist declares it.
     declared: str | None = None
+    #: The names of projects that the operator adopted; True: all.
+    adopted: bool | frozenset[str] = frozenset()
     python: tuple[int, int] = (3, 11)
     uploaded: str | None = None
     #: Seconds of the attempt, and of the project's longest build that gave a wheel.
@@ -122,19 +125,29 @@ def propose(failed_build: FailedBuild, applied: Collection[str]) -> Proposal | N
         adjustments = remedy.adjust(failed_build)
         if adjustments is None:
             continue
-        name = f"{remedy.name} {adjustments.requires[0]}" if remedy.name in (REVIEWED, DECLARED) else remedy.name
+        name = f"{remedy.name} {adjustments.requires[0]}" if remedy.name in _NAMING else remedy.name
         if name not in applied:
             return Proposal(name, remedy.why.format(subject=failed_build.subject or failed_build.failure), adjustments)
     return None
 
 
-def still_stands(name: str) -> bool:
+def still_stands(name: str, adopted: bool | Collection[str]) -> bool:
     """Whether a remedy that helped before may be used again.
 
-    A REVIEWED requirement must still be on the list, because older versions took names from error messages.
+    A REVIEWED requirement must still be on the list, because older versions took names from error messages, an ADOPTED
+    one among those that the operator adopts.
     """
-    kind, _, requirement = name.partition(" ")
+    kind, _, requirement = name.rpartition(" ")
+    if kind == ADOPTED:
+        return is_adopted(requirement, adopted)
     return kind != REVIEWED or is_reviewed(requirement)
+
+
+def may_need(failed_build: FailedBuild) -> str | None:
+    """The name of the project that a build may need, which is a guess for the operator to look at; else None."""
+    if failed_build.failure not in _REQUIREMENT or failed_build.declared is not None:
+        return None
+    return guessed(_first_name(failed_build))
 
 
 def versions() -> dict[str, int]:
@@ -193,6 +206,11 @@ def _declared(failed_build: FailedBuild) -> Adjustments | None:
     if failed_build.declared is None or is_standard(_first_name(failed_build)):
         return None
     return Adjustments(requires=(failed_build.declared,))
+
+
+def _adopted(failed_build: FailedBuild) -> Adjustments | None:
+    name = may_need(failed_build)
+    return Adjustments(requires=(name,)) if name and is_adopted(name, failed_build.adopted) else None
 
 
 def _absent_setuptools(failed_build: FailedBuild) -> Adjustments | None:
@@ -325,6 +343,13 @@ REMEDIES: tuple[Remedy, ...] = (
         _REQUIREMENT,
         "The build imports {subject}, which the project declares, but not for its build.",
         _declared,
+        phases=_BACKEND_AT_WORK,
+    ),
+    Remedy(
+        ADOPTED,
+        _REQUIREMENT,
+        "The build imports {subject}, and the operator adopted the project of that name.",
+        _adopted,
         phases=_BACKEND_AT_WORK,
     ),
     Remedy("setuptools", frozenset({"removed-api"}), "Nothing declares setuptools.", _absent_setuptools),

@@ -18,6 +18,7 @@ from ..catalog.meta import get_meta, set_meta
 from ..contract.report import interpreter_facts
 from ..failure_classes import FAILURE_CLASSES
 from . import remedies
+from .projects_of_modules import is_adopted
 from .scope import digest
 
 #: Most packages named in an event, because a distribution upgrade brings hundreds.
@@ -146,6 +147,37 @@ def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, max_at
     return _requeue(
         db, rows, CONTROLLER, "wheelfleet knows remedies it did not know.", run=run, now=now, max_attempts=max_attempts
     )
+
+
+def requeue_for_adopted(
+    db: sqlite3.Connection, adopted: bool | frozenset[str], *, run: str, now: float, max_attempts: int
+) -> int:
+    """Requeue failures that lacked a project that the operator has adopted since the last run; returns how many."""
+    text = json.dumps(adopted if isinstance(adopted, bool) else sorted(adopted))
+    known = get_meta(db, "adopted_requirements") or "[]"
+    if known == text:
+        return 0
+    set_meta(db, "adopted_requirements", text)
+    before = json.loads(known)
+    rows = db.execute(
+        """
+        SELECT id, release_id, failure_class, subject FROM attempt
+        WHERE state = 'done' AND outcome <> 'built' AND NOT superseded AND blocks IS NOT NULL AND declared IS NULL
+          AND failure_class = 'undeclared-build-requirement'
+        """
+    ).fetchall()
+    lacked = {
+        row["id"]: remedies.may_need(remedies.FailedBuild(row["failure_class"], row["subject"] or "")) for row in rows
+    }
+    helped = [
+        row
+        for row in rows
+        if (name := lacked[row["id"]]) and is_adopted(name, adopted) and not is_adopted(name, before)
+    ]
+    names = sorted({str(lacked[row["id"]]) for row in helped})
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    why = f"the operator adopted {', '.join(names[:_MOST_NAMED])}{more}."
+    return _requeue(db, helped, CONTROLLER, why, run=run, now=now, max_attempts=max_attempts)
 
 
 def _requeue(

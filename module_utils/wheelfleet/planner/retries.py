@@ -16,6 +16,8 @@ from packaging.version import InvalidVersion, Version
 from ..catalog import attempts, projects
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from . import remedies
+from .inputs import PlanInputs
+from .projects_of_modules import is_adopted
 from .recipes import recipe_adjustments, recipe_packages
 from .remedies import FailedBuild, matched_date
 
@@ -47,7 +49,9 @@ def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sh
             "SELECT p.remedies FROM release r JOIN project p ON p.id = r.project_id WHERE r.id = ?", (release_id,)
         ).fetchone()
         applied = [{**entry, REMEMBERED: True} for entry in _read(row["remedies"] if row else None)]
-    applied = [entry for entry in applied if entry["name"] != RECIPE and remedies.still_stands(entry["name"])]
+    named = any(entry["name"].startswith(remedies.ADOPTED) for entry in applied)
+    adopted = adopted_requirements(db) if named else frozenset()
+    applied = [e for e in applied if e["name"] != RECIPE and remedies.still_stands(e["name"], adopted)]
     recipe = recipe_adjustments(db, release_id, target_id)
     if recipe is not None:
         reason, adjustments = recipe
@@ -129,29 +133,40 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         """,
         (attempt["project_id"],),
     ).fetchone()
-    proposal = remedies.propose(
-        FailedBuild(
-            failure=attempt["failure_class"] or "unknown",
-            subject=attempt["subject"] or "",
-            text=attempt["evidence"] or "",
-            phase=attempt["phase"],
-            backend=attempt["backend"],
-            installed=_installed(attempt["build_requires"]),
-            declared=attempt["declared"],
-            python=_python(attempt["python_version"]),
-            uploaded=attempt["uploaded"],
-            seconds=attempt["seconds"] or 0.0,
-            built_seconds=built,
-            failed_at=attempt["finished_at"],
-        ),
-        {entry["name"] for entry in applied},
+    failed_build = FailedBuild(
+        failure=attempt["failure_class"] or "unknown",
+        subject=attempt["subject"] or "",
+        text=attempt["evidence"] or "",
+        phase=attempt["phase"],
+        backend=attempt["backend"],
+        installed=_installed(attempt["build_requires"]),
+        declared=attempt["declared"],
+        adopted=adopted_requirements(db) if attempt["missing_kind"] == "module" else frozenset(),
+        python=_python(attempt["python_version"]),
+        uploaded=attempt["uploaded"],
+        seconds=attempt["seconds"] or 0.0,
+        built_seconds=built,
+        failed_at=attempt["finished_at"],
     )
+    proposal = remedies.propose(failed_build, {entry["name"] for entry in applied})
     if proposal is not None:
         entry = {"name": proposal.name, "why": proposal.why, "change": proposal.adjustments.as_data()}
         attempts.retry_with(db, attempt["id"], [*applied, entry])
         _count(db, [entry], "applied")
     elif attempt["failure_class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
         attempts.retry_with(db, attempt["id"], applied, needs_memory=memory)
+    elif (name := remedies.may_need(failed_build)) and not is_adopted(name, failed_build.adopted):
+        advice = (
+            f"It may need the project {name}, but anybody may have registered that name: look at the project, and "
+            f"adopt it if it is the right one (controller_adopt_requirements: [{name}]); else write a recipe."
+        )
+        attempts.advise(db, attempt["id"], advice)
+
+
+def adopted_requirements(db: sqlite3.Connection) -> bool | frozenset[str]:
+    """The projects' names that the operator adopted (`controller_adopt_requirements`); True: all."""
+    inputs = PlanInputs.remembered(db)
+    return inputs.as_policy().adopt_requirements if inputs else frozenset()
 
 
 def _installed(build_requires: str | None) -> frozenset[str] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from ..nearest import do_you_mean
@@ -71,6 +71,8 @@ class Policy:
     skip: tuple[Skip, ...] = ()
     max_attempts: int = 5
     failed_imports: str = "withhold"
+    #: Projects that builds may import without declaring them; True: any whose name a failure suggests.
+    adopt_requirements: bool | frozenset[NormalizedName] = frozenset()
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -99,6 +101,7 @@ class Policy:
             skip=tuple(_skip(entry) for entry in data.get("skip") or ()),
             max_attempts=max_attempts,
             failed_imports=failed_imports,
+            adopt_requirements=_adopted(data.get("adopt_requirements")),
         )
 
 
@@ -131,7 +134,10 @@ class Scope:
 
     def fingerprint(self, policy: Policy) -> str:
         """A digest of scope and policy: verdicts made under another one are out of date."""
-        return digest(asdict(self), asdict(policy))
+        conditions = asdict(policy)
+        # No verdict depends on it.
+        del conditions["adopt_requirements"]
+        return digest(asdict(self), conditions)
 
 
 def digest(*parts: Any) -> str:
@@ -177,6 +183,22 @@ def _scope_rule(entry: Any, default: int | None) -> ScopeRule:
             "into a requirements file (controller_requirements)."
         )
     return ScopeRule(canonicalize_name(requirement.name), str(requirement.specifier), newest, spelled=requirement.name)
+
+
+def _adopted(value: Any) -> bool | frozenset[NormalizedName]:
+    words = [str(value)] if isinstance(value, (str, bool)) else list(value or ())
+    if len(words) == 1 and str(words[0]).lower() in ("true", "yes", "false", "no", ""):
+        return str(words[0]).lower() in ("true", "yes") or frozenset()
+    names = set()
+    for word in words:
+        try:
+            names.add(canonicalize_name(str(word), validate=True))
+        except InvalidName as error:
+            raise BadScope(
+                f"controller_adopt_requirements has the entry {word!r}, which is no project's name; "
+                "write a list such as [helping], or true for every name that a failure suggests."
+            ) from error
+    return frozenset(names)
 
 
 def _skip(entry: Any) -> Skip:
