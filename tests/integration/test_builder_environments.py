@@ -195,6 +195,26 @@ def test_a_requirement_is_taken_as_of_a_moment(builder: Builder, upstream: Upstr
     )
 
 
+def test_a_wheel_of_the_fleet_is_dated_by_its_version(builder: Builder, upstream: Upstream) -> None:
+    """Our index has wheels of old releases since they were built, which is after the date."""
+    upstream.add_release(pure_sdist("helper", "1.0"), upload_time="2019-01-01T00:00:00Z")
+    upstream.add_release(wheel_file("helper", "2.0"), upload_time="2021-01-01T00:00:00Z")
+    with Upstream() as ours:
+        ours.add_release(wheel_file("helper", "1.0"), wheel_file("helper", "2.0"), upload_time="2026-01-01T00:00:00Z")
+        adjustments = {"constraints": ["helper<=1.0"], "undated": ["helper"]}
+        (result,) = build(
+            builder,
+            upstream,
+            pure_sdist("demo", "1", build_requires=["helper"]),
+            uploaded_before="2020-01-01T00:00:00Z",
+            own_index_url=ours.index_url,
+            adjustments=adjustments,
+        )
+        assert result["build_requires"] == [{"name": "helper", "version": "1.0"}]
+        assert any(request.path.endswith("helper-1.0-py3-none-any.whl") for request in ours.requests)
+        assert "sdists among them are built" not in builder.log("demo-1-0000")
+
+
 def test_constraints_and_more_requirements_reach_the_environment(builder: Builder, upstream: Upstream) -> None:
     for version in ("1.0", "2.0"):
         upstream.add_release(wheel_file("helper", version))

@@ -63,7 +63,7 @@ def test_a_name_in_an_error_message_is_never_asked_for_upstream(operator: Operat
     )
     operator.variables["controller_packages"] = ["owner", "naive", "headless"]
     run = operator.build()
-    assert run.lines(r"naive 1\.0: undeclared-build-requirement: .* adopt it .*: \[unheard-of\]")
+    assert run.lines(r"naive 1\.0.*: undeclared-build-requirement: .* adopt it .*: \[unheard-of\]")
     assert [name.split("-")[0] for name in operator.wheels()] == ["owner"]
     rows = operator.query(
         "SELECT p.name, a.failure_class, a.remedies FROM attempt a JOIN release r ON r.id = a.release_id "

@@ -440,6 +440,37 @@ def test_who_asks_for_another_try_gets_one_from_the_beginning(fleet: Fleet):
     assert build(fleet).adjustments == Adjustments()
 
 
+def upstream_had(fleet: Fleet, version: str, uploaded: str, *targets: int, name: str = "numpy") -> None:
+    """Upstream released this version then; the fleet has a wheel of it for these targets."""
+    release = fleet.insert("release", project_id=fleet.project(name), version=version)
+    fleet.upstream_file(release, f"{name}-{version}.tar.gz", upload_time=uploaded)
+    for target in targets:
+        facts = {"sha256": "", "size": 1, "metadata_sha256": "", "tags": "[]", "added_at": 0}
+        wheel = fleet.insert("wheel", release_id=release, filename=f"{name}-{version}-{target}.whl", **facts)
+        fleet.insert("wheel_target", release_id=release, target_id=target, wheel_id=wheel)
+
+
+def test_date_matched_builds_use_the_fleets_wheels_of_that_time(fleet: Fleet):
+    upstream_had(fleet, "1.9", "2019-01-01T00:00:00Z", 11)
+    upstream_had(fleet, "1.10", "2019-05-01T00:00:00Z")
+    upstream_had(fleet, "1.11rc1", "2019-05-02T00:00:00Z", 11)
+    upstream_had(fleet, "2.0", "2024-01-01T00:00:00Z", 11)
+    upstream_had(fleet, "3.0", "2024-01-01T00:00:00Z", 11, name="too-new")
+    fleet.builder("pi2", 9)
+    upstream_had(fleet, "0.1", "2019-01-01T00:00:00Z", 9, name="elsewhere")
+    upstream_had(fleet, "0.1", "2019-01-01T00:00:00Z", 11, name="not-asked-for")
+    release = fleet.queue("demo", 11)
+    fleet.execute("UPDATE upstream_file SET upload_time = '2022-01-01T00:00:00Z' WHERE release_id = ?", release)
+    needed = [{"name": name, "version": "2.0"} for name in ("NumPy", "too_new", "elsewhere", "setuptools")]
+    first = build(fleet)
+    assert (first.adjustments.constraints, first.adjustments.undated) == ((), ())
+    fleet.finish(first.attempt, failure_class="compile-error", blocks="target", build_requires=needed)
+    dated = build(fleet)
+    assert dated.uploaded_before is not None
+    assert dated.adjustments.date_matched
+    assert (dated.adjustments.constraints, dated.adjustments.undated) == (("numpy<=1.10",), ("numpy",))
+
+
 def test_the_date_is_that_of_the_release(fleet: Fleet):
     release = fleet.queue("demo", 11)
     with fleet.catalog.writing() as db:

@@ -27,7 +27,7 @@ from .env_cache import cache_in_use, environment, remember, remembered
 from .env_vars import listed, pip_environment
 from .requirement_lines import are_plain, normalized
 from .sandbox import Place, certificate_places, interpreter_places, local_places
-from .uv import uv_command, uv_environment
+from .uv import dated_options, uv_command, uv_environment
 
 #: Part of an environment's key: change it when environments are made differently.
 _FORM = "1"
@@ -79,7 +79,8 @@ def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
     """The wheels that meet the requirements, as a lock file with hashes; None if wheels do not suffice."""
     assignment, folder = attempt.assignment, attempt.work_dir.resolver
     settings = uv_environment(attempt.home, assignment, folder)
-    question = [_FORM, wanted, attempt.adjustments.constraints, _interpreter(attempt), _public(settings)]
+    adjusted = [attempt.adjustments.constraints, attempt.adjustments.undated]
+    question = [_FORM, wanted, *adjusted, _interpreter(attempt), _public(settings)]
     name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
     known = remembered(attempt.home, name)
     if known is not None:
@@ -89,6 +90,7 @@ def _resolve(attempt: Attempt, wanted: list[str]) -> str | None:
     constraints.write_text("\n".join(attempt.adjustments.constraints) + "\n", encoding="utf-8")
     command = [uv_command(assignment), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
     command += ["--only-binary", ":all:", "--python", assignment["tools"], "--constraints", str(constraints)]
+    command += dated_options(assignment, attempt.adjustments.undated)
     with cache_in_use(attempt.home):
         code = attempt.outside([*command, "--output-file", str(lock), str(lines)], settings)
     if code:
@@ -134,6 +136,7 @@ def _install(attempt: Attempt, folder: Path, lock: str, wanted: list[str], link:
     # uv runs the environment's Python to inspect it. That is safe because the environment is still empty.
     command = [uv_command(assignment), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
     command += ["--require-hashes", "--python", str(folder / "bin" / "python"), "-r", str(pinned)]
+    command += dated_options(assignment, attempt.adjustments.undated)
     code = attempt.outside(command, settings, folder)
     if code:
         raise _cannot(wanted, "uv", code)

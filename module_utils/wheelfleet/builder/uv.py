@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..contract.assignment import Assignment
@@ -27,6 +27,13 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 def uv_command(assignment: Assignment) -> str:
     """The path of uv in the tool environment."""
     return str(Path(assignment["tools"]).with_name("uv"))
+
+
+def dated_options(assignment: Assignment, undated: Sequence[str]) -> list[str]:
+    """uv's options that except projects from UV_EXCLUDE_NEWER, for which it reads no variable."""
+    if assignment["uploaded_before"] is None:
+        return []
+    return [word for name in undated for word in ("--exclude-newer-package", f"{name}=false")]
 
 
 def uv_environment(

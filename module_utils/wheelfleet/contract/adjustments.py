@@ -95,6 +95,9 @@ class Adjustments:
     skip_import: bool = _field(Form.SWITCH, "not imported", "skip_import")
     #: Build requirements as of the time of the release.
     date_matched: bool = _field(Form.SWITCH, "build requirements as of the release")
+    #: Projects whose files count whatever their upload time where requirements are date-matched: constraints limit
+    #: their versions instead, because our index has its wheels of old releases since they were built.
+    undated: tuple[str, ...] = _field(Form.REQUIREMENTS, "{} by its version")
     #: Most compilers at once; None: as usual.
     jobs: int | None = _field(Form.JOBS, "{} jobs", "jobs")
     #: The host builds nothing else at the same time.

@@ -22,6 +22,7 @@ from ..control.builders import HELD
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
 from .choice import IDLE_SECONDS, Choice, Chosen, host_load, is_anything_urgent, known_speed, rest_of_queue
+from .dated_requirements import by_version
 from .retries import adjustments_of, begin_with, uploaded_before
 
 #: Seconds for which a batch stays with a silent host. Polls of the host renew the lease.
@@ -390,7 +391,8 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
     which = "a.host = :host AND a.state = 'open'" if again is None else "a.id = :again"
     rows = db.execute(
         f"""
-        SELECT a.id, p.name, r.version, t.name AS target, o.tools, a.sdist_filename, f.url, a.sdist_sha256, f.size,
+        SELECT a.id, a.release_id, a.target_id, p.name, r.version, t.name AS target, o.tools, a.sdist_filename, f.url,
+               a.sdist_sha256, f.size,
                f.upload_time, a.predicted_seconds, a.predicted_normal, a.priority, a.alone, a.remedies,
                t.python_version,
                (SELECT max(b.peak_memory) FROM attempt b JOIN release s ON s.id = b.release_id
@@ -407,6 +409,9 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
         {"host": host, "again": again},
     ).fetchall()
     adjustments = {row["id"]: adjustments_of(row["remedies"]) for row in rows}
+    before = {
+        row["id"]: uploaded_before(adjustments[row["id"]], row["upload_time"], row["python_version"]) for row in rows
+    }
     return tuple(
         PlannedBuild(
             attempt=row["id"],
@@ -424,8 +429,8 @@ def _planned_builds(db: sqlite3.Connection, host: str, again: str | None = None)
             predicted_seconds=row["predicted_seconds"],
             peak_memory=row["peak_memory"] or 0,
             alone=bool(row["alone"]),
-            adjustments=adjustments[row["id"]],
-            uploaded_before=uploaded_before(adjustments[row["id"]], row["upload_time"], row["python_version"]),
+            adjustments=adjustments[row["id"]] | by_version(db, row["release_id"], row["target_id"], before[row["id"]]),
+            uploaded_before=before[row["id"]],
         )
         for row in rows
     )
