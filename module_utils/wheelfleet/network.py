@@ -31,5 +31,8 @@ def network(present: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def authorities(ways: Mapping[str, str]) -> str | None:
-    """The first file of CA certificates among the variables `ways` (see `network`); None without one."""
-    return next((ways[name] for name in _BUNDLES if name in ways), None)
+    """The first file of CA certificates among the variables `ways` (see `network`); None without one.
+
+    A file that cannot be read does not count: uv and cargo would then trust nobody, not even the system's authorities.
+    """
+    return next((ways[name] for name in _BUNDLES if os.access(ways.get(name, ""), os.R_OK)), None)

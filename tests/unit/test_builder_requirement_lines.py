@@ -91,9 +91,15 @@ def test_uv_gets_pips_options_under_its_own_names(tmp_path: Path) -> None:
 
 
 def test_uv_trusts_the_certificates_that_this_machine_names(tmp_path: Path) -> None:
-    assert settings(tmp_path, {"REQUESTS_CA_BUNDLE": "/own.pem"})["SSL_CERT_FILE"] == "/own.pem"
-    assert settings(tmp_path, {"REQUESTS_CA_BUNDLE": "/a", "SSL_CERT_FILE": "/b"})["SSL_CERT_FILE"] == "/b"
+    one, other = (str(tmp_path / name) for name in ("one.pem", "other.pem"))
+    for file in (one, other):
+        Path(file).write_text("certificates")
+    assert settings(tmp_path, {"REQUESTS_CA_BUNDLE": one})["SSL_CERT_FILE"] == one
+    assert settings(tmp_path, {"REQUESTS_CA_BUNDLE": one, "SSL_CERT_FILE": other})["SSL_CERT_FILE"] == other
     assert "SSL_CERT_FILE" not in settings(tmp_path)
+    gone = {"SSL_CERT_FILE": str(tmp_path / "gone.pem")}
+    assert "SSL_CERT_FILE" not in settings(tmp_path, gone), "uv would trust nobody"
+    assert settings(tmp_path, {**gone, "CURL_CA_BUNDLE": one})["SSL_CERT_FILE"] == one
 
 
 def test_uv_keeps_its_cache_below_the_builders_home_and_dates_on_request(tmp_path: Path) -> None:

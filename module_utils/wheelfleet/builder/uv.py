@@ -63,6 +63,7 @@ def uv_environment(
         **ways,
     }
     bundle = authorities(ways)
+    variables.pop("SSL_CERT_FILE", None)
     if bundle is not None:
         variables["SSL_CERT_FILE"] = bundle
     more = [*listed(assignment["own_index_url"]), *listed(options.get("extra-index-url"))]
