@@ -170,6 +170,19 @@ def test_new_rules_of_remedies_bring_back_the_classes_they_are_for(fleet: Fleet,
     assert (fleet.needs(linked), fleet.needs(other)) == ({11: "now"}, {11: "none"})
 
 
+def test_a_remedy_that_the_operator_decides_on_brings_back_nothing_itself(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+):
+    others = tuple(remedy for remedy in remedies.REMEDIES if remedy.name != remedies.ADOPTED)
+    with monkeypatch.context() as older, fleet.catalog.writing() as db:
+        older.setattr(remedies, "REMEDIES", others)
+        requeue_for_remedies(db, **TERMS)
+    release = fail(fleet, "demo", "undeclared-build-requirement")
+    with fleet.catalog.writing() as db:
+        assert requeue_for_remedies(db, **TERMS) == 0
+    assert fleet.needs(release) == {11: "none"}
+
+
 def test_a_run_without_changes_costs_the_same_for_few_and_many_failures(fleet: Fleet):
     with fleet.catalog.writing() as db:
         requeue_for_remedies(db, **TERMS)

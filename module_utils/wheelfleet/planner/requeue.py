@@ -134,7 +134,12 @@ def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, max_at
     if known is None and db.execute("SELECT 1 FROM attempt LIMIT 1").fetchone() is None:
         return 0
     before = json.loads(known) if known else {}
-    new = [remedy for remedy in remedies.REMEDIES if before.get(remedy.name) != remedy.version]
+    new = [
+        remedy
+        for remedy in remedies.REMEDIES
+        # What the operator adopts puts failures back by itself.
+        if before.get(remedy.name) != remedy.version and remedy.name != remedies.ADOPTED
+    ]
     classes = sorted({name for remedy in new for name in remedy.classes})
     rows = db.execute(
         f"""
