@@ -213,17 +213,28 @@ def test_a_mirror_of_devpi_drops_sizes_and_keeps_yanks(fleet: Fleet, origin: Ups
     assert fleet.look(url, *packages).changed == ["my-ext"]
 
 
-def test_devpi_whose_origin_is_down_takes_nothing_away(fleet: Fleet, origin: Upstream, devpi: servers.Devpi) -> None:
-    """It answers 404 for what it never fetched, and its list is cut down to what it has."""
+@pytest.mark.parametrize("origin_answers", [True, False], ids=["304", "down"])
+def test_devpi_with_its_list_cut_down_takes_nothing_away(
+    fleet: Fleet, origin: Upstream, devpi: servers.Devpi, origin_answers: bool
+) -> None:
+    """Its list is cut down to what it fetched, when its origin answers 304 for the list or not at all."""
+    url = devpi.mirror(f"cut{origin_answers}".lower(), origin.index_url)
+    fleet.look(url, "my-ext", "pure")
+    known = {"my-ext": "present", "pure": "present"}
     origin.add_release(pure_sdist("never-asked", "1.0"))
-    url = devpi.mirror("lonely", origin.index_url)
-    fleet.look(url)
-    known = {"my-ext": "present", "never-asked": "present", "pure": "present"}
-    assert fleet.states == known
-    origin.stop()
+    time.sleep(EXPIRED)
+    with Client(url) as client:
+        assert "never-asked" in client.root().root.projects  # type: ignore[union-attr]
+    if not origin_answers:
+        origin.stop()
     time.sleep(EXPIRED)
     assert fleet.look(url).troubles == {}
     assert fleet.states == known, "devpi has each page that it ever gave"
+    if origin_answers:
+        origin.add_release(pure_sdist("another", "1.0"))
+        time.sleep(EXPIRED)
+        fleet.look(url)
+        assert fleet.states == {**known, "another": "present", "never-asked": "present"}
 
 
 def test_a_devpi_that_lost_its_data_and_its_origin_is_not_believed(
@@ -239,7 +250,7 @@ def test_a_devpi_that_lost_its_data_and_its_origin_is_not_believed(
 
 
 def test_a_devpi_that_keeps_nothing_lists_nothing(fleet: Fleet, origin: Upstream, devpi: servers.Devpi) -> None:
-    """With mirror_cache_expiry=0 it has no project at all, though its origin answers."""
+    """With mirror_cache_expiry=0 it has no project at all, though its origin answers, with ETags."""
     url = devpi.mirror("nothing", origin.index_url, seconds=0)
     fleet.look(url)
     delta = fleet.look(url)
