@@ -437,6 +437,7 @@ def test_packages_are_named_for_each_release_that_a_wheel_serves(state: Controll
         ("linux_aarch64", "glibc>=2.38", "needs glibc 2.38 or newer, which its tag does not say"),
         ("linux_aarch64", "musl>=0.0", "works with musl alone, which its tag does not say"),
         ("linux_aarch64", "glibc>=2.4,<2.39", "glibc 2.4 or newer, and older than 2.39, which its tag does not say"),
+        ("linux_aarch64", "glibc>=0.0,<2.39", "works with glibc older than 2.39, which its tag does not say"),
         ("manylinux_2_38_aarch64", "glibc>=2.38", None),
         ("linux_aarch64", None, None),
     ],

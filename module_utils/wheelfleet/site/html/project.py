@@ -291,7 +291,8 @@ def _needs_libc(text: str) -> str:
     least = ".".join(map(str, libc.least))
     if libc.below:
         below = ".".join(map(str, libc.below))
-        return f"works with glibc {least} or newer, and older than {below}, which its tag does not say"
+        span = f"{least} or newer, and older than {below}" if libc.least > (0, 0) else f"older than {below}"
+        return f"works with glibc {span}, which its tag does not say"
     return (
         f"needs glibc {least} or newer, which its tag does not say: on an older system pip takes it, and it fails there"
     )
