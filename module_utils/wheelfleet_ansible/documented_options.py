@@ -17,7 +17,7 @@ Options = dict[str, dict[str, Any]]
 
 def documented_options(module: str) -> Options:
     """The argument spec of a module of `library/`, from its documentation and fragments."""
-    documentation, *_ = get_docstring(str(LIBRARY / f"{module}.py"), fragment_loader, is_module=True)
+    documentation, *_ = get_docstring(str(LIBRARY / f"{module}.py"), fragment_loader, plugin_type="module")
     return _spec(documentation.get("options", {}))
 
 
