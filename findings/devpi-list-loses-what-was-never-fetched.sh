@@ -64,22 +64,23 @@ def request(method, path, data=None, **headers):
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+user = "root"
 def projects():
-    return " ".join(sorted(row["name"] for row in json.loads(request("GET", f"/root/{name}/+simple/")[1])["projects"]))
+    return " ".join(sorted(row["name"] for row in json.loads(request("GET", f"/{user}/{name}/+simple/")[1])["projects"]))
 for _ in range(600):
     try:
-        login = json.loads(request("POST", "/+login", {"user": "root", "password": ""}, Accept="application/json")[1])
+        login = json.loads(request("POST", "/+login", {"user": user, "password": ""}, Accept="application/json")[1])
         break
     except OSError:
         time.sleep(0.2)
-token = base64.b64encode(f"root:{login['result']['password']}".encode()).decode()
+token = base64.b64encode(f"{user}:{login['result']['password']}".encode()).decode()
 options = {"type": "mirror", "mirror_url": index, "mirror_cache_expiry": 1}
-made = request("PUT", f"/root/{name}", options, **{"X-Devpi-Auth": token, "Accept": "application/json"})
+made = request("PUT", f"/{user}/{name}", options, **{"X-Devpi-Auth": token, "Accept": "application/json"})
 assert made[0] == 200, made
 assert projects() == "ham spam"
-assert request("GET", f"/root/{name}/+simple/ham/")[0] == 200
+assert request("GET", f"/{user}/{name}/+simple/ham/")[0] == 200
 time.sleep(2)
-print(f"later the list has {projects()}, and the page of spam is {request('GET', f'/root/{name}/+simple/spam/')[0]}")
+print(f"later the list has {projects()}, and the page of spam is {request('GET', f'/{user}/{name}/+simple/spam/')[0]}")
 LOOK
 }
 plain=$(look plain)

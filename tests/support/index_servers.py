@@ -52,6 +52,10 @@ def fill(folder: Path, *artifacts: Artifact) -> Path:
     return folder
 
 
+#: The user whom every devpi-server has.
+_USER = "root"
+
+
 class Devpi:
     """A devpi, whose indexes are mirrors of others or hold files of their own."""
 
@@ -88,16 +92,16 @@ class Devpi:
                 "filetype": {"sdist": "sdist", "wheel": "bdist_wheel"}[artifact.kind],
                 "content": (artifact.filename, artifact.data),
             }
-            self._ask("POST", f"/root/{name}/", fields=fields)
+            self._ask("POST", f"/{_USER}/{name}/", fields=fields)
         return url
 
     def _make(self, name: str, options: Mapping[str, Any]) -> str:
-        self._ask("PUT", f"/root/{name}", json=options)
-        return f"{self._url}/root/{name}/+simple/"
+        self._ask("PUT", f"/{_USER}/{name}", json=options)
+        return f"{self._url}/{_USER}/{name}/+simple/"
 
     def _ask(self, method: str, path: str, **content: Any) -> None:
-        login = urllib3.request("POST", f"{self._url}/+login", json={"user": "root", "password": ""}).json()
-        token = base64.b64encode(f"root:{login['result']['password']}".encode()).decode()
+        login = urllib3.request("POST", f"{self._url}/+login", json={"user": _USER, "password": ""}).json()
+        token = base64.b64encode(f"{_USER}:{login['result']['password']}".encode()).decode()
         answer = urllib3.request(method, self._url + path, headers={"X-Devpi-Auth": token}, **content)
         assert answer.status < 300, answer.data
 
