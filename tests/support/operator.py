@@ -61,7 +61,7 @@ class Operator:
     root: Path
     variables: dict[str, Any] = field(default_factory=dict)
     builders: Sequence[str] = ("localhost",)
-    ansible_playbook: Path = ANSIBLE_PLAYBOOK
+    ansible_playbook: Path = field(default=ANSIBLE_PLAYBOOK, kw_only=True)
 
     @property
     def state(self) -> Path:
