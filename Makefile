@@ -32,8 +32,9 @@ test: machine-test $(VENV)/.dev ## all tests but the long ones; the better part 
 
 # What takes minutes each, up to a quarter of an hour: an armv7l builder under emulation, numpy, and the slowest of the
 # booted hosts. Not among the others, which CI has an hour for.
-test-long: machine-test $(VENV)/.dev ## the tests that take minutes each
+test-long: machine-test $(VENV)/.dev ## the tests that take minutes each, and the booted hosts on Debian 12 and 13
 	@python -m tests -m long
+	@for suite in bookworm trixie; do FLEET_SUITE=$$suite python -m tests -m "not long" tests/fleet || exit; done
 
 unit: $(VENV)/.dev ## the quick tests; PYTEST_ARGS chooses some of them
 	@pytest -q -n auto --dist loadscope -m "not slow" tests/unit $(PYTEST_ARGS)
@@ -42,10 +43,11 @@ lint: $(VENV)/.dev ## what CI checks: style, types, YAML, Ansible, documentation
 	@pytest -q tests/checks
 
 docs: export PYTHONPATH := module_utils
-docs: $(VENV)/.dev ## write the tables that are made from code: contract, schema, variables
+docs: $(VENV)/.dev ## write the tables that are made: contract, schema, variables, platforms
 	python -m tests.support.contract_tables
 	python -m tests.support.schema_docs
 	python -m tests.support.role_docs
+	python -m tests.support.platforms
 
 fmt: $(VENV)/.dev ## format Python and mend what ruff can mend
 	ruff check --fix .

@@ -18,12 +18,16 @@ from tests.lab.processes import die_with_parent, lab_command
 from tests.lab.settings import REPOSITORY, Settings
 from tests.support.fleet_operator import FleetOperator
 from tests.support.native_bubblewrap import install_native_bubblewrap
+from tests.support.suites import BY_TURNS, spec, suite
 from tests.support.upstream import Upstream
 
 #: The nodes that most tests share.
 NODES = ("build1", "build2", "build3", "web1")
-#: The base tree that a fixture needs.
-ARCHITECTURES = {"lab": "amd64", "arm_node": "armhf"}
+#: The base trees that a fixture needs.
+BASE_TREES = {
+    "lab": [f"amd64:{suite}" for suite in dict.fromkeys(map(suite, BY_TURNS))],
+    "arm_node": [f"armhf:{suite('arm1')}"],
+}
 
 #: The process that makes them.
 BASES = pytest.StashKey["subprocess.Popen[bytes]"]()
@@ -32,7 +36,7 @@ BASES = pytest.StashKey["subprocess.Popen[bytes]"]()
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make the base trees that will be needed while other tests run: under emulation one takes minutes, once."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    needed = [arch for fixture, arch in ARCHITECTURES.items() if fixture in wanted]
+    needed = [tree for fixture, trees in BASE_TREES.items() if fixture in wanted for tree in trees]
     if needed and not session.config.option.collectonly and missing() is None:
         session.config.stash[BASES] = subprocess.Popen(
             ["nice", *lab_command("base", *needed)],
@@ -82,14 +86,14 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def nodes(lab: Lab) -> Lab:
     """The lab with three builders and a web node."""
-    lab.up(*NODES)
+    lab.up(*map(spec, NODES))
     return lab
 
 
 @pytest.fixture(scope="session")
 def arm_node(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of an armv7l node under emulation, which can sandbox."""
-    lab.up("arm1:armhf")
+    lab.up(spec("arm1", "armhf"))
     install_native_bubblewrap(lab, "arm1", tmp_path_factory.mktemp("bubblewrap"))
     return "arm1"
 

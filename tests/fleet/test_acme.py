@@ -15,6 +15,7 @@ from tests.lab import Lab
 from tests.support.acme import AcmeAuthority
 from tests.support.fleet_operator import FleetOperator
 from tests.support.operator import Run
+from tests.support.suites import spec
 from tests.support.waiting import until
 
 NODE, NAME = "web3", "web3.lan"
@@ -67,7 +68,7 @@ class Host:
 @pytest.fixture(scope="module")
 def host(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("acme")
-    lab.up(NODE)
+    lab.up(spec(NODE))
     operator = FleetOperator(folder / "operator", webnodes=[NODE], lab=lab)
     with AcmeAuthority(lab, folder) as authority:
         trust = "sudo tee /usr/local/share/ca-certificates/test.crt >/dev/null && sudo update-ca-certificates"

@@ -17,9 +17,10 @@ from tests.support.fleet_operator import FleetOperator
 from tests.support.node_files import copy_to_node
 from tests.support.operator import Run
 from tests.support.servers import StaticServer, serve
+from tests.support.suites import spec
 
 WEB = "web1"
-CLIENT = "client1"
+CLIENT = "client2"
 ROOT = "/srv/wheelfleet/site"
 
 PIP_CONF = "# set when this host was installed\n[global]\nindex-url = {upstream}\ntimeout = 20\n{trust}"
@@ -69,7 +70,7 @@ def upstream(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 def client(lab: Lab, upstream: StaticServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientHost]:
     """A new host, beside a web node with `numbers` 2.0 and `fleet-only` 1.0, which needs `helper` from upstream."""
     folder = tmp_path_factory.mktemp("client")
-    lab.up(WEB, CLIENT)
+    lab.up(spec(WEB), spec(CLIENT))
     operator = FleetOperator(folder / "operator", webnodes=[WEB], clients=[CLIENT], lab=lab)
     operator.play("playbooks/provision.yml", "--limit", WEB)
     with ControllerState(folder / "published") as published:

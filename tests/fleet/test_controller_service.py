@@ -16,6 +16,7 @@ import yaml
 from tests.lab import Lab
 from tests.support import sdists
 from tests.support.operator import REPOSITORY
+from tests.support.suites import spec
 from tests.support.upstream import Upstream
 
 NODE, BUILDER = "ctl", "build1"
@@ -97,7 +98,7 @@ def changed(output: str) -> int:
 
 @pytest.fixture
 def controller(fleet: Lab, fleet_upstream: Upstream) -> Iterator[BootedController]:
-    fleet.up(NODE)
+    fleet.up(spec(NODE))
     install = "sudo apt-get update -qq && sudo apt-get install -qq -y --no-install-recommends"
     fleet.ssh(NODE, f"{install} python3-venv openssh-client >/dev/null 2>&1")
     fleet.ssh(BUILDER, f"python3 -c 'import ensurepip' 2>/dev/null || {{ {install} python3-venv >/dev/null 2>&1; }}")

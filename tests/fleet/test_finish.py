@@ -14,6 +14,7 @@ from tests.lab import Lab
 from tests.support import real_packages
 from tests.support.fleet_operator import FleetOperator
 from tests.support.node_files import copy_to_node
+from tests.support.suites import python_tag, spec
 from tests.support.upstream import Upstream
 from tests.support.wheels import installed_wheel
 
@@ -72,8 +73,9 @@ def test_what_is_built_against_a_library_is_imported_without_it(
     case: Case,
 ):
     nodes = provisioned
+    python = python_tag("build1").replace("cp3", "3.")
     fleet_upstream.add_release(real_packages.sdist(case.project, case.version))
-    fleet_upstream.add_release(installed_wheel("setuptools"), *real_packages.wheels(case.requires))
+    fleet_upstream.add_release(installed_wheel("setuptools"), *real_packages.wheels(case.requires, python))
     operator = fleet_operators(
         fleet_upstream.index_url,
         [case.project],
@@ -92,7 +94,7 @@ def test_what_is_built_against_a_library_is_imported_without_it(
     ]
     assert file["check"]["verdict"] == "imported"
     assert any(name.startswith(case.library) for name in file["repair"]["vendored"])
-    nodes.up(CLIENT)
+    nodes.up(spec(CLIENT))
     (pip,) = (Path(path) for path in importlib.util.find_spec("pip").submodule_search_locations)
     nodes.ssh(CLIENT, "sudo chown pi /opt")
     copy_to_node(nodes, CLIENT, {"/opt/pip": pip})

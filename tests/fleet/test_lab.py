@@ -19,6 +19,7 @@ from tests.lab.processes import alive
 from tests.lab.registries import debian_mirror
 from tests.support import sdists
 from tests.support.fleet_operator import FleetOperator
+from tests.support.suites import suite
 from tests.support.upstream import Upstream
 
 
@@ -114,7 +115,7 @@ def test_a_slow_cable_delays_both_ways_and_limits_the_rate(fleet: Lab):
 
     def quickest_round_trip() -> float:
         """In milliseconds."""
-        return float(fleet.ssh("build2", "ping -c 3 -i 0.2 build1").rsplit("= ", 1)[1].split("/")[0])
+        return float(fleet.ssh("build2", "sudo ping -c 3 -i 0.2 build1").rsplit("= ", 1)[1].split("/")[0])
 
     assert quickest_round_trip() >= 100
     begun = time.monotonic()
@@ -148,7 +149,7 @@ def test_a_node_with_a_fifth_of_a_processor_gets_no_more(fleet: Lab):
 
 
 def test_a_node_reaches_the_registries_by_name_and_nothing_else(fleet: Lab):
-    mirror = f"{debian_mirror()}/dists/bookworm/Release"
+    mirror = f"{debian_mirror()}/dists/{suite('build1')}/Release"
     assert fleet.ssh("build1", fetches(mirror)) == "200\n"
     assert fleet.ssh("build1", fetches(f"{PyPI.simple_url}/pip/")) == "200\n"
     assert "Name or service not known" in fleet.ssh("build1", fetches("http://wheelfleet.invalid/"))

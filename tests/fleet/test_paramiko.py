@@ -20,10 +20,11 @@ from tests.lab import Lab
 from tests.support import sdists
 from tests.support.fleet_operator import FleetOperator
 from tests.support.operator import REPOSITORY
+from tests.support.suites import python_tag
 from tests.support.upstream import Upstream
 
 ANSIBLE = Path(sys.executable).with_name("ansible")
-BINARY = "/usr/bin/python3.11"
+BINARY = "/usr/bin/python3"
 NODE = "build1"
 
 
@@ -177,5 +178,6 @@ def test_a_builder_is_fed_over_it(home: Path, fleet_operator: FleetOperator, fle
     fleet_operator.builders, fleet_operator.webnodes = [NODE], []
     fleet_operator.host_variables[NODE] = {"ansible_connection": "wheelfleet_paramiko"}
     run = fleet_operator.build()
-    assert fleet_operator.wheels() == ["carried-1.0-cp311-cp311-linux_x86_64.whl"], run.output
+    python = python_tag(NODE)
+    assert fleet_operator.wheels() == [f"carried-1.0-{python}-{python}-linux_x86_64.whl"], run.output
     assert fleet_operator.build().changed == 0

@@ -18,11 +18,13 @@ from tests.support.fleet_operator import FleetOperator
 from tests.support.node_files import copy_to_node
 from tests.support.operator import REPOSITORY, Run
 from tests.support.sdists import pure_sdist
+from tests.support.suites import spec
 
 NODE = "build4"
 HOME = "/var/lib/wheelfleet"
 STAMP = "/etc/wheelfleet/builder"
 CMDLINE = "/boot/firmware/cmdline.txt"
+BOARD = "Raspberry Pi 3 Model B Plus Rev 1.3"
 
 #: Few packages, for the full table takes minutes to install.
 VARIABLES = {
@@ -30,10 +32,6 @@ VARIABLES = {
     "builder_apt_extra_packages": ["libyaml-dev"],
     "builder_swap": "64M",
 }
-
-#: What a Pi's kernel says while its memory controller is off.
-CONTROLLERS_ON = "cpuset cpu io pids\n"
-MEMORY_OFF = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t1\t1\nmemory\t0\t1\t0\n"
 
 #: What provisioning makes, beside packages.
 TRACES = (
@@ -96,16 +94,13 @@ class Site:
 
 @pytest.fixture(scope="module")
 def fresh(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A host booted for the first time, which looks like a Pi whose memory controller is off."""
+    """A host booted for the first time: a Pi whose memory controller is off, and which swaps to compressed memory."""
     folder = tmp_path_factory.mktemp("builder")
-    lab.up(NODE)
+    lab.up(f"{spec(NODE)}:board={BOARD},memory_controller=off,zram=on")
     operator = FleetOperator(folder / "operator", builders=[NODE], lab=lab)
     site = Site(lab, operator, folder, NODE)
     site.ask(f"sudo mkdir -p {CMDLINE.rpartition('/')[0]}")
     lab.ssh(NODE, f"sudo tee {CMDLINE}", input="console=tty1 root=PARTUUID=1-02 rootwait\n")
-    lab.ssh(NODE, "tee cgroups; sudo mount --bind cgroups /proc/cgroups", input=MEMORY_OFF)
-    groups = "/sys/fs/cgroup"
-    lab.ssh(NODE, f"sudo mount -o remount,rw {groups} && sudo tee {groups}/cgroup.controllers", input=CONTROLLERS_ON)
     yield site
     operator.close()
 
@@ -227,6 +222,39 @@ def test_the_user_of_the_builds_has_a_systemd_that_stays(builder: Site):
 def test_a_container_is_left_the_clock_and_the_swap_of_its_host(runs: dict[str, Run]):
     assert runs["first"].lines("No swap was added: a container")
     assert runs["first"].lines("The clock is left alone: a container")
+
+
+def test_swap_to_compressed_memory_is_memory_and_does_not_count(builder: Site):
+    assert "/dev/zram0" in builder.ask("cat /proc/swaps")
+    told = builder.folder / "swap"
+    read = {"ansible.builtin.slurp": {"src": "{{ item }}"}, "loop": ["/proc/meminfo", "/proc/swaps"]}
+    tell = {"content": "{{ builder_swap_of_others }}", "dest": str(told), "mode": "0600"}
+    builder.play(
+        {"ansible.builtin.include_vars": str(REPOSITORY / "roles/builder/vars/provision.yml")},
+        {**read, "register": "builder_proc"},
+        {"ansible.builtin.copy": tell, "delegate_to": "localhost"},
+    )
+    assert told.read_text() == "0"
+
+
+def test_the_board_is_what_the_device_tree_says(builder: Site):
+    copy_to_node(builder.lab, NODE, {"/tmp/probe/wheelfleet": REPOSITORY / "module_utils/wheelfleet"})
+    said = builder.ask("cd /tmp/probe && python3 -c 'from wheelfleet.builder import probe; print(probe._board())'")
+    assert said.strip() == BOARD
+
+
+@pytest.mark.long
+def test_provisioning_waits_for_others_that_use_apt(builder: Site):
+    builder.operator.variables = {**VARIABLES, "builder_apt_extra_packages": ["libyaml-dev", "tree"]}
+    builder.lab.hold_apt(NODE)
+    with builder.operator.running("--limit", NODE, playbook="playbooks/provision.yml") as run:
+        assert next((line for line in run.stdout if "Refresh apt's lists" in line), None)
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.wait(10)
+        builder.lab.release_apt(NODE)
+        output, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, output
+    assert builder.ask("dpkg-query --show tree")
 
 
 @pytest.mark.parametrize(

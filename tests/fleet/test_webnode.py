@@ -21,6 +21,7 @@ from tests.support.catalogs import ControllerState
 from tests.support.fleet_operator import FleetOperator
 from tests.support.node_files import copy_to_node
 from tests.support.operator import Run
+from tests.support.suites import spec
 
 NODE = "web2"
 ROOT = "/srv/wheelfleet/site"
@@ -102,7 +103,7 @@ class WebNode:
 def fresh(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebNode]:
     """A host that has just been booted for the first time, and a site to publish."""
     folder = tmp_path_factory.mktemp("webnode")
-    lab.up(NODE)
+    lab.up(spec(NODE))
     operator = FleetOperator(folder / "operator", webnodes=[NODE], lab=lab)
     with ControllerState(folder / "published") as published:
         wheel = published.wheel("Demo", "1.0", source="x = 1\n" * 5000)

@@ -1,4 +1,4 @@
-"""A private lab of several "Pis" on one Debian 12 machine, for the fleet tests.
+"""A private lab of several "Pis", of any Debian, on one Debian machine, for the fleet tests.
 
 Each node is a systemd-nspawn container that boots its own systemd and sshd, with its own address, size-limited disk
 and control groups, so that Ansible provisions it over SSH like a real machine. It needs root, cgroup v1 and Debian

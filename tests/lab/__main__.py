@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.lab import gateway, relay
@@ -18,14 +19,15 @@ from tests.lab.machine import missing
 from tests.lab.namespaces import enter_network
 from tests.lab.node import Node
 from tests.lab.processes import Helpers, LabError
+from tests.lab.settings import Settings
 from tests.lab.switch import Switch
 
 #: Commands with their arguments and help.
 COMMANDS = {
-    "up": ("NAME[:ARCH[@SUITE][:ADDRESS]] ...", "boot nodes and wait for SSH"),
+    "up": ("NAME[:ARCH[:SUITE[:OPTIONS]]] ...", "boot nodes and wait for SSH"),
     "down": ("", "remove everything but the base trees"),
     "status": ("", "one line of JSON per node"),
-    "base": ("ARCH[@SUITE] ...", "make base trees"),
+    "base": ("ARCH[:SUITE] ...", "make base trees"),
     "exec": ("COMMAND ...", "run a command in the lab's network, with the lab as Ansible's inventory"),
     "ssh": ("NODE [COMMAND ...]", "log in"),
     "console": ("NODE", "what it printed while booting"),
@@ -34,6 +36,7 @@ COMMANDS = {
     "stop": ("NODE", "shut down in good order"),
     "reboot": ("NODE", "reboot in good order"),
     "fresh": ("NODE ...", "give nodes blank disks"),
+    "remove": ("NODE ...", "remove nodes with their disks"),
     "cut": ("NODE", "unplug the network cable"),
     "mend": ("NODE", "plug it in again"),
     "slow": ("NODE RATE [DELAY_MS [LOSS_PERCENT]]", "such as 1mbit 200 5; off ends it"),
@@ -41,15 +44,23 @@ COMMANDS = {
     "unfill": ("NODE", "give the space back"),
     "mem": ("NODE SIZE|max", "limit the whole node's memory"),
     "cpu": ("NODE PERCENT|max", "limit the whole node's processor time; 100 is one core"),
+    "hold_apt": ("NODE", "hold the locks of apt and dpkg"),
+    "release_apt": ("NODE", "release them"),
     "internet": ("on|off", "whether registries can be reached"),
 }
+
+
+def make_base(settings: Settings, spec: str) -> Path:
+    """Make the base tree of ARCH or ARCH:SUITE."""
+    arch, _, suite = spec.partition(":")
+    return BaseTrees(settings).tree(arch, suite or settings.suite)
 
 
 def by_hand(lab: Lab, command: str, words: list[str]) -> None:
     """Run one of COMMANDS."""
     special: dict[str, Callable[..., Any]] = {
         "status": lambda: print(*map(json.dumps, lab.status()), sep="\n"),
-        "base": lambda *archs: [print(BaseTrees(lab.settings).tree(*arch.split("@"))) for arch in archs],
+        "base": lambda *specs: [print(make_base(lab.settings, spec)) for spec in specs],
         "exec": lambda *line: _become(lab.enter(line), ANSIBLE_INVENTORY=str(lab.inventory)),
         "ssh": lambda node, *line: _become(lab.enter(lab.ssh_command(node, *line))),
         "console": lambda node: print(lab.console(node), end=""),
@@ -88,7 +99,7 @@ def main() -> None:
         prog="python -m tests.lab",
         usage="%(prog)s COMMAND ...",
         description=f"A private lab of booted Debian hosts.\n\n{listed}",
-        epilog="Environment: FLEET_HOME, FLEET_NAME, FLEET_NET, FLEET_DISK, FLEET_MEM, FLEET_ALLOW; see settings.py.",
+        epilog="Environment: see settings.py.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)

@@ -13,7 +13,6 @@ import sys
 import time
 from dataclasses import replace
 
-from tests.lab.base import SUITE
 from tests.lab.lab import Lab
 from tests.lab.machine import missing
 from tests.lab.processes import LabError
@@ -28,10 +27,10 @@ print(first)
 END"""
 
 
-def main(suite: str = SUITE, tests: str = "tests/unit") -> int:
+def main(suite: str = "bookworm", tests: str = "tests/unit") -> int:
     lab = Lab(replace(Settings.from_environment(), name="bare", disk="40G", memory="4G"))
     lab.down()
-    lab.up(f"{NODE}:amd64@{suite}")
+    lab.up(f"{NODE}:amd64:{suite}")
     try:
         return _try(lab, tests)
     finally:

@@ -20,8 +20,6 @@ from tests.lab.processes import LabError, die_with_parent, sh
 from tests.lab.registries import debian_mirror
 from tests.lab.settings import USER, Settings
 
-#: Debian's release by default.
-SUITE = "bookworm"
 PACKAGES = (
     *("systemd-sysv", "dbus", "libpam-systemd", "udev", "kmod", "procps", "less"),
     *("openssh-server", "sudo", "python3", "python3-apt"),
@@ -73,13 +71,13 @@ class BaseTrees:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def key(self, arch: str, suite: str = SUITE) -> str:
+    def key(self, arch: str, suite: str) -> str:
         """The name of a tree and, with .tar.zst, of its tarball."""
         more = (NATIVE_DPKG, LISTS) if emulation.emulated(arch) else ()
         contents = repr((suite, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT, *more))
         return f"{suite}-{arch}-{hashlib.sha256(contents.encode()).hexdigest()[:8]}"
 
-    def tree(self, arch: str, suite: str = SUITE) -> Path:
+    def tree(self, arch: str, suite: str) -> Path:
         """The unpacked tree. If it is missing it is made, from its tarball in seconds, otherwise in minutes.
 
         Waits while another process makes the same tree.

@@ -8,13 +8,14 @@ import shutil
 from pathlib import Path
 
 from tests.lab import emulation
+from tests.lab.hardware import Hardware
 from tests.lab.processes import sh
 from tests.lab.settings import USER
 
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 
 
-def prepare(root: Path, *, name: str, arch: str, dns: str, host_keys: Path, login_key: str) -> None:
+def prepare(root: Path, *, name: str, hardware: Hardware, dns: str, host_keys: Path, login_key: str) -> None:
     """Prepare a node's root directory; a disk that was prepared before is left as it is."""
     mark = root / "etc/fleet"
     if mark.exists():
@@ -26,7 +27,10 @@ def prepare(root: Path, *, name: str, arch: str, dns: str, host_keys: Path, logi
         shutil.copy2(key, root / "etc/ssh")
     _authorize(root / "home" / USER, login_key)
     _trust_what_this_machine_trusts(root)
-    if emulation.emulated(arch):
+    hardware.show(root)
+    if hardware.suite != "bookworm":
+        _describe_sources(root)
+    if emulation.emulated(hardware.arch):
         _do_without_credentials(root)
     # Without this a power cut soon after the first boot would leave empty host keys, unlike on a freshly written card.
     sh("sync", "-f", root)
@@ -64,6 +68,19 @@ def _trust_what_this_machine_trusts(root: Path) -> None:
     (root / "etc/pip.conf").write_text(f"[global]\ncert = /{BUNDLE}\n")
     with (root / "etc/environment").open("a") as file:
         file.write(f"REQUESTS_CA_BUNDLE=/{BUNDLE}\nPIP_CERT=/{BUNDLE}\n")
+
+
+def _describe_sources(root: Path) -> None:
+    """Write apt's sources as Debian 13 and newer have them: in paragraphs (deb822), not in lines."""
+    lines = root / "etc/apt/sources.list"
+    sources = [line.split() for line in lines.read_text().splitlines() if line.startswith("deb ")]
+    paragraphs = [
+        f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {' '.join(components)}\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+        for _, uri, suite, *components in sources
+    ]
+    (root / "etc/apt/sources.list.d/debian.sources").write_text("\n".join(paragraphs))
+    lines.unlink()
 
 
 def _do_without_credentials(root: Path) -> None:

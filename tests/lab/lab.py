@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.lab import emulation
-from tests.lab.base import SUITE, BaseTrees
+from tests.lab.base import BaseTrees
+from tests.lab.hardware import Hardware
 from tests.lab.namespaces import in_network
-from tests.lab.node import Hardware, Node
+from tests.lab.node import Node
 from tests.lab.processes import Helpers, LabError, sh
 from tests.lab.settings import USER, Settings
 from tests.lab.switch import Switch
@@ -23,6 +25,15 @@ from tests.lab.switch import Switch
 Result = TypeVar("Result")
 
 log = logging.getLogger("lab")
+
+_HOLD_APT = """
+import fcntl, pathlib, time
+files = [open("/var/lib/" + name, "w") for name in ("dpkg/lock-frontend", "dpkg/lock", "apt/lists/lock")]
+for file in files:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+pathlib.Path("/run/fleet-apt").touch()
+time.sleep(3600)
+"""
 
 
 class Lab:
@@ -52,8 +63,8 @@ class Lab:
     def up(self, *specs: str) -> None:
         """Boot nodes, new or known, and wait until each accepts an SSH login.
 
-        A spec is NAME, NAME:ARCH or NAME:ARCH:ADDRESS. ARCH is Debian's architecture (default amd64); Debian's release
-        may follow it, as in NAME:amd64@trixie.
+        A spec is NAME[:ARCH[:SUITE[:OPTIONS]]]: Debian's architecture (default amd64), its release (default: the
+        settings'), and what `Hardware.having` takes. Of a known node only the name counts.
         """
         self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o700)
@@ -61,7 +72,7 @@ class Lab:
         if not key.exists():
             sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab-{self.settings.name}", "-f", key)
         nodes = [self._known_or_bought(spec) for spec in specs]
-        for arch, suite in {(node.hardware.arch, node.hardware.suite) for node in nodes}:
+        for arch, suite in dict.fromkeys((node.hardware.arch, node.hardware.suite) for node in nodes):
             BaseTrees(self.settings).tree(arch, suite)
             emulation.register(self.settings.name, arch)
         self._write_lists()
@@ -86,6 +97,13 @@ class Lab:
             node.disk.wipe()
         self._boot(nodes)
 
+    def remove(self, *names: str) -> None:
+        """Remove nodes with their disks."""
+        for node in [self._node(name) for name in names]:
+            node.kill(lose_writes=False)
+            shutil.rmtree(node.folder)
+        self._write_lists()
+
     def heal(self) -> None:
         """Undo all faults: every node is on, plugged in, fast, without ballast and limits; registries are on."""
         self.internet(True)
@@ -94,6 +112,7 @@ class Lab:
         _in_parallel(self._heal, nodes)
 
     def _heal(self, node: Node) -> None:
+        self.release_apt(node.name)
         node.link.mend()
         node.link.fast()
         node.disk.unfill(node.powered())
@@ -156,6 +175,19 @@ class Lab:
     def cpu(self, name: str, percent: float | str) -> None:
         """Limit the whole node's processor time, 100 being one core; "max" for no limit."""
         self._node(name).groups.limit_cpu(None if percent == "max" else float(percent))
+
+    def hold_apt(self, name: str) -> None:
+        """Hold the locks of apt and dpkg on a node, as unattended upgrades do in the first minutes of a new host."""
+        self.ssh(name, f"sudo systemd-run --quiet --collect --unit fleet-apt python3 -c {shlex.quote(_HOLD_APT)}")
+        (self._node(name).folder / "apt-held").touch()
+        self.ssh(name, "until [ -e /run/fleet-apt ]; do sleep 0.1; done")
+
+    def release_apt(self, name: str) -> None:
+        """Release these locks, if they are held."""
+        held = self._node(name).folder / "apt-held"
+        if held.exists():
+            self.ssh(name, "sudo sh -c 'systemctl stop fleet-apt; rm -f /run/fleet-apt'")
+            held.unlink()
 
     def internet(self, on: bool) -> None:
         """Allow or refuse new connections to the registries."""
@@ -250,15 +282,15 @@ class Lab:
         return [self._node(name) for name in self.names]
 
     def _known_or_bought(self, spec: str) -> Node:
-        name, arch, address = (*spec.split(":"), "", "")[:3]
+        name, arch, suite, options = (*spec.split(":", 3), "", "", "")[:4]
         if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", name):
             raise LabError(f"{name!r} is no name for a node: up to 12 small letters and digits")
         if name in self.names:
             return self._node(name)
         taken = {node.hardware.address for node in self._nodes()}
         free = next(ip for ip in (f"{self.settings.net}.{last}" for last in range(11, 250)) if ip not in taken)
-        arch, _, suite = arch.partition("@")
-        hardware = Hardware(arch or "amd64", address or free, self.settings.disk, self.settings.memory, suite or SUITE)
+        arch, suite = arch or "amd64", suite or self.settings.suite
+        hardware = Hardware(arch, suite, free, self.settings.disk, self.settings.memory).having(options)
         return Node.buy(self.settings, self._helpers, name, hardware)
 
     def _boot(self, nodes: Sequence[Node]) -> None:

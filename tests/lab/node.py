@@ -8,31 +8,21 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from tests.lab.base import INIT, SUITE, BaseTrees
+from tests.lab.base import INIT, BaseTrees
 from tests.lab.cgroups import ControlGroups
 from tests.lab.disk import Disk
 from tests.lab.emulation import emulated
 from tests.lab.first_boot import prepare
+from tests.lab.hardware import Hardware
 from tests.lab.link import Link
 from tests.lab.namespaces import private_mounts
 from tests.lab.processes import Helpers, LabError, alive, die_with_parent, lab_command, sh
 from tests.lab.settings import Settings
 
 REBOOT_ASKED = 133
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """The facts of a node, which never change."""
-
-    arch: str
-    address: str
-    disk: str
-    memory: str
-    suite: str = SUITE
 
 
 class Node:
@@ -103,7 +93,7 @@ class Node:
         prepare(
             self.disk.root,
             name=self.name,
-            arch=self.hardware.arch,
+            hardware=self.hardware,
             dns=self._settings.gateway,
             host_keys=self.keys,
             login_key=(self._settings.state / "id_ed25519.pub").read_text(),

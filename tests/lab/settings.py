@@ -17,13 +17,14 @@ USER = "pi"
 class Settings:
     """One lab. Labs with different names share only the base trees.
 
-    `net` is the first three bytes of a /24. Several labs may have the same, because it exists only in the lab's network
-    namespace. `disk` and `memory` are a new node's, with K, M or G. `allow` are host names beside the registries' that
-    nodes may reach on ports 80 and 443.
+    `suite` is Debian's release of new nodes, unless another is named. `net` is the first three bytes of a /24. Several
+    labs may have the same, because it exists only in the lab's network namespace. `disk` and `memory` are a new node's,
+    with K, M or G. `allow` are host names beside the registries' that nodes may reach on ports 80 and 443.
     """
 
     home: Path
     name: str
+    suite: str = "bookworm"
     net: str = "10.99.0"
     disk: str = "16G"
     memory: str = "2G"
@@ -31,7 +32,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """FLEET_HOME, FLEET_NAME, FLEET_NET, FLEET_DISK, FLEET_MEM, FLEET_ALLOW (comma separated).
+        """FLEET_HOME, FLEET_NAME, FLEET_SUITE, FLEET_NET, FLEET_DISK, FLEET_MEM, FLEET_ALLOW (comma separated).
 
         Without FLEET_NAME the name is derived from the checkout's path, so that two checkouts have two labs.
         """
@@ -40,6 +41,7 @@ class Settings:
         return cls(
             home=Path(get("FLEET_HOME", "/var/tmp/wheelfleet-lab")),
             name=get("FLEET_NAME", f"w{checkout}"),
+            suite=get("FLEET_SUITE", cls.suite),
             net=get("FLEET_NET", cls.net),
             disk=get("FLEET_DISK", cls.disk),
             memory=get("FLEET_MEM", cls.memory),
@@ -52,6 +54,7 @@ class Settings:
         return {
             "FLEET_HOME": str(self.home),
             "FLEET_NAME": self.name,
+            "FLEET_SUITE": self.suite,
             "FLEET_NET": self.net,
             "FLEET_DISK": self.disk,
             "FLEET_MEM": self.memory,

@@ -36,11 +36,17 @@ def sdist(name: str, version: str) -> Artifact:
     return Artifact(path.name, path.read_bytes(), name, str(Version(version)), "sdist")
 
 
-def wheels(requirements: Iterable[str]) -> list[Artifact]:
-    """The wheels that pip chooses for these requirements and their dependencies."""
+def wheels(requirements: Iterable[str], python: str | None = None, platform: str | None = None) -> list[Artifact]:
+    """The wheels that pip chooses of these requirements and what they need, here or for that Python and platform."""
     wanted = sorted(requirements)
     if not wanted:
         return []
+    if python is not None:
+        wanted.append(f"--python-version={python}")
+    if platform is not None:
+        # pip takes a platform by its name alone, not the older ones that it includes.
+        older = (platform, re.sub(r"_2_\d+_", "_2_17_", platform), re.sub(r"_2_\d+_", "2014_", platform))
+        wanted += [f"--platform={name}" for name in older]
     folder = _CACHE / f"wheels-{hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]}"
     complete = folder / "complete"
     if not complete.exists():

@@ -170,6 +170,14 @@ def rust_sdist(
     return _with_data(sdist, _tar_gz(tuple(_entries_of(sdist).items()), tuple(members))) if members else sdist
 
 
+def sdist_of_files(name: str, version: str, files: Mapping[str, str]) -> Artifact:
+    """An sdist of these files, with a pyproject.toml among them."""
+    tree = {"PKG-INFO": core_metadata(name, version), **{path: text.encode() for path, text in files.items()}}
+    root = file_stem(name, version)
+    data = _tar_gz(tuple((f"{root}/{path}", content) for path, content in sorted(tree.items())))
+    return Artifact(f"{root}.tar.gz", data, name, version, "sdist")
+
+
 def cli_tagged_sdist(
     name: str, version: str, *, requires_python: str | None = None, script: str | None = None
 ) -> Artifact:

@@ -201,7 +201,12 @@ def this_system(release: Path = Path("/etc/os-release")) -> System:
 
 
 def _board(
-    places: Sequence[Path] = (Path("/proc/device-tree/model"), Path("/sys/class/dmi/id/product_name")),
+    places: Sequence[Path] = (
+        Path("/proc/device-tree/model"),
+        # What that is a link to, where a container's /proc has none.
+        Path("/sys/firmware/devicetree/base/model"),
+        Path("/sys/class/dmi/id/product_name"),
+    ),
 ) -> str | None:
     """The model that the device tree (boards) or the firmware (PCs, virtual machines) states."""
     for place in places:

@@ -1,0 +1,143 @@
+"""Each platform that docs/platforms.md names: a builder is provisioned, builds, repairs; a clean host installs.
+
+What passes is recorded in docs/platforms.json; `make docs` makes the page of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import re
+import shlex
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from tests.lab import Lab
+from tests.lab.emulation import emulated
+from tests.support import platforms, real_packages, sdists
+from tests.support.backends import BACKENDS
+from tests.support.fleet_operator import FleetOperator
+from tests.support.native_bubblewrap import install_native_bubblewrap
+from tests.support.node_files import copy_to_node
+from tests.support.platforms import Platform
+from tests.support.servers import serve
+from tests.support.upstream import Upstream
+
+BUILDER, CLIENT = "builder", "client"
+
+#: Uses libyaml, because what links a library and uses nothing of it does not need it.
+USES_YAML = """
+#include <Python.h>
+#include <yaml.h>
+static PyObject *answer(PyObject *self, PyObject *arguments) { return PyUnicode_FromString(yaml_get_version_string()); }
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, ""}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "@MODULE@", NULL, -1, methods, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_@MODULE@(void) { return PyModule_Create(&module); }
+"""
+#: How ELF names the machine of an architecture, and how wheels' tags do.
+MACHINES = {
+    "amd64": ("x64", "x86_64"),
+    "armhf": ("ARM", "armv7l"),
+    "arm64": ("AArch64", "aarch64"),
+    "riscv64": ("RISC-V", "riscv64"),
+}
+
+
+@pytest.fixture(params=platforms.PLATFORMS, ids=lambda platform: platform.key)
+def platform(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Iterator[Platform]:
+    """A platform with a blank host that shall become a builder, and a clean one of the same system."""
+    platform: Platform = request.param
+    platforms.record(platform, None)
+    system = f"{platform.arch}:{platform.suite}"
+    lab.up(f"{BUILDER}:{system}:{platform.options}", f"{CLIENT}:{system}")
+    if emulated(platform.arch):
+        install_native_bubblewrap(lab, BUILDER, tmp_path / "bubblewrap")
+    yield platform
+    lab.remove(BUILDER, CLIENT)
+
+
+@pytest.mark.long
+def test_a_platform_is_provisioned_builds_repairs_and_installs(
+    platform: Platform, lab: Lab, fleet_upstream: Upstream, tmp_path: Path, request: pytest.FixtureRequest
+):
+    machine, in_tags = MACHINES[platform.arch]
+    python = lab.ssh(BUILDER, "python3 -c 'import sys; print(*sys.version_info[:3], sep=chr(46))'").strip()
+    backends = BACKENDS if platform.backends else ()
+    row: dict[str, Any] = {"python": python, "date": time.strftime("%Y-%m-%d"), "test": request.node.nodeid}
+    fleet_upstream.add_release(sdists.c_sdist("plain", "1.0"))
+    fleet_upstream.add_release(sdists.c_sdist("yamled", "1.0", source=USES_YAML, libraries=["yaml"]))
+    for backend in backends:
+        fleet_upstream.add_release(backend.sdist())
+    required = sorted({project for backend in backends for project in backend.requires})
+    minor = python.rpartition(".")[0]
+    fleet_upstream.add_release(*real_packages.wheels(required, minor, f"manylinux_2_31_{in_tags}"))
+    projects = ["plain", "yamled", *(backend.project for backend in backends)]
+    operator = FleetOperator(
+        tmp_path / "operator",
+        {
+            "controller_upstream_url": fleet_upstream.index_url,
+            "controller_packages": projects,
+            "builder_apt_extra_packages": ["libyaml-dev", *sorted({each for one in backends for each in one.apt})],
+            "builder_limit_seconds": 1800,
+            "builder_repair": True,
+            "builder_check_imports": True,
+        },
+        [BUILDER],
+        lab=lab,
+    )
+    try:
+        begun = time.monotonic()
+        operator.play("playbooks/provision.yml", timeout=3000)
+        row["provisioned"] = round(time.monotonic() - begun)
+        assert operator.play("playbooks/provision.yml", timeout=900).recap[BUILDER]["changed"] == 0
+        begun = time.monotonic()
+        run = operator.play("build.yml", timeout=3000)
+        row["built"] = round(time.monotonic() - begun)
+    finally:
+        operator.close()
+    assert operator.attempts() == [(project, "built") for project in sorted(projects)], run.output
+    wheels = {filename.partition("-")[0]: filename for filename in operator.wheels()}
+    for filename in wheels.values():
+        tags = filename.removesuffix(".whl").split("-")[-1].split(".")
+        assert all(tag.endswith(f"_{in_tags}") for tag in tags), filename
+        assert _machines(operator, filename) == {machine}, filename
+    row["repaired"] = sorted(
+        {re.sub(r"^.*\.", "", wheels[name].removesuffix(".whl").split("-")[-1]) for name in ("plain", "yamled")}
+    )
+    assert all(tag.startswith("manylinux_2_") for tag in row["repaired"]), wheels
+    row["installed"] = _installed(lab, operator, ["plain", "yamled"])
+    if backends:
+        assert _installed(lab, operator, [backend.project for backend in backends])
+        row["backends"] = {backend.name: wheels[backend.project] for backend in backends}
+    platforms.record(platform, row)
+
+
+def _machines(operator: FleetOperator, wheel: str) -> set[str]:
+    """The machines of everything compiled in a wheel, programs too, by ELF's names."""
+    (path,) = operator.site.glob(f"files/*/{wheel}")
+    with zipfile.ZipFile(path) as archive:
+        files = [archive.read(name) for name in archive.namelist()]
+    return {ELFFile(io.BytesIO(data)).get_machine_arch() for data in files if data.startswith(b"\x7fELF")}
+
+
+def _installed(lab: Lab, operator: FleetOperator, projects: list[str]) -> str:
+    """Install projects on the clean host with pip, from the index, and have each answer; returns pip's version."""
+    (pip,) = (Path(path) for path in importlib.util.find_spec("pip").submodule_search_locations)
+    lab.ssh(CLIENT, "sudo chown pi /opt")
+    copy_to_node(lab, CLIENT, {"/opt/pip": pip})
+    assert lab.ssh(CLIENT, "ldconfig -p | grep libyaml", check=False) == ""
+    with serve(operator.site, **lab.listening) as server:
+        host = server.url.removeprefix("http://").partition(":")[0]
+        source = f"--index-url {server.url}/simple/ --trusted-host {host}"
+        lab.ssh(CLIENT, f"python3 /opt/pip install -q --target /opt/here {source} {' '.join(projects)}")
+    for project in projects:
+        program = f"from {project} import answer; print(answer())"
+        command = f"PYTHONPATH=/opt/here python3 -c {shlex.quote(program)} || /opt/here/bin/{project}"
+        assert lab.ssh(CLIENT, command).strip(), project
+    return "pip " + lab.ssh(CLIENT, "python3 /opt/pip --version").split()[1]
