@@ -174,6 +174,19 @@ def test_an_emulated_node_says_it_is_a_32_bit_pi(lab: Lab, arm_node: str):
     assert lab.ssh(arm_node, "uname -m; dpkg --print-architecture; sudo id -un") == "armv7l\narmhf\nroot\n"
 
 
+@pytest.mark.long
+def test_a_32_bit_host_may_have_a_64_bit_kernel_beside_one_that_has_not(lab: Lab):
+    lab.up("wide:armhf:bookworm:uname=aarch64", "narrow:armhf:bookworm")
+    try:
+        asked = "uname -m; dpkg --print-architecture; sudo -n id -un"
+        assert lab.ssh("wide", asked).split() == ["aarch64", "armhf", "root"]
+        assert lab.ssh("narrow", asked).split() == ["armv7l", "armhf", "root"]
+        lab.reboot("wide")
+        assert lab.ssh("wide", "uname -m") == "aarch64\n"
+    finally:
+        lab.remove("wide", "narrow")
+
+
 def test_what_is_asked_of_no_node_is_refused_in_one_sentence(nodes: Lab):
     with pytest.raises(LabError, match=f"the lab {nodes.settings.name} has no node build9"):
         nodes.kill("build9")

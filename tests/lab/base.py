@@ -59,6 +59,8 @@ NATIVE_DPKG = f"""set -e; cd "$1"
 mkdir -p .{_NATIVE}; cp "$NATIVE"/* .{_NATIVE}/
 chroot . dpkg-divert --local --rename --add /usr/bin/dpkg-deb
 mv .{_NATIVE}/start usr/bin/dpkg-deb"""
+# The emulator is in the tree before its first program runs.
+PUT_EMULATOR = """mkdir -p "$1$(dirname "$PLACE")"; cp "$EMULATOR" "$1$PLACE\""""
 #: Under emulation apt's lists stay in the tree, because apt takes more than a minute to read them again.
 LISTS = "--skip=cleanup/apt/lists"
 
@@ -73,7 +75,7 @@ class BaseTrees:
 
     def key(self, arch: str, suite: str) -> str:
         """The name of a tree and, with .tar.zst, of its tarball."""
-        more = (NATIVE_DPKG, LISTS) if emulation.emulated(arch) else ()
+        more = (NATIVE_DPKG, LISTS, PUT_EMULATOR) if emulation.emulated(arch) else ()
         contents = repr((suite, debian_mirror(), PACKAGES, CUSTOMIZE, INIT_SCRIPT, *more))
         return f"{suite}-{arch}-{hashlib.sha256(contents.encode()).hexdigest()[:8]}"
 
@@ -121,11 +123,19 @@ def _locked(path: Path) -> Iterator[None]:
 def _debootstrap(arch: str, suite: str, root: Path) -> None:
     """Make a tree with mmdebstrap, in namespaces of its own: if it is killed, no mount and no process is left."""
     more = []
-    with tempfile.TemporaryDirectory() as native:
+    environment = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
         if emulation.emulated(arch):
-            copy_native("dpkg-deb", Path(native), _NATIVE)
-            more = [f"--essential-hook={NATIVE_DPKG}", LISTS]
-        _mmdebstrap(arch, suite, root, more, {**os.environ, "NATIVE": native})
+            native, emulator = Path(folder, "native"), Path(folder, "emulator")
+            copy_native("dpkg-deb", native, _NATIVE)
+            emulation.fetch_emulator(arch, emulator)
+            environment |= {
+                "NATIVE": str(native),
+                "EMULATOR": str(emulator),
+                "PLACE": emulation.EMULATORS[arch].place,
+            }
+            more = [f"--setup-hook={PUT_EMULATOR}", f"--essential-hook={NATIVE_DPKG}", LISTS]
+        _mmdebstrap(arch, suite, root, more, environment)
     init = root / INIT.lstrip("/")
     init.write_text(INIT_SCRIPT)
     init.chmod(0o755)

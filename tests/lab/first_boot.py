@@ -31,7 +31,9 @@ def prepare(root: Path, *, name: str, hardware: Hardware, dns: str, host_keys: P
     if hardware.suite != "bookworm":
         _describe_sources(root)
     if emulation.emulated(hardware.arch):
-        _do_without_credentials(root)
+        _do_without_namespaces(root)
+    if hardware.uname:
+        emulation.set_machine(hardware.arch, root, hardware.uname)
     # Without this a power cut soon after the first boot would leave empty host keys, unlike on a freshly written card.
     sh("sync", "-f", root)
     mark.touch()
@@ -83,9 +85,25 @@ def _describe_sources(root: Path) -> None:
     lines.unlink()
 
 
-def _do_without_credentials(root: Path) -> None:
-    """Remove credentials from units: systemd sets them up by clone(CLONE_NEWNS), which qemu-user refuses."""
-    for unit in ("sysctl", "sysusers", "tmpfiles-setup", "tmpfiles-setup-dev", "tmpfiles-clean"):
-        folder = root / f"etc/systemd/system/systemd-{unit}.service.d"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "fleet.conf").write_text("[Service]\nLoadCredential=\nSetCredential=\nImportCredential=\n")
+#: What systemd does for a service by a mount namespace, which qemu-user refuses.
+_NEEDS_NAMESPACES = {
+    **dict.fromkeys(("PrivateTmp", "PrivateDevices", "PrivateNetwork", "PrivateUsers", "PrivateMounts"), "no"),
+    **dict.fromkeys(("PrivateIPC", "MountAPIVFS", "ProtectSystem", "ProtectHome", "ProtectHostname"), "no"),
+    **dict.fromkeys(("ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectClock"), "no"),
+    **dict.fromkeys(("ProtectControlGroups", "RestrictNamespaces", "RestrictSUIDSGID", "DynamicUser"), "no"),
+    "ProtectProc": "default",
+    "ProcSubset": "all",
+    **dict.fromkeys(("LoadCredential", "SetCredential", "ImportCredential", "BindPaths", "BindReadOnlyPaths"), ""),
+    **dict.fromkeys(("ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "TemporaryFileSystem"), ""),
+    **dict.fromkeys(("SystemCallFilter", "SystemCallArchitectures"), ""),
+}
+
+
+def _do_without_namespaces(root: Path) -> None:
+    """Keep systemd from what fails under qemu-user: namespaces of services, and a systemd per login, which spins."""
+    folder = root / "etc/systemd/system/service.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "fleet.conf").write_text("[Service]\n" + "".join(f"{k}={v}\n" for k, v in _NEEDS_NAMESPACES.items()))
+    session = root / "etc/pam.d/common-session"
+    lines = session.read_text().splitlines(keepends=True)
+    session.write_text("".join(line for line in lines if "pam_systemd" not in line))

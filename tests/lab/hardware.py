@@ -31,7 +31,8 @@ WantedBy=multi-user.target
 class Hardware:
     """The facts of a node, which never change.
 
-    `board` is the model in its device tree. `memory_controller` says whether its kernel can limit memory, and
+    `uname` is the machine that its kernel states, if it is not its programs': aarch64 for a 32-bit system on a 64-bit
+    kernel. `board` is the model in its device tree. `memory_controller` says whether its kernel can limit memory, and
     `zram` that it swaps to compressed memory.
     """
 
@@ -40,12 +41,13 @@ class Hardware:
     address: str
     disk: str
     memory: str
+    uname: str = ""
     board: str = ""
     memory_controller: bool = True
     zram: bool = False
 
     def having(self, options: str) -> Hardware:
-        """The same with options such as `board=Raspberry Pi 4 Model B,memory_controller=off,zram=on`.
+        """The same with options such as `uname=aarch64,board=Raspberry Pi 4 Model B,memory_controller=off,zram=on`.
 
         Raises LabError.
         """

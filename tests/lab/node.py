@@ -39,8 +39,8 @@ class Node:
         self.groups = ControlGroups(f"fleet-{settings.name}/{name}")
         self._settings = settings
         self._helpers = helpers
-        # qemu-user 7.2 delivers SIGRTMIN+n to the guest as SIGRTMIN+n-2.
-        self._signal_shift = 2 if emulated(hardware.arch) else 0
+        # qemu-user 10 delivers SIGRTMIN+n to the guest as SIGRTMIN+n-4.
+        self._signal_shift = 4 if emulated(hardware.arch) else 0
 
     @classmethod
     def buy(cls, settings: Settings, helpers: Helpers, name: str, hardware: Hardware) -> Node:

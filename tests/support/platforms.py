@@ -38,6 +38,7 @@ class Platform:
 PLATFORMS = (
     Platform("bookworm", "amd64"),
     Platform("bookworm", "armhf"),
+    Platform("bookworm", "armhf", "uname=aarch64", backends=True),
     Platform("trixie", "amd64"),
     Platform("forky", "amd64"),
 )
