@@ -20,7 +20,7 @@ from tests.support.servers import StaticServer, serve
 from tests.support.suites import spec
 
 WEB = "web1"
-CLIENT = "client2"
+CLIENT = "client1"
 ROOT = "/srv/wheelfleet/site"
 
 PIP_CONF = "# set when this host was installed\n[global]\nindex-url = {upstream}\ntimeout = 20\n{trust}"

@@ -7,8 +7,8 @@ import os
 #: By turns. Builders that work together are of one release, because each release is a target of its own; a client
 #: that installs what they built is of theirs.
 BY_TURNS = {
-    **dict.fromkeys(("build1", "build2", "build3", "client1", "web1", "web3", "ctl", "arm1"), "bookworm"),
-    **dict.fromkeys(("build4", "client2", "web2"), "trixie"),
+    **dict.fromkeys(("build1", "build2", "build3", "client1", "web1", "web2", "web3", "ctl", "arm1"), "bookworm"),
+    "build4": "trixie",
 }
 #: The Python of each release, as the tag of its wheels says it.
 PYTHONS = {"bookworm": "cp311", "trixie": "cp313"}
