@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from tests.lab.processes import LabError
 
@@ -55,7 +56,8 @@ class Hardware:
         chosen = dict(option.partition("=")[::2] for option in options.split(",") if option)
         if wrong := chosen.keys() - known:
             raise LabError(f"a node has no option {min(wrong)}; it may have {', '.join(sorted(known))}")
-        return replace(self, **{name: {"on": True, "off": False}.get(value, value) for name, value in chosen.items()})
+        values: dict[str, Any] = {name: {"on": True, "off": False}.get(value, value) for name, value in chosen.items()}
+        return replace(self, **values)
 
     def show(self, root: Path) -> None:
         """Have the node's kernel say so from its next boot on."""
