@@ -32,14 +32,14 @@ def minor(python: Path) -> int:
 
 @pytest.fixture(params=VERSIONS)
 def programs(request: pytest.FixtureRequest) -> Path:
-    """The folder of a controller's programs, with this ansible-core."""
+    """The folder of a controller's programs, with this ansible-core, and the pip that says where upstream is."""
     requirement, pythons = VERSIONS[request.param]
     python = next((each for each in reversed(cpythons()) if minor(each) in pythons), None)
     if python is None:
         pytest.skip(f"{requirement} needs a Python from 3.{pythons[0]} to 3.{pythons[-1]}")
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
     others = [line for line in lines if line and not line.startswith(("#", "ansible-core"))]
-    return venv_with(f"controller-{request.param}", requirement, *others, python=str(python)) / "bin"
+    return venv_with(f"controller-{request.param}", requirement, "pip", *others, python=str(python)) / "bin"
 
 
 def test_it_builds_hides_secrets_and_has_nothing_to_complain_about(
