@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -25,11 +26,12 @@ from wheelfleet.engine.host_status import (
     post_status,
     read_statuses,
 )
-from wheelfleet.engine.lock import Handover, RunBusy, take_run_lock
+from wheelfleet.engine.lock import Handover, RunBusy, run_at_work, take_run_lock
 from wheelfleet.engine.status import status_document
 
 from tests.support.operator import REPOSITORY
 from tests.support.processes import children
+from tests.support.waiting import until
 
 #: A run: takes the lock in a process that ends, as Ansible's tasks do, and holds it until its standard input is closed.
 RUN = """
@@ -95,6 +97,20 @@ def test_a_run_in_another_pid_namespace_is_refused_too(tmp_path: Path):
     with run(tmp_path, inside=inside) as (_, ident):
         assert not ident.startswith("refused"), ident
         assert "another container or machine" in refused(tmp_path)
+        assert run_at_work(tmp_path) == ident, "playbooks/end.yml reaches it"
+    until(lambda: run_at_work(tmp_path) is None, "its end")
+
+
+def test_who_asks_whether_a_run_is_at_work_keeps_none_from_beginning(tmp_path: Path):
+    with run(tmp_path) as (_, ident):
+        assert ident
+    file = tmp_path / "run" / "lock"
+    file.write_text(file.read_text().replace('"boot": "', '"boot": "another'))
+    with file.open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        threading.Timer(0.2, asking.close).start()
+        _, held = take_run_lock(tmp_path, os.getpid())
+        os.close(held)
 
 
 def test_the_lock_ends_with_its_process_however_that_ends(tmp_path: Path):

@@ -31,6 +31,8 @@ from .filesystems import network_filesystem
 LEFT_BEHIND = 30.0
 #: Seconds for which the killed ones are waited for.
 LAST_PATIENCE = 5.0
+#: Seconds for which somebody who only asks whether the lock is held may hold up who takes it.
+ASKING = 0.5
 
 
 class RunBusy(Exception):
@@ -103,37 +105,50 @@ def take_run_lock(
 
 
 def run_at_work(state_dir: Path) -> str | None:
-    """The ID of the run whose main process lives; None if there is none, or it cannot be seen from here."""
+    """The ID of the run whose main process lives; None if there is none."""
     run = last_run(state_dir)
     return run.run if run and run.lives else None
 
 
 @dataclass(frozen=True)
 class LastRun:
-    """A run; `since` is in epoch seconds. `lives` is None if its process is another machine's or container's."""
+    """A run; `since` is in epoch seconds. Of a run in another container `lives` is whether its lock is held."""
 
     run: str
     since: float
-    lives: bool | None
+    lives: bool
 
 
 def last_run(state_dir: Path) -> LastRun | None:
-    """The last run; None if there was none, or its folder cannot be read. The lock itself is not touched."""
+    """The last run; None if there was none, or its folder cannot be read."""
+    file = state_dir / "run" / "lock"
     try:
-        holder = _parse((state_dir / "run" / "lock").read_bytes())
+        holder = _parse(file.read_bytes())
         since = float(holder.get("since", 0))
+        if not holder.get("run"):
+            return None
+        # In a container the service has another boot ID too, because its sandbox has its own view of /proc/sys.
+        lives = _same(holder, _identity(holder["pid"])) if _here(holder) else _is_held(file)
     except (OSError, TypeError, ValueError):
         return None
-    if not holder.get("run"):
-        return None
-    lives = _same(holder, _identity(holder["pid"])) if _here(holder) else None
     return LastRun(str(holder["run"]), since, lives)
+
+
+def _is_held(file: Path) -> bool:
+    """Whether a process anywhere on this machine holds the lock."""
+    with file.open("rb") as asking:
+        try:
+            fcntl.flock(asking, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], patience: float) -> str | None:
     """Take the lock; returns this run's ID if the run holds it already, else None. Raises RunBusy."""
     state_dir = folder.parent
-    until, told, ended = time.monotonic() + patience, False, False
+    began = time.monotonic()
+    until, told, ended = began + patience, False, False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,6 +160,9 @@ def _take(descriptor: int, folder: Path, pid: int, say: Callable[[str], None], p
         # The main process is gone, but processes that it forked still live.
         left_behind = _here(holder) and not _same(holder, _identity(int(holder["pid"])))
         if not left_behind:
+            if time.monotonic() - began < ASKING:
+                time.sleep(0.05)
+                continue
             raise RunBusy(
                 f"Another run of build.yml is at work on {state_dir} ({_describe(holder)}); "
                 "wait until it has ended, or have it end (playbooks/end.yml), then start this one again."

@@ -22,10 +22,8 @@ from ..engine.host_status import (
 from ..engine.lock import LastRun, last_run
 from .catalog_part import CatalogPart, CatalogReader, OpenAttempt
 
-#: `none`: there was no run yet; `killed`: it did not come to its end; `unsure`: it is another machine's or container's.
-RunState = Literal["none", "running", "ended", "killed", "unsure"]
-#: Seconds without news of any builder after which a run that may be another machine's counts as not at work.
-SILENCE = 180.0
+#: `none`: there was no run yet; `killed`: it did not come to its end.
+RunState = Literal["none", "running", "ended", "killed"]
 #: States of builders in which an operator may be needed.
 TROUBLED = frozenset({"silent", "suspended", "unreachable", "failed", "left alone"})
 
@@ -101,8 +99,8 @@ def snapshot(
 ) -> Snapshot:
     """Put the parts together."""
     builders = [status for status in statuses if status.host != CONTROLLER]
-    state = _state(run, statuses, now)
-    working = state in ("running", "unsure")
+    state = _state(run, statuses)
+    working = state == "running"
     seconds = expected_end_seconds(builders, now) if working else None
     hosts = _hosts(builders, part, state)
     newest = latest_count(builders)
@@ -122,13 +120,11 @@ def snapshot(
     )
 
 
-def _state(run: LastRun | None, statuses: Sequence[HostStatus], now: float) -> RunState:
+def _state(run: LastRun | None, statuses: Sequence[HostStatus]) -> RunState:
     if run is None:
         return "none"
     if run.lives:
         return "running"
-    if run.lives is None:
-        return "unsure" if now - max((status.at for status in statuses), default=run.since) < SILENCE else "ended"
     builders = [status for status in statuses if status.host != CONTROLLER]
     return "killed" if any(not status.final for status in builders) else "ended"
 
@@ -157,8 +153,6 @@ def _sentence(state: RunState, run: LastRun | None, statuses: Sequence[HostStatu
         return (
             f"No run is at work; the last one ended ({at}). Orders are kept for the next: ansible-playbook build.yml."
         )
-    if state == "unsure":
-        return "The run belongs to another machine or container; whether it lives is told by its news alone."
     if builders and all(status.final for status in builders):
         return "The builders are done; the run publishes."
     if not builders:

@@ -45,17 +45,16 @@ def _head(canvas: Canvas, snapshot: Snapshot) -> list[Line]:
         "running": f"at work for {span(snapshot.now - snapshot.since)}",
         "ended": "ended",
         "killed": "killed",
-        "unsure": "elsewhere",
     }
     run = f"  run {snapshot.run}" if snapshot.run else ""
-    styles = {"running": Style.GOOD, "killed": Style.BAD, "unsure": Style.LOOK}
+    styles = {"running": Style.GOOD, "killed": Style.BAD}
     first: Line = [
         (f"wheelfleet {__version__}{run}  ", Style.STRONG),
         (words[snapshot.state], styles.get(snapshot.state, Style.QUIET)),
     ]
     failed = (f"{snapshot.failed} failed", Style.BAD if snapshot.failed else Style.PLAIN)
     second: Line = [(f"{snapshot.built} built", Style.GOOD), ("  ", Style.PLAIN), failed]
-    if snapshot.left is not None and snapshot.state in ("running", "unsure"):
+    if snapshot.left is not None and snapshot.state == "running":
         second.append((f"  {snapshot.left:,} left", Style.PLAIN))
     if snapshot.end is not None:
         second += [("  ", Style.PLAIN), (end_words(snapshot.end, snapshot.now), Style.STRONG)]
