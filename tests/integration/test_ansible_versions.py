@@ -51,7 +51,7 @@ def test_it_builds_hides_secrets_and_has_nothing_to_complain_about(
         operator = operators(upstream.index_url_with_password, ["demo"])
         operator.ansible_playbook = programs / "ansible-playbook"
         # Typed with -e they are strings.
-        words = [f"-e={name}=false" for name in ("builder_provision", "webnode_cache", "controller_everything")]
+        words = [f"-e={name}=false" for name in ("builder_provision", "cache_enabled", "controller_everything")]
         first = operator.build("-vvv", *words)
         assert operator.wheels() == ["demo-1.0-py3-none-any.whl"]
         second = operator.build(*words)
