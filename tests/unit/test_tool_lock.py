@@ -101,7 +101,7 @@ def test_a_controller_with_older_policies_than_its_builders_is_told():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("python", {interpreters()[0], interpreters()[-1]}, ids=lambda path: path.name)
+@pytest.mark.parametrize("python", sorted({interpreters()[0], interpreters()[-1]}), ids=lambda path: path.name)
 def test_a_builder_installs_the_locked_versions(tmp_path: Path, index: FileIndex, python: Path):
     index.add("demo", "1.0")
     index.add("demo", "2.0")
