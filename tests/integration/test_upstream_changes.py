@@ -200,10 +200,11 @@ def test_pypiserver_is_an_upstream(operators: Callable, pypiserver: tuple[str, P
     ):
         (folder / artifact.filename).write_bytes(artifact.data)
     operator = operators(url, ["my-ext", "pure", "missing"])
-    operator.build()
+    # What upstream does not have is not considered (docs/reference/exit-statuses.md).
+    operator.build(expect=3)
     assert operator.attempts() == [("my-ext", "built")]
     assert operator.verdicts()["pure 1.0"] == "upstream"
-    assert operator.build().changed == 0
+    assert operator.build(expect=3).changed == 0
 
 
 def test_everything_reads_only_what_the_root_list_says_has_changed(operator: Operator, upstream: Upstream):
