@@ -36,11 +36,17 @@ class NeededLibc(NamedTuple):
 
     def works_on(self, target: str) -> bool:
         """Whether the wheel works on the target of this name; True if the name does not have its C library."""
-        match = _OF_TARGET.search(target)
-        if match is None:
+        libc = libc_of_target(target)
+        if libc is None:
             return True
-        version = int(match[2]), int(match[3])
-        return match[1] == self.name and self.least <= version and (self.below is None or version < self.below)
+        name, version = libc
+        return name == self.name and self.least <= version and (self.below is None or version < self.below)
+
+
+def libc_of_target(target: str) -> tuple[str, tuple[int, int]] | None:
+    """The C library of the target of this name, and its version; None if the name does not have it."""
+    match = _OF_TARGET.search(target)
+    return (match[1], (int(match[2]), int(match[3]))) if match else None
 
 
 def read_needed_libc(text: str) -> NeededLibc | None:

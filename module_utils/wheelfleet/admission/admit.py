@@ -20,7 +20,7 @@ from .. import requires_python
 from ..atomic_files import sync
 from ..catalog import controls, events, wheels, withdrawals
 from ..catalog.database import Catalog
-from ..catalog.release_targets import SETTLED_BY_A_WHEEL
+from ..catalog.release_targets import SETTLED_BY_A_WHEEL, is_settled_by_a_wheel
 from ..contract.result import Result
 from ..contract.shape import ContractError
 from ..control.builds import said_of_stop
@@ -272,7 +272,7 @@ def _named(
             raise Refused(f"{wheel.filename} cannot be given another build tag: {error}") from error
         named = Named(wheel, path, None)
         if chosen != path:
-            if _is_settled(catalog.db, attempt):
+            if is_settled_by_a_wheel(catalog.db, attempt["release_id"], attempt["target_id"]):
                 raise _PublishedMeanwhile(f"{wheel.filename} was published meanwhile and serves the target.")
             again = check_wheel(
                 chosen,
@@ -303,18 +303,6 @@ def _would_hide(db: sqlite3.Connection, wheel: CheckedWheel, attempt: sqlite3.Ro
         (attempt["release_id"], json.dumps(wheel.tags)),
     )
     return next((row["name"] for row in rows if not wheel.libc.works_on(row["name"])), None)
-
-
-def _is_settled(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
-    """Whether a wheel already serves the attempt's target, and no rebuild was ordered."""
-    row = db.execute(
-        f"""
-        SELECT 1 FROM release_target w
-        WHERE w.release_id = ? AND w.target_id = ? AND {SETTLED_BY_A_WHEEL.format(row="w")}
-        """,
-        (attempt["release_id"], attempt["target_id"]),
-    ).fetchone()
-    return row is not None
 
 
 def _serves(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:

@@ -8,7 +8,6 @@ the builder corrected them (see `builder.correct`). A wheel that contradicts its
 from __future__ import annotations
 
 import base64
-import contextlib
 import csv
 import hashlib
 import io
@@ -152,9 +151,12 @@ def _check_contents(
     promising = any(promises(tag) for tag in read.tags)
     code: dict[str, Elf] = {}
     for each in native:
-        # Without a promise nothing depends on it, and programs may be packed.
-        with contextlib.suppress(*(() if promising else (Refused,))):
+        try:
             code[each.path] = _whole(archive, files[each.path])
+        except Refused:
+            # Without a promise nothing depends on it, and programs may be packed.
+            if promising:
+                raise
     if promising:
         check_promises(archive.name, read.tags, code, exclude)
     archive.file.seek(0)

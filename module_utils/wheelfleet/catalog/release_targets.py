@@ -41,6 +41,18 @@ _PRIORITY = f"""CASE
         END"""
 
 
+def is_settled_by_a_wheel(db: sqlite3.Connection, release_id: int, target_id: int) -> bool:
+    """Whether a wheel of the fleet serves the target already, as SETTLED_BY_A_WHEEL says."""
+    row = db.execute(
+        f"""
+        SELECT 1 FROM release_target w
+        WHERE w.release_id = ? AND w.target_id = ? AND {SETTLED_BY_A_WHEEL.format(row="w")}
+        """,
+        (release_id, target_id),
+    ).fetchone()
+    return row is not None
+
+
 def put_verdict(
     db: sqlite3.Connection,
     key: tuple[int, int],

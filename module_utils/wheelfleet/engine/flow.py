@@ -23,6 +23,7 @@ from typing import Any, Literal, Protocol
 from ..catalog.database import CatalogError
 from ..text import human_duration
 from .context import Clock
+from .lock import is_held
 from .run_rules import RunRules
 
 #: Seconds between two turns of the flow.
@@ -86,12 +87,10 @@ def flow_lives(state_dir: Path) -> bool:
 
 def flow_process(state_dir: Path) -> int | None:
     """The process ID of the living flow, 0 while it is being started; None if there is none."""
-    with suppress(OSError, ValueError), lock_file(state_dir).open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with suppress(OSError, ValueError):
+        if is_held(lock_file(state_dir)):
             # Empty while the flow is being started.
-            return int(file.read() or b"0")
+            return int(lock_file(state_dir).read_bytes() or b"0")
     return None
 
 

@@ -128,14 +128,14 @@ def last_run(state_dir: Path) -> LastRun | None:
         if not holder.get("run"):
             return None
         # In a container the service has another boot ID too, because its sandbox has its own view of /proc/sys.
-        lives = _same(holder, _identity(holder["pid"])) if _here(holder) else _is_held(file)
+        lives = _same(holder, _identity(holder["pid"])) if _here(holder) else is_held(file)
     except (OSError, TypeError, ValueError):
         return None
     return LastRun(str(holder["run"]), since, lives)
 
 
-def _is_held(file: Path) -> bool:
-    """Whether a process anywhere on this machine holds the lock."""
+def is_held(file: Path) -> bool:
+    """Whether a process anywhere on this machine holds this file locked. Raises OSError."""
     with file.open("rb") as asking:
         try:
             fcntl.flock(asking, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -109,9 +109,8 @@ def lock_tools(
         before = known_lock(state_dir, requirements)
         if before is not None and not renew:
             return *before, before[1]
-        # A lock for other requirements shares the versions of the first, so that tools are the same on all builders.
-        known = before or ((SHIPPED, ToolLock.from_text(SHIPPED.read_text(encoding="utf-8"))) if not renew else None)
-        lock = resolve(requirements, () if renew or known is None else known[1].versions)
+        # A new lock shares the versions of the shipped one, so that tools are the same on all builders.
+        lock = resolve(requirements, () if renew else _shipped().versions)
         if before is not None and before[1].versions == lock.versions:
             return *before, before[1]
         if not check:
@@ -223,9 +222,12 @@ def _alone(path: Path, check: bool) -> Iterator[None]:
         yield
 
 
+def _shipped() -> ToolLock:
+    return ToolLock.from_text(SHIPPED.read_text(encoding="utf-8"))
+
+
 def _renew_shipped() -> None:
-    requirements = ToolLock.from_text(SHIPPED.read_text(encoding="utf-8")).requirements
-    write_atomically(SHIPPED, resolve(requirements).text.encode())
+    write_atomically(SHIPPED, resolve(_shipped().requirements).text.encode())
 
 
 if __name__ == "__main__":

@@ -13,13 +13,11 @@ from packaging.version import InvalidVersion, Version
 from ..catalog import builders as rows
 from ..contract.report import OfferedTarget, Report
 from ..contract.shape import ContractError
+from ..libc import libc_of_target
 from ..limited_api import FIRST_MINOR_OF_ABI3T
 from .judge import Target
 from .requeue import BuilderChange, changes_of_builder
 from .scope import BadScope, digest
-
-#: The C library at the end of a target's name (builder/probe.py).
-_LIBC = re.compile(r"-(?:glibc|musl)(\d+)\.(\d+)")
 
 
 def record_builders(
@@ -123,15 +121,15 @@ def _preference(implementation: str, version: Version, name: str) -> int:
     (PEP 803). Before, its wheels serve nothing else.
     """
     other = 0 if re.fullmatch("cpython", implementation, re.IGNORECASE) else 1
-    libc = _LIBC.search(name)
+    _, libc = libc_of_target(name) or ("", (0, 0))
     threads = 1
     if re.match(r"cp\d+-cp\d+t-", name):
         threads = 0 if (version.major, version.minor) >= (3, FIRST_MINOR_OF_ABI3T) else 2
     key = 0
     for part, below in (
         (other, 2),
-        (int(libc[1]) if libc else 0, 100),
-        (int(libc[2]) if libc else 0, 1000),
+        (libc[0], 100),
+        (libc[1], 1000),
         (version.major, 100),
         (version.minor, 1000),
         (threads, 10),

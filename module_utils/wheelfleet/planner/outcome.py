@@ -108,21 +108,11 @@ def record_outcome(
         release_targets.predict(db, attempt["project_id"], max(normal, 0.1))
     ended = "It was stopped." if stopped else f"It had ended by itself: {outcome.failure_class or 'built'}."
     end_stop(db, attempt_id, now, ended)
-    counts = outcome.blocks != "release" and not outcome.requires_python and not _served(db, attempt)
+    # A failure that comes after another build's wheel is nobody's.
+    served = release_targets.is_settled_by_a_wheel(db, attempt["release_id"], attempt["target_id"])
+    counts = outcome.blocks != "release" and not outcome.requires_python and not served
     if not stopped and (outcome.outcome == "built" or counts):
         suspension.note_outcome(db, attempt["host"], built=outcome.outcome == "built", now=now)
     release_targets.settle(db, attempt["release_id"], max_attempts, now)
     end_firsts(db, attempt["release_id"], now)
     return outcome
-
-
-def _served(db: sqlite3.Connection, attempt: sqlite3.Row) -> bool:
-    """Whether another build's wheel serves the attempt's target by now, so that a failure comes too late to matter."""
-    row = db.execute(
-        f"""
-        SELECT 1 FROM release_target w WHERE w.release_id = ? AND w.target_id = ?
-          AND {release_targets.SETTLED_BY_A_WHEEL.format(row="w")}
-        """,
-        (attempt["release_id"], attempt["target_id"]),
-    ).fetchone()
-    return row is not None

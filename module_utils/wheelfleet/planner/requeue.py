@@ -97,8 +97,7 @@ def requeue_for_changes(
             """,
             [json.dumps(_seen(db, each.host, each.kind)), *classes],
         ).fetchall()
-        more = f" and {len(each.names) - _MOST_NAMED} more" if len(each.names) > _MOST_NAMED else ""
-        why = f"the builder now has {', '.join(each.names[:_MOST_NAMED])}{more}."
+        why = f"the builder now has {_named(each.names)}."
         returned += _requeue(db, rows, each.host, why, run=run, now=now, max_attempts=max_attempts)
     return returned
 
@@ -180,8 +179,7 @@ def requeue_for_adopted(
         if (name := lacked[row["id"]]) and is_adopted(name, adopted) and not is_adopted(name, before)
     ]
     names = sorted({str(lacked[row["id"]]) for row in helped})
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    why = f"the operator adopted {', '.join(names[:_MOST_NAMED])}{more}."
+    why = f"the operator adopted {_named(names)}."
     return _requeue(db, helped, CONTROLLER, why, run=run, now=now, max_attempts=max_attempts)
 
 
@@ -198,6 +196,12 @@ def _requeue(
     what = "1 failure goes" if len(rows) == 1 else f"{len(rows)} failures go"
     events.note(db, run=run, host=host, sentence=f"{what} back to the queue: {why}", now=now)
     return len(rows)
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _seen(db: sqlite3.Connection, host: str, kind: str) -> dict[int, str]:
