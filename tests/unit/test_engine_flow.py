@@ -80,7 +80,7 @@ class FakeWorld:
             if step == "publish":
                 self.changed -= self.seen
                 self.overviews = False
-                ends.append(StepEnd(step, {"written": self.seen, "projects": self.seen, "files": self.seen}))
+                ends.append(StepEnd(step, {"projects": self.seen, "files": self.seen, "left": self.stuck}))
             else:
                 ends.append(self.answers.pop(0) if self.answers else StepEnd(step))
         return ends

@@ -270,12 +270,13 @@ def test_a_missing_wheel_is_reported_not_linked_and_appears_once_back(state: Con
     assert len(published.problems) == 1
     assert lost in published.problems[0]
     assert "put it back" in published.problems[0]
+    assert published.left == 1
 
     (state.root / lost).rename(state.files_dir / "spidev" / lost)
     published = state.publish()
     assert listed(state.site, "spidev") == [kept, lost]
     assert broken_links(state.site) == []
-    assert published.problems == []
+    assert (published.problems, published.left) == ([], 0)
 
 
 def test_a_damaged_row_of_one_project_keeps_no_other_from_being_published(state: ControllerState) -> None:

@@ -298,9 +298,8 @@ class Flow:
         if not self._going_on:
             self.world.show("")
         if end.step == "publish":
-            # After one that wrote something, what waits came while it went on.
-            done = end.answer.get("written") and not end.trouble
-            self._left_over = 0 if done else self.world.waiting(FEW + 1)
+            # What waits besides came while it went on. After trouble, nobody knows.
+            self._left_over = self.world.waiting(FEW + 1) if end.trouble else int(end.answer.get("left", 0))
 
     def _say_published(self, answer: Mapping[str, Any]) -> None:
         if answer.get("projects"):

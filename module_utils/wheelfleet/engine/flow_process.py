@@ -162,7 +162,7 @@ class ControllerWorld:
     def _publish(self) -> dict[str, Any]:
         with self._catalog() as catalog:
             published = publish(catalog, self._state_dir, self._config["site"])
-        return {"written": len(published.changed), "projects": published.projects, "files": published.files}
+        return {"projects": published.projects, "files": published.files, "left": published.left}
 
     def _ask_upstream(self) -> dict[str, Any]:
         options = Options(

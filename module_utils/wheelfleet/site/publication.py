@@ -71,6 +71,8 @@ class Published:
     projects: int = 0
     #: The number of wheels placed.
     files: int = 0
+    #: The number of stale projects that stay stale; `problems` says why.
+    left: int = 0
     #: A sentence for each wheel that could not be placed, and for each project whose pages could not be made.
     problems: list[str] = field(default_factory=list)
 
@@ -353,6 +355,7 @@ class _Publication:
     def _finish(self, stale: Sequence[int], marker: dict[str, Any]) -> None:
         """Mark the rendered projects as no longer stale, and write a new publication ID to catalog and site."""
         done = [each for each in stale if each not in self.incomplete]
+        self.result.left = len(stale) - len(done)
         if not (self.tree.changed or done or marker != self._read_marker()):
             return
         marker["published"] = secrets.token_hex(8)
