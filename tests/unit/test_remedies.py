@@ -13,11 +13,14 @@ from packaging.utils import canonicalize_name
 from wheelfleet.admission.classify import classify
 from wheelfleet.contract.adjustments import Adjustments, Patch
 from wheelfleet.failure_classes import FAILURE_CLASSES
-from wheelfleet.planner import projects_of_modules, remedies
+from wheelfleet.planner import projects_of_modules, remedies, remedy_table
 from wheelfleet.planner.batches import PlannedBuild
+from wheelfleet.planner.failed_build import FailedBuild
 from wheelfleet.planner.inputs import PlanInputs
+from wheelfleet.planner.matched_date import matched_date
 from wheelfleet.planner.queue import progress, retry_failures
-from wheelfleet.planner.remedies import FailedBuild, matched_date, propose
+from wheelfleet.planner.remedies import propose
+from wheelfleet.planner.remedy_conditions import may_need
 from wheelfleet.planner.requeue import requeue_for_adopted
 from wheelfleet.planner.scope import Policy
 
@@ -275,12 +278,12 @@ def test_an_adopted_project_that_did_not_help_is_not_suggested_again(fleet: Flee
 
 @pytest.mark.parametrize("module", ["tomllib", "sre_constants", "tkinter", "distutils", "_private", "b c", ""])
 def test_no_project_is_ever_suggested_for_such_a_module(module: str):
-    assert remedies.may_need(FailedBuild("undeclared-build-requirement", module)) is None
+    assert may_need(FailedBuild("undeclared-build-requirement", module)) is None
 
 
 @pytest.mark.parametrize("module", ["numpy", "bdist_wheel", "yaml", "Crypto.Cipher"])
 def test_what_the_reviewed_list_has_is_not_asked_about(module: str):
-    assert remedies.may_need(FailedBuild("undeclared-build-requirement", module)) is None
+    assert may_need(FailedBuild("undeclared-build-requirement", module)) is None
     proposal = propose(FailedBuild("undeclared-build-requirement", module, phase="build"), set())
     assert proposal is not None
     assert "bdist" not in str(proposal.adjustments.requires)
@@ -509,9 +512,9 @@ def test_how_often_a_remedy_was_tried_and_helped_is_counted(fleet: Fleet):
 
 
 def test_every_remedy_is_for_classes_that_exist_and_has_a_name_of_its_own():
-    for remedy in remedies.REMEDIES:
+    for remedy in remedy_table.REMEDIES:
         assert remedy.classes <= FAILURE_CLASSES.keys(), remedy.name
-    assert len(remedies.versions()) == len(remedies.REMEDIES)
+    assert len(remedy_table.versions()) == len(remedy_table.REMEDIES)
 
 
 def test_changes_add_up_and_survive_json():

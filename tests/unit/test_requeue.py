@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from wheelfleet.catalog.events import events
 from wheelfleet.engine.run_builders import builders_of_run
-from wheelfleet.planner import remedies, requeue
+from wheelfleet.planner import remedy_table, requeue
 from wheelfleet.planner.builders import record_builders
 from wheelfleet.planner.queue import progress
 from wheelfleet.planner.recipes import read_recipes, record_recipes
@@ -162,8 +162,8 @@ def test_new_rules_of_remedies_bring_back_the_classes_they_are_for(fleet: Fleet,
     other = fail(fleet, "other", "unknown")
     with fleet.catalog.writing() as db:
         assert requeue_for_remedies(db, **TERMS) == 0
-    new = remedies.Remedy("new", frozenset({"link-error"}), "Why.", lambda case: None)
-    monkeypatch.setattr(remedies, "REMEDIES", (*remedies.REMEDIES, new))
+    new = remedy_table.Remedy("new", frozenset({"link-error"}), "Why.", lambda case: None)
+    monkeypatch.setattr(remedy_table, "REMEDIES", (*remedy_table.REMEDIES, new))
     with fleet.catalog.writing() as db:
         assert requeue_for_remedies(db, **TERMS) == 1
         assert requeue_for_remedies(db, **TERMS) == 0
@@ -173,9 +173,9 @@ def test_new_rules_of_remedies_bring_back_the_classes_they_are_for(fleet: Fleet,
 def test_a_remedy_that_the_operator_decides_on_brings_back_nothing_itself(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ):
-    others = tuple(remedy for remedy in remedies.REMEDIES if remedy.name != remedies.ADOPTED)
+    others = tuple(remedy for remedy in remedy_table.REMEDIES if remedy.name != remedy_table.ADOPTED)
     with monkeypatch.context() as older, fleet.catalog.writing() as db:
-        older.setattr(remedies, "REMEDIES", others)
+        older.setattr(remedy_table, "REMEDIES", others)
         requeue_for_remedies(db, **TERMS)
     release = fail(fleet, "demo", "undeclared-build-requirement")
     with fleet.catalog.writing() as db:

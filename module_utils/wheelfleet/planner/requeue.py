@@ -17,8 +17,10 @@ from ..catalog import attempts, events, projects
 from ..catalog.meta import get_meta, set_meta
 from ..contract.report import interpreter_facts
 from ..failure_classes import FAILURE_CLASSES
-from . import remedies
+from . import remedy_table
+from .failed_build import FailedBuild
 from .projects_of_modules import is_adopted
+from .remedy_conditions import may_need
 from .scope import digest
 
 #: Most packages named in an event, because a distribution upgrade brings hundreds.
@@ -51,7 +53,7 @@ def record_dependencies(db: sqlite3.Connection, attempt_id: str) -> None:
         "packages": digest(row["packages"]),
         "tools": digest(_tools(row["facts"], row["target"])),
         "recipe": row["digest"],
-        "remedies": digest(remedies.versions()),
+        "remedies": digest(remedy_table.versions()),
     }
     attempts.note_dependencies(db, attempt_id, depended)
 
@@ -124,7 +126,7 @@ def requeue_for_recipes(
 
 def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, max_attempts: int) -> int:
     """Requeue failures of the classes whose remedies are new since the last run; returns how many."""
-    versions = remedies.versions()
+    versions = remedy_table.versions()
     text = json.dumps(versions, sort_keys=True)
     known = get_meta(db, "remedy_rules")
     if known == text:
@@ -135,9 +137,9 @@ def requeue_for_remedies(db: sqlite3.Connection, *, run: str, now: float, max_at
     before = json.loads(known) if known else {}
     new = [
         remedy
-        for remedy in remedies.REMEDIES
+        for remedy in remedy_table.REMEDIES
         # What the operator adopts puts failures back by itself.
-        if before.get(remedy.name) != remedy.version and remedy.name != remedies.ADOPTED
+        if before.get(remedy.name) != remedy.version and remedy.name != remedy_table.ADOPTED
     ]
     classes = sorted({name for remedy in new for name in remedy.classes})
     rows = db.execute(
@@ -170,9 +172,7 @@ def requeue_for_adopted(
           AND failure_class = 'undeclared-build-requirement'
         """
     ).fetchall()
-    lacked = {
-        row["id"]: remedies.may_need(remedies.FailedBuild(row["failure_class"], row["subject"] or "")) for row in rows
-    }
+    lacked = {row["id"]: may_need(FailedBuild(row["failure_class"], row["subject"] or "")) for row in rows}
     helped = [
         row
         for row in rows

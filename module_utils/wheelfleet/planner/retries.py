@@ -16,10 +16,13 @@ from packaging.version import InvalidVersion, Version
 from ..catalog import attempts, projects
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from . import remedies
+from .failed_build import FailedBuild
 from .inputs import PlanInputs
+from .matched_date import matched_date
 from .projects_of_modules import is_adopted
 from .recipes import recipe_adjustments, recipe_packages
-from .remedies import FailedBuild, matched_date
+from .remedy_conditions import may_need
+from .remedy_table import ADOPTED
 
 #: Seconds to wait after the first, second, … transient failure. After the first the next run tries again, or another
 #: builder at once.
@@ -49,7 +52,7 @@ def begin_with(db: sqlite3.Connection, release_id: int, target_id: int, sdist_sh
             "SELECT p.remedies FROM release r JOIN project p ON p.id = r.project_id WHERE r.id = ?", (release_id,)
         ).fetchone()
         applied = [{**entry, REMEMBERED: True} for entry in _read(row["remedies"] if row else None)]
-    named = any(entry["name"].startswith(remedies.ADOPTED) for entry in applied)
+    named = any(entry["name"].startswith(ADOPTED) for entry in applied)
     adopted = adopted_requirements(db) if named else frozenset()
     applied = [e for e in applied if e["name"] != RECIPE and remedies.still_stands(e["name"], adopted)]
     recipe = recipe_adjustments(db, release_id, target_id)
@@ -155,7 +158,7 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         _count(db, [entry], "applied")
     elif attempt["failure_class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
         attempts.retry_with(db, attempt["id"], applied, needs_memory=memory)
-    elif (name := remedies.may_need(failed_build)) and not is_adopted(name, failed_build.adopted):
+    elif (name := may_need(failed_build)) and not is_adopted(name, failed_build.adopted):
         advice = (
             f"It may need the project {name}, but anybody may have registered that name: look at the project, and "
             f"adopt it if it is the right one (controller_adopt_requirements: [{name}]); else write a recipe."

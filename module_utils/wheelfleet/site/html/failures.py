@@ -14,7 +14,7 @@ from packaging.utils import is_normalized_name
 
 from ...catalog.counters import totals
 from ...failure_classes import FAILURE_CLASSES
-from ...planner.remedies import REMEDIES
+from ...planner.remedy_table import REMEDIES
 from ...text import printable
 from ..proposals import Proposal, inventory_line, proposals
 from ..renderer import Renderer, as_json
