@@ -9,7 +9,7 @@ short_description: Look up which packages provide the files that builds miss
 description:
   - Has apt fetch the contents index of the host's own sources into a folder, where it is missing or a week old, and
     looks for all subjects in one pass over it, as apt-file does.
-  - On a host without apt no package provides anything.
+  - On a host without apt it answers nothing.
 attributes:
   check_mode:
     description: Reads the index that is there already, and fetches none.
@@ -69,14 +69,12 @@ def main() -> None:
     )
     index = Path(module.params["index"])
     subjects = [Subject(str(kind), str(name)) for kind, name in module.params["subjects"]]
-    providers: dict[Subject, list[str]] = {}
     try:
         if not has_apt():
-            providers = {subject: [] for subject in subjects}
-        else:
-            if not module.check_mode:
-                refresh(index)
-            providers = find_providers(index, subjects)
+            raise ContentsError("This host has no apt.")
+        if not module.check_mode:
+            refresh(index)
+        providers = find_providers(index, subjects)
     except (ContentsError, OSError) as error:
         module.exit_json(changed=False, providers=[], problem=str(error))
     # Not a change: the lists are a cache, and the next task writes the packages to the catalog.

@@ -101,7 +101,7 @@ facts:
 packages:
   description:
     - The distribution's packages that builds may use, development files and programs, by name; none where the host has
-      no dpkg.
+      neither dpkg, rpm nor apk.
   returned: success
   type: list
   elements: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 #: The kinds that can be looked up.
@@ -33,6 +33,11 @@ class Subject(NamedTuple):
 
     kind: str
     name: str
+
+
+def has_apt(packages: Collection[str] | None) -> bool:
+    """Whether a host installs packages with apt, by those that it reports to have."""
+    return packages is not None and "apt" in packages
 
 
 def can_be_looked_up(subject: Subject) -> bool:

@@ -87,14 +87,14 @@ _ALL = (
         "missing-header",
         "The development files of a system library are missing on the builder.",
         "target",
-        "Install the -dev package of that library on the builder.",
+        "Install the -dev or -devel package of that library on the builder.",
         _PACKAGES,
     ),
     FailureClass(
         "missing-library",
         "The linker does not find a system library on the builder.",
         "target",
-        "Install the -dev package of that library on the builder.",
+        "Install the -dev or -devel package of that library on the builder.",
         _PACKAGES,
     ),
     FailureClass(

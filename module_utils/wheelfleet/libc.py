@@ -19,6 +19,10 @@ TIME64_LIBC = (2, 39)
 _OF_TARGET = re.compile(r"-(glibc|musl)(\d+)\.(\d+)")
 _WRITTEN = re.compile(r"(glibc|musl)>=(\d+)\.(\d+)(?:,<(\d+)\.(\d+))?")
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)")
+#: What musl calls itself: libc.musl-x86_64.so.1 on Alpine, libc.so elsewhere. That of glibc is libc.so.6.
+_MUSL = re.compile(r"libc\.musl-\S+|libc\.so")
+#: How CPython 3.11 and newer names extension modules where there is musl: no other Python finds them.
+_MUSL_MODULE = re.compile(r"-linux-musl\w*\.so$")
 #: Features of the loader with a symbol version of their own, and the first C library that has them.
 FEATURES = {"GLIBC_ABI_DT_RELR": (2, 36)}
 
@@ -60,7 +64,9 @@ def read_needed_libc(text: str) -> NeededLibc | None:
 
 def needed_libc(code: Mapping[str, Elf]) -> NeededLibc | None:
     """The C library that the machine code of a wheel (by path) needs; None if it needs none."""
-    if any(name.startswith("libc.musl-") for elf in code.values() for name in elf.needed):
+    if any(_MUSL.fullmatch(name) for elf in code.values() for name in elf.needed) or any(
+        map(_MUSL_MODULE.search, code)
+    ):
         return NeededLibc("musl", (0, 0))
     versions = {version for elf in code.values() for _, version in elf.versions}
     least = [FEATURES[version] for version in versions if version in FEATURES]

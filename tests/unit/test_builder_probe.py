@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 from packaging.tags import sys_tags
-from wheelfleet.builder.probe import ProbeError, describe_target, host_facts, narrow_machine, target_name, this_system
+from wheelfleet.builder.probe import (
+    ProbeError,
+    describe_target,
+    host_facts,
+    host_packages,
+    narrow_machine,
+    target_name,
+    this_system,
+)
 from wheelfleet.contract.report import Libc
 
 from tests.support.interpreters import cpythons
@@ -118,3 +126,30 @@ def test_the_facts_of_a_host_are_the_same_whichever_interpreter_is_asked() -> No
     shared = facts.keys() & target.keys()
     assert shared == {"machine", "os", "cores", "memory"}
     assert all(facts[key] == target[key] for key in shared)
+
+
+def test_the_packages_of_debian_fedora_and_alpine_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only programs and development files are, by which a failed build may succeed."""
+    says = {
+        "dpkg-query": "installed gcc\ninstalled libyaml-0-2\ninstalled libyaml-dev\nconfig-files cmake\n",
+        "rpm": "installed gcc\ninstalled libyaml\ninstalled libyaml-devel\ninstalled python3-devel\n",
+        "apk": "musl\ngcc\nlinux-headers\nlibffi\nyaml-dev\npy3-yaml\n",
+    }
+    known = {
+        "dpkg-query": ["gcc", "libyaml-dev"],
+        "rpm": ["gcc", "libyaml-devel", "python3-devel"],
+        "apk": ["gcc", "linux-headers", "musl", "yaml-dev"],
+    }
+    for command in says:
+        folder = tmp_path / command
+        folder.mkdir()
+        # Fedora may have Debian's program, which knows of no package there, and Debian that of Fedora.
+        for other in says:
+            (folder / other).write_text("#!/bin/sh\nexit 0\n")
+        (folder / command).write_text(f"#!/bin/sh\n/bin/cat <<'END'\n{says[command]}END\n")
+        for program in folder.iterdir():
+            program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        assert host_packages() == known[command]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert host_packages() is None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from wheelfleet.apt_packages import Subject
 from wheelfleet.catalog.events import events
+from wheelfleet.engine.missing_packages import apt_lookup_hosts
 from wheelfleet.planner import missing_packages
 from wheelfleet.planner.outcome import Outcome, record_outcome
 from wheelfleet.site.proposals import inventory_line, proposals
@@ -69,6 +71,16 @@ def test_a_builder_that_may_not_look_it_up_is_not_asked(state: ControllerState) 
     assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH, ()) == {}
     add_builder(state, "pi2", speed=2.0)
     assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH, ("pi1",)) == {"pi1": [YAML]}
+
+
+def test_a_builder_without_apt_is_not_asked() -> None:
+    """Its packages have other names, and that apt finds none would be no answer."""
+    reports = {"pi1": ["apt", "gcc"], "fedora1": ["dnf", "gcc"], "other1": None, "away1": None}
+    hostvars: dict[str, dict[str, Any]] = {host: {"builder_report": {"packages": has}} for host, has in reports.items()}
+    hostvars["away1"] = {}
+    assert apt_lookup_hosts(hostvars, hostvars) == ["pi1"]
+    hostvars["pi1"]["builder_apt_lookup"] = False
+    assert apt_lookup_hosts(hostvars, hostvars) == []
 
 
 def test_another_release_of_the_distribution_is_asked_for_itself(state: ControllerState) -> None:

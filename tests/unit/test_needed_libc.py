@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wheelfleet.elf import Elf, read_elf
@@ -69,6 +70,25 @@ def test_a_wheel_settles_no_system_whose_libc_is_too_old_for_its_code(controller
     rows = controller.catalog.db.execute("SELECT t.name FROM release_target w JOIN target t ON t.id = w.target_id "
                                          "WHERE w.need = 'now'")  # fmt: skip
     assert {row["name"] for row in rows} == {OLD, MUSL}, "they are built for"
+
+
+@pytest.mark.parametrize("name", ["libc.musl-x86_64.so.1", "libc.so"])
+def test_code_for_musl_settles_musl_alone(controller: Controller, name: str, tmp_path: Path) -> None:
+    (tmp_path / "libc.c").write_text("int wheelfleet;")
+    (tmp_path / "demo.c").write_text("extern int wheelfleet; int answer(void) { return wheelfleet; }")
+    compile_shared = ["cc", "-shared", "-fPIC", "-nostdlib"]
+    subprocess.run([*compile_shared, f"-Wl,-soname,{name}", "-o", "lib.so", "libc.c"], cwd=tmp_path, check=True)
+    subprocess.run([*compile_shared, "-o", "demo.so", "demo.c", "lib.so"], cwd=tmp_path, check=True)
+    assert controller.send(wheel((tmp_path / "demo.so").read_bytes())).outcome == "built"
+    assert controller.one("SELECT libc FROM wheel") == "musl>=0.0"
+    assert served(controller) == {MUSL}
+
+
+@pytest.mark.parametrize("ending", ["x86_64-linux-musl", "arm-linux-musleabihf"])
+def test_a_module_that_only_a_musl_python_finds_is_for_musl(ending: str) -> None:
+    elf = Elf("EM_X86_64", 64, False, None, (), *(frozenset[Any]() for _ in range(4)), None)
+    assert str(needed_libc({f"demo/_speed.cpython-313-{ending}.so": elf})) == "musl>=0.0"
+    assert needed_libc({"demo/_speed.cpython-313-x86_64-linux-gnu.so": elf}) is None
 
 
 def test_a_wheel_of_python_alone_settles_every_system(controller: Controller) -> None:

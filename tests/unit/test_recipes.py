@@ -122,6 +122,36 @@ def test_a_build_by_a_recipe_differs_as_it_says(fleet: Fleet, folder: Path):
     assert (b.adjustments.environment, b.adjustments.constraints) == ({"X": "1"}, ("setuptools<58",))
 
 
+@pytest.mark.parametrize(
+    ("packages", "advice"),
+    [
+        (
+            ["apt", "gcc"],
+            "Install libyaml-dev on the builder, as the project's recipe says (apt-get install libyaml-dev).",
+        ),
+        (["apt", "gcc", "libyaml-dev"], None),
+        (
+            ["dnf", "gcc"],
+            "The project's recipe says that it needs libyaml-dev, as Debian calls them; install on the builder what "
+            "has the same there.",
+        ),
+    ],
+    ids=["missing", "there", "without apt"],
+)
+def test_what_a_recipe_needs_is_said_as_the_builder_calls_it(
+    fleet: Fleet, folder: Path, packages: list[str], advice: str | None
+):
+    fleet.builder("pi1", 11)
+    (folder / "demo.yml").write_text("reason: It needs YAML.\napt: [libyaml-dev]\n")
+    with fleet.catalog.writing() as db:
+        record_recipes(db, read_recipes(folder))
+        db.execute("UPDATE builder SET packages = ?", (json.dumps(packages),))
+    fleet.queue("demo", 11)
+    (a,) = fleet.claim().builds
+    fleet.finish(a.attempt, failure_class="missing-header", blocks="target", subject="yaml.h", missing_kind="header")
+    assert fleet.catalog.db.execute("SELECT advice FROM attempt").fetchone()[0] == advice
+
+
 def test_the_recipes_that_come_with_wheelfleet_can_be_read():
     for recipe in read_recipes(CHECKOUT / "recipes").values():
         assert recipe.reason.endswith(".")

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 #: Compiler, linker and build tools that most sdists with native code need; each accepts `--version`.
 TOOLCHAIN = ("gcc", "ld", "rustc", "cmake")
 #: Packages that do not help builds, unless they are development files.
-_NO_USE_TO_BUILDS = re.compile(r"lib|python3?-|fonts-|linux-(?:image|headers)|firmware-|gir1\.2-|task-|locales")
+_NO_USE_TO_BUILDS = re.compile(r"lib|python3?-|py3-|fonts-|linux-(?:image|headers-)|firmware-|gir1\.2-|task-|locales")
+#: How the development files of a library are called: by Debian and Alpine, by Fedora.
+_DEVELOPMENT = ("-dev", "-devel")
+#: Commands that list the installed packages of Debian, Fedora and Alpine: a line for each, which ends with its name.
+_LISTS_OF_PACKAGES = (
+    ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\n"),
+    ("rpm", "--query", "--all", "--queryformat", "installed %{NAME}\n"),
+    ("apk", "info"),
+)
 #: What interpreter and build backends take for the platform, if it is set: `linux-armv7l`.
 HOST_PLATFORM = "_PYTHON_HOST_PLATFORM"
 #: By the name of a 64-bit kernel's machine, or of its 32-bit personality: the machine of 32-bit code.
@@ -100,11 +108,20 @@ def host_facts() -> Facts:
 def host_packages(patience: float = 30) -> list[str] | None:
     """The names of installed packages that builds may use: development files and programs, no plain libraries.
 
-    None without dpkg, or if it needs longer than `patience` seconds.
+    None where neither dpkg, rpm nor apk names any, or if it needs longer than `patience` seconds.
     """
+    for command in _LISTS_OF_PACKAGES:
+        # Fedora and Debian have each other's program in a package, which then knows of no package.
+        if names := _installed(command, patience):
+            return sorted(name for name in names if name.endswith(_DEVELOPMENT) or not _NO_USE_TO_BUILDS.match(name))
+    return None
+
+
+def _installed(command: Sequence[str], patience: float) -> set[str]:
     try:
         asked = subprocess.run(
-            ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\n"],
+            command,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=patience,
@@ -112,10 +129,9 @@ def host_packages(patience: float = 30) -> list[str] | None:
             env={**os.environ, "LC_ALL": "C"},
         )
     except (OSError, subprocess.SubprocessError):
-        return None
-    states = (line.partition(" ") for line in asked.stdout.splitlines())
-    installed = {name for state, _, name in states if state == "installed"}
-    return sorted(name for name in installed if name.endswith("-dev") or not _NO_USE_TO_BUILDS.match(name))
+        return set()
+    states = (line.rpartition(" ") for line in asked.stdout.splitlines())
+    return {name for state, _, name in states if state in ("installed", "")} - {""}
 
 
 def _host() -> Host:

@@ -35,10 +35,10 @@ _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libo32", "libx32", "o
 #: The parts of /etc that programs need and that reveal nothing of the host. The rest is absent.
 _ETC = (
     *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "ethertypes"),
-    *("fonts", "gai.conf", "ImageMagick-*", "java*", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias"),
-    *("localtime", "lsb-release", "magic", "magic.mime", "mailcap", "mime.types", "OpenCL", "os-release"),
-    *("perl", "pki/ca-trust", "pki/tls/certs", "pki/tls/cert.pem", "pki/tls/openssl.cnf", "protocols", "pypy*"),
-    *("python*", "rpc", "services", "sgml", "ssl/certs", "ssl/cert.pem", "ssl/openssl.cnf", "timezone", "xml"),
+    *("fonts", "gai.conf", "ImageMagick-*", "java*", "ld-musl-*.path", "ld.so.cache", "ld.so.conf", "ld.so.conf.d"),
+    *("locale.alias", "localtime", "lsb-release", "magic", "magic.mime", "mailcap", "mime.types", "OpenCL"),
+    *("os-release", "perl", "pki/ca-trust", "pki/tls/certs", "pki/tls/cert.pem", "pki/tls/openssl.cnf", "protocols"),
+    *("pypy*", "python*", "rpc", "services", "sgml", "ssl/certs", "ssl/cert.pem", "ssl/openssl.cnf", "timezone", "xml"),
 )
 #: Parts of an interpreter's prefix. The prefix itself is not bound, because it may be a user's home.
 _PREFIX = ("bin", "compiler_compat", "include", "lib", "lib-python", "lib_pypy", "lib64", "libexec", "pyvenv.cfg")
@@ -175,7 +175,7 @@ def probe() -> str | None:
         tried = _try(*_no_namespaces_inside())
     except FileNotFoundError:
         return (
-            "This host has no bubblewrap, in which builds are kept apart; install it (apt-get install bubblewrap), or "
+            "This host has no bubblewrap, in which builds are kept apart; install it (the package bubblewrap), or "
             "allow builds without a sandbox here by builder_sandbox: false in this host's variables."
         )
     except (OSError, subprocess.TimeoutExpired) as error:

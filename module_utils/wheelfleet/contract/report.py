@@ -99,7 +99,7 @@ class Report:
     facts: BuilderFacts
     #: One for each interpreter.
     targets: list[OfferedTarget]
-    #: Names of the distribution's packages that builds may use; None: the host has no dpkg.
+    #: Names of the distribution's packages that builds may use; None: it has neither dpkg, rpm nor apk.
     packages: Optional[list[str]] = None
 
     def as_data(self) -> dict[str, Any]:

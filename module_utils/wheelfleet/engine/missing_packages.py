@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..apt_packages import has_apt
 from .operator_values import as_bool, as_list
 
 
 def apt_lookup_hosts(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The builders that may fetch their distribution's contents index (`builder_apt_lookup`)."""
-    return [host for host in hosts if as_bool(hostvars[host].get("builder_apt_lookup", True))]
+    """The builders that have apt and may fetch their distribution's contents index (`builder_apt_lookup`)."""
+    return [
+        host
+        for host in hosts
+        if as_bool(hostvars[host].get("builder_apt_lookup", True))
+        and has_apt(hostvars[host].get("builder_report", {}).get("packages"))
+    ]
 
 
 def apt_permissions(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, bool | list[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from ..apt_packages import has_apt
 from ..catalog import attempts, projects
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from . import remedies
@@ -103,9 +104,18 @@ def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
 def _add_recipes_hint(db: sqlite3.Connection, attempt: sqlite3.Row) -> None:
     """Set the advice to install the recipe's packages, if the builder misses some."""
     asked = recipe_packages(db, attempt["release_id"], attempt["target_id"])
-    if not asked or attempt["packages"] is None:
+    if not asked:
         return
-    has = set(json.loads(attempt["packages"]))
+    has = set(json.loads(attempt["packages"] or "[]"))
+    if not has_apt(has):
+        # Whether it has them under other names is not known.
+        if attempt["missing_kind"]:
+            advice = (
+                f"The project's recipe says that it needs {', '.join(asked)}, as Debian calls them; install on the "
+                "builder what has the same there."
+            )
+            attempts.advise(db, attempt["id"], advice)
+        return
     # Reports of builders leave plain libraries out.
     lacking = [name for name in asked if name not in has and (name.endswith("-dev") or not name.startswith("lib"))]
     if lacking:

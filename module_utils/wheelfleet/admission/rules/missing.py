@@ -8,9 +8,15 @@ from ...removed_api import REMOVED_MODULES
 from ...standard_modules import SEPARATE_PACKAGES
 from .rule import any_of, rule
 
-LOOK_FOR_HEADER = "Look for the package that has {found} (apt-file search {found}) and install it on the builder."
-LOOK_FOR_LIBRARY = "Look for the -dev package of {found} (apt search {found}) and install it on the builder."
-LOOK_FOR_TOOL = "Look for the package that has the program {found} (apt-file search bin/{found}) and install it."
+LOOK_FOR_HEADER = (
+    "Look for the package that has {found} (on Debian: apt-file search {found}) and install it on the builder."
+)
+LOOK_FOR_LIBRARY = (
+    "Look for the -dev or -devel package of {found} (on Debian: apt search {found}) and install it on the builder."
+)
+LOOK_FOR_TOOL = (
+    "Look for the package that has the program {found} (on Debian: apt-file search bin/{found}) and install it."
+)
 
 _SEPARATE_MODULES = any_of(*sorted(SEPARATE_PACKAGES.keys() - REMOVED_MODULES))
 
