@@ -255,6 +255,15 @@ def test_upstreams_sdist_is_linked_where_its_address_is_a_web_address(state: Con
     assert "javascript:" not in pages_of(state)["json"].decode()
 
 
+@pytest.mark.parametrize(
+    ("ending", "refused"), [("tar.gz", False), ("zip", False), ("tar.bz2", True), ("tar.xz", True), ("tgz", True)]
+)
+def test_an_sdist_that_uv_cannot_build_is_called_so(state: ControllerState, ending: str, refused: bool) -> None:
+    state.want("spam", "1.0")
+    state.execute("UPDATE upstream_file SET filename = ?", f"spam-1.0.{ending}")
+    assert ("(which uv cannot build)" in html_of(state)) == refused
+
+
 def test_install_commands_follow_what_the_index_lists(state: ControllerState) -> None:
     build(state, name="Spam.Eggs")
     own, full = (html_of(state, name="Spam.Eggs", render=render) for render in (OWN, FULL))

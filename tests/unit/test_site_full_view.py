@@ -329,6 +329,26 @@ def test_an_operator_who_always_builds_keeps_wheels_beside_upstreams(
     assert site_bytes(served.site) == withdrawn
 
 
+@pytest.mark.parametrize(
+    ("outcome", "theirs", "stays"),
+    [
+        ("impossible", THEIRS, False),
+        ("impossible", f"spidev-3.8-1-{OURS}.whl", True),
+        ("impossible", "spidev-3.8-cp312-cp312-manylinux_2_36_aarch64.whl", True),
+        ("unneeded", THEIRS, True),
+    ],
+)
+def test_who_always_builds_offers_no_unrepairable_wheel_beside_a_repaired_one(
+    served: ControllerState, outcome: str, theirs: str, stays: bool
+) -> None:
+    builds(served, "always")
+    served.execute("UPDATE wheel SET repaired = ?", json.dumps({"tool": "auditwheel 6.8.2", "outcome": outcome}))
+    upstream_ships(served, theirs)
+    served.publish()
+    assert listed(served.site, "spidev") == ([f"spidev-3.8-{OURS}.whl"] if stays else [])
+    assert (served.site / f"files/spidev/spidev-3.8-{OURS}.whl").is_file(), "a lock file may name it"
+
+
 # ---------------------------------------------------------------------- withdrawn because the operator skips it
 
 

@@ -349,11 +349,20 @@ def test_the_run_ends_with_a_command_to_paste(state: ControllerState, index_url:
         ("py3-none-any", "python3"),
         ("cp39-abi3-linux_armv7l", "python3"),
         ("cp313-cp313-manylinux_2_36_aarch64", "python3.13"),
+        ("cp313-cp313t-manylinux_2_36_aarch64", "python3.13t"),
         ("pp311-pypy311_pp73-linux_aarch64", "pypy3"),
+        ("cp315-abi3.abi3t-manylinux_2_36_aarch64", "python3.15"),
+        ("cp312-abi3-manylinux_2_41_aarch64", "python3.13"),
     ],
 )
 def test_the_command_makes_an_environment_that_takes_the_wheel(state: ControllerState, tag: str, python: str) -> None:
-    state.wheel("spidev", "3.8", tag)
+    serves = {
+        "cp315-abi3.abi3t": ["cp315-cp315-linux_aarch64-glibc2.36", "cp315-cp315t-linux_aarch64-glibc2.36"],
+        "cp312-abi3": ["cp313-cp313-linux_aarch64-glibc2.41"],
+    }
+    for target in (served := serves.get(tag.rpartition("-")[0], [])):
+        state.target(target, preference=0 if "cp315t" in target else 1)
+    state.wheel("spidev", "3.8", tag, serves=served)
     assert install_line(state.catalog.db, "file:///srv/simple").startswith(f"{python} -m venv ~/env && ")
 
 

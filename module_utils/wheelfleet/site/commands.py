@@ -10,9 +10,12 @@ import shlex
 from collections.abc import Iterable
 
 from ..client_config import Index
+from ..limited_api import claim_of
 
 #: The virtual environment that the commands make, or use if it exists.
 ENVIRONMENT = "~/env"
+#: The minor version of `python3` on the oldest system that most have, Debian 12.
+_OLDEST_DEFAULT_MINOR = 11
 
 
 def pip_commands(index_url: str, project: str, python: str = "python3") -> tuple[str, str]:
@@ -26,10 +29,25 @@ def pip_commands(index_url: str, project: str, python: str = "python3") -> tuple
     return f"{python} -m venv {ENVIRONMENT}", f"{ENVIRONMENT}/bin/pip {arguments}"
 
 
-def interpreter_for(tags: Iterable[str]) -> str:
-    """The command of an interpreter that accepts one of these tags (`cp311-cp311-linux_aarch64`), by Debian's names."""
-    of_any = (["none"], ["abi3"], ["abi3t"])
-    pythons = sorted(tag.split("-")[0] for tag in tags if tag.split("-")[1:2] not in of_any)
-    if not pythons:
+def interpreter_for(tags: Iterable[str], targets: Iterable[str] = ()) -> str:
+    """The command of an interpreter that accepts one of a wheel's tags (`cp311-cp311-linux_aarch64`), by the names that
+    Debian and CPython give it. `targets` are those that the wheel serves, the oldest Python first.
+    """
+    parts = [tuple(tag.split("-")[:2]) for tag in tags]
+    if any(abi == "none" for _, abi in parts):
         return "python3"
-    return "pypy3" if pythons[0].startswith("pp") else f"python{pythons[0][2]}.{pythons[0][3:]}"
+    claims = [claim for claim in (claim_of(python, abi) for python, abi in parts) if claim]
+    if claims:
+        # Which Pythons a newer system has is not known, but this one has a target.
+        if min(claim.minor for claim in claims) <= _OLDEST_DEFAULT_MINOR:
+            return "python3"
+        parts = [tuple(target.split("-")[:2]) for target in targets]
+    pythons = [_command(python, abi) for python, abi in parts]
+    # More people have a Python with a GIL than one without.
+    return min(pythons, key=(lambda name: name.endswith("t")) if claims else str, default="python3")
+
+
+def _command(python: str, abi: str) -> str:
+    if python.startswith("pp"):
+        return "pypy3"
+    return f"python{python[2]}.{python[3:]}{'t' if abi == f'{python}t' else ''}"

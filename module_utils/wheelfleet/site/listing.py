@@ -130,12 +130,13 @@ _PROJECTS = """
 _WHEELS = """
     SELECT r.project_id, r.id AS release_id, r.version, w.filename, w.sha256, w.size, w.metadata_sha256,
         w.requires_python, w.tags, w.added_at, w.attempt_id, w.id, coalesce(w.yanked, r.yanked), w.withdrawn_at,
-        w.withdrawn, json_extract(w.imported, '$.beside_upstream'), r.gone_at IS NOT NULL AND r.taken_young
+        w.withdrawn, json_extract(w.imported, '$.beside_upstream'), r.gone_at IS NOT NULL AND r.taken_young,
+        json_extract(w.repaired, '$.outcome') = 'impossible'
     FROM release r JOIN wheel w ON w.release_id = r.id
     WHERE r.project_id IN (SELECT value FROM json_each(:ids)) AND w.removed_at IS NULL ORDER BY r.project_id
     """
 #: Positions in a row of `_WHEELS`.
-_FILENAME, _WITHDRAWN_AT, _WITHDRAWN, _TAKEN = 3, 13, 14, 16
+_FILENAME, _WITHDRAWN_AT, _WITHDRAWN, _BESIDE, _TAKEN, _UNREPAIRED = 3, 13, 14, 15, 16, 17
 _UPSTREAM = """
     SELECT r.project_id, f.release_id, r.version, f.filename, f.kind, f.yanked, f.url, f.requires_python,
         f.sha256, f.size, f.metadata_sha256, f.upload_time, f.provenance
@@ -208,11 +209,14 @@ def _sorted_out(
         if others is None or state in GONE_STATES or filename in others.filenames or filename in off:
             continue
         shadows = others.has_pure(tags)
-        beside_upstream = always or row[15]
-        targets = _served(db, release, wheel) if others.wheels and (shadows or not beside_upstream) else []
+        # Beside upstream's repaired wheel, one that could not be repaired would be taken first, and needs more.
+        in_vain = always and row[_UNREPAIRED] and not row[_BESIDE]
+        stays = (always or row[_BESIDE]) and not shadows
+        theirs = others.repaired() if in_vain and stays else others
+        targets = _served(db, release, wheel) if theirs.wheels and (in_vain or not stays) else []
         if shadows and not targets:
             continue
-        if targets and all(_upstream_serves(target, others) for target in targets):
+        if targets and all(_upstream_serves(target, theirs) for target in targets):
             withdrawn.add(filename)
         else:
             listed.add(filename)
@@ -242,6 +246,7 @@ def _build_number(file: ListedFile) -> int:
     return int(digits[0]) if digits else 0
 
 
+_REPAIRED = re.compile(r"[-.](?:manylinux|musllinux)")
 #: Versions repeat across projects, and parsing one costs ten times as much as a look-up.
 _version = lru_cache(maxsize=65536)(Version)
 
@@ -264,6 +269,10 @@ class _Beside(NamedTuple):
             None if None in sources else next(filter(None, sources), ""),
             tuple((row[3], row[7]) for row in rows if row[4] == "wheel" and row[5] is None),
         )
+
+    def repaired(self) -> _Beside:
+        """The same with only those wheels that carry what a clean system does not have (PEP 600, PEP 656)."""
+        return self._replace(wheels=tuple(each for each in self.wheels if _REPAIRED.search(each[0])))
 
     def has_pure(self, tags: str) -> bool:
         """Whether upstream lists a pure wheel with a tag of our pure wheel, which would shadow it."""

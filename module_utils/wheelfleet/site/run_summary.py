@@ -53,7 +53,7 @@ def install_line(db: sqlite3.Connection, index_url: str) -> str:
     """
     newest = db.execute(
         """
-        SELECT p.display_name, r.version, w.tags
+        SELECT p.display_name, r.version, w.tags, w.id
         FROM wheel w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
         WHERE p.state = 'present' AND w.removed_at IS NULL AND w.withdrawn_at IS NULL
           AND w.yanked IS NULL AND r.yanked IS NULL
@@ -64,4 +64,10 @@ def install_line(db: sqlite3.Connection, index_url: str) -> str:
     if newest is None:
         return ""
     requirement = f"{printable(newest['display_name'])}=={newest['version']}"
-    return " && ".join(pip_commands(index_url, requirement, interpreter_for(json.loads(newest["tags"]))))
+    served = db.execute(
+        "SELECT t.name FROM target t JOIN wheel_target s ON s.target_id = t.id WHERE s.wheel_id = ? "
+        "ORDER BY t.preference, t.id",
+        (newest["id"],),
+    )
+    python = interpreter_for(json.loads(newest["tags"]), [row["name"] for row in served])
+    return " && ".join(pip_commands(index_url, requirement, python))
