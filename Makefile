@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 OPERATORS_LC_ALL := $(LC_ALL)
 export LC_ALL := C.UTF-8
 
-.PHONY: help build monitor test test-long unit lint docs fmt hooks bench clean machine-build machine-test
+.PHONY: help build monitor shapes test test-long unit lint docs fmt hooks bench clean machine-build machine-test
 .DEFAULT_GOAL := help
 # So that the packages are there before what needs them.
 .NOTPARALLEL:
@@ -25,6 +25,9 @@ build: $(VENV)/.controller ## build what the inventory names, and publish it
 # The locale is the operator's, because it says what their terminal can show. Over SSH: ssh -t controller make -C wheelfleet monitor
 monitor: $(if $(wildcard $(VENV)/.controller),,$(VENV)/.controller) ## watch any run, and hold its reins; STATE=folder if it is not the inventory's
 	@env $(if $(OPERATORS_LC_ALL),LC_ALL=$(OPERATORS_LC_ALL),-u LC_ALL) PYTHONPATH=module_utils python -m wheelfleet.monitor --state "$(STATE)"
+
+shapes: $(if $(wildcard $(VENV)/.controller),,$(VENV)/.controller) ## what the logs of unexplained failures say most; STATE=folder as for monitor
+	@PYTHONPATH=module_utils python -m wheelfleet.monitor.log_shapes --state "$(STATE)" $(SHAPES_ARGS)
 
 # In one process more than there are cores, because the one with the booted hosts mostly waits; PYTEST_ARGS chooses some.
 test: machine-test $(VENV)/.dev ## all tests but the long ones; the better part of an hour

@@ -84,7 +84,7 @@ def read_catalog(path: Path, run: str, now: float) -> CatalogPart:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)) as db:
             db.isolation_level = None
             db.row_factory = sqlite3.Row
-            trouble = _other_version(db)
+            trouble = other_version(db)
             return CatalogPart(now, trouble) if trouble else _read(db, run, now)
     except sqlite3.OperationalError as error:
         if "locked" in str(error) or "busy" in str(error):
@@ -96,7 +96,8 @@ def read_catalog(path: Path, run: str, now: float) -> CatalogPart:
         return CatalogPart(now, f"The catalog {path} cannot be read ({error}); to restore it: docs/how-to/back-up.md.")
 
 
-def _other_version(db: sqlite3.Connection) -> str:
+def other_version(db: sqlite3.Connection) -> str:
+    """Why this checkout cannot read the catalog, in one sentence with the cure; empty if it can."""
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version == 0:
         return "The catalog is being made; wait a moment."
