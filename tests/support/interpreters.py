@@ -33,15 +33,23 @@ def interpreters() -> list[Path]:
     return [found_by_version[key] for key in sorted(found_by_version)]
 
 
+def free_threaded() -> list[Path]:
+    """The CPythons without a GIL, the oldest first: commands such as `python3.14t`, also in folders of /opt."""
+    found = [python for python in _called(f"python3.{minor}t" for minor in range(13, 16)) if _ask(python) is not None]
+    return list(dict.fromkeys(python.resolve() for python in found))
+
+
 def older_interpreters() -> list[Path]:
     """Pythons older than 3.9; most machines have none."""
     return [python for python in _called(_OLDER_NAMES) if "shims" not in python.parts]
 
 
 def _called(names: Iterable[str]) -> list[Path]:
+    names = list(names)
     folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if part]
     # pyenv's commands run one version at a time; the others are in their folders.
     folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    folders += sorted(Path("/opt").glob("*/bin"))
     return [Path(found) for folder in folders for name in names if (found := shutil.which(name, path=folder))]
 
 

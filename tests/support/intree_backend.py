@@ -74,7 +74,8 @@ def run_script(wheel_directory: str, config_settings: object) -> str | None:
 def payload() -> dict[str, bytes]:
     module = PROJECT["module"]
     if PROJECT["kind"] == "c":
-        suffix = ".abi3.so" if PROJECT["abi3"] else sysconfig.get_config_var("EXT_SUFFIX")
+        limited = ".abi3t.so" if PROJECT["abi3t"] else ".abi3.so" if PROJECT["abi3"] else None
+        suffix = limited or sysconfig.get_config_var("EXT_SUFFIX")
         return {module + suffix: compile_c("extension.c")}
     files = {name: (SOURCE / name).read_bytes() for name in PROJECT["files"]}
     if PROJECT["kind"] == "ctypes":
@@ -117,6 +118,8 @@ def tag() -> str:
         return f"{python}-none-{platform}"
     if PROJECT["abi3"]:
         return f"cp39-abi3-{platform}"
+    if PROJECT["abi3t"]:
+        return f"cp315-abi3.abi3t-{platform}"
     if family == "pp":
         # "pypy39-pp73-x86_64-linux-gnu" names the ABI pypy39_pp73.
         return f"{python}-{'_'.join(sysconfig.get_config_var('SOABI').split('-')[:2])}-{platform}"
@@ -125,7 +128,9 @@ def tag() -> str:
 
 def dist_info_files() -> dict[str, bytes]:
     purelib = "true" if PROJECT["kind"] == "pure" else "false"
-    wheel = f"Wheel-Version: 1.0\nGenerator: intree_backend\nRoot-Is-Purelib: {purelib}\nTag: {tag()}\n"
+    python, abis, platform = tag().split("-")
+    tags = "".join(f"Tag: {python}-{abi}-{platform}\n" for abi in abis.split("."))
+    wheel = f"Wheel-Version: 1.0\nGenerator: intree_backend\nRoot-Is-Purelib: {purelib}\n{tags}"
     return {
         f"{DIST_INFO}/METADATA": (SOURCE / "PKG-INFO").read_bytes(),
         f"{DIST_INFO}/WHEEL": wheel.encode(),

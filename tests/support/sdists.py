@@ -108,6 +108,7 @@ def c_sdist(
     *,
     source: str | None = None,
     abi3: bool = False,
+    abi3t: bool = False,
     libraries: Sequence[str] = (),
     requires_python: str | None = None,
     requires_dist: Sequence[str] = (),
@@ -117,7 +118,8 @@ def c_sdist(
     filename: str | None = None,
     files: Mapping[str, str] | None = None,
 ) -> Artifact:
-    """An sdist of one C extension with a function `answer`; builds to cpXY-cpXY-linux_…, or cp39-abi3-linux_….
+    """An sdist of one C extension with a function `answer`; builds to cpXY-cpXY-linux_…, or cp39-abi3-linux_…, or, with
+    `abi3t` and a source that targets it, cp315-abi3.abi3t-linux_….
 
     In `source`, `@MODULE@` is replaced by the extension's name. `libraries` are linked (`["z"]` is `-lz`). `files` are
     further files.
@@ -126,7 +128,7 @@ def c_sdist(
     return _sdist(
         name,
         version,
-        {"kind": "c", "abi3": abi3, "libraries": list(libraries)},
+        {"kind": "c", "abi3": abi3, "abi3t": abi3t, "libraries": list(libraries)},
         {"extension.c": text.encode(), **{path: content.encode() for path, content in (files or {}).items()}},
         requires_python=requires_python,
         requires_dist=requires_dist,
@@ -312,6 +314,7 @@ def _intree_files(
         "stem": file_stem(name, version),
         "module": module_name(name),
         "abi3": False,
+        "abi3t": False,
         "libraries": [],
         "dynamic_requires": [],
         "runs_setup_py": False,

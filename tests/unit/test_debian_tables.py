@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from wheelfleet.admission.preinstalled import PREINSTALLED
 from wheelfleet.os_release import newest_known, packages_on, release_name
 
 from tests.support import debian_tables
@@ -27,6 +33,23 @@ def test_what_is_preinstalled_is_known_by_release() -> None:
     module = debian_tables.preinstalled_module({"12": names, "13": ["libbar1"]})
     assert max(map(len, module.splitlines())) <= 120
     assert run(module)["PREINSTALLED"] == {"debian 12": {*names}, "debian 13": {"libbar1"}}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("apt-cache") is None, reason="needs apt")
+def test_the_command_of_the_docs_lists_what_this_system_has() -> None:
+    """By the shell, as an operator runs it, on whatever distribution this is."""
+    if not subprocess.run(["apt-cache", "show", "python3-venv"], capture_output=True, check=False).stdout:
+        pytest.skip("apt has no lists here; apt-get update")
+    page = (Path(__file__).resolve().parents[2] / "docs/reference/wheel-checks.md").read_text()
+    command = page.split("```sh\n")[1].partition("```")[0]
+    said = subprocess.run(["sh", "-c", command], capture_output=True, check=True, text=True).stdout
+    (listed,) = yaml.safe_load(said).items()
+    assert listed[0] == "builder_preinstalled_packages"
+    assert {"libc6", "libgcc-s1"} <= {*listed[1]}
+    system = platform.freedesktop_os_release()
+    release = release_name({"id": system["ID"], "version": system.get("VERSION_ID")})
+    assert PREINSTALLED.get(release, set()) <= {*listed[1]}
 
 
 @pytest.mark.parametrize(
