@@ -11,7 +11,7 @@ description:
     else builds need, for each interpreter.
   - Its action plugin says which code that is, and sends it to a host that has another one.
   - Reads the full tag set of each interpreter by C(packaging.tags), run by that interpreter.
-  - Needs nothing on the host but Python 3.9 with its venv module, and bubblewrap.
+  - Needs nothing on the host but a whole Python 3.9 or newer with its venv module, and bubblewrap.
 attributes:
   check_mode:
     description: Says what would be made and changes nothing. Targets are read all the same.
@@ -114,7 +114,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder import worker_code
 from ansible.module_utils.wheelfleet.builder.capacity import capacity
 from ansible.module_utils.wheelfleet.builder.folders import NotReady
-from ansible.module_utils.wheelfleet.builder.install import InstallError, check_commands, make_folders, tool_environment
+from ansible.module_utils.wheelfleet.builder.install import (
+    InstallError,
+    check_commands,
+    check_modules,
+    make_folders,
+    tool_environment,
+)
 from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
 from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
 from ansible.module_utils.wheelfleet.contract.report import InterpreterFacts, OfferedTarget, Report
@@ -157,6 +163,7 @@ def main() -> None:
     interpreters: dict[str, InterpreterFacts] = {}
     try:
         check_commands()
+        check_modules()
         made += make_folders(home, check=module.check_mode)
         made += install_code(module, home)
         for python in module.params["pythons"]:

@@ -108,7 +108,7 @@ class BuilderLink:
             # A lost connection makes the module's output unparsable, which is no failure of the module.
             if "module_stdout" in answer:
                 raise AnsibleConnectionFailure(answer.get("module_stderr") or "the module's answer broke off")
-            raise AnsibleError(answer.get("msg", "the visit failed"))
+            raise AnsibleError(_why(answer))
         return answer
 
     def _read(self, path: str, offset: int, length: int) -> bytes:
@@ -146,3 +146,9 @@ class BuilderLink:
             )
         except lost as error:
             raise LinkLost(f"It does not answer ({error}); its work goes to the others.") from error
+
+
+def _why(answer: Mapping[str, Any]) -> str:
+    """What a failed module says. Where it broke off, Ansible has its exception alone."""
+    event = getattr(answer.get("exception"), "event", None)
+    return str(answer.get("msg") or getattr(event, "msg", None) or "the module failed and did not say why")

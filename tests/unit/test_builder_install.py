@@ -33,3 +33,11 @@ def test_what_a_killed_run_still_makes_is_waited_for(tmp_path: Path, monkeypatch
         answers = list(pool.map(install_tools, range(3)))
     assert len(made) == 1
     assert sorted(answer["changed"] for answer in answers) == [False, False, True]
+
+
+def test_a_python_compiled_without_libraries_is_refused_with_the_cure() -> None:
+    install.check_modules()
+    with pytest.raises(
+        install.InstallError, match="compiled without _no_such, which the worker needs; name the system"
+    ):
+        install.check_modules(["zlib", "_no_such"])

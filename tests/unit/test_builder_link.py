@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,6 +117,14 @@ def test_a_module_that_was_cut_off_runs_again(answer: dict[str, Any]) -> None:
 def test_a_module_that_fails_is_an_error() -> None:
     with pytest.raises(AnsibleError, match="The builder cannot take work"):
         link(Action({"failed": True, "msg": "The builder cannot take work: x"})).hand_over([])
+
+
+def test_a_module_that_broke_off_is_an_error_with_its_exception() -> None:
+    exception = SimpleNamespace(event=SimpleNamespace(msg="No module named '_ctypes'"))
+    with pytest.raises(AnsibleError, match="No module named '_ctypes'"):
+        link(Action({"failed": True, "exception": exception})).hand_over([])
+    with pytest.raises(AnsibleError, match="did not say why"):
+        link(Action({"failed": True})).hand_over([])
 
 
 def test_only_what_was_withdrawn_counts() -> None:

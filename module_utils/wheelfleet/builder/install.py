@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -28,6 +30,25 @@ def check_commands() -> None:
     if shutil.which("flock") is None:
         raise InstallError(
             "This host has no command flock, by which the controller sees whether builds go on; install util-linux."
+        )
+
+
+def check_modules(needed: Sequence[str] = ("bz2", "ctypes", "lzma", "ssl", "zlib")) -> None:
+    """Raise InstallError if the running Python, which the worker runs with, lacks modules that a distribution's has.
+
+    A Python that somebody compiled lacks those whose libraries were not there.
+    """
+    lacking = []
+    for name in needed:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            lacking.append(name)
+    if lacking:
+        raise InstallError(
+            f"The Python that Ansible uses on this host ({sys.executable}) was compiled without {', '.join(lacking)}, "
+            "which the worker needs; name the system's own by ansible_python_interpreter, or compile this one again "
+            "with the development files of these libraries."
         )
 
 
