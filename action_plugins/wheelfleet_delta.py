@@ -61,6 +61,7 @@ class ActionModule(ControllerAction):
                     coming=tuple(p["coming"]),
                     silent=tuple(p["left_out"]),
                     show=self._show,
+                    files=self.state_dir / "files",
                     most_previewed=None if self._task.diff else MOST_PREVIEWED,
                 ),
             )

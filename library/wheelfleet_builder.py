@@ -105,6 +105,12 @@ packages:
   returned: success
   type: list
   elements: str
+libraries:
+  description: The versions of the distribution's packages of libraries, by name; none where the host has no dpkg.
+  returned: success
+  type: dict
+  sample:
+    libtiff6: 4.5.0-6+deb12u2
 """
 
 from pathlib import Path
@@ -121,7 +127,7 @@ from ansible.module_utils.wheelfleet.builder.install import (
     make_folders,
     tool_environment,
 )
-from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_packages
+from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_libraries, host_packages
 from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
 from ansible.module_utils.wheelfleet.contract.report import InterpreterFacts, OfferedTarget, Report
 
@@ -193,6 +199,7 @@ def main() -> None:
         },
         targets=targets,
         packages=host_packages(),
+        libraries=host_libraries(),
     )
     module.exit_json(
         changed=bool(made),

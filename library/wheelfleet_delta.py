@@ -49,7 +49,7 @@ options:
   policy:
     description: >-
       Conditions on what is built. C(prereleases), C(yanked), C(build), C(cooldown_hours), C(skip), C(max_attempts),
-      C(adopt_requirements).
+      C(adopt_requirements), C(rebuild_outdated).
     type: dict
     default: {}
   builders:

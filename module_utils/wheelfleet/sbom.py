@@ -14,6 +14,10 @@ from urllib.parse import quote
 
 #: The file, below `.dist-info`.
 PATH = "sboms/auditwheel.cdx.json"
+#: Bytes of an SBOM that is read.
+LARGEST = 4 << 20
+#: Names and versions of Debian's packages (policy 5.6.1, 5.6.12), of a bounded length.
+_PACKAGE, _VERSION = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}"), re.compile(r"[0-9][A-Za-z0-9.+:~-]{0,99}")
 _WHEEL = re.compile(r'(pkg:pypi/[^"?]*\?file_name=)[^"#&]*')
 
 
@@ -45,6 +49,21 @@ def with_packages(
     except (AttributeError, KeyError, IndexError, TypeError) as error:
         raise ValueError(f"The SBOM has another form than auditwheel's ({error!r}).") from error
     return named(json.dumps(data).encode(), filename)
+
+
+def copied_packages(content: bytes) -> dict[str, str]:
+    """Debian's packages of the copied libraries, by name their versions; of content that is no SBOM: none."""
+    try:
+        components = json.loads(content)["components"]
+        said = [(each["name"], each["version"]) for each in components if each["purl"].startswith("pkg:deb/")]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    return {
+        name: version
+        for name, version in said
+        if isinstance(name, str) and isinstance(version, str)
+        if _PACKAGE.fullmatch(name) and _VERSION.fullmatch(version)
+    }
 
 
 def _empty(filename: str, tool: str) -> dict[str, Any]:

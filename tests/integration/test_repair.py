@@ -18,11 +18,15 @@ from typing import Any
 import pytest
 from wheelfleet.admission.wheel_check import check_wheel
 from wheelfleet.builder.libraries import foreign_libraries, packages_of
+from wheelfleet.builder.probe import host_libraries, this_system
 from wheelfleet.builder.repair import main, runs_on_armv6
+from wheelfleet.catalog.outdated_copies import outdated_copies
 from wheelfleet.elf import Elf, read_code, read_elf
+from wheelfleet.planner.outdated_copies import record_outdated
 
 from tests.support.arm_elf import arm_elf
 from tests.support.builder import LIBRARY
+from tests.support.catalogs import ControllerState
 from tests.support.wheels import wheel_file
 
 MACHINE = os.uname().machine
@@ -184,6 +188,37 @@ def test_the_sbom_names_the_final_wheel_and_every_copied_library(workshop: Works
     assert (found["version"], found["bom-ref"] in said["dependencies"][0]["dependsOn"]) == (version, True)
     assert workshop.answer() == "41"
     workshop.admit()
+
+
+def test_a_repaired_wheel_is_named_once_the_system_has_a_newer_library(workshop: Workshop, tmp_path: Path) -> None:
+    library = next(iter(Path("/usr/lib").glob("*/liblzma.so.5")), None)
+    libraries = host_libraries() or {}
+    if library is None or "liblzma5" not in libraries:
+        pytest.skip("this system has no liblzma from a Debian package")
+    workshop.put(workshop.extension("lzma_version_number() > 0", "int lzma_version_number(void);", [library]))
+    workshop.repair()
+    tags = workshop.wheel().name.removesuffix(".whl").split("-")[-3:]
+    target = {f"{tags[0]}-{tags[1]}-{platform}" for platform in tags[2].split(".")}
+    copied = check_wheel(workshop.wheel(), name="demo", version="1.0", target_tags=target).copied
+    assert copied == {"liblzma5": libraries["liblzma5"]}
+    name = f"{TAG}-{TAG}-linux_{MACHINE}-glibc2.36"
+    facts = {"os": this_system(), "interpreters": {name: {}}}
+    with ControllerState(tmp_path / "controller") as state:
+        state.target(name, platform=f"linux_{MACHINE}")
+        state.builder("pi1", name, facts=facts, libraries=json.dumps(libraries))
+        state.wheel("demo", "1.0", serves=[name])
+        built_with = json.dumps({"builder": facts})
+        state.execute("UPDATE attempt SET built_with = ?, target_id = ?", built_with, state.target(name))
+        state.execute("UPDATE wheel SET copied = ?", json.dumps(dict(copied)))
+        with state.catalog.writing() as db:
+            record_outdated(db, run="run1", now=1.0)
+        assert outdated_copies(state.catalog.db) == []
+        newer = {**libraries, "liblzma5": f"{libraries['liblzma5']}+deb12u9"}
+        state.execute("UPDATE builder SET libraries = ?", json.dumps(newer))
+        with state.catalog.writing() as db:
+            record_outdated(db, run="run2", now=2.0)
+        (found,) = outdated_copies(state.catalog.db)
+        assert (found.package, found.copied, found.available) == ("liblzma5", copied["liblzma5"], newer["liblzma5"])
 
 
 def test_what_a_repair_makes_does_not_depend_on_python_s_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from wheelfleet.builder.probe import (
     ProbeError,
     describe_target,
     host_facts,
+    host_libraries,
     host_packages,
     narrow_machine,
     target_name,
@@ -126,6 +127,20 @@ def test_the_facts_of_a_host_are_the_same_whichever_interpreter_is_asked() -> No
     shared = facts.keys() & target.keys()
     assert shared == {"machine", "os", "cores", "memory"}
     assert all(facts[key] == target[key] for key in shared)
+
+
+def test_the_versions_of_debians_libraries_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    says = (
+        "libs libtiff6 4.5.0-6+deb12u2 installed\nnon-free/libs libx 1:2-3 installed\nlibs libold 1 config-files\n"
+        "libdevel libtiff-dev 4.5.0-6+deb12u2 installed\nadmin apt 2.6.1 installed\n unknown 1 installed\n"
+    )
+    program = tmp_path / "dpkg-query"
+    program.write_text(f"#!/bin/sh\n/bin/cat <<'END'\n{says}END\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert host_libraries() == {"libtiff6": "4.5.0-6+deb12u2", "libx": "1:2-3"}
+    program.unlink()
+    assert host_libraries() is None
 
 
 def test_the_packages_of_debian_fedora_and_alpine_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ OWNERS = {
     "log_position": "downloads/record_sums.py",
     "meta": "catalog/meta.py",
     "notification": "catalog/notifications.py",
+    "outdated_copy": "catalog/outdated_copies.py",
     "project": "catalog/projects.py",
     "provider": "planner/missing_packages.py",
     "queue_hour": "site/publication.py",

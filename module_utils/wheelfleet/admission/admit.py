@@ -368,6 +368,7 @@ def _record_wheel(
             "requires_python": wheel.requires_python,
             "tags": json.dumps(list(wheel.tags)),
             "libc": str(wheel.libc) if wheel.libc else None,
+            "copied": json.dumps(dict(wheel.copied)),
             "added_at": now,
             "repaired": json.dumps(repair) if repair else None,
             "apt_packages": json.dumps(_to_install(db, attempt["host"], result, preinstalled) if result else []),

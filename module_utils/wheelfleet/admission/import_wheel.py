@@ -336,6 +336,7 @@ def _record(db: sqlite3.Connection, place: _Place, wheel: CheckedWheel, terms: T
             "requires_python": wheel.requires_python,
             "tags": json.dumps(wheel.tags),
             "libc": str(wheel.libc) if wheel.libc else None,
+            "copied": json.dumps(dict(wheel.copied)),
             "added_at": terms.now,
             "imported": json.dumps(imported),
         },

@@ -14,8 +14,8 @@ import io
 import math
 import re
 import tempfile
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
@@ -25,6 +25,7 @@ from packaging.tags import parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from .. import sbom
 from ..elf import Elf, UnreadableElf, read_elf
 from ..libc import NeededLibc, needed_libc, with_time_abi
 from ..names import NotAWheel, WheelName, read_wheel_name
@@ -80,6 +81,8 @@ class CheckedWheel:
     has_native: bool
     #: The C libraries that its machine code works with; None: any.
     libc: NeededLibc | None = None
+    #: The distribution's packages of the libraries that were copied into it, by name their versions (its SBOM).
+    copied: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_wheel(
@@ -159,6 +162,7 @@ def _check_contents(
                 raise
     if promising:
         check_promises(archive.name, read.tags, code, exclude)
+    bill = files.get(f"{info}/{sbom.PATH}")
     archive.file.seek(0)
     return CheckedWheel(
         filename=archive.name,
@@ -174,6 +178,7 @@ def _check_contents(
         pure=_is_pure(read),
         has_native=bool(native),
         libc=with_time_abi(needed_libc(code), code, packages),
+        copied=sbom.copied_packages(archive.read(bill, sbom.LARGEST)) if bill and bill.size <= sbom.LARGEST else {},
     )
 
 

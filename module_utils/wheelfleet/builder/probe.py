@@ -29,6 +29,8 @@ TOOLCHAIN = ("gcc", "ld", "rustc", "cmake")
 _NO_USE_TO_BUILDS = re.compile(r"lib|python3?-|py3-|fonts-|linux-(?:image|headers-)|firmware-|gir1\.2-|task-|locales")
 #: How the development files of a library are called: by Debian and Alpine, by Fedora.
 _DEVELOPMENT = ("-dev", "-devel")
+#: Debian's sections of libraries.
+_LIBRARIES = ("libs", "oldlibs")
 #: Commands that list the installed packages of Debian, Fedora and Alpine: a line for each, which ends with its name.
 _LISTS_OF_PACKAGES = (
     ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\n"),
@@ -117,7 +119,25 @@ def host_packages(patience: float = 30) -> list[str] | None:
     return None
 
 
+def host_libraries(patience: float = 30) -> dict[str, str] | None:
+    """The versions of installed packages of libraries, by name; None where dpkg names none."""
+    command = ("dpkg-query", "--show", "--showformat=${Section} ${Package} ${Version} ${db:Status-Status}\n")
+    found = {}
+    for line in _said(command, patience):
+        section, *rest = line.split(" ")
+        # Raspberry Pi's own packages may have an area before it: non-free/libs.
+        if section.rpartition("/")[2] in _LIBRARIES and len(rest) == 3 and rest[2] == "installed":
+            found[rest[0]] = rest[1]
+    return found or None
+
+
 def _installed(command: Sequence[str], patience: float) -> set[str]:
+    states = (line.rpartition(" ") for line in _said(command, patience))
+    return {name for state, _, name in states if state in ("installed", "")} - {""}
+
+
+def _said(command: Sequence[str], patience: float) -> list[str]:
+    """The lines that a command says; none if it fails or needs longer than `patience` seconds."""
     try:
         asked = subprocess.run(
             command,
@@ -129,9 +149,8 @@ def _installed(command: Sequence[str], patience: float) -> set[str]:
             env={**os.environ, "LC_ALL": "C"},
         )
     except (OSError, subprocess.SubprocessError):
-        return set()
-    states = (line.rpartition(" ") for line in asked.stdout.splitlines())
-    return {name for state, _, name in states if state in ("installed", "")} - {""}
+        return []
+    return asked.stdout.splitlines()
 
 
 def _host() -> Host:

@@ -13,18 +13,23 @@ METRICS_SLOT = 300
 METRICS_SLOTS_KEPT = 288
 
 
-def put(db: sqlite3.Connection, host: str, facts: str, packages: str | None, now: float) -> None:
-    """Set the facts and packages (JSON) of a builder; without packages the known ones stay.
+def put(
+    db: sqlite3.Connection, host: str, facts: str, packages: str | None, now: float, libraries: str | None = None
+) -> None:
+    """Set the facts, packages and libraries (JSON) of a builder; where it names none, the known ones stay.
 
     Written only if they differ, so `seen_at` is the time of the last change.
     """
     db.execute(
         """
-        INSERT INTO builder (host, facts, packages, seen_at) VALUES (:host, :facts, :packages, :now)
-        ON CONFLICT (host) DO UPDATE SET facts = :facts, packages = coalesce(:packages, packages), seen_at = :now
+        INSERT INTO builder (host, facts, packages, libraries, seen_at)
+        VALUES (:host, :facts, :packages, :libraries, :now)
+        ON CONFLICT (host) DO UPDATE SET facts = :facts, packages = coalesce(:packages, packages),
+            libraries = coalesce(:libraries, libraries), seen_at = :now
         WHERE facts <> :facts OR packages IS NOT coalesce(:packages, packages)
+            OR libraries IS NOT coalesce(:libraries, libraries)
         """,
-        {"host": host, "facts": facts, "packages": packages, "now": now},
+        {"host": host, "facts": facts, "packages": packages, "libraries": libraries, "now": now},
     )
 
 

@@ -107,7 +107,8 @@ CREATE TABLE builder (
     suspect_after INTEGER NOT NULL DEFAULT 3,   -- After so many failures in a row it has to build a canary.
     suspended TEXT,                             -- Why it gets no work until it has built a canary; NULL: it gets work.
     packages TEXT,                              -- JSON list of the distribution's packages that its builds can use.
-    passed_over_seconds REAL NOT NULL DEFAULT 0  -- Work it was given since it last got the build that waits longest.
+    passed_over_seconds REAL NOT NULL DEFAULT 0,  -- Work it was given since it last got the build that waits longest.
+    libraries TEXT                              -- JSON of the versions of the distribution's packages of libraries.
 ) WITHOUT ROWID;
 
 -- Which builder builds for which target.
@@ -266,10 +267,26 @@ CREATE TABLE wheel (
     withdrawn TEXT,                             -- The operator's reason for that.
     yanked TEXT,                                -- The operator's reason to yank it, maybe empty; NULL: it is not.
     imported TEXT,                              -- JSON: who imported it, when and why; NULL: a builder made it.
-    libc TEXT                                   -- The C libraries it works with: 'glibc>=2.34'; NULL: any, or unknown.
+    libc TEXT,                                  -- The C libraries it works with: 'glibc>=2.34'; NULL: any, or unknown.
+    copied TEXT                                 -- JSON of the packages whose libraries it carries; NULL: not read.
 );
 CREATE INDEX wheel_release ON wheel (release_id);
+CREATE INDEX wheel_unread ON wheel (id) WHERE copied IS NULL;
+CREATE INDEX wheel_copied ON wheel (id) WHERE copied <> '{}';
 CREATE INDEX wheel_withdrawn ON wheel (release_id) WHERE withdrawn_at IS NOT NULL;
+
+-- Wheels that carry a copy of a library of which builders of their system have a newer version.
+CREATE TABLE outdated_copy (
+    wheel_id INTEGER NOT NULL                   -- The wheel.
+        REFERENCES wheel (id) ON DELETE CASCADE,
+    package TEXT NOT NULL,                      -- The distribution's package of the library.
+    copied TEXT NOT NULL,                       -- The version in the wheel.
+    available TEXT NOT NULL,                    -- The newest version that a builder has.
+    host TEXT NOT NULL,                         -- That builder.
+    since REAL NOT NULL,                        -- Since when it is known.
+    ordered TEXT,                               -- The version for which a rebuild was ordered; NULL: none was.
+    PRIMARY KEY (wheel_id, package)
+) WITHOUT ROWID;
 
 -- Releases whose wheels an operator withdrew: they are not built until they are restored.
 CREATE TABLE withdrawal (
@@ -674,6 +691,21 @@ BEGIN
 END;
 
 CREATE TRIGGER report_builder_delete AFTER DELETE ON builder
+BEGIN
+    UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
+END;
+
+CREATE TRIGGER report_outdated_copy_insert AFTER INSERT ON outdated_copy
+BEGIN
+    UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
+END;
+
+CREATE TRIGGER report_outdated_copy_update AFTER UPDATE ON outdated_copy
+BEGIN
+    UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
+END;
+
+CREATE TRIGGER report_outdated_copy_delete AFTER DELETE ON outdated_copy
 BEGIN
     UPDATE meta SET value = value + 1 WHERE key = 'report_changes';
 END;

@@ -15,7 +15,7 @@ def put(db: sqlite3.Connection, wheel: Mapping[str, object]) -> None:
         ON CONFLICT (filename) DO UPDATE SET removed_at = NULL, added_at = excluded.added_at,
             attempt_id = excluded.attempt_id, repaired = excluded.repaired, apt_packages = excluded.apt_packages,
             imports = excluded.imports, import_facts = excluded.import_facts, built_as = excluded.built_as,
-            imported = excluded.imported, libc = excluded.libc,
+            imported = excluded.imported, libc = excluded.libc, copied = excluded.copied,
             withdrawn_at = NULL, withdrawn = NULL
             WHERE removed_at IS NOT NULL
         """,
@@ -29,6 +29,11 @@ def note_sdist(db: sqlite3.Connection, filename: str, sdist_filename: str, sdist
         "UPDATE wheel SET sdist_filename = ?, sdist_sha256 = ?, rebuild_requested = 0 WHERE filename = ?",
         (sdist_filename, sdist_sha256, filename),
     )
+
+
+def note_copies(db: sqlite3.Connection, wheel_id: int, copied: str) -> None:
+    """Set the packages of the libraries that were copied into a wheel (JSON, by name their versions)."""
+    db.execute("UPDATE wheel SET copied = ? WHERE id = ?", (copied, wheel_id))
 
 
 def is_rebuilt_the_same(db: sqlite3.Connection, filename: str, sha256: str) -> bool:

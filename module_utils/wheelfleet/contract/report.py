@@ -101,6 +101,8 @@ class Report:
     targets: list[OfferedTarget]
     #: Names of the distribution's packages that builds may use; None: it has neither dpkg, rpm nor apk.
     packages: Optional[list[str]] = None
+    #: The versions of the distribution's packages of libraries, by name; None: it has no dpkg.
+    libraries: Optional[dict[str, str]] = None
 
     def as_data(self) -> dict[str, Any]:
         """The fields by name. Their values are not copied, because Ansible's containers refuse that in a filter."""
@@ -109,10 +111,13 @@ class Report:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Report":
         """The report in a module's result; other keys are ignored. Raises KeyError without targets."""
-        return cls(cast(BuilderFacts, data.get("facts", {})), data["targets"], data.get("packages"))
+        return cls(
+            cast(BuilderFacts, data.get("facts", {})), data["targets"], data.get("packages"), data.get("libraries")
+        )
 
     def check(self) -> None:
         """Raise ContractError unless the planner can read it."""
         check_shape(self.facts, dict[str, Any], "the report's facts")
         check_shape(self.targets, list[OfferedTarget], "the report's targets")
         check_shape(self.packages, Optional[list[str]], "the report's packages")
+        check_shape(self.libraries, Optional[dict[str, str]], "the report's libraries")

@@ -40,7 +40,8 @@ def record_builders(
         facts = json.dumps(report.facts, sort_keys=True)
         listed = None if report.packages is None else json.dumps(sorted(report.packages))
         news += changes_of_builder(db, host, report.facts, report.packages)
-        rows.put(db, host, facts, listed, now)
+        libraries = None if report.libraries is None else json.dumps(report.libraries, sort_keys=True)
+        rows.put(db, host, facts, listed, now, libraries)
         for target in report.targets:
             offers[host, _record_target(db, target)] = (target["tools"], target["interpreter"])
     known = {

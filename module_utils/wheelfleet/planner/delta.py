@@ -10,9 +10,11 @@ import datetime
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from packaging.utils import canonicalize_name
@@ -20,7 +22,10 @@ from packaging.utils import canonicalize_name
 from ..catalog import projects
 from ..catalog.database import Catalog
 from ..catalog.meta import get_meta, set_meta
-from ..control.orders import end_overdue
+from ..catalog.outdated_copies import mark_ordered
+from ..control.orders import end_overdue, order
+from ..control.published import project_of, read_words
+from ..control.rule import BadOrder
 from ..upstream.client import Absent, Answer, Page, ProjectRequest, Stale, Unchanged, Upstream
 from ..upstream.pages import ProjectPage
 from ..watchdog import note_progress
@@ -30,11 +35,13 @@ from .carry_out import carry_out
 from .everything import LIST, forget_list, forget_serials, read_everything
 from .judge import Target
 from .known_words import check_retry, check_skipped_targets
+from .outdated_copies import read_unread, record_outdated, to_rebuild
 from .preview import MOST_PREVIEWED, Preview, preview
 from .queue import Progress, progress, retry_failures
 from .reading_order import ReadingOrder
 from .recipes import Recipe, record_recipes
 from .record_page import record_absence, record_page, record_problem, record_unchanged, suspect_absences
+from .rejudge import judge_changed
 from .requeue import requeue_for_adopted, requeue_for_changes, requeue_for_recipes, requeue_for_remedies
 from .requirements_files import (
     Resolve,
@@ -107,6 +114,7 @@ class Options:
     - `read_seconds`: for so long pages are requested, the most wanted first; `Delta.unread` counts the rest, which the
       next delta reads. None: all are requested.
     - `show`: called with the number of projects read and the number of all.
+    - `files`: the folder of admitted wheels; None: those of older catalogs are not read.
     - `most_previewed`: the number of builds listed; None: all.
     """
 
@@ -122,6 +130,7 @@ class Options:
     recipes: Mapping[str, Recipe] | None = None
     read_seconds: float | None = None
     show: Callable[[int, int], None] = lambda done, total: None
+    files: Path | None = None
     most_previewed: int | None = MOST_PREVIEWED
 
 
@@ -219,6 +228,7 @@ class _Run:
             # Another policy or target needs releases that were not kept.
             self._request_pages()
             self._judge(rules)
+        self._order_rebuilds()
         self._report_unstated_times()
         # Failure classes look like normalised names, so one form serves classes and projects.
         retry = [canonicalize_name(word) for word in self.options.retry]
@@ -260,11 +270,33 @@ class _Run:
         """Record builders, recipes and remedies; returns how many failures their news put back into the queue."""
         terms: dict[str, Any] = {"run": self.options.run, "now": self.now(), "max_attempts": self.policy.max_attempts}
         news = record_builders(db, self.builders, self.now(), join=self.options.join)
+        if self.options.files is not None:
+            read_unread(db, self.options.files)
+        record_outdated(db, run=self.options.run, now=self.now())
         returned = requeue_for_changes(db, news, **terms)
         if self.options.recipes is not None:
             returned += requeue_for_recipes(db, record_recipes(db, self.options.recipes), **terms)
         returned += requeue_for_adopted(db, self.policy.adopt_requirements, **terms)
         return returned + requeue_for_remedies(db, **terms)
+
+    def _order_rebuilds(self) -> None:
+        """Have wheels with an old copy of a library built again, where the operator allows it."""
+        if not self.policy.rebuild_outdated:
+            return
+        for filename, why in to_rebuild(self.catalog.db).items():
+            with suppress(BadOrder):  # It is not in scope any more, so it is only named.
+                given = order(
+                    self.catalog,
+                    who="controller_rebuild_outdated",
+                    verb="rebuild",
+                    noun="wheel",
+                    subject=filename,
+                    reason=why,
+                    run=self.options.run,
+                    now=self.now(),
+                )
+                judge_changed(self.catalog, [project_of(self.catalog.db, read_words(given.subject))], self.now())
+            self.write(partial(mark_ordered, filename=filename))
 
     # ------------------------------------------------------------------ scope
 

@@ -73,6 +73,8 @@ class Policy:
     failed_imports: str = "withhold"
     #: Projects that builds may import without declaring them; True: any whose name a failure suggests.
     adopt_requirements: bool | frozenset[NormalizedName] = frozenset()
+    #: Whether wheels with an old copy of a library are built again.
+    rebuild_outdated: bool = False
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -102,6 +104,7 @@ class Policy:
             max_attempts=max_attempts,
             failed_imports=failed_imports,
             adopt_requirements=_adopted(data.get("adopt_requirements")),
+            rebuild_outdated=bool(data.get("rebuild_outdated", False)),
         )
 
 
@@ -135,8 +138,8 @@ class Scope:
     def fingerprint(self, policy: Policy) -> str:
         """A digest of scope and policy: verdicts made under another one are out of date."""
         conditions = asdict(policy)
-        # No verdict depends on it.
-        del conditions["adopt_requirements"]
+        # No verdict depends on these.
+        del conditions["adopt_requirements"], conditions["rebuild_outdated"]
         return digest(asdict(self), conditions)
 
 

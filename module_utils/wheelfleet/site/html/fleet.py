@@ -18,6 +18,7 @@ from ...catalog.builders import METRICS_SLOT, METRICS_SLOTS_KEPT, Measured, metr
 from ...catalog.controls import Control
 from ...catalog.counters import totals
 from ...catalog.events import Event, events
+from ...catalog.outdated_copies import OutdatedCopy, outdated_copies
 from ...control import orders
 from ...failure_classes import FAILURE_CLASSES
 from ...text import printable
@@ -34,6 +35,8 @@ BAR_WIDTH, BAR_HEIGHT = 20, 32
 PLOT_HEIGHT, COLD, HOT = 40, 30.0, 90.0
 #: Builds of the queue, and failure classes, that are shown.
 MOST_WAITING, MOST_CLASSES = 10, 10
+#: Outdated copies that are shown.
+MOST_COPIES = 200
 #: Waiting builds of a target are counted up to this number, because the queue may be long.
 MOST_COUNTED = 1000
 #: The characters of a fact, at most; every number of a fact is below the second.
@@ -224,6 +227,7 @@ class Fleet:
     as_of: float | None = None
     waiting: Sequence[Queued] = ()
     failures: Sequence[FailingClass] = ()
+    copies: Sequence[OutdatedCopy] = ()
 
     @property
     def present(self) -> list[Builder]:
@@ -252,6 +256,20 @@ class Fleet:
                 for w in self.waiting
             ],
             "failures": [{"class": each.name, "builds": each.builds} for each in self.failures],
+            "outdated_copies": [
+                {
+                    "project": each.project,
+                    "version": each.version,
+                    "filename": each.filename,
+                    "package": each.package,
+                    "copied": each.copied,
+                    "available": each.available,
+                    "host": each.host,
+                    "since": _iso(each.since),
+                    "rebuild_ordered": each.ordered,
+                }
+                for each in self.copies
+            ],
             "events": [
                 {"at": _iso(e.at), "host": e.host, "sentence": e.sentence, "who": e.who, "why": e.why}
                 for e in self.events
@@ -282,6 +300,7 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
         max(moments, default=None),
         head_of_queue(db, MOST_WAITING),
         _failures(db),
+        outdated_copies(db, MOST_COPIES),
     )
 
 
