@@ -75,11 +75,12 @@ def _trust_what_this_machine_trusts(root: Path) -> None:
 def _describe_sources(root: Path) -> None:
     """Write apt's sources as Debian 13 and newer have them: in paragraphs (deb822), not in lines."""
     lines = root / "etc/apt/sources.list"
-    sources = [line.split() for line in lines.read_text().splitlines() if line.startswith("deb ")]
+    sources = re.findall(r"^deb (?:\[(.*)\] )?(\S+) (\S+) (.*)$", lines.read_text(), re.MULTILINE)
     paragraphs = [
-        f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {' '.join(components)}\n"
-        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-        for _, uri, suite, *components in sources
+        f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {components}\n"
+        + ("Check-Valid-Until: no\n" if "check-valid-until=no" in options else "")
+        + "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+        for options, uri, suite, components in sources
     ]
     (root / "etc/apt/sources.list.d/debian.sources").write_text("\n".join(paragraphs))
     lines.unlink()
