@@ -43,6 +43,7 @@ PyMODINIT_FUNC PyInit_@MODULE@(void) { return PyModule_Create(&module); }
 #: How ELF names the machine of an architecture, and how wheels' tags do.
 MACHINES = {
     "amd64": ("x64", "x86_64"),
+    "i386": ("x86", "i686"),
     "armhf": ("ARM", "armv7l"),
     "arm64": ("AArch64", "aarch64"),
     "riscv64": ("RISC-V", "riscv64"),
@@ -67,7 +68,7 @@ def test_a_platform_is_provisioned_builds_repairs_and_installs(
     platform: Platform, lab: Lab, fleet_upstream: Upstream, tmp_path: Path, request: pytest.FixtureRequest
 ):
     machine, in_tags = MACHINES[platform.arch]
-    python = lab.ssh(BUILDER, "python3 -c 'import sys; print(*sys.version_info[:3], sep=chr(46))'").strip()
+    python = _version(lab, BUILDER, "python3")
     backends = BACKENDS if platform.backends else ()
     row: dict[str, Any] = {"python": python, "date": time.strftime("%Y-%m-%d"), "test": request.node.nodeid}
     fleet_upstream.add_release(sdists.c_sdist("plain", "1.0"))
@@ -83,7 +84,12 @@ def test_a_platform_is_provisioned_builds_repairs_and_installs(
         {
             "controller_upstream_url": fleet_upstream.index_url,
             "controller_packages": projects,
-            "builder_apt_extra_packages": ["libyaml-dev", *sorted({each for one in backends for each in one.apt})],
+            "builder_pythons": list(platform.pythons),
+            "builder_apt_extra_packages": [
+                "libyaml-dev",
+                *sorted({each for one in backends for each in one.apt}),
+                *(f"{other}-{part}" for other in platform.pythons[1:] for part in ("dev", "venv")),
+            ],
             "builder_limit_seconds": 1800,
             "builder_repair": True,
             "builder_check_imports": True,
@@ -101,21 +107,34 @@ def test_a_platform_is_provisioned_builds_repairs_and_installs(
         row["built"] = round(time.monotonic() - begun)
     finally:
         operator.close()
-    assert operator.attempts() == [(project, "built") for project in sorted(projects)], run.output
-    wheels = {filename.partition("-")[0]: filename for filename in operator.wheels()}
-    for filename in wheels.values():
+    assert operator.attempts() == [(each, "built") for each in sorted(projects) for _ in platform.pythons], run.output
+    wheels = operator.wheels()
+    for filename in wheels:
         tags = filename.removesuffix(".whl").split("-")[-1].split(".")
         assert all(tag.endswith(f"_{in_tags}") for tag in tags), filename
         assert _machines(operator, filename) == {machine}, filename
+    assert len(wheels) == len(projects) * len(platform.pythons), wheels
     row["repaired"] = sorted(
-        {re.sub(r"^.*\.", "", wheels[name].removesuffix(".whl").split("-")[-1]) for name in ("plain", "yamled")}
+        {re.sub(r"^.*[.-]", "", name.removesuffix(".whl")) for name in wheels if not name.startswith("by_")}
     )
     assert all(tag.startswith("manylinux_2_") for tag in row["repaired"]), wheels
-    row["installed"] = _installed(lab, operator, ["plain", "yamled"])
+    if others := platform.pythons[1:]:
+        lab.ssh(CLIENT, f"sudo apt-get -qq update; sudo apt-get -qqy install {' '.join(others)} >/dev/null 2>&1")
+    row["python"] = ", ".join(_version(lab, CLIENT, each) for each in platform.pythons)
+    for each in platform.pythons:
+        row["installed"] = _installed(lab, operator, each, ["plain", "yamled"])
     if backends:
-        assert _installed(lab, operator, [backend.project for backend in backends])
-        row["backends"] = {backend.name: wheels[backend.project] for backend in backends}
+        assert _installed(lab, operator, "python3", [backend.project for backend in backends])
+        row["backends"] = {
+            backend.name: next(name for name in wheels if name.startswith(f"{backend.project}-"))
+            for backend in backends
+        }
     platforms.record(platform, row)
+
+
+def _version(lab: Lab, node: str, python: str) -> str:
+    """The version of a Python on a host, such as 3.11.2."""
+    return lab.ssh(node, f"{python} -c 'import sys; print(*sys.version_info[:3], sep=chr(46))'").strip()
 
 
 def _machines(operator: FleetOperator, wheel: str) -> set[str]:
@@ -126,8 +145,8 @@ def _machines(operator: FleetOperator, wheel: str) -> set[str]:
     return {ELFFile(io.BytesIO(data)).get_machine_arch() for data in files if data.startswith(b"\x7fELF")}
 
 
-def _installed(lab: Lab, operator: FleetOperator, projects: list[str]) -> str:
-    """Install projects on the clean host with pip, from the index, and have each answer; returns pip's version."""
+def _installed(lab: Lab, operator: FleetOperator, python: str, projects: list[str]) -> str:
+    """Install projects on the clean host with a Python's pip, and have each answer; returns pip's version."""
     (pip,) = (Path(path) for path in importlib.util.find_spec("pip").submodule_search_locations)
     lab.ssh(CLIENT, "sudo chown pi /opt")
     copy_to_node(lab, CLIENT, {"/opt/pip": pip})
@@ -135,9 +154,9 @@ def _installed(lab: Lab, operator: FleetOperator, projects: list[str]) -> str:
     with serve(operator.site, **lab.listening) as server:
         host = server.url.removeprefix("http://").partition(":")[0]
         source = f"--index-url {server.url}/simple/ --trusted-host {host}"
-        lab.ssh(CLIENT, f"python3 /opt/pip install -q --target /opt/here {source} {' '.join(projects)}")
+        lab.ssh(CLIENT, f"{python} /opt/pip install -q --target /opt/{python} {source} {' '.join(projects)}")
     for project in projects:
         program = f"from {project} import answer; print(answer())"
-        command = f"PYTHONPATH=/opt/here python3 -c {shlex.quote(program)} || /opt/here/bin/{project}"
+        command = f"PYTHONPATH=/opt/{python} {python} -c {shlex.quote(program)} || /opt/{python}/bin/{project}"
         assert lab.ssh(CLIENT, command).strip(), project
     return "pip " + lab.ssh(CLIENT, "python3 /opt/pip --version").split()[1]

@@ -27,6 +27,8 @@ class Platform:
     options: str = ""
     #: Whether a sdist of every build backend is built there, too.
     backends: bool = False
+    #: Debian's names of the Pythons that it builds for.
+    pythons: tuple[str, ...] = ("python3",)
 
     @property
     def key(self) -> str:
@@ -39,8 +41,13 @@ PLATFORMS = (
     Platform("bookworm", "amd64"),
     Platform("bookworm", "armhf"),
     Platform("bookworm", "armhf", "uname=aarch64", backends=True),
+    Platform("bookworm", "arm64"),
+    Platform("bookworm", "i386"),
     Platform("trixie", "amd64"),
-    Platform("forky", "amd64"),
+    Platform("trixie", "armhf"),
+    Platform("trixie", "arm64"),
+    Platform("trixie", "riscv64"),
+    Platform("forky", "amd64", pythons=("python3", "python3.15")),
 )
 
 _HEAD = """# Platforms that were tried
@@ -58,9 +65,21 @@ For each platform `tests/fleet/test_platforms.py` begins with two hosts that hav
 
 """
 _TAIL = """
-Hosts other than amd64 are emulated (qemu-user): their programs are real, their kernel is this machine's.
+Hosts other than amd64 and i386 are emulated (qemu-user): their programs are real, their kernel is this machine's.
 The times are those of two processor cores, which also did other work.
 
+"""
+_NOT_TRIED = """
+## What was not tried
+
+- **Raspberry Pi OS** was not booted: its archive cannot be reached from where wheelfleet is tested.
+  The 64-bit system is Debian's arm64 with a kernel, firmware and desktop of its own: the arm64 rows speak for it.
+  The 32-bit system is an armhf of its own, compiled for ARMv6: the armhf rows speak for ARMv7 and newer only.
+- **Ubuntu 24.04** was not booted: its archive cannot be reached either.
+  Its Python (3.12) and C library (2.39) lie between Debian 12's and Debian 13's.
+- **Alpine**: [Builders with Alpine or Fedora](how-to/alpine-and-fedora.md#what-was-tried) says what was tried, and how.
+- **Fedora** was not booted: its archive cannot be reached either.
+  [The same page](how-to/alpine-and-fedora.md) has the steps.
 """
 
 
@@ -97,7 +116,8 @@ def page() -> str:
         if row.get("backends")
     ]
     tests = "".join(f"- {_title(platform)}: `{row['test']}`\n" for platform, row in shown)
-    return _HEAD + "\n".join(table) + "\n" + _TAIL + "".join(f"{each}\n" for each in backends) + f"By test:\n\n{tests}"
+    shown_backends = "".join(f"{each}\n" for each in backends)
+    return _HEAD + "\n".join(table) + "\n" + _TAIL + shown_backends + f"By test:\n\n{tests}" + _NOT_TRIED
 
 
 def _title(platform: Platform) -> str:
