@@ -19,7 +19,7 @@ from wheelfleet.planner.delta import Options, run_delta
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.preview import MOST_PREVIEWED
 from wheelfleet.planner.recipes import BadRecipe, Recipe, read_recipes
-from wheelfleet.planner.requirements_files import read_requirements_files
+from wheelfleet.planner.requirements_reader import read_requirements_files
 from wheelfleet.planner.scope import BadScope
 from wheelfleet.upstream.client import Upstream, UpstreamUnreachable
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result

@@ -28,7 +28,7 @@ options:
     elements: raw
     default: []
   requirements:
-    description: Requirements files on the controller, whose dependency closure is in scope.
+    description: Requirements files and lock files (PEP 751) on the controller, whose dependency closure is in scope.
     type: list
     elements: path
     default: []

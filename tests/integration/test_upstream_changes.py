@@ -243,6 +243,22 @@ def test_everything_takes_the_changelog_as_a_hint_before_the_root_list(operator:
     assert operator.build().returncode == 0, "a hint that fails stops nothing"
 
 
+#: A lock file (PEP 751) with a release for Windows, and an older release than upstream's newest.
+LOCK = """
+lock-version = "1.0"
+created-by = "a test"
+[[packages]]
+name = "colors"
+version = "3.0"
+marker = "sys_platform == 'win32'"
+sdist = {name = "colors-3.0.tar.gz", url = "u", hashes = {sha256 = "00"}}
+[[packages]]
+name = "locked"
+version = "1.0"
+sdist = {name = "locked-1.0.tar.gz", url = "u", hashes = {sha256 = "00"}}
+"""
+
+
 def test_a_requirements_file_brings_its_closure_as_pip_resolves_it(
     operator: Operator, upstream: Upstream, tmp_path: Path
 ):
@@ -250,11 +266,15 @@ def test_a_requirements_file_brings_its_closure_as_pip_resolves_it(
     upstream.add_release(wheels.wheel_file("middle", "1.0", requires_dist=["leaf<2"]))
     upstream.add_release(sdists.pure_sdist("leaf", "1.5"))
     upstream.add_release(sdists.pure_sdist("leaf", "2.0"))
+    upstream.add_release(sdists.pure_sdist("locked", "1.0"))
+    upstream.add_release(sdists.pure_sdist("locked", "1.1"))
     (tmp_path / "requirements.txt").write_text("app\n")
-    operator.variables["controller_requirements"] = [str(tmp_path / "requirements.txt")]
+    (tmp_path / "pylock.toml").write_text(LOCK)
+    operator.variables["controller_requirements"] = [str(tmp_path / "requirements.txt"), str(tmp_path / "pylock.toml")]
     operator.build()
-    assert operator.attempts() == [("app", "built"), ("leaf", "built")]
-    assert operator.verdicts() == {"app 1.0": "build", "middle 1.0": "upstream", "leaf 1.5": "build"}
+    assert operator.attempts() == [("app", "built"), ("leaf", "built"), ("locked", "built")]
+    verdicts = {"app 1.0": "build", "middle 1.0": "upstream", "leaf 1.5": "build", "locked 1.0": "build"}
+    assert operator.verdicts() == verdicts
     again = operator.build()
     assert again.changed == 0
     upstream.add_release(sdists.pure_sdist("leaf", "1.6"))

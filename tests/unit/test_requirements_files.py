@@ -13,12 +13,12 @@ from wheelfleet.planner.requirements_files import (
     confirm_resolutions,
     forget_other_files,
     pinned_rules,
-    read_requirements_files,
     record_resolution,
     resolution_logs,
     to_resolve,
     unconsidered_requirements,
 )
+from wheelfleet.planner.requirements_reader import read_requirements_files
 from wheelfleet.planner.scope import BadScope
 
 from tests.support.catalogs import TARGET, ControllerState

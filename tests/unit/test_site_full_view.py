@@ -338,7 +338,7 @@ def test_an_operator_who_always_builds_keeps_wheels_beside_upstreams(
         ("unneeded", THEIRS, True),
     ],
 )
-def test_who_always_builds_offers_no_unrepairable_wheel_beside_a_repaired_one(
+def test_no_unrepairable_wheel_is_offered_beside_a_repaired_one(
     served: ControllerState, outcome: str, theirs: str, stays: bool
 ) -> None:
     builds(served, "always")

@@ -1,6 +1,6 @@
 """Requirements files as scope: the closure is what pip would install on the target.
 
-pip reads the files on the controller (`read_by_pip`) and resolves them on a builder with the target's interpreter
+They are read on the controller (`requirements_reader`). pip resolves them on a builder with the target's interpreter
 (`library/wheelfleet_resolve.py`). This module keeps the resolutions in the catalog. A file is resolved again when it
 changed, when the page of a project in its closure changed, and as long as a line cannot be resolved.
 """
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +16,13 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from ..upstream.pip_config import redacted
 from .judge import Target
-from .scope import BadScope, ScopeRule, digest
+from .scope import ScopeRule, digest
 from .unconsidered import Unconsidered
 
 # No digest equals these: a failed resolution is repeated in each run, a new one until its closure's pages are read.
 _ASK_AGAIN = "again"
 _PAGES_NOT_READ = "not read"
-_READER = Path(__file__).with_name("read_by_pip.py")
 
 
 @dataclass(frozen=True)
@@ -87,40 +83,6 @@ class Resolve:
     target_id: int
     host: str
     tools: str
-
-
-def read_requirements_files(paths: Sequence[str]) -> list[RequirementsFile]:
-    """Read requirements files with the pip of this process's Python. Raises BadScope if a file cannot be read."""
-    if not paths:
-        return []
-    asked = subprocess.run(
-        [sys.executable, "-I", str(_READER)], input=json.dumps(list(paths)), capture_output=True, text=True, check=False
-    )
-    try:
-        found = json.loads(asked.stdout)
-    except ValueError:
-        complaint = (asked.stderr.strip().splitlines() or [f"exit status {asked.returncode}"])[-1]
-        raise BadScope(
-            f"The pip of {sys.executable} cannot read requirements files ({redacted(complaint)}); "
-            f"put that right until `{sys.executable} -m pip --version` names 22 or newer."
-        ) from None
-    return [_file(path, lines) for path, lines in zip(paths, found, strict=True)]
-
-
-def _file(path: str, lines: Iterable[Mapping[str, Any]]) -> RequirementsFile:
-    kinds: dict[str, list[Line]] = {}
-    for line in lines:
-        if line["number"] is None:
-            raise BadScope(
-                f"controller_requirements names {path}, which cannot be read ({redacted(line['why'])}); "
-                "correct the name or remove it."
-            )
-        read = Line(redacted(line["text"]), redacted(line["path"]), line["number"], redacted(line["why"]))
-        kinds.setdefault(line["kind"], []).append(read)
-    return RequirementsFile(
-        path,
-        *(tuple(kinds.get(kind, ())) for kind in ("requirement", "constraint", "option", "problem", "ignored")),
-    )
 
 
 def forget_other_files(db: sqlite3.Connection, files: Iterable[RequirementsFile]) -> None:
