@@ -37,6 +37,7 @@ OWNERS = {
     "recipe": "planner/recipes.py",
     "release": "catalog/releases.py",
     "release_target": "catalog/release_targets.py",
+    "remedy_outcome": "planner/remedy_outcomes.py",
     "remedy_use": "planner/retries.py",
     "resolution": "planner/requirements_files.py",
     "search_word": "site/published_rows.py",

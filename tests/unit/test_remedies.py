@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,8 +20,10 @@ from wheelfleet.planner.failed_build import FailedBuild
 from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.matched_date import matched_date
 from wheelfleet.planner.queue import progress, retry_failures
-from wheelfleet.planner.remedies import propose
+from wheelfleet.planner.remedies import Proposal
+from wheelfleet.planner.remedies import propose as proposals
 from wheelfleet.planner.remedy_conditions import may_need
+from wheelfleet.planner.remedy_outcomes import Record
 from wheelfleet.planner.requeue import requeue_for_adopted
 from wheelfleet.planner.scope import Policy
 
@@ -33,6 +36,11 @@ LOGS = Path(__file__).parents[1] / "support" / "logs"
 def fleet(fleet: Fleet) -> Fleet:
     fleet.builder("pi1", 11)
     return fleet
+
+
+def propose(failed_build: FailedBuild, applied: Collection[str]) -> Proposal | None:
+    """The remedy that comes first."""
+    return next(iter(proposals(failed_build, applied)), None)
 
 
 def build(fleet: Fleet, **more: Any) -> PlannedBuild:
@@ -110,6 +118,13 @@ def test_no_remedy_is_tried_that_cannot_help_on_this_python(log: str, python: tu
     while (proposal := propose(case, proposed)) is not None:
         proposed.append(proposal.name)
     assert proposed == names
+
+
+@pytest.mark.parametrize("line", ["InvalidRequirement: x", "flat-layout", "use_2to3", "setuptools.Feature"])
+def test_setuptools_before_66_is_not_tried_where_it_cannot_be_imported(line: str):
+    old, new = (FailedBuild("sdist-broken", text=line, python=python) for python in ((3, 11), (3, 12)))
+    assert propose(old, set()).name in ("setuptools<66", "setuptools<61", "setuptools<58", "setuptools<46")
+    assert propose(new, set()) is None
 
 
 def test_cython_before_3_never_meets_a_numpy_that_refuses_it():
@@ -509,6 +524,84 @@ def test_how_often_a_remedy_was_tried_and_helped_is_counted(fleet: Fleet):
             fleet.finish(a.attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
     row = fleet.catalog.db.execute("SELECT * FROM remedy_use").fetchone()
     assert tuple(row) == ("setuptools<58", 2, 1)
+
+
+TWO_CAUSES = "error: implicit declaration of function ‘f’\ncc1: all warnings being treated as errors\n__pyx_x"
+
+
+def test_flags_go_along_with_the_first_remedy():
+    case = FailedBuild("compile-error", text=TWO_CAUSES, uploaded="2021-01-20T02:11:54Z")
+    assert [each.name for each in proposals(case, set())] == ["C anew", "-Wno-error", "older C"]
+    assert [each.name for each in proposals(case, {"C anew"})] == ["-Wno-error", "older C"]
+    assert [each.name for each in proposals(case, {"C anew", "-Wno-error", "older C"})] == ["date-matched"]
+
+
+def compile_errors(fleet: Fleet, name: str, *outcomes: str, evidence: str = TWO_CAUSES) -> list[list[str]]:
+    """The remedies of a project's attempts, which end so: built, or with a failure of this sentence."""
+    fleet.queue(name, 11)
+    tried = []
+    for sentence in outcomes:
+        a = build(fleet, run=name)
+        tried.append([each["name"] for each in json.loads(fleet.one(*REMEDIES_OF, a.attempt) or "[]")])
+        if sentence == "built":
+            fleet.finish(a.attempt, outcome="built", serves=(11,))
+        else:
+            more = {"sentence": sentence, "evidence": evidence, "phase": "build"}
+            fleet.finish(a.attempt, failure_class="compile-error", blocks="target", **more)
+    return tried
+
+
+REMEDIES_OF = ("SELECT remedies FROM attempt WHERE id = ?",)
+
+
+def outcomes(fleet: Fleet) -> dict[str, tuple[int, int]]:
+    rows = fleet.catalog.db.execute("SELECT name, sum(applied), sum(helped) FROM remedy_outcome GROUP BY name")
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def test_a_remedy_helped_if_the_build_got_past_what_it_was_for(fleet: Fleet):
+    compile_errors(fleet, "a", "x.c fails", "built")
+    assert outcomes(fleet) == {"C anew": (1, 1), "-Wno-error": (1, 1), "older C": (1, 1)}
+    compile_errors(fleet, "b", "x.c fails", "x.c fails")
+    assert outcomes(fleet)["C anew"] == (2, 1)
+    compile_errors(fleet, "c", "x.c fails", "y.c fails")
+    assert outcomes(fleet)["C anew"] == (3, 2)
+    fleet.queue("d", 11)
+    there = {"blocks": "target", "build_requires": [{"name": "setuptools", "version": "80"}]}
+    fleet.finish(build(fleet).attempt, failure_class="removed-api", evidence="use_2to3", phase="build", **there)
+    fleet.finish(build(fleet).attempt, failure_class="build-requirements", phase="environment", **there)
+    assert outcomes(fleet)["setuptools<58"] == (1, 0), "it failed earlier"
+
+
+def test_bad_luck_says_nothing_of_a_remedy(fleet: Fleet):
+    fleet.queue("demo", 11)
+    fleet.finish(build(fleet).attempt, failure_class="removed-api", blocks="target", evidence="use_2to3")
+    fleet.finish(build(fleet).attempt, failure_class="network", blocks=None)
+    assert outcomes(fleet) == {}
+    fleet.finish(build(fleet, run="run2").attempt, outcome="built", serves=(11,))
+    assert outcomes(fleet) == {"setuptools<58": (1, 1)}
+
+
+def test_what_helped_against_a_class_is_tried_first(fleet: Fleet):
+    only_flags = "error: ISO C++17 does not allow dynamic exception specifications"
+    for name in "abc":
+        compile_errors(fleet, name, "x.cc fails", "built", evidence=only_flags)
+        compile_errors(fleet, f"{name}2", "x.c fails", "x.c fails", evidence="__pyx_x")
+    assert outcomes(fleet) == {"older C++": (3, 3), "C anew": (3, 0)}
+    both = f"{only_flags}\n__pyx_x"
+    assert compile_errors(fleet, "d", "x.cc fails", "x.cc fails", "x.cc fails", evidence=both) == [
+        [],
+        ["older C++"],
+        ["older C++", "C anew"],
+    ]
+
+
+def test_what_helped_the_project_before_comes_first():
+    record = Record({"setuptools<58": 0.9, "date-matched": 0.95}, frozenset({"date-matched"}))
+    case = FailedBuild("sdist-broken", text="use_2to3 flat-layout", uploaded="2021-01-20T02:11:54Z")
+    assert [each.name for each in proposals(case, set())] == ["setuptools<61"]
+    assert [each.name for each in proposals(case, set(), Record(record.scores))] == ["setuptools<58"]
+    assert [each.name for each in proposals(case, set(), record)] == ["date-matched"]
 
 
 def test_every_remedy_is_for_classes_that_exist_and_has_a_name_of_its_own():

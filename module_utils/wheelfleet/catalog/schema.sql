@@ -214,7 +214,7 @@ CREATE TABLE attempt (
     subject TEXT,                               -- The missing header, library, program or module, or what is too new.
     missing_kind TEXT                           -- The kind of the missing thing; NULL: nothing is known to be missing.
         CHECK (missing_kind IN ('header', 'library', 'tool', 'module', 'pkg-config')),
-    remedies TEXT,                              -- JSON list of {"name", "why", "change"}: its remedies.
+    remedies TEXT,                              -- JSON list of its remedies: {"name", "why", "change"}.
     retry_with TEXT,                            -- JSON list of the next try's remedies; then it blocks nothing.
     wait_until REAL,                            -- The next try begins not before this time.
     needs_memory INTEGER,                       -- The next try needs a builder with more memory than this.
@@ -508,6 +508,18 @@ CREATE TABLE remedy_use (
     helped INTEGER NOT NULL DEFAULT 0           -- How often that gave a wheel.
 ) WITHOUT ROWID;
 CREATE INDEX remedy_use_helped ON remedy_use (helped DESC, applied DESC, name);
+
+-- Which remedies helped against which failure class, and in which project: they are tried in that order.
+CREATE TABLE remedy_outcome (
+    failure_class TEXT NOT NULL,                -- The failure class that it was tried against.
+    name TEXT NOT NULL,                         -- The name of the remedy.
+    project_id INTEGER NOT NULL                 -- The project.
+        REFERENCES project (id) ON DELETE CASCADE,
+    applied INTEGER NOT NULL,                   -- How often it was tried.
+    helped INTEGER NOT NULL,                    -- How often the next attempt got past that failure.
+    PRIMARY KEY (failure_class, name, project_id)
+) WITHOUT ROWID;
+CREATE INDEX remedy_outcome_project ON remedy_outcome (project_id);
 
 -- Which packages of a distribution have a missing thing, as a builder of it found.
 CREATE TABLE provider (

@@ -16,10 +16,17 @@ from .projects_of_modules import guessed, is_adopted, is_standard, reviewed
 _NEAR_END = 0.6
 
 
-def matches_log(pattern: str, adjustments: Adjustments) -> Callable[[FailedBuild], Adjustments | None]:
-    """A condition: the pattern is found in the log lines or the subject of the failure."""
+def matches_log(
+    pattern: str, adjustments: Adjustments, before: tuple[int, int] = (4, 0)
+) -> Callable[[FailedBuild], Adjustments | None]:
+    """A condition: the pattern is found in the log lines or the subject of the failure, of a Python before `before`."""
     compiled = re.compile(pattern, re.MULTILINE)
-    return lambda failed_build: adjustments if compiled.search(f"{failed_build.text}\n{failed_build.subject}") else None
+
+    def condition(failed_build: FailedBuild) -> Adjustments | None:
+        said = f"{failed_build.text}\n{failed_build.subject}"
+        return adjustments if failed_build.python < before and compiled.search(said) else None
+
+    return condition
 
 
 def always(adjustments: Adjustments) -> Callable[[FailedBuild], Adjustments | None]:

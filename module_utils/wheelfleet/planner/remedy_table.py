@@ -1,5 +1,6 @@
-"""The table of remedies. Specific ones come first. The date-matched build environment is the last, because it helps
-against most build requirements that are too new.
+"""The table of remedies. Specific ones come first, where nothing is known of their successes.
+
+The date-matched build environment is the last, because it helps against most build requirements that are too new.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Remedy:
     #: The project, normalised, whose version it changes: the remedy is useless if that is not in the environment. For
     #: setuptools it is useless too if the backend is another project's.
     of: str = ""
+    #: Whether it comes after all others, because it changes much: unless it helped the project before.
+    last: bool = False
 
     def can_cure(self, failed_build: FailedBuild) -> bool:
         """Whether it could change this failure. An unknown phase, environment or backend rules nothing out."""
@@ -163,6 +166,7 @@ REMEDIES: tuple[Remedy, ...] = (
         matches_log(
             r"InvalidRequirement|[Ii]nvalid ?[Ss]pecifier|valid version specifiers|_extras_require|install_requires",
             Adjustments(("setuptools<66",)),
+            before=(3, 12),
         ),
         of="setuptools",
     ),
@@ -170,21 +174,27 @@ REMEDIES: tuple[Remedy, ...] = (
         "setuptools<61",
         _REMOVED,
         "setuptools no longer guesses at several top-level packages since 61.",
-        matches_log(r"flat-layout", Adjustments(constraints=("setuptools<61",))),
+        matches_log(r"flat-layout", Adjustments(constraints=("setuptools<61",)), before=(3, 12)),
         of="setuptools",
     ),
     Remedy(
         "setuptools<58",
         _REMOVED,
         "use_2to3 left setuptools in 58.",
-        matches_log(r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Adjustments(constraints=("setuptools<58",))),
+        matches_log(
+            r"use_2to3|convert_2to3|setuptools\.lib2to3_ex", Adjustments(constraints=("setuptools<58",)), before=(3, 12)
+        ),
         of="setuptools",
     ),
     Remedy(
         "setuptools<46",
         _REMOVED,
         "Feature left setuptools in 46.",
-        matches_log(r"cannot import name 'Feature'|setuptools\.Feature", Adjustments(constraints=("setuptools<46",))),
+        matches_log(
+            r"cannot import name 'Feature'|setuptools\.Feature",
+            Adjustments(constraints=("setuptools<46",)),
+            before=(3, 12),
+        ),
         of="setuptools",
     ),
     Remedy(
@@ -347,6 +357,7 @@ REMEDIES: tuple[Remedy, ...] = (
         _TOO_NEW,
         "Build requirements as they were when the release was uploaded.",
         date_matched,
+        last=True,
     ),
 )
 

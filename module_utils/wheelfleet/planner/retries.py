@@ -16,13 +16,14 @@ from packaging.version import InvalidVersion, Version
 from ..apt_packages import has_apt
 from ..catalog import attempts, projects
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
-from . import remedies
+from . import remedies, remedy_outcomes
 from .failed_build import FailedBuild
 from .inputs import PlanInputs
 from .matched_date import matched_date
 from .projects_of_modules import is_adopted
 from .recipes import recipe_adjustments, recipe_packages
 from .remedy_conditions import may_need
+from .remedy_outcomes import FOR, without_marks
 from .remedy_table import ADOPTED
 
 #: Seconds to wait after the first, second, … transient failure. After the first the next run tries again, or another
@@ -89,6 +90,8 @@ def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
         (attempt_id,),
     ).fetchone()
     applied = _read(attempt["remedies"])
+    if attempt["outcome"] == "built" or attempt["blocks"] is not None:
+        remedy_outcomes.note(db, attempt, applied)
     if attempt["outcome"] != "built":
         _add_recipes_hint(db, attempt)
     if attempt["outcome"] == "built":
@@ -161,11 +164,15 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         built_seconds=built,
         failed_at=attempt["finished_at"],
     )
-    proposal = remedies.propose(failed_build, {entry["name"] for entry in applied})
-    if proposal is not None:
-        entry = {"name": proposal.name, "why": proposal.why, "change": proposal.adjustments.as_data()}
-        attempts.retry_with(db, attempt["id"], [*applied, entry])
-        _count(db, [entry], "applied")
+    record = remedy_outcomes.record_of(db, failed_build.failure, attempt["project_id"])
+    proposals = remedies.propose(failed_build, {entry["name"] for entry in applied}, record)
+    if proposals:
+        entries = [
+            {"name": each.name, "why": each.why, "change": each.adjustments.as_data(), FOR: failed_build.failure}
+            for each in proposals
+        ]
+        attempts.retry_with(db, attempt["id"], [*without_marks(applied), *entries])
+        _count(db, entries, "applied")
     elif attempt["failure_class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
         attempts.retry_with(db, attempt["id"], applied, needs_memory=memory)
     elif (name := may_need(failed_build)) and not is_adopted(name, failed_build.adopted):
@@ -220,7 +227,7 @@ def _wait(db: sqlite3.Connection, attempt: sqlite3.Row, now: float) -> None:
 def _remember(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> None:
     kept = [
         {key: value for key, value in entry.items() if key != REMEMBERED}
-        for entry in applied
+        for entry in without_marks(applied)
         if entry["name"] != RECIPE
     ]
     projects.put_remedies(db, attempt["project_id"], json.dumps(kept) if kept else None)
