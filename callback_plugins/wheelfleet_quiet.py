@@ -10,6 +10,7 @@ description:
   - The default callback, which leaves out hosts that were ok or skipped, and the titles of plays and tasks in which
     nothing else happened. Warnings, and what a debug task says, are shown in any case.
   - A task that goes on for more than a few seconds is named while it runs.
+  - Below the error of a host that cannot be reached or lets nobody work on it, what to do; of many hosts, once.
   - The recap of a large fleet names the hosts to which something happened, and counts the others.
   - With C(-v), or with C(display_ok_hosts) and C(display_skipped_hosts) on, it is the default callback.
 requirements:
@@ -25,11 +26,17 @@ options:
 """
 
 import copy
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from wheelfleet.engine.host_access import cure_of
 
 #: Seconds after which a running task is named.
 LONG = 5.0
@@ -53,6 +60,8 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not t
         self._titles = threading.RLock()
         self._timer: threading.Timer | None = None
         self._says = False
+        #: What was said about hosts that cannot be worked on.
+        self._cures: set[str] = set()
 
     def get_option(self, option: str, hostvars: Any = None) -> Any:
         """The option as configured; with -v all hosts are displayed."""
@@ -116,6 +125,23 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible is not t
         self._show_warnings(result, self.get_option("display_ok_hosts") or result.result.get("changed", False))
         super().v2_runner_on_ok(result)
         self._says = False
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Print the error, and what to do about a host on which Ansible cannot work."""
+        super().v2_runner_on_failed(result, ignore_errors)
+        if not ignore_errors:
+            self._say_cure(result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Print the error, and what to do about a host that cannot be reached."""
+        super().v2_runner_on_unreachable(result)
+        self._say_cure(result)
+
+    def _say_cure(self, result: Any) -> None:
+        said = " ".join(str(result.result.get(key) or "") for key in ("msg", "module_stderr", "module_stdout"))
+        if (cure := cure_of(said)) and cure not in self._cures:
+            self._cures.add(cure)
+            self._display.display(f"{result.host.get_name()}: {cure}")
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         """Print the warnings of an item that the default callback leaves out."""
