@@ -41,6 +41,7 @@ CASES = [
     ("nogcc", "missing-tool", "target", "gcc"),
     ("nogit", "missing-tool", "target", "git"),
     ("nopkgconfig", "missing-tool", "target", "pkg-config"),
+    ("gomissing", "missing-tool", "target", "go"),
     ("swig", "missing-tool", "target", "swig"),
     ("gfortran-called", "missing-tool", "target", "gfortran"),
     ("mesonfortran", "missing-tool", "target", "gfortran"),
@@ -135,11 +136,15 @@ CASES = [
     ("selfneeding", "build-requirements", "target", "needs itself"),
     ("conflict", "build-requirements", "target", "contradict"),
     ("netbuild", "download-in-build", "target", "download"),
-    ("gitclone", "download-in-build", "target", "download"),
+    ("gitclone", "download-in-build", "target", "lib.git (a git repository) from git.invalid"),
+    ("gomodules", "download-in-build", "target", "Go module example.org/answer@v1.2.3"),
+    ("download-protoc", "download-in-build", "target", "program protoc (protoc-26.1-linux-x86_64.zip)"),
+    ("download-node", "download-in-build", "target", "program node (node-v20.11.0-linux-x64.tar.xz)"),
+    ("download-sources", "download-in-build", "target", "10.2.1.tar.gz (an archive) from example.org"),
     # What pip says of real sdists that it cannot build
     ("corpus-adafruit-dht", "wrong-platform", "target", "Raspberry Pi"),
     ("corpus-blist", "removed-api", "target", "Py_TYPE"),
-    ("corpus-chromedriver", "download-in-build", "target", "download"),
+    ("corpus-chromedriver", "download-in-build", "target", "program chromedriver"),
     ("corpus-coincurve", "missing-tool", "target", "aclocal"),
     ("corpus-coincurve-libtool", "missing-tool", "target", "libtool"),
     ("corpus-dockerfile", "missing-tool", "target", "go"),
@@ -222,6 +227,11 @@ def test_every_recorded_log_is_a_case() -> None:
         ("demjson", None, "use_2to3"),
         ("cmakenew", None, "cmake"),
         ("gotooold", None, "go"),
+        ("gomissing", "tool", "go"),
+        ("gomodules", None, "example.org/answer@v1.2.3"),
+        ("download-protoc", "tool", "protoc"),
+        ("download-sources", None, "10.2.1.tar.gz"),
+        ("netbuild", None, None),
         ("silentfail", None, None),
     ],
 )
@@ -230,6 +240,27 @@ def test_what_is_missing_is_said_as_data_for_who_looks_for_its_package(
 ) -> None:
     found = classified(log)
     assert (found.missing_kind, found.subject) == (missing_kind, subject)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("sh: 1: go: not found", "go"),
+        ("make: go: No such file or directory", "go"),
+        ("wget: unable to resolve host address ‘example.org’", None),
+    ],
+)
+def test_go_and_downloads_are_known_by_the_words_of_shells_too(line: str, found: str | None) -> None:
+    said = classify(BUILD_FAILED, line, "demo")
+    assert (said.failure_class, said.subject) == (("missing-tool" if found else "download-in-build"), found)
+
+
+@pytest.mark.parametrize("address", ["https://[::1", "https://", "https://x" + "a" * 5000, "ftp://h/%2e%2e/\u202egnp"])
+def test_any_address_in_a_log_is_borne(address: str) -> None:
+    said = classify(BUILD_FAILED, f"curl {address}\ncurl: (6) Could not resolve host: h", "demo")
+    assert said.failure_class == "download-in-build"
+    assert said.sentence.isprintable()
+    assert len(said.sentence) <= 600
 
 
 def test_a_binding_generator_that_does_not_know_the_python_yet_is_named() -> None:

@@ -29,7 +29,8 @@ from ..planner.builders import offered_targets
 from ..planner.outcome import Outcome, record_outcome
 from ..planner.rejudge import judge_again
 from ..planner.verdicts import serve_targets
-from .classify import Failure, classify, failure
+from .classify import classify
+from .failure import Failure, failure
 from .naming import Named, publishable, reserve
 from .preinstalled import PREINSTALLED
 from .result import log_tail, read_result

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from ..catalog.states import MissingKind
 from ..contract.log_lines import OURS, PHASE
 from ..contract.reasons import Reason
 from ..contract.result import Phase, Result, SdistNames, StoppedBy, sanitized
-from ..failure_classes import FAILURE_CLASSES, Blocks, ClassName
+from ..failure_classes import FAILURE_CLASSES, ClassName
 from ..text import plain, without_escapes
+from .failure import Failure, failure
 from .rules import RULES, Rule
 from .rules.project import NO_BACKEND
 from .rules.toolchain import TOOLCHAIN
+from .wanted_download import with_download
 
 #: Characters of a log's end that are searched, and characters that are kept of a line.
 LOG_END = 64 << 10
@@ -93,29 +94,6 @@ _CONFIG_PROGRAM = re.compile(r"[-_]config$")
 _LAST_LINES = 5
 
 
-@dataclass(frozen=True)
-class Failure:
-    """An attempt's failure, in words for people; `blocks` None means that the build is retried."""
-
-    failure_class: ClassName
-    sentence: str
-    #: Lines of the log that show the failure, without control characters.
-    evidence: list[str]
-    advice: str
-    blocks: Blocks | None
-    #: The missing or unsuitable thing by its name in the log, and its kind (see `rules.rule`).
-    subject: str | None = None
-    missing_kind: MissingKind | None = None
-    #: The project of the missing module, if the sdist declares it somewhere.
-    declared: str | None = None
-
-
-def failure(failure_class: ClassName, sentence: str, evidence: Iterable[str] = ()) -> Failure:
-    """A failure with the remedy and the consequences of its class (a name in FAILURE_CLASSES)."""
-    known = FAILURE_CLASSES[failure_class]
-    return Failure(failure_class, plain(sentence, 600), [plain(line) for line in evidence], known.advice, known.blocks)
-
-
 def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
     """Classify the failure of an attempt at project `name`.
 
@@ -172,7 +150,7 @@ def _by_rules(
             own = _own_module(lines[index], project)
             if own is not None:
                 return own_module_failure(own, project, evidence)
-            return _with_project(_explained(rule, found, evidence, in_requirement), project)
+            return with_download(_with_project(_explained(rule, found, evidence, in_requirement), project), lines)
     return None
 
 

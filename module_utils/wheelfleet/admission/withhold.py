@@ -10,7 +10,7 @@ from ..contract.log_lines import OURS, PHASE
 from ..contract.result import Check
 from ..failure_classes import ClassName
 from ..planner.inputs import PlanInputs
-from .classify import Failure, failure
+from .failure import Failure, failure
 
 #: The failure classes of withheld wheels: it cannot be imported, or an installer refuses it.
 WITHHELD = ("import-failed", "not-installable")

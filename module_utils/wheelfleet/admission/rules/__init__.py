@@ -14,7 +14,7 @@ from .compilers import COMPILERS
 from .machine import RAN_OUT
 from .missing import HINTS, MISSING
 from .platforms import OTHER_PLATFORM, SAYS_OTHER_PLATFORM
-from .project import EXCEPTIONS, NETWORK, PROJECT
+from .project import DOWNLOADS, EXCEPTIONS, NETWORK, PROJECT
 from .python2 import PYTHON_2
 from .removed import REMOVED
 from .rule import Rule
@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     *REMOVED,
     *OTHER_PLATFORM,
     *MISSING,
+    *DOWNLOADS,
     *COMPILERS,
     *PROJECT,
     *NETWORK,

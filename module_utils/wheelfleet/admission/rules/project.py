@@ -6,7 +6,8 @@ from .rule import rule
 
 _CONNECTION_TROUBLE = (
     r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|Max retries exceeded"
-    r"|Could not resolve host|Name or service not known|Temporary failure in name resolution|Network is unreachable"
+    r"|Could not resolve host|unable to resolve host address|Name or service not known"
+    r"|Temporary failure in name resolution|Network is unreachable"
     r"|[Cc]onnection (?:refused|reset|timed out|aborted|broken)|No route to host|CERTIFICATE_VERIFY_FAILED"
     r"|RemoteDisconnected|IncompleteRead|HTTP error 5\d\d|5\d\d Server Error|Failed to connect to"
 )
@@ -70,6 +71,29 @@ PROJECT = (
         "sdist-broken",
         r"unable to detect version for|does not appear to be a Python project|neither setup\.py nor pyproject\.toml",
         "The sdist lacks what its build reads its version or metadata from.",
+    ),
+)
+
+#: Downloads that end a build by the words of Go and CMake.
+DOWNLOADS = (
+    rule(
+        "download-in-build",
+        r"(?:^|\s)([\w.~/-]{1,200}@v[\w.+-]{1,60}): (?:Get|reading) \S{0,400}:? .{0,200}"
+        r"(?:dial (?:tcp|udp)|proxyconnect|no such host|connection refused|network is unreachable|40[347] |EOF)"
+        r"|([\w.~/-]{1,200}@v[\w.+-]{1,60}): module lookup disabled by GOPROXY"
+        r"|^[\s|│]*(?:\S{1,200}: )?cannot find module providing package ([\w.~/-]{1,200}):? .{0,200}"
+        r"(?:dial tcp|GOPROXY=off|GOFLAGS)",
+        "The build wanted the Go module {found}, and builds have no network to get it.",
+        only="in the build",
+        choose="first",
+        advice="The sdist has to carry its Go modules (go mod vendor), so report it to the project; or build the wheel "
+        "elsewhere and import it (docs/how-to/published-wheels.md).",
+    ),
+    rule(
+        "download-in-build",
+        r"error: downloading '\S{1,500}' failed",
+        "The build wanted to download something and could not.",
+        only="in the build",
     ),
 )
 
