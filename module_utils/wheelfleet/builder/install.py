@@ -34,9 +34,9 @@ def check_commands() -> None:
 
 
 def check_modules(needed: Sequence[str] = ("bz2", "ctypes", "lzma", "ssl", "zlib")) -> None:
-    """Raise InstallError if the running Python, which the worker runs with, lacks modules that a distribution's has.
+    """Raise InstallError if the running Python, which the worker runs with, is less than a distribution's.
 
-    A Python that somebody compiled lacks those whose libraries were not there.
+    One that somebody compiled has no modules for the libraries that were not installed there.
     """
     lacking = []
     for name in needed:
