@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from wheelfleet.planner.builders import offered_targets, record_builders
 
@@ -19,6 +20,7 @@ ORDER = {
     "free-threaded, which serves the next": ("cp315-cp315t-linux_armv7l-glibc2.36", "3.15.0", "CPython"),
     "with the lock": ("cp315-cp315-linux_armv7l-glibc2.36", "3.15.0", "CPython"),
     "the newest system": ("cp313-cp313-linux_armv7l-glibc2.41", "3.13.5", "CPython"),
+    "musl, whose wheels serve no glibc": ("cp313-cp313-linux_armv7l-musl1.2", "3.13.1", "CPython"),
     "PyPy": ("pp39-pypy39_pp73-linux_armv7l-glibc2.31", "3.9.16", "PyPy"),
 }
 
@@ -34,7 +36,7 @@ def test_the_first_target_is_the_one_whose_wheels_serve_most_others(state: Contr
             "python_version": python,
             "tags": [name.rpartition("-")[0]],
             "platform": name.split("-")[2],
-            "libc": {"name": "glibc", "version": name.rpartition("glibc")[2]},
+            "libc": dict(zip(("name", "version"), re.findall(r"[a-z]+|[\d.]+", name.rpartition("-")[2]))),
             "machine": "armv7l",
             "os": {"id": "debian", "version": "12"},
             "cores": 4,

@@ -113,8 +113,9 @@ def _record_target(db: sqlite3.Connection, target: OfferedTarget) -> int:
 def _preference(implementation: str, version: Version, name: str) -> int:
     """A sort key of targets: the first is the one whose wheels serve most of the others.
 
-    CPython comes first, because only its wheels have an ABI that other Pythons share. Then the oldest C library: newer
-    ones run the code made with it, and an older one does not (PEP 600). Then the oldest Python, because its abi3 wheels
+    CPython comes first, because only its wheels have an ABI that other Pythons share. Then glibc, because more systems
+    have it than musl, and the code for one does not run with the other. Then the oldest C library: newer ones run the
+    code made with it, and an older one does not (PEP 600). Then the oldest Python, because its abi3 wheels
     serve later ones. Then ARMv7, because Raspberry Pi OS makes the same code on it as on ARMv6, and `builder.repair`
     repairs that wheel and tags it for both.
 
@@ -122,13 +123,14 @@ def _preference(implementation: str, version: Version, name: str) -> int:
     (PEP 803). Before, its wheels serve nothing else.
     """
     other = 0 if re.fullmatch("cpython", implementation, re.IGNORECASE) else 1
-    _, libc = libc_of_target(name) or ("", (0, 0))
+    libc_name, libc = libc_of_target(name) or ("", (0, 0))
     threads = 1
     if re.match(r"cp\d+-cp\d+t-", name):
         threads = 0 if (version.major, version.minor) >= (3, FIRST_MINOR_OF_ABI3T) else 2
     key = 0
     for part, below in (
         (other, 2),
+        (1 if libc_name == "musl" else 0, 2),
         (libc[0], 100),
         (libc[1], 1000),
         (version.major, 100),
