@@ -1,7 +1,7 @@
 """The cost of publishing: a full publication compared with dumb-pypi on the same files, and one new file.
 
 Both write an HTML and a JSON page for each project, and the list of projects. dumb-pypi's JSON is PyPI's older API, by
-default also for each release. wheelfleet's is PEP 691's, also for the list, and each page has a compressed copy.
+default also for each release. wheelfleet's is PEP 691's, also for the list, and long pages have a compressed copy.
 Neither moves a wheel: ours are on the site already. Every publication runs in a process of its own; its worker
 processes are counted, its imports are not.
 """

@@ -5,12 +5,50 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from wheelfleet.site.index_pages import project_pages
+from wheelfleet.site.listing import ListedFile, ProjectFiles, timestamp
+from wheelfleet.site.renderer import Renderer, as_json
 
-from tests.support.catalogs import TARGET, ControllerState
+from tests.support.catalogs import TARGET, TEMPLATES, ControllerState
 from tests.support.site_pages import broken_links, elements, links, listed
+
+ODD = "\"\\ä\x1b</a>&'\u2028😀"
+
+
+@pytest.mark.parametrize("text", ["1.0", ODD])
+@pytest.mark.parametrize("known", [True, False])
+def test_the_json_page_is_what_an_encoder_would_write(text: str, known: bool) -> None:
+    ours = ListedFile(
+        f"demo-{text}.whl", text, "ab12", 7, "cd34", f">={text}", text if known else None, "2026-11-22T18:05:00.000000Z"
+    )
+    theirs = ListedFile(
+        f"demo-{text}.tar.gz", text, "ab12" if known else None, 7 if known else None, "" if known else None,
+        None, "" if known else None, None, f"https://files.example/{text}",
+        f"https://files.example/{text}" if known else None,
+    )  # fmt: skip
+    content = ProjectFiles(
+        1, "demo", "present", (ours, theirs), (), (), (text,), "archived" if known else None, text if known else None
+    )
+    html_page, json_page = project_pages(Renderer([TEMPLATES]), content)
+    said = json.loads(json_page)
+    assert as_json(said) == json_page
+    assert [file["filename"] for file in said["files"]] == [ours.filename, theirs.filename]
+    assert [file["url"] for file in said["files"]] == [f"../../files/demo/{quote(ours.filename)}", theirs.url]
+    assert [file.get("provenance") for file in said["files"]] == [None, theirs.provenance]
+    assert [name for _, _, name in elements(html_page.decode(), "a")] == [ours.filename, theirs.filename]
+
+
+@pytest.mark.parametrize(
+    "moment", [0.0, 1_700_000_000.25, 1_763_769_599.9999996, 1_763_769_600 - 1e-6, 951_782_399.5, 4_102_444_800]
+)
+def test_times_are_written_as_datetime_writes_them(moment: float) -> None:
+    said = datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert timestamp(moment) == said
 
 
 def page_json(state: ControllerState, name: str) -> dict[str, Any]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import os
 import shutil
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
 import pytest
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.site.journal import Journal, Position
 from wheelfleet.site.renderer import PublishError
-from wheelfleet.site.tree import STAGING
+from wheelfleet.site.tree import STAGING, WORTH_COMPRESSION
 
 from tests.support.catalogs import TARGET, ControllerState, site_bytes
 from tests.support.site_pages import broken_links, links, listed
@@ -229,6 +232,105 @@ def test_a_page_written_again_is_newer_by_a_second(state: ControllerState) -> No
     assert int(page.stat().st_mtime) == before + 1
 
 
+@pytest.fixture
+def twins(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the least bytes of a page that has a compressed twin."""
+
+    def set_least(least: int) -> None:
+        monkeypatch.setattr("wheelfleet.site.tree.WORTH_COMPRESSION", least)
+
+    return set_least
+
+
+def twins_of(state: ControllerState) -> list[str]:
+    """The pages of projects that have a compressed twin; each twin is its page's."""
+    beside = sorted((state.site / "simple").glob("*/*.gz"))
+    for path in beside:
+        assert gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
+    return [str(path.with_suffix("").relative_to(state.site / "simple")) for path in beside]
+
+
+def test_only_a_long_page_has_a_compressed_twin(state: ControllerState) -> None:
+    for number in range(39):
+        state.wheel("stayer", f"1.{number}")
+    state.wheel("bystander", "1.0")
+    state.publish()
+    json_bytes, html_bytes = ((state.site / f"simple/stayer/index.{kind}").stat().st_size for kind in ("json", "html"))
+    assert html_bytes < WORTH_COMPRESSION < json_bytes
+    assert twins_of(state) == ["stayer/index.json"]
+
+
+def test_a_twin_comes_and_goes_with_the_length_of_its_page(
+    state: ControllerState, twins: Callable[[int], None]
+) -> None:
+    state.wheel("stayer", "1.0")
+    state.publish()
+    assert twins_of(state) == []
+    page = state.site / "simple/stayer/index.html"
+    twins(page.stat().st_size + 1)
+    os.utime(page, (page.stat().st_mtime + 100,) * 2)
+    before = int(page.stat().st_mtime)
+
+    state.wheel("stayer", "1.1")
+    state.publish()
+    assert twins_of(state) == ["stayer/index.html", "stayer/index.json"]
+    # Newer than the page that the web server sent so far: it would answer 304 to who asks by time.
+    assert int(page.with_name("index.html.gz").stat().st_mtime) == before + 1
+
+    state.execute("DELETE FROM wheel WHERE filename LIKE 'stayer-1.1-%'")
+    state.outdate("stayer")
+    assert "simple/stayer/index.html" in state.publish().changed
+    assert "stayer/index.html" not in twins_of(state)
+
+
+def test_a_site_with_needless_twins_loses_them_and_keeps_its_pages(
+    state: ControllerState, twins: Callable[[int], None], tmp_path: Path
+) -> None:
+    twins(0)
+    a_published_site(state)
+    assert len(twins_of(state)) == 6
+    twins(WORTH_COMPRESSION)
+    assert of_the_index(state.publish(full=True).changed) == []
+    assert twins_of(state) == []
+    state.publish(full=True, site=tmp_path / "fresh")
+    assert site_bytes(state.site) == site_bytes(tmp_path / "fresh")
+    position = Journal(state.site).position()
+    assert position
+    changed = Journal(state.site).changed_since(Position(position.journal, position.number - 1))
+    assert changed
+    assert "simple/stayer/index.html.gz" in changed
+
+
+@pytest.mark.slow
+def test_killed_while_a_twin_comes_or_goes_it_is_never_another_pages(
+    state: ControllerState, twins: Callable[[int], None], tmp_path: Path
+) -> None:
+    state.wheel("grows", "1.0")
+    for version in ("1.0", "1.1"):
+        state.wheel("fades", version)
+    twins(750)
+    state.publish(html_pages=False)
+    assert twins_of(state) == ["fades/index.json"]
+    state.wheel("grows", "1.1")
+    state.execute("DELETE FROM wheel WHERE filename LIKE 'fades-1.1-%'")
+    state.outdate("fades")
+    state.catalog.close()
+    before = {path.name: path.read_bytes() for path in (state.site / "simple/fades").iterdir()}
+    step, killed = 0, True
+    while killed:
+        step += 1
+        copy = tmp_path / f"step-{step}"
+        shutil.copytree(state.root, copy)
+        with ControllerState(copy) as again:
+            killed = publish_and_die_at_step(again, step, html_pages=False)
+            left = again.site / "simple/fades/index.json.gz"
+            assert not left.exists() or left.read_bytes() == before["index.json.gz"]
+            again.publish(html_pages=False)
+            assert twins_of(again) == ["grows/index.json"]
+        shutil.rmtree(copy)
+    assert step > 10
+
+
 def test_a_wheel_takes_no_second_copy_of_the_disk(state: ControllerState) -> None:
     filename = state.wheel("spidev", "3.8")
     state.publish()
@@ -434,7 +536,7 @@ def test_two_publications_at_once_take_turns(state: ControllerState) -> None:
 STEPS = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir")
 
 
-def publish_and_die_at_step(state: ControllerState, step: int) -> bool:
+def publish_and_die_at_step(state: ControllerState, step: int, *, html_pages: bool = True) -> bool:
     """Publish in a process that kills itself before its step-th change of a folder; whether it came that far."""
     child = os.fork()
     if child == 0:
@@ -450,7 +552,7 @@ def publish_and_die_at_step(state: ControllerState, step: int) -> bool:
         try:
             with ControllerState(state.root) as same:
                 sys.addaudithook(die)
-                same.publish()
+                same.publish(html_pages=html_pages)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -458,7 +560,10 @@ def publish_and_die_at_step(state: ControllerState, step: int) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_anywhere_no_link_is_broken_and_the_next_one_carries_on(state: ControllerState, tmp_path: Path) -> None:
+def test_killed_anywhere_no_link_is_broken_and_the_next_one_carries_on(
+    state: ControllerState, twins: Callable[[int], None], tmp_path: Path
+) -> None:
+    twins(0)
     a_published_site(state)
     many_changes(state)
     state.catalog.close()

@@ -76,6 +76,8 @@ class ProjectRenderer:
         #: Whether there are projects without a page of their own; their IDs.
         self._has_packed = False
         self._packed: set[int] = set()
+        #: Whether there may be pages for people to remove.
+        self._has_pages = sources.html_pages or tree.has("project")
 
     def render(self, project_ids: Sequence[int], stale: Collection[int]) -> Rendered:
         """Stage the files of these projects and bring them into place; returns what is left to do.
@@ -150,9 +152,10 @@ class ProjectRenderer:
                 for path, data in project.pages(facts, self.render_page):
                     self.tree.write(path, data)
                     pages.add(path.rpartition("/")[2])
-        result.to_remove += [
-            f"project/{name}/{each}" for each in self.tree.names(f"project/{name}") if each not in pages
-        ]
+        if self._has_pages:
+            result.to_remove += [
+                f"project/{name}/{each}" for each in self.tree.names(f"project/{name}") if each not in pages
+            ]
 
     def _names(self, folder: str) -> list[str]:
         """The names in a folder that only a site with HTML pages has."""
@@ -178,9 +181,8 @@ class ProjectRenderer:
             wanted.add(filename)
             if self.sources.html_pages:
                 self._put_provenance(name, wheel, documents)
-        result.to_remove += [
-            f"files/{name}/{each}" for each in sorted(there) if each.removesuffix(".metadata") not in wanted
-        ]
+        unwanted = there.difference(wanted, [f"{each}.metadata" for each in wanted])
+        result.to_remove += [f"files/{name}/{each}" for each in sorted(unwanted)]
         result.to_remove += [
             f"provenance/{name}/{each}"
             for each in sorted(documents)

@@ -9,6 +9,7 @@ files, often to an SD card.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import gzip
@@ -29,6 +30,10 @@ LONGEST_WAIT = 900.0
 STAGING = ".publishing"
 #: gzip's level. A page full of hashes hardly gets smaller: level 6 takes a third longer and saves three per cent.
 _COMPRESSION = 3
+#: The least bytes of a page that has a compressed twin. A shorter page and its header fit into the ten packets that a
+#: server sends before it waits for an answer (RFC 6928), so a twin would bring it no earlier; and a web server that
+#: compresses such a page on request needs a tenth of a millisecond for it.
+WORTH_COMPRESSION = 13_000
 
 
 class Tree:
@@ -48,7 +53,7 @@ class Tree:
         self._top = str(root)
         self._staging = root / STAGING
         self._has_staging = False
-        #: (staged file or folder, its place) in the order of staging.
+        #: (staged file or folder, its place) in the order of staging; without a staged file, the place is emptied.
         self._staged: list[tuple[str, str]] = []
         #: Staged folders by place: those that the site does not have yet.
         self._new_folders: dict[str, str] = {}
@@ -127,7 +132,9 @@ class Tree:
         return path in self._coming or os.path.exists(f"{self._top}/{path}")  # noqa: PTH110
 
     def names(self, path: str) -> list[str]:
-        """The names in a folder, sorted; empty if there is no folder."""
+        """The names in a folder, sorted; empty if there is no folder, or a new one that is still staged."""
+        if path in self._new_folders:
+            return []
         try:
             return sorted(os.listdir(f"{self._top}/{path}"))  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
@@ -144,12 +151,16 @@ class Tree:
     def write(self, path: str, data: bytes, *, quietly: bool = False, compressed: bool = False) -> None:
         """Stage a file of these bytes, unless it has them already. `quietly`: do not add it to `changed`.
 
-        `compressed`: with a `.gz` beside it that web servers send as it is. The `.gz` goes first; between the two
-        renames a reader gets either the old page or the new one.
+        `compressed`: with a `.gz` beside it that web servers send as it is, if the page is long enough for that. The
+        `.gz` comes and goes before the page changes; between the two a reader gets either the old page or the new one.
         """
-        if self._is_there(path) and self.read(path) == data and (not compressed or self._is_compressed(path, data)):
-            return
-        if compressed:
+        worth = compressed and len(data) >= WORTH_COMPRESSION
+        if self._is_there(path):
+            if compressed and not worth and self.has(f"{path}.gz"):
+                self._empty(f"{path}.gz")
+            if self.read(path) == data and (not worth or self._is_compressed(path, data)):
+                return
+        if worth:
             self._write(f"{path}.gz", gzip.compress(data, _COMPRESSION, mtime=0), quietly=True)
             self.side_changes.append(f"{path}.gz")
         self._write(path, data, quietly)
@@ -176,7 +187,10 @@ class Tree:
         os.sync()
         for staged, path in self._staged:
             place = f"{self._top}/{path}"
-            if path in self._new_folders:
+            if not staged:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(place)  # noqa: PTH108
+            elif path in self._new_folders:
                 _place_folder(staged, place)
             else:
                 _outdate(staged, place)
@@ -216,6 +230,12 @@ class Tree:
         while folder != self.root and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
+
+    def _empty(self, path: str) -> None:
+        """Stage the removal of a `.gz`."""
+        self.side_changes.append(path)
+        if not self.dry_run:
+            self._staged.append(("", path))
 
     def _is_compressed(self, path: str, data: bytes) -> bool:
         """Whether the `.gz` beside a page is its own. Its presence is enough unless `recheck_gz` is set."""
@@ -288,14 +308,19 @@ def _place_folder(new: str, place: str) -> None:
 
 
 def _outdate(new: str, old: str) -> None:
-    """Make a file newer than the one it replaces by at least a second.
+    """Make a file newer by at least a second than the one that was sent so far: the one it replaces, or for a first
+    `.gz` its page.
 
     nginx makes its ETag of the size and the mtime in whole seconds, and would answer 304 for a page rewritten at once
-    with equal size.
+    with equal size, or for a page that it sent without its `.gz` to who asks by time alone.
     """
-    try:
-        least = int(os.stat(old).st_mtime) + 1  # noqa: PTH116
-    except FileNotFoundError:
+    for sent in (old, old.removesuffix(".gz")):
+        try:
+            least = int(os.stat(sent).st_mtime) + 1  # noqa: PTH116
+            break
+        except FileNotFoundError:
+            pass
+    else:
         return
     moment = max(time.time(), least)
     os.utime(new, (moment, moment))
