@@ -110,7 +110,8 @@ def page() -> str:
         told += [", ".join(f"`{tag}`" for tag in row["repaired"]), row["installed"], row["date"]]
         table.append(f"| {' | '.join(told)} |")
     backends = [
-        f"On {_title(platform)} each of these backends made a wheel that a 32-bit kernel's host installed, too:\n\n"
+        f"On {_title(platform)} each of these backends made a wheel that a 32-bit kernel's host installed, too.\n"
+        "By ELF all their code is for ARMv7 or older:\n\n"
         + "".join(f"- {name}: `{filename}`\n" for name, filename in sorted(row["backends"].items()))
         for platform, row in shown
         if row.get("backends")
