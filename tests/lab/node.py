@@ -102,7 +102,11 @@ class Node:
         while ended == REBOOT_ASKED:  # with --keep-unit nspawn does not restart the container
             self.groups.up(self.hardware.memory)
             ended = subprocess.run(
-                self._container(), env=_ENVIRONMENT, stdin=subprocess.DEVNULL, preexec_fn=self._enter, check=False
+                self._container(),
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                preexec_fn=self._enter,
+                check=False,
             ).returncode
             print(f"lab: the container of {self.name} ended with {ended}", flush=True)
             self.groups.down()
@@ -110,6 +114,11 @@ class Node:
     def _enter(self) -> None:
         die_with_parent()
         self.groups.enter()
+
+    def _environment(self) -> dict[str, str]:
+        if self.hardware.suite in _WITHOUT_V1:
+            return {**_ENVIRONMENT, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+        return _ENVIRONMENT
 
     def _container(self) -> list[str]:
         return [
@@ -177,6 +186,9 @@ class Node:
         return f"its console ends: {self.console.read_text(errors='replace')[-1500:]}"
 
 
+#: Releases whose systemd does not start with control groups v1. Such a node has v2 without controllers, as a Pi
+#: before its memory controller is on.
+_WITHOUT_V1 = ("forky",)
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "TERM": "dumb",
