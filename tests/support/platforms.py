@@ -47,7 +47,7 @@ PLATFORMS = (
     Platform("trixie", "armhf"),
     Platform("trixie", "arm64"),
     Platform("trixie", "riscv64"),
-    Platform("forky", "amd64", pythons=("python3", "python3.15")),
+    Platform("forky", "amd64", pythons=("python3", "python3.13", "python3.15")),
 )
 
 _HEAD = """# Platforms that were tried
