@@ -122,7 +122,8 @@ def page() -> str:
 
 
 def _title(platform: Platform) -> str:
-    kernel = " under a 64-bit kernel" if platform.options == "uname=aarch64" else ""
+    wide = platform.options == "uname=aarch64" or platform.arch == "i386"
+    kernel = " under a 64-bit kernel" if wide else ""
     return f"{NAMES[platform.suite]}, {platform.arch}{kernel}"
 
 
