@@ -8,7 +8,7 @@ import time
 from wheelfleet.apt_packages import Subject
 from wheelfleet.catalog import events
 from wheelfleet.catalog.database import CatalogError
-from wheelfleet.planner import missing_packages
+from wheelfleet.planner import missing_packages, retries
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 
@@ -46,6 +46,7 @@ class ActionModule(ControllerAction):
         for host, answer in self.options["answers"].items():
             subjects = [Subject(*subject) for subject in self.options["looked_up"].get(host, [])]
             named += missing_packages.record_answers(db, host, subjects, answer.get("providers", []), self.now)
+            requeued += retries.watch(db, missing_packages.without_package(db, host), max_attempts)
             if answer.get("problem"):
                 sentence = f"Missing packages cannot be looked up: {answer['problem']}"
                 events.note(db, run=run, host=host, sentence=sentence, now=self.now)

@@ -128,7 +128,7 @@ from ansible.module_utils.wheelfleet.builder.install import (
     tool_environment,
 )
 from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_libraries, host_packages
-from ansible.module_utils.wheelfleet.builder.sandbox import probe, version
+from ansible.module_utils.wheelfleet.builder.sandbox import probe, tracer, version
 from ansible.module_utils.wheelfleet.contract.report import InterpreterFacts, OfferedTarget, Report
 
 
@@ -195,6 +195,7 @@ def main() -> None:
             **host_facts(),
             "slots": capacity(module.params["parallel"], module.params["memory"]).parallel,
             "sandbox": version() if module.params["sandbox"] else None,
+            "tracer": tracer(sandboxed=module.params["sandbox"]),
             "interpreters": interpreters,
         },
         targets=targets,

@@ -20,7 +20,7 @@ MOST_PROVIDERS = 5
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./-]*")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")
-_DEVELOPMENT = re.compile(r"-dev(?:-[0-9.]+)?$|-dev-bin$|-headers$")
+_DEVELOPMENT = re.compile(r"-dev(?:-(?:[0-9.]+|bin|compat|tools|all))?$|-headers$")
 #: Packages that grant rights, boot or replace the system. They are refused, whatever the permission.
 DENIED = re.compile(
     r"(?:sudo|doas|opendoas|policykit-1|polkitd|pkexec|super|passwd|login|util-linux|dpkg|apt|base-files|libc6|init)"

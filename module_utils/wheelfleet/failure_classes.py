@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -350,3 +351,9 @@ _ALL = (
 
 #: By name, in the order in which to list them.
 FAILURE_CLASSES: Mapping[str, FailureClass] = {entry.name: entry for entry in _ALL}
+
+#: Exceptions by which build scripts say something (class `build-script-error`). All others are faults in a program.
+SAYS_SOMETHING = re.compile(
+    r"\b(?:SystemExit|RuntimeError|Exception|(?:OS|IO|Environment|FileNotFound|CalledProcess|Value)Error"
+    r"|Distutils\w{1,20}Error|(?:Compile|Link|CCompiler|Build)\w{0,20}Error)\b"
+)

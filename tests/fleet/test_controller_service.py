@@ -143,7 +143,7 @@ def controller(fleet: Lab, fleet_upstream: Upstream) -> Iterator[BootedControlle
 def test_the_service_repeats_builds_and_may_be_stopped_at_any_time(
     controller: BootedController, fleet_upstream: Upstream
 ):
-    fleet_upstream.add_release(sdists.pure_sdist("fails", "1.0", script="raise SystemExit(1)"))
+    fleet_upstream.add_release(sdists.pure_sdist("fails", "1.0", script="raise AssertionError"))
     fleet_upstream.add_release(sdists.pure_sdist("waits", "1.0", script=WAITS))
 
     # Words that systemd does not understand are refused.

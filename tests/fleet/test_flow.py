@@ -68,7 +68,7 @@ class Stream:
         script = f"import time\ntime.sleep({self.chance.uniform(0.5, 8.0):.1f})\n"
         kind = self.chance.random()
         if kind < 0.1:
-            self.upstream.add_release(sdists.c_sdist(name, version, script=f"{script}raise SystemExit('no')\n"))
+            self.upstream.add_release(sdists.c_sdist(name, version, script=f"{script}raise AssertionError('no')\n"))
         elif kind < 0.4:
             self.upstream.add_release(sdists.pure_sdist(name, version, script=script))
         else:

@@ -184,7 +184,7 @@ def steered(provisioned: Lab, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with Upstream(**provisioned.listening) as upstream:
         for name in ("plain", "dice", "aged", "gone"):
             upstream.add_release(sdists.pure_sdist(name, "1.0", script=DICE if name == "dice" else None))
-        upstream.add_release(sdists.pure_sdist("foreign", "1.0", script="raise SystemExit('needs 16 GB')"))
+        upstream.add_release(sdists.pure_sdist("foreign", "1.0", script="raise AssertionError('needs 16 GB')"))
         operator = FleetOperator(
             root,
             {

@@ -24,7 +24,7 @@ def test_troubles_of_runs_are_told_once_each(operator: Operator, upstream: Upstr
     told, tell = tmp_path / "told", tmp_path / "tell"
     tell.write_text(f"#!/bin/sh\ncat >>{told}\n")
     tell.chmod(0o755)
-    upstream.add_release(sdists.pure_sdist("fails", "1.0", script="raise SystemExit(1)"))
+    upstream.add_release(sdists.pure_sdist("fails", "1.0", script="raise AssertionError"))
     working = {
         **operator.variables,
         "controller_packages": ["fails"],

@@ -195,7 +195,7 @@ def cli_tagged_sdist(
     )
 
 
-def broken_sdist(name: str, version: str, *, script: str = "raise RuntimeError('this never builds')") -> Artifact:
+def broken_sdist(name: str, version: str, *, script: str = "raise AssertionError('this never builds')") -> Artifact:
     """An sdist whose build runs `script`; by default it fails with a message."""
     return pure_sdist(name, version, script=script)
 

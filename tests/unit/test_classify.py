@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admission.classify import LOG_END, Failure, classify, failure
+from wheelfleet.admission.classify import LOG_END, classify
+from wheelfleet.admission.failure import Failure, failure
 from wheelfleet.admission.rules import RULES
 from wheelfleet.admission.rules.platforms import WINDOWS_AND_APPLE_MODULES
 from wheelfleet.failure_classes import FAILURE_CLASSES

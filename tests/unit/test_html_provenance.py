@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelfleet.admission.classify import failure
+from wheelfleet.admission.failure import failure
 from wheelfleet.builder import probe
 from wheelfleet.planner.outcome import Outcome, record_outcome
 from wheelfleet.site.html import provenance

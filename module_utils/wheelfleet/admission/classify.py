@@ -15,6 +15,7 @@ from ..contract.result import Phase, Result, SdistNames, StoppedBy, sanitized
 from ..failure_classes import FAILURE_CLASSES, ClassName
 from ..text import plain, without_escapes
 from .failure import Failure, failure
+from .looked_for import explained
 from .rules import RULES, Rule
 from .rules.project import NO_BACKEND
 from .rules.toolchain import TOOLCHAIN
@@ -123,11 +124,12 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
     project = None if in_requirement else result["project"]
     found_by_log = _by_rules(RULES, build_lines, name, in_requirement, project)
     if found_by_log is not None:
-        return found_by_log
+        return found_by_log if in_requirement else explained(found_by_log, result["looked_for"], build_lines)
     if reason == "backend-missing" and about:
         found = failure(rest, NO_BACKEND.format(found=about), _last(lines))
         return _with_project(replace(found, subject=plain(about, 200), missing_kind="module", blocks="target"), project)
-    return failure(rest, message or FAILURE_CLASSES[rest].meaning, _last(lines))
+    untold = failure(rest, message or FAILURE_CLASSES[rest].meaning, _last(lines))
+    return explained(untold, result["looked_for"], build_lines)
 
 
 def _reason(result: Result) -> Reason:

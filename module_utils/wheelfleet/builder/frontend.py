@@ -9,14 +9,19 @@ from typing import Any, NamedTuple
 
 from ..atomic_files import remove, visible
 from ..contract.reasons import Failed
+from ..contract.result import LookedFor, looked_for
 from . import hooks, prepare
 from .attempt import Attempt, ended, read_answer
 from .build_env import Environment, EnvironmentMaker
 from .crates import Crates
 from .deliver import building
 from .env_vars import build_environment
+from .folders import WorkDir
 from .requirement_lines import normalized
 from .sandbox import interpreter_places
+
+#: The answer of `watch`, in the control folder.
+_LOOKED_FOR = "looked_for.json"
 
 
 class Project(NamedTuple):
@@ -97,8 +102,13 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
     variables = build_environment(attempt.home, work_dir, attempt.assignment, attempt.place)
     # Programs among the build requirements (meson, ninja, cmake) precede the system's.
     variables["PATH"] = f"{Path(environment.python).parent}:{variables['PATH']}"
+    command = [environment.python, str(program), project.program, attempt.place(work_dir.control), on_path, *names]
+    if attempt.adjustments.watch:
+        watch = attempt.library / "wheelfleet" / "builder" / "watch.py"
+        answer_path = attempt.place(work_dir.control / _LOOKED_FOR)
+        command = [environment.python, "-I", "-S", str(watch), answer_path, *command]
     code = attempt.inside(
-        [environment.python, str(program), project.program, attempt.place(work_dir.control), on_path, *names],
+        command,
         {
             **variables,
             **crates.variables,
@@ -116,6 +126,7 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         attempt.note(phase="build")
     hook = hooks.BUILD if begun else hooks.REQUIRES
     if code:
+        attempt.note(looked_for=_looked_for(work_dir))
         raise Failed(f"The backend's {hook} failed ({ended(code)}).", "backend-failed")
     answer = read_answer(work_dir.control / hook / "output.json")
     if not isinstance(answer, dict):
@@ -126,6 +137,13 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         attempt.log_line(str(answer.get("traceback") or answer.get("backend_error")))
         attempt.result["exit_code"] = 1
         raise Failed(f"The build backend {project.backend!r} cannot be imported.", "backend-missing", project.backend)
+
+
+def _looked_for(work_dir: WorkDir) -> list[LookedFor]:
+    """What a watched build looked for in vain; the answer is the build's, so only what has the form is taken."""
+    answer = read_answer(work_dir.control / _LOOKED_FOR)
+    pairs = [pair for pair in answer if isinstance(pair, list) and len(pair) == 2] if isinstance(answer, list) else []
+    return looked_for([{"kind": kind, "name": name} for kind, name in pairs])
 
 
 def _keep_named(folder: Path, named: object) -> None:

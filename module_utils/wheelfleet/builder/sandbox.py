@@ -203,6 +203,20 @@ def version() -> str | None:
 
 
 @cache
+def tracer(*, sandboxed: bool) -> str | None:
+    """The first line of `strace --version` if strace can watch a program, in the sandbox if builds are; else None."""
+    asked = ("/bin/sh", "-c", "strace -f -o /dev/null true && strace --version")
+    command = [*_tried(), *asked] if sandboxed else list(asked)
+    try:
+        said = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.partition("\n")[0].strip()[:100] or None
+
+
+@cache
 def _no_namespaces_inside() -> tuple[str, ...]:
     """The option that forbids further user namespaces, if bubblewrap (0.8 and newer) and the kernel support it."""
     try:
@@ -213,13 +227,18 @@ def _no_namespaces_inside() -> tuple[str, ...]:
 
 @cache
 def _try(*more: str) -> subprocess.CompletedProcess[str]:
-    options = [f"--unshare-{name}" for name in _NAMESPACES]
-    options += ["--unshare-cgroup-try", *more, "--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", HOST]
-    options += ["--cap-drop", "ALL", "--new-session", "--die-with-parent", *_system(), *_proc(), "--dev", "/dev"]
-    command = ["bwrap", *options, "--remount-ro", "/", "--", "/bin/sh", "-c", ":"]
+    command = [*_tried(*more), "/bin/sh", "-c", ":"]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60, check=False
     )
+
+
+def _tried(*more: str) -> list[str]:
+    """The beginning of a command line that tries the sandbox."""
+    options = [f"--unshare-{name}" for name in _NAMESPACES]
+    options += ["--unshare-cgroup-try", *more, "--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", HOST]
+    options += ["--cap-drop", "ALL", "--new-session", "--die-with-parent", *_system(), *_proc(), "--dev", "/dev"]
+    return ["bwrap", *options, "--remount-ro", "/", "--"]
 
 
 @cache

@@ -93,6 +93,8 @@ class Adjustments:
     source_on_path: bool = _field(Form.SWITCH, "source on path", "source_on_path")
     #: The wheel is not imported: its modules need hardware or a service that builders do not have.
     skip_import: bool = _field(Form.SWITCH, "not imported", "skip_import")
+    #: What the build looks for in vain is kept (`builder/watch`).
+    watch: bool = _field(Form.SWITCH, "watched")
     #: Build requirements as of the time of the release.
     date_matched: bool = _field(Form.SWITCH, "build requirements as of the release")
     #: Projects whose files count whatever their upload time where requirements are date-matched: constraints limit

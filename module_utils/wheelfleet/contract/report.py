@@ -51,6 +51,8 @@ class BuilderFacts(Facts):
     slots: int
     #: The sandbox of builds, with its version; None: no sandbox.
     sandbox: Optional[str]
+    #: By which builds can be watched, with its version ("strace -- version 6.1"); None: they cannot.
+    tracer: Optional[str]
     #: By the name of the target.
     interpreters: dict[str, InterpreterFacts]
 

@@ -75,6 +75,17 @@ class Check(TypedDict):
     subject: Optional[str]
 
 
+#: "cmake": a package of CMake's find_package. "host": a server whose address was asked for.
+LookedForKind = Literal["header", "library", "pkg-config", "tool", "cmake", "host"]
+
+
+class LookedFor(TypedDict):
+    """Something that a build looked for and did not find; the build can make it up."""
+
+    kind: LookedForKind
+    name: str
+
+
 class SdistNames(TypedDict):
     """The sdist's own names, by which the controller recognises those of other projects."""
 
@@ -115,6 +126,8 @@ class Result(TypedDict):
     about: Optional[str]
     #: None until the sdist was read.
     project: Optional[SdistNames]
+    #: What the build looked for in vain, the last one first; empty unless it was watched (`Adjustments.watch`).
+    looked_for: list[LookedFor]
     wheels: list[BuiltWheel]
     log: LogFile
     #: "bubblewrap", or None: the package's code ran without a sandbox.
@@ -153,6 +166,7 @@ def new_result(attempt: str) -> Result:
         "reason": None,
         "about": None,
         "project": None,
+        "looked_for": [],
         "wheels": [],
         "log": {"filename": LOG, "size": 0},
         "sandbox": None,
@@ -176,6 +190,8 @@ _TOP_MODULE = re.compile(r"\w{1,100}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _BACKEND = re.compile(r"[\w.:-]{1,200}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LOOKED_FOR = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_+.-]{0,80}/){0,5}[A-Za-z0-9_][A-Za-z0-9_+.-]{0,80}")
+_MOST_LOOKED_FOR = 60
 _MOST_WORDS = 200
 _MOST_REQUIREMENTS = 500
 _LONGEST_SENTENCE = 600
@@ -220,6 +236,7 @@ def sanitized(document: Mapping[str, Any]) -> Result:
         "reason": one_of(Reason, of("reason")),
         "about": sentence(of("about")),
         "project": _project(of("project")),
+        "looked_for": looked_for(of("looked_for")),
         "wheels": _wheels(of("wheels")),
         "log": {"filename": LOG, "size": 0},
         "sandbox": _matching(_TOP_MODULE, of("sandbox")),
@@ -256,6 +273,17 @@ def sanitized_check(value: Any) -> Optional[Check]:
         "reason": one_of(CheckReason, value.get("reason")),
         "subject": sentence(value.get("subject")),
     }
+
+
+def looked_for(value: Any) -> list[LookedFor]:
+    """The entries of a list that are names of things a build can look for, of its first 60."""
+    given = value[:_MOST_LOOKED_FOR] if isinstance(value, list) else []
+    pairs = [(one_of(LookedForKind, e.get("kind")), e.get("name")) for e in given if isinstance(e, dict)]
+    return [
+        {"kind": kind, "name": name}
+        for kind, name in pairs
+        if kind and isinstance(name, str) and len(name) <= 100 and _LOOKED_FOR.fullmatch(name)
+    ]
 
 
 def one_of(codes: Any, value: Any) -> Any:

@@ -36,5 +36,8 @@ class FailedBuild:
     #: Seconds of the attempt, and of the project's longest build that gave a wheel.
     seconds: float = 0.0
     built_seconds: float | None = None
+    #: Whether its builder can watch what a build looks for (strace), and whether no package has what is missing.
+    can_watch: bool = False
+    no_package: bool = False
     #: When it failed, in seconds since 1970; None if unknown.
     failed_at: float | None = None

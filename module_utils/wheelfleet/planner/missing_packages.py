@@ -104,19 +104,11 @@ def record_answers(
 
 def name_package(db: sqlite3.Connection, attempt: str) -> bool:
     """Set the package that has the missing thing in a failed attempt, if it is known; returns whether it is."""
-    row = db.execute(
-        f"""
-        SELECT o.packages, a.missing_kind, a.subject FROM attempt a
-        JOIN builder b ON b.host = a.host JOIN target t ON t.id = a.target_id
-        JOIN provider o ON o.system = {_SYSTEM} AND o.missing_kind = a.missing_kind AND o.subject = a.subject
-        WHERE a.id = ?
-        """,
-        (attempt,),
-    ).fetchone()
-    if row is None:
+    packages = providers(db, attempt)
+    if packages is None:
         return False
-    packages = json.loads(row["packages"])
     if not packages:
+        row = db.execute("SELECT missing_kind, subject FROM attempt WHERE id = ?", (attempt,)).fetchone()
         ours = " It may be a file of its own that the sdist lacks." if row["missing_kind"] == "header" else ""
         advice = f"No package of the builder's distribution has {row['subject']}.{ours}"
         attempts.advise(db, attempt, advice)
@@ -125,6 +117,35 @@ def name_package(db: sqlite3.Connection, attempt: str) -> bool:
     advice = f"Install {package} on the builder (apt-get install {package})."
     attempts.name_package(db, attempt, package, advice)
     return True
+
+
+def providers(db: sqlite3.Connection, attempt: str) -> list[str] | None:
+    """The packages that have what a failed attempt misses, best first; None if nobody looked them up."""
+    row = db.execute(
+        f"""
+        SELECT o.packages FROM attempt a
+        JOIN builder b ON b.host = a.host JOIN target t ON t.id = a.target_id
+        JOIN provider o ON o.system = {_SYSTEM} AND o.missing_kind = a.missing_kind AND o.subject = a.subject
+        WHERE a.id = ?
+        """,
+        (attempt,),
+    ).fetchone()
+    return None if row is None else list(json.loads(row["packages"]))
+
+
+def without_package(db: sqlite3.Connection, host: str) -> list[str]:
+    """The failed attempts on the systems of a host that end with something missing that no package has."""
+    rows = db.execute(
+        f"""
+        SELECT missing.id FROM ({_MISSING}) missing
+        JOIN provider o USING (system, missing_kind, subject) JOIN attempt a ON a.id = missing.id
+        WHERE o.packages = '[]' AND a.retry_with IS NULL
+          AND missing.system IN (SELECT system FROM ({_HOSTS}) WHERE host = ?)
+        ORDER BY missing.id
+        """,
+        (host,),
+    )
+    return [row["id"] for row in rows]
 
 
 def to_install(

@@ -99,7 +99,9 @@ def claim(catalog: Catalog, wheel: int, *, host: str, run: str, now: float) -> R
         if not rebuilds.assign(db, wheel, ident, run=run, host=host, now=now):
             return None
     expected = (row["normal_seconds"] or 0.0) / row["speed"]
-    pinned = build.adjustments | Adjustments(constraints=pins(json.loads(row["build_requires"] or "[]")))
+    pinned = replace(build.adjustments, watch=False) | Adjustments(
+        constraints=pins(json.loads(row["build_requires"] or "[]"))
+    )
     return Rebuild(replace(build, attempt=ident, predicted_seconds=expected, adjustments=pinned), row["filename"])
 
 

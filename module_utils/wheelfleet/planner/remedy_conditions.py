@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ..contract.adjustments import Adjustments
+from ..failure_classes import SAYS_SOMETHING
 from ..removed_api import GONE_HEADERS, GONE_NAMES
 from .failed_build import BACKEND_AT_WORK, FailedBuild
 from .matched_date import matched_date
@@ -90,6 +91,14 @@ def date_matched(failed_build: FailedBuild) -> Adjustments | None:
 
 def _seconds(date: str) -> float:
     return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
+
+
+def untold(failed_build: FailedBuild) -> Adjustments | None:
+    """Watching, if the log does not say what is missing, or says it by a name that no package has."""
+    told = failed_build.failure.startswith("missing-") and failed_build.subject and not failed_build.no_package
+    # An error in the script itself has nothing to do with what it looks for.
+    a_fault = failed_build.failure == "build-script-error" and not SAYS_SOMETHING.search(failed_build.subject)
+    return Adjustments(watch=True) if failed_build.can_watch and not told and not a_fault else None
 
 
 def stdlib_distutils(failed_build: FailedBuild) -> Adjustments | None:

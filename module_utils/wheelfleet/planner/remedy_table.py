@@ -27,12 +27,15 @@ from .remedy_conditions import (
     regenerated_c,
     reviewed_requirement,
     stdlib_distutils,
+    untold,
 )
 
 #: Remedies whose name ends with the requirement that they add: one from the reviewed list (projects_of_modules), one
 #: that the sdist declares, one that the operator adopted.
 REVIEWED, DECLARED, ADOPTED = "requirement", "declared requirement", "adopted requirement"
 NAMED_BY_REQUIREMENT = (REVIEWED, DECLARED, ADOPTED)
+#: No remedy in itself: it shows what is missing.
+WATCHED = "watched"
 #: First names of backends that do not use setuptools.
 _OTHER_BACKENDS = {"flit_core", "hatchling", "maturin", "mesonpy", "pdm", "poetry", "scikit_build_core"}
 
@@ -351,6 +354,14 @@ REMEDIES: tuple[Remedy, ...] = (
         phases=ANY_PHASE,
     ),
     Remedy("more time", frozenset({"time-out"}), "It was stopped near its end.", more_time, phases=ANY_PHASE),
+    Remedy(
+        WATCHED,
+        frozenset({"unknown", "build-script-error", "configure-error", "download-in-build"})
+        | {"missing-header", "missing-library", "missing-tool"},
+        "The log does not say what is missing, so what the build looks for in vain is watched.",
+        untold,
+        phases=BACKEND_AT_WORK,
+    ),
     # The last
     Remedy(
         "date-matched",

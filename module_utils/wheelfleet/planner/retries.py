@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from ..apt_packages import has_apt
-from ..catalog import attempts, projects
+from ..catalog import attempts, projects, release_targets
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
-from . import remedies, remedy_outcomes
+from . import missing_packages, remedies, remedy_outcomes
 from .failed_build import FailedBuild
 from .inputs import PlanInputs
 from .matched_date import matched_date
@@ -24,7 +25,7 @@ from .projects_of_modules import is_adopted
 from .recipes import recipe_adjustments, recipe_packages
 from .remedy_conditions import may_need
 from .remedy_outcomes import FOR, without_marks
-from .remedy_table import ADOPTED
+from .remedy_table import ADOPTED, WATCHED
 
 #: Seconds to wait after the first, second, … transient failure. After the first the next run tries again, or another
 #: builder at once.
@@ -79,16 +80,7 @@ def uploaded_before(adjustments: Adjustments, uploaded: str | None, python_versi
 
 def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
     """Record the consequences of an attempt that just ended: the next remedy, a wait, a larger host, or successes."""
-    attempt = db.execute(
-        """
-        SELECT a.*, r.project_id, t.python_version, b.facts, b.packages,
-               (SELECT f.upload_time FROM upstream_file f
-                WHERE f.release_id = a.release_id AND f.filename = a.sdist_filename) AS uploaded
-        FROM attempt a JOIN release r ON r.id = a.release_id JOIN target t ON t.id = a.target_id
-        LEFT JOIN builder b ON b.host = a.host WHERE a.id = ?
-        """,
-        (attempt_id,),
-    ).fetchone()
+    attempt = _attempt(db, attempt_id)
     applied = _read(attempt["remedies"])
     if attempt["outcome"] == "built" or attempt["blocks"] is not None:
         remedy_outcomes.note(db, attempt, applied)
@@ -102,6 +94,32 @@ def follow_up(db: sqlite3.Connection, attempt_id: str, now: float) -> None:
             _wait(db, attempt, now)
     else:
         _propose(db, attempt, applied)
+
+
+def watch(db: sqlite3.Connection, attempt_ids: Iterable[str], max_attempts: int) -> int:
+    """Have failures watched whose missing thing turned out to be in no package; returns how many are tried again."""
+    again = 0
+    for attempt_id in attempt_ids:
+        attempt = _attempt(db, attempt_id)
+        applied = _read(attempt["remedies"])
+        if not any(entry["name"] == WATCHED for entry in applied) and _propose(db, attempt, applied):
+            release_targets.settle(db, attempt["release_id"], max_attempts)
+            again += 1
+    return again
+
+
+def _attempt(db: sqlite3.Connection, attempt_id: str) -> sqlite3.Row:
+    row: sqlite3.Row = db.execute(
+        """
+        SELECT a.*, r.project_id, t.python_version, b.facts, b.packages,
+               (SELECT f.upload_time FROM upstream_file f
+                WHERE f.release_id = a.release_id AND f.filename = a.sdist_filename) AS uploaded
+        FROM attempt a JOIN release r ON r.id = a.release_id JOIN target t ON t.id = a.target_id
+        LEFT JOIN builder b ON b.host = a.host WHERE a.id = ?
+        """,
+        (attempt_id,),
+    ).fetchone()
+    return row
 
 
 def _add_recipes_hint(db: sqlite3.Connection, attempt: sqlite3.Row) -> None:
@@ -127,7 +145,8 @@ def _add_recipes_hint(db: sqlite3.Connection, attempt: sqlite3.Row) -> None:
         attempts.advise(db, attempt["id"], advice)
 
 
-def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> None:
+def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied]) -> bool:
+    """Give the next attempt a remedy that may help, or the failure advice; returns whether there is a next attempt."""
     (spent,) = db.execute(
         """
         SELECT count(*) FROM attempt WHERE release_id = ? AND target_id = ? AND NOT superseded
@@ -135,13 +154,14 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         """,
         (attempt["release_id"], attempt["target_id"], attempt["sdist_sha256"], attempt["id"]),
     ).fetchone()
-    if spent >= remedies.MOST_REMEDIED_TRIES:
-        return
+    watched = any(entry["name"] == WATCHED for entry in applied)
+    if spent - watched >= remedies.MOST_REMEDIED_TRIES:
+        return False
     if attempt["failure_class"] == "build-requirements" and any(entry.get(REMEMBERED) for entry in applied):
         # Remedies of another release may be the reason why the requirements cannot be installed.
         plain = [entry for entry in applied if not entry.get(REMEMBERED)]
         attempts.retry_with(db, attempt["id"], plain)
-        return
+        return True
     (built,) = db.execute(
         """
         SELECT max(a.seconds) FROM release r JOIN attempt a ON a.release_id = r.id
@@ -162,6 +182,8 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         uploaded=attempt["uploaded"],
         seconds=attempt["seconds"] or 0.0,
         built_seconds=built,
+        can_watch=bool(attempt["facts"] and json.loads(attempt["facts"]).get("tracer")),
+        no_package=attempt["missing_kind"] is not None and _has_no_package(db, attempt["id"]),
         failed_at=attempt["finished_at"],
     )
     record = remedy_outcomes.record_of(db, failed_build.failure, attempt["project_id"])
@@ -173,14 +195,23 @@ def _propose(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applied
         ]
         attempts.retry_with(db, attempt["id"], [*without_marks(applied), *entries])
         _count(db, entries, "applied")
-    elif attempt["failure_class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
+        return True
+    if attempt["failure_class"] == "out-of-memory" and (memory := _largest_below(db, attempt)) is not None:
         attempts.retry_with(db, attempt["id"], applied, needs_memory=memory)
-    elif (name := may_need(failed_build)) and not is_adopted(name, failed_build.adopted):
+        return True
+    if (name := may_need(failed_build)) and not is_adopted(name, failed_build.adopted):
         advice = (
             f"It may need the project {name}, but anybody may have registered that name: look at the project, and "
             f"adopt it if it is the right one (controller_adopt_requirements: [{name}]); else write a recipe."
         )
         attempts.advise(db, attempt["id"], advice)
+    return False
+
+
+def _has_no_package(db: sqlite3.Connection, attempt_id: str) -> bool:
+    """Whether the builder's distribution was asked for what is missing, and has no package with it."""
+    packages = missing_packages.providers(db, attempt_id)
+    return packages is not None and not packages
 
 
 def adopted_requirements(db: sqlite3.Connection) -> bool | frozenset[str]:
@@ -228,7 +259,7 @@ def _remember(db: sqlite3.Connection, attempt: sqlite3.Row, applied: list[Applie
     kept = [
         {key: value for key, value in entry.items() if key != REMEMBERED}
         for entry in without_marks(applied)
-        if entry["name"] != RECIPE
+        if entry["name"] not in (RECIPE, WATCHED)
     ]
     projects.put_remedies(db, attempt["project_id"], json.dumps(kept) if kept else None)
 
