@@ -15,13 +15,15 @@ from wheelfleet.engine.tool_lock import ToolLock, path_of
 from tests.lab import Lab
 from tests.support import sdists
 from tests.support.fleet_operator import FleetOperator
-from tests.support.suites import suite
+from tests.support.suites import PYTHONS, suite
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.long
 
 #: As different as two hosts of one release are: folders, names, and a clock that nobody sets.
 HOMES = {"pi-in-the-attic": "/var/lib/wheelfleet", "two": "/srv/another/place"}
+#: Of both, and not of the builders that most tests share.
+RELEASE = suite("build4")
 #: Libraries that the wheel carries, several, because an order of theirs might differ.
 LIBRARIES = {"yaml": "libyaml-dev", "lcms2": "liblcms2-dev", "exif": "libexif-dev", "mtdev": "libmtdev-dev"}
 #: Knows where and when it was compiled, as far as the compiler tells, and uses each library.
@@ -55,7 +57,7 @@ print("built by", os.uname().nodename, "in", os.getcwd(), "at", time.time())
 @pytest.fixture(scope="module")
 def hosts(lab: Lab) -> Iterator[Lab]:
     """Two blank hosts of one release, the second with another clock."""
-    lab.up(*(f"{name}:amd64:{suite('build1')}" for name in HOMES))
+    lab.up(*(f"{name}:amd64:{RELEASE}" for name in HOMES))
     yield lab
     lab.remove(*HOMES)
 
@@ -136,7 +138,8 @@ def test_renewed_tools_are_on_all_hosts_and_failures_try_them(
 
 def exact(lines: Sequence[str]) -> dict[str, str]:
     """The versions that a lock has for this release's Python and x86-64, by name."""
-    here = {"python_full_version": "3.11.2", "python_version": "3.11", "platform_machine": "x86_64"}
+    python = PYTHONS[RELEASE].replace("cp3", "3.")
+    here = {"python_full_version": f"{python}.2", "python_version": python, "platform_machine": "x86_64"}
     wanted = [found for found in map(Requirement, lines) if found.marker is None or found.marker.evaluate(here)]
     return {found.name: str(found.specifier).removeprefix("==") for found in wanted}
 

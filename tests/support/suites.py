@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 #: By turns. Builders that work together are of one release, because each release is a target of its own; a client
-#: that installs what they built is of theirs.
+#: that installs what they built is of theirs. The controller is of the other one than its builders.
 BY_TURNS = {
-    **dict.fromkeys(("build1", "build2", "build3", "client1", "web1", "web2", "web3", "ctl", "arm1"), "bookworm"),
-    "build4": "trixie",
+    **dict.fromkeys(("build1", "build2", "build3", "client1", "web2"), "trixie"),
+    **dict.fromkeys(("build4", "web1", "web3", "ctl", "arm1"), "bookworm"),
 }
 #: The Python of each release, as the tag of its wheels says it.
 PYTHONS = {"bookworm": "cp311", "trixie": "cp313"}
