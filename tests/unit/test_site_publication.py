@@ -15,9 +15,10 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from markupsafe import Markup, escape
 from wheelfleet.catalog.database import Catalog
 from wheelfleet.site.journal import Journal, Position
-from wheelfleet.site.renderer import PublishError
+from wheelfleet.site.renderer import PublishError, Renderer
 from wheelfleet.site.tree import STAGING, WORTH_COMPRESSION
 
 from tests.support.catalogs import TARGET, ControllerState, site_bytes
@@ -431,6 +432,14 @@ def test_an_operators_template_replaces_the_shipped_one(state: ControllerState, 
         assert text == f"<!DOCTYPE html><title>{greeting}</title>bystander leaver stayer\n"
         assert state.publish(overrides=[override.parent]).changed == []
     assert state.publish().changed == ["simple/index.html"]
+
+
+def test_what_a_template_prints_is_escaped_unless_it_is_markup(tmp_path: Path) -> None:
+    (tmp_path / "page.j2").write_text("{% macro m(x) %}<i>{{ x }}</i>{% endmacro %}{{ a }}|{{ b }}|{{ c }}|{{ m(a) }}")
+    odd = """<a href='x'>"&amp;</a>"""
+    page = Renderer([tmp_path]).text("page.j2", a=odd, b=Markup("<b>"), c=7)
+    assert page.decode() == f"{escape(odd)}|<b>|7|<i>{escape(odd)}</i>"
+    assert Renderer([tmp_path]).text("page.j2", a="plain", b="", c=None) == b"plain||None|<i>plain</i>"
 
 
 def test_a_process_compiles_a_template_once(state: ControllerState, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def timestamp(moment: float) -> str:
     if microseconds == 60_000_000:
         return timestamp((minute + 1) * 60)
     day, minute = divmod(int(minute), 1440)
-    # A third of datetime's time: a full render writes hundreds of thousands.
+    # In little more than half of datetime's time: a full render writes hundreds of thousands.
     return f"{_day(day)}T{_minute(minute)}:{microseconds // 1_000_000:02}.{microseconds % 1_000_000:06}Z"
 
 

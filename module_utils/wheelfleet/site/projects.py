@@ -179,8 +179,8 @@ class ProjectRenderer:
                     continue
                 result.files += 1
             wanted.add(filename)
-            if self.sources.html_pages:
-                self._put_provenance(name, wheel, documents)
+        if self.sources.html_pages:
+            self._put_provenance(name, [wheel for wheel in content.kept if wheel.filename in wanted], documents)
         unwanted = there.difference(wanted, [f"{each}.metadata" for each in wanted])
         result.to_remove += [f"files/{name}/{each}" for each in sorted(unwanted)]
         result.to_remove += [
@@ -199,24 +199,34 @@ class ProjectRenderer:
             listed=there_is(content.listed), ours=there_is(content.ours), withdrawn=there_is(content.withdrawn)
         )
 
-    def _put_provenance(self, name: str, wheel: ListedFile, there: Collection[str]) -> None:
-        """Stage a wheel's provenance if it is new or changed, and note it for `_sign` if its signature is missing or
-        made by another key."""
-        place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
-        unsigned = self.sources.signer is not None and signature.rpartition("/")[2] not in there
-        known = place.rpartition("/")[2] in there and wheel.wheel_id not in self._rebuilt
-        if known and not (self.sources.rerender or unsigned):
-            return
-        document = provenance.document(self.db, wheel.wheel_id)
+    def _put_provenance(self, name: str, wheels: Sequence[ListedFile], there: Collection[str]) -> None:
+        """Stage the provenance of those of a project's wheels where it is new or changed, and note it for `_sign` where
+        its signature is missing or made by another key."""
         signer = self.sources.signer
-        if signer and (
-            unsigned
-            or self.sources.resign
-            or self.tree.read(place) != document
-            or not signer.made(self.tree.read(signature))
-        ):
-            self._unsigned[signature] = document
-        self.tree.write(place, document)
+
+        def is_unsigned(wheel: ListedFile) -> bool:
+            return signer is not None and f"{wheel.filename}.json.sig" not in there
+
+        stale = [
+            wheel
+            for wheel in wheels
+            if self.sources.rerender
+            or f"{wheel.filename}.json" not in there
+            or wheel.wheel_id in self._rebuilt
+            or is_unsigned(wheel)
+        ]
+        documents = provenance.documents(self.db, [wheel.wheel_id for wheel in stale]) if stale else {}
+        for wheel in stale:
+            place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
+            document = documents[wheel.wheel_id]
+            if signer and (
+                is_unsigned(wheel)
+                or self.sources.resign
+                or self.tree.read(place) != document
+                or not signer.made(self.tree.read(signature))
+            ):
+                self._unsigned[signature] = document
+            self.tree.write(place, document)
 
     def _sign(self) -> None:
         """Stage the signatures of all documents noted."""

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..catalog.priorities import why
@@ -200,7 +201,7 @@ def _release_row(row: sqlite3.Row) -> StatusRow:
             "filename": row["filename"],
             "file": f"files/{row['name']}/{row['filename']}",
             "size": row["size"],
-            "tags": tuple(json.loads(row["tags"])),
+            "tags": _tags(row["tags"]),
         }
         return StatusRow("built", reason=printable(row["reason"]), **known, **wheel, **_of_attempt(row))
     if row["held_by"] is not None:
@@ -217,6 +218,11 @@ def _release_row(row: sqlite3.Row) -> StatusRow:
             "failed", reason=printable(sentence), tried_again=again, **known, **failure, **_of_attempt(row)
         )
     return StatusRow("waiting", reason=_why_waiting(row), **known)
+
+
+@lru_cache(maxsize=4096)
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _of_attempt(row: Any) -> dict[str, Any]:

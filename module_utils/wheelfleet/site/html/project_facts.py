@@ -354,7 +354,8 @@ def _files(
         if file.filename in content.withdrawn_by_order:
             note = _WITHDRAWN_BY_ORDER.format(reason=printable(content.withdrawn_by_order[file.filename]))
         row = known[file.filename]
-        carried = tuple(json.loads(row["tags"]))
+        carried = _strings(row["tags"])
+        packages = _strings(row["apt_packages"])
         if file.yanked or file.requires_python:
             file = file._replace(yanked=_clean(file.yanked), requires_python=_clean(file.requires_python))
         files.setdefault(file.version, []).append(
@@ -367,12 +368,12 @@ def _files(
                 seconds.get(file.attempt_id),
                 rebuilds.get(file.filename),
                 _libraries(row["repaired"]),
-                tuple(json.loads(row["apt_packages"])),
+                packages,
                 _imports(row["imports"], row["import_facts"]),
                 _clean(row["earlier_sdist"]),
                 _import(row["imported"]),
                 content.is_served(file.filename),
-                _apt_by_release(json.loads(row["apt_packages"]), releases.get(file.filename, ())),
+                _apt_by_release(packages, releases.get(file.filename, ())),
                 row["libc"],
             )
         )
@@ -430,6 +431,12 @@ def _imports(verdict: str | None, text: str | None) -> Imports | None:
         return None
     data = json.loads(text or '{"modules": [], "message": null}')
     return Imports(verdict, tuple(data["modules"]), _clean(data["message"]))
+
+
+@lru_cache(maxsize=4096)
+def _strings(text: str) -> tuple[str, ...]:
+    """A JSON list; many wheels have the same tags and packages."""
+    return tuple(json.loads(text))
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ...contract.report import interpreter_facts
@@ -32,15 +33,21 @@ def signature_path(name: str, filename: str) -> str:
 
 
 def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
-    """The document of one wheel (`wheel.id`).
+    """The document of one wheel (`wheel.id`)."""
+    return documents(db, [wheel_id])[wheel_id]
+
+
+def documents(db: sqlite3.Connection, wheel_ids: Sequence[int]) -> dict[int, bytes]:
+    """The documents of some wheels by `wheel.id`.
 
     The facts of the build never change; `rebuild` is added by a rebuild check. Times are UTC, durations seconds, sizes
     and memory bytes, addresses of this site relative to the document. Unknown facts are null.
     """
-    row = db.execute(
+    rows = db.execute(
         """
-        SELECT w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id, a.host, a.built_with,
-               a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log, a.claimed_at, a.begun_at,
+        SELECT w.id AS wheel_id, w.filename, w.sha256, w.size, w.tags, p.name, r.version, t.name AS target, a.id,
+               a.host, a.built_with, a.interpreter, a.build_requires, a.sdist_filename, a.sdist_sha256, a.log,
+               a.claimed_at, a.begun_at,
                a.finished_at, a.seconds, a.cpu_seconds, a.peak_memory, w.built_as, w.repaired, w.apt_packages,
                w.imports, w.import_facts, w.imported,
                x.host AS rebuilder, x.verdict, x.finished_at AS rebuilt_at, x.sha256 AS rebuild_sha256, x.sentence,
@@ -51,10 +58,14 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
         JOIN project p ON p.id = r.project_id
         LEFT JOIN target t ON t.id = a.target_id
         LEFT JOIN rebuild x ON x.wheel_id = w.id AND x.verdict IS NOT NULL
-        WHERE w.id = ?
+        WHERE w.id IN (SELECT value FROM json_each(?))
         """,
-        (wheel_id,),
-    ).fetchone()
+        (json.dumps(list(wheel_ids)),),
+    )
+    return {row["wheel_id"]: _document(row) for row in rows}
+
+
+def _document(row: sqlite3.Row) -> bytes:
     if row["imported"]:
         return _document_of_import(row)
     built_with = _known(row["built_with"], {})
@@ -80,7 +91,7 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
             "tools": interpreter.get("tools"),
             "build_requires": _known(row["build_requires"], None),
             "repair": _known(row["repaired"], None),
-            "apt": json.loads(row["apt_packages"]),
+            "apt": _read(row["apt_packages"]),
             "check": {"verdict": row["imports"], **_known(row["import_facts"], {})} if row["imports"] else None,
             "attempt": row["id"],
             "log": f"../../logs/{row['log']}" if row["log"] else None,
@@ -118,7 +129,7 @@ def _file(row: sqlite3.Row) -> dict[str, Any]:
         "filename": row["filename"],
         "size": row["size"],
         "sha256": row["sha256"],
-        "tags": json.loads(row["tags"]),
+        "tags": _read(row["tags"]),
         "url": f"../../files/{row['name']}/{row['filename']}",
     }
 
@@ -147,4 +158,8 @@ def _rebuild(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _known(text: str | None, otherwise: Any) -> Any:
-    return json.loads(text) if text else otherwise
+    return _read(text) if text else otherwise
+
+
+#: Many wheels have the same builder, tags and build requirements. What it returns is shared: nobody may change it.
+_read = lru_cache(maxsize=256)(json.loads)
