@@ -21,7 +21,7 @@ from tests.support.upstream import Upstream
 pytestmark = pytest.mark.long
 
 #: As different as two hosts of one release are: folders, names, and a clock that nobody sets.
-HOMES = {"pi-in-the-attic": "/var/lib/wheelfleet", "two": "/srv/another/place"}
+HOMES = {"attic": "/var/lib/wheelfleet", "two": "/srv/another/place"}
 #: Of both, and not of the builders that most tests share.
 RELEASE = suite("build4")
 #: Libraries that the wheel carries, several, because an order of theirs might differ.
