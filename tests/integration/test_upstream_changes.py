@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,42 @@ def test_removed_projects_leave_the_pages_one_404_is_not_believed(demo: Operator
     run = demo.build(expect=3)
     assert demo.wheels() == []
     assert run.lines("^Not considered: demo .controller_packages.: Upstream has removed the project. Remove it")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync; apt-get install rsync")
+def test_a_young_release_taken_away_leaves_web_nodes_until_it_is_back(
+    operator: Operator, upstream: Upstream, tmp_path: Path
+) -> None:
+    """As PyPI's quarantine of one release looks: its files vanish, and its project lives."""
+    node = tmp_path / "node"
+    node.mkdir()
+    operator.variables |= {"controller_packages": [{"name": "useful", "newest": 2}], "webnode_root": str(node)}
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+    harmful = sdists.pure_sdist("useful", "1.1")
+    upstream.add_release(sdists.pure_sdist("useful", "1.0"), upload_time=yesterday)
+    upstream.add_release(harmful, upload_time=yesterday)
+    operator.build()
+    old, young = "useful-1.0-py3-none-any.whl", "useful-1.1-py3-none-any.whl"
+    assert operator.wheels() == [old, young]
+    served = (node / f"files/useful/{young}").read_bytes()
+
+    upstream.delete_release("useful", "1.1")
+    run = operator.build()
+    assert run.lines("upstream took useful 1.1 away 1 day after its upload, as it does with harmful releases")
+    assert operator.wheels() == [old]
+    assert (node / f"files/useful/{old}").is_file()
+    assert list(node.glob(f"**/{young}*")) == []
+    assert young not in (node / "simple/useful/index.html").read_text()
+    assert (operator.state / f"files/useful/{young}").read_bytes() == served
+    assert operator.build().changed == 0
+
+    upstream.add_release(harmful, upload_time=yesterday)
+    operator.build()
+    assert operator.wheels() == [old, young]
+    assert (node / f"files/useful/{young}").read_bytes() == served
+    assert operator.attempts() == [("useful", "built")] * 2, "nothing was built again"
+    assert operator.build().changed == 0
 
 
 def test_an_sdist_that_comes_late_is_built(operator: Operator, upstream: Upstream):
