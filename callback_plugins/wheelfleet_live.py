@@ -61,7 +61,8 @@ def _publishes() -> bool:
 def _is_the_builders(task: Any) -> bool:
     """Whether a task is a builder's part of a run; one host may be controller, builder and web node."""
     role = getattr(task, "_role", None)
-    return role is not None and role.get_name() == "builder"
+    # The lock of the tools is renewed on the controller, and no builder has failed where that fails.
+    return role is not None and role.get_name() == "builder" and not task.args.get("renew")
 
 
 def _speaks_to_people(stdout_callback: object) -> bool:

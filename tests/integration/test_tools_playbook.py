@@ -29,3 +29,7 @@ def test_the_lock_of_the_tools_is_renewed_by_a_command(tmp_path: Path, monkeypat
     assert (renewed.changed, "-demo==1.0" in renewed.output, "+demo==2.0" in renewed.output) == (1, True, True)
     (lock,) = operator.state.glob("tools/*.txt")
     assert "are locked in" in renewed.output and lock.read_text().endswith("demo==2.0\n")
+    operator.variables["builder_tool_requirements"] = ["nowhere>=1"]
+    refused = operator.play("playbooks/tools.yml", expect=2)
+    assert "(nowhere>=1) cannot be locked" in " ".join(refused.output.split())
+    assert "No builder works" not in refused.output
