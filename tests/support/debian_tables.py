@@ -20,7 +20,7 @@ ROOM = Path(__file__).resolve().parents[2] / "module_utils" / "wheelfleet"
 RELEASES = {"12": "bookworm", "13": "trixie"}
 #: All installations have these; the last is the Python that wheels are installed with.
 BASE = ("?essential", "apt", "python3-venv")
-_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _NOTE = "Made by `python -m tests.support.debian_tables`; do not edit."
 
 
@@ -31,7 +31,7 @@ class Release:
         for name in ("lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d"):
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()
-        (folder / "etc/sources.list").write_text(f"deb [signed-by={_KEYRING}] {mirror} {suite} main\n")
+        (folder / "etc/sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n")
         config = folder / "apt.conf"
         config.write_text(
             f'Dir::State "{folder}"; Dir::State::status "{folder}/status"; Dir::State::lists "{folder}/lists";\n'

@@ -45,8 +45,13 @@ def wheels(requirements: Iterable[str], python: str | None = None, platform: str
         wanted.append(f"--python-version={python}")
     if platform is not None:
         # pip takes a platform by its name alone, not the older ones that it includes.
-        older = (platform, re.sub(r"_2_\d+_", "_2_17_", platform), re.sub(r"_2_\d+_", "2014_", platform))
-        wanted += [f"--platform={name}" for name in older]
+        older = (
+            platform,
+            re.sub(r"manylinux_2_\d+_", "manylinux_2_17_", platform),
+            re.sub(r"manylinux_2_\d+_", "manylinux2014_", platform),
+            re.sub(r"musllinux_1_\d+_", "musllinux_1_1_", platform),
+        )
+        wanted += [f"--platform={name}" for name in dict.fromkeys(older)]
     folder = _CACHE / f"wheels-{hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]}"
     complete = folder / "complete"
     if not complete.exists():
