@@ -298,7 +298,7 @@ class Flow:
         if not self._going_on:
             self.world.show("")
         if end.step == "publish":
-            # What waits besides came while it went on. After trouble, nobody knows.
+            # All else that waits came while it went on. After trouble, nobody knows.
             self._left_over = self.world.waiting(FEW + 1) if end.trouble else int(end.answer.get("left", 0))
 
     def _say_published(self, answer: Mapping[str, Any]) -> None:
