@@ -176,6 +176,23 @@ def test_links_are_no_way_out_however_they_are_combined(python: Path, tmp_path: 
     assert_nothing_escaped(tmp_path, archives)
 
 
+def test_sparse_files_are_refused_whichever_way_tar_writes_them(python: Path, tmp_path: Path) -> None:
+    large = tmp_path / "d" / "large"
+    large.parent.mkdir()
+    (large.parent / "setup.py").touch()
+    with large.open("wb") as file:
+        file.truncate(1 << 26)
+    formats = {"gnu": ["--format=gnu"], "pax": ["--format=pax", "--sparse-version=1.0"]}
+    archives = {}
+    for name, options in formats.items():
+        command = ["tar", "--create", "--sparse", *options, "--directory", str(tmp_path), "d"]
+        archives[f"{name}.tar"] = subprocess.run(command, capture_output=True, check=True).stdout
+    assert max(map(len, archives.values())) < 1 << 20
+    for outcome in unpack_all(python, archives, tmp_path).values():
+        assert outcome.startswith("refused: ")
+        assert "'d/large' is a sparse file" in outcome
+
+
 def test_links_that_stay_inside_are_kept(python: Path, tmp_path: Path) -> None:
     archive = tar(
         "w",

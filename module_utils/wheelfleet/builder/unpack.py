@@ -2,7 +2,8 @@
 
 It accepts whatever pip accepts, also an archive without a top-level folder, paths with Windows' backslashes, and paths
 with `a/../b`. The rules are those of PEP 706 (tarfile's `data` filter), repeated here because the Python of Debian 12
-does not have that filter. One rule is stricter: no member is written through a link.
+does not have that filter. Two rules are stricter: no member is written through a link, and none is a sparse file, which
+takes no room in the archive however large it is.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ def _checked_members(
             member.linkname = _checked_path(archive, member.linkname, folder)
         elif not member.isfile() and not member.isdir():
             raise UnpackError(f"{archive.name} is refused: {member.name!r} is a device or another special file.")
+        elif member.issparse():
+            raise UnpackError(f"{archive.name} is refused: {member.name!r} is a sparse file; PyPI takes none either.")
         # Owned by this user, writable, and without set-user-id, like all files of the build.
         member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
         member.mode = (member.mode & 0o755) | (0o700 if member.isdir() else 0o600)
