@@ -133,6 +133,31 @@ MISSING = (
 #: They may explain a failure, but builds also print them about optional parts.
 HINTS = (
     rule(
+        "missing-tool",
+        r"(?i:pkg-config(?: binary)? (?:is required|is missing|(?:probably )?not (?:installed|found)))"
+        r"|(?i:unable to (?:invoke|run|execute|find) pkg-config|requires pkg-config\b)",
+        "The build needs {found}, which the builder does not have.",
+        subject="pkg-config",
+        missing_kind="tool",
+        advice=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-tool",
+        r"\[Errno 2\] No such file or directory: '(\w[\w.+]{0,40}[-_]config)'"
+        r"|(?i:the) ['`](\w[\w.+-]{0,60})['`] (?:command|program|executable) (?:appears not to be|is not) installed",
+        "The build needs {found}, which the builder does not have.",
+        missing_kind="tool",
+        advice=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-header",
+        # Pillow's words.
+        r"(?:headers or library files|libraries or headers) could not be found for (\w[\w.+-]{0,80})",
+        "The development files of {found} are missing on the builder.",
+        missing_kind="library",
+        advice=LOOK_FOR_LIBRARY,
+    ),
+    rule(
         "missing-header",
         r"(?i:need to install (?:the )?(\w[\w.+-]{0,80}) (?:development|dev) (?:headers?|files?|packages?|librar))"
         r"|(?i:(\w[\w.+-]{0,80}) (?:development headers?|header files?|headers|development files?)"
