@@ -64,6 +64,10 @@ def test_a_disk_is_not_filled() -> None:
         ("libyaml-dev", "header", False, False),
         ("libyaml-dev", "header", True, True),
         ("postgresql-server-dev-15", "header", True, True),
+        # MySQL's client, under the names that Debian has for MariaDB's.
+        ("libmariadb-dev-compat", "pkg-config", True, True),
+        ("qtbase5-dev-tools", "library", True, True),
+        ("libmariadb-dev-docs", "header", True, False),
         ("cmake", "tool", True, True),
         ("cmake", "library", True, False),
         ("sudo", "tool", True, False),

@@ -53,6 +53,8 @@ usr/lib/x86_64-linux-gnu/genwqe/libz.so                 libdevel/libzadc-dev
 usr/lib/x86_64-linux-gnu/libyaml.so                     libdevel/libyaml-dev
 usr/lib/x86_64-linux-gnu/libz.so                        libdevel/zlib1g-dev
 usr/lib/x86_64-linux-gnu/openmpi/include/mpi.h          libdevel/libopenmpi-dev
+usr/lib/x86_64-linux-gnu/pkgconfig/freetype2.pc         libdevel/libfreetype-dev
+usr/lib/x86_64-linux-gnu/pkgconfig/icu-uc.pc            libdevel/libicu-dev
 usr/lib/x86_64-linux-gnu/pkgconfig/openssl.pc           libdevel/libssl-dev
 usr/lib/x86_64-linux-gnu/pkgconfig/yaml-0.1.pc          libdevel/libyaml-dev
 usr/lib/x86_64-linux-gnu/pkgconfig/zlib.pc              libdevel/zlib1g-dev
@@ -105,6 +107,10 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param("pkg-config", "yaml-0.1", "libyaml-dev", id="a module of pkg-config"),
         pytest.param("tool", "pg_config", "libpq-dev", id="a program"),
         pytest.param("library", "mysql_config", "libmariadb-dev-compat", id="a config program named as a library"),
+        pytest.param(
+            "tool", "freetype-config", "libfreetype-dev", id="a config program that was dropped, by its module"
+        ),
+        pytest.param("tool", "icu-config", "libicu-dev", id="such a program whose module has another name"),
         pytest.param("tool", "rust", "cargo", id="a language"),
         pytest.param("tool", "aclocal", "automake", id="a program whose plain name is an alternative's"),
         pytest.param("tool", "clang", "clang-14", id="a program outside the path, where there is no other"),

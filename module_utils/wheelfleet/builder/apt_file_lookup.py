@@ -16,6 +16,7 @@ from ..apt_packages import MOST_PROVIDERS, PACKAGE, Subject, can_be_looked_up, i
 from .apt_contents import matching_lines
 from .apt_names import OTHER_NAMES, OTHER_TOOLS, PREFERRED
 
+_CONFIG_PROGRAM = re.compile(r"[-_]config$")
 _TRIPLET = r"(?:[a-z0-9_]+-linux-gnu[a-z0-9_]*/)?"
 #: Packages whose files do not help a build on this host: headers of other machines, debug symbols, documentation.
 _NO_PROVIDER = re.compile(
@@ -134,6 +135,11 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
     elif kind == "tool":
         yield _program(name)
         yield _program(name, versioned=True)
+        stem = _CONFIG_PROGRAM.sub("", name)
+        if stem != name:
+            # Distributions dropped many of them: freetype-config is the pkg-config module freetype2.
+            for each in dict.fromkeys((stem, f"lib{stem}", f"{stem}2")):
+                yield _module(each)
     else:
         # A build may name a library by its file or by its pkg-config module, with or without "lib".
         plain = name[3:] if name.startswith("lib") and len(name) > 3 else name

@@ -18,8 +18,8 @@ from pathlib import Path
 from ..apt_packages import DENIED, PACKAGE
 from .apt_contents import matching_lines
 
-#: Packages and bytes that one installation may add.
-MOST_PACKAGES, MOST_BYTES = 150, 600 << 20
+#: Packages and bytes that one installation may add. On a bare Debian 13 libgdal-dev brings 244 packages and 663 MiB.
+MOST_PACKAGES, MOST_BYTES = 400, 1 << 30
 #: Bytes that must stay free on the system's disk.
 FREE_AFTERWARDS = 1 << 30
 

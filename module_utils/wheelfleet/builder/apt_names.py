@@ -34,6 +34,7 @@ OTHER_TOOLS: dict[str, tuple[str, str]] = {
     "fortran": ("tool", "gfortran"),
     "f77": ("tool", "gfortran"),
     "f95": ("tool", "gfortran"),
+    "icu-config": ("pkg-config", "icu-uc"),
     "java": ("tool", "javac"),
     "libtool": ("tool", "libtoolize"),
     # The program of that name only selects one of several others.
