@@ -27,7 +27,9 @@ class ActionModule(ControllerAction):
                 with catalog.writing() as db:
                     named, requeued = self._record(db)
             look_up = missing_packages.subjects_to_look_up(catalog.db, self.now, self.options["lookup_hosts"])
-            install = missing_packages.to_install(catalog.db, self.options["permissions"], self.now)
+            install = missing_packages.to_install(
+                catalog.db, self.options["permissions"], self.now, self.options["budgets"]
+            )
         return {
             "changed": bool(named or requeued),
             "look_up": {host: [list(subject) for subject in subjects] for host, subjects in look_up.items()},
@@ -45,13 +47,23 @@ class ActionModule(ControllerAction):
             missing_packages.forget_host(db, host)
         for host, answer in self.options["answers"].items():
             subjects = [Subject(*subject) for subject in self.options["looked_up"].get(host, [])]
-            named += missing_packages.record_answers(db, host, subjects, answer.get("providers", []), self.now)
+            named += missing_packages.record_answers(
+                db, host, subjects, answer.get("providers", []), self.now, answer.get("costs")
+            )
             requeued += retries.watch(db, missing_packages.without_package(db, host), max_attempts)
             if answer.get("problem"):
                 sentence = f"Missing packages cannot be looked up: {answer['problem']}"
                 events.note(db, run=run, host=host, sentence=sentence, now=self.now)
         for host, judged in self.options["installed"].items():
             requeued += missing_packages.record_installed(
-                db, host, judged["install"], judged["refused"], run=run, now=self.now, max_attempts=max_attempts
+                db,
+                host,
+                judged["install"],
+                judged["refused"],
+                run=run,
+                now=self.now,
+                max_attempts=max_attempts,
+                over_budget=judged.get("over_budget"),
+                cost=judged.get("cost"),
             )
         return named, requeued

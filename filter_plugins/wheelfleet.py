@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.common.text.formatters import human_to_bytes
 
 # ansible-lint, for example, loads filters without our callbacks.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from wheelfleet.builder.apt_guard import MOST_BYTES
 from wheelfleet.engine.missing_packages import apt_lookup_hosts, apt_permissions, registered_results
 from wheelfleet.engine.operator_values import as_list
 from wheelfleet.engine.run_builders import builders_of_run
 from wheelfleet.site.filters import FILTERS
+
+
+def apt_budgets(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """By builder, the bytes that packages which builds miss may take in one installation (`builder_apt_budget`)."""
+    return {host: human_to_bytes(hostvars[host].get("builder_apt_budget", MOST_BYTES)) for host in hosts}
 
 
 class FilterModule:
@@ -24,6 +33,7 @@ class FilterModule:
             **FILTERS,
             "wheelfleet_builders_of_run": builders_of_run,
             "wheelfleet_apt_lookup_hosts": apt_lookup_hosts,
+            "wheelfleet_apt_budgets": apt_budgets,
             "wheelfleet_apt_permissions": apt_permissions,
             "wheelfleet_results": registered_results,
             "wheelfleet_list": as_list,

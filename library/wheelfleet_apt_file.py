@@ -45,18 +45,25 @@ providers:
   type: list
   elements: dict
   sample: [{missing: header, subject: yaml.h, packages: [libyaml-dev, libyaml-cpp-dev]}]
+costs:
+  description: By package, of those that provide a subject best, how many packages and bytes it would add to the host.
+  returned: success
+  type: dict
+  sample: {libyaml-dev: {packages: 1, bytes: 663552}}
 problem:
   description: Why the index could not be read, in one sentence; then C(providers) is empty.
   returned: when it could not
   type: str
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.apt_packages import Subject
 from ansible.module_utils.wheelfleet.builder.apt_contents import ContentsError, has_apt, refresh
 from ansible.module_utils.wheelfleet.builder.apt_file_lookup import find_providers
+from ansible.module_utils.wheelfleet.builder.apt_guard import costs
 
 
 def main() -> None:
@@ -78,8 +85,10 @@ def main() -> None:
     except (ContentsError, OSError) as error:
         module.exit_json(changed=False, providers=[], problem=str(error))
     # Not a change: the lists are a cache, and the next task writes the packages to the catalog.
+    best = [packages[0] for packages in providers.values() if packages]
     module.exit_json(
         changed=False,
+        costs={package: asdict(cost) for package, cost in costs(best).items()} if has_apt() else {},
         providers=[{"missing": s.kind, "subject": s.name, "packages": packages} for s, packages in providers.items()],
     )
 

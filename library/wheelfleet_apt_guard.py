@@ -24,6 +24,10 @@ options:
     type: list
     elements: str
     required: true
+  budget:
+    description: The bytes that all of them together may take on the disk.
+    type: int
+    default: 1073741824
 extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
@@ -48,13 +52,23 @@ refused:
   description: By package, why it may not be installed, in one sentence.
   returned: success
   type: dict
+over_budget:
+  description: By package, the bytes that it would take, if the budget alone refuses it.
+  returned: success
+  type: dict
+cost:
+  description: How many packages and how many bytes all of C(install) add.
+  returned: success
+  type: dict
+  sample: {packages: 244, bytes: 695205888}
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder.apt_contents import ContentsError, refresh
-from ansible.module_utils.wheelfleet.builder.apt_guard import simulate_install
+from ansible.module_utils.wheelfleet.builder.apt_guard import MOST_BYTES, simulate_install
 
 
 def main() -> None:
@@ -62,6 +76,7 @@ def main() -> None:
         argument_spec={
             "index": {"type": "path", "required": True},
             "packages": {"type": "list", "elements": "str", "required": True},
+            "budget": {"type": "int", "default": MOST_BYTES},
         },
         supports_check_mode=True,
     )
@@ -70,10 +85,10 @@ def main() -> None:
         if not module.check_mode:
             # Another host may have looked the packages up, so this one's lists may be missing.
             refresh(index)
-        judged = simulate_install(index, module.params["packages"])
+        judged = simulate_install(index, module.params["packages"], module.params["budget"])
     except (ContentsError, OSError) as error:
         module.fail_json(msg=f"What the packages bring cannot be told, so none is installed: {error}")
-    module.exit_json(changed=False, install=judged.install, refused=judged.refused)
+    module.exit_json(changed=False, **asdict(judged))
 
 
 if __name__ == "__main__":

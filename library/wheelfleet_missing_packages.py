@@ -30,6 +30,10 @@ options:
     description: By builder, what may be installed on it; C(false), C(true), or patterns of package names.
     type: dict
     default: {}
+  budgets:
+    description: By builder, the bytes that packages may take in one installation.
+    type: dict
+    default: {}
   looked_up:
     description: By builder, the subjects that it looked up, as this module returned them.
     type: dict

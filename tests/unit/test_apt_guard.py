@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from wheelfleet.apt_packages import is_allowed
+from wheelfleet.builder import apt_guard
 from wheelfleet.builder.apt_contents import has_apt
 from wheelfleet.builder.apt_guard import (
     MOST_BYTES,
@@ -40,7 +42,10 @@ Conf libyaml-dev:armhf (0.2.5-1 Debian:12.15/oldstable [armhf])
         (Simulation(("a-dev",), upgrades=("docker.io",)), "replace what runs by itself: docker.io"),
         (Simulation(("a-dev", "openssh-sftp-server")), "It would install openssh-sftp-server."),
         (Simulation(tuple(f"lib{n}" for n in range(MOST_PACKAGES + 1))), f"more than {MOST_PACKAGES}"),
-        (Simulation(("huge-dev",)), f"more than {MOST_BYTES >> 20} MiB"),
+        (
+            Simulation(("huge-dev",)),
+            "It would bring 1 package, 1024 MiB, more than the 1024 MiB that are left of builder_apt_budget.",
+        ),
     ],
 )
 def test_what_speaks_against_a_package_is_said_in_one_sentence(simulation: Simulation, why: str) -> None:
@@ -99,3 +104,29 @@ usr/include/yaml.h                                      libdevel/libyaml-dev
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "x_Contents-amd64.gz").write_bytes(gzip.compress(lines.encode()))
     assert run_by_themselves(tmp_path) == {"bluez", "dbus", "docker.io", "mdadm"}
+
+
+def test_the_budget_holds_for_all_packages_of_one_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brings = {"a-dev": ("a-dev", "a"), "b-dev": ("b-dev", "a"), "sudo-dev": ("sudo-dev", "sudo")}
+    sizes = {"a-dev": 30 << 20, "a": 20 << 20, "b-dev": 40 << 20, "sudo-dev": 1, "sudo": 90 << 20}
+
+    def simulate(packages: Sequence[str]) -> Simulation:
+        return Simulation(tuple(dict.fromkeys(each for package in packages for each in brings[package])))
+
+    monkeypatch.setattr(apt_guard, "simulate", simulate)
+    monkeypatch.setattr(apt_guard, "run_by_themselves", lambda _: set())
+    monkeypatch.setattr(apt_guard, "installed_sizes", lambda names: {name: sizes[name] for name in names})
+    judged = apt_guard.simulate_install(tmp_path, brings, budget=80 << 20)
+    assert (judged.install, judged.cost) == (["a-dev"], apt_guard.Cost(2, 50 << 20))
+    assert judged.over_budget == {"b-dev": 40 << 20}
+    assert judged.refused == {
+        "b-dev": "It would bring 1 package, 40 MiB, more than the 30 MiB that are left of builder_apt_budget.",
+        "sudo-dev": "It would install sudo.",
+    }
+    assert apt_guard.simulate_install(tmp_path, ["a-dev", "b-dev"], budget=90 << 20).install == ["a-dev", "b-dev"]
+
+
+@pytest.mark.skipif(not has_apt(), reason="needs apt")
+def test_the_cost_of_a_package_is_what_apt_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed already costs nothing, what does not exist has no cost."""
+    assert apt_guard.costs(["dpkg", "no-such-package-at-all", "; rm"]) == {"dpkg": apt_guard.Cost(0, 0)}

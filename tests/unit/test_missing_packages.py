@@ -9,7 +9,7 @@ import pytest
 from wheelfleet.apt_packages import Subject
 from wheelfleet.catalog.events import events
 from wheelfleet.engine.missing_packages import apt_lookup_hosts
-from wheelfleet.planner import missing_packages
+from wheelfleet.planner import missing_packages, retries
 from wheelfleet.planner.outcome import Outcome, record_outcome
 from wheelfleet.site.proposals import inventory_line, proposals
 from wheelfleet.site.run_summary import summary_lines
@@ -223,3 +223,60 @@ def test_targets_are_those_of_the_system(state: ControllerState) -> None:
     answer(state)
     assert state.one("SELECT system FROM provider WHERE subject = 'yaml.h'") == SYSTEM
     assert state.one("SELECT platform FROM target WHERE name = ?", TARGET) == "linux_aarch64"
+
+
+def test_a_proposal_says_what_it_would_take_where_it_takes_most(state: ControllerState) -> None:
+    add_builder(state, "pi13", "13")
+    fail(state, "ruamel", YAML)
+    fail(state, "mpris", YAML, host="pi13")
+    with state.catalog.writing() as db:
+        for host, size in (("pi1", 1 << 20), ("pi13", 900 << 20)):
+            asked = missing_packages.subjects_to_look_up(db, EPOCH, ALL)[host]
+            costs = {"libyaml-dev": {"packages": 3, "bytes": size}}
+            missing_packages.record_answers(db, host, asked, OWNERS, EPOCH, costs)
+    state.publish()
+    (proposal,) = proposals(state.catalog.db)
+    assert proposal.sentence == "install libyaml-dev (would unblock 2 projects; 3 packages, 900 MiB)"
+    assert '<td class="number">3 packages, 900 MiB</td>' in (state.site / "failures" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("cost", [None, 7, {}, {"packages": "1", "bytes": 1}, {"packages": -1, "bytes": 1}])
+def test_a_cost_without_sense_is_not_known(state: ControllerState, cost: Any) -> None:
+    fail(state, "ruamel", YAML)
+    with state.catalog.writing() as db:
+        asked = missing_packages.subjects_to_look_up(db, EPOCH, ALL)["pi1"]
+        missing_packages.record_answers(db, "pi1", asked, OWNERS, EPOCH, {"libyaml-dev": cost})
+    state.publish()
+    assert [each.cost for each in proposals(state.catalog.db)] == [""]
+
+
+def test_what_only_the_budget_refused_is_tried_again_when_it_is_raised(state: ControllerState) -> None:
+    fail(state, "ruamel", YAML)
+    answer(state)
+    with state.catalog.writing() as db:
+        missing_packages.record_installed(
+            db,
+            "pi1",
+            [],
+            {"libyaml-dev": "It would take too much."},
+            run="run1",
+            now=EPOCH,
+            max_attempts=5,
+            over_budget={"libyaml-dev": 700 << 20},
+        )
+        for budget, packages in ((600 << 20, {}), (700 << 20, {"pi1": ["libyaml-dev"]})):
+            assert missing_packages.to_install(db, {"pi1": True}, EPOCH + 1, {"pi1": budget}) == packages
+
+
+def test_what_no_package_has_is_watched_where_the_builder_can(state: ControllerState) -> None:
+    """The name that the log gave is in no package: the next try says what it really looks for."""
+    state.execute("UPDATE builder SET facts = json_set(facts, '$.tracer', 'strace -- version 6.1')")
+    attempt = fail(state, "geo", Subject("library", "GeoThing"))
+    nobody = [{"missing": "library", "subject": "GeoThing", "packages": []}]
+    with state.catalog.writing() as db:
+        asked = missing_packages.subjects_to_look_up(db, EPOCH, ALL)["pi1"]
+        missing_packages.record_answers(db, "pi1", asked, nobody, EPOCH)
+        assert retries.watch(db, missing_packages.without_package(db, "pi1"), 5) == 1
+        assert retries.watch(db, missing_packages.without_package(db, "pi1"), 5) == 0
+    remedies = json.loads(state.one("SELECT retry_with FROM attempt WHERE id = ?", attempt))
+    assert [each["name"] for each in remedies] == ["watched"]

@@ -11,15 +11,19 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..apt_packages import DENIED, PACKAGE
 from .apt_contents import matching_lines
 
-#: Packages and bytes that one installation may add. On a bare Debian 13 libgdal-dev brings 244 packages and 663 MiB.
+#: Packages that one installation may add, and bytes, if the operator sets no budget. On a bare Debian 13 libgdal-dev
+#: brings 244 packages and 663 MiB.
 MOST_PACKAGES, MOST_BYTES = 400, 1 << 30
+#: Packages whose cost is computed at a time, because each takes apt seconds on a Pi.
+MOST_COSTS = 40
 #: Bytes that must stay free on the system's disk.
 FREE_AFTERWARDS = 1 << 30
 
@@ -45,38 +49,77 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What an installation adds to a host: packages, and bytes on the disk."""
+
+    packages: int
+    bytes: int
+
+    def __str__(self) -> str:
+        packages = "1 package" if self.packages == 1 else f"{self.packages} packages"
+        return f"{packages}, {self.bytes / (1 << 20):.0f} MiB"
+
+
+@dataclass(frozen=True)
 class SimulatedInstall:
-    """The packages that may be installed, and a reason for each of the others."""
+    """The packages that may be installed, and a reason for each of the others.
+
+    `over_budget` has the bytes that those would take which the budget alone refuses.
+    """
 
     install: list[str]
     refused: dict[str, str]
+    over_budget: dict[str, int] = field(default_factory=dict)
+    #: What all of `install` add.
+    cost: Cost = Cost(0, 0)
 
 
-def simulate_install(index: Path, packages: Iterable[str]) -> SimulatedInstall:
-    """Judge which of `packages` may be installed on this host. `index` is the folder of apt's lists of contents."""
+def costs(packages: Iterable[str]) -> dict[str, Cost]:
+    """What each of the first MOST_COSTS packages would add to this host, without those that apt would not install."""
+    found = {}
+    for package in [name for name in dict.fromkeys(packages) if PACKAGE.fullmatch(name)][:MOST_COSTS]:
+        simulation = simulate([package])
+        if simulation.problem is None:
+            found[package] = _cost(simulation)
+    return found
+
+
+def _cost(simulation: Simulation) -> Cost:
+    return Cost(len(simulation.installs), sum(installed_sizes(simulation.installs).values()))
+
+
+def simulate_install(index: Path, packages: Iterable[str], budget: int = MOST_BYTES) -> SimulatedInstall:
+    """Judge which of `packages` may be installed on this host, the most wanted first.
+
+    `index` is the folder of apt's lists of contents, `budget` the bytes that all of them may take.
+    """
     wanted = [name for name in dict.fromkeys(packages) if PACKAGE.fullmatch(name)]
     if not wanted:
         return SimulatedInstall([], {})
     services = run_by_themselves(index)
     free = shutil.disk_usage("/usr").free
     # Try all at once first, because each simulation takes seconds on a Pi.
-    if _objection(simulate(wanted), Simulation(), services, free) is None:
-        return SimulatedInstall(wanted, {})
+    together = simulate(wanted)
+    if _objection(together, Simulation(), services, free, budget) is None:
+        return SimulatedInstall(wanted, {}, cost=_cost(together))
     chosen: list[str] = []
     before = Simulation()
     refused: dict[str, str] = {}
+    over_budget: dict[str, int] = {}
     for name in wanted:
         after = simulate([*chosen, name])
-        why = _objection(after, before, services, free)
+        why = _objection(after, before, services, free, budget)
         if why is None:
             chosen.append(name)
             before = after
         else:
             refused[name] = why
-    return SimulatedInstall(chosen, refused)
+            if _objection(after, before, services, free, sys.maxsize) is None:
+                over_budget[name] = _cost(after).bytes - _cost(before).bytes
+    return SimulatedInstall(chosen, refused, over_budget, _cost(before))
 
 
-def _objection(after: Simulation, before: Simulation, services: Collection[str], free: int) -> str | None:
+def _objection(after: Simulation, before: Simulation, services: Collection[str], free: int, budget: int) -> str | None:
     """The objection to the step from one simulated installation to a larger one; None if there is none."""
     added = replace(
         after,
@@ -84,11 +127,13 @@ def _objection(after: Simulation, before: Simulation, services: Collection[str],
         upgrades=tuple(name for name in after.upgrades if name not in before.upgrades),
     )
     taken = sum(installed_sizes(before.installs).values())
-    return why_not(added, services, installed_sizes(added.installs), free - taken)
+    return why_not(added, services, installed_sizes(added.installs), free - taken, budget - taken)
 
 
-def why_not(simulation: Simulation, services: Collection[str], sizes: Mapping[str, int], free: int) -> str | None:
-    """The objection to an installation, in one sentence; None if there is none. `sizes` and `free` are bytes."""
+def why_not(
+    simulation: Simulation, services: Collection[str], sizes: Mapping[str, int], free: int, budget: int = MOST_BYTES
+) -> str | None:
+    """The objection to an installation, in one sentence; None if there is none. `sizes` and others are bytes."""
     if simulation.problem is not None:
         return f"apt would not install it: {simulation.problem}"
     if simulation.removes:
@@ -103,8 +148,11 @@ def why_not(simulation: Simulation, services: Collection[str], sizes: Mapping[st
     if len(changed) > MOST_PACKAGES:
         return f"It would install {len(changed)} packages, more than {MOST_PACKAGES}."
     size = _bytes(simulation, sizes)
-    if size > MOST_BYTES:
-        return f"It would take {size >> 20} MiB, more than {MOST_BYTES >> 20} MiB."
+    if size > budget:
+        return (
+            f"It would bring {Cost(len(changed), size)}, more than the {max(0, budget) >> 20} MiB that are left of "
+            "builder_apt_budget."
+        )
     if free - size < FREE_AFTERWARDS:
         return f"It would take {size >> 20} MiB and leave less than {FREE_AFTERWARDS >> 20} MiB free."
     return None

@@ -528,6 +528,7 @@ CREATE TABLE provider (
     subject TEXT NOT NULL,                      -- The missing thing.
     packages TEXT NOT NULL,                     -- JSON list of packages, the best first; empty: none has it.
     looked_up_at REAL NOT NULL,                 -- When a builder looked it up.
+    cost TEXT,                                  -- JSON of "packages" and "bytes" that the first one adds; NULL: unknown.
     PRIMARY KEY (system, missing_kind, subject)
 ) WITHOUT ROWID;
 
@@ -539,6 +540,7 @@ CREATE TABLE apt_package (
         CHECK (state IN ('installed', 'refused')),
     why TEXT,                                   -- Why it was refused.
     at REAL NOT NULL,                           -- When.
+    over_budget INTEGER,                        -- The bytes it would take, if only the budget refused it.
     PRIMARY KEY (host, package)
 ) WITHOUT ROWID;
 

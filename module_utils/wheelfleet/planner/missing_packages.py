@@ -74,9 +74,17 @@ def subjects_to_look_up(db: sqlite3.Connection, now: float, hosts: Collection[st
 
 
 def record_answers(
-    db: sqlite3.Connection, host: str, asked: Sequence[Subject], owners: Iterable[Mapping[str, Any]], now: float
+    db: sqlite3.Connection,
+    host: str,
+    asked: Sequence[Subject],
+    owners: Iterable[Mapping[str, Any]],
+    now: float,
+    costs: Mapping[str, Any] | None = None,
 ) -> int:
-    """Keep the packages that a host found for subjects and name them in the failures; returns how many were named."""
+    """Keep the packages that a host found for subjects and name them in the failures; returns how many were named.
+
+    `costs` are what packages would add to the host, by name: mappings with `packages` and `bytes`.
+    """
     said: dict[Subject, list[str]] = {}
     for answer in owners:
         packages = answer.get("packages")
@@ -89,17 +97,27 @@ def record_answers(
             if subject in said:
                 db.execute(
                     """
-                    INSERT INTO provider (system, missing_kind, subject, packages, looked_up_at) VALUES (?, ?, ?, ?, ?)
+                    INSERT INTO provider (system, missing_kind, subject, packages, looked_up_at, cost)
+                    VALUES (?, ?, ?, ?, ?, ?)
                     ON CONFLICT (system, missing_kind, subject) DO UPDATE SET packages = excluded.packages,
-                        looked_up_at = excluded.looked_up_at
+                        looked_up_at = excluded.looked_up_at, cost = excluded.cost
                     """,
-                    (system, *subject, json.dumps(said[subject]), now),
+                    (system, *subject, json.dumps(said[subject]), now, _cost_of(said[subject], costs or {})),
                 )
     rows = db.execute(
         f"SELECT id FROM ({_MISSING}) WHERE system IN (SELECT value FROM json_each(?)) AND package IS NULL",
         (json.dumps(systems),),
     ).fetchall()
     return sum(name_package(db, row["id"]) for row in rows)
+
+
+def _cost_of(packages: Sequence[str], costs: Mapping[str, Any]) -> str | None:
+    """The cost of the first package as the catalog has it; None where it is not known."""
+    cost = costs.get(packages[0]) if packages else None
+    if not isinstance(cost, Mapping):
+        return None
+    numbers = {key: cost.get(key) for key in ("packages", "bytes")}
+    return json.dumps(numbers) if all(type(n) is int and 0 <= n < 1 << 50 for n in numbers.values()) else None
 
 
 def name_package(db: sqlite3.Connection, attempt: str) -> bool:
@@ -149,12 +167,16 @@ def without_package(db: sqlite3.Connection, host: str) -> list[str]:
 
 
 def to_install(
-    db: sqlite3.Connection, permissions: Mapping[str, bool | Sequence[str]], now: float
+    db: sqlite3.Connection,
+    permissions: Mapping[str, bool | Sequence[str]],
+    now: float,
+    budgets: Mapping[str, int] | None = None,
 ) -> dict[str, list[str]]:
     """The packages to install by host, within its operator's permission; packages that most projects need come first.
 
     For each missing subject this is the first permitted package that has it, then the packages that other builders of
-    the system got. Packages that the host has, or refused within ASK_AGAIN, are left out.
+    the system got. Packages that the host has, or refused within ASK_AGAIN, are left out; one that only the budget
+    refused is tried again once the host's budget (bytes, by host) covers it.
     """
     permitted = {host: permission for host, permission in permissions.items() if permission}
     if not permitted:
@@ -174,8 +196,11 @@ def to_install(
         systems = hosts.get(host, set())
         beside = _installed_beside(db, host)
         rows = db.execute(
-            "SELECT package FROM apt_package WHERE host = ? AND (state = 'installed' OR at > ?)",
-            (host, now - ASK_AGAIN),
+            """
+            SELECT package FROM apt_package
+            WHERE host = ? AND (state = 'installed' OR (at > ? AND (over_budget IS NULL OR over_budget > ?)))
+            """,
+            (host, now - ASK_AGAIN, (budgets or {}).get(host, 0)),
         )
         known = {row["package"] for row in rows}
         chosen = [
@@ -218,15 +243,18 @@ def record_installed(
     run: str,
     now: float,
     max_attempts: int,
+    over_budget: Mapping[str, int] | None = None,
+    cost: Mapping[str, int] | None = None,
 ) -> int:
     """Keep which packages a host installed or refused (by package, why) and requeue the builds that missed them.
 
-    Returns how many went back to the queue.
+    `over_budget` has the bytes of those that the budget alone refused, `cost` the packages and bytes that all of the
+    installed ones added. Returns how many went back to the queue.
     """
     for package in installed:
         _keep(db, host, package, "installed", None, now)
     for package, why in refused.items():
-        _keep(db, host, package, "refused", why, now)
+        _keep(db, host, package, "refused", why, now, (over_budget or {}).get(package))
         events.note(db, run=run, host=host, sentence=f"{package} was not installed. {why}", now=now)
     rows = db.execute(
         f"""
@@ -240,7 +268,9 @@ def record_installed(
     attempts.requeue(db, [row["id"] for row in rows], max_attempts)
     if installed:
         builds = "1 build" if len(rows) == 1 else f"{len(rows)} builds"
-        sentence = f"Installed {', '.join(installed)}, which builds lacked; {builds} went back to the queue."
+        took = f" ({cost['packages']} packages, {cost['bytes'] >> 20} MiB)" if cost and cost["packages"] else ""
+        names = ", ".join(installed)
+        sentence = f"Installed {names}{took}, which builds lacked; {builds} went back to the queue."
         events.note(db, run=run, host=host, sentence=sentence, now=now)
     return len(rows)
 
@@ -250,11 +280,20 @@ def forget_host(db: sqlite3.Connection, host: str) -> None:
     db.execute("DELETE FROM apt_package WHERE host = ?", (host,))
 
 
-def _keep(db: sqlite3.Connection, host: str, package: str, state: str, why: str | None, now: float) -> None:
+def _keep(
+    db: sqlite3.Connection,
+    host: str,
+    package: str,
+    state: str,
+    why: str | None,
+    now: float,
+    over_budget: int | None = None,
+) -> None:
     db.execute(
         """
-        INSERT INTO apt_package (host, package, state, why, at) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (host, package) DO UPDATE SET state = excluded.state, why = excluded.why, at = excluded.at
+        INSERT INTO apt_package (host, package, state, why, at, over_budget) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (host, package) DO UPDATE SET state = excluded.state, why = excluded.why, at = excluded.at,
+            over_budget = excluded.over_budget
         """,
-        (host, package, state, why, now),
+        (host, package, state, why, now, over_budget),
     )

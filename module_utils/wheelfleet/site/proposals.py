@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..catalog.counters import totals
@@ -18,20 +18,31 @@ EXAMPLES = 5
 @dataclass(frozen=True)
 class Proposal:
     """A package to install. `lookups` counts clients' requests for the projects it would unblock; `examples` are those
-    requested most."""
+    requested most. `installs` are the packages and `bytes` the room on the disk that it would take, with what it needs,
+    where it takes most; None if no builder computed it."""
 
     package: str
     projects: int
     builds: int
     lookups: int
     examples: tuple[str, ...] = ()
+    installs: int | None = None
+    bytes: int | None = None
+
+    @property
+    def cost(self) -> str:
+        """The cost in words; empty if it is not known."""
+        if self.installs is None or self.bytes is None:
+            return ""
+        return f"{self.installs} package{'' if self.installs == 1 else 's'}, {max(1, self.bytes >> 20)} MiB"
 
     @property
     def sentence(self) -> str:
         """The proposal in words, with its benefit."""
         projects = "1 project" if self.projects == 1 else f"{self.projects:,} projects"
         requests = "" if not self.lookups else f", asked for {self.lookups:,} time{'' if self.lookups == 1 else 's'}"
-        return f"install {self.package} (would unblock {projects}{requests})"
+        cost = f"; {self.cost}" if self.cost else ""
+        return f"install {self.package} (would unblock {projects}{requests}{cost})"
 
     def as_data(self) -> dict[str, Any]:
         """The proposal for programs."""
@@ -49,10 +60,20 @@ def proposals(db: sqlite3.Connection, most: int = MOST_PROPOSED) -> list[Proposa
         ),
         key=lambda each: (-each.projects, -each.lookups, -each.builds, each.package),
     )
-    return [
-        Proposal(each.package, each.projects, each.builds, each.lookups, _examples(db, each.package))
-        for each in ranked[:most]
-    ]
+    return [_with_facts(db, each) for each in ranked[:most]]
+
+
+def _with_facts(db: sqlite3.Connection, proposal: Proposal) -> Proposal:
+    """The proposal with examples and with the packages and bytes that it adds where it adds most."""
+    row = db.execute(
+        """
+        SELECT json_extract(cost, '$.packages') AS installs, json_extract(cost, '$.bytes') AS bytes FROM provider
+        WHERE cost IS NOT NULL AND json_extract(packages, '$[0]') = ? ORDER BY bytes DESC, installs DESC LIMIT 1
+        """,
+        (proposal.package,),
+    ).fetchone()
+    proposal = replace(proposal, examples=_examples(db, proposal.package))
+    return replace(proposal, installs=row["installs"], bytes=row["bytes"]) if row else proposal
 
 
 def inventory_line(proposed: Sequence[Proposal]) -> str:
