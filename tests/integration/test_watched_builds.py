@@ -157,6 +157,21 @@ def test_a_made_up_answer_says_nothing_that_has_not_the_form(builder: Builder, a
     assert result["looked_for"] == allowed, found
 
 
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="CMake writes the log")
+def test_the_log_of_a_configure_step_is_read_above_its_last_line(builder: Builder) -> None:
+    """The same without strace: CMake says in German that something is missing, its log what."""
+    lists = (
+        "cmake_minimum_required(VERSION 3.10)\nproject(demo C)\ninclude(CheckIncludeFile)\n"
+        'check_include_file(quux/frob.h HAS_FROB)\nif(NOT HAS_FROB)\n  message(FATAL_ERROR "Es fehlt etwas")\nendif()\n'
+    )
+    configure = "if subprocess.call(['cmake', '-B', 'out', '.']): sys.exit('Schade')"
+    script = f"open('CMakeLists.txt', 'w').write({lists!r})\n{configure}"
+    assignment = builder.assignment(pure_sdist("demo", "1.0", script=RUN + script), sandbox=True)
+    (result,) = builder.build(assignment)
+    found = classify(result, builder.log(assignment["attempt"]), "demo")
+    assert (found.failure_class, found.subject) == ("missing-header", "quux/frob.h"), builder.log(assignment["attempt"])
+
+
 @pytest.mark.long
 def test_a_run_tries_a_failure_again_that_says_nothing_and_names_it(operator: Operator, upstream: Upstream) -> None:
     script, (kind, name, failure_class) = CASES["module of pkg-config"]

@@ -9,14 +9,14 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from ..contract.log_lines import OURS, PHASE
+from ..contract.log_lines import OURS, OWN_LOG, PHASE
 from ..contract.reasons import Reason
 from ..contract.result import Phase, Result, SdistNames, StoppedBy, sanitized
 from ..failure_classes import FAILURE_CLASSES, ClassName
 from ..text import plain, without_escapes
 from .failure import Failure, failure
 from .looked_for import explained
-from .rules import RULES, Rule
+from .rules import RULES, TELLING, Rule
 from .rules.project import NO_BACKEND
 from .rules.toolchain import TOOLCHAIN
 from .wanted_download import with_download
@@ -119,17 +119,21 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
         # Cargo's message may be one that the rules for old toolchains know.
         old = _by_rules(TOOLCHAIN, [about], name, in_requirement=False)
         return replace(old, sentence=message or old.sentence) if old else failure(rest, message)
-    build_lines = [line for line in lines if not line.startswith(OURS)]
+    own = next((index for index, line in enumerate(lines) if line.startswith(OWN_LOG)), len(lines))
+    build_lines = [line for line in lines[:own] if not line.startswith(OURS)]
+    own_log = [line for line in lines[own:] if not line.startswith(OURS)]
     in_requirement = reason == "requirements-failed"
     project = None if in_requirement else result["project"]
     found_by_log = _by_rules(RULES, build_lines, name, in_requirement, project)
     if found_by_log is not None:
-        return found_by_log if in_requirement else explained(found_by_log, result["looked_for"], build_lines)
+        if in_requirement:
+            return found_by_log
+        return explained(_by_own_log(found_by_log, own_log, name), result["looked_for"], build_lines)
     if reason == "backend-missing" and about:
         found = failure(rest, NO_BACKEND.format(found=about), _last(lines))
         return _with_project(replace(found, subject=plain(about, 200), missing_kind="module", blocks="target"), project)
-    untold = failure(rest, message or FAILURE_CLASSES[rest].meaning, _last(lines))
-    return explained(untold, result["looked_for"], build_lines)
+    untold = failure(rest, message or FAILURE_CLASSES[rest].meaning, _last(lines[:own]))
+    return explained(_by_own_log(untold, own_log, name), result["looked_for"], build_lines)
 
 
 def _reason(result: Result) -> Reason:
@@ -154,6 +158,14 @@ def _by_rules(
                 return own_module_failure(own, project, evidence)
             return with_download(_with_project(_explained(rule, found, evidence, in_requirement), project), lines)
     return None
+
+
+def _by_own_log(found: Failure, own_log: Sequence[str], name: str) -> Failure:
+    """The missing thing that the log of a configure step shows (`builder/own_logs`), if the build's output does not."""
+    if found.failure_class not in ("unknown", "build-script-error", "configure-error"):
+        return found
+    cause = _by_rules(TELLING, own_log, name, in_requirement=False)
+    return replace(cause, evidence=[*found.evidence, *cause.evidence]) if cause else found
 
 
 def _own_module(line: str, project: SdistNames | None) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..atomic_files import remove, visible
+from ..contract.log_lines import OWN_LOG
 from ..contract.reasons import Failed
 from ..contract.result import LookedFor, looked_for
 from . import hooks, prepare
@@ -17,6 +18,7 @@ from .crates import Crates
 from .deliver import building
 from .env_vars import build_environment
 from .folders import WorkDir
+from .own_logs import excerpts
 from .requirement_lines import normalized
 from .sandbox import interpreter_places
 
@@ -127,6 +129,8 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
     hook = hooks.BUILD if begun else hooks.REQUIRES
     if code:
         attempt.note(looked_for=_looked_for(work_dir))
+        for name, lines in excerpts(work_dir.source, work_dir.tmp):
+            attempt.log_line(f"{OWN_LOG}{name}", *(f"| {line}" for line in lines))
         raise Failed(f"The backend's {hook} failed ({ended(code)}).", "backend-failed")
     answer = read_answer(work_dir.control / hook / "output.json")
     if not isinstance(answer, dict):

@@ -21,7 +21,14 @@ from .rule import Rule
 from .toolchain import TOOLCHAIN
 from .versions import TOO_NEW
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES", "TELLING", "Rule"]
+
+#: Of those about missing things, the rules for exact messages.
+TELLING: tuple[Rule, ...] = tuple(
+    rule
+    for rule in (*MISSING, *COMPILERS, *HINTS)
+    if rule.failure_class in ("missing-header", "missing-library", "missing-tool") and rule.missing_kind
+)
 
 RULES: tuple[Rule, ...] = (
     *RAN_OUT,
