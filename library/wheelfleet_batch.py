@@ -47,6 +47,12 @@ options:
         cargo asks by itself; empty means that builds get none.
     type: str
     default: auto
+  go_proxy:
+    description:
+      - The module proxy from which go gets the modules that builds ask for. V(auto) is the one that the builder's go is
+        configured for; empty means that builds get none.
+    type: str
+    default: auto
   cache_url:
     description:
       - A cache of the upstream index, through which builds and sdists go while it answers. Then the module on the
@@ -169,6 +175,7 @@ def main() -> None:
             "credentials": {"type": "str", "default": "", "no_log": True},
             "own_index_url": {"type": "str"},
             "crates_index": {"type": "str", "default": "auto"},
+            "go_proxy": {"type": "str", "default": "auto"},
             "cache_url": {"type": "str", "default": ""},
             "pip_options": {"type": "dict", "default": {}},
             "limits": {"type": "dict", "required": True},

@@ -106,6 +106,7 @@ class Builder:
             "index_url": NO_INDEX,
             "own_index_url": None,
             "crates_index": None,
+            "go_proxy": None,
             "pip_options": {},
             "limits": {**GENEROUS, **(limits or {})},
             "environment": {"PIWHEELS_BUILD": "1", **(environment or {})},

@@ -277,7 +277,8 @@ class Run:
 
     def options(self, **changes: Any) -> BatchOptions:
         defaults: dict[str, Any] = {
-            "run": "run1", "hosts": len(self.builders), "own_index_url": None, "crates_index": "", "pip_options": {},
+            "run": "run1", "hosts": len(self.builders), "own_index_url": None, "crates_index": "", "go_proxy": "",
+            "pip_options": {},
             "limits": LIMITS, "environment": {}, "sandbox": True, "repair": True, "repair_exclude": (),
             "check_imports": True, "max_attempts": MAX_ATTEMPTS, "min_free": LEAST_DISK,
         }  # fmt: skip

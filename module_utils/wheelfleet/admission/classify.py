@@ -52,6 +52,9 @@ _CLASSES: dict[Reason, ClassName] = {
     "crates-misconfigured": "builder-fault",
     "crates-unreachable": "network",
     "crates-refused": "download-in-build",
+    "modules-misconfigured": "builder-fault",
+    "modules-unreachable": "network",
+    "modules-refused": "download-in-build",
     "no-wheel": "no-wheel",
     "not-provisioned": "builder-fault",
     "builder-failed": "builder-fault",
@@ -59,6 +62,7 @@ _CLASSES: dict[Reason, ClassName] = {
 #: The class where the log says nothing that is known.
 _REST: dict[Reason, ClassName] = {
     "crates-unusable": "build-requirements",
+    "modules-unusable": "build-requirements",
     "requirements-failed": "build-requirements",
     "backend-failed": "unknown",
     "backend-missing": "undeclared-build-requirement",
@@ -115,8 +119,8 @@ def classify(document: Mapping[str, Any], log_end: str, name: str) -> Failure:
             replace(found, subject=about, missing_kind="tool") if failure_class == "missing-tool" and about else found
         )
     rest = _REST[reason]
-    if reason == "crates-unusable":
-        # Cargo's message may be one that the rules for old toolchains know.
+    if reason in ("crates-unusable", "modules-unusable"):
+        # Cargo's or Go's message may be one that the rules for old toolchains know.
         old = _by_rules(TOOLCHAIN, [about], name, in_requirement=False)
         return replace(old, sentence=message or old.sentence) if old else failure(rest, message)
     own = next((index for index, line in enumerate(lines) if line.startswith(OWN_LOG)), len(lines))

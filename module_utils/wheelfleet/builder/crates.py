@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from . import cargo
 from .attempt import Attempt, as_clause, ended, read_answer
 from .env_cache import remember, remembered
 from .env_vars import build_environment
+from .fetched import Fetched
 from .sandbox import PROXY_PORT, certificate_places, interpreter_places
 
 #: The assignment's value for "the index that cargo is configured for".
@@ -31,39 +31,29 @@ _SPARSE_SINCE = (1, 68)
 _OPERATORS = ("CARGO_HOME", "CARGO_NET_OFFLINE")
 
 
-class Crates(NamedTuple):
-    """The settings for the build's commands, after the fetch."""
-
-    variables: dict[str, str] = {}
-    writable: tuple[Path, ...] = ()
-    #: The error to raise if the build fails and may have needed the missing crates.
-    missing: Failed | None = None
-
-
 class _Index(NamedTuple):
     url: str
     downloads: str
 
 
-def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Crates:
+def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Fetched:
     """Fetch the missing crates of the manifests, which are paths below `source`, a folder inside.
 
     Without cargo, an index or a sandbox it does nothing. Crates that cannot be had are no failure yet, because a build
-    may
-    work without its Rust code: see `blamed`. Raises Failed when a server is unreachable, because a build without crates
-    would then differ from the next one.
+    may work without its Rust code: see `blamed`. Raises Failed when a server is unreachable, because a build without
+    crates would then differ from the next one.
     """
     work_dir, assignment = attempt.work_dir, attempt.assignment
     asked = assignment["crates_index"]
     if not manifests or not asked or not attempt.sandboxed or any(map(assignment["environment"].get, _OPERATORS)):
-        return Crates()
+        return Fetched()
     attempt.enter("crates")
     manifests = [f"{source}/{manifest}" for manifest in manifests]
     answer = _run_cargo(attempt, "missing", manifests, {}, writable=[work_dir.source])
     missing = [manifest for manifest in manifests if manifest in _listed(answer.get("missing"))]
     version = answer.get("version")
     if not isinstance(version, str) or not missing:
-        return Crates()
+        return Fetched()
     shown = missing[0][len(source) + 1 :]
     if numbers(version) < _SPARSE_SINCE:
         return _without(
@@ -80,7 +70,7 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
     else:
         (work_dir.cargo / "config.toml").write_text(replacing(index.url), encoding="utf-8")
     answer = _run_cargo(attempt, "fetch", missing, variables, writable=[work_dir.source, work_dir.cargo], reach=index)
-    crates = Crates({**variables, "CARGO_NET_OFFLINE": "true"}, (work_dir.cargo,))
+    crates = Fetched({**variables, "CARGO_NET_OFFLINE": "true"}, (work_dir.cargo,))
     if not answer:
         return crates
     failed, said = str(answer.get("manifest"))[len(source) + 1 :], as_clause(answer.get("said"))
@@ -93,19 +83,6 @@ def fetch_crates(attempt: Attempt, source: str, manifests: Sequence[str]) -> Cra
     return crates._replace(missing=without.missing)
 
 
-@contextmanager
-def blamed(attempt: Attempt, crates: Crates) -> Iterator[None]:
-    """Raise the error about missing crates, if there are any, in place of a failure of the build in this block."""
-    try:
-        yield
-    except Failed as error:
-        result = attempt.result
-        if crates.missing is None or result["stopped_by"] or result["phase"] not in ("requires", "build"):
-            raise
-        attempt.note(phase="crates")
-        raise crates.missing from error
-
-
 def numbers(version: str) -> tuple[int, ...]:
     """The first two numbers of `version`."""
     return tuple(int(part) for part in re.findall(r"\d{1,9}", version)[:2])
@@ -115,9 +92,9 @@ def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _without(attempt: Attempt, sentence: str, reason: Reason, about: str | None = None) -> Crates:
+def _without(attempt: Attempt, sentence: str, reason: Reason, about: str | None = None) -> Fetched:
     attempt.log_line(f"{sentence} The build goes on without them.")
-    return Crates(missing=Failed(sentence, reason, about))
+    return Fetched(missing=(("crates", Failed(sentence, reason, about)),))
 
 
 def _find_index(attempt: Attempt, asked: str, version: str) -> _Index:

@@ -92,6 +92,8 @@ class WorkDir:
         self.tmp = path / "tmp"
         #: CARGO_HOME of a build with fetched crates.
         self.cargo = path / "cargo"
+        #: Modules of a build with Go code.
+        self.go = path / "go"
         #: Messages between the steps of a build; untrusted, because code in the sandbox can write there.
         self.control = path / "control"
         #: Files of uv and pip while they resolve requirements, outside the sandbox.

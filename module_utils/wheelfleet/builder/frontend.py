@@ -14,9 +14,9 @@ from ..contract.result import LookedFor, looked_for
 from . import hooks, prepare
 from .attempt import Attempt, ended, read_answer
 from .build_env import Environment, EnvironmentMaker
-from .crates import Crates
 from .deliver import building
 from .env_vars import build_environment
+from .fetched import Fetched
 from .folders import WorkDir
 from .own_logs import excerpts
 from .requirement_lines import normalized
@@ -36,8 +36,9 @@ class Project(NamedTuple):
     backend_path: list[str]
     #: Path of pyproject_hooks' program, which belongs to the tools.
     program: str
-    #: Paths of Cargo.toml files below `source`.
+    #: Paths of Cargo.toml files below `source`, and of go.mod files.
     manifests: list[str]
+    go_modules: list[str]
 
 
 def open_sdist(attempt: Attempt, archive: Path) -> Project:
@@ -68,10 +69,11 @@ def open_sdist(attempt: Attempt, archive: Path) -> Project:
         backend_path=facts["backend_path"],
         program=facts["hooks"],
         manifests=facts["manifests"],
+        go_modules=facts["go_modules"],
     )
 
 
-def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Crates) -> None:
+def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, fetched: Fetched) -> None:
     """Build a wheel with the project's backend into the work folder's wheels. Raises Failed."""
     attempt.enter("environment")
     maker = EnvironmentMaker(attempt, stack)
@@ -81,15 +83,15 @@ def build_wheel(attempt: Attempt, stack: ExitStack, project: Project, crates: Cr
         if wanted:
             _change_source(attempt, project, environment, program)
     attempt.enter("requires")
-    _call_hooks(attempt, project, crates, environment, hooks.REQUIRES, hooks.BUILD)
+    _call_hooks(attempt, project, fetched, environment, hooks.REQUIRES, hooks.BUILD)
     if building(attempt.work_dir):
         return
     more = _more_requires(attempt)
     environment = maker.make([*project.requires, *more])
-    _call_hooks(attempt, project, crates, environment, hooks.BUILD)
+    _call_hooks(attempt, project, fetched, environment, hooks.BUILD)
 
 
-def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment: Environment, *names: str) -> None:
+def _call_hooks(attempt: Attempt, project: Project, fetched: Fetched, environment: Environment, *names: str) -> None:
     work_dir = attempt.work_dir
     attempt.clear_control()
     settings: dict[str, Any] = {"config_settings": dict(attempt.adjustments.config_settings) or None}
@@ -113,7 +115,7 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         command,
         {
             **variables,
-            **crates.variables,
+            **fetched.variables,
             "_PYPROJECT_HOOKS_BUILD_BACKEND": project.backend,
             "_PYPROJECT_HOOKS_BACKEND_PATH_JSON": json.dumps(
                 [str(Path(project.source, part)) for part in project.backend_path]
@@ -121,7 +123,7 @@ def _call_hooks(attempt: Attempt, project: Project, crates: Crates, environment:
         },
         cwd=project.source,
         read_only=[*interpreter_places(attempt.assignment["tools"]), *environment.read_only],
-        writable=[work_dir.source, work_dir.wheels, *environment.writable, *crates.writable],
+        writable=[work_dir.source, work_dir.wheels, *environment.writable, *fetched.writable],
     )
     begun = building(work_dir)
     if begun:

@@ -34,7 +34,7 @@ PREPARED = "prepared.json"
 _LONGEST_PKG_INFO = 100_000
 _LONGEST_SUMMARY = 512
 
-MANIFEST = "Cargo.toml"
+MANIFEST, GO_MANIFEST = "Cargo.toml", "go.mod"
 #: The search for Cargo.toml: folders to leave out, depth, and number of files.
 _NOT_BUILT = {"test", "tests", "testing", "fixtures", "examples", "benches", "benchmarks", "docs", "fuzz", "target"} | {
     *("vendor", "vendored", "third_party", "third-party", "extern", "external", "node_modules")
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str]) -> int:
         facts |= {"source": source.name, "hooks": _hook_program(), **build_system(source)}
         facts["names"] = _names(source, facts["backend"])
         facts["manifests"] = cargo_manifests(source)
+        facts["go_modules"] = go_manifests(source)
     except Failed as error:
         facts["problem"] = {"message": str(error), "reason": error.reason, "about": error.about}
     (control / PREPARED).write_text(json.dumps(facts), encoding="utf-8")
@@ -165,17 +166,35 @@ def cargo_manifests(source: Path) -> list[str]:
     named = [path for path in _named_manifests(source) if _is_manifest(source, path)]
     if named:
         return named[:_MOST_MANIFESTS]
-    if _is_manifest(source, MANIFEST):
-        return [MANIFEST]
+    return _near_the_root(source, MANIFEST)
+
+
+def go_manifests(source: Path) -> list[str]:
+    """The go.mod files, as paths below `source`, that a build would probably use and that require other modules.
+
+    Those with vendored modules beside them need none to be fetched (`go mod vendor`).
+    """
+    return [
+        path
+        for path in _near_the_root(source, GO_MANIFEST)
+        if "require" in (source / path).read_text(encoding="utf-8", errors="replace")
+        and not (source / path).with_name("vendor").joinpath("modules.txt").is_file()
+    ]
+
+
+def _near_the_root(source: Path, manifest: str) -> list[str]:
+    """The manifest at the root; without it those that are not deep below, and not in folders of others' code."""
+    if _is_manifest(source, manifest, manifest):
+        return [manifest]
     found = []
     for folder, folders, files in os.walk(source):
         below = Path(folder).relative_to(source)
-        if MANIFEST in files:
-            found.append(str(below / MANIFEST))
+        if manifest in files:
+            found.append(str(below / manifest))
         # Manifests further below belong to this one.
-        deep = MANIFEST in files or len(below.parts) >= _DEEPEST_MANIFEST
+        deep = manifest in files or len(below.parts) >= _DEEPEST_MANIFEST
         folders[:] = [] if deep else [name for name in folders if not name.startswith(".") and name not in _NOT_BUILT]
-    return sorted(path for path in found if _is_manifest(source, path))[:_MOST_MANIFESTS]
+    return sorted(path for path in found if _is_manifest(source, path, manifest))[:_MOST_MANIFESTS]
 
 
 def _named_manifests(source: Path) -> list[str]:
@@ -192,9 +211,9 @@ def _named_manifests(source: Path) -> list[str]:
     return list(dict.fromkeys(str(PurePosixPath(path)) for path in named if isinstance(path, str)))
 
 
-def _is_manifest(source: Path, path: str) -> bool:
+def _is_manifest(source: Path, path: str, manifest: str = MANIFEST) -> bool:
     parts = PurePosixPath(path)
-    return not parts.is_absolute() and ".." not in parts.parts and parts.name == MANIFEST and (source / path).is_file()
+    return not parts.is_absolute() and ".." not in parts.parts and parts.name == manifest and (source / path).is_file()
 
 
 def _table(tables: dict[str, Any], key: str) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def resolve(
         "index_url": index_url,
         "own_index_url": own_index_url,
         "crates_index": None,
+        "go_proxy": None,
         "pip_options": dict(pip_options),
         "limits": limits,
         "alone": False,

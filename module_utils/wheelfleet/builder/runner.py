@@ -23,12 +23,14 @@ from ..contract.shape import ContractError
 from ..credentials import without_password
 from ..processes import die_with_parent, see_32bit_machine
 from .attempt import Attempt
-from .crates import blamed, fetch_crates
+from .crates import fetch_crates
 from .deliver import clear_result, collect_wheels, finish, make_room
 from .env_vars import narrowed
 from .fetch import fetch
+from .fetched import blamed
 from .folders import BuilderHome, NotReady, WorkDir
 from .frontend import build_wheel, open_sdist
+from .go_modules import fetch_modules
 from .postprocess import check_wheel, correct_wheel, repair_wheel
 from .uv import uv_command
 
@@ -101,9 +103,10 @@ def _attempt(home: BuilderHome, work_dir: WorkDir, result: Result, log: BinaryIO
     )
     attempt.note(sdist_sha256=digest)
     project = open_sdist(attempt, archive)
-    crates = fetch_crates(attempt, project.source, project.manifests)
-    with blamed(attempt, crates), ExitStack() as stack:
-        build_wheel(attempt, stack, project, crates)
+    fetched = fetch_crates(attempt, project.source, project.manifests)
+    fetched = fetched.also(fetch_modules(attempt, project.source, project.go_modules))
+    with blamed(attempt, fetched), ExitStack() as stack:
+        build_wheel(attempt, stack, project, fetched)
     notes = correct_wheel(attempt, archive)
     repair_wheel(attempt)
     check_wheel(attempt, notes)

@@ -75,6 +75,8 @@ class HandOver(TypedDict):
     own_index_url: Optional[str]
     #: The sparse index of crates, or "auto": the one that the builder's cargo is configured for; None: no crates.
     crates_index: Optional[str]
+    #: The Go module proxy, or "auto": the one that the builder's go is configured for; None: no modules.
+    go_proxy: Optional[str]
     #: More options for pip by their long names (`{"cert": "…"}`), as pip reads them from its environment.
     pip_options: dict[str, Any]
     limits: Limits

@@ -26,6 +26,11 @@ Reason = Literal[
     "crates-unreachable",
     "crates-refused",
     "crates-unusable",
+    # Go modules. `about` of "modules-unusable" is Go's message.
+    "modules-misconfigured",
+    "modules-unreachable",
+    "modules-refused",
+    "modules-unusable",
     # The log has the cause: the installation of the build requirements, or the project's own build
     "requirements-failed",
     "backend-failed",

@@ -21,7 +21,9 @@ SCHEMA = 1
 
 Outcome = Literal["built", "failed"]
 #: The phases of an attempt. "unpack" also applies the patches and reads pyproject.toml.
-Phase = Literal["fetch", "unpack", "crates", "environment", "requires", "build", "repair", "check", "collect"]
+Phase = Literal[
+    "fetch", "unpack", "crates", "modules", "environment", "requires", "build", "repair", "check", "collect"
+]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 #: Which limit or kill ended a build; "interrupted": its builder went down, or its runner was killed too often;
 #: "operator": somebody ordered it.

@@ -28,6 +28,7 @@ def assignment_for(build: PlannedBuild, options: BatchOptions) -> HandOver:
         "tools": build.tools,
         "own_index_url": options.own_index_url,
         "crates_index": options.crates_index or None,
+        "go_proxy": options.go_proxy or None,
         "pip_options": dict(options.pip_options),
         "limits": {
             "seconds": float(limits["seconds"]),

@@ -17,6 +17,7 @@ class BatchOptions:
     hosts: int
     own_index_url: str | None
     crates_index: str
+    go_proxy: str
     pip_options: Mapping[str, Any]
     limits: Mapping[str, Any]
     environment: Mapping[str, Any]
