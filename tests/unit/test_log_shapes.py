@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.admission.classify import classify
-from wheelfleet.admission.log_shapes import FailedLog, common_shapes, shape, telling_lines
+from wheelfleet.admission.failed_logs import FailedLog
+from wheelfleet.admission.log_shapes import common_shapes, shape, telling_lines
 from wheelfleet.monitor.log_shapes import main
 
 from tests.support.catalogs import ControllerState

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ..admission.log_shapes import Shape, class_counts, common_shapes, failed_logs, known_logs
+from ..admission.failed_logs import class_counts, failed_logs, known_logs
+from ..admission.log_shapes import Shape, common_shapes
 from ..failure_classes import FAILURE_CLASSES
 from ..text import plain
 from .catalog_part import other_version
