@@ -35,7 +35,7 @@ SOURCE = """
 #include <yaml.h>
 #include <lcms2.h>
 #include <libexif/exif-data.h>
-#include <mtdev.h>
+#include <mtdev-plumbing.h>
 static PyObject *answer(PyObject *self, PyObject *arguments) {
     struct mtdev *device = mtdev_new();
     mtdev_delete(device);
