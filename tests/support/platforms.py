@@ -72,6 +72,8 @@ The times are those of two processor cores, which also did other work.
 _NOT_TRIED = """
 ## What was not tried
 
+[Pis of several kinds](how-to/add-builders.md#pis-of-several-kinds) says which of these is a Pi of yours.
+
 - **Raspberry Pi OS** was not booted: its archive cannot be reached from where wheelfleet is tested.
   The 64-bit system is Debian's arm64 with a kernel, firmware and desktop of its own: the arm64 rows speak for it.
   The 32-bit system is an armhf of its own, compiled for ARMv6: the armhf rows speak for ARMv7 and newer only.
@@ -110,7 +112,7 @@ def page() -> str:
         told += [", ".join(f"`{tag}`" for tag in row["repaired"]), row["installed"], row["date"]]
         table.append(f"| {' | '.join(told)} |")
     backends = [
-        f"On {_title(platform)} each of these backends made a wheel that a 32-bit kernel's host installed, too.\n"
+        f"On {_title(platform)} each of these backends made a wheel that a host with a 32-bit kernel installed, too.\n"
         "By ELF all their code is for ARMv7 or older:\n\n"
         + "".join(f"- {name}: `{filename}`\n" for name, filename in sorted(row["backends"].items()))
         for platform, row in shown
