@@ -95,6 +95,7 @@ def test_what_runs_by_itself_is_known_from_the_contents_index(tmp_path: Path) ->
     lines = """\
 etc/cron.d/mdadm                                        admin/mdadm
 etc/init.d/dbus                                         admin/dbus
+etc/init.d/x11-common                                   x11/x11-common
 lib/systemd/system/docker.socket                        admin/docker.io
 usr/lib/systemd/system-generators/zram-generator        admin/systemd-zram-generator
 usr/share/dbus-1/system-services/org.bluez.service      admin/bluez

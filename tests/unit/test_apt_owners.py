@@ -24,6 +24,7 @@ usr/bin/aclocal-1.16                                    devel/automake
 usr/bin/cargo                                           rust/cargo,devel/cargo-web
 usr/bin/mysql_config                                    libdevel/libmariadb-dev-compat
 usr/bin/pg_config                                       libdevel/libpq-dev
+usr/bin/pkg-config                                      devel/pkgconf
 usr/bin/pg_config                                       database/postgresql-common
 usr/i686-w64-mingw32/include/zlib.h                     libdevel/libz-mingw-w64-dev
 usr/include/event.h                                     libdevel/libevent-dev
@@ -92,6 +93,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param("header", "event.h", "libevent-dev", id="the shortest name of equals"),
         pytest.param("header", "libusb.h", "libusb-1.0-0-dev", id="less deep, below a folder of its own"),
         pytest.param("header", "hdf5.h", "libhdf5-dev", id="whose name says so before who is less deep"),
+        pytest.param("header", "SDL/event.h", "libevent-dev", id="in another's folder, which the build names, too"),
         pytest.param("header", "lua.h", "liblua5.4-dev", id="the newest of several versions"),
         pytest.param("header", "postgres.h", "postgresql-server-dev-15", id="a server's headers"),
         pytest.param("header", "libpq-fe.h", "libpq-dev", id="a client's headers"),
@@ -111,7 +113,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "tool", "freetype-config", "libfreetype-dev", id="a config program that was dropped, by its module"
         ),
         pytest.param("tool", "icu-config", "libicu-dev", id="such a program whose module has another name"),
-        pytest.param("tool", "rust", "cargo", id="a language"),
+        pytest.param("tool", "rust", "cargo-web", id="a language, by its newest package"),
+        pytest.param("library", "PkgConfig", "pkgconf", id="a program, as CMake calls its package"),
         pytest.param("tool", "aclocal", "automake", id="a program whose plain name is an alternative's"),
         pytest.param("tool", "clang", "clang-14", id="a program outside the path, where there is no other"),
     ],

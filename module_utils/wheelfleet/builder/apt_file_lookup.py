@@ -79,11 +79,15 @@ class _Look:
         return 1 + next(between for between in match.groups() if between).count("/") if match else None
 
 
-def _header(name: str) -> _Look:
+def _header(name: str, alone: bool = False) -> _Look:
+    """A header by the name it is included by; `alone` only where compilers search by themselves."""
     quoted = re.escape(name)
+    near = re.compile(rf"usr/include/{_TRIPLET}{quoted}")
+    if alone:
+        return _Look(f"/{name}", near, re.compile(r"(?!)"))
     return _Look(
         f"/{name}",
-        re.compile(rf"usr/include/{_TRIPLET}{quoted}"),
+        near,
         # usr/include/libxml2/NAME, or pkg-config's folders elsewhere: usr/lib/TRIPLET/openmpi/include/NAME.
         re.compile(
             rf"usr/(?:include/{_TRIPLET}((?:[^/]+/)*?[^/]+)"
@@ -132,6 +136,9 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
             kind = "tool"
     if kind == "header":
         yield _header(name)
+        if "/" in name:
+            # A build that watches saw its include folder too: /usr/include/SDL/porttime.h, for porttime.h.
+            yield _header(name.rpartition("/")[2], alone=True)
     elif kind == "tool":
         yield _program(name)
         yield _program(name, versioned=True)

@@ -32,6 +32,9 @@ _BY_ITSELF = re.compile(
     r"(?:usr/)?lib/systemd/(?:system|user)/[^/]+\.(?:service|socket|timer|path)|etc/init\.d/.+|etc/cron\..+"
     r"|usr/share/dbus-1/(?:system-)?services/.+|etc/(?:sudoers|polkit-1|pam)\.d/.+|usr/share/polkit-1/rules\.d/.+"
 )
+#: Packages of which nothing runs all the same: systemd masks x11-common's script, which only makes folders. Nearly all
+#: development files of graphics libraries depend on it (cairo, SDL, Tk), and a Pi without a desktop lacks it.
+_HARMLESS = frozenset({"x11-common"})
 _NEEDLES = (
     *("lib/systemd/", "etc/init.d/", "etc/cron.", "usr/share/dbus-1/", "etc/sudoers.d/", "etc/polkit-1/"),
     *("etc/pam.d/", "usr/share/polkit-1/rules.d/"),
@@ -188,9 +191,10 @@ def parse_simulation(lines: Iterable[str]) -> Simulation:
 
 def run_by_themselves(index: Path) -> set[str]:
     """The packages with a service, a timer or rules that grant rights."""
-    return {
+    found = {
         package for path, owners in matching_lines(index, _NEEDLES) if _BY_ITSELF.fullmatch(path) for package in owners
     }
+    return found - _HARMLESS
 
 
 def installed_sizes(packages: Collection[str]) -> dict[str, int]:

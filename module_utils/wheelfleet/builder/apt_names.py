@@ -19,6 +19,7 @@ OTHER_NAMES: dict[str, tuple[str, str]] = {
     "mpi": ("header", "mpi.h"),
     "mysql": ("tool", "mysql_config"),
     "odbc": ("header", "sql.h"),
+    "pkgconfig": ("tool", "pkg-config"),
     "postgresql": ("tool", "pg_config"),
     "protobuf": ("header", "google/protobuf/message.h"),
     "tcl": ("header", "tcl.h"),
@@ -48,5 +49,6 @@ OTHER_TOOLS: dict[str, tuple[str, str]] = {
     "aarch64-linux-gnu-gcc": ("tool", "gcc"),
 }
 
-#: Of packages with the same files, those that Python packages are made for and tested with.
-PREFERRED = frozenset({"golang-go", "libcurl4-openssl-dev", "libkrb5-dev", "libopenblas-dev"})
+#: Of packages with the same files, those that Python packages are made for and tested with. cargo-web is the newer Rust
+#: that Debian keeps for browsers, with which it also replaces its older one.
+PREFERRED = frozenset({"cargo-web", "golang-go", "libcurl4-openssl-dev", "libkrb5-dev", "libopenblas-dev"})
