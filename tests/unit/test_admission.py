@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 from wheelfleet.admission.admit import admit
+from wheelfleet.admission.withhold import withheld
+from wheelfleet.contract.result import Check
+from wheelfleet.planner.failed_build import FailedBuild
+from wheelfleet.planner.remedies import propose
 
 from tests.support.artifacts import Artifact
 from tests.support.controller import NOW, Controller
@@ -203,6 +207,34 @@ def test_a_wheel_that_cannot_be_imported_is_withheld(controller: Controller):
     assert not list(controller.storage.files.rglob("*.whl"))
     row = controller.catalog.db.execute("SELECT failure_class, sentence FROM attempt WHERE state = 'done'").fetchone()
     assert tuple(row) == ("import-failed", sentence)
+
+
+#: What importing netCDF4 1.6.2 printed, without the middle.
+_OTHER_NUMPY = f"""::wheelfleet phase check
+A module that was compiled using NumPy 1.x cannot be run in
+NumPy 2.4.6 as it may crash. To support both 1.x and 2.x
+versions of NumPy, modules must be compiled with NumPy 2.0.
+AttributeError: _ARRAY_API not found
+{"  File" * 9}
+Traceback (most recent call last):
+ImportError: cannot import name '__netcdf4libversion__' from 'netCDF4._netCDF4'
+""".replace("  File", "  File\n")
+
+
+def test_a_wheel_for_the_other_numpy_is_withheld_and_built_for_both(controller: Controller):
+    check: Check = {
+        "verdict": "failed",
+        "modules": [],
+        "message": "Importing netCDF4 fails.",
+        "reason": None,
+        "subject": None,
+    }
+    found = withheld(controller.catalog.db, check, _OTHER_NUMPY)
+    assert found is not None
+    assert found.evidence[0] == "A module that was compiled using NumPy 1.x cannot be run in"
+    failed = FailedBuild(found.failure_class, text="\n".join(found.evidence), installed=frozenset({"numpy"}))
+    (proposal,) = propose(failed, set())
+    assert (proposal.name, proposal.adjustments.constraints) == ("numpy 2", ("numpy>=2",))
 
 
 @pytest.mark.parametrize("good", [True, False])

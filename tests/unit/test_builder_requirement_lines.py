@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from wheelfleet.builder.folders import BuilderHome
 from wheelfleet.builder.prepare import build_system
-from wheelfleet.builder.requirement_lines import are_plain
+from wheelfleet.builder.requirement_lines import are_plain, unpinned
 from wheelfleet.builder.uv import uv_environment
 
 from tests.support.builder import NO_INDEX, Builder
@@ -49,6 +49,12 @@ def test_whatever_else_a_line_may_say_is_not_plain(line: str) -> None:
 
 def test_a_list_without_end_is_not_plain() -> None:
     assert not are_plain([f"x{number}" for number in range(501)])
+
+
+def test_a_limit_of_numpy_counts_more_than_the_oldest_supported_one() -> None:
+    declared = ["Cython>=0.19", "oldest-supported-numpy; python_version > '3'", "oldest_supported_numpy>=2022.1"]
+    assert unpinned(declared, ["Cython<3", "numpy>=2"]) == ["Cython>=0.19", "numpy; python_version > '3'", "numpy"]
+    assert unpinned(declared, ["Cython<3", "numpydoc<2"]) == declared
 
 
 @pytest.mark.parametrize("pyproject", [None, "[project]\nname = 'x'\n", "[build-system]\nrequires = ['setuptools']\n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import replace
 from typing import Literal
@@ -19,6 +20,8 @@ _MISSING_KINDS: dict[str, Literal["library", "module"]] = {"missing-library": "l
 _CHECK = f"{PHASE}check"
 #: Lines of the log in the evidence.
 _MOST_LINES = 8
+#: numpy's words at the beginning, which explain what follows.
+_TOLD_FIRST = re.compile(r"A module that was compiled using NumPy 1\.x cannot be run in")
 
 
 def withheld(db: sqlite3.Connection, check: Check | None, log_end: str) -> Failure | None:
@@ -41,4 +44,5 @@ def _evidence(log_end: str) -> list[str]:
     """The last lines of the import's output."""
     lines = log_end.rpartition(_CHECK)[2].splitlines()[1:] if _CHECK in log_end else []
     check_lines = [line for line in lines if line.strip() and not line.startswith((OURS, "check: "))]
-    return check_lines[-_MOST_LINES:]
+    first = [line for line in check_lines[:-_MOST_LINES] if _TOLD_FIRST.search(line)]
+    return [*first[:1], *check_lines[-_MOST_LINES:]]

@@ -25,7 +25,7 @@ from .allowed_servers import AllowedServers
 from .attempt import Attempt, ended
 from .env_cache import cache_in_use, environment, remember, remembered
 from .env_vars import listed, pip_environment
-from .requirement_lines import are_plain, normalized
+from .requirement_lines import are_plain, normalized, unpinned
 from .sandbox import Place, certificate_places, interpreter_places, local_places
 from .uv import dated_options, uv_command, uv_environment
 
@@ -59,7 +59,7 @@ class EnvironmentMaker:
         Call it again when the package's backend names more requirements.
         """
         attempt = self._attempt
-        wanted = sorted({*requirements, *attempt.adjustments.requires})
+        wanted = sorted({*unpinned(requirements, attempt.adjustments.constraints), *attempt.adjustments.requires})
         lock = "" if not wanted else None
         if wanted and not self._with_sdists and are_plain(wanted):
             lock = _resolve(attempt, wanted)

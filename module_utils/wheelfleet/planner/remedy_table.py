@@ -258,6 +258,14 @@ REMEDIES: tuple[Remedy, ...] = (
         lambda failed_build: Adjustments(constraints=("numpy<1.24",)) if failed_build.python < (3, 12) else None,
         of="numpy",
     ),
+    Remedy(
+        "numpy 2",
+        frozenset({"import-failed"}),
+        "Modules compiled with numpy 2 run with numpy 1 and 2, those compiled with numpy 1 with numpy 1 alone.",
+        matches_log(r"compiled using NumPy 1\.x cannot be run|_ARRAY_API not found", Adjustments(("numpy>=2",))),
+        phases=BACKEND_AT_WORK,
+        of="numpy",
+    ),
     # Flags
     Remedy(
         "-fcommon",
