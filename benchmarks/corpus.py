@@ -1,10 +1,10 @@
-"""Builds real sdists that plain pip cannot build: `python -m benchmarks corpus`.
+"""Builds real sdists that plain pip cannot build: `python -m benchmarks corpus corpus-2`, or one of both lists.
 
-pip and wheelfleet work on one booted host of the lab, which has a compiler and Python's headers, and reaches the index
-and the distribution's archive. `pip wheel --no-deps --no-binary NAME` builds each sdist of `corpus.yml` there, with
-pip's default isolation. Then a fleet of that one builder builds all of them; it may install missing packages
-(`builder_apt_autoinstall`) and runs until nothing is left to try. The page docs/corpus.md is printed; progress, and
-results other than `corpus.yml` expects, go to standard error.
+pip and wheelfleet work on one booted host of the lab for each Debian of the list. The host has a compiler and Python's
+headers, and reaches the index and the distribution's archive. `pip wheel --no-deps --no-binary NAME` builds each sdist
+of the list in `corpus.yml` there, with pip's default isolation. Then a fleet of that one builder builds all of them; it
+may install missing packages (`builder_apt_autoinstall`) and runs until nothing is left to try. The list's page in docs/
+is written; progress, and results other than `corpus.yml` expects, go to standard error.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 from packaging.utils import canonicalize_name
@@ -26,28 +28,33 @@ from tests.lab import Lab, missing
 from tests.lab.registries import registry_hosts
 from tests.lab.settings import Settings
 from tests.support.fleet_operator import FleetOperator
-from tests.support.operator import Operator
+from tests.support.operator import REPOSITORY, Operator
 
 _HOST = "pi1"
 #: The virtual environment of plain pip on the host.
 _VENV = "/tmp/pip"
-_LIST = Path(__file__).with_name("corpus.yml")
+_LISTS = Path(__file__).with_name("corpus.yml")
 #: Seconds for one `pip wheel`, and characters of its output that are classified.
 _PATIENCE, _OUTPUT = 600, 4 << 20
 #: Runs of build.yml, at most: each applies the remedies for the failures of the one before.
 _RUNS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """An sdist, the cause of pip's failure, and the fleet's expected result."""
+    """An sdist, the causes of pip's failures, and the fleet's expected results.
+
+    `failure` has the class of pip's failure by suite, as far as it is known. `built` are the suites where the fleet is
+    expected to make a wheel.
+    """
 
     name: str
     version: str
     why: str
-    failure: str
-    remedy: str | None
-    built: bool
+    failure: Mapping[str, str]
+    built: frozenset[str]
+    kind: str = ""
+    wanted: str = ""
 
     @property
     def release(self) -> str:
@@ -55,29 +62,57 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Corpus:
+    """A list of sdists: `suites` are Debian's releases on which it is built, `seconds` the limit of one build."""
+
+    name: str
+    suites: tuple[str, ...]
+    seconds: int
+    head: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
 class Ending:
-    """The fleet's last result for an sdist, and its first failure class."""
+    """The fleet's last result for an sdist, with its first and last failure class."""
 
     built: bool
-    failure: str
+    first: str
+    last: str
     sentence: str
     remedies: tuple[str, ...] = ()
 
 
-def entries(path: Path = _LIST) -> list[Entry]:
-    """Read the list. An entry without `built` is expected to be built if it names a remedy."""
-    rows = yaml.safe_load(path.read_text())
-    return [
-        Entry(
-            row["name"],
-            str(row["version"]),
-            row["why"],
-            row["class"],
-            row.get("remedy"),
-            row.get("built", row.get("remedy") is not None),
-        )
-        for row in rows
-    ]
+@dataclass(frozen=True)
+class Trial:
+    """What pip (its failure, or None) and the fleet made of the sdists on one host."""
+
+    host: str
+    pip: Mapping[Entry, str | None]
+    endings: Mapping[Entry, Ending]
+
+
+def corpus(name: str = "corpus", path: Path = _LISTS) -> Corpus:
+    """Read a list."""
+    listed = yaml.safe_load(path.read_text())[name]
+    suites = tuple(listed["suites"])
+    return Corpus(
+        name, suites, listed["seconds"], listed["head"], tuple(_entry(row, suites) for row in listed["sdists"])
+    )
+
+
+def _entry(row: Mapping[str, Any], suites: Sequence[str]) -> Entry:
+    """One that names no suites means all of them. One without `built` is expected to be built if it names a remedy."""
+    failure, built = row["class"], row.get("built", row.get("remedy") is not None)
+    return Entry(
+        row["name"],
+        str(row["version"]),
+        row["why"],
+        failure if isinstance(failure, dict) else dict.fromkeys(suites, failure),
+        frozenset((suites if built else ()) if isinstance(built, bool) else built),
+        row.get("kind", ""),
+        row.get("wanted", ""),
+    )
 
 
 class _Controller(FleetOperator):
@@ -93,12 +128,31 @@ class _Controller(FleetOperator):
 
 
 def measure() -> None:
-    """Print the page."""
+    """Try the first list and write its page."""
+    _measure(corpus())
+
+
+def measure_second() -> None:
+    """Try the second list and write its page."""
+    _measure(corpus("corpus-2"))
+
+
+def _measure(listed: Corpus) -> None:
     reason = missing()
     if reason is not None:
         sys.exit(f"The corpus is built on a booted host, which this machine cannot have: {reason}.")
-    listed = entries()
-    lab = Lab(replace(Settings.from_environment(), name="corpus", memory="6G"))
+    trials = {suite: _tried(listed, suite) for suite in listed.suites}
+    (REPOSITORY / "docs" / f"{listed.name}.md").write_text("\n".join([*_page(listed, trials), ""]))
+    for suite, trial in trials.items():
+        for entry in listed.entries:
+            _say(f"{suite}: {entry.release}: pip: {trial.pip[entry] or 'builds it'}")
+            for what in _surprises(entry, suite, trial):
+                _say(f"{suite}: {entry.release}: {what}")
+
+
+def _tried(listed: Corpus, suite: str) -> Trial:
+    settings = Settings.from_environment()
+    lab = Lab(replace(settings, name="corpus", suite=suite, memory="6G", disk="24G"))
     with tempfile.TemporaryDirectory() as scratch:
         try:
             lab.up()
@@ -107,23 +161,20 @@ def measure() -> None:
             operator.play("playbooks/provision.yml", timeout=1800)
             host = lab.ssh(_HOST, ". /etc/os-release; echo $PRETTY_NAME, $(uname -m), $(python3 --version)").strip()
             lab.ssh(_HOST, f"python3 -m venv {_VENV} && {_VENV}/bin/pip install --quiet --upgrade pip")
-            pip = {entry: _plain_pip(lab, entry) for entry in listed}
-            endings = _fleet(operator, listed)
+            pip = {entry: _plain_pip(lab, entry) for entry in listed.entries}
+            endings = _fleet(operator, listed.entries)
             operator.close()
         finally:
             lab.down()
-    print(*_page(host, listed, pip, endings), sep="\n")
-    for entry in listed:
-        for what in _surprises(entry, pip[entry], endings[entry]):
-            _say(f"{entry.release}: {what}")
+    return Trial(host, pip, endings)
 
 
-def _operator(root: Path, lab: Lab, listed: list[Entry]) -> FleetOperator:
+def _operator(root: Path, lab: Lab, listed: Corpus) -> FleetOperator:
     variables = {
-        "controller_packages": [f"{entry.name}=={entry.version}" for entry in listed],
+        "controller_packages": [f"{entry.name}=={entry.version}" for entry in listed.entries],
         "controller_build": "always",
         "controller_timeout": 30,
-        "builder_limit_seconds": _PATIENCE,
+        "builder_limit_seconds": listed.seconds,
         "builder_repair": True,
         "builder_check_imports": True,
         "builder_apt_packages": ["build-essential", "python3-dev", "python3-venv"],
@@ -133,10 +184,10 @@ def _operator(root: Path, lab: Lab, listed: list[Entry]) -> FleetOperator:
     return _Controller(root / "fleet", variables, (_HOST,), lab=lab)
 
 
-def _fleet(operator: Operator, listed: list[Entry]) -> dict[Entry, Ending]:
+def _fleet(operator: Operator, listed: Sequence[Entry]) -> dict[Entry, Ending]:
     before = -1
     for number in range(_RUNS):
-        operator.play("build.yml", timeout=7200)
+        operator.play("build.yml", timeout=4 * 3600)
         attempts = len(operator.attempts())
         _say(f"run {number + 1}: {attempts} attempts so far")
         if attempts == before:
@@ -153,12 +204,13 @@ def _ending(operator: Operator, entry: Entry) -> Ending:
     )
     if not rows:
         verdict = operator.verdicts().get(f"{canonicalize_name(entry.name)} {entry.version}", "not wanted")
-        return Ending(False, "", f"never tried: {verdict}")
+        return Ending(False, "", "", f"never tried: {verdict}")
     last = rows[-1]
     failed = next((row for row in rows if row["failure_class"]), None)
     return Ending(
         last["outcome"] == "built",
         failed["failure_class"] if failed is not None else "",
+        last["failure_class"] or "",
         last["sentence"] or "",
         tuple(remedy["name"] for remedy in json.loads(last["remedies"] or "[]")),
     )
@@ -179,48 +231,61 @@ def _plain_pip(lab: Lab, entry: Entry) -> str | None:
         return None
     if code == "124":
         return f"still at it after {_PATIENCE} s"
-    said = classify({"phase": "build", "exit_code": int(code), "message": ""}, log[-_OUTPUT:], entry.name)
+    # pip's own words about an index that was slow to answer.
+    log = re.sub(r"(?m)^\s*WARNING: Retrying \(.*\n", "", log[-_OUTPUT:])
+    said = classify({"phase": "build", "exit_code": int(code), "message": ""}, log, entry.name)
     return f"{said.failure_class}: {said.sentence} ({time.monotonic() - began:.0f} s)"
 
 
-def _page(host: str, listed: list[Entry], pip: dict[Entry, str | None], endings: dict[Entry, Ending]) -> list[str]:
-    failing = [entry for entry in listed if pip[entry] is not None]
-    built = [entry for entry in failing if endings[entry].built]
+def _page(listed: Corpus, trials: Mapping[str, Trial]) -> list[str]:
+    several = len(trials) > 1
     lines = [
-        "# What pip gives up on",
+        "# What pip gives up on" + (", on two releases of Debian" if several else ""),
         "",
-        f"Plain pip fails on these {len(failing)} real sdists on {host}, with a compiler and Python's headers.",
-        "As far as possible each fails for another reason.",
-        f"wheelfleet builds {len(built)} of them there.",
+        f"Plain pip fails on these {len(listed.entries)} real sdists, with a compiler and Python's headers.",
+        listed.head,
+        *(_sum(trial) for trial in trials.values()),
         "It may install what builds miss (`builder_apt_autoinstall`), and imports what it built.",
         "",
-        "`python -m benchmarks corpus` makes this page, and tries both in one run.",
+        f"`python -m benchmarks {listed.name}` makes this page, and tries both in one run.",
         "`benchmarks/corpus.yml` lists the sdists, and says what is expected of each.",
-        "",
-        "| sdist | why pip fails | wheelfleet | what was done, or what it says |",
-        "|---|---|---|---|",
+        *(["It also says why owners of a Pi want it."] if several else []),
     ]
-    for entry in failing:
-        ending = endings[entry]
-        what = "built" if ending.built else f"`{ending.failure}`"
+    for trial in trials.values():
+        lines += [*(["", f"## {trial.host}"] if several else []), "", *_table(trial)]
+    return lines
+
+
+def _sum(trial: Trial) -> str:
+    failing = [entry for entry, failure in trial.pip.items() if failure is not None]
+    built = sum(trial.endings[entry].built for entry in failing)
+    return f"On {trial.host}, wheelfleet builds {built} of the {len(failing)} that pip does not."
+
+
+def _table(trial: Trial) -> list[str]:
+    lines = ["| sdist | why pip fails | wheelfleet | what was done, or what it says |", "|---|---|---|---|"]
+    for entry, failure in trial.pip.items():
+        ending = trial.endings[entry]
+        if failure is None:
+            continue
+        what = "built" if ending.built else f"`{ending.last or 'never tried'}`"
         helped = ", ".join(f"`{each}`" for each in ending.remedies) or "the missing package, by apt"
         said = helped if ending.built else ending.sentence
         lines.append(f"| {entry.release} | {_cell(entry.why)} | {what} | {_cell(said)} |")
     return lines
 
 
-def _surprises(entry: Entry, pip: str | None, ending: Ending) -> list[str]:
+def _surprises(entry: Entry, suite: str, trial: Trial) -> list[str]:
     found = []
-    if pip is None:
+    pip, ending, expected = trial.pip[entry], trial.endings[entry], entry.failure.get(suite)
+    if pip is None and expected is not None:
         found.append("plain pip builds it; it does not belong into this list any more")
-    else:
-        _say(f"{entry.release}: pip: {pip}")
-        if not pip.startswith(f"{entry.failure}:"):
-            found.append(f"expected pip to fail by {entry.failure}")
-    if ending.built != entry.built:
-        found.append(f"expected {'a wheel' if entry.built else 'no wheel'}: {ending.failure} {ending.sentence}")
-    if ending.failure not in (entry.failure, ""):
-        found.append(f"expected the class {entry.failure}, not {ending.failure}: {ending.sentence}")
+    elif pip is not None and expected is not None and not pip.startswith(f"{expected}:"):
+        found.append(f"expected pip to fail by {expected}")
+    if ending.built != (suite in entry.built):
+        found.append(f"expected {'a wheel' if suite in entry.built else 'no wheel'}: {ending.last} {ending.sentence}")
+    if expected is not None and ending.first not in (expected, ""):
+        found.append(f"expected the class {expected}, not {ending.first}: {ending.sentence}")
     return found
 
 

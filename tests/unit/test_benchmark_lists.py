@@ -5,21 +5,54 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.version import Version
 from wheelfleet.failure_classes import FAILURE_CLASSES
 
-from benchmarks.corpus import entries
+from benchmarks.corpus import Corpus, corpus
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+#: The kinds of issue 15's second corpus.
+KINDS = {
+    "system library",
+    "old pin",
+    "Cython",
+    "Rust",
+    "meson",
+    "CMake",
+    "SWIG",
+    "Fortran",
+    "generated code",
+    "undeclared requirement",
+}
 
 
-def test_the_corpus_has_thirty_releases_each_once_and_with_a_reason() -> None:
-    listed = entries()
-    assert len(listed) >= 30
-    assert max(Counter(entry.name for entry in listed).values()) == 1
-    assert max(Counter(entry.why for entry in listed).values()) == 1
-    assert all(entry.failure in FAILURE_CLASSES and Version(entry.version) for entry in listed)
+@pytest.fixture(params=["corpus", "corpus-2"])
+def listed(request: pytest.FixtureRequest) -> Corpus:
+    return corpus(request.param)
+
+
+def test_each_corpus_has_releases_each_once_and_with_a_reason(listed: Corpus) -> None:
+    entries = listed.entries
+    assert len(entries) >= (15 if listed.name == "corpus-2" else 30)
+    assert max(Counter(entry.name for entry in entries).values()) == 1
+    for entry in entries:
+        assert entry.why and entry.failure and Version(entry.version)
+        assert set(entry.failure.values()) <= FAILURE_CLASSES.keys()
+        assert set(entry.failure) | entry.built <= set(listed.suites)
+
+
+def test_no_release_of_the_first_corpus_is_in_the_second() -> None:
+    first, second = ({entry.name.lower() for entry in corpus(name).entries} for name in ("corpus", "corpus-2"))
+    assert not first & second
+
+
+def test_the_second_corpus_is_for_two_debians_and_says_who_wants_it() -> None:
+    second = corpus("corpus-2")
+    assert second.suites == ("bookworm", "trixie")
+    assert {entry.kind for entry in second.entries} <= KINDS
+    assert all(entry.wanted for entry in second.entries)
 
 
 def test_the_sdists_of_the_speed_comparison_are_twenty_and_pinned() -> None:

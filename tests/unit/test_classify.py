@@ -161,6 +161,8 @@ CASES = [
     ("corpus-numexpr", "removed-api", "target", "numpy.distutils"),
     ("corpus-picamera", "wrong-platform", "target", "Raspberry Pi"),
     ("corpus-pillow", "missing-header", "target", "jpeg"),
+    ("corpus-pycairo", "missing-tool", "target", "pkg-config"),
+    ("corpus-pygame-ce", "missing-library", "target", "SDL2"),
     ("corpus-pyopenjtalk", "removed-api", "target", "PyTypeObject"),
     ("corpus-pyqt5", "missing-tool", "target", "qmake"),
     ("corpus-pysha3", "removed-api", "target", "pystrhex.h"),

@@ -113,6 +113,21 @@ MISSING = (
         advice=f"{LOOK_FOR_HEADER} If no package has it, the sdist lacks a file of its own.",
     ),
     rule(
+        "missing-tool",
+        r"ERROR: Dependency lookup for \S{1,80} with method '\S{1,20}' failed: Pkg-config .{1,40} not found",
+        "The build needs {found}, which the builder does not have.",
+        subject="pkg-config",
+        missing_kind="tool",
+        advice=LOOK_FOR_TOOL,
+    ),
+    rule(
+        "missing-library",
+        r"ERROR: \S{1,10} (?:shared |static |shared or static )?library '(\w[\w.+-]{0,80})' not found",
+        "The library {found} is missing on the builder.",
+        missing_kind="library",
+        advice=LOOK_FOR_LIBRARY,
+    ),
+    rule(
         "missing-header",
         r"configure: error: Package requirements \((\w[\w.+-]{0,80})"
         r"|ERROR: Dependency [\"'](\w[\w.+-]{0,80})[\"'] not found",
