@@ -24,6 +24,7 @@ from wheelfleet.catalog.states import Recency
 from wheelfleet.planner import batches, sizing
 from wheelfleet.planner.builders import record_builders
 from wheelfleet.planner.outcome import Outcome, record_outcome
+from wheelfleet.planner.work_to_return import work_to_return
 
 from tests.support.catalogs import insert
 
@@ -189,7 +190,7 @@ class Planner:
         batches.mark_idle(self.catalog, host, now)
 
     def work_to_return(self, host: str, now: float) -> list[str]:
-        return list(batches.work_to_return(self.catalog, host, RUN, now).attempts)
+        return list(work_to_return(self.catalog, host, RUN, now).attempts)
 
     def return_unstarted(self, attempts: Sequence[str]) -> None:
         batches.return_unstarted(self.catalog, attempts, MAX_ATTEMPTS)

@@ -15,6 +15,7 @@ from wheelfleet.planner.inputs import PlanInputs
 from wheelfleet.planner.outcome import ALONE, Outcome, record_outcome
 from wheelfleet.planner.queue import retry_failures
 from wheelfleet.planner.rejudge import judge_again
+from wheelfleet.planner.work_to_return import settled_meanwhile
 from wheelfleet.site.html import provenance
 
 from tests.support.artifacts import Artifact
@@ -214,7 +215,7 @@ def test_a_build_whose_work_was_done_meanwhile_is_nobodys_failure(controller: Co
     other = controller.claim("pi2")
     assert controller.send(wheel(1)).outcome == "built"
     assert controller.one("SELECT count(*) FROM release_target WHERE need <> 'none'") == 0
-    assert batches.settled_meanwhile(controller.catalog, "pi2") == [other], "withdrawn, if it has not begun"
+    assert settled_meanwhile(controller.catalog, "pi2") == [other], "withdrawn, if it has not begun"
     sent = controller.send(wheel(2), host="pi2", answering=other)
     assert (sent.outcome, sent.sentence) == ("dropped", "its work was done meanwhile")
     row = controller.catalog.db.execute("SELECT * FROM attempt WHERE id = ?", (other,)).fetchone()

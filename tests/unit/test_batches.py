@@ -9,6 +9,7 @@ from wheelfleet.catalog.database import Catalog
 from wheelfleet.catalog.release_targets import settle
 from wheelfleet.planner import batches, sizing, suspension
 from wheelfleet.planner.queue import progress
+from wheelfleet.planner.work_to_return import work_to_return
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet, names
 
@@ -251,9 +252,9 @@ def test_an_idle_host_is_given_a_part_of_what_another_has_not_begun(fleet: Fleet
     while (more := fleet.claim("pi1")).new:
         held.append(more)
     waiting = [a.attempt for a in held[-1].builds[1:]]
-    assert waiting and not batches.work_to_return(fleet.catalog, "pi1", "run1", NOW).attempts
+    assert waiting and not work_to_return(fleet.catalog, "pi1", "run1", NOW).attempts
     batches.mark_idle(fleet.catalog, "pi2", NOW)
-    back = batches.work_to_return(fleet.catalog, "pi1", "run1", NOW)
+    back = work_to_return(fleet.catalog, "pi1", "run1", NOW)
     assert back.idle
     assert back.attempts and set(back.attempts) <= set(waiting), "what is being built stays where it is"
     assert batches.return_unstarted(fleet.catalog, back.attempts, MAX_ATTEMPTS) == len(back.attempts)
@@ -270,7 +271,7 @@ def test_a_slow_host_gives_back_only_what_others_could_build(fleet: Fleet, other
     while (more := fleet.claim("pi1")).new:
         held = more
     fleet.begin(held.builds[0].attempt, now=NOW)
-    back = batches.work_to_return(fleet.catalog, "pi1", "run1", NOW + 3600.0)
+    back = work_to_return(fleet.catalog, "pi1", "run1", NOW + 3600.0)
     assert (bool(back.attempts), back.idle) == (bool(others), False)
 
 

@@ -10,6 +10,7 @@ from wheelfleet.control.orders import order
 from wheelfleet.planner import batches, choice, sizing
 from wheelfleet.planner.carry_out import carry_out
 from wheelfleet.planner.inputs import PlanInputs
+from wheelfleet.planner.work_to_return import work_to_return
 
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet, names
 from tests.support.query_cost import steps
@@ -108,9 +109,9 @@ def test_an_order_puts_first_what_waits_and_what_has_failed(busy: Fleet) -> None
 def test_what_is_put_first_in_a_builders_inbox_comes_back_to_be_first(busy: Fleet) -> None:
     waiting = busy.claim("pi1", now=NOW + 1).builds[-1]
     release = busy.one("SELECT release_id FROM attempt WHERE id = ?", waiting.attempt)
-    assert not batches.work_to_return(busy.catalog, "pi1", "run1", NOW + 1).attempts
+    assert not work_to_return(busy.catalog, "pi1", "run1", NOW + 1).attempts
     first(busy, int(str(release)))
-    back = batches.work_to_return(busy.catalog, "pi1", "run1", NOW + 1)
+    back = work_to_return(busy.catalog, "pi1", "run1", NOW + 1)
     assert (back.attempts, back.overtaken) == ((waiting.attempt,), True)
     batches.return_unstarted(busy.catalog, back.attempts, MAX_ATTEMPTS)
     known(busy, "pi2")
@@ -128,7 +129,7 @@ def test_something_urgent_that_its_builder_does_not_come_to_goes_to_others(busy:
     first(busy, busy.queue("first", 11, seconds=5.0))
     urgent = busy.claim("pi1", now=NOW + 1).builds[0]
     later = NOW + 2 + sizing.STUCK_SECONDS
-    back = batches.work_to_return(busy.catalog, "pi1", "run1", later)
+    back = work_to_return(busy.catalog, "pi1", "run1", later)
     assert (urgent.name, back.attempts, back.overtaken) == ("first", (urgent.attempt,), True)
 
 
@@ -137,8 +138,8 @@ def test_what_others_overtake_on_its_builder_comes_back_after_a_while(busy: Flee
     first(busy, busy.queue("first", 11, seconds=5.0))
     urgent = busy.claim("pi1", now=NOW + 2).builds[0]
     busy.begin(urgent.attempt, now=NOW + 3)
-    assert not batches.work_to_return(busy.catalog, "pi1", "run1", NOW + 30).attempts
-    back = batches.work_to_return(busy.catalog, "pi1", "run1", NOW + 3 + sizing.OVERTAKEN_SECONDS)
+    assert not work_to_return(busy.catalog, "pi1", "run1", NOW + 30).attempts
+    back = work_to_return(busy.catalog, "pi1", "run1", NOW + 3 + sizing.OVERTAKEN_SECONDS)
     assert back.overtaken and set(back.attempts) == set(waiting)
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from ..planner import batches, queue, suspension
 from ..planner.batches import HostWork
+from ..planner.work_to_return import settled_meanwhile, too_late, work_to_return
 from ..text import human_duration
 from .canary import try_canary
 from .connected_builder import FIRST_WAIT, LONGEST_WAIT, WAIT_GROWTH, ConnectedBuilder
@@ -370,13 +371,11 @@ class BuilderSession:
 
     def _share(self, rules: RunRules) -> None:
         """Return unstarted builds that are needless, that idle hosts can begin, or that would begin or end too late."""
-        if rules.end_at is not None and (
-            late := batches.too_late(self.catalog, self.host, self.clock.now(), rules.end_at)
-        ):
+        if rules.end_at is not None and (late := too_late(self.catalog, self.host, self.clock.now(), rules.end_at)):
             self.builder.withdraw(late)
-        if settled := batches.settled_meanwhile(self.catalog, self.host):
+        if settled := settled_meanwhile(self.catalog, self.host):
             self.builder.withdraw(settled)
-        back = batches.work_to_return(self.catalog, self.host, self.options.run, self.clock.now())
+        back = work_to_return(self.catalog, self.host, self.options.run, self.clock.now())
         if back.attempts and (count := self.builder.withdraw(back.attempts)):
             why = "because others come first" if back.overtaken else "because it is slower than was predicted"
             where = "went to idle builders" if back.idle else f"went back to the queue, {why}"

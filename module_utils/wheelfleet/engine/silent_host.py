@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..planner import batches
+from ..planner.work_to_return import work_to_return
 from ..text import human_duration
 from .context import Context
 from .host_status import HostState
@@ -37,7 +38,7 @@ class SilentHost:
         if seconds <= SILENCE or self._returned:
             return
         catalog, host, options = self.context.catalog, self.context.host, self.context.options
-        if batches.work_to_return(catalog, host, options.run, self.context.clock.now()).idle:
+        if work_to_return(catalog, host, options.run, self.context.clock.now()).idle:
             self._returned = True
             count = batches.reclaim_unstarted(catalog, host, options.max_attempts)
             self.progress.event(

@@ -1,4 +1,4 @@
-"""Batches: builds leased to builders, topped up before a host runs dry, reclaimed from slow and silent hosts.
+"""Batches: builds leased to builders, topped up before a host runs dry, reclaimed from silent hosts.
 
 A result is taken in exactly once, from any host and however late. An attempt that was not begun does not count when its
 build goes back to the queue.
@@ -14,14 +14,13 @@ from dataclasses import dataclass
 
 from ..catalog import attempts, builders, priorities
 from ..catalog.database import Catalog
-from ..catalog.release_targets import SETTLED_BY_A_WHEEL, TRIED, settle
+from ..catalog.release_targets import TRIED, settle
 from ..contract.adjustments import NO_ADJUSTMENTS, Adjustments
 from ..contract.assignment import Kind
 from ..control import builds, orders
-from ..control.builders import HELD
 from ..failure_classes import FAILURE_CLASSES
 from . import sizing
-from .choice import IDLE_SECONDS, Choice, Chosen, host_load, is_anything_urgent, known_speed, rest_of_queue
+from .choice import Choice, Chosen, host_load, is_anything_urgent, known_speed
 from .dated_requirements import by_version
 from .retries import adjustments_of, begin_with, uploaded_before
 
@@ -226,88 +225,6 @@ def mark_idle(catalog: Catalog, host: str, now: float) -> None:
     """Record that this host is idle now, so that the others return work for it."""
     with catalog.writing() as db:
         builders.mark_idle(db, host, now)
-
-
-@dataclass(frozen=True)
-class WorkToReturn:
-    """Attempts that a host should return. `idle`: because other hosts are idle; `overtaken`: because the order changed
-    since they were handed over; else because the host would begin them much later than planned."""
-
-    attempts: tuple[str, ...] = ()
-    idle: bool = False
-    overtaken: bool = False
-
-
-def work_to_return(catalog: Catalog, host: str, run: str, now: float) -> WorkToReturn:
-    """The unstarted attempts of this host that should go back to the queue.
-
-    If other hosts are idle, these are attempts that one of them could begin at once; else attempts that this host would
-    begin much later than planned. Attempts for targets that no other host of the run offers stay.
-
-    Some go back in any case, to be handed out in the order of now: those that became urgent since (`put_first`); urgent
-    ones that the host does not come to; and those that others overtake all the time.
-    """
-    db = catalog.db
-    waiting = db.execute(
-        f"""
-        SELECT id, priority <= :urgent AS urgent, :now - claimed_at AS held,
-               priority > :urgent AND EXISTS (
-                   SELECT 1 FROM release_target w WHERE w.release_id = attempt.release_id
-                     AND w.target_id = attempt.target_id AND w.need = 'now' AND w.priority <= :urgent) AS raised,
-               EXISTS (SELECT 1 FROM attempt b WHERE b.host = :host AND b.state = 'open' AND b.begun_at IS NOT NULL
-                         AND b.claimed_at > attempt.claimed_at) AS overtaken,
-               EXISTS (SELECT 1 FROM attempt b WHERE b.host = :host AND b.state = 'open'
-                         AND b.begun_at > attempt.claimed_at) AS moving,
-               EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
-                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.idle_since > :since) AS asked,
-               EXISTS (SELECT 1 FROM builder_target o JOIN builder b ON b.host = o.host
-                       WHERE o.target_id = attempt.target_id AND o.host <> :host AND b.suspended IS NULL
-                         AND NOT {HELD.format(host="b.host")}) AS shared
-        FROM attempt WHERE host = :host AND state = 'open' AND begun_at IS NULL
-        ORDER BY priority, predicted_normal DESC, id
-        """,
-        {"host": host, "since": now - IDLE_SECONDS, "now": now, "urgent": max(priorities.URGENT)},
-    ).fetchall()
-    if not waiting:
-        return WorkToReturn()
-    if again := [
-        row["id"]
-        for row in waiting
-        if row["raised"]
-        or (row["overtaken"] and row["held"] > sizing.OVERTAKEN_SECONDS)
-        or (row["urgent"] and row["shared"] and not row["moving"] and row["held"] > sizing.STUCK_SECONDS)
-    ]:
-        return WorkToReturn(tuple(again), overtaken=True)
-    idle = any(row["asked"] for row in waiting)
-    kept = sizing.keep(host_load(db, host, now), rest_of_queue(db, run), others_idle=idle)
-    return WorkToReturn(tuple(row["id"] for row in waiting[kept:] if row["asked" if idle else "shared"]), idle)
-
-
-def too_late(catalog: Catalog, host: str, now: float, end_at: float) -> list[str]:
-    """The unstarted attempts of this host that would end after `end_at` (epoch seconds)."""
-    waiting = catalog.db.execute(
-        """
-        SELECT id FROM attempt WHERE host = ? AND state = 'open' AND begun_at IS NULL
-        ORDER BY priority, predicted_normal DESC, id
-        """,
-        (host,),
-    ).fetchall()
-    late = sizing.too_late(host_load(catalog.db, host, now, end_at=end_at)) if waiting else []
-    return [waiting[number]["id"] for number in late]
-
-
-def settled_meanwhile(catalog: Catalog, host: str) -> list[str]:
-    """The unstarted attempts of this host that became needless: another build gave a wheel that serves their target, or
-    an operator skips them now."""
-    rows = catalog.db.execute(
-        f"""
-        SELECT a.id FROM attempt a JOIN release_target w ON w.release_id = a.release_id AND w.target_id = a.target_id
-        WHERE a.host = ? AND a.state = 'open' AND a.begun_at IS NULL
-          AND (w.verdict = 'skip' OR {SETTLED_BY_A_WHEEL.format(row="w")})
-        """,
-        (host,),
-    )
-    return [row["id"] for row in rows]
 
 
 def begun(catalog: Catalog, host: str) -> dict[str, float]:
