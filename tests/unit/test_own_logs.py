@@ -38,6 +38,10 @@ CMAKE_YAML = """\
 events:
   -
     kind: "try_compile-v1"
+    buildResult:
+      exitCode: 0
+  -
+    kind: "try_compile-v1"
     checks:
       - "Looking for frob in quux"
     buildResult:
@@ -47,7 +51,9 @@ events:
         /usr/bin/ld: cannot find -lquux: No such file or directory
         collect2: error: ld returned 1 exit status
       exitCode: 1
-  -
+"""
+#: A header of Windows, which the step does without.
+CMAKE_WENT_ON = f"""{CMAKE_YAML}  -
     kind: "try_compile-v1"
     buildResult:
       exitCode: 0
@@ -86,6 +92,11 @@ def test_what_the_output_says_exactly_counts_before_it() -> None:
 
 def test_a_configure_that_went_well_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "config.log").write_text(CONFIG_LOG.replace("error: se", "result: se"))
+    assert excerpts(tmp_path) == []
+
+
+def test_a_try_that_the_step_got_past_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "CMakeConfigureLog.yaml").write_text(CMAKE_WENT_ON)
     assert excerpts(tmp_path) == []
 
 

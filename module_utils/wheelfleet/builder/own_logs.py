@@ -22,6 +22,7 @@ _CHECKING = re.compile(r"configure:\d+: checking ")
 _STOPPED = re.compile(r"configure:\d+: error: ")
 #: The beginning of what CMake tried, in CMakeError.log and since CMake 3.26 in CMakeConfigureLog.yaml.
 _TRIED = re.compile(r"^(?:Performing |Determining |Checking |Compiling |  -$)")
+_WORKED = re.compile(r"exitCode: 0$")
 _FAILED = re.compile(r"failed with the following|exitCode: [1-9]|^Return value: [1-9]")
 
 
@@ -73,12 +74,14 @@ def _of_configure(lines: Sequence[str]) -> list[str]:
 
 
 def _of_cmake(lines: Sequence[str]) -> list[str]:
-    """CMake's: the last try that failed."""
+    """CMake's: the last try that failed. Where others went well after it, the step got past it."""
     failed = max((index for index, line in enumerate(lines) if _FAILED.search(line)), default=None)
     if failed is None:
         return []
     begin = max((index for index in range(failed + 1) if _TRIED.match(lines[index])), default=0)
     end = next((index for index in range(failed + 1, len(lines)) if _TRIED.match(lines[index])), len(lines))
+    if any(_WORKED.search(line) for line in lines[end:]):
+        return []
     return [line.strip() for line in lines[begin:end] if line.strip()]
 
 

@@ -334,6 +334,16 @@ REMEDIES: tuple[Remedy, ...] = (
         ),
     ),
     Remedy(
+        "CMake<4",
+        frozenset({"removed-api", "configure-error"}),
+        "CMake 4 removed what projects for CMake before 3.5 use.",
+        matches_log(
+            r"LOCATION property may not be read|Policy CMP\d+ may not be set to OLD|cmake_policy",
+            Adjustments(constraints=("cmake<4",)),
+        ),
+        of="cmake",
+    ),
+    Remedy(
         "PyO3 forward compatibility",
         frozenset({"python-too-new"}),
         "PyO3 builds for a Python it does not know, by the stable ABI, if it is told to.",

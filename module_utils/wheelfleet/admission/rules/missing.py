@@ -79,7 +79,9 @@ MISSING = (
     ),
     rule(
         "missing-tool",
-        r"can't find Rust compiler|Rust not found|Cargo, the Rust package manager, is not installed",
+        r"can't find Rust compiler|Rust not found|Cargo, the Rust package manager, is not installed"
+        # maturin's words.
+        r"|Do you have cargo in your PATH\?",
         "The build needs a Rust compiler, which the builder does not have.",
         subject="rust",
         missing_kind="tool",
@@ -87,7 +89,7 @@ MISSING = (
     rule(
         "missing-tool",
         r"(?i)CMake (?:\S{1,20} )?(?:must be installed|is required|(?:was )?not found)"
-        r"|problems? with the CMake installation",
+        r"|need to install CMake|problems? with the CMake installation",
         "The build needs CMake, which the builder does not have.",
         subject="cmake",
         missing_kind="tool",
@@ -129,6 +131,13 @@ MISSING = (
     ),
     rule(
         "missing-header",
+        r"ERROR: (?:C|C\+\+) header '([\w./+-]{1,200})' not found",
+        "The header {found} is missing on the builder.",
+        missing_kind="header",
+        advice=LOOK_FOR_HEADER,
+    ),
+    rule(
+        "missing-header",
         r"configure: error: Package requirements \((\w[\w.+-]{0,80})"
         r"|ERROR: Dependency [\"'](\w[\w.+-]{0,80})[\"'] not found",
         "The development files of {found} are missing on the builder.",
@@ -159,6 +168,7 @@ HINTS = (
     rule(
         "missing-tool",
         r"\[Errno 2\] No such file or directory: '(\w[\w.+]{0,40}[-_]config)'"
+        r"|Command '\['which', '(\w[\w.+-]{0,60})'\]' returned non-zero"
         r"|(?i:the) ['`](\w[\w.+-]{0,60})['`] (?:command|program|executable) (?:appears not to be|is not) installed",
         "The build needs {found}, which the builder does not have.",
         missing_kind="tool",
@@ -194,6 +204,7 @@ HINTS = (
         "missing-header",
         r"Package '?(\w[\w.+-]{0,80})'?(?:, required by '[^']{1,80}',)? (?:was )?not found"
         r"|No package '(\w[\w.+-]{0,80})' found|pkg-config --exists (\w[\w.+-]{0,80})' returned non-zero"
+        r"|pkg-config --(?:modversion|cflags|libs) (\w[\w.+-]{0,80})[\"'] (?:returned non-zero|failed)"
         r"|^\S*sh: (?:line )?(?:\d+: )?([\w.+]{1,60}[-_]config): (?:command )?not found",
         "The development files of {found} are missing on the builder.",
         choose="first",

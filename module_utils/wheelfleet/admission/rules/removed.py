@@ -107,7 +107,8 @@ REMOVED = (
     ),
     rule(
         "removed-api",
-        r"Compatibility with CMake < [\d.]{1,10} has been removed",
+        r"Compatibility with CMake < [\d.]{1,10} has been removed"
+        r"|The LOCATION property may not be read from target|Policy CMP\d{4} may not be set to OLD behavior",
         "The project is made for a CMake older than the one here.",
         advice="Set CMAKE_POLICY_VERSION_MINIMUM=3.5 in the build's environment, or use a later release.",
     ),
