@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from wheelfleet.builder.modernize import main, modernized
@@ -53,3 +55,20 @@ def test_every_byte_that_is_not_changed_stays(tmp_path: Path) -> None:
     assert source.read_bytes() == b"/* \xe4\xff\r\n */ Py_SET_TYPE(a, b);\r\n"
     assert (tmp_path / "notes.txt").read_bytes() == b"Py_TYPE(a) = b;"
     assert main(str(tmp_path)) == 1
+
+
+def test_an_older_pybind11_is_replaced_by_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer, old, other = (tmp_path / name for name in ("include", "sdist/external/include/pybind11", "sdist/pybind11"))
+    for folder in (newer / "pybind11" / "detail", old, other):
+        folder.mkdir(parents=True)
+    for path in (newer / "pybind11" / "cast.h", newer / "pybind11" / "detail" / "class.h"):
+        path.write_text("new")
+    for path in (old / "cast.h", old / "pybind11.h", other / "bindings.h"):
+        path.write_text("old")
+    module = SimpleNamespace(get_include=lambda: str(newer), __version__="2.13.6")
+    monkeypatch.setitem(sys.modules, "pybind11", module)
+    assert main(str(tmp_path / "sdist")) == 0
+    assert (old / "cast.h").read_text() == (old / "detail" / "class.h").read_text() == "new"
+    assert [path.name for path in other.iterdir()] == ["bindings.h"]
+    monkeypatch.setitem(sys.modules, "pybind11", None)
+    assert main(str(tmp_path / "sdist")) == 1

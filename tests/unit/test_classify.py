@@ -149,6 +149,7 @@ CASES = [
     ("corpus-chromedriver", "download-in-build", "target", "program chromedriver"),
     ("corpus-coincurve", "missing-tool", "target", "aclocal"),
     ("corpus-coincurve-libtool", "missing-tool", "target", "libtool"),
+    ("corpus-dlib", "removed-api", "target", "PyFrameObject"),
     ("corpus-dockerfile", "missing-tool", "target", "go"),
     ("corpus-fiona", "missing-tool", "target", "gdal-config"),
     ("corpus-functools32", "python2-syntax", "release", "Python 2 only"),

@@ -80,6 +80,7 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("lap-numpy", "requirement numpy", "also numpy"),
         ("backendmissing", "requirement poetry-core", "also poetry-core"),
         ("cmakeold", "CMake policy", "CMAKE_POLICY_VERSION_MINIMUM=3.5"),
+        ("corpus-dlib", "newer pybind11", "also pybind11<3; C code rewritten for newer Pythons"),
         ("corpus-simplejpeg", "CMake<4", "cmake<4"),
         ("oom", "one job", "one job at a time; alone on its builder"),
         ("ownhelper", "source on path", "source on path"),

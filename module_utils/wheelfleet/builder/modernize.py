@@ -4,6 +4,7 @@ The new code means the same in every Python since 3.9, so it does not depend on 
 `Py_TYPE(x)`, `Py_SIZE(x)` and `Py_REFCNT(x)` by `Py_SET_TYPE` and its like, as Python's porting notes recommend (What's
 New in Python 3.10 and 3.11). It also replaces macros of the garbage collector by public functions, and removed headers
 by declarations of their functions, which still exist, and a removed function by the one that it was another name of.
+Where the build environment has pybind11, its headers replace those of an older pybind11 among the sources.
 
 It runs in the sandbox among the package's code, so its output is untrusted. It imports nothing of this package, so that
 nothing of it is on the build's path.
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 _SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inc")
@@ -50,9 +53,27 @@ def main(folder: str) -> int:
             print(f"Rewriting {path.relative_to(folder)} for the C API of newer Pythons", flush=True)
             path.write_bytes(new.encode("latin-1"))
             done += 1
+    done += renewed_pybind11(Path(folder))
     if not done:
         print("No C code here uses anything that can be rewritten.", flush=True)
     return 0 if done else 1
+
+
+def renewed_pybind11(folder: Path) -> int:
+    """Replace the headers of each pybind11 below `folder` by the build environment's; returns how many."""
+    try:
+        pybind11 = import_module("pybind11")
+    except ImportError:
+        return 0
+    newer = Path(pybind11.get_include(), "pybind11")
+    done = 0
+    for place, _, names in os.walk(folder):
+        path = Path(place)
+        if path.name == "pybind11" and {"pybind11.h", "cast.h"} <= {*names}:
+            print(f"Replacing {path.relative_to(folder)} by pybind11 {pybind11.__version__}", flush=True)
+            shutil.copytree(newer, path, dirs_exist_ok=True)
+            done += 1
+    return done
 
 
 def sources(folder: Path) -> Iterator[Path]:

@@ -163,7 +163,7 @@ _C_OF_OLD = re.compile(rf"__[Pp]yx|{GONE_HEADERS}|{GONE_NAMES}")
 
 def regenerated_c(failed_build: FailedBuild) -> Adjustments | None:
     # Sources with old generated C are mostly for Cython before 3, which supports Python up to 3.12.
-    if not _C_OF_OLD.search(failed_build.text):
+    if not _C_OF_OLD.search(failed_build.text) or "/pybind11/" in failed_build.text:
         return None
     old = ("Cython<3",) if failed_build.python < (3, 13) else ()
     return Adjustments(constraints=old, requires=("Cython",), regenerate=True)

@@ -224,6 +224,13 @@ REMEDIES: tuple[Remedy, ...] = (
         phases=BACKEND_AT_WORK,
     ),
     Remedy(
+        "newer pybind11",
+        frozenset({"removed-api", "compile-error"}),
+        "The sdist carries a pybind11 that does not know this Python.",
+        matches_log(r"/pybind11/\w+(?:/\w+)?\.h\b", Adjustments(requires=("pybind11<3",), modernize=True)),
+        phases=BACKEND_AT_WORK,
+    ),
+    Remedy(
         "C anew",
         frozenset({"removed-api", "compile-error"}),
         "The C code is by a Cython that did not know this Python; the source beside it is for others too.",
