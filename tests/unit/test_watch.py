@@ -41,6 +41,10 @@ def test_each_kind_of_look_is_recognised(line: str, what: tuple[str, str]) -> No
     assert misses(line) == [what]
 
 
+def test_a_header_that_lies_beside_the_folder_is_not_missing() -> None:
+    assert not misses('7 newfstatat(AT_FDCWD, "/usr/include/quux/stdio.h", 0x7ffd, 0) = -1 ENOENT (No)')
+
+
 def test_the_last_look_comes_first_and_what_is_found_is_not_missing() -> None:
     gone = "= -1 ENOENT (No)"
     assert misses(

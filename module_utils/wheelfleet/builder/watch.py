@@ -163,7 +163,9 @@ def is_there(what: Found, path: str) -> bool:
     if kind == "tool":
         return shutil.which(name, path=path) is not None
     if kind == "header":
-        return any(os.path.exists(f"{folder}/{name}") for folder in _system_folders("include"))  # noqa: PTH110
+        # Some build scripts look for a header in each folder, wherever it lies: /usr/include/SDL/porttime.h.
+        names = {name, name.rpartition("/")[2]}
+        return any(os.path.exists(f"{folder}/{each}") for folder in _system_folders("include") for each in names)  # noqa: PTH110
     if kind == "library":
         return any(
             os.path.exists(f"{folder}/lib{name}.{end}")  # noqa: PTH110
