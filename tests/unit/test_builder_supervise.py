@@ -20,11 +20,12 @@ from tests.support.builder import GENEROUS, LIBRARY, REPORT, Lookout
 SUPERVISE = """
 import json, os, pathlib, sys
 from wheelfleet.processes import descendants
-from wheelfleet.builder.supervise import run
+from wheelfleet.builder.supervise import Used, run
 folder = pathlib.Path(sys.argv[1])
 limits = json.load(sys.stdin)
+used = Used(**limits.pop("used", {}))
 with (folder / "log").open("wb", buffering=0) as log:
-    ending = run(sys.argv[2:], environment=os.environ, cwd=folder, folder=folder, log=log, limits=limits)
+    ending = run(sys.argv[2:], environment=os.environ, cwd=folder, folder=folder, log=log, limits=limits, before=used)
 print(json.dumps({**ending._asdict(), "left": descendants()}))
 """
 
@@ -36,7 +37,7 @@ class Supervised:
         self.folder = folder
         self.lookout = lookout
 
-    def start(self, *command: str, **limits: float) -> subprocess.Popen[str]:
+    def start(self, *command: str, **limits: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", SUPERVISE, str(self.folder), *command],
             cwd=LIBRARY,
@@ -50,7 +51,7 @@ class Supervised:
         process.stdin.close()
         return process
 
-    def run(self, *command: str, **limits: float) -> dict[str, Any]:
+    def run(self, *command: str, **limits: Any) -> dict[str, Any]:
         with self.start(*command, **limits) as process:
             assert process.stdout is not None
             ending: dict[str, Any] = json.loads(process.stdout.read())
@@ -188,6 +189,21 @@ def test_a_command_that_takes_too_long_is_stopped(supervised: Supervised) -> Non
     assert (ending["exit_code"], ending["stopped_by"]) == (None, "timeout")
     assert ending["message"] == "The build took longer than the 0.4 seconds it may."
     assert ending["seconds"] >= 0.4
+
+
+@pytest.mark.parametrize(
+    ("used", "limits", "said"),
+    [
+        ({"seconds": 59.8}, {"seconds": 60}, "The build took longer than the 60 seconds it may."),
+        ({"log": 99000}, {"log": 100000}, "The build wrote more than the 100000 bytes its log may have."),
+    ],
+)
+def test_a_later_command_has_the_rest_and_the_whole_limit_is_named(
+    supervised: Supervised, used: dict[str, float], limits: dict[str, float], said: str
+) -> None:
+    ending = supervised.run("sh", "-c", "while :; do echo busy; done", used=used, **limits)
+    assert ending["message"] == said
+    assert ending["seconds"] < 30
 
 
 def test_a_command_that_says_nothing_is_stopped_even_if_it_works(supervised: Supervised) -> None:

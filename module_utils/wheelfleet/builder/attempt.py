@@ -25,7 +25,7 @@ from . import proxy, sandbox
 from .allowed_servers import AllowedServers
 from .deliver import PROGRESS, building
 from .folders import BuilderHome, NotReady, WorkDir
-from .supervise import run
+from .supervise import Used, run
 
 #: The folder of the package `wheelfleet`, from which its own programs run.
 LIBRARY = Path(__file__).resolve().parents[2]
@@ -168,7 +168,8 @@ class Attempt:
             cwd=cwd,
             folder=folder or self.work_dir.path,
             log=self._log,
-            limits={**limits, "seconds": self.seconds_left, "log": max(0, self._log_left)},
+            limits=limits,
+            before=Used(limits["seconds"] - self.seconds_left, limits["log"] - max(0, self._log_left)),
         )
         self._log_left -= self.log_size() - before
         result = self.result

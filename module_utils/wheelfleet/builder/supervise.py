@@ -57,6 +57,17 @@ class Ending(NamedTuple):
     peak_memory: int
 
 
+class Used(NamedTuple):
+    """What earlier commands of the same build used of its limits."""
+
+    seconds: float = 0.0
+    #: Bytes.
+    log: int = 0
+
+
+_NOTHING = Used()
+
+
 class _Stopped(Exception):
     def __init__(self, stopped_by: StoppedBy, message: str) -> None:
         super().__init__(message)
@@ -71,6 +82,7 @@ def run(
     folder: Path,
     log: BinaryIO,
     limits: Limits,
+    before: Used = _NOTHING,
 ) -> Ending:
     """Run `command`; its output and that of its children goes to the unbuffered file `log`.
 
@@ -85,8 +97,8 @@ def run(
     with notice_of_children() as notice, selectors.DefaultSelector() as selector, room as group:
         try:
             process, output = _start(command, environment, cwd, limits, group)
-            watch = _Watch(limits, folder, began, group)
-            listener = _Listener(output, log, limits)
+            watch = _Watch(limits, folder, began, group, before)
+            listener = _Listener(output, log, limits, before)
             selector.register(output, selectors.EVENT_READ)
             selector.register(notice, selectors.EVENT_READ)
             status: int | None = None
@@ -190,10 +202,10 @@ def _wait(process: int, selector: selectors.BaseSelector, notice: int, listener:
 class _Listener:
     """Copies the build's output to the log."""
 
-    def __init__(self, output: BinaryIO, log: BinaryIO, limits: Limits) -> None:
+    def __init__(self, output: BinaryIO, log: BinaryIO, limits: Limits, before: Used) -> None:
         self._output = output
         self._log = log
-        self._room = limits["log"]
+        self._room = limits["log"] - before.log
         self._limits = limits
         self.silent_at = time.monotonic() + limits["silence_seconds"]
 
@@ -231,11 +243,11 @@ class _Listener:
 class _Watch:
     """Compares the build's use of resources with its limits."""
 
-    def __init__(self, limits: Limits, folder: Path, began: float, group: Group) -> None:
+    def __init__(self, limits: Limits, folder: Path, began: float, group: Group, before: Used) -> None:
         self._limits = limits
         self._folder = folder
         self._group = group
-        self._deadline = began + limits["seconds"]
+        self._deadline = began + limits["seconds"] - before.seconds
         self._next_disk = began + _LOOK_AT_DISK
         self.next_look = began + _LOOK_NEAR_LIMIT
         self.peak_memory = 0
