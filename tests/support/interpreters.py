@@ -60,7 +60,7 @@ def cpythons() -> list[Path]:
 
 def _ask(python: Path) -> tuple[str, tuple[int, ...], Path] | None:
     try:
-        asked = subprocess.run([python, "-c", _QUESTION], capture_output=True, text=True, timeout=60, check=False)
+        asked = subprocess.run([python, "-c", _QUESTION], capture_output=True, text=True, timeout=300, check=False)
         new_enough, implementation, version, executable = json.loads(asked.stdout)
     except (OSError, subprocess.TimeoutExpired, ValueError):
         return None
