@@ -174,6 +174,7 @@ CASES = [
     ("corpus-textract", "sdist-broken", "release", "install_requires"),
     ("corpus-tweepy", "undeclared-build-requirement", "release", "pip"),
     ("corpus-orjson-cargo", "missing-tool", "target", "Rust"),
+    ("corpus-h5py-313", "missing-library", "target", "hdf5"),
     ("corpus-igraph", "missing-tool", "target", "CMake"),
     ("corpus-pyjnius", "missing-tool", "target", "javac"),
     ("corpus-gphoto2", "missing-header", "target", "libgphoto2"),

@@ -124,6 +124,14 @@ MISSING = (
     ),
     rule(
         "missing-library",
+        # What ctypes and the linker of programs say; setuptools prints it alone.
+        r"\b(?i:\w{0,40}error): lib(\w[\w.+-]{0,80}?)\.so[\d.]{0,20}: cannot open shared object file",
+        "The library {found} is missing on the builder.",
+        missing_kind="library",
+        advice=LOOK_FOR_LIBRARY,
+    ),
+    rule(
+        "missing-library",
         r"ERROR: \S{1,10} (?:shared |static |shared or static )?library '(\w[\w.+-]{0,80})' not found",
         "The library {found} is missing on the builder.",
         missing_kind="library",
