@@ -57,6 +57,13 @@ def test_a_limit_of_numpy_counts_more_than_the_oldest_supported_one() -> None:
     assert unpinned(declared, ["Cython<3", "numpydoc<2"]) == declared
 
 
+def test_a_newer_version_counts_more_than_what_is_declared() -> None:
+    declared = ["setuptools<49.2.0", "setuptools-scm", "wheel>=0.37", "Setuptools ==40.8; python_version < '4'"]
+    expected = ["setuptools", "setuptools-scm", "wheel>=0.37", "Setuptools; python_version < '4'"]
+    assert unpinned(declared, ["setuptools>=66,<81"]) == expected
+    assert unpinned(declared, ["setuptools<81"]) == declared
+
+
 @pytest.mark.parametrize("pyproject", [None, "[project]\nname = 'x'\n", "[build-system]\nrequires = ['setuptools']\n"])
 def test_a_project_that_names_no_backend_is_built_by_setuptools(tmp_path: Path, pyproject: str | None) -> None:
     (tmp_path / "setup.py").touch()

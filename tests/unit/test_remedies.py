@@ -102,6 +102,17 @@ def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, n
     assert proposal.why.endswith(".")
 
 
+def test_a_pinned_setuptools_is_renewed_where_it_cannot_run() -> None:
+    gone = FailedBuild("removed-api", "distutils", "ModuleNotFoundError: No module named 'distutils'", python=(3, 13))
+    pinned = replace(gone, installed=frozenset({"setuptools", "wheel"}))
+    first = propose(pinned, set())
+    assert first is not None
+    assert (first.name, first.adjustments.in_words()) == ("setuptools>=66", "setuptools>=66,<81")
+    first = propose(replace(gone, installed=frozenset({"wheel"})), set())
+    assert first is not None
+    assert first.name == "setuptools"
+
+
 @pytest.mark.parametrize(
     ("log", "python", "names"),
     [

@@ -21,6 +21,9 @@ _LONGEST, _MOST = 500, 500
 #: A project that is nothing but exact versions of numpy, and such a requirement; a limit of numpy.
 _OLDEST_NUMPY = re.compile(r"oldest[-_.]supported[-_.]numpy\s*(?:[=<>!~ ][^;]*)?(;.*)?", re.IGNORECASE)
 _OF_NUMPY = re.compile(r"numpy\s*[=<>!~]", re.IGNORECASE)
+#: A constraint that begins with the oldest version; a requirement with versions and perhaps a marker.
+_AT_LEAST = re.compile(rf"({_NAME})>=")
+_WITH_VERSIONS = re.compile(rf"({_NAME})\s*\(?\s*[=<>!~][^;]*(;.*)?")
 
 
 def are_plain(requirements: Iterable[str]) -> bool:
@@ -30,11 +33,22 @@ def are_plain(requirements: Iterable[str]) -> bool:
 
 
 def unpinned(requirements: Iterable[str], constraints: Iterable[str]) -> list[str]:
-    """The requirements with numpy for oldest-supported-numpy, if a constraint says which numpy is meant instead."""
-    if not any(_OF_NUMPY.match(constraint) for constraint in constraints):
-        return list(requirements)
-    found = ((line, _OLDEST_NUMPY.fullmatch(line.strip())) for line in requirements)
-    return [f"numpy{oldest[1] or ''}" if oldest else line for line, oldest in found]
+    """The requirements, without their versions where a constraint asks for newer ones of the same project.
+
+    A constraint of numpy also replaces oldest-supported-numpy, which is nothing but exact versions of it.
+    """
+    limits = list(constraints)
+    newer = {normalized(found[1]) for limit in limits if (found := _AT_LEAST.match(limit))}
+    other_numpy = any(_OF_NUMPY.match(limit) for limit in limits)
+    lines = []
+    for line in requirements:
+        oldest, plain = _OLDEST_NUMPY.fullmatch(line.strip()), _WITH_VERSIONS.fullmatch(line.strip())
+        if oldest and other_numpy:
+            line = f"numpy{oldest[1] or ''}"
+        elif plain and normalized(plain[1]) in newer:
+            line = f"{plain[1]}{plain[2] or ''}"
+        lines.append(line)
+    return lines
 
 
 def normalized(name: str) -> str:

@@ -66,7 +66,15 @@ def adopted_requirement(failed_build: FailedBuild) -> Adjustments | None:
 def absent_setuptools(failed_build: FailedBuild) -> Adjustments | None:
     """setuptools, if the build environment has none."""
     gone = re.search(r"No module named '?(?:setuptools|distutils)'?$", failed_build.text, re.MULTILINE)
-    return Adjustments(requires=("setuptools",)) if gone else None
+    has = "setuptools" in (failed_build.installed or ())
+    return Adjustments(requires=("setuptools",)) if gone and not has else None
+
+
+def later_setuptools(failed_build: FailedBuild) -> Adjustments | None:
+    """setuptools 66, the first for Python 3.12: older ones need Python's distutils or pkgutil.ImpImporter."""
+    gone = re.search(r"No module named '?distutils'?$|no attribute 'ImpImporter'", failed_build.text, re.MULTILINE)
+    has = "setuptools" in (failed_build.installed or ())
+    return Adjustments(constraints=("setuptools>=66,<81",)) if gone and has and failed_build.python >= (3, 12) else None
 
 
 def more_time(failed_build: FailedBuild) -> Adjustments | None:

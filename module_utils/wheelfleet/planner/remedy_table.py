@@ -19,6 +19,7 @@ from .remedy_conditions import (
     cython_3_0,
     date_matched,
     declared_requirement,
+    later_setuptools,
     matches_log,
     more_time,
     no_limited_api,
@@ -114,6 +115,13 @@ REMEDIES: tuple[Remedy, ...] = (
         phases=BACKEND_AT_WORK,
     ),
     Remedy("setuptools", frozenset({"removed-api"}), "Nothing declares setuptools.", absent_setuptools),
+    Remedy(
+        "setuptools>=66",
+        frozenset({"removed-api", "build-script-error"}),
+        "The project asks for a setuptools that does not run on Python 3.12 and later.",
+        later_setuptools,
+        of="setuptools",
+    ),
     Remedy(
         "setuptools<81",
         _REMOVED,
