@@ -180,6 +180,8 @@ def _operator(root: Path, lab: Lab, listed: Corpus) -> FleetOperator:
         "builder_apt_packages": ["build-essential", "python3-dev", "python3-venv"],
         "builder_apt_lookup": True,
         "builder_apt_autoinstall": True,
+        # Nearly every sdist of the lists needs another library.
+        "builder_apt_budget": "4G",
     }
     return _Controller(root / "fleet", variables, (_HOST,), lab=lab)
 
