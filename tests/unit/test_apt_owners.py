@@ -51,6 +51,7 @@ usr/include/zlib.h                                      libdevel/zlib1g-dev
 usr/lib/systemd/system/docker.service                   admin/docker.io
 usr/lib/llvm-14/bin/clang                               devel/clang-14
 usr/lib/x86_64-linux-gnu/genwqe/libz.so                 libdevel/libzadc-dev
+usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so libdevel/libopenblas-pthread-dev
 usr/lib/x86_64-linux-gnu/libyaml.so                     libdevel/libyaml-dev
 usr/lib/x86_64-linux-gnu/libz.so                        libdevel/zlib1g-dev
 usr/lib/x86_64-linux-gnu/openmpi/include/mpi.h          libdevel/libopenmpi-dev
@@ -66,6 +67,7 @@ usr/share/doc/yaml.h                                    doc/libyaml-doc
 NEEDED_BY = {
     "libboost1.74-dev": ["libboost-dev", "libcgal-dev"],
     "libjpeg62-turbo-dev": ["libjpeg-dev", "libtiff-dev"],
+    "libopenblas-pthread-dev": ["libopenblas-dev"],
     "libopenmpi-dev": ["mpi-default-dev"],
     "libyaml-dev": ["ruby-full"],
 }
@@ -115,6 +117,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param("tool", "icu-config", "libicu-dev", id="such a program whose module has another name"),
         pytest.param("tool", "rust", "cargo-web", id="a language, by its newest package"),
         pytest.param("library", "PkgConfig", "pkgconf", id="a program, as CMake calls its package"),
+        pytest.param("library", "cblas", "libopenblas-dev", id="an interface that several have"),
         pytest.param("tool", "aclocal", "automake", id="a program whose plain name is an alternative's"),
         pytest.param("tool", "clang", "clang-14", id="a program outside the path, where there is no other"),
     ],

@@ -11,6 +11,8 @@ from __future__ import annotations
 OTHER_NAMES: dict[str, tuple[str, str]] = {
     "boost": ("header", "boost/version.hpp"),
     "bzip2": ("library", "bz2"),
+    # An interface that several libraries have; OpenBLAS is what Python packages are tested with.
+    "cblas": ("library", "openblas"),
     "curses": ("header", "curses.h"),
     "gssapi": ("library", "gssapi_krb5"),
     "hdf5": ("header", "hdf5.h"),
