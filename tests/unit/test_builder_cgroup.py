@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.builder.cgroup import Group, bounded
+
+from tests.support.builder import LIBRARY
 
 MIB = 1 << 20
 
@@ -77,17 +78,31 @@ def test_what_its_files_have_in_the_page_cache_makes_room_for_memory(group: Grou
     assert not group.ran_out_of_memory()
 
 
+#: Makes a group, says so, and is killed; or makes one and ends.
+KILLED = """
+import os, signal
+from wheelfleet.builder.cgroup import bounded
+with bounded(8, 96 << 20) as group:
+    print(*group.folders, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+ENDS = "from wheelfleet.builder.cgroup import bounded\nwith bounded(8, 96 << 20): pass"
+
+
 def test_groups_go_at_the_end_also_those_of_a_killed_supervisor(group: Group) -> None:
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    left, used = (
-        [folder.with_name(f"wheelfleet-{owner}") for folder in group.folders] for owner in (ended.pid, os.getppid())
-    )
-    for folder in (*left, *used):
-        folder.mkdir(exist_ok=True)
-    with bounded(8, 96 * MIB):
-        assert not [folder for folder in left if folder.exists()]
-    assert not [folder for folder in group.folders if folder.exists()]
-    for folder in used:
-        # A living process's.
-        folder.rmdir()
+    killed = subprocess.run([sys.executable, "-c", KILLED], cwd=LIBRARY, stdout=subprocess.PIPE, check=False)
+    left = [Path(name) for name in killed.stdout.decode().split()]
+    assert len(left) == len(group.folders)
+    assert all(folder.exists() for folder in left)
+    with bounded(8, 96 * MIB) as another:
+        assert not any(folder.exists() for folder in left)
+        assert all(folder.exists() for folder in [*another.folders, *group.folders])
+    assert not any(folder.exists() for folder in another.folders)
+
+
+def test_supervisors_in_containers_that_share_groups_leave_each_others(group: Group) -> None:
+    """They do not see each other's processes, and may have the same process IDs."""
+    container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    subprocess.run([*container, sys.executable, "-c", ENDS], cwd=LIBRARY, check=True)
+    assert all(folder.exists() for folder in group.folders)
+    assert run_in(group, FORK).stdout == "7\n"

@@ -117,6 +117,29 @@ def test_a_command_that_is_not_there_is_an_error_of_the_caller(supervised: Super
     assert process.returncode == 1
 
 
+#: Its control group has gone.
+WITHOUT_GROUP = """
+from contextlib import nullcontext
+from wheelfleet.builder import supervise
+group = supervise.Group()
+group.folders = [__import__("pathlib").Path("/nowhere")]
+supervise.bounded = lambda *_: nullcontext(group)
+"""
+
+
+def test_a_limit_that_cannot_be_set_is_named(supervised: Supervised) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_GROUP + SUPERVISE, str(supervised.folder), "true"],
+        cwd=LIBRARY,
+        input=json.dumps(GENEROUS),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    why = "its control group ([Errno 2] No such file or directory: '/nowhere/cgroup.procs')"
+    assert ended.stderr.splitlines()[-1] == f"OSError: a limit of the build cannot be set: {why}"
+
+
 DAEMON = (
     REPORT
     + """

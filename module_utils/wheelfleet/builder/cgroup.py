@@ -7,11 +7,12 @@ kernel's admin-guide/cgroup-v2.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 #: The kernel's groups: version 2, or a folder for each controller of version 1.
@@ -20,6 +21,8 @@ _CONTROLLERS = ("memory", "pids")
 _NAME = "wheelfleet-"
 #: The worker's group within its scope, because in version 2 a group with processes has no limited subgroups.
 _WORKER = f"{_NAME}worker"
+#: Groups of commands.
+_COMMAND = f"{_NAME}build-"
 
 
 class Group:
@@ -89,10 +92,8 @@ def bounded(processes: int, memory: int) -> Iterator[Group]:
     """A new group limited to so many processes and threads, and bytes of memory; without folders if impossible.
 
     The page cache of its files counts as memory, and is freed first. Swap counts, too, so that nothing is swapped out
-    to
-    stay within the limit, because that would take hours on an SD card. The group is removed at the end, when its
-    processes
-    must have ended.
+    to stay within the limit, because that would take hours on an SD card. The group is removed at the end, when its
+    processes must have ended.
     """
     limits = {
         # In this order, because in version 1 memsw may not be less than the limit without swap.
@@ -107,15 +108,12 @@ def bounded(processes: int, memory: int) -> Iterator[Group]:
         "pids": {"pids.max": processes},
     }
     group = Group()
-    try:
+    with ExitStack() as stack:
         for parent, controllers in _parents():
             with suppress(OSError):
                 # Not permitted, as in many containers, or these controllers are not enabled.
-                group.folders.append(_limited(parent, [limits[name] for name in controllers]))
+                group.folders.append(stack.enter_context(_limited(parent, [limits[name] for name in controllers])))
         yield group
-    finally:
-        for folder in group.folders:
-            _remove(folder)
 
 
 def _parents() -> list[tuple[Path, Sequence[str]]]:
@@ -131,21 +129,46 @@ def _parents() -> list[tuple[Path, Sequence[str]]]:
     return [(_TOP / name, (name,)) for name in _CONTROLLERS]
 
 
-def _limited(parent: Path, limits: Sequence[Mapping[str, int]]) -> Path:
+@contextmanager
+def _limited(parent: Path, limits: Sequence[Mapping[str, int]]) -> Iterator[Path]:
     """A new group below `parent` with those limits that exist there. Raises OSError if none does."""
     _sweep(parent)
-    folder = parent / f"{_NAME}{os.getpid()}"
-    folder.mkdir(exist_ok=True)
+    folder, lock = _new(parent)
     try:
         known = {name: value for values in limits for name, value in values.items() if (folder / name).exists()}
         if not known:
             raise FileNotFoundError(f"no limits in {folder}")
         for name, value in known.items():
             (folder / name).write_text(f"{value}\n", encoding="ascii")
-    except OSError:
+        yield folder
+    finally:
         _remove(folder)
+        os.close(lock)
+
+
+def _new(parent: Path) -> tuple[Path, int]:
+    """A new group, and the lock that keeps it from being swept as long as this process lives. Raises OSError."""
+    while True:
+        # Containers may share their groups without seeing each other's processes, so a process ID is not unique.
+        folder = parent / f"{_COMMAND}{os.getpid()}-{os.urandom(8).hex()}"
+        folder.mkdir()
+        try:
+            return folder, _lock(folder)
+        except (BlockingIOError, FileNotFoundError):
+            # Another process swept it before it was locked.
+            continue
+
+
+def _lock(folder: Path) -> int:
+    """Lock a group. Raises BlockingIOError if another process has locked it, FileNotFoundError if it is gone."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.stat()
+    except OSError:
+        os.close(lock)
         raise
-    return folder
+    return lock
 
 
 def _own_group() -> Path:
@@ -157,11 +180,12 @@ def _own_group() -> Path:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the groups of killed supervisors."""
-    for folder in parent.glob(f"{_NAME}[0-9]*"):
-        # Also an empty group may belong to a living supervisor, which is about to use it.
-        if not Path("/proc", folder.name[len(_NAME) :]).exists():
+    """Remove the groups of killed supervisors, whose locks have ended with them."""
+    for folder in parent.glob(f"{_COMMAND}*"):
+        with suppress(OSError):
+            lock = _lock(folder)
             _remove(folder)
+            os.close(lock)
 
 
 def _remove(folder: Path) -> None:

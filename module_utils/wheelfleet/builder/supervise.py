@@ -6,14 +6,13 @@ and are killed at its end, detached ones too.
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -146,32 +145,46 @@ def _start(
     supervisor = os.getpid()
     threads = threads_of_user(os.getuid()) + limits["processes"] * _THREADS_PER_PROCESS
 
+    steps: dict[str, Callable[[], object]] = {
+        "the end with its supervisor": lambda: die_with_parent(signal.SIGKILL, supervisor),
+        "the mask of new files": lambda: os.umask(0o022),
+        "the priority": lambda: os.nice(10),
+        "the size of a core file": lambda: _lower(resource.RLIMIT_CORE, 0),
+        "the size of a file": lambda: _lower(resource.RLIMIT_FSIZE, limits["disk"]),
+        "the number of processes": lambda: _lower(resource.RLIMIT_NPROC, threads),
+        "its control group": group.join,
+    }
+    reader, writer = os.pipe()
+
     def in_the_child() -> None:
-        die_with_parent(signal.SIGKILL, supervisor)
-        os.umask(0o022)
-        os.nice(10)
-        _lower(resource.RLIMIT_CORE, 0)
-        _lower(resource.RLIMIT_FSIZE, limits["disk"])
-        _lower(resource.RLIMIT_NPROC, threads)
-        group.join()
+        for limit, put in steps.items():
+            try:
+                put()
+            except BaseException as error:
+                os.write(writer, f"{limit} ({error or type(error).__name__})".encode())
+                raise
         with suppress(OSError):
             # Containers may forbid it.
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
 
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=cwd,
-            start_new_session=True,
-            preexec_fn=in_the_child,
-            bufsize=0,
-        )
-    except subprocess.SubprocessError as error:
-        raise OSError(errno.EAGAIN, "the limits of a build cannot be set") from error
+    # subprocess does not tell what failed in the child.
+    with open(reader, "rb") as failed, open(writer, "wb", buffering=0) as open_end:  # noqa: PTH123 - descriptors
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=cwd,
+                start_new_session=True,
+                preexec_fn=in_the_child,
+                bufsize=0,
+            )
+        except subprocess.SubprocessError as error:
+            open_end.close()
+            said = failed.read().decode(errors="replace")
+            raise OSError(f"a limit of the build cannot be set: {said}") from error
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     return process, process.stdout  # type: ignore[return-value]
