@@ -31,6 +31,6 @@ class ActionModule(ControllerAction):
         return {
             "changed": False,
             "index_url": index_url,
-            "credentials": pip_credentials(url),
+            "credentials": pip_credentials(url, keyring=settings.keyring),
             "pip_options": {name: value for name, value in options.items() if value},
         }

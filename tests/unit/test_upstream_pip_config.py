@@ -162,19 +162,30 @@ def test_a_sentence_is_redacted() -> None:
 def test_credentials_are_found_where_pip_finds_them(
     pip_conf: Path, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The URL's own, then those of .netrc; a lone user in the URL is a token where nothing else is known."""
-    assert pip_credentials("https://index.example/simple", python) == ""
-    assert pip_credentials("https://t%40ken@index.example/simple", python) == "t%40ken"
+    """The URL's own, then those of .netrc; a lone user in the URL is a token where nothing else is known.
+
+    Without a keyring pip is asked only if there is a .netrc, and the answer is the same.
+    """
+
+    def found(url: str) -> str:
+        with_pip = pip_credentials(url, python)
+        assert pip_credentials(url, python, keyring=pip_settings(python).keyring) == with_pip
+        return with_pip
+
+    assert not pip_settings(python).keyring
+    assert pip_credentials("https://t@index.example/simple", str(tmp_path / "no python"), keyring=False) == "t"
+    assert found("https://index.example/simple") == ""
+    assert found("https://t%40ken@index.example/simple") == "t%40ken"
     (tmp_path / ".netrc").write_text("machine index.example login me@home password pa:ss\n")
     (tmp_path / ".netrc").chmod(0o600)
-    assert pip_credentials("https://index.example/simple", python) == "me%40home:pa%3Ass"
-    assert pip_credentials("https://index.example:8443/simple", python) == "me%40home:pa%3Ass"
-    assert pip_credentials("https://other.example/simple", python) == ""
-    assert pip_credentials("https://you:w%2Frd@index.example/simple", python) == "you:w%2Frd"
-    assert pip_credentials("file:///srv/simple", python) == ""
+    assert found("https://index.example/simple") == "me%40home:pa%3Ass"
+    assert found("https://index.example:8443/simple") == "me%40home:pa%3Ass"
+    assert found("https://other.example/simple") == ""
+    assert found("https://you:w%2Frd@index.example/simple") == "you:w%2Frd"
+    assert found("file:///srv/simple") == ""
     (tmp_path / "elsewhere").write_text("machine index.example login you password word\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "elsewhere"))
-    assert pip_credentials("https://index.example/simple", python) == "you:word"
+    assert found("https://index.example/simple") == "you:word"
 
 
 @pytest.mark.slow
@@ -198,3 +209,4 @@ def test_a_keyring_is_asked_where_pip_is_told_to_use_one(
     version = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, text=True, check=True).stdout
     if int(version.split()[1].split(".")[0]) >= 24:  # pip 23.1 made it an option, 23.0 has none
         assert pip_credentials("https://me@index.example/simple", python) == "me:s3cret"
+        assert pip_settings(python).keyring

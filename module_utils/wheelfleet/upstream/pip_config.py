@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -29,6 +31,7 @@ print(json.dumps({
     "proxy": options.proxy,
     "trusted_hosts": options.trusted_hosts,
     "timeout": options.timeout,
+    "keyring": getattr(options, "keyring_provider", None),
 }))
 """
 
@@ -71,6 +74,8 @@ class PipSettings:
     proxy: str | None
     trusted_hosts: tuple[str, ...]
     timeout: float
+    #: Whether pip may ask a keyring without a prompt.
+    keyring: bool
 
 
 def pip_settings(python: str = sys.executable) -> PipSettings:
@@ -87,20 +92,30 @@ def pip_settings(python: str = sys.executable) -> PipSettings:
         proxy=settings["proxy"] or None,
         trusted_hosts=tuple(settings["trusted_hosts"]),
         timeout=float(settings["timeout"]),
+        keyring=settings["keyring"] not in (None, "auto", "disabled"),
     )
 
 
-def pip_credentials(url: str, python: str = sys.executable) -> str:
+def pip_credentials(url: str, python: str = sys.executable, *, keyring: bool = True) -> str:
     """The credentials that pip sends to an http(s) index, as `user:password`, percent-encoded; "" for none.
 
-    The URL's own have precedence over those of .netrc (or the file in NETRC), and these over a keyring's. Raises
-    PipConfigError.
+    The URL's own have precedence over those of .netrc (or the file in NETRC), and these over a keyring's. `keyring` is
+    that of the settings; without it, and without such a file, pip need not be asked, which takes it a third of a
+    second. Raises PipConfigError.
     """
     _, own = split_userinfo(url)
-    if ":" in own or not url.startswith(("http://", "https://")):
+    if ":" in own or not url.startswith(("http://", "https://")) or not (keyring or _has_netrc()):
         return own
     user, password = _run_in_pip(python, _ASK_PIP_CREDENTIALS, url)
     return own if not user or password is None else f"{quote(user, safe='')}:{quote(password, safe='')}"
+
+
+def _has_netrc() -> bool:
+    """Whether there is a file in which pip (by its library requests) looks for passwords."""
+    named = os.environ.get("NETRC")
+    # pathlib's way raises where nobody has a home.
+    names = map(os.path.expanduser, [named] if named else ["~/.netrc", "~/_netrc"])
+    return any(Path(name).exists() for name in names)
 
 
 def _run_in_pip(python: str, script: str, given: str = "") -> Any:
