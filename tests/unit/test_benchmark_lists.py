@@ -35,7 +35,7 @@ def listed(request: pytest.FixtureRequest) -> Corpus:
 
 def test_each_corpus_has_releases_each_once_and_with_a_reason(listed: Corpus) -> None:
     entries = listed.entries
-    assert len(entries) >= (15 if listed.name == "corpus-2" else 30)
+    assert len(entries) >= 30
     assert max(Counter(entry.name for entry in entries).values()) == 1
     for entry in entries:
         assert entry.why and entry.failure and Version(entry.version)
