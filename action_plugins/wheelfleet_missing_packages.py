@@ -65,5 +65,6 @@ class ActionModule(ControllerAction):
                 max_attempts=max_attempts,
                 over_budget=judged.get("over_budget"),
                 cost=judged.get("cost"),
+                later=judged.get("later"),
             )
         return named, requeued

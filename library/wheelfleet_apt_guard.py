@@ -61,6 +61,11 @@ cost:
   returned: success
   type: dict
   sample: {packages: 244, bytes: 695205888}
+new:
+  description: The packages that all of C(install) add, with those that they depend on.
+  returned: success
+  type: list
+  elements: str
 """
 
 from dataclasses import asdict

@@ -43,7 +43,8 @@ options:
     type: dict
     default: {}
   installed:
-    description: By builder, what M(wheelfleet_apt_guard) returned, after its C(install) was installed.
+    description: By builder, what M(wheelfleet_apt_guard) returned, after its C(install) was installed;
+      if apt failed, with what M(wheelfleet_apt_outcome) returned.
     type: dict
     default: {}
   reinstalled:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from .text import human_size
 
 #: The kinds that can be looked up.
 KINDS = ("header", "library", "pkg-config", "tool")
@@ -66,3 +69,25 @@ def is_allowed(package: str, kind: str, permission: bool | Sequence[str]) -> boo
     if permission is True:
         return kind == "tool" or is_development(package)
     return any(fnmatch.fnmatchcase(package, pattern) for pattern in permission)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an installation adds to a host: packages, and bytes on the disk."""
+
+    packages: int
+    bytes: int
+
+    def __str__(self) -> str:
+        packages = "1 package" if self.packages == 1 else f"{self.packages} packages"
+        return f"{packages}, {human_size(self.bytes)}"
+
+    @classmethod
+    def read(cls, value: object) -> Cost | None:
+        """The cost as a builder says it; None if it has not the form."""
+        if not isinstance(value, Mapping):
+            return None
+        packages, size = value.get("packages"), value.get("bytes")
+        if not isinstance(packages, int) or not isinstance(size, int):
+            return None
+        return cls(packages, size) if 0 <= packages < 1 << 20 and 0 <= size < 1 << 50 else None

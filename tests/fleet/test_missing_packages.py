@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import pytest
 
@@ -11,6 +13,9 @@ from tests.support import sdists
 from tests.support.fleet_operator import FleetOperator
 from tests.support.suites import python_tag
 from tests.support.upstream import Upstream
+
+#: A setting of apt by which each installation seems to have failed.
+HOOK, FAILS = "/etc/apt/apt.conf.d/99fails", 'DPkg::Post-Invoke {"false";};'
 
 
 @pytest.mark.long
@@ -25,7 +30,9 @@ def test_missing_packages_are_proposed_or_installed_and_built_in_one_run(
     proposed = fleet_operator.build()
     (attempt,) = fleet_operator.query("SELECT * FROM attempt")
     assert attempt["advice"] == "Install libyaml-dev on the builder (apt-get install libyaml-dev).", proposed.output
-    assert "Proposal: install libyaml-dev (would unblock 1 project)." in proposed.output
+    assert re.search(
+        r"Proposal: install libyaml-dev \(would unblock 1 project; 2 packages, \d{3} KiB\)\.", proposed.output
+    ), proposed.output
     assert "builder_apt_extra_packages: [libyaml-dev]" in proposed.output
     failures = json.loads((fleet_operator.site / "failures" / "failures.json").read_text())
     assert [each["package"] for each in failures["proposals"]] == ["libyaml-dev"]
@@ -43,10 +50,21 @@ def test_missing_packages_are_proposed_or_installed_and_built_in_one_run(
     python = python_tag("build1")
     assert fleet_operator.attempts() == [("wants-yaml", "failed"), ("wants-yaml", "built")], run.output
     assert fleet_operator.wheels() == [f"wants_yaml-1.0-{python}-{python}-linux_x86_64.whl"]
-    assert "Installed libyaml-dev, which builds lacked; 1 build went back to the queue." in run.output
+    assert re.search(r"Installed libyaml-dev \(2 packages, \d{3} KiB\), which builds lacked; 1 build went", run.output)
     assert _has(provisioned, "libyaml-dev")
     assert provisioned.ssh("build1", "cat /etc/wheelfleet/apt-packages").split() == ["libyaml-dev"]
     assert fleet_operator.build().changed == 0
+
+    # apt says that it failed, and the package is installed all the same: dpkg is asked.
+    provisioned.ssh("build1", f"echo {shlex.quote(FAILS)} | sudo tee {HOOK}")
+    try:
+        fleet_upstream.add_release(sdists.missing_header_sdist("wants-gmp", "1.0", header="gmp.h"))
+        fleet_operator.variables["controller_packages"] = ["wants-yaml", "wants-gmp"]
+        run = fleet_operator.build()
+    finally:
+        provisioned.ssh("build1", f"sudo rm {HOOK}")
+    assert ("wants-gmp", "built") in fleet_operator.attempts(), run.output
+    assert "Installed libgmp-dev, which builds lacked; 1 build went back to the queue." in run.output
 
 
 def _has(lab: Lab, package: str) -> bool:

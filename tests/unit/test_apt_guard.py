@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from wheelfleet.apt_packages import is_allowed
+from wheelfleet.apt_packages import Cost, is_allowed
 from wheelfleet.builder import apt_guard
 from wheelfleet.builder.apt_contents import has_apt
 from wheelfleet.builder.apt_guard import (
@@ -44,7 +44,7 @@ Conf libyaml-dev:armhf (0.2.5-1 Debian:12.15/oldstable [armhf])
         (Simulation(tuple(f"lib{n}" for n in range(MOST_PACKAGES + 1))), f"more than {MOST_PACKAGES}"),
         (
             Simulation(("huge-dev",)),
-            "It would bring 1 package, 1024 MiB, more than the 1024 MiB that are left of builder_apt_budget.",
+            "It would bring 1 package, 1.0 GiB, more than the 1.0 GiB that are left of builder_apt_budget.",
         ),
     ],
 )
@@ -60,7 +60,7 @@ def test_a_library_with_its_parts_is_installed() -> None:
 
 def test_a_disk_is_not_filled() -> None:
     said = why_not(Simulation(("a-dev",)), (), {"a-dev": 100 << 20}, 1100 << 20)
-    assert said == "It would take 100 MiB and leave less than 1024 MiB free."
+    assert said == "It would take 100 MiB and leave less than 1.0 GiB free."
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,8 @@ def test_the_budget_holds_for_all_packages_of_one_installation(tmp_path: Path, m
     monkeypatch.setattr(apt_guard, "run_by_themselves", lambda _: set())
     monkeypatch.setattr(apt_guard, "installed_sizes", lambda names: {name: sizes[name] for name in names})
     judged = apt_guard.simulate_install(tmp_path, brings, budget=80 << 20)
-    assert (judged.install, judged.cost) == (["a-dev"], apt_guard.Cost(2, 50 << 20))
+    assert (judged.install, judged.cost) == (["a-dev"], Cost(2, 50 << 20))
+    assert judged.new == ("a-dev", "a")
     assert judged.over_budget == {"b-dev": 40 << 20}
     assert judged.refused == {
         "b-dev": "It would bring 1 package, 40 MiB, more than the 30 MiB that are left of builder_apt_budget.",
@@ -130,4 +131,4 @@ def test_the_budget_holds_for_all_packages_of_one_installation(tmp_path: Path, m
 @pytest.mark.skipif(not has_apt(), reason="needs apt")
 def test_the_cost_of_a_package_is_what_apt_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed already costs nothing, what does not exist has no cost."""
-    assert apt_guard.costs(["dpkg", "no-such-package-at-all", "; rm"]) == {"dpkg": apt_guard.Cost(0, 0)}
+    assert apt_guard.costs(["dpkg", "no-such-package-at-all", "; rm"]) == {"dpkg": Cost(0, 0)}

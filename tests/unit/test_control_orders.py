@@ -195,7 +195,7 @@ def test_a_forgotten_host_leaves_no_row_and_its_builds_stay(fleet: ControllerSta
     db = fleet.catalog.db
     with fleet.catalog.writing() as write:
         write.execute("UPDATE attempt SET host = 'pi2', state = 'done', outcome = 'failed'")
-        write.execute("INSERT INTO apt_package VALUES ('pi2', 'libusb', 'installed', NULL, 0)")
+        write.execute("INSERT INTO apt_package (host, package, state, at) VALUES ('pi2', 'libusb', 'installed', 0)")
     give(fleet, "pause", "builder", "pi2")
     give(fleet, "forget", "builder", "pi2", now=NOW + 1)
     carry_out(fleet.catalog, NOW + 2)

@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..apt_packages import DENIED, PACKAGE
+from ..apt_packages import DENIED, PACKAGE, Cost
+from ..text import human_size
 from .apt_contents import matching_lines
 
 #: Packages that one installation may add, and bytes, if the operator sets no budget. On a bare Debian 13 libgdal-dev
@@ -52,18 +53,6 @@ class Simulation:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What an installation adds to a host: packages, and bytes on the disk."""
-
-    packages: int
-    bytes: int
-
-    def __str__(self) -> str:
-        packages = "1 package" if self.packages == 1 else f"{self.packages} packages"
-        return f"{packages}, {self.bytes / (1 << 20):.0f} MiB"
-
-
-@dataclass(frozen=True)
 class SimulatedInstall:
     """The packages that may be installed, and a reason for each of the others.
 
@@ -73,8 +62,9 @@ class SimulatedInstall:
     install: list[str]
     refused: dict[str, str]
     over_budget: dict[str, int] = field(default_factory=dict)
-    #: What all of `install` add.
-    cost: Cost = Cost(0, 0)
+    #: What all of `install` add: how much, and which packages, with those that they depend on.
+    cost: Cost = field(default_factory=lambda: Cost(0, 0))
+    new: tuple[str, ...] = ()
 
 
 def costs(packages: Iterable[str]) -> dict[str, Cost]:
@@ -104,7 +94,7 @@ def simulate_install(index: Path, packages: Iterable[str], budget: int = MOST_BY
     # Try all at once first, because each simulation takes seconds on a Pi.
     together = simulate(wanted)
     if _objection(together, Simulation(), services, free, budget) is None:
-        return SimulatedInstall(wanted, {}, cost=_cost(together))
+        return SimulatedInstall(wanted, {}, cost=_cost(together), new=together.installs)
     chosen: list[str] = []
     before = Simulation()
     refused: dict[str, str] = {}
@@ -119,7 +109,7 @@ def simulate_install(index: Path, packages: Iterable[str], budget: int = MOST_BY
             refused[name] = why
             if _objection(after, before, services, free, sys.maxsize) is None:
                 over_budget[name] = _cost(after).bytes - _cost(before).bytes
-    return SimulatedInstall(chosen, refused, over_budget, _cost(before))
+    return SimulatedInstall(chosen, refused, over_budget, _cost(before), before.installs)
 
 
 def _objection(after: Simulation, before: Simulation, services: Collection[str], free: int, budget: int) -> str | None:
@@ -140,24 +130,24 @@ def why_not(
     if simulation.problem is not None:
         return f"apt would not install it: {simulation.problem}"
     if simulation.removes:
-        return f"It would remove {_list(simulation.removes)}."
+        return f"It would remove {listed(simulation.removes)}."
     changed = (*simulation.installs, *simulation.upgrades)
     denied = [name for name in changed if DENIED.fullmatch(name) and name not in simulation.upgrades]
     if denied:
-        return f"It would install {_list(denied)}."
+        return f"It would install {listed(denied)}."
     running = [name for name in changed if name in services]
     if running:
-        return f"It would install or replace what runs by itself: {_list(running)}."
+        return f"It would install or replace what runs by itself: {listed(running)}."
     if len(changed) > MOST_PACKAGES:
         return f"It would install {len(changed)} packages, more than {MOST_PACKAGES}."
     size = _bytes(simulation, sizes)
     if size > budget:
         return (
-            f"It would bring {Cost(len(changed), size)}, more than the {max(0, budget) >> 20} MiB that are left of "
+            f"It would bring {Cost(len(changed), size)}, more than the {human_size(max(0, budget))} that are left of "
             "builder_apt_budget."
         )
     if free - size < FREE_AFTERWARDS:
-        return f"It would take {size >> 20} MiB and leave less than {FREE_AFTERWARDS >> 20} MiB free."
+        return f"It would take {human_size(size)} and leave less than {human_size(FREE_AFTERWARDS)} free."
     return None
 
 
@@ -165,7 +155,7 @@ def simulate(packages: Sequence[str]) -> Simulation:
     """Simulate the installation of the packages."""
     command = ["apt-get", "-q", "-s", "-o", "Debug::NoLocking=1", "install", "--no-install-recommends", "--", *packages]
     try:
-        answer = _run(command)
+        answer = run_apt(command)
     except (OSError, subprocess.SubprocessError) as error:
         return Simulation(problem=str(error)[:300])
     said = answer.stdout.decode("utf-8", "replace").splitlines()
@@ -202,7 +192,7 @@ def installed_sizes(packages: Collection[str]) -> dict[str, int]:
     if not packages:
         return {}
     try:
-        said = _run(["apt-cache", "show", "--no-all-versions", "--", *sorted(packages)]).stdout
+        said = run_apt(["apt-cache", "show", "--no-all-versions", "--", *sorted(packages)]).stdout
     except (OSError, subprocess.SubprocessError):
         return {}
     sizes = {}
@@ -218,11 +208,13 @@ def _bytes(simulation: Simulation, sizes: Mapping[str, int]) -> int:
     return sum(sizes.get(name, 0) for name in simulation.installs)
 
 
-def _list(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def run_apt(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of apt or dpkg in English. Raises OSError or SubprocessError."""
     return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

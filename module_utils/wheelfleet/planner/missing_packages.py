@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from ..apt_packages import MOST_PROVIDERS, PACKAGE, Subject, can_be_looked_up, is_allowed
+from ..apt_packages import MOST_PROVIDERS, PACKAGE, Cost, Subject, can_be_looked_up, is_allowed
 from ..catalog import attempts, events
 
 #: Seconds after which a subject without a package is looked up again, and a refused package tried again.
@@ -95,6 +96,8 @@ def record_answers(
     for system in systems:
         for subject in asked:
             if subject in said:
+                best = said[subject][:1]
+                cost = Cost.read((costs or {}).get(best[0])) if best else None
                 db.execute(
                     """
                     INSERT INTO provider (system, missing_kind, subject, packages, looked_up_at, cost)
@@ -102,22 +105,13 @@ def record_answers(
                     ON CONFLICT (system, missing_kind, subject) DO UPDATE SET packages = excluded.packages,
                         looked_up_at = excluded.looked_up_at, cost = excluded.cost
                     """,
-                    (system, *subject, json.dumps(said[subject]), now, _cost_of(said[subject], costs or {})),
+                    (system, *subject, json.dumps(said[subject]), now, json.dumps(asdict(cost)) if cost else None),
                 )
     rows = db.execute(
         f"SELECT id FROM ({_MISSING}) WHERE system IN (SELECT value FROM json_each(?)) AND package IS NULL",
         (json.dumps(systems),),
     ).fetchall()
     return sum(name_package(db, row["id"]) for row in rows)
-
-
-def _cost_of(packages: Sequence[str], costs: Mapping[str, Any]) -> str | None:
-    """The cost of the first package as the catalog has it; None where it is not known."""
-    cost = costs.get(packages[0]) if packages else None
-    if not isinstance(cost, Mapping):
-        return None
-    numbers = {key: cost.get(key) for key in ("packages", "bytes")}
-    return json.dumps(numbers) if all(type(n) is int and 0 <= n < 1 << 50 for n in numbers.values()) else None
 
 
 def name_package(db: sqlite3.Connection, attempt: str) -> bool:
@@ -244,18 +238,23 @@ def record_installed(
     now: float,
     max_attempts: int,
     over_budget: Mapping[str, int] | None = None,
-    cost: Mapping[str, int] | None = None,
+    cost: object = None,
+    later: Mapping[str, str] | None = None,
 ) -> int:
     """Keep which packages a host installed or refused (by package, why) and requeue the builds that missed them.
 
     `over_budget` has the bytes of those that the budget alone refused, `cost` the packages and bytes that all of the
-    installed ones added. Returns how many went back to the queue.
+    installed ones added. `later` are not kept, so that they are tried again (by package, why). Returns how many builds
+    went back to the queue.
     """
     for package in installed:
         _keep(db, host, package, "installed", None, now)
     for package, why in refused.items():
         _keep(db, host, package, "refused", why, now, (over_budget or {}).get(package))
         events.note(db, run=run, host=host, sentence=f"{package} was not installed. {why}", now=now)
+    for package, why in (later or {}).items():
+        sentence = f"{package} was not installed, and is tried again. {why}"
+        events.note(db, run=run, host=host, sentence=sentence, now=now)
     rows = db.execute(
         f"""
         SELECT missing.id
@@ -268,7 +267,8 @@ def record_installed(
     attempts.requeue(db, [row["id"] for row in rows], max_attempts)
     if installed:
         builds = "1 build" if len(rows) == 1 else f"{len(rows)} builds"
-        took = f" ({cost['packages']} packages, {cost['bytes'] >> 20} MiB)" if cost and cost["packages"] else ""
+        added = Cost.read(cost)
+        took = f" ({added})" if added else ""
         names = ", ".join(installed)
         sentence = f"Installed {names}{took}, which builds lacked; {builds} went back to the queue."
         events.note(db, run=run, host=host, sentence=sentence, now=now)

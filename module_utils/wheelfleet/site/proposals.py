@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..apt_packages import Cost
 from ..catalog.counters import totals
 
 #: Packages proposed, at most.
@@ -34,7 +35,7 @@ class Proposal:
         """The cost in words; empty if it is not known."""
         if self.installs is None or self.bytes is None:
             return ""
-        return f"{self.installs} package{'' if self.installs == 1 else 's'}, {max(1, self.bytes >> 20)} MiB"
+        return str(Cost(self.installs, self.bytes))
 
     @property
     def sentence(self) -> str:
