@@ -143,6 +143,24 @@ def test_only_what_changed_is_compared_and_the_node_is_equal_again(state: Contro
     assert folders(node.path) == folders(state.site) - {LOCKS}
 
 
+def test_a_compressed_twin_comes_and_goes_with_its_page_on_the_node(state: ControllerState, node: Folder) -> None:
+    """A twin that stayed would be served in place of its page by a web server that prefers it."""
+    for number in range(60):
+        state.wheel("stayer", f"1.{number}")
+    state.publish()
+    mirror(state, node)
+    twin = node.path / "simple/stayer/index.json.gz"
+    assert twin.is_file()
+
+    state.execute("DELETE FROM wheel WHERE filename NOT LIKE 'stayer-1.0-%'")
+    state.outdate("stayer")
+    state.publish()
+    done = mirror(state, node)
+    assert done.compared == "changes"
+    assert not twin.exists()
+    assert served(node.path) == served(state.site)
+
+
 def test_a_node_that_missed_several_publications_gets_them_all_at_once(state: ControllerState, node: Folder) -> None:
     a_published_site(state)
     mirror(state, node)
