@@ -251,12 +251,11 @@ class Sizes:
         return lasting
 
     def assert_flat(self, what: str, pid: int) -> None:
-        """Compare the last quarter with the first: the median of memory, and the least files, because a step that goes
-        on has files of its own."""
+        """Compare the last quarter with the first: memory by its median, files by the most, because a step has some."""
         seen = self.seen[what, pid]
         quarter = len(seen) // 4
         (memory, files), (later_memory, later_files) = (
-            (statistics.median(kib for kib, _ in part), min(files for _, files in part))
+            (statistics.median(kib for kib, _ in part), max(files for _, files in part))
             for part in (seen[:quarter], seen[-quarter:])
         )
         print(f"{what}: {memory:.0f} KiB, {files} files in the first quarter, {later_memory:.0f}, {later_files} in "
