@@ -37,6 +37,14 @@ PyMODEXPORT_FUNC PyModExport_@MODULE@(void) { return slots; }
 """
 
 
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder tools/ of the test's own: the tests' Python may be another one of the same version as Debian's."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    return folder
+
+
 def installed(python: str, folder: Path, operator: Operator, project: str) -> str:
     """Install a project from the site alone with the pip of a Python, and have it answer; returns the wheel's name."""
     subprocess.run([python, "-m", "venv", folder], check=True, capture_output=True)
