@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 from ..contract.reasons import Failed, Reason
 from ..crate_index import NoIndex, OutOfReach, checked_index, read_index_config, replacing
-from ..network import authorities, network
+from ..network import network
 from . import cargo
-from .attempt import Attempt, as_clause, ended, read_answer
+from .attempt import Attempt, as_clause
 from .env_cache import remember, remembered
-from .env_vars import build_environment
-from .fetched import Fetched
-from .sandbox import PROXY_PORT, certificate_places, interpreter_places
+from .fetched import Fetched, run_inside
+from .sandbox import PROXY_PORT
 
 #: The assignment's value for "the index that cargo is configured for".
 AUTO = "auto"
@@ -133,30 +132,18 @@ def _run_cargo(
     reach: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Run a step of `cargo` inside; returns its answer. Raises Failed."""
-    work_dir, assignment = attempt.work_dir, attempt.assignment
-    attempt.clear_control()
-    control, reach = attempt.place(work_dir.control), list(reach)
+    control, reach = attempt.place(attempt.work_dir.control), list(reach)
     # Before the build has a CARGO_HOME, use a temporary one: the package's own programs may run here.
-    settings = {**build_environment(attempt.home, work_dir, assignment, attempt.place)}
-    settings.update({"CARGO_HOME": f"{control}/home", **variables})
+    settings = {"CARGO_HOME": f"{control}/home", **variables}
     if reach:
-        ways = network()
-        bundle = authorities(ways)
-        settings.update(ways)
         settings["CARGO_HTTP_PROXY"] = f"http://127.0.0.1:{PROXY_PORT}"
-        if bundle is not None:
-            settings.setdefault("CARGO_HTTP_CAINFO", bundle)
-    tools = assignment["tools"]
-    code = attempt.inside(
-        [tools, "-E", "-s", "-m", "wheelfleet.builder.cargo", step, control, *manifests],
+    return run_inside(
+        attempt,
+        "cargo",
+        cargo.ANSWER,
+        [step, control, *manifests],
         settings,
-        cwd=str(attempt.library),
-        read_only=[*interpreter_places(tools), *certificate_places(settings)],
+        bundle_variable="CARGO_HTTP_CAINFO",
         writable=writable,
         reach=reach,
     )
-    answer = read_answer(work_dir.control / cargo.ANSWER)
-    if not isinstance(answer, dict):
-        why = f"The builder could not do its part: what Cargo was asked ended with {ended(code)}."
-        raise Failed(why, "builder-failed")
-    return answer

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..contract.reasons import Failed
 from ..contract.result import Phase
-from .attempt import Attempt
+from ..network import authorities, network
+from .attempt import Attempt, ended, read_answer
+from .env_vars import build_environment
+from .sandbox import certificate_places, interpreter_places
 
 
 class Fetched(NamedTuple):
@@ -39,3 +42,45 @@ def blamed(attempt: Attempt, fetched: Fetched) -> Iterator[None]:
         phase, missing = fetched.missing[0]
         attempt.note(phase=phase)
         raise missing from error
+
+
+def run_inside(
+    attempt: Attempt,
+    program: str,
+    answer_file: str,
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    bundle_variable: str,
+    writable: Iterable[Path] = (),
+    reach: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Run `python -m wheelfleet.builder.PROGRAM` inside; returns what it wrote to its file in the control folder.
+
+    `reach` are the addresses that it may ask; `bundle_variable` then names the certificate authorities. Raises Failed.
+    """
+    work_dir, assignment, reach = attempt.work_dir, attempt.assignment, list(reach)
+    attempt.clear_control()
+    settings = {**build_environment(attempt.home, work_dir, assignment, attempt.place), **variables}
+    if reach:
+        ways = network()
+        bundle = authorities(ways)
+        settings.update(ways)
+        if bundle is not None:
+            settings.setdefault(bundle_variable, bundle)
+    tools = assignment["tools"]
+    code = attempt.inside(
+        [tools, "-E", "-s", "-m", f"wheelfleet.builder.{program}", *arguments],
+        settings,
+        cwd=str(attempt.library),
+        read_only=[*interpreter_places(tools), *certificate_places(settings)],
+        writable=writable,
+        reach=reach,
+    )
+    answer = read_answer(work_dir.control / answer_file)
+    if not isinstance(answer, dict):
+        asked = program.capitalize()
+        raise Failed(
+            f"The builder could not do its part: what {asked} was asked ended with {ended(code)}.", "builder-failed"
+        )
+    return answer

@@ -13,12 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..contract.reasons import Failed, Reason
-from ..network import authorities, network
 from . import go
-from .attempt import Attempt, as_clause, ended, read_answer
-from .env_vars import build_environment
-from .fetched import Fetched
-from .sandbox import certificate_places, interpreter_places
+from .attempt import Attempt, as_clause
+from .fetched import Fetched, run_inside
 
 #: The assignment's value for "the proxy that go is configured for".
 AUTO = "auto"
@@ -99,30 +96,16 @@ def _run_go(
     reach: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Run a step of `go` inside; returns its answer. Raises Failed."""
-    work_dir, assignment = attempt.work_dir, attempt.assignment
-    attempt.clear_control()
-    control, reach = attempt.place(work_dir.control), list(reach)
-    settings = build_environment(attempt.home, work_dir, assignment, attempt.place)
+    control = attempt.place(attempt.work_dir.control)
     # Go refuses to start without a place for its cache.
-    settings.update({"GOPATH": f"{control}/gopath", "GOCACHE": f"{control}/gocache", **variables})
-    if reach:
-        ways = network()
-        bundle = authorities(ways)
-        settings.update(ways)
-        if bundle is not None:
-            settings.setdefault("SSL_CERT_FILE", bundle)
-    tools = assignment["tools"]
-    code = attempt.inside(
-        [tools, "-E", "-s", "-m", "wheelfleet.builder.go", step, control, *folders],
+    settings = {"GOPATH": f"{control}/gopath", "GOCACHE": f"{control}/gocache", **variables}
+    return run_inside(
+        attempt,
+        "go",
+        go.ANSWER,
+        [step, control, *folders],
         settings,
-        cwd=str(attempt.library),
-        read_only=[*interpreter_places(tools), *certificate_places(settings)],
+        bundle_variable="SSL_CERT_FILE",
         writable=writable,
         reach=reach,
     )
-    answer = read_answer(work_dir.control / go.ANSWER)
-    if not isinstance(answer, dict):
-        raise Failed(
-            f"The builder could not do its part: what Go was asked ended with {ended(code)}.", "builder-failed"
-        )
-    return answer
