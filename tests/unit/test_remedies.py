@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,6 +32,21 @@ from wheelfleet.planner.scope import Policy
 from tests.support.fleet_catalog import MAX_ATTEMPTS, NOW, Fleet
 
 LOGS = Path(__file__).parents[1] / "support" / "logs"
+NO_LIMITED_API = "--py-limited-api= build_ext --undef=Py_LIMITED_API"
+#: A build backend's hook, called with the settings of a remedy.
+BUILD_WHEEL = (
+    "import json, sys; from setuptools.build_meta import build_wheel; build_wheel('.', json.loads(sys.argv[1]))"
+)
+#: As Python.h of a free-threaded Python.
+LIMITED_C = (
+    "#ifdef Py_LIMITED_API\n#error The limited API is not currently supported in the free-threaded build\n#endif\n"
+)
+LIMITED_SETUP = """
+from setuptools import Extension, setup
+macros = [("Py_LIMITED_API", "0x03090000")]
+module = Extension("one", ["one.c"], define_macros=macros, py_limited_api=True)
+setup(name="one", version="1", ext_modules=[module], options={"bdist_wheel": {"py_limited_api": "cp39"}})
+"""
 
 
 @pytest.fixture
@@ -91,7 +108,8 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("cython-numpy-headers", "numpy<2.5", "numpy<2.5"),
         ("noblock-315", "newer C API", "C code rewritten for newer Pythons"),
         ("setuptools-licence-2027", "setuptools<77", "setuptools<77"),
-        ("limited-setuptools-314t", "no limited API", "--build-option=--py-limited-api="),
+        ("limited-setuptools-314t", "no limited API", f"--build-option={NO_LIMITED_API}"),
+        ("limited-header-314t", "no limited API", f"--build-option={NO_LIMITED_API}"),
         ("limited-meson-314t", "no limited API", "setup-args=-Dpython.allow_limited_api=false"),
     ],
 )
@@ -100,6 +118,24 @@ def test_a_build_that_really_failed_gets_the_remedy_for_what_it_says(log: str, n
     assert proposal is not None
     assert (proposal.name, proposal.adjustments.in_words()) == (name, said)
     assert proposal.why.endswith(".")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("log", ["limited-setuptools-314t", "limited-header-314t"])
+def test_a_projects_own_macro_of_the_limited_api_is_undone(log: str, tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text(LIMITED_SETUP)
+    (tmp_path / "one.c").write_text(LIMITED_C + "int one;\n")
+
+    def built(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", BUILD_WHEEL, json.dumps(settings)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert "The limited API is not currently supported" in built({}).stderr
+    proposal = propose(case_of(log, backend="setuptools.build_meta"), set())
+    assert proposal is not None
+    assert built(proposal.adjustments.config_settings).returncode == 0
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "abi3" not in wheel.name
 
 
 def test_a_pinned_setuptools_is_renewed_where_it_cannot_run() -> None:
@@ -321,7 +357,7 @@ def test_what_the_reviewed_list_has_is_not_asked_about(module: str):
     "log",
     [
         *("pycups", "py2print", "windows", "nogcc", "needreq", "silentfail", "truncated", "selfneeding"),
-        *("sre-315", "tkinter-315", "limited-header-314t", "march", "instruction-armhf"),
+        *("sre-315", "tkinter-315", "march", "instruction-armhf"),
     ],
 )
 def test_what_no_remedy_can_help_gets_none(log: str) -> None:

@@ -116,12 +116,13 @@ def stdlib_distutils(failed_build: FailedBuild) -> Adjustments | None:
 
 
 def no_limited_api(failed_build: FailedBuild) -> Adjustments | None:
-    """The option of the build backend that leaves the limited API out, for the two that say why they stop."""
+    """The options of the build backend that leave the limited API out, for meson-python and setuptools."""
     if "python.allow_limited_api" in failed_build.text:
         return Adjustments(config_settings={"setup-args": "-Dpython.allow_limited_api=false"})
-    if "`py_limited_api=" in failed_build.text:
-        return Adjustments(config_settings={"--build-option": "--py-limited-api="})
-    return None
+    if not re.search(r"`py_limited_api=|The limited API is not currently supported", failed_build.text):
+        return None
+    # A project may define the macro itself. Only what is given to build_ext comes after a project's own macros.
+    return Adjustments(config_settings={"--build-option": "--py-limited-api= build_ext --undef=Py_LIMITED_API"})
 
 
 #: What Cython before 3 accepted and 3.0 does not.

@@ -369,6 +369,7 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"python-too-new"}),
         "A free-threaded Python before 3.15 has no limited API; the wheel is for this Python alone.",
         no_limited_api,
+        version=2,
         phases=BACKEND_AT_WORK,
     ),
     Remedy(

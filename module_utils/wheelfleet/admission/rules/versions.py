@@ -63,10 +63,10 @@ TOO_NEW = (
     ),
     rule(
         "python-too-new",
-        r"(`Py_LIMITED_API`) is incompatible with `Py_GIL_DISABLED`"
-        r"|targets Python's (Limited API), which is not supported by free-threaded"
-        r"|#error \"The (limited API) is not currently supported in the free-threaded build",
-        "The project is for Python's limited API ({found}), which a free-threaded Python has since 3.15 only.",
+        r"`Py_LIMITED_API` is incompatible with `Py_GIL_DISABLED`"
+        r"|targets Python's Limited API, which is not supported by free-threaded"
+        r"|#error \"The limited API is not currently supported in the free-threaded build",
+        "The project is for Python's limited API, which a free-threaded Python has since 3.15 only.",
         choose="first",
         advice="Use a target with a GIL, or a free-threaded Python 3.15 or later.",
     ),
