@@ -23,8 +23,10 @@ class ActionModule(ControllerAction):
         self.now = time.time()
         named = requeued = 0
         with self.catalog() as catalog:
-            if any(self.options[news] for news in ("answers", "installed", "reinstalled")):
+            told = any(self.options[news] for news in ("answers", "installed", "reinstalled"))
+            if told or missing_packages.has_new_rules(catalog.db):
                 with catalog.writing() as db:
+                    missing_packages.forget_by_older_rules(db)
                     named, requeued = self._record(db)
             look_up = missing_packages.subjects_to_look_up(catalog.db, self.now, self.options["lookup_hosts"])
             install = missing_packages.to_install(

@@ -268,6 +268,34 @@ def test_what_only_the_budget_refused_is_tried_again_when_it_is_raised(state: Co
             assert missing_packages.to_install(db, {"pi1": True}, EPOCH + 1, {"pi1": budget}) == packages
 
 
+def test_new_rules_ask_again_what_older_ones_refused_or_did_not_find(
+    state: ControllerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> tuple[dict[str, list[Subject]], dict[str, list[str]]]:
+        with state.catalog.writing() as db:
+            missing_packages.forget_by_older_rules(db)
+        db = state.catalog.db
+        return missing_packages.subjects_to_look_up(db, EPOCH, ALL), missing_packages.to_install(
+            db, {"pi1": True}, EPOCH
+        )
+
+    wiring = Subject("header", "wiringPi.h")
+    fail(state, "one", YAML)
+    fail(state, "two", wiring)
+    assert asked() == ({"pi1": [wiring, YAML]}, {})
+    answer(state)
+    refused = {"libyaml-dev": "It would bring a service."}
+    nobody = [{"missing": "header", "subject": "wiringPi.h", "packages": []}]
+    with state.catalog.writing() as db:
+        missing_packages.record_answers(db, "pi1", [wiring], nobody, EPOCH)
+        missing_packages.record_installed(db, "pi1", [], refused, run="run1", now=EPOCH, max_attempts=5)
+    assert asked() == ({}, {})
+    monkeypatch.setattr(missing_packages, "apt_rules", lambda: "of a later version")
+    assert asked() == ({"pi1": [wiring, YAML]}, {})
+    answer(state)
+    assert asked() == ({"pi1": [wiring]}, {"pi1": ["libyaml-dev"]})
+
+
 def test_what_no_package_has_is_watched_where_the_builder_can(state: ControllerState) -> None:
     """The name that the log gave is in no package: the next try says what it really looks for."""
     state.execute("UPDATE builder SET facts = json_set(facts, '$.tracer', 'strace -- version 6.1')")

@@ -5,19 +5,24 @@ Subjects come from logs and package names from builders, so both are untrusted: 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ..apt_packages import MOST_PROVIDERS, PACKAGE, Cost, Subject, can_be_looked_up, is_allowed
 from ..catalog import attempts, events
+from ..catalog.meta import get_meta, set_meta
 
 #: Seconds after which a subject without a package is looked up again, and a refused package tried again.
 ASK_AGAIN = 30 * 24 * 3600.0
 #: Most subjects that one host looks up, and most packages that it installs, at a time.
 MOST_ASKED, MOST_INSTALLED = 500, 20
+#: The modules by which builders find packages and refuse them.
+_RULES = ("apt_packages.py", *(f"builder/apt_{name}.py" for name in ("contents", "file_lookup", "guard", "names")))
 
 #: A system: packages differ by the builder's distribution and release, and by the platform it builds for.
 _SYSTEM = (
@@ -41,6 +46,25 @@ _HOSTS = f"""
     SELECT DISTINCT b.host, b.speed, {_SYSTEM} AS system
     FROM builder_target o JOIN builder b ON b.host = o.host JOIN target t ON t.id = o.target_id
     """
+
+
+def apt_rules() -> str:
+    """A digest of the rules by which builders find packages and refuse them: a new version of them is another one."""
+    folder = Path(__file__).parents[1]
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in _RULES)).hexdigest()
+
+
+def has_new_rules(db: sqlite3.Connection) -> bool:
+    """Whether answers and refusals may be by other rules than today's."""
+    return get_meta(db, "apt_rules") != apt_rules()
+
+
+def forget_by_older_rules(db: sqlite3.Connection) -> None:
+    """Forget what was found and refused by older rules, so that it is looked up and tried again now."""
+    if has_new_rules(db):
+        db.execute("DELETE FROM provider")
+        db.execute("DELETE FROM apt_package WHERE state = 'refused'")
+        set_meta(db, "apt_rules", apt_rules())
 
 
 def subjects_to_look_up(db: sqlite3.Connection, now: float, hosts: Collection[str]) -> dict[str, list[Subject]]:
