@@ -178,6 +178,9 @@ CASES = [
     ("corpus-igraph", "missing-tool", "target", "CMake"),
     ("corpus-pyjnius", "missing-tool", "target", "javac"),
     ("corpus-gphoto2", "missing-header", "target", "libgphoto2"),
+    ("corpus-pynng", "missing-tool", "target", "cmake"),
+    ("corpus-hidapi", "build-script-error", "target", ".pxd"),
+    ("corpus-simplejpeg-313", "removed-api", "target", "cgi"),
     ("corpus-xmlsec", "missing-tool", "target", "pkg-config"),
     ("corpus-unittest2", "sdist-broken", "release", "late_version"),
     # What came from upstream, and the builder

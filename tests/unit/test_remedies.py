@@ -149,6 +149,14 @@ def test_a_pinned_setuptools_is_renewed_where_it_cannot_run() -> None:
     assert first.name == "setuptools"
 
 
+def test_a_pinned_cython_is_renewed_where_it_cannot_run() -> None:
+    case = case_of("corpus-simplejpeg-313", python=(3, 13), installed=frozenset({"cython", "setuptools"}))
+    first = propose(case, set())
+    assert first is not None
+    assert (first.name, first.adjustments.in_words()) == ("Cython>=3", "Cython>=3.0.11,<3.1")
+    assert propose(replace(case, installed=frozenset({"setuptools"})), set()) is None
+
+
 @pytest.mark.parametrize(
     ("log", "python", "names"),
     [

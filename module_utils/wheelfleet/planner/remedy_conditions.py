@@ -77,6 +77,15 @@ def later_setuptools(failed_build: FailedBuild) -> Adjustments | None:
     return Adjustments(constraints=("setuptools>=66,<81",)) if gone and has and failed_build.python >= (3, 12) else None
 
 
+def later_cython(failed_build: FailedBuild) -> Adjustments | None:
+    """Cython 3.0, the first for Python 3.13: older ones import modules that left Python."""
+    gone = re.search(r"/Cython/[\w/]{1,80}\.py\", line (?:.*\n){1,2}ModuleNotFoundError", failed_build.text)
+    has = "cython" in (failed_build.installed or ("cython",))
+    return (
+        Adjustments(constraints=("Cython>=3.0.11,<3.1",)) if gone and has and failed_build.python >= (3, 12) else None
+    )
+
+
 def more_time(failed_build: FailedBuild) -> Adjustments | None:
     done = [int(a) / int(b) for a, b in re.findall(r"\[\s*(\d{1,6})/(\d{1,6})\]", failed_build.text) if int(b)]
     done += [int(percent) / 100 for percent in re.findall(r"\b(\d{1,3})\s?%", failed_build.text)]

@@ -19,6 +19,7 @@ from .remedy_conditions import (
     cython_3_0,
     date_matched,
     declared_requirement,
+    later_cython,
     later_setuptools,
     matches_log,
     more_time,
@@ -207,6 +208,13 @@ REMEDIES: tuple[Remedy, ...] = (
             before=(3, 12),
         ),
         of="setuptools",
+    ),
+    Remedy(
+        "Cython>=3",
+        frozenset({"removed-api"}),
+        "The project asks for a Cython that does not run on this Python.",
+        later_cython,
+        of="cython",
     ),
     Remedy(
         "Cython<3.1",

@@ -40,7 +40,8 @@ MISSING = (
         "missing-tool",
         r"^[\s|│]*error: \[Errno 2\] No such file or directory: '([\w+-]{1,60})'",
         "The build needs {found}, which the builder does not have.",
-        after=re.compile(r"^[\s|│]*\$ (?:\w{1,40}=\S{0,200} ){0,8}\w"),
+        # Scripts print the command before they run it: as in a shell, or as Python's list.
+        after=re.compile(r"^[\s|│]*\$ (?:\w{1,40}=\S{0,200} ){0,8}\w|: \['[\w+-]{1,60}', "),
         missing_kind="tool",
         advice=LOOK_FOR_TOOL,
     ),

@@ -56,6 +56,11 @@ PROJECT = (
         settles="target",
     ),
     rule(
+        "build-script-error",
+        r"error: unknown file type '(\.\w{1,20})' \(from '",
+        "The build gives the compiler a file of a type that setuptools does not compile: {found}.",
+    ),
+    rule(
         "sdist-broken",
         r"FileNotFoundError: \[Errno 2\] No such file or directory: '([^'/][^']{0,200})'",
         "The sdist lacks {found}, which its own build reads.",
