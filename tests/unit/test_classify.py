@@ -178,6 +178,7 @@ CASES = [
     ("corpus-igraph", "missing-tool", "target", "CMake"),
     ("corpus-pyjnius", "missing-tool", "target", "javac"),
     ("corpus-gphoto2", "missing-header", "target", "libgphoto2"),
+    ("corpus-secp256k1", "missing-tool", "target", "pkg-config"),
     ("corpus-pynng", "missing-tool", "target", "cmake"),
     ("corpus-hidapi", "build-script-error", "target", ".pxd"),
     ("corpus-simplejpeg-313", "removed-api", "target", "cgi"),
