@@ -167,7 +167,7 @@ MISSING = (
 HINTS = (
     rule(
         "missing-tool",
-        r"(?i:pkg-config['"`]?(?: binary)? (?:is required|is missing|(?:probably )?not (?:installed|found)))"
+        r"(?i:pkg-config['`]?(?: binary)? (?:is required|is missing|(?:probably )?not (?:installed|found)))"
         r"|(?i:unable to (?:invoke|run|execute|find) pkg-config|requires pkg-config\b)",
         "The build needs {found}, which the builder does not have.",
         subject="pkg-config",
