@@ -20,13 +20,14 @@ class ActionModule(ControllerAction):
 
     def work(self) -> Result:
         """Take the lock; check mode writes nothing and takes none."""
-        folders = {
+        rest = {
+            "follow": self.options["follow"],
             "state_dir": self.options["state_dir"],
             "site_dir": self.options["site_dir"] or str(self.state_dir / "site"),
         }
         missing = not self.state_dir.is_dir()
         if self.check_mode:
-            return {"changed": missing, "run": "check", **folders}
+            return {"changed": missing, "run": "check", **rest}
         if lock.handover is None:
             raise Refused(
                 "The callback plugin wheelfleet_live, which holds the run's lock, is not loaded; name the checkout's "
@@ -41,7 +42,7 @@ class ActionModule(ControllerAction):
                 self.state_dir,
                 os.getppid() if multiprocessing.parent_process() else os.getpid(),
                 self.say,
-                site=Path(folders["site_dir"]),
+                site=Path(rest["site_dir"]),
             )
             if held is not None:
                 lock.handover.give(held)
@@ -50,4 +51,4 @@ class ActionModule(ControllerAction):
                 f"The controller's folder {self.state_dir} cannot be used ({error.strerror}); "
                 "set controller_state_dir to a folder you may write to."
             ) from error
-        return {"changed": missing, "run": run, **folders}
+        return {"changed": missing, "run": run, **rest}

@@ -41,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from wheelfleet.engine import lock
 from wheelfleet.engine.host_status import HostState
 from wheelfleet.engine.terminal import terminal
+from wheelfleet_ansible import shared_imports
 from wheelfleet_ansible.current_run import CurrentRun
 from wheelfleet_ansible.early_end import EarlyEnd
 from wheelfleet_ansible.outcome import Outcome
@@ -88,6 +89,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._held: list[int] = []
         self._run: CurrentRun | None = None
         self._early_end: EarlyEnd | None = None
+        self._has_loaded = False
         self._outcome = Outcome(publishes=_publishes())
         self._teller = Teller()
         self._screen = Screen(self._display)
@@ -115,6 +117,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Start the view at the first task with something to show."""
         self._watchdog.event()
+        if not self._has_loaded:
+            # Before the first fork, but not for a playbook without tasks.
+            self._has_loaded = True
+            shared_imports.load()
         if self._run is None or self._view.is_shown:
             return
         if task.action == "wheelfleet_delta":

@@ -25,6 +25,10 @@ options:
     description: The published tree, where the run shows its status. Empty means C(site) below O(state_dir).
     type: str
     default: ''
+  follow:
+    description: Whether the run follows upstream, which is returned for the plays of other hosts.
+    type: bool
+    default: false
 extends_documentation_fragment: [wheelfleet.no_diff]
 author:
   - The wheelfleet authors
@@ -51,4 +55,8 @@ site_dir:
   description: The published tree.
   returned: success
   type: str
+follow:
+  description: Whether the run follows upstream.
+  returned: success
+  type: bool
 """
