@@ -1,22 +1,29 @@
-"""The controller's half of M(wheelfleet_builder): it sends the worker's code to hosts that have other code."""
+"""The controller's half of M(wheelfleet_builder): the work is done by the code that a host has, where it is ours; to
+other hosts it is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible.errors import AnsibleError
 from wheelfleet.builder import worker_code
+from wheelfleet.engine import installed_code
 from wheelfleet.engine.tool_lock import policies_apart
 from wheelfleet_ansible.controller_action import Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
 from wheelfleet_ansible.node_action import NodeAction
 
+#: The options that the work is made of.
+MADE_OF = ("home", "pythons", "tool_requirements", "tool_versions", "parallel", "memory", "sandbox")
+
 
 class ActionModule(NodeAction):
-    """Run the module, and once more with the code if the host has other code."""
+    """Have the host do the work, by the code that it has or is sent."""
 
     OPTIONS = documented_options("wheelfleet_builder")
 
     def work(self) -> Result:
-        """Run the module; returns its result. Raises Refused if it fails because the host's Python is too old."""
+        """Do the work; returns the module's result. Raises Refused if it fails because the host's Python is too old."""
         try:
             result = self._installed()
         except AnsibleError as error:
@@ -29,13 +36,28 @@ class ActionModule(NodeAction):
 
     def _installed(self) -> Result:
         files = worker_code.worker_code()
-        arguments = {**self._task.args, "code_digest": worker_code.digest(files)}
+        digest = worker_code.digest(files)
+        result = self._by_installed_code(digest)
+        if result is None:
+            result = self._by_module(files, digest)
+        apart = policies_apart(result.get("facts", {}).get("interpreters", {}))
+        self.warnings += [apart] if apart else []
+        return result
+
+    def _by_installed_code(self, digest: str) -> Result | None:
+        """The result of the code that the host has; None if it has another, or none that works."""
+        options = {name: self.options[name] for name in MADE_OF}
+        done = self._low_level_execute_command(
+            installed_code.command(self.interpreters(), digest, options, check=self.check_mode)
+        )
+        return installed_code.answer(str(done.get("stdout", ""))) if done.get("rc") == 0 else None
+
+    def _by_module(self, files: Mapping[str, bytes], digest: str) -> Result:
+        arguments = {**self._task.args, "code_digest": digest}
         result: Result = self._execute_module("wheelfleet_builder", arguments, task_vars=self.task_vars)
         if result.pop("lacks_code", False):
             arguments["code"] = worker_code.pack(files)
             result |= self._execute_module("wheelfleet_builder", arguments, task_vars=self.task_vars)
-        apart = policies_apart(result.get("facts", {}).get("interpreters", {}))
-        self.warnings += [apart] if apart else []
         # -vvv prints the invocation, which is unreadable with the code in it.
         result.get("invocation", {}).get("module_args", {}).pop("code", None)
         return result

@@ -9,7 +9,8 @@ short_description: Make a host a builder and read the targets it offers
 description:
   - Makes the builder's folders, installs the worker's code, and makes one virtual environment with pip, uv and what
     else builds need, for each interpreter.
-  - Its action plugin says which code that is, and sends it to a host that has another one.
+  - Its action plugin says which code that is. A host that has it does the work by that code, which costs a fraction of
+    a module. To another host the plugin sends module and code.
   - Reads the full tag set of each interpreter by C(packaging.tags), run by that interpreter.
   - Needs nothing on the host but a whole Python 3.9 or newer with its venv module, and bubblewrap.
 attributes:
@@ -114,22 +115,10 @@ libraries:
 """
 
 from pathlib import Path
-from typing import cast
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.wheelfleet.builder import worker_code
-from ansible.module_utils.wheelfleet.builder.capacity import capacity
-from ansible.module_utils.wheelfleet.builder.folders import NotReady
-from ansible.module_utils.wheelfleet.builder.install import (
-    InstallError,
-    check_commands,
-    check_modules,
-    make_folders,
-    tool_environment,
-)
-from ansible.module_utils.wheelfleet.builder.probe import ProbeError, host_facts, host_libraries, host_packages
-from ansible.module_utils.wheelfleet.builder.sandbox import probe, tracer, version
-from ansible.module_utils.wheelfleet.contract.report import InterpreterFacts, OfferedTarget, Report
+from ansible.module_utils.wheelfleet.builder.make_builder import FAILURES, make_builder
 
 
 def install_code(module: AnsibleModule, home: Path) -> list[str]:
@@ -159,54 +148,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    why_not = probe() if module.params["sandbox"] else None
-    if why_not is not None:
-        module.fail_json(msg=why_not)
     home = Path(module.params["home"])
-    requirements, versions = module.params["tool_requirements"], module.params["tool_versions"]
-    made = []
-    targets: list[OfferedTarget] = []
-    interpreters: dict[str, InterpreterFacts] = {}
     try:
-        check_commands()
-        check_modules()
-        made += make_folders(home, check=module.check_mode)
-        made += install_code(module, home)
-        for python in module.params["pythons"]:
-            environment = tool_environment(home, python, requirements, versions, check=module.check_mode)
-            if environment["changed"]:
-                made.append(environment["tools"])
-            place = {"tools": environment["tools"], "interpreter": environment["interpreter"]}
-            target = cast(OfferedTarget, {**environment["target"], **place})
-            if any(known["name"] == target["name"] for known in targets):
-                module.fail_json(
-                    msg=f"builder_pythons names two interpreters for {target['name']}, the second being {python}; "
-                    "keep one of them."
-                )
-            targets.append(target)
-            interpreters[target["name"]] = {
-                "cflags": environment["target"]["cflags"],
-                "tools": environment["versions"],
-            }
-    except (InstallError, ProbeError, NotReady) as error:
+        result = make_builder(module.params, check=module.check_mode, install_code=lambda: install_code(module, home))
+    except FAILURES as error:
         module.fail_json(msg=str(error))
-    report = Report(
-        facts={
-            **host_facts(),
-            "slots": capacity(module.params["parallel"], module.params["memory"]).parallel,
-            "sandbox": version() if module.params["sandbox"] else None,
-            "tracer": tracer(sandboxed=module.params["sandbox"]),
-            "interpreters": interpreters,
-        },
-        targets=targets,
-        packages=host_packages(),
-        libraries=host_libraries(),
-    )
-    module.exit_json(
-        changed=bool(made),
-        **report.as_data(),
-        diff={"before": "", "after": "".join(f"{line}\n" for line in made)},
-    )
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ failed.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
+
+from wheelfleet.engine.installed_code import by_first_interpreter
 
 #: The oldest Python for our modules and builds.
 OLDEST = (3, 9)
@@ -20,9 +21,7 @@ _ANSWER = re.compile(r"^wheelfleet-python ((\d+)\.(\d+)\S{0,40}) (\S{0,400})", r
 
 def question(interpreters: Sequence[str]) -> str:
     """The command that prints version and path of the first interpreter that exists, which is Ansible's choice."""
-    quoted = " ".join(map(shlex.quote, interpreters))
-    program = shlex.quote(PROGRAM)
-    return f'for p in {quoted}; do if command -v "$p" >/dev/null 2>&1; then "$p" -c {program}; exit; fi; done'
+    return by_first_interpreter(interpreters, ["-c", PROGRAM])
 
 
 def too_old(answer: str) -> str | None:

@@ -111,11 +111,15 @@ class NodeAction(ControllerAction):
         with contextlib.suppress(AnsibleError, AttributeError):
             self._connection.reset()
 
-    def python_problem(self) -> str | None:
-        """One sentence if Ansible's Python on the node is too old; None if it is not, or is unknown."""
+    def interpreters(self) -> list[str]:
+        """Ansible's Python on the node, or what Ansible would look for, best first."""
         given = self._templar.template(self.task_vars.get("ansible_python_interpreter") or "")
         if not given or str(given).startswith("auto"):
             given = (self.task_vars.get("ansible_facts") or {}).get("discovered_interpreter_python")
         fallback = constants.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=self.task_vars)
-        answer = self._low_level_execute_command(question([str(given)] if given else fallback))
+        return [str(given)] if given else [str(each) for each in fallback]
+
+    def python_problem(self) -> str | None:
+        """One sentence if Ansible's Python on the node is too old; None if it is not, or is unknown."""
+        answer = self._low_level_execute_command(question(self.interpreters()))
         return too_old(str(answer.get("stdout", "")))

@@ -38,6 +38,7 @@ def test_it_runs_there_without_anything_else_of_ours(tmp_path: Path) -> None:
         "proxy_client",
         "proxy",
         "hooks",
+        "make_builder",
         "modernize",
         "prepare",
         "probe",

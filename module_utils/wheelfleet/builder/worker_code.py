@@ -27,9 +27,9 @@ def worker_code() -> dict[str, bytes]:
 
 
 def digest(files: Mapping[str, bytes]) -> str:
-    """One hash of all files."""
-    hashes = [f"{path} {hashlib.sha256(content).hexdigest()}" for path, content in sorted(files.items())]
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    """One hash of all files: that of what `sha256sum` prints of them, because the controller asks for it in shell."""
+    hashes = [f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in sorted(files.items())]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def pack(files: Mapping[str, bytes]) -> str:
