@@ -21,6 +21,11 @@ attributes:
     description: Lists the folders, files and environments that would be made.
     support: full
 options:
+  state_dir:
+    description:
+      - The controller's folder, where the action plugin locks the tools (M(wheelfleet_tools)). By default the
+        C(controller_state_dir) of the inventory, or C(var/) of the checkout.
+    type: path
   home:
     description: The builder's folder.
     type: path
@@ -36,10 +41,9 @@ options:
     elements: str
     required: true
   tool_versions:
-    description: The exact versions of these, as M(wheelfleet_tools) locked them.
+    description: The exact versions of these. By default those that M(wheelfleet_tools) locks.
     type: list
     elements: str
-    default: []
   parallel:
     description: Builds at once, as in M(wheelfleet_batch).
     type: int
@@ -136,10 +140,11 @@ def install_code(module: AnsibleModule, home: Path) -> list[str]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            "state_dir": {"type": "path"},
             "home": {"type": "path", "required": True},
             "pythons": {"type": "list", "elements": "str", "required": True},
             "tool_requirements": {"type": "list", "elements": "str", "required": True},
-            "tool_versions": {"type": "list", "elements": "str", "default": []},
+            "tool_versions": {"type": "list", "elements": "str"},
             "parallel": {"type": "int", "default": 0},
             "code_digest": {"type": "str", "default": ""},
             "code": {"type": "str"},

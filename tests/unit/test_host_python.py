@@ -64,7 +64,13 @@ def test_the_builders_module_and_provisioning_end_with_that_sentence(tmp_path: P
     (tmp_path / "hosts.yml").write_text(
         json.dumps({"all": {"hosts": {"old": {"ansible_connection": "local", "ansible_python_interpreter": python}}}})
     )
-    builder = {"home": str(tmp_path / "home"), "pythons": ["python3"], "tool_requirements": ["pip"], "sandbox": False}
+    builder = {
+        "home": str(tmp_path / "home"),
+        "pythons": ["python3"],
+        "tool_requirements": ["pip"],
+        "tool_versions": [],
+        "sandbox": False,
+    }
     tasks = [{"wheelfleet_python": None, "ignore_errors": True}, {"wheelfleet_builder": builder}]
     (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "old", "gather_facts": False, "tasks": tasks}]))
     operator = Operator(tmp_path)

@@ -45,7 +45,7 @@ def make_builder(
     interpreters: dict[str, InterpreterFacts] = {}
     for python in options["pythons"]:
         environment = tool_environment(
-            home, python, options["tool_requirements"], options["tool_versions"], check=check
+            home, python, options["tool_requirements"], options["tool_versions"] or (), check=check
         )
         if environment["changed"]:
             made.append(environment["tools"])
