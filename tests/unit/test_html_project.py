@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from wheelfleet.site.html import badge, project
 from wheelfleet.site.html.project_facts import ProjectFacts, read_project
+from wheelfleet.site.kinds import read_kinds
 from wheelfleet.site.listing import project_files
 from wheelfleet.site.renderer import Renderer, SiteFacts
 from wheelfleet.site.status_rows import project_rows
@@ -42,7 +43,9 @@ def facts_of(state: ControllerState, name: str = "spam", summary: str = "", view
 def pages_of(state: ControllerState, name: str = "spam", summary: str = "", render: Renderer = OWN) -> dict[str, bytes]:
     facts = facts_of(state, name, summary, render.site.index_view)
     prefix = f"project/{facts.name}/"
-    return {path.removeprefix(prefix): data for path, data in project.pages(facts, render)}
+    return {
+        path.removeprefix(prefix): data for path, data in project.pages(facts, render, read_kinds(state.catalog.db))
+    }
 
 
 def html_of(state: ControllerState, **options: Any) -> str:
@@ -85,7 +88,7 @@ def test_each_cell_says_in_a_word_what_became_of_the_release_on_the_target(state
     size = (state.files_dir / "spam" / filename).stat().st_size
     assert matrix(html_of(state)) == [
         [f"built log {size} bytes, built in 12 s", "failed missing-header The header png.h is missing."],
-        ["upstream upstream serves spam-1.0-py3-none-any.whl", f"waiting No builder of the last run offers {ARMV7}."],
+        ["on PyPI upstream serves spam-1.0-py3-none-any.whl", f"queued No builder of the last run offers {ARMV7}."],
     ]
 
 
@@ -153,7 +156,7 @@ def test_upstreams_word_on_the_project_stands_above_everything(state: Controller
     state.execute("UPDATE project SET status = ?, status_reason = 'Use eggs.'", status)
     html = html_of(state)
     assert words in html
-    assert html.index("They say: Use eggs.") < html.index("Install")
+    assert html.index("They say: Use eggs.") < html.index('id="install"')
     assert json_of(state)["status"] == {"status": status, "reason": "Use eggs."}
 
 
@@ -161,7 +164,7 @@ def test_a_project_upstream_does_not_know_says_what_to_check(state: ControllerSt
     state.project("spam", state="absent")
     html = html_of(state)
     assert "Upstream knows no project of this name; check its spelling in the scope." in html
-    assert "There is no wheel of it here to install." in html
+    assert "Install" not in html
     assert json_of(state)["status"] == {"status": "absent"}
 
 
@@ -207,7 +210,7 @@ def test_a_build_whose_host_was_lost_is_told_as_such(state: ControllerState) -> 
 def test_a_build_still_going_on_is_in_the_matrix_alone(state: ControllerState) -> None:
     state.want("spam", "1.0")
     state.attempt("spam", "1.0", state="open")
-    assert matrix(html_of(state)) == [["waiting Being built on pi1."]]
+    assert matrix(html_of(state)) == [["queued Being built on pi1."]]
     assert json_of(state)["attempts"] == []
 
 
@@ -264,27 +267,12 @@ def test_an_sdist_that_uv_cannot_build_is_called_so(state: ControllerState, endi
     assert ("(which uv cannot build)" in html_of(state)) == refused
 
 
-def test_install_commands_follow_what_the_index_lists(state: ControllerState) -> None:
-    build(state, name="Spam.Eggs")
-    own, full = (html_of(state, name="Spam.Eggs", render=render) for render in (OWN, FULL))
-    assert "pip install --extra-index-url https://wheels.example/simple/ spam-eggs" in own
-    assert "--index-strategy unsafe-best-match spam-eggs" in own
-    assert "uv pip install --index https://wheels.example/simple/ spam-eggs" in full
-
-
-def test_without_a_wheel_of_ours_the_page_says_where_wheels_come_from(state: ControllerState) -> None:
-    state.want("spam", "1.0", verdict="upstream", reason="upstream serves spam-1.0-py3-none-any.whl")
-    html = html_of(state)
-    assert "Upstream has wheels for it, so the fleet need not build any" in html
-    assert "extra-index-url" not in html
-
-
 def test_downloads_and_what_they_saved_are_shown(state: ControllerState) -> None:
     build(state)
     state.insert("use_day", name="spam", day=1, downloads=1234, saved_seconds=7200)
     html = html_of(state)
     assert "<b>1,234</b> downloads" in html
-    assert "<b>2 h</b> of building saved so far" in html
+    assert "<b>2 h</b> of compiling saved so far" in html
 
 
 def test_strangers_text_is_shown_as_text_everywhere(state: ControllerState) -> None:
@@ -305,7 +293,7 @@ def test_strangers_text_is_shown_as_text_everywhere(state: ControllerState) -> N
     state.want("spam", "3.0", verdict="skip", reason=HOSTILE)
     pages = pages_of(state, summary=HOSTILE)
     html = pages["index.html"].decode()
-    assert not elements(html, "script")
+    assert [script["src"] for _, script, _ in elements(html, "script")] == ["../../assets/install.js"]
     assert not [
         1 for _, attributes, _ in elements(html) for name in attributes if name in ("style", "onclick", "onload")
     ]

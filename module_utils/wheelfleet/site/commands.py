@@ -42,12 +42,13 @@ def interpreter_for(tags: Iterable[str], targets: Iterable[str] = ()) -> str:
         if min(claim.minor for claim in claims) <= _OLDEST_DEFAULT_MINOR:
             return "python3"
         parts = [tuple(target.split("-")[:2]) for target in targets]
-    pythons = [_command(python, abi) for python, abi in parts]
+    pythons = [python_command(python, abi) for python, abi in parts]
     # More people have a Python with a GIL than one without.
     return min(pythons, key=(lambda name: name.endswith("t")) if claims else str, default="python3")
 
 
-def _command(python: str, abi: str) -> str:
+def python_command(python: str, abi: str) -> str:
+    """The command of the interpreter that tags name, such as `cp313` and `cp313t`."""
     if python.startswith("pp"):
         return "pypy3"
     return f"python{python[2]}.{python[3:]}{'t' if abi == f'{python}t' else ''}"

@@ -17,6 +17,7 @@ from ..text import printable
 from . import index_pages
 from .html import log, packed, project, provenance
 from .html.project_facts import read_project
+from .kinds import Kind
 from .listing import ListedFile, ProjectFiles, files_of
 from .published_rows import Differences, RowChanges, site_project
 from .renderer import Renderer
@@ -59,6 +60,8 @@ class Sources:
     signer: Signer | None = None
     #: Sign provenance again even where a valid signature exists.
     resign: bool = False
+    #: The kinds of machines, which each project's page answers for.
+    kinds: tuple[Kind, ...] = ()
 
 
 class ProjectRenderer:
@@ -149,7 +152,7 @@ class ProjectRenderer:
             differences.add(project_id, page, rows)
             if page and self.sources.html_pages and not is_packed:
                 facts = read_project(self.db, project_id, content, rows, summary, logs)
-                for path, data in project.pages(facts, self.render_page):
+                for path, data in project.pages(facts, self.render_page, self.sources.kinds):
                     self.tree.write(path, data)
                     pages.add(path.rpartition("/")[2])
         if self._has_pages:

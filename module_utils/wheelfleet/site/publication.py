@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ from ..watchdog import note_progress
 from . import index_pages, removal
 from .changes import count_changes
 from .html import packed, provenance
+from .kinds import read_kinds
 from .layout import FILES, LISTS, PAGES, TOP
 from .listing import builds_always
 from .overview_pages import overview_pages
@@ -100,7 +102,8 @@ def publish_site(
     try:
         signer = Signer(settings.signing_key) if settings.signing_key and settings.html_pages else None
         render = Renderer(template_dirs, replace(settings.site, signing_key=signer.public if signer else ""))
-        sources = Sources(files_dir, logs_dir, html_pages=settings.html_pages, signer=signer)
+        kinds = read_kinds(catalog.db) if settings.html_pages else ()
+        sources = Sources(files_dir, logs_dir, html_pages=settings.html_pages, signer=signer, kinds=kinds)
         with Tree(site_dir, dry_run=dry_run) as tree:
             return _Publication(catalog, render, tree, sources, settings).run(full)
     except OSError as error:
@@ -149,6 +152,8 @@ class _Publication:
                 render.fingerprint,
                 "all" if settings.html_pages else "index",
                 "build-always" if builds_always(catalog.db) else "build-missing",
+                # Every project's page names them.
+                hashlib.sha256(repr(sources.kinds).encode()).hexdigest()[:16],
                 *(["everything"] if packed.is_everything(catalog.db) else []),
             ]
         )

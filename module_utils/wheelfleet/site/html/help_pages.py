@@ -46,11 +46,10 @@ def install_commands(site: SiteFacts, project: str) -> list[Command]:
     """
     url = site.index_url
     host = untrusted_host(site)
-    compare = [] if site.index_view == "full" else ["--index-strategy", "unsafe-best-match"]
     pdm = f"pypi.{UV_INDEX_NAME}"
     return [
         Command("pip", pip_commands(url, project)),
-        _command("uv", ["uv", "venv"], ["uv", "pip", "install", "--index", url, *compare, project]),
+        Command("uv", uv_commands(site, project)),
         _command(
             "poetry",
             ["poetry", "source", "add", "--priority=explicit", UV_INDEX_NAME, url],
@@ -63,6 +62,14 @@ def install_commands(site: SiteFacts, project: str) -> list[Command]:
             ["pdm", "add", project],
         ),
     ]
+
+
+def uv_commands(site: SiteFacts, project: str, python: str = "python3") -> tuple[str, ...]:
+    """uv's lines; it finds an environment in the working folder by itself."""
+    compare = [] if site.index_view == "full" else ["--index-strategy", "unsafe-best-match"]
+    choice = [] if python == "python3" else ["--python", python]
+    install = ["uv", "pip", "install", "--index", site.index_url, *compare, project]
+    return shlex.join(["uv", "venv", *choice]), shlex.join(install)
 
 
 def untrusted_host(site: SiteFacts) -> str | None:

@@ -6,17 +6,17 @@ others. Sizes, durations and addresses are formatted here, not in the template.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...libc import read_needed_libc
 from ...os_release import release_in_words
 from ...text import human_duration, human_size, utc
+from ..kinds import Kind
 from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
-from . import badge, project_json, provenance
-from .help_pages import Command, install_commands
+from . import badge, project_answers, project_json, provenance
+from .project_answers import WORDS, Answer
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, log_page
 from .project_json import address
 
@@ -24,14 +24,7 @@ RELEASES_A_PAGE = 25
 #: Attempts shown on a page, the latest of its releases; the JSON has all of them.
 MOST_ATTEMPTS = 60
 BADGE_LABEL = "wheelfleet"
-#: The installers shown on each page; the guide has the others.
-_INSTALLERS = ("pip", "uv")
 
-#: The word for each status of a cell.
-_WORDS = {"failed": "failed", "waiting": "waiting", "built": "built", "upstream": "upstream", "skipped": "skipped",
-          "passed": "passed over"}  # fmt: skip
-_IN_A_SENTENCE = {"built": "built", "upstream": "served by upstream", "failed": "failed",
-                  "waiting": "waiting to be built", "skipped": "skipped", "passed": "passed over"}  # fmt: skip
 _STATUS_SENTENCES = {
     "archived": "Its authors have archived the project: no new releases are to be expected.",
     "deprecated": "Its authors call the project deprecated: look for what replaces it.",
@@ -110,8 +103,9 @@ class BuildLine(NamedTuple):
     log: str | None
 
 
-def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
-    """Everything below `project/NAME/`: paths below the site, and their bytes."""
+def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> Iterator[tuple[str, bytes]]:
+    """Everything below `project/NAME/`: paths below the site, and their bytes. `kinds` are those of the whole site."""
+    found = project_answers.answers(facts, kinds)
     folder = f"project/{facts.name}"
     chunks = [facts.releases[i : i + RELEASES_A_PAGE] for i in range(0, len(facts.releases), RELEASES_A_PAGE)] or [()]
     on_site = {file.file.filename for release in facts.releases for file in release.files if file.on_site}
@@ -131,7 +125,7 @@ def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
                 path,
                 "project.html.j2",
                 **common,
-                **(_first_page(facts, render.site) if number == 1 else {}),
+                **(_first_page(facts, found, render.site) if number == 1 else {}),
                 number=number,
                 newer=_page_name(number - 1) if number > 1 else None,
                 older=_page_name(number + 1) if number < len(chunks) else None,
@@ -142,7 +136,7 @@ def pages(facts: ProjectFacts, render: Renderer) -> Iterator[tuple[str, bytes]]:
                 builds_in_all=len(attempts),
             ),
         )
-    yield f"{folder}/json", project_json.document(facts, signed=signed)
+    yield f"{folder}/json", project_json.document(facts, found, signed=signed)
     yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts)
 
 
@@ -150,50 +144,22 @@ def _page_name(number: int) -> str:
     return "index.html" if number == 1 else f"page-{number}.html"
 
 
-def _first_page(facts: ProjectFacts, site: SiteFacts) -> dict[str, object]:
-    ours = [file for release in facts.releases for file in release.files if file.listed]
-    saved = next((file.seconds for release in facts.releases for file in release.files
-                  if file.listed and file.seconds), None)  # fmt: skip
+def _first_page(facts: ProjectFacts, found: Sequence[Answer], site: SiteFacts) -> dict[str, object]:
     base = site.index_url.removesuffix("/simple/")
     here = f"{base}/project/{facts.name}"
     figures = []
-    if saved is not None:
-        figures.append((human_duration(saved), "of building saved by each install"))
     if facts.downloads:
         figures.append((f"{facts.downloads:,}", "download" if facts.downloads == 1 else "downloads"))
     if facts.saved_seconds:
-        figures.append((human_duration(facts.saved_seconds), "of building saved so far"))
+        figures.append((human_duration(facts.saved_seconds), "of compiling saved so far"))
     return {
-        "lead": _lead(facts.releases),
-        "commands": _commands(site, facts.name) if ours else [],
-        "upstream_serves": not ours and any(
-            cell is not None and cell.status == "upstream" for release in facts.releases for cell in release.cells
-        ),
+        "answers": found,
+        "installs": project_answers.installs(found, site, facts),
+        "is_listed": any(file.listed for release in facts.releases for file in release.files),
         "figures": figures,
         "badge_says": ": ".join((BADGE_LABEL, badge.state(facts)[0])),
         "badge_markdown": f"[![{BADGE_LABEL}]({here}/badge.svg)]({here}/index.html)",
-    }  # fmt: skip
-
-
-def _commands(site: SiteFacts, name: str) -> list[Command]:
-    return [command for command in install_commands(site, name) if command.installer in _INSTALLERS]
-
-
-def _lead(releases: Sequence[Release]) -> str | None:
-    """The sentence on the newest release that was not passed over; None without one."""
-    for release in releases:
-        counts = Counter(cell.status for cell in release.cells if cell)
-        if not counts.keys() - {"passed"}:
-            continue
-        parts = [
-            f"{words} for {_targets(counts[status])}" for status, words in _IN_A_SENTENCE.items() if counts[status]
-        ]
-        return f"Release {release.version}: {', '.join(parts)}."
-    return None
-
-
-def _targets(many: int) -> str:
-    return "1 target" if many == 1 else f"{many} targets"
+    }
 
 
 def _matrix_row(release: Release, on_site: set[str]) -> MatrixRow:
@@ -209,12 +175,12 @@ def _cell(row: StatusRow, on_site: set[str]) -> Cell:
     log = address(log_page(row.log)) if row.log else None
     if row.status != "built":
         note = f"{row.reason} It will be tried again." if row.tried_again else row.reason
-        return Cell(row.status, _WORDS.get(row.status, row.status), log, None, row.failure_class, note)
+        return Cell(row.status, WORDS.get(row.status, row.status), log, None, row.failure_class, note)
     href = address(row.file) if row.file and row.filename in on_site else None
     facts = [human_size(row.size)] if row.size is not None else []
     if row.seconds is not None:
         facts.append(f"built in {human_duration(row.seconds)}")
-    return Cell("built", _WORDS["built"], href, log, None, ", ".join(facts))
+    return Cell("built", WORDS["built"], href, log, None, ", ".join(facts))
 
 
 def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]:

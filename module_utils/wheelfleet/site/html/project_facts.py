@@ -101,6 +101,8 @@ class OwnFile(NamedTuple):
     apt_by_release: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     #: The C libraries it works with, such as `glibc>=2.34`; None: any, or not known.
     libc: str | None = None
+    #: The names of the targets that can install it.
+    serves: frozenset[str] = frozenset()
 
 
 class Attempt(NamedTuple):
@@ -166,6 +168,8 @@ class ProjectFacts(NamedTuple):
     other_releases: int
     downloads: int
     saved_seconds: float
+    #: The newest final version that upstream has and has not yanked; None: it has none.
+    latest: str | None = None
 
 
 def read_project(
@@ -225,6 +229,15 @@ def read_project(
         ),
         downloads=project["downloads"],
         saved_seconds=project["saved_seconds"],
+        latest=max(
+            (
+                version
+                for version, has in upstream.items()
+                if (has.sdists or has.wheels) and has.yanked is None and not _version(version).is_prerelease
+            ),
+            key=_version,
+            default=None,
+        ),
     )
 
 
@@ -323,7 +336,7 @@ def _files(
     rebuilds: dict[str, Rebuild] = {}
     for row in db.execute(
         """
-        SELECT w.filename, w.tags, w.repaired, w.apt_packages, w.imports, w.import_facts, w.imported,
+        SELECT w.id, w.filename, w.tags, w.repaired, w.apt_packages, w.imports, w.import_facts, w.imported,
                w.libc,
                (SELECT f.filename FROM upstream_file f WHERE f.release_id = r.id AND f.filename = w.sdist_filename
                 AND f.sha256 <> w.sdist_sha256) AS earlier_sdist,
@@ -340,6 +353,7 @@ def _files(
                 tuple(map(printable, json.loads(row["differences"]))),
             )  # fmt: skip
     releases = _releases_of_systems(db, project_id)
+    serves = _served_targets(db, project_id)
     seconds: Mapping[str, float | None] = {attempt.id: attempt.seconds for attempt in attempts}
     listed = {file.filename for file in content.listed if file.url is None}
     withdrawn = {file.filename for file in content.withdrawn}
@@ -375,9 +389,24 @@ def _files(
                 content.is_served(file.filename),
                 _apt_by_release(packages, releases.get(file.filename, ())),
                 row["libc"],
+                serves.get(row["id"], frozenset()),
             )
         )
     return files
+
+
+def _served_targets(db: sqlite3.Connection, project_id: int) -> dict[int, frozenset[str]]:
+    """The names of the targets that each wheel of a project serves, by its ID."""
+    served: dict[int, set[str]] = {}
+    for row in db.execute(
+        """
+        SELECT s.wheel_id, t.name FROM release r JOIN wheel_target s ON s.release_id = r.id
+        JOIN target t ON t.id = s.target_id WHERE r.project_id = ?
+        """,
+        (project_id,),
+    ):
+        served.setdefault(row["wheel_id"], set()).add(row["name"])
+    return {wheel: frozenset(names) for wheel, names in served.items()}
 
 
 def _releases_of_systems(db: sqlite3.Connection, project_id: int) -> dict[str, list[str]]:

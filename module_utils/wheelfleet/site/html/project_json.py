@@ -4,6 +4,10 @@
     status              {status, reason}; PEP 792's words, or `deleted` or `absent` if upstream has no such project
     notice              {status, sentence} about the project as a whole
     targets             [{name, python, system, machine}], in the order in which they are tried
+    newest              the newest version that installs on any of `boards`
+    boards              what installs on each kind of machine: [{target, boards, system, python, version, source, file,
+                        apt, status, reason, newer}]; `source` is here or upstream, `reason` says why no version
+                        installs, `newer` is the newest release that does not install: {version, status, reason}
     downloads, saved_seconds
     other_releases      the number of upstream's other releases
     releases            by version, the newest first:
@@ -28,6 +32,7 @@ seconds, sizes and memory bytes. `status` is one of failed, waiting, built, upst
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -35,6 +40,7 @@ from ..listing import timestamp
 from ..renderer import as_json
 from ..status_rows import StatusRow
 from . import provenance
+from .project_answers import Answer, newest
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Upstream, log_page
 
 #: From `project/NAME/` to the top of the site.
@@ -43,8 +49,8 @@ TOP = "../../"
 _PLAIN = re.compile(r"[\w.~/-]*", re.ASCII).fullmatch
 
 
-def document(facts: ProjectFacts, *, signed: bool = False) -> bytes:
-    """The bytes of `project/NAME/json`. `signed`: whether provenance is signed."""
+def document(facts: ProjectFacts, found: Sequence[Answer] = (), *, signed: bool = False) -> bytes:
+    """The bytes of `project/NAME/json`, with the answers for each kind of machine. `signed`: whether provenance is."""
     on_site = {file.file.filename for release in facts.releases for file in release.files if file.on_site}
     return as_json(
         _known(
@@ -54,6 +60,8 @@ def document(facts: ProjectFacts, *, signed: bool = False) -> bytes:
             status=_known(status=facts.status, reason=facts.status_reason),
             notice=dict(zip(("status", "sentence"), facts.notice, strict=True)) if facts.notice else None,
             targets=[target._asdict() for target in facts.targets],
+            newest=newest(found),
+            boards=[_board(facts.name, answer) for answer in found],
             downloads=facts.downloads,
             saved_seconds=facts.saved_seconds,
             other_releases=facts.other_releases,
@@ -73,6 +81,23 @@ def attempts(facts: ProjectFacts) -> list[Attempt]:
 def address(path: str) -> str:
     """The address of a path below the site, relative to `project/NAME/`."""
     return TOP + (path if _PLAIN(path) else quote(path))
+
+
+def _board(name: str, answer: Answer) -> dict[str, Any]:
+    kind, own = answer.kind, answer.file
+    return _known(
+        target=kind.target,
+        boards=kind.boards,
+        system=kind.system,
+        python=kind.python,
+        version=answer.version,
+        source=None if answer.version is None else "here" if own else "upstream",
+        file=address(f"files/{name}/{own.file.filename}") if own else None,
+        apt=answer.apt or None,
+        status=answer.status,
+        reason=answer.why_not or None,
+        newer=dict(zip(("version", "status", "reason"), answer.newer, strict=True)) if answer.newer else None,
+    )
 
 
 def _release(facts: ProjectFacts, release: Release, on_site: set[str], signed: bool) -> dict[str, Any]:
