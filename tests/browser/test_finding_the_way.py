@@ -19,7 +19,8 @@ def test_from_the_first_page_by_search_to_why_a_build_failed(page: Page) -> None
     page.get_by_role("link", name=FAILED).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(FAILED)
     cell = page.locator("table.matrix td.failed").first
-    expect(cell).to_contain_text("The header lber.h is missing")
+    expect(cell).to_contain_text("missing-header")
+    expect(page.get_by_text("The header lber.h is missing").first).to_be_visible()
     cell.get_by_role("link", name="failed").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"{FAILED} 1.4.2")
     error = page.locator("pre.log .log-evidence", has_text="fatal error: lber.h: No such file or directory")

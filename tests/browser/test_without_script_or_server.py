@@ -14,7 +14,7 @@ from tests.support.sample_site import BIG, FAILED, SampleSite
 
 COMPLETE = {
     "/index.html": ["New wheels", "python-snappy 0.7.3", "The last build ended on"],
-    f"/project/{FAILED}/index.html": ["missing-header", "The header lber.h is missing on the builder.", "waiting"],
+    f"/project/{FAILED}/index.html": ["missing-header", "The header lber.h is missing on the builder.", "queued"],
     f"/project/{BIG}/index.html": ["2.3.6", "pip install", "Older releases"],
     "/failures/index.html": ["missing-header", "4 projects", "opencv-python"],
     "/fleet/index.html": ["pi1", "Raspberry Pi 5", "suspended", "cp311-cp311-linux_aarch64-glibc2.36"],
@@ -69,7 +69,7 @@ def on_disk(browser: Browser, sample: SampleSite) -> Iterator[Page]:
 
 
 def test_from_a_disk_pages_are_styled_and_their_links_work(on_disk: Page) -> None:
-    style = on_disk.locator("table.matrix").evaluate("(table) => getComputedStyle(table).borderRadius")
+    style = on_disk.locator(".scrolls").first.evaluate("(each) => getComputedStyle(each).borderRadius")
     assert style == "8px"
     expect(on_disk.get_by_role("img", name=re.compile("^wheelfleet: "))).to_have_js_property("complete", True)
     on_disk.get_by_role("link", name="Older releases").click()

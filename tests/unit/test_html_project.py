@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import xml.etree.ElementTree as ET
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,18 @@ def json_of(state: ControllerState, name: str = "spam") -> dict[str, Any]:
 
 
 def matrix(html: str) -> list[list[str]]:
-    """The cells of the matrix below its head, as their text."""
-    table = html.partition('<table class="matrix">')[2].partition("</table>")[0].partition("<tbody>")[2]
-    return [[" ".join(text_of(cell).split()) for cell in row.split("<td")[1:]] for row in table.split("<tr>")[1:]]
+    """The cells of the tables of releases, as their text; without the details of each release."""
+    rows = html.split('<tr><th scope="row">')[1:]
+    cells = [
+        row.partition("</tr>")[0].split("<td")[1:] for row in rows if "</th>\n<td" in row and 'class="more"' in row
+    ]
+    return [[" ".join(text_of(cell).split()) for cell in row] for row in cells]
+
+
+def details(html: str, version: str) -> str:
+    """The details of a release, as their text."""
+    text = html.partition(f' id="v{version}">')[2].partition("</td></tr>")[0]
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", text)).split())
 
 
 def text_of(html: str) -> str:
@@ -87,9 +98,58 @@ def test_each_cell_says_in_a_word_what_became_of_the_release_on_the_target(state
     state.want("spam", "1.0", target=ARMV7, need="now")
     size = (state.files_dir / "spam" / filename).stat().st_size
     assert matrix(html_of(state)) == [
-        [f"built log {size} bytes, built in 12 s", "failed missing-header The header png.h is missing."],
-        ["on PyPI upstream serves spam-1.0-py3-none-any.whl", f"queued No builder of the last run offers {ARMV7}."],
+        [f"built {size} bytes", "failed missing-header"],
+        ["on PyPI", "queued"],
     ]
+
+
+def test_the_details_of_a_release_say_why_it_has_no_wheel_for_a_target(state: ControllerState) -> None:
+    fail(state, "2.0", ARMV7)
+    state.want("spam", "1.0", verdict="upstream", reason="upstream serves spam-1.0-py3-none-any.whl")
+    state.want("spam", "1.0", target=ARMV7, need="now")
+    html = html_of(state)
+    where = "Linux on 32-bit ARM (ARMv7), glibc 2.36"
+    assert f"failed for CPython 3.11, {where} missing-header: The header png.h is missing." in details(html, "2.0")
+    assert "on PyPI for CPython 3.11, Linux on 64-bit ARM, glibc 2.36: upstream serves spam" in details(html, "1.0")
+    assert f"No builder of the last run offers {ARMV7}." in details(html, "1.0")
+    assert 'href="../../failures/missing-header/index.html"' in html
+
+
+def test_the_columns_of_one_system_stand_side_by_side_under_its_name(state: ControllerState) -> None:
+    for order, target in enumerate(("cp313-cp313-linux_aarch64-glibc2.36", "cp313-cp313-linux_armv7l-glibc2.36"), 3):
+        state.target(target, platform=target.split("-")[2], preference=order)
+        build(state, "1.0", target)
+    build(state)
+    build(state, "1.0", ARMV7)
+    head = html_of(state).partition('<thead>\n<tr><th scope="col" rowspan')[2].partition("</thead>")[0]
+    heads = [(tag.get("colspan"), text) for _, tag, text in elements(head, "th") if text != "Release"]
+    assert heads == [
+        ("2", "Linux on 64-bit ARM, glibc 2.36"), ("2", "Linux on 32-bit ARM (ARMv7), glibc 2.36"),
+        (None, "CPython 3.11"), (None, "CPython 3.13"), (None, "CPython 3.11"), (None, "CPython 3.13"),
+    ]  # fmt: skip
+
+
+def test_a_built_cell_leads_to_the_details_and_the_file_is_linked_there(state: ControllerState) -> None:
+    filename = build(state, "2.0")
+    build(state, "1.0")
+    html = html_of(state)
+    links = [tag["href"] for _, tag, text in elements(html, "a") if text == "built"]
+    assert links == ["#v2.0", "#v1.0"]
+    assert re.findall(r"<details( open)?><summary>1 file", html) == [" open", ""]
+    assert filename in details(html, "2.0")
+    assert filename not in details(html, "1.0")
+
+
+def test_older_releases_and_builds_are_folded_away(state: ControllerState) -> None:
+    for number in range(project.RELEASES_IN_SIGHT + 2):
+        build(state, f"{number}.0")
+    html = html_of(state)
+    in_sight, _, folded = html.partition("<summary>2 older releases</summary>")
+    assert (len(matrix(in_sight)), len(matrix(folded))) == (project.RELEASES_IN_SIGHT, 2)
+    for number in range(project.MOST_BUILDS + 1):
+        state.attempt("spam", "9.0", failure_class="time-out", sentence=f"try {number}")
+    assert "1 earlier build: the JSON has all." in details(html_of(state), "9.0")
+    assert len(json_of(state)["attempts"]) == project.RELEASES_IN_SIGHT + 2 + project.MOST_BUILDS + 1
 
 
 def test_releases_come_newest_first_and_targets_in_order_of_preference(state: ControllerState) -> None:
@@ -111,8 +171,8 @@ def test_a_release_not_judged_has_an_empty_cell_one_not_wanted_is_counted(
     state.want("spam", "2.0", target=ARMV7)
     state.release("spam", "0.9")
     html = html_of(state)
-    assert [row.count("not asked for") for row in matrix(html)] == [1, 1]
-    assert "Upstream lists 1 more release, which nobody has asked this fleet for." in html
+    assert [row.count("not requested") for row in matrix(html)] == [1, 1]
+    assert "PyPI has 1 more release, which this fleet was not asked to build." in html
 
 
 def test_every_address_leads_to_what_the_site_has(state: ControllerState) -> None:
@@ -210,7 +270,8 @@ def test_a_build_whose_host_was_lost_is_told_as_such(state: ControllerState) -> 
 def test_a_build_still_going_on_is_in_the_matrix_alone(state: ControllerState) -> None:
     state.want("spam", "1.0")
     state.attempt("spam", "1.0", state="open")
-    assert matrix(html_of(state)) == [["queued Being built on pi1."]]
+    assert matrix(html_of(state)) == [["queued"]]
+    assert "Being built on pi1." in details(html_of(state), "1.0")
     assert json_of(state)["attempts"] == []
 
 
@@ -243,7 +304,7 @@ def test_a_file_of_a_release_upstream_removed_says_that_it_is_only_kept(state: C
     state.upstream_removes("spam", "1.0")
     html = html_of(state)
     assert "No longer on the index; kept for those who pinned it." in html
-    assert "upstream: nothing any more" in html
+    assert "On PyPI: nothing any more" in html
 
 
 def test_upstreams_sdist_is_linked_where_its_address_is_a_web_address(state: ControllerState) -> None:

@@ -7,6 +7,8 @@ others. Sizes, durations and addresses are formatted here, not in the template.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 from ...libc import read_needed_libc
@@ -17,12 +19,14 @@ from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
 from . import badge, project_answers, project_json, provenance
 from .project_answers import WORDS, Answer
-from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, log_page
+from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Target, log_page
 from .project_json import address
 
 RELEASES_A_PAGE = 25
-#: Attempts shown on a page, the latest of its releases; the JSON has all of them.
-MOST_ATTEMPTS = 60
+#: Releases in sight on the first page; the others are folded away.
+RELEASES_IN_SIGHT = 6
+#: The latest builds of a release that are shown; the JSON has all.
+MOST_BUILDS = 10
 BADGE_LABEL = "wheelfleet"
 
 _STATUS_SENTENCES = {
@@ -33,43 +37,35 @@ _STATUS_SENTENCES = {
 
 
 class Cell(NamedTuple):
-    """One release on one target: `href` is the address of the file or, without one, of the log's page; `log` is the
-    address of the log's page beside a file."""
+    """One release on one target. `href` leads to the log of a failure, else to the release's details."""
 
     status: str
     word: str
     href: str | None
-    log: str | None
-    failure_class: str | None
+    #: The size of a wheel, or the class of a failure.
     note: str
+    reason: str
 
 
-class MatrixRow(NamedTuple):
-    """One release in the table of releases and targets."""
+class Reason(NamedTuple):
+    """Why a release has no wheel of ours on a target."""
 
-    version: str
-    #: The day of its upload; empty: unknown.
-    date: str
-    #: Upstream's reason for the yank, perhaps empty; None: it is not yanked.
-    yanked: str | None
-    #: The file name and address of each.
-    sdists: tuple[tuple[str, str | None], ...]
-    #: The number of upstream's wheels, in words.
-    wheels: str
-    #: One for each target; None where there is no verdict.
-    cells: list[Cell | None]
+    status: str
+    word: str
+    target: str
+    failure_class: str | None
+    sentence: str
 
 
 class FileLine(NamedTuple):
-    """A wheel of ours in the table of files."""
+    """A wheel of ours."""
 
     filename: str
     href: str | None
     explained: str
-    size: str
-    date: str
+    #: Its size, its day, and what an install saves.
+    facts: str
     sha256: str
-    saved: str
     provenance: str | None
     signature: str | None
     yanked: str | None
@@ -88,11 +84,8 @@ class BuildLine(NamedTuple):
 
     status: str
     outcome: str
-    version: str
-    target: str
-    builder: str
-    ended: str
-    took: str
+    #: When it ended, where, for which target, and how long it took.
+    facts: str
     failure_class: str | None
     sentence: str | None
     advice: str | None
@@ -103,22 +96,46 @@ class BuildLine(NamedTuple):
     log: str | None
 
 
+class ReleaseRow(NamedTuple):
+    """One release in the table of releases and targets, with its details."""
+
+    version: str
+    #: The day of its upload; empty: unknown.
+    date: str
+    #: Upstream's reason for the yank, perhaps empty; None: it is not yanked.
+    yanked: str | None
+    #: The file name and address of each.
+    sdists: tuple[tuple[str, str | None], ...]
+    #: The number of upstream's wheels, in words.
+    wheels: str
+    #: One for each target; None where there is no verdict.
+    cells: list[Cell | None]
+    #: What the details have, in words.
+    inside: str
+    reasons: list[Reason]
+    files: list[FileLine]
+    builds: list[BuildLine]
+    #: The number of older builds.
+    more_builds: int
+
+
 def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> Iterator[tuple[str, bytes]]:
     """Everything below `project/NAME/`: paths below the site, and their bytes. `kinds` are those of the whole site."""
     found = project_answers.answers(facts, kinds)
     folder = f"project/{facts.name}"
     chunks = [facts.releases[i : i + RELEASES_A_PAGE] for i in range(0, len(facts.releases), RELEASES_A_PAGE)] or [()]
-    on_site = {file.file.filename for release in facts.releases for file in release.files if file.on_site}
     signed = bool(render.site.signing_key)
+    columns = _columns(facts.targets)
     common = {
         "project": facts,
-        "targets": facts.targets,
+        "targets": [facts.targets[column] for column in columns],
+        "chips": [_chip(facts.targets[column]) for column in columns],
+        "systems": [(system, len(list(same))) for system, same in groupby(facts.targets[c].system for c in columns)],
         "banner": _STATUS_SENTENCES.get(facts.status),
         "count": len(chunks),
     }
     for number, releases in enumerate(chunks, start=1):
         path = f"{folder}/{_page_name(number)}"
-        attempts = project_json.attempts(facts._replace(releases=releases))
         yield (
             path,
             render.page(
@@ -130,10 +147,8 @@ def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> 
                 newer=_page_name(number - 1) if number > 1 else None,
                 older=_page_name(number + 1) if number < len(chunks) else None,
                 span=(releases[0].version, releases[-1].version) if releases else None,
-                rows=[_matrix_row(release, on_site) for release in releases] if facts.targets else [],
-                files=[line for release in releases for line in _file_lines(facts.name, release, signed)],
-                builds=[_build_line(attempt) for attempt in attempts[:MOST_ATTEMPTS]],
-                builds_in_all=len(attempts),
+                rows=[_release_row(facts, release, columns, signed) for release in releases],
+                shown=RELEASES_IN_SIGHT if number == 1 else RELEASES_A_PAGE,
             ),
         )
     yield f"{folder}/json", project_json.document(facts, found, signed=signed)
@@ -162,25 +177,59 @@ def _first_page(facts: ProjectFacts, found: Sequence[Answer], site: SiteFacts) -
     }
 
 
-def _matrix_row(release: Release, on_site: set[str]) -> MatrixRow:
+def _columns(targets: Sequence[Target]) -> list[int]:
+    """The positions of the targets, those of one system side by side."""
+    systems = list(dict.fromkeys(target.system for target in targets))
+    return sorted(range(len(targets)), key=lambda number: systems.index(targets[number].system))
+
+
+@lru_cache(maxsize=256)
+def _chip(target: Target) -> str:
+    """A target in few letters, for narrow windows."""
+    return f"{target.python.removeprefix('CPython ')} {target.machine}"
+
+
+def _release_row(facts: ProjectFacts, release: Release, columns: Sequence[int], signed: bool) -> ReleaseRow:
     upstream = release.upstream
-    wheels = f"{upstream.wheels} wheel{'' if upstream.wheels == 1 else 's'}" if upstream.wheels else ""
+    wheels = _counted(upstream.wheels, "wheel") if upstream.wheels else ""
     if not upstream.sdists and not upstream.wheels:
         wheels = "nothing any more"
-    cells = [_cell(cell, on_site) if cell else None for cell in release.cells]
-    return MatrixRow(release.version, (upstream.uploaded or "")[:10], upstream.yanked, upstream.sdists, wheels, cells)
+    cells = [(facts.targets[column], release.cells[column]) for column in columns]
+    parts = [_counted(len(release.files), "file")] if release.files else []
+    parts += [_counted(len(release.attempts), "build")] if release.attempts else []
+    return ReleaseRow(
+        release.version,
+        (upstream.uploaded or "")[:10],
+        upstream.yanked,
+        upstream.sdists,
+        wheels,
+        [_cell(row) if row else None for _, row in cells],
+        ", ".join(parts) or "Details",
+        [_reason(target, row) for target, row in cells if row and row.status != "built"],
+        list(_file_lines(facts.name, release, signed)),
+        [_build_line(attempt) for attempt in release.attempts[:MOST_BUILDS]],
+        max(0, len(release.attempts) - MOST_BUILDS),
+    )
 
 
-def _cell(row: StatusRow, on_site: set[str]) -> Cell:
-    log = address(log_page(row.log)) if row.log else None
-    if row.status != "built":
-        note = f"{row.reason} It will be tried again." if row.tried_again else row.reason
-        return Cell(row.status, WORDS.get(row.status, row.status), log, None, row.failure_class, note)
-    href = address(row.file) if row.file and row.filename in on_site else None
-    facts = [human_size(row.size)] if row.size is not None else []
-    if row.seconds is not None:
-        facts.append(f"built in {human_duration(row.seconds)}")
-    return Cell("built", WORDS["built"], href, log, None, ", ".join(facts))
+def _counted(many: int, what: str) -> str:
+    return f"{many} {what}" if many == 1 else f"{many} {what}s"
+
+
+def _cell(row: StatusRow) -> Cell:
+    word = WORDS.get(row.status, row.status)
+    if row.status == "built":
+        size = human_size(row.size) if row.size is not None else ""
+        return Cell("built", word, f"#v{row.version}", size, row.reason)
+    if row.log:
+        return Cell(row.status, word, address(log_page(row.log)), row.failure_class or "", row.reason)
+    return Cell(row.status, word, None, row.failure_class or "", row.reason)
+
+
+def _reason(target: Target, row: StatusRow) -> Reason:
+    sentence = f"{row.reason} It will be tried again." if row.tried_again else row.reason
+    where = f"{target.python}, {target.system}"
+    return Reason(row.status, WORDS.get(row.status, row.status), where, row.failure_class, sentence)
 
 
 def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]:
@@ -190,10 +239,8 @@ def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]
             filename=file.filename,
             href=address(f"files/{name}/{file.filename}") if own.on_site else None,
             explained=own.explained,
-            size=human_size(file.size or 0),
-            date=(file.upload_time or "")[:10],
+            facts=", ".join(_facts_of_file(own)),
             sha256=file.sha256 or "",
-            saved=human_duration(own.seconds) if own.seconds is not None else "",
             provenance=address(provenance.path(name, file.filename)) if own.on_site else None,
             signature=address(provenance.signature_path(name, file.filename)) if signed and own.on_site else None,
             yanked=file.yanked,
@@ -204,6 +251,14 @@ def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]
             remarks=tuple(_remarks(own)),
             imported=own.imported is not None,
         )
+
+
+def _facts_of_file(own: OwnFile) -> Iterator[str]:
+    yield human_size(own.file.size or 0)
+    if own.file.upload_time:
+        yield own.file.upload_time[:10]
+    if own.seconds is not None:
+        yield f"saves {human_duration(own.seconds)}"
 
 
 def _rebuild(rebuild: Rebuild) -> tuple[str, str]:
@@ -268,11 +323,7 @@ def _build_line(attempt: Attempt) -> BuildLine:
     return BuildLine(
         status="built" if attempt.outcome == "built" else "failed",
         outcome=attempt.outcome,
-        version=attempt.version,
-        target=attempt.target,
-        builder=attempt.builder,
-        ended=utc(attempt.ended if attempt.ended is not None else attempt.began),
-        took=human_duration(attempt.seconds) if attempt.seconds is not None else "",
+        facts=", ".join(_facts_of_build(attempt)),
         failure_class=attempt.failure_class,
         sentence=attempt.sentence,
         advice=attempt.advice,
@@ -282,3 +333,11 @@ def _build_line(attempt: Attempt) -> BuildLine:
         log_page=address(attempt.log_page) if attempt.log_page else None,
         log=address(attempt.log) if attempt.log else None,
     )
+
+
+def _facts_of_build(attempt: Attempt) -> Iterator[str]:
+    yield utc(attempt.ended if attempt.ended is not None else attempt.began)
+    yield attempt.builder
+    yield attempt.target
+    if attempt.seconds is not None:
+        yield human_duration(attempt.seconds)
