@@ -106,7 +106,7 @@ def test_an_interrupted_run_says_what_is_left_and_its_status_ends(gated: Operato
     output, _ = process.communicate(timeout=60)
     assert process.returncode == {signal.SIGINT: 99, signal.SIGTERM: 143}[number], output
     assert "Built and not on the site yet: quick1-1.0-py3-none-any.whl, quick2-1.0-py3-none-any.whl." in output
-    assert "With builders, who go on without this run: 2 on localhost." in output
+    assert "Builders go on without this run, with builds: 2 on localhost." in output
     assert "Next: ansible-playbook build.yml" in output
     assert json.loads((gated.site / "status.json").read_text())["state"] == "ended"
     open_gate(tmp_path)

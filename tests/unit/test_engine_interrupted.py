@@ -29,7 +29,7 @@ def test_it_names_what_is_built_but_not_published_and_what_goes_on(state: Contro
     state.attempt("smbus", "1.1", state="open")
     said = remains_of_run(state.root, state.site, "run1")
     assert f"Built and not on the site yet: {unpublished}." in said
-    assert "With builders, who go on without this run: 1 on pi1." in said
+    assert "Builders go on without this run, with builds: 1 on pi1." in said
     assert said[-1].startswith("Next: ansible-playbook build.yml")
 
 

@@ -50,7 +50,7 @@ def remains_of_run(state_dir: Path, site: Path, run: str) -> list[str]:
         lines.append(f"Built and not on the site yet: {_some(unpublished)}.")
     if held:
         hosts = ", ".join(f"{count} on {host}" for host, count in held)
-        lines.append(f"With builders, who go on without this run: {hosts}.")
+        lines.append(f"Builders go on without this run, with builds: {hosts}.")
     lines.append(
         "Next: ansible-playbook build.yml takes in what builders finish, builds the rest and publishes; "
         "with --tags publish it only publishes what is there."
