@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.builder import worker_code
-from wheelfleet.builder.make_builder import ANSWER
-from wheelfleet.contract.report import Report
+from wheelfleet.contract.report import ANSWER, Report
 from wheelfleet.engine.installed_code import answer, command
 
 DIGEST = worker_code.digest(worker_code.worker_code())

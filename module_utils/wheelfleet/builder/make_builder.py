@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from ..contract.report import InterpreterFacts, OfferedTarget, Report
+from ..contract.report import ANSWER, InterpreterFacts, OfferedTarget, Report
 from .capacity import capacity
 from .folders import NotReady
 from .install import InstallError, check_commands, check_modules, make_folders, tool_environment
 from .probe import ProbeError, host_facts, host_libraries, host_packages
 from .sandbox import probe, tracer, version
 
-#: Begins the line with the answer; a login shell may print others.
-ANSWER = "wheelfleet-builder "
 #: What `make_builder` raises where the host cannot be one.
 FAILURES = (InstallError, ProbeError, NotReady)
 

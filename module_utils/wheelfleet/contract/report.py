@@ -8,6 +8,9 @@ from typing import Any, Optional, TypedDict, cast
 
 from .shape import check_shape
 
+#: Begins the line that has a report from code that the builder has already; a login shell may print other lines.
+ANSWER = "wheelfleet-builder "
+
 
 class Libc(TypedDict):
     name: Optional[str]

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..builder.make_builder import ANSWER
+from ..contract.report import ANSWER
 
 #: What the answer may have; the host could send anything.
 _KEYS = ("changed", "diff", "facts", "failed", "libraries", "msg", "packages", "targets")
