@@ -85,7 +85,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Trial:
-    """What pip (its failure, or None) and the fleet made of the sdists on one host."""
+    """What pip (its failure, or None) and the fleet made of the sdists on one host; those not tried are in neither."""
 
     host: str
     pip: Mapping[Entry, str | None]
@@ -142,7 +142,7 @@ def _measure(listed: Corpus) -> None:
     if reason is not None:
         sys.exit(f"The corpus is built on a booted host, which this machine cannot have: {reason}.")
     trials = {suite: _tried(listed, suite) for suite in listed.suites}
-    (REPOSITORY / "docs" / f"{listed.name}.md").write_text("\n".join([*_page(listed, trials), ""]))
+    (REPOSITORY / "docs" / f"{listed.name}.md").write_text("\n".join([*page(listed, trials), ""]))
     for suite, trial in trials.items():
         for entry in listed.entries:
             _say(f"{suite}: {entry.release}: pip: {trial.pip[entry] or 'builds it'}")
@@ -239,14 +239,15 @@ def _plain_pip(lab: Lab, entry: Entry) -> str | None:
     return f"{said.failure_class}: {said.sentence} ({time.monotonic() - began:.0f} s)"
 
 
-def _page(listed: Corpus, trials: Mapping[str, Trial]) -> list[str]:
+def page(listed: Corpus, trials: Mapping[str, Trial]) -> list[str]:
+    """The lines of the list's page, by suite."""
     several = len(trials) > 1
     lines = [
         "# What pip gives up on" + (", on two releases of Debian" if several else ""),
         "",
         f"Plain pip fails on these {len(listed.entries)} real sdists, with a compiler and Python's headers.",
         listed.head,
-        *(_sum(trial) for trial in trials.values()),
+        *(line for trial in trials.values() for line in _sum(listed, trial)),
         "It may install what builds miss (`builder_apt_autoinstall`), and imports what it built.",
         "",
         f"`python -m benchmarks {listed.name}` makes this page, and tries both in one run.",
@@ -258,18 +259,22 @@ def _page(listed: Corpus, trials: Mapping[str, Trial]) -> list[str]:
     return lines
 
 
-def _sum(trial: Trial) -> str:
-    failing = [entry for entry, failure in trial.pip.items() if failure is not None]
+def _sum(listed: Corpus, trial: Trial) -> list[str]:
+    failing = _failing(trial)
     built = sum(trial.endings[entry].built for entry in failing)
-    return f"On {trial.host}, wheelfleet builds {built} of the {len(failing)} that pip does not."
+    lines = [f"On {trial.host}, wheelfleet builds {built} of the {len(failing)} that pip does not."]
+    untried = [entry.release for entry in listed.entries if entry not in trial.pip or entry not in trial.endings]
+    return [*lines, *([f"Not run there yet: {', '.join(untried)}."] if untried else [])]
+
+
+def _failing(trial: Trial) -> list[Entry]:
+    return [entry for entry, failure in trial.pip.items() if failure is not None and entry in trial.endings]
 
 
 def _table(trial: Trial) -> list[str]:
     lines = ["| sdist | why pip fails | wheelfleet | what was done, or what it says |", "|---|---|---|---|"]
-    for entry, failure in trial.pip.items():
+    for entry in _failing(trial):
         ending = trial.endings[entry]
-        if failure is None:
-            continue
         what = "built" if ending.built else f"`{ending.last or 'never tried'}`"
         helped = ", ".join(f"`{each}`" for each in ending.remedies) or "the missing package, by apt"
         said = helped if ending.built else ending.sentence

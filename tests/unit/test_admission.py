@@ -209,6 +209,24 @@ def test_a_wheel_that_cannot_be_imported_is_withheld(controller: Controller):
     assert tuple(row) == ("import-failed", sentence)
 
 
+@pytest.mark.parametrize(
+    ("said", "older"),
+    [
+        ("cannot import name 'MutableSequence' from 'collections' (/usr/lib/python3.11/collections/__init__.py)", True),
+        ("cannot import name 'a' from 'b' (/build/environment/lib/python3.11/site-packages/b.py)", False),
+        ("No module named 'imp'", True),
+        ("/build/installed/a.so: undefined symbol: _PyInterpreterState_Get", True),
+        ("/build/installed/a.so: undefined symbol: snd_pcm_open", False),
+    ],
+)
+def test_a_wheel_for_an_older_python_is_withheld_with_advice(said: str, older: bool, controller: Controller):
+    message = f"Importing demo fails: {said}."
+    check: Check = {"verdict": "failed", "modules": [], "message": message, "reason": None, "subject": None}
+    found = withheld(controller.catalog.db, check, "")
+    assert found is not None
+    assert ("a target with an older Python" in found.advice) is older
+
+
 #: What importing netCDF4 1.6.2 printed, without the middle.
 _OTHER_NUMPY = f"""::wheelfleet phase check
 A module that was compiled using NumPy 1.x cannot be run in

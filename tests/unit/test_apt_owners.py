@@ -60,6 +60,8 @@ usr/lib/x86_64-linux-gnu/pkgconfig/icu-uc.pc            libdevel/libicu-dev
 usr/lib/x86_64-linux-gnu/pkgconfig/openssl.pc           libdevel/libssl-dev
 usr/lib/x86_64-linux-gnu/pkgconfig/yaml-0.1.pc          libdevel/libyaml-dev
 usr/lib/x86_64-linux-gnu/pkgconfig/zlib.pc              libdevel/zlib1g-dev
+usr/share/cmake/wayland.xml                             libdevel/other-dev
+usr/share/wayland/wayland.xml                           libdevel/libwayland-dev
 usr/share/doc/yaml.h                                    doc/libyaml-doc
 """  # noqa: E501
 
@@ -96,6 +98,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param("header", "libusb.h", "libusb-1.0-0-dev", id="less deep, below a folder of its own"),
         pytest.param("header", "hdf5.h", "libhdf5-dev", id="whose name says so before who is less deep"),
         pytest.param("header", "SDL/event.h", "libevent-dev", id="in another's folder, which the build names, too"),
+        pytest.param("header", "usr/share/wayland/wayland.xml", "libwayland-dev", id="a file by its whole path"),
         pytest.param("header", "lua.h", "liblua5.4-dev", id="the newest of several versions"),
         pytest.param("header", "postgres.h", "postgresql-server-dev-15", id="a server's headers"),
         pytest.param("header", "libpq-fe.h", "libpq-dev", id="a client's headers"),

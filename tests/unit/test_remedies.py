@@ -86,8 +86,8 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("pyyaml", "Cython<3", "Cython<3"),
         ("pymssql", "Cython<3.1", "Cython<3.1"),
         ("hdbscan", "Cython<3", "Cython<3"),
-        ("corpus-blist", "newer C API", "C code rewritten for newer Pythons"),
-        ("corpus-pysha3", "newer C API", "C code rewritten for newer Pythons"),
+        ("corpus-blist", "newer C API", "source rewritten for newer Pythons"),
+        ("corpus-pysha3", "newer C API", "source rewritten for newer Pythons"),
         ("corpus-pyopenjtalk", "C anew", "Cython<3; also Cython; Cython's C code generated anew"),
         ("cchardet", "C anew", "Cython<3; also Cython; Cython's C code generated anew"),
         ("numpyc", "numpy<2", "numpy<2"),
@@ -97,7 +97,7 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("lap-numpy", "requirement numpy", "also numpy"),
         ("backendmissing", "requirement poetry-core", "also poetry-core"),
         ("cmakeold", "CMake policy", "CMAKE_POLICY_VERSION_MINIMUM=3.5"),
-        ("corpus-dlib", "newer pybind11", "also pybind11<3; C code rewritten for newer Pythons"),
+        ("corpus-dlib", "newer pybind11", "also pybind11<3; source rewritten for newer Pythons"),
         ("corpus-simplejpeg", "CMake<4", "cmake<4"),
         ("oom", "one job", "one job at a time; alone on its builder"),
         ("ownhelper", "source on path", "source on path"),
@@ -106,7 +106,7 @@ def case_of(log: str, **more: Any) -> FailedBuild:
         ("setuptools-extension-314", "setuptools<84", "setuptools<84"),
         ("cython-long", "Cython<3.1", "Cython<3.1"),
         ("cython-numpy-headers", "numpy<2.5", "numpy<2.5"),
-        ("noblock-315", "newer C API", "C code rewritten for newer Pythons"),
+        ("noblock-315", "newer C API", "source rewritten for newer Pythons"),
         ("setuptools-licence-2027", "setuptools<77", "setuptools<77"),
         ("limited-setuptools-314t", "no limited API", f"--build-option={NO_LIMITED_API}"),
         ("limited-header-314t", "no limited API", f"--build-option={NO_LIMITED_API}"),
@@ -147,6 +147,32 @@ def test_a_pinned_setuptools_is_renewed_where_it_cannot_run() -> None:
     first = propose(replace(gone, installed=frozenset({"wheel"})), set())
     assert first is not None
     assert first.name == "setuptools"
+
+
+@pytest.mark.parametrize(
+    ("log", "python", "name"),
+    [
+        ("corpus-pillow-313", (3, 13), "newer Python"),
+        ("corpus-hidapi-313", (3, 13), "newer Python"),
+        ("corpus-pillow-313", (3, 12), None),
+        ("corpus-bottleneck", (3, 11), "newer Python"),
+    ],
+)
+def test_a_setup_py_that_newer_pythons_run_otherwise_is_rewritten(log: str, python: tuple[int, int], name: str | None):
+    first = propose(case_of(log, python=python), set())
+    assert (first.name if first else None) == name
+
+
+def test_a_wheel_that_misses_a_renamed_c_function_is_rewritten() -> None:
+    text = "ImportError: /build/installed/psycopg2/_psycopg.so: undefined symbol: _PyInterpreterState_Get"
+    failed_build = FailedBuild("import-failed", text=text, phase="collect", python=(3, 13))
+    first = propose(failed_build, {"older C"})
+    assert first is not None and (first.name, first.adjustments.modernize) == ("newer C API", True)
+
+
+def test_c_code_that_cython_does_not_replace_is_generated_anew() -> None:
+    first = propose(case_of("corpus-simplejpeg-output", python=(3, 13)), {"Cython>=3", "Cython<3.1"})
+    assert first is not None and first.name == "C anew"
 
 
 def test_a_pinned_cython_is_renewed_where_it_cannot_run() -> None:
@@ -217,6 +243,9 @@ def test_the_newest_numpy_that_has_what_is_missing_is_taken(line: str, python: t
             "CFLAGS",
             "-Wno-error=incompatible-pointer-types",
         ),
+        # The project's -Werror stands behind.
+        ("x.c:1: error: ‘x’ is unused [-Werror=unused-variable]", "compile-error", "CFLAGS", "-Wno-unused-variable"),
+        ("Error: Rank mismatch in argument ‘a’ at (1)", "compile-error", "FFLAGS", "-fallow-argument-mismatch"),
         ("x.c:1:1: error: too many arguments to function ‘f’", "compile-error", "CFLAGS", "-std=gnu17"),
         (
             "x.cc:1:1: error: ISO C++17 does not allow ‘register’ storage class specifier",

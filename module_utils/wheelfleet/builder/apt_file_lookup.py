@@ -96,6 +96,11 @@ def _header(name: str, alone: bool = False) -> _Look:
     )
 
 
+def _file(path: str) -> _Look:
+    """A file by its whole path, without the leading slash."""
+    return _Look(f"/{path.rpartition('/')[2]}", re.compile(re.escape(path)), re.compile(r"(?!)"))
+
+
 def _library(name: str) -> _Look:
     quoted = re.escape(name)
     return _Look(
@@ -134,7 +139,9 @@ def _spellings(subject: Subject) -> Iterator[_Look]:
         kind, name = OTHER_NAMES.get(name.lower(), (kind, name))
         if name.endswith(("-config", "_config")):
             kind = "tool"
-    if kind == "header":
+    if kind == "header" and name.startswith("usr/"):
+        yield _file(name)
+    elif kind == "header":
         yield _header(name)
         if "/" in name:
             # A build that watches saw its include folder too: /usr/include/SDL/porttime.h, for porttime.h.

@@ -87,8 +87,8 @@ class Adjustments:
     config_settings: Mapping[str, str] = _field(Form.SETTINGS, "{}={}", "config_settings")
     #: The build environment's Cython generates the C code of the sdist again.
     regenerate: bool = _field(Form.SWITCH, "Cython's C code generated anew", "regenerate")
-    #: C code is rewritten for the C API of later Pythons.
-    modernize: bool = _field(Form.SWITCH, "C code rewritten for newer Pythons", "modernize")
+    #: C code and setup.py are rewritten for later Pythons.
+    modernize: bool = _field(Form.SWITCH, "source rewritten for newer Pythons", "modernize")
     #: The backend can import modules beside setup.py.
     source_on_path: bool = _field(Form.SWITCH, "source on path", "source_on_path")
     #: The wheel is not imported: its modules need hardware or a service that builders do not have.

@@ -23,7 +23,9 @@ from .remedy_conditions import (
     later_setuptools,
     matches_log,
     more_time,
+    newer_python,
     no_limited_api,
+    no_warnings_as_errors,
     numpy_1,
     numpy_2_4,
     regenerated_c,
@@ -233,10 +235,20 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         "newer C API",
-        frozenset({"removed-api"}),
+        frozenset({"removed-api", "import-failed"}),
         "The C code uses what Python's C API has under other names since.",
-        matches_log(rf"{ASSIGNED_MACROS}|pystrhex\.h|PyImport_ImportModuleNoBlock", Adjustments(modernize=True)),
-        version=2,
+        matches_log(
+            rf"{ASSIGNED_MACROS}|pystrhex\.h|PyImport_ImportModuleNoBlock|Py_TRASHCAN_SAFE_|_PyInterpreterState_Get\b",
+            Adjustments(modernize=True),
+        ),
+        version=3,
+        phases=BACKEND_AT_WORK,
+    ),
+    Remedy(
+        "newer Python",
+        frozenset({"build-script-error"}),
+        "setup.py expects of Python or setuptools what older ones did.",
+        newer_python,
         phases=BACKEND_AT_WORK,
     ),
     Remedy(
@@ -300,7 +312,8 @@ REMEDIES: tuple[Remedy, ...] = (
         "-Wno-error",
         _COMPILE,
         "The project turns warnings into errors, and newer compilers warn of more.",
-        matches_log(r"\[-Werror|all warnings being treated as errors", Adjustments(flags={"CFLAGS": ("-Wno-error",)})),
+        no_warnings_as_errors,
+        version=2,
     ),
     Remedy(
         "older C",
@@ -319,6 +332,15 @@ REMEDIES: tuple[Remedy, ...] = (
                     )
                 }
             ),
+        ),
+    ),
+    Remedy(
+        "older Fortran",
+        _COMPILE,
+        "gfortran 10 and later refuse arguments of another type or rank, of which older ones warned.",
+        matches_log(
+            r"(?:Rank|Type) mismatch (?:in argument|between actual argument)",
+            Adjustments(flags={"FFLAGS": ("-fallow-argument-mismatch",)}),
         ),
     ),
     Remedy(

@@ -161,6 +161,14 @@ MISSING = (
         missing_kind="library",
         advice=LOOK_FOR_LIBRARY,
     ),
+    rule(
+        "missing-header",
+        r"(?:Error|Exception): .{0,120}?/(usr/(?:share|include|lib)/[\w./+-]{1,90}\w)['\"]?,? "
+        r"(?:does not exist|(?:was )?not found)",
+        "The build reads /{found}, which the builder does not have.",
+        missing_kind="header",
+        advice="Look for the package that has /{found} (on Debian: apt-file search /{found}) and install it.",
+    ),
 )
 
 #: They may explain a failure, but builds also print them about optional parts.

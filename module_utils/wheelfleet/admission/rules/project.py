@@ -56,6 +56,12 @@ PROJECT = (
         settles="target",
     ),
     rule(
+        "undeclared-build-requirement",
+        r"(?:Error|Exception|Exit): ((?i:numpy|cython|scipy|cffi|pybind11)) (?:is|was) not (?:installed|found)\b",
+        "The build asks for {found}, which the project does not declare as a build requirement.",
+        missing_kind="module",
+    ),
+    rule(
         "build-script-error",
         r"error: unknown file type '(\.\w{1,20})' \(from '",
         "The build gives the compiler a file of a type that setuptools does not compile: {found}.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...removed_api import QUOTE
 from .rule import rule
 
@@ -19,11 +21,19 @@ TOO_NEW = (
         r"^[\s|│]*\S{1,200}\.p(?:yx|xd|xi|y):\d+:\d+: (?:undeclared name not builtin: "
         r"(long|unicode|basestring|xrange|raw_input|unichr|reduce|buffer|file|cmp)\b"
         r"|.{0,200}(noexcept).{0,80}"
+        r"|.{0,40}(cannot be declared with 'cpdef').{0,60}"
         r"|.{0,60}(Exception values are incompatible).{0,80}"
         r"|'((?!numpy)[\w/.]{1,80}\.pxd)' not found"
         r"|.{0,60}'(long)' (?:is not a type identifier|redeclared).{0,80})",
         "Cython 3 does not accept the source, which is for an older one: {found}.",
         choose="first",
+    ),
+    rule(
+        "numpy-abi",
+        r"No module named '?(numpy\.distutils[\w.]{0,80})",
+        "The build uses {found}, which no numpy for Python 3.12 and later has.",
+        after=re.compile(r"/python3\.1[2-9]/"),
+        advice="Use a target with Python 3.11 or older, or a later release.",
     ),
     rule(
         "numpy-abi",
