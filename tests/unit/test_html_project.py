@@ -270,7 +270,7 @@ def test_a_build_whose_host_was_lost_is_told_as_such(state: ControllerState) -> 
 def test_a_build_still_going_on_is_in_the_matrix_alone(state: ControllerState) -> None:
     state.want("spam", "1.0")
     state.attempt("spam", "1.0", state="open")
-    assert matrix(html_of(state)) == [["queued"]]
+    assert matrix(html_of(state)) == [["being built"]]
     assert "Being built on pi1." in details(html_of(state), "1.0")
     assert json_of(state)["attempts"] == []
 

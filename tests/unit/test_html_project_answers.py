@@ -186,3 +186,38 @@ def test_with_plain_http_pip_is_told_to_trust_the_host(state: ControllerState) -
     build(state)
     line = commands(state, SiteFacts("http://pi.lan:8080"))[0][-1]
     assert "--trusted-host pi.lan" in line
+
+
+def test_a_kind_whose_wheel_is_being_built_says_so(state: ControllerState) -> None:
+    state.want("spam", "1.0", need="now")
+    state.attempt("spam", "1.0", state="open", host="pi12")
+    html = pages_of(state)["index.html"].decode()
+    assert '<b class="mark">being built</b><small>Being built on pi12.</small>' in html
+    assert boards(state)["12"]["status"] == "waiting"
+
+
+def test_where_the_build_missed_a_package_the_page_says_how_to_compile(state: ControllerState) -> None:
+    for target in (TARGET, TRIXIE):
+        state.want("spam", "1.0", target=target)
+    about = {"failure_class": "missing-header", "blocks": "target", "sentence": "png.h is missing."}
+    state.attempt("spam", "1.0", **about, package="libpng-dev")
+    state.attempt("spam", "1.0", target=TRIXIE, **about)
+    assert commands(state) == [
+        [
+            "sudo apt install python3-venv build-essential python3-dev libpng-dev",
+            "python3 -m venv ~/env",
+            "~/env/bin/pip install spam==1.0",
+        ]
+    ]
+    html = pages_of(state)["index.html"].decode()
+    assert "Compile it on your machine: Raspberry Pi OS 12, 64-bit, Python 3.11</h3>" in html
+    assert 'href="../../failures/missing-header/index.html"><code>missing-header</code></a><small>png.h' in html
+    assert boards(state)["12"]["compile"] == {"version": "1.0", "lines": commands(state)[0]}
+    assert "compile" not in boards(state)["13"]
+
+
+def test_where_a_version_installs_nobody_is_told_to_compile(state: ControllerState) -> None:
+    build(state, "1.0")
+    state.want("spam", "2.0")
+    state.attempt("spam", "2.0", failure_class="missing-header", blocks="target", package="libpng-dev")
+    assert not any("build-essential" in line for block in commands(state) for line in block)

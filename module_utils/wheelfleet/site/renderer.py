@@ -21,7 +21,7 @@ from ..text import printable
 from .filters import FILTERS
 
 #: Raise this when the code makes other bytes of the same catalog: then the next publication renders every page again.
-FORMAT = 10
+FORMAT = 11
 API_VERSION = "1.4"
 #: Below the templates and below the site: the style and scripts that pages load, published as they are.
 ASSETS = "assets"

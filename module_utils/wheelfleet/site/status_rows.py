@@ -45,6 +45,7 @@ class StatusRow:
     version: str | None = None
     target: str | None = None
     finished_at: float | None = None
+    #: The one that built it, tried to, or is building it.
     builder: str | None = None
     seconds: float | None = None
     run: str | None = None
@@ -71,6 +72,10 @@ class StatusRow:
         """The release and target, or the project, in words."""
         release = f"{self.display_name} {self.version}" if self.version else self.display_name
         return f"{release} for {self.target}" if self.target else release
+
+    @property
+    def is_being_built(self) -> bool:
+        return self.status == "waiting" and self.builder is not None
 
     def as_data(self) -> dict[str, Any]:
         """The row for programs, without IDs and unknown values."""
@@ -205,7 +210,7 @@ def _release_row(row: sqlite3.Row) -> StatusRow:
         }
         return StatusRow("built", reason=printable(row["reason"]), **known, **wheel, **_of_attempt(row))
     if row["held_by"] is not None:
-        return StatusRow("waiting", reason=f"Being built on {row['held_by']}.", **known)
+        return StatusRow("waiting", reason=f"Being built on {row['held_by']}.", builder=row["held_by"], **known)
     if row["state"] is not None and (row["need"] == "none" or row["blocks"] is None):
         sentence = row["sentence"] or f"{row['host']} was lost while it built this."
         unclassified = "lost" if row["state"] == "lost" else "unknown"

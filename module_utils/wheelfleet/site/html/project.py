@@ -18,7 +18,7 @@ from ..kinds import Kind
 from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
 from . import badge, project_answers, project_json, provenance
-from .project_answers import WORDS, Answer
+from .project_answers import Answer, word_of
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Target, log_page
 from .project_json import address
 
@@ -169,6 +169,7 @@ def _first_page(facts: ProjectFacts, found: Sequence[Answer], site: SiteFacts) -
         figures.append((human_duration(facts.saved_seconds), "of compiling saved so far"))
     return {
         "answers": found,
+        "compiles": project_answers.compiles(found, facts.name),
         "installs": project_answers.installs(found, site, facts),
         "is_listed": any(file.listed for release in facts.releases for file in release.files),
         "figures": figures,
@@ -217,7 +218,7 @@ def _counted(many: int, what: str) -> str:
 
 
 def _cell(row: StatusRow) -> Cell:
-    word = WORDS.get(row.status, row.status)
+    word = word_of(row)
     if row.status == "built":
         size = human_size(row.size) if row.size is not None else ""
         return Cell("built", word, f"#v{row.version}", size, row.reason)
@@ -229,7 +230,7 @@ def _cell(row: StatusRow) -> Cell:
 def _reason(target: Target, row: StatusRow) -> Reason:
     sentence = f"{row.reason} It will be tried again." if row.tried_again else row.reason
     where = f"{target.python}, {target.system}"
-    return Reason(row.status, WORDS.get(row.status, row.status), where, row.failure_class, sentence)
+    return Reason(row.status, word_of(row), where, row.failure_class, sentence)
 
 
 def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]:

@@ -27,6 +27,10 @@ WORDS = {
     "built": "built", "upstream": "on PyPI", "failed": "failed", "waiting": "queued", "skipped": "skipped",
     "passed": "not built",
 }  # fmt: skip
+#: Distributions whose packages are called as Debian's.
+_LIKE_DEBIAN = ("debian ", "ubuntu ")
+#: What pip needs there to compile, whatever the project.
+_COMPILERS = ("build-essential", "python3-dev")
 _NOT_ASKED = "Nobody has asked this fleet to build it for these machines."
 
 
@@ -43,6 +47,8 @@ class Answer(NamedTuple):
     file: OwnFile | None = None
     newer: tuple[str, str, str] | None = None
     why_not: str = ""
+    #: The release that `why_not` is about, as the fleet knows it; None: it knows none.
+    about_row: StatusRow | None = None
 
     @property
     def apt(self) -> tuple[str, ...]:
@@ -64,6 +70,14 @@ class Answer(NamedTuple):
 class _Offer(NamedTuple):
     status: str
     file: OwnFile | None
+
+
+class Compile(NamedTuple):
+    """The commands by which pip may compile a version, where its build here missed a package."""
+
+    kinds: tuple[Kind, ...]
+    version: str
+    lines: tuple[str, ...]
 
 
 class Install(NamedTuple):
@@ -100,6 +114,26 @@ def installs(found: Sequence[Answer], site: SiteFacts, facts: ProjectFacts) -> t
     return tuple(Install(tuple(kinds), pip, uv) for (pip, uv), kinds in groups.items())
 
 
+def compiles(found: Sequence[Answer], name: str) -> tuple[Compile, ...]:
+    """How to compile where nothing installs and the package is known that the build missed."""
+    groups: dict[tuple[str, tuple[str, ...]], list[Kind]] = {}
+    for answer in found:
+        row, kind = answer.about_row, answer.kind
+        if row and row.package and row.version and kind.release.startswith(_LIKE_DEBIAN) and kind.python_of_apt:
+            lines = (
+                _apt(("python3-venv", *_COMPILERS, row.package)),
+                f"{kind.interpreter} -m venv {ENVIRONMENT}",
+                f"{ENVIRONMENT}/bin/pip install {shlex.quote(f'{name}=={row.version}')}",
+            )
+            groups.setdefault((row.version, lines), []).append(kind)
+    return tuple(Compile(tuple(kinds), version, lines) for (version, lines), kinds in groups.items())
+
+
+def word_of(row: StatusRow) -> str:
+    """The word for a status, as pages show it."""
+    return "being built" if row.is_being_built else WORDS[row.status]
+
+
 def _answer(releases: Sequence[Release], column: int | None, kind: Kind) -> Answer:
     judged = [(release, None if column is None else release.cells[column]) for release in releases]
     offered = [(release, offer) for release, cell in judged if (offer := _offer(release, cell, kind.target))]
@@ -109,7 +143,7 @@ def _answer(releases: Sequence[Release], column: int | None, kind: Kind) -> Answ
     if best is None:
         known = first or next(((release, cell) for release, cell in judged if cell), None)
         status, reason = _why_not(*known) if known else ("passed", _NOT_ASKED)
-        return Answer(kind, status, why_not=reason)
+        return Answer(kind, status, why_not=reason, about_row=known[1] if known else None)
     release, offer = best
     newer = None
     if first and first[0] is not release and _version(first[0].version) > _version(release.version):

@@ -6,8 +6,9 @@
     targets             [{name, python, system, machine}], in the order in which they are tried
     newest              the newest version that installs on any of `boards`
     boards              what installs on each kind of machine: [{target, boards, system, python, version, source, file,
-                        apt, status, reason, newer}]; `source` is here or upstream, `reason` says why no version
-                        installs, `newer` is the newest release that does not install: {version, status, reason}
+                        apt, status, reason, compile, newer}]; `source` is here or upstream, `reason` says why no
+                        version installs, `compile` {version, lines} how pip may compile it, `newer` {version, status,
+                        reason} is the newest release that does not install
     downloads, saved_seconds
     other_releases      the number of upstream's other releases
     releases            by version, the newest first:
@@ -40,7 +41,7 @@ from ..listing import timestamp
 from ..renderer import as_json
 from ..status_rows import StatusRow
 from . import provenance
-from .project_answers import Answer, newest
+from .project_answers import Answer, compiles, newest
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Upstream, log_page
 
 #: From `project/NAME/` to the top of the site.
@@ -96,8 +97,15 @@ def _board(name: str, answer: Answer) -> dict[str, Any]:
         apt=answer.apt or None,
         status=answer.status,
         reason=answer.why_not or None,
+        compile=_compile(name, answer),
         newer=dict(zip(("version", "status", "reason"), answer.newer, strict=True)) if answer.newer else None,
     )
+
+
+def _compile(name: str, answer: Answer) -> dict[str, Any] | None:
+    for way in compiles([answer], name):
+        return {"version": way.version, "lines": list(way.lines)}
+    return None
 
 
 def _release(facts: ProjectFacts, release: Release, on_site: set[str], signed: bool) -> dict[str, Any]:
