@@ -8,6 +8,7 @@ import time
 from wheelfleet.text import human_duration
 
 from benchmarks import (
+    builder,
     builds,
     corpus,
     engine,
@@ -24,6 +25,7 @@ from benchmarks import (
 )
 
 MEASUREMENTS = {
+    "builder": builder.measure,
     "builds": builds.measure,
     "idle": idle.measure,
     "planner": planner.measure,

@@ -83,13 +83,16 @@ class Elf(NamedTuple):
     arm: ArmAttributes | None
 
 
-def read_elf(file: IO[bytes]) -> Elf:
-    """Read an ELF file, which must be seekable. Raises UnreadableElf."""
+def read_elf(file: IO[bytes], *, symbols: bool = True) -> Elf:
+    """Read an ELF file, which must be seekable. Raises UnreadableElf.
+
+    Without `symbols` those of Python are left out: to go through all of a C library's takes as long as small builds do.
+    """
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
     try:
-        return _read(ELFFile(file))
+        return _read(ELFFile(file), symbols)
     except UnreadableElf:
         raise
     # Contradictory numbers in a file can raise any of these exceptions.
@@ -172,7 +175,7 @@ def read_code(wheel: Path) -> dict[str, Elf]:
     return code
 
 
-def _read(elf: Any) -> Elf:
+def _read(elf: Any, symbols: bool) -> Elf:
     from elftools.elf.dynamic import DynamicSegment
 
     segments = list(islice(elf.iter_segments(), _MOST_ENTRIES))
@@ -187,7 +190,8 @@ def _read(elf: Any) -> Elf:
             elif tag.entry.d_tag == "DT_SONAME":
                 soname = tag.soname
             pointers.setdefault(str(tag.entry.d_tag), tag.entry.d_val)
-    undefined, defined = _python_symbols(_section(elf, "SHT_DYNSYM", pointers.get("DT_SYMTAB")))
+    table = _section(elf, "SHT_DYNSYM", pointers.get("DT_SYMTAB")) if symbols else None
+    undefined, defined = _python_symbols(table)
     return Elf(
         machine=str(elf["e_machine"]),
         bits=elf.elfclass,

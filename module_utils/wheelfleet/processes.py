@@ -11,7 +11,10 @@ import errno
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 #: Environment variables of each runner and build, by which their processes are found.
@@ -65,21 +68,39 @@ def _prctl(option: int, value: int) -> None:
 
 
 def descendants() -> list[int]:
-    """The process IDs of this process's living descendants."""
-    children: dict[int, list[int]] = {}
-    living = set()
-    for process in all_processes():
-        state, parent = _state_and_parent(process)
-        children.setdefault(parent, []).append(process)
-        if state not in _DEAD:
-            living.add(process)
+    """The process IDs of this process's living descendants; one that is just being started may not be among them."""
+    children = _listed_children if _kernel_lists_children() else _children_by_parent().__getitem__
     found: list[int] = []
     ahead = [os.getpid()]
     while ahead:
-        family = children.get(ahead.pop(), ())
+        family = children(ahead.pop())
         ahead += family
-        found += (process for process in family if process in living)
+        found += (process for process in family if _state_and_parent(process)[0] not in _DEAD)
     return found
+
+
+@cache
+def _kernel_lists_children() -> bool:
+    """Whether `/proc` has the children of each thread (CONFIG_PROC_CHILDREN), as the kernels of distributions do."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
+def _listed_children(process: int) -> list[int]:
+    """The children of one process: costs nothing for all others of the machine."""
+    found: list[int] = []
+    # The process, or a thread of it, may end meanwhile.
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{process}/task"):  # noqa: PTH208 - names only
+            with suppress(OSError), open(f"/proc/{process}/task/{task}/children", "rb") as children:  # noqa: PTH123
+                found += map(int, children.read().split())
+    return found
+
+
+def _children_by_parent() -> defaultdict[int, list[int]]:
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for process in all_processes():
+        children[_state_and_parent(process)[1]].append(process)
+    return children
 
 
 def all_processes() -> Iterator[int]:
@@ -163,7 +184,8 @@ def _ancestors() -> set[int]:
 def _state_and_parent(process: int) -> tuple[bytes, int]:
     try:
         # "PID (NAME) STATE PPID …", and NAME may contain anything.
-        state, parent = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split(None, 2)[:2]
+        with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123 - thousands of them
+            state, parent = file.read().rpartition(b")")[2].split(None, 2)[:2]
     except OSError:
         return b"X", 0
     return state, int(parent)

@@ -35,8 +35,9 @@ def worker_of(builder: Builder) -> int:
 
 def runner_of(builder: Builder, attempt: str) -> int:
     for process in builder.processes():
+        # A runner works in the build's folder, and is a fork of the launcher.
         words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-        if b"wheelfleet.builder.runner" in words and attempt.encode() in words:
+        if b"wheelfleet.builder.launcher" in words and Path(f"/proc/{process}/cwd").readlink().name == attempt:
             return process
     raise AssertionError(f"{attempt} has no runner")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from wheelfleet.processes import HOME_MARK, kill_marked, marked_processes
+from wheelfleet import processes
+from wheelfleet.processes import HOME_MARK, descendants, kill_marked, marked_processes
 
 from tests.support.builder import REPORT, Lookout, Visitor
 
@@ -94,3 +96,22 @@ def test_a_build_for_32_bits_sees_a_32_bit_machine_and_so_do_its_children() -> N
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert said.stdout.strip() == {"x86_64": "i686", "aarch64": "armv8l"}[platform.machine()]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_descendants_are_found_whether_or_not_the_kernel_lists_children(
+    monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    monkeypatch.setattr(processes, "_kernel_lists_children", lambda: listed)
+    # The shell waits for the command in the background, whose shell has one as well.
+    script = "sh -c 'sleep 60 & echo $! $$; wait' & wait"
+    before = set(descendants())
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdout is not None
+        below = {int(word) for word in shell.stdout.readline().split()}
+        try:
+            assert set(descendants()) - before == {shell.pid, *below}
+        finally:
+            for process in below:
+                os.kill(process, signal.SIGKILL)
+            shell.kill()

@@ -67,6 +67,8 @@ def main(arguments: Sequence[str]) -> int:
         # It cannot be corrected: installers and controller will report why.
         print(f"The wheel stays as it is: {error}")
         found = {"said": [], "from_sdist": []}
+    for sentence in found["said"]:
+        print(sentence, flush=True)
     write_json(answer, found, durable=False)
     return 0
 

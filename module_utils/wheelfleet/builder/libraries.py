@@ -20,6 +20,8 @@ _CACHED = re.compile(r"^\t(\S+) \(.*\) => (/.+)$", re.MULTILINE)
 
 #: Present on every Debian, because dpkg and apt need them.
 _EVERYWHERE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
+#: Libraries of the first of these, which nobody replaces. Most wheels need no other, and dpkg takes long to say so.
+_OF_LIBC = re.compile(r"(?:ld-linux[\w.-]*|lib(?:c|m|dl|rt|util|pthread))\.so\.\d+")
 
 
 class SystemLibraries(NamedTuple):
@@ -46,6 +48,7 @@ def foreign_libraries(code: Mapping[str, Elf]) -> dict[str, list[Elf]]:
 
 def packages_of(libraries: Mapping[str, Iterable[Elf]]) -> SystemLibraries:
     """The packages of these libraries, and the libraries without one. Empty without dpkg."""
+    libraries = {name: users for name, users in libraries.items() if not _OF_LIBC.fullmatch(name)}
     cache = _cached_libraries() if libraries else {}
     found = {
         name: file for name, users in libraries.items() if (file := _library(cache.get(name, []), name, list(users)))
@@ -91,7 +94,7 @@ def _library(files: list[Path], name: str, wanted: Sequence[Elf]) -> Path | None
     for file in files:
         try:
             with file.open("rb") as opened:
-                elf = read_elf(opened)
+                elf = read_elf(opened, symbols=False)
         except (OSError, UnreadableElf):
             continue
         if (elf.machine, elf.bits) == (wanted[0].machine, wanted[0].bits) and versions <= elf.defines:

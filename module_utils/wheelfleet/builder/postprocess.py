@@ -1,27 +1,31 @@
 """The steps after a build, outside the sandbox: correct, repair, install and import the wheel.
 
-Programs that open the wheel or run its code run inside the sandbox: `correct`, `repair`, `installers` (pip and uv) and
-`import_check`. The wheel's dependencies are untrusted too, so uv gets them outside only if they are plain names and
-versions.
+Programs that open the wheel or run its code run inside the sandbox: `correct`, `repair` and `installers` (pip and uv)
+in one process (see `finish`), and `import_check` in another, because it runs the wheel's code. The wheel's dependencies
+are untrusted too, so uv gets them outside only if they are plain names and versions.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..atomic_files import remove, visible
 from ..contract.assignment import checked_filename
 from ..contract.reasons import Failed
 from ..contract.result import Check, sanitized_check, sanitized_repair
 from ..contract.shape import ContractError
-from .attempt import Attempt, read_answer
+from .attempt import Attempt, ended, read_answer
 from .env_cache import cache_in_use
 from .env_vars import build_environment
+from .finish import BEGUN
+from .forked import SEED
 from .requirement_lines import are_plain, normalized
-from .sandbox import Place, interpreter_places
+from .sandbox import interpreter_places
 from .uv import uv_command, uv_environment
 
 #: dpkg's database of packages and their files.
@@ -35,92 +39,115 @@ _BROUGHT = {
 }
 
 
-def correct_wheel(attempt: Attempt, sdist: Path) -> list[str]:
-    """Pack the one wheel again if it contradicts itself; returns sentences for the verdict."""
-    if _only_wheel(attempt) is None:
-        return []
-    arguments = [attempt.place(sdist), attempt.assignment["target"]]
-    answer = _run(attempt, "correct", arguments, [attempt.bound(sdist)], [attempt.work_dir.wheels])
-    attempt.result["exit_code"] = 0
-    if not isinstance(answer, dict):
-        attempt.log_line("The wheel could not be looked into; it is left as it was built.")
-        return []
-    attempt.result["from_sdist"] = _words(answer.get("from_sdist"))
-    notes = _words(answer.get("said"))
-    attempt.log_line(*notes)
-    return notes
+def finish_wheel(attempt: Attempt, sdist: Path) -> None:
+    """Correct, repair, install and import the one wheel. Raises Failed when a limit ends the correction or the repair.
 
-
-def repair_wheel(attempt: Attempt) -> None:
-    """Repair the one platform wheel and pack it again. Raises Failed when a limit ends that."""
-    wheel = _only_wheel(attempt)
-    if wheel is None or wheel.name.endswith("-any.whl") or not attempt.assignment["finish"]["repair"]:
-        return
-    attempt.enter("repair")
-    # The package's own libraries are found by the paths where they were linked.
-    read_only: list[Path | Place] = [attempt.bound(attempt.work_dir.source), *_dpkg()]
-    exclude = json.dumps(attempt.assignment["finish"]["exclude"])
-    answer = _run(attempt, "repair", [exclude], read_only, [attempt.work_dir.wheels])
-    if not isinstance(answer, dict):
-        attempt.log_line("The wheel could not be repaired; it is left as it was built.")
-        return
-    attempt.result["repair"] = sanitized_repair(answer.get("repair"))
-    attempt.result["apt"] = _words(answer.get("apt"))
-
-
-def check_wheel(attempt: Attempt, notes: Sequence[str] = ()) -> None:
-    """Install the one wheel with its dependencies and import its modules. This never fails the build.
-
-    `notes` are sentences on the wheel for the check's message.
+    The check, which installs and imports it, never fails the build.
     """
-    wheel = _only_wheel(attempt)
-    if wheel is None or not attempt.assignment["finish"]["check"]:
+    if _only_wheel(attempt) is None:
         return
-    attempt.enter("check")
+    finish = attempt.assignment["finish"]
+    installed = attempt.work_dir.path / "installed"
+    remove(installed)
+    installed.mkdir()
+    check: Check | None = None
     try:
-        check = _check_installed(attempt, wheel)
+        code = _run_steps(attempt, sdist, installed if finish["check"] else None)
     except Failed as error:
-        # A limit was reached here, but the wheel was built within the limits.
-        check = _unchecked(f"Importing it went beyond what a build may use: {error}")
-        attempt.result["stopped_by"] = None
+        if not _take_answers(attempt):
+            raise
+        check = _beyond_limits(attempt, error)
+    else:
+        if code:
+            attempt.log_line(f"What finishes the wheel ended with {ended(code)}.")
+        _take_answers(attempt)
+        if finish["check"] and (wheel := _only_wheel(attempt)) is not None:
+            try:
+                check = _check_installed(attempt, wheel, installed)
+            except Failed as error:
+                check = _beyond_limits(attempt, error)
+    attempt.result["exit_code"] = 0
+    if check is None:
+        return
+    notes = _words(_answer(attempt, "correct").get("said"))
     if check["verdict"] == "imported" and notes:
         check["message"] = " ".join(filter(None, [*notes, check["message"]]))
-    attempt.result["exit_code"] = 0
     attempt.result["check"] = check
     attempt.log_line(f"check: {check['verdict']}. {check['message'] or ''}".rstrip())
 
 
-def _check_installed(attempt: Attempt, wheel: Path) -> Check:
-    """Install the wheel with pip and uv, then import it beside its dependencies alone.
+def _run_steps(attempt: Attempt, sdist: Path, installed: Path | None) -> int:
+    """Run the steps that run no code of the package, all in one process inside; see `finish`. Raises Failed."""
+    work_dir, tools, asked = attempt.work_dir, attempt.assignment["tools"], attempt.assignment["finish"]
+    attempt.clear_control()
+    places = [attempt.place(path) for path in (work_dir.wheels, work_dir.tmp, work_dir.control, sdist)]
+    exclude = json.dumps(asked["exclude"] if asked["repair"] else None)
+    folder = attempt.place(installed) if installed is not None else ""
+    return attempt.inside(
+        [tools, "-s", "-m", "wheelfleet.builder.finish", *places, attempt.assignment["target"], exclude, folder],
+        {**_without_pythons(_environment(attempt)), **SEED},
+        cwd=str(attempt.library),
+        # The package's own libraries are found by the paths where they were linked.
+        read_only=[
+            *interpreter_places(tools),
+            attempt.bound(sdist),
+            attempt.bound(work_dir.source),
+            *_dpkg(),
+        ],
+        writable=[work_dir.wheels, *([installed] if installed is not None else [])],
+    )
+
+
+def _take_answers(attempt: Attempt) -> bool:
+    """Add the steps' answers to the result; returns whether the check was begun, and so all other steps have ended."""
+    found, repaired = _answer(attempt, "correct"), _answer(attempt, "repair")
+    attempt.result["from_sdist"] = _words(found.get("from_sdist"))
+    if _begun(attempt, "repair"):
+        attempt.note(phase="repair")
+    if repaired:
+        attempt.result["repair"] = sanitized_repair(repaired.get("repair"))
+        attempt.result["apt"] = _words(repaired.get("apt"))
+    if not _begun(attempt, "installers"):
+        return False
+    attempt.note(phase="check")
+    return True
+
+
+def _begun(attempt: Attempt, step: str) -> bool:
+    return os.path.lexists(attempt.work_dir.control / f"{step}{BEGUN}")
+
+
+def _answer(attempt: Attempt, program: str) -> dict[str, Any]:
+    answer = read_answer(attempt.work_dir.control / f"{program}.json")
+    return answer if isinstance(answer, dict) else {}
+
+
+def _beyond_limits(attempt: Attempt, error: Failed) -> Check:
+    """The verdict when a limit was reached by the check alone: the wheel was built within the limits."""
+    attempt.result["stopped_by"] = None
+    return _unchecked(f"Importing it went beyond what a build may use: {error}")
+
+
+def _check_installed(attempt: Attempt, wheel: Path, installed: Path) -> Check:
+    """Import the wheel, which pip and uv have installed, beside its dependencies alone.
 
     If it imports an undeclared build requirement, that is added and the import repeated, because another build would
     not correct the metadata.
     """
-    installed = attempt.work_dir.path / "installed"
-    remove(installed)
-    installed.mkdir()
-    asked = _run(
-        attempt,
-        "installers",
-        [attempt.place(installed)],
-        [attempt.bound(attempt.work_dir.wheels)],
-        [installed],
-    )
-    refused = _word(asked.get("refused")) if isinstance(asked, dict) else None
+    asked = _answer(attempt, "installers")
+    refused = _word(asked.get("refused"))
     if refused:
         return {**_unchecked(refused), "verdict": "failed", "reason": "not-installable"}
     if attempt.adjustments.skip_import:
         return _unchecked("It was not imported, because its recipe says so (skip_import).")
     undeclared: list[str] = []
-    answer: object = None
+    answer: dict[str, Any] | None = None
     while True:
         problem = _install(attempt, wheel, installed, asked, undeclared)
         if problem:
             attempt.log_line(problem)
             return _unchecked(problem) if answer is None else _check(answer)
-        read_only = [attempt.bound(installed), attempt.bound(attempt.work_dir.wheels)]
-        data = json.dumps(attempt.result["from_sdist"])
-        answer = _run(attempt, "import_check", [attempt.place(installed), data], read_only, [])
+        answer = _import(attempt, installed)
         missing = _built_with(attempt, answer)
         if missing is None or missing in undeclared:
             break
@@ -133,9 +160,28 @@ def _check_installed(attempt: Attempt, wheel: Path) -> Check:
     return check
 
 
-def _built_with(attempt: Attempt, answer: object) -> str | None:
+def _import(attempt: Attempt, installed: Path) -> dict[str, Any]:
+    """What `import_check` says of the wheel; empty if it said nothing.
+
+    It runs the wheel's code, so the wheel and what is installed cannot be written to inside.
+    """
+    work_dir, tools = attempt.work_dir, attempt.assignment["tools"]
+    file = work_dir.control / "import_check.json"
+    remove(file)
+    places = [attempt.place(path) for path in (work_dir.wheels, work_dir.tmp, file, installed)]
+    data = json.dumps(attempt.result["from_sdist"])
+    attempt.inside(
+        [tools, "-E", "-s", "-m", "wheelfleet.builder.import_check", *places, data],
+        _environment(attempt),
+        cwd=str(attempt.library),
+        read_only=[*interpreter_places(tools), attempt.bound(installed), attempt.bound(work_dir.wheels)],
+    )
+    return _answer(attempt, "import_check")
+
+
+def _built_with(attempt: Attempt, answer: dict[str, Any]) -> str | None:
     """The build requirement whose absence made an import fail, as a requirement; None if there is none."""
-    missing = answer.get("missing") if isinstance(answer, dict) else None
+    missing = answer.get("missing")
     if not isinstance(missing, str):
         return None
     project, requirement = _BROUGHT.get(missing, (missing, ""))
@@ -158,27 +204,13 @@ def _only_wheel(attempt: Attempt) -> Path | None:
     return wheels[0]
 
 
-def _run(
-    attempt: Attempt,
-    program: str,
-    arguments: Sequence[str],
-    read_only: Sequence[Path | Place],
-    writable: Sequence[Path],
-) -> object:
-    """Run one of this package's programs in the sandbox; returns the JSON that it wrote, or None."""
-    work_dir, tools = attempt.work_dir, attempt.assignment["tools"]
-    file = work_dir.control / f"{program}.json"
-    # The build may have left a file of that name.
-    remove(file)
-    places = [attempt.place(path) for path in (work_dir.wheels, work_dir.tmp, file)]
-    attempt.inside(
-        [tools, "-E", "-s", "-m", f"wheelfleet.builder.{program}", *places, *arguments],
-        build_environment(attempt.home, work_dir, attempt.assignment, attempt.place),
-        cwd=str(attempt.library),
-        read_only=[*interpreter_places(tools), *read_only],
-        writable=writable,
-    )
-    return read_answer(file)
+def _environment(attempt: Attempt) -> dict[str, str]:
+    return build_environment(attempt.home, attempt.work_dir, attempt.assignment, attempt.place)
+
+
+def _without_pythons(environment: dict[str, str]) -> dict[str, str]:
+    """Without the variables that Python obeys. Its option -E would leave out SEED too."""
+    return {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
 
 
 def _dpkg() -> list[Path]:
@@ -188,7 +220,7 @@ def _dpkg() -> list[Path]:
 # ------------------------------------------------------------------------------------------------------- installing
 
 
-def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: Sequence[str]) -> str | None:
+def _install(attempt: Attempt, wheel: Path, folder: Path, asked: dict[str, Any], more: Sequence[str]) -> str | None:
     """Install the wheel, its dependencies and `more` into the folder; returns a sentence if that fails, else None.
 
     `asked` is the answer of `installers` for the wheel alone.
@@ -198,7 +230,7 @@ def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: S
     """
     dependencies = _needs(asked)
     if dependencies is None:
-        return (_word(asked.get("unknown")) if isinstance(asked, dict) else None) or "It could not be installed."
+        return _word(asked.get("unknown")) or "It could not be installed."
     if not are_plain(dependencies):
         return "What it depends on is more than names and versions, so it was not installed with the wheel."
     dependencies = [*dependencies, *more]
@@ -234,17 +266,17 @@ def _install(attempt: Attempt, wheel: Path, folder: Path, asked: object, more: S
     return "uv does not install the wheel beside what it depends on; the log says why." if code else None
 
 
-def _needs(asked: object) -> list[str] | None:
+def _needs(asked: dict[str, Any]) -> list[str] | None:
     """The dependencies in its METADATA, with markers; None if the installers could not read them."""
-    needs = asked.get("needs") if isinstance(asked, dict) and not asked.get("unknown") else None
+    needs = None if asked.get("unknown") else asked.get("needs")
     return needs if isinstance(needs, list) and all(isinstance(line, str) for line in needs) else None
 
 
 # ---------------------------------------------------------------------------------- answers, in the form agreed upon
 
 
-def _check(answer: object) -> Check:
-    if not isinstance(answer, dict):
+def _check(answer: dict[str, Any]) -> Check:
+    if not answer:
         return _unchecked("The check itself came to no end; the log says more.")
     library, missing = answer.get("library"), answer.get("missing")
     failed = answer.get("verdict") == "failed"

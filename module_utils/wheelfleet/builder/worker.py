@@ -10,7 +10,7 @@ import argparse
 import fcntl
 import json
 import os
-import selectors
+import select
 import signal
 import subprocess
 import sys
@@ -23,13 +23,13 @@ from typing import NamedTuple
 from ..atomic_files import remove, write_json
 from ..contract.result import SCHEMA, StoppedBy, new_result
 from ..contract.worker_status import Building, WorkerStatus
-from ..processes import ATTEMPT_MARK, HOME_MARK, adopt_orphans, boot_id, kill_descendants, kill_marked, reap
-from .attempt import LIBRARY
+from ..processes import adopt_orphans, boot_id, kill_descendants, kill_marked, reap
 from .cgroup import delegated_scope, divide
 from .deliver import clear_result, deliver, finish, take_progress
 from .env_cache import clear_untrusted
 from .env_vars import worker_environment
 from .folders import BuilderHome, NotReady, WorkDir
+from .launcher import Launcher
 from .supervise import notice_of_children
 
 #: A killed build is started at most this often.
@@ -43,10 +43,8 @@ _LARGEST_LOG = 1 << 20
 
 
 class _Running(NamedTuple):
-    attempt: str
     alone: bool
     since: float
-    process: subprocess.Popen[bytes]
 
 
 class Worker:
@@ -55,28 +53,37 @@ class Worker:
     def __init__(self, home: BuilderHome, parallel: int) -> None:
         self._home = home
         self._parallel = parallel
-        self._running: dict[int, _Running] = {}
+        self._running: dict[str, _Running] = {}
+        self._launcher: Launcher | None = None
         self._beat = 0
         self._stopping = False
 
     def work(self) -> None:
         """Work until the inbox is empty or `stop` is called."""
         adopt_orphans()
-        with notice_of_children() as notice, selectors.DefaultSelector() as selector:
-            selector.register(notice, selectors.EVENT_READ)
-            self._recover()
-            while not self._stopping:
-                self._settle_ended()
-                self._stop_builds()
-                self._start_next()
-                self._write_status()
-                # Look at the inbox last, after all steps that take time. If an assignment arrives later, its sender
-                # starts a new worker, which gets the lock within its `_PATIENCE`.
-                if not self._running and not self._home.queued():
-                    return
-                if selector.select(_BEAT):
-                    os.read(notice, 4096)
-            self._give_all_back()
+        self._recover()
+        with notice_of_children() as notice:
+            try:
+                while not self._stopping:
+                    self._settle_ended()
+                    self._stop_builds()
+                    self._start_next()
+                    self._write_status()
+                    # Look at the inbox last, after all steps that take time. If an assignment arrives later, its sender
+                    # starts a new worker, which gets the lock within its `_PATIENCE`.
+                    if not self._running and not self._home.queued():
+                        return
+                    self._wait(notice)
+                self._give_all_back()
+            finally:
+                # Nothing of this home's is left when the lock is free.
+                self._end_launcher()
+
+    def _wait(self, notice: int) -> None:
+        """Return after a beat, or as soon as a runner or a child has ended, or a signal has come."""
+        watched = [notice] if self._launcher is None else [notice, self._launcher.fileno()]
+        if notice in select.select(watched, [], [], _BEAT)[0]:
+            os.read(notice, 4096)
 
     def stop(self) -> None:
         """End all builds; the next worker starts them as if they had not begun."""
@@ -94,10 +101,9 @@ class Worker:
 
     def _stop_builds(self) -> None:
         """Kill the builds that the controller wants ended; `_settle` gives them their result."""
-        running = {runner.attempt: runner for runner in self._running.values()}
         for attempt in self._home.to_stop():
-            if attempt in running:
-                running[attempt].process.kill()
+            if attempt in self._running and self._launcher is not None:
+                self._launcher.kill(attempt)
             elif self._home.waiting(attempt).exists():
                 # A worker that died had begun it.
                 self._claim(self._home.work_dir(attempt))
@@ -105,16 +111,26 @@ class Worker:
                 self._home.stop_file(attempt).unlink(missing_ok=True)
 
     def _settle_ended(self) -> None:
-        ended: dict[int, int] = {}
-        reap(ended)
-        if ended:
+        """Settle the builds whose runners have ended; if their launcher has, they all have."""
+        adopted: dict[int, int] = {}
+        reap(adopted)
+        ended = self._launcher.ended() if self._launcher is not None else []
+        if ended is None:
+            _note("the process that starts builds has ended")
+            self._end_launcher()
+            kill_descendants()
+            ended = list(self._running)
+        elif (ended or adopted) and self._launcher is not None:
             # A killed runner leaves its processes, which are now this process's children.
-            ended.update(kill_descendants(keep=self._running.keys() - ended.keys()))
-        for process, status in ended.items():
-            runner = self._running.pop(process, None)
-            if runner is not None:
-                runner.process.returncode = os.waitstatus_to_exitcode(status)
-                self._settle(self._home.work_dir(runner.attempt))
+            kill_descendants(keep={self._launcher.pid})
+        for attempt in ended:
+            if self._running.pop(attempt, None) is not None:
+                self._settle(self._home.work_dir(attempt))
+
+    def _end_launcher(self) -> None:
+        if self._launcher is not None:
+            self._launcher.close()
+            self._launcher = None
 
     def _settle(self, work_dir: WorkDir) -> None:
         """Move a build that has ended to the outbox, or back to the inbox if it has no result."""
@@ -219,21 +235,16 @@ class Worker:
         finish(self._home, work_dir, result)
 
     def _start(self, attempt: str, alone: bool) -> None:
-        marks = {HOME_MARK: str(self._home.path), ATTEMPT_MARK: attempt}
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "wheelfleet.builder.runner", str(self._home.path), attempt, str(os.getpid())],
-            cwd=LIBRARY,
-            env={**worker_environment(), **marks},
-            stdin=subprocess.DEVNULL,
-        )
-        self._running[process.pid] = _Running(attempt, alone, time.monotonic(), process)
+        if self._launcher is None:
+            self._launcher = Launcher(self._home)
+        self._launcher.start(attempt)
+        self._running[attempt] = _Running(alone, time.monotonic())
 
     def _give_all_back(self) -> None:
         _note("stopping")
         kill_descendants()
-        for runner in self._running.values():
-            runner.process.returncode = -signal.SIGKILL
-            work_dir = self._home.work_dir(runner.attempt)
+        for attempt in self._running:
+            work_dir = self._home.work_dir(attempt)
             self._settle(work_dir)
             self._clean(work_dir)
         self._running.clear()
@@ -244,7 +255,7 @@ class Worker:
         self._beat += 1
         now = time.monotonic()
         building: list[Building] = [
-            {"attempt": runner.attempt, "seconds": round(now - runner.since, 1)} for runner in self._running.values()
+            {"attempt": attempt, "seconds": round(now - runner.since, 1)} for attempt, runner in self._running.items()
         ]
         status: WorkerStatus = {
             "schema": SCHEMA,
