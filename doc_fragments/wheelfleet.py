@@ -95,6 +95,10 @@ options:
         description: What the site calls itself.
         type: str
         default: wheelfleet
+      upstream_name:
+        description: What readers know upstream by.
+        type: str
+        default: PyPI
       index_view:
         description:
           - What the pages of the index list. V(own) is the fleet's wheels; with V(full) the pages of projects the fleet

@@ -9,6 +9,8 @@ import re
 import time
 import unicodedata
 
+#: Seconds.
+_YEAR = 365 * 86400
 #: ECMA-48 escape sequences: CSI (colours, cursor), OSC and other strings (titles, links), and two-character ones.
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"
@@ -79,16 +81,28 @@ def human_size(size: float) -> str:
 
 
 def human_duration(seconds: float) -> str:
-    """Seconds for people: `0.4 s`, `3 min 20 s`, `2 h 5 min`, `1 d 3 h`."""
+    """Seconds for people: `0.4 s`, `3 min 20 s`, `2 h 5 min`, `1 d 3 h`, `2 years 40 d`; a year has 365 days."""
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 0.05 or not seconds else "under 0.1 s"
     whole = round(seconds)
+    if whole >= _YEAR:
+        years, rest = divmod(whole, _YEAR)
+        words = f"{years:,} year{'' if years == 1 else 's'}"
+        return f"{words} {rest // 86400} d" if rest >= 86400 else words
     for unit, size, smaller, smaller_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         if whole >= size:
             many, rest = divmod(whole, size)
             few = rest // smaller_size
             return f"{many} {unit} {few} {smaller}" if few else f"{many} {unit}"
     return f"{whole} s"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 for people: `87%`; neither 0% nor 100% if it is not quite."""
+    whole = round(100 * share)
+    if 0 < share < 1:
+        whole = min(99, max(1, whole))
+    return f"{whole}%"
 
 
 def utc(moment: float) -> str:

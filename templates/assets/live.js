@@ -146,7 +146,7 @@
       put(this.note, clean(host.note));
       this.note.hidden = !host.note;
       this.showBuilds(list(host.building, MOST_BUILDS));
-      const failed = number(host.failed) ? `, ${count(host.failed)} without a wheel` : "";
+      const failed = number(host.failed) ? `, ${count(host.failed)} failed` : "";
       const finished = (number(host.built) || 0) + (number(host.failed) || 0);
       this.card.querySelectorAll(".none-yet").forEach((place) => { place.hidden = finished > 0; });
       const lately = number(host.per_hour) === null || isOld(shown.at) ? "" : `${count(host.per_hour)} done in the last hour, `;
@@ -267,17 +267,17 @@
       const running = shown.state === "running", doubted = running && isOld(shown.at);
       const end = number(shown.expected_end);
       field("state", doubted ? `no news for ${plural(Math.floor(silent / 60), "minute", "minutes")}` : running ? "building" : `idle since ${clock(shown.at)}`);
-      field("detail", doubted ? "The run was stopped, or the network is cut." : running ? "" : `The last run ended ${relative(silent)}.`);
+      field("detail", doubted ? "The run was interrupted or lost its connection." : running ? "" : `The last run ended ${relative(silent)}.`);
       field("expected_end", !running || doubted || end === null ? "–" : end > now() ? `${clock(end)}, in ${duration(Math.ceil((end - now()) / 60) * 60)}` : "any moment");
       section.querySelectorAll('.status[data-field="state"]').forEach((place) => {
         place.className = `status ${doubted ? "trouble" : running ? "built" : "skipped"}`;
       });
       document.body.classList.toggle("no-news", doubted);
-      put(announcement, doubted ? "There is no news of the run." : running ? "The fleet is building." : "No run is at work.");
+      put(announcement, doubted ? "No news from the run." : running ? "The fleet is building." : "No run in progress.");
       for (const age of document.querySelectorAll("[data-since]")) put(age, duration(now() - age.dataset.since));
     }
     const fresh = readAt ? `read ${duration((Date.now() - readAt) / 1000)} ago` : "not read yet";
-    put(notice, paused ? `The live view is paused, ${fresh}.` : trouble || (readAt ? `Live, ${fresh}.` : "Live."));
+    put(notice, paused ? `Paused, ${fresh}.` : trouble || (readAt ? `Live, ${fresh}.` : "Live."));
   };
 
   // -------------------------------------------------------------- reading
@@ -292,10 +292,10 @@
     const patience = setTimeout(() => mine.abort(), PATIENCE);
     try {
       const answer = await fetch(address, { cache: "no-cache", signal: mine.signal });
-      if (answer.status === 404) throw new Error("There has been no run yet whose state could be shown.");
-      if (!answer.ok) throw new Error(`The state of the fleet cannot be read (${answer.status}); trying again.`);
+      if (answer.status === 404) throw new Error("No run yet.");
+      if (!answer.ok) throw new Error(`The fleet’s status cannot be read (${answer.status}); trying again.`);
       const status = await answer.json();
-      if (!status || status.schema !== 1) throw new Error("This page is older than the state of the fleet; load it again.");
+      if (!status || status.schema !== 1) throw new Error("This page is outdated; please reload it.");
       const served = Date.parse(answer.headers.get("date"));
       ahead = Math.abs(served - Date.now()) > 3000 ? served - Date.now() : 0;
       [shown, readAt, failures, trouble] = [status, Date.now(), 0, ""];
@@ -304,7 +304,7 @@
       if (mine !== reading) return;
       failures += 1;
       const known = error instanceof Error && error.constructor === Error;
-      trouble = known ? error.message : "The state of the fleet cannot be read; trying again.";
+      trouble = known ? error.message : "The fleet’s status cannot be read; trying again.";
       tick();
     } finally {
       clearTimeout(patience);
@@ -335,13 +335,13 @@
 
   toggle.addEventListener("click", () => {
     paused = !paused;
-    toggle.textContent = paused ? "Go on" : "Pause";
+    toggle.textContent = paused ? "Resume" : "Pause";
     start();
   });
   document.addEventListener("visibilitychange", start);
 
   if (address.protocol === "file:") {
-    put(notice, "What the builders do this minute is shown where a web server serves this page.");
+    put(notice, "The live view needs a web server.");
   } else {
     toggle.hidden = false;
     start();

@@ -6,10 +6,7 @@
   const section = document.getElementById("packed");
   const heading = document.getElementById("packed-name"), lead = document.getElementById("packed-lead");
   const table = document.getElementById("packed-releases");
-  const STATUSES = {
-    upstream: "Served by upstream", waiting: "Waiting to be built", skipped: "Skipped", passed: "Passed over",
-    trouble: "Trouble reading upstream", "not-found": "Not found upstream", failed: "Failed", built: "Built",
-  };
+  const STATUSES = Object.fromEntries(Object.values(JSON.parse(section.dataset.statuses)));
 
   // The same as bucket_path in packed.py: FNV-1a of 32 bits.
   const bucket = (name) => {
@@ -26,7 +23,7 @@
   };
 
   const unknown = (name) => {
-    lead.textContent = "Nothing is known here of a project with this name. ";
+    lead.textContent = "This index knows no project of this name. ";
     const link = document.createElement("a");
     link.href = new URL(`${section.dataset.search}?q=${encodeURIComponent(name)}`, document.baseURI);
     link.textContent = "Search for it";
@@ -44,7 +41,7 @@
     heading.textContent = name || "A project";
     if (!name) return unknown(name);
     if (location.protocol === "file:") {
-      lead.textContent = "This is shown once the site is on a web server: pages on a disk may not read the files it needs.";
+      lead.textContent = "This page needs a web server: a browser reads no other files for a page on a disk.";
       return;
     }
     let projects = {};
@@ -53,7 +50,7 @@
       if (answer.ok) projects = await answer.json();
       else if (answer.status !== 404) throw new Error(`status ${answer.status}`);
     } catch (problem) {
-      lead.textContent = `What is known of it cannot be read (${problem.message}). Try again in a while.`;
+      lead.textContent = `The details are unavailable (${problem.message}). Please try again later.`;
       return;
     }
     if (!Object.hasOwn(projects, name)) return unknown(name);
@@ -62,8 +59,8 @@
     document.title = document.title.replace(/^[^·|–-]*/, `${displayName} `);
     const served = releases.some(([, , status]) => status === "upstream");
     lead.textContent = served
-      ? "Upstream has wheels for it, so the fleet need not build any."
-      : "There is no wheel of it here, and the fleet has not tried to build one yet.";
+      ? `${section.dataset.upstream} already has wheels that fit. Use pip install ${name}.`
+      : "No wheel available yet: the fleet has not tried to build one.";
     table.tBodies[0].replaceChildren(...releases.map(([version, target, status, reason]) => {
       const row = document.createElement("tr");
       const said = cell("td", status, "");

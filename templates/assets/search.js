@@ -9,12 +9,10 @@
   const MOST_LOOKS = 48, AT_ONCE = 8;
   // Milliseconds without typing: before the address is changed, and before near names are looked for.
   const PAUSE = 350;
+  const section = document.getElementById("search"), near = document.getElementById("near-names");
+  if (!section && !near) return;
   // A row's second field is a status's first letter; here they are in the order of the shards, with their words.
-  const STATUSES = {
-    b: ["built", "Built"], u: ["upstream", "Served by upstream"], w: ["waiting", "Waiting to be built"],
-    f: ["failed", "Failed"], t: ["trouble", "Trouble reading upstream"], s: ["skipped", "Skipped"],
-    p: ["passed", "Passed over"], n: ["not-found", "Not found upstream"],
-  };
+  const STATUSES = JSON.parse((section || near).dataset.statuses);
   const RANKS = Object.keys(STATUSES).join("");
   // A capital letter: the project has no page of its own, but an entry that project/index.html shows.
   const rank = (row) => RANKS.indexOf(row[1].toLowerCase());
@@ -193,22 +191,22 @@
     const many = rows.length.toLocaleString();
     if (!all && asked.length > 1) {
       return rows.length
-        ? `${many} found among the best matches of each word. There may be more; a rarer word finds them all.`
-        : "Too many names have these words to look through them all. Add a rarer word.";
+        ? `${many} found among the best matches of each word. There may be more; add a rarer word to see them.`
+        : "Too many projects match these words. Add a rarer one.";
     }
-    if (!all) return `The first ${Math.min(rows.length, MOST_SHOWN)} of many projects. Type on to see others.`;
-    if (rows.length > MOST_SHOWN) return `The first ${MOST_SHOWN} of ${many} projects. Type on to see others.`;
+    if (!all) return `The first ${Math.min(rows.length, MOST_SHOWN)} of many projects. Keep typing to narrow this down.`;
+    if (rows.length > MOST_SHOWN) return `The first ${MOST_SHOWN} of ${many} projects. Keep typing to narrow this down.`;
     if (rows.length) return rows.length === 1 ? "1 project" : `${many} projects`;
     return /[^a-z0-9-]/.test(asked.join(""))
       ? `No project is called “${query}”: names have only the letters a to z, digits, and . - _ between them.`
-      : `No project’s name has “${query}”.`;
+      : `No project matches “${query}”.`;
   };
 
   const searchPage = (section) => {
     const form = section.querySelector("form"), input = form.elements.q;
     const count = section.querySelector("#search-count"), list = section.querySelector("#results");
     if (location.protocol === "file:") {
-      count.textContent = "The search works once the site is on a web server: pages on a disk may not read the files it needs.";
+      count.textContent = "The search needs a web server: a browser reads no other files for a page on a disk.";
       input.disabled = true;
       return;
     }
@@ -238,7 +236,7 @@
     const suggest = async (word, query, mine) => {
       const rows = await shards.near(word, () => mine !== turn).catch(() => []);
       if (mine !== turn || !rows.length) return;
-      count.textContent = `No project’s name has “${query}”. Did you mean ${rows.length === 1 ? "this" : "one of these"}?`;
+      count.textContent = `No project matches “${query}”. Did you mean ${rows.length === 1 ? "this" : "one of these"}?`;
       show(list, rows, base);
     };
 
@@ -263,7 +261,7 @@
       } catch (problem) {
         if (mine !== turn) return;
         forget(query);
-        count.textContent = `The search cannot be read (${problem.message}). Try again in a while.`;
+        count.textContent = `The search is unavailable (${problem.message}). Please try again later.`;
       }
     };
 
@@ -340,9 +338,7 @@
     section.hidden = false;
   };
 
-  const section = document.getElementById("search");
   if (section) searchPage(section);
-  const near = document.getElementById("near-names");
   // Without it the page says as much as before.
   if (near) nearNames(near).catch(() => {});
 })();

@@ -74,7 +74,7 @@ def test_the_address_of_a_search_can_be_shared_and_gone_back_to(page: Page) -> N
 
 def test_a_mistyped_name_is_asked_back(page: Page) -> None:
     page.goto("/search/index.html?q=nunpy")
-    expect(page.locator("#search-count")).to_have_text("No project’s name has “nunpy”. Did you mean this?")
+    expect(page.locator("#search-count")).to_have_text("No project matches “nunpy”. Did you mean this?")
     expect(page.locator("#results a")).to_have_text([BIG])
 
 

@@ -36,7 +36,7 @@ def test_a_project_without_a_page_is_found_and_shown(browser: Browser, everythin
     page.goto("/project/only-known/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Only.Known")
     page.goto("/project/index.html#nobody-knows-it")
-    expect(page.locator("#packed-lead")).to_contain_text("Nothing is known here")
+    expect(page.locator("#packed-lead")).to_contain_text("knows no project of this name")
     page.close()
     # A file that is not there says that the project is not known.
     assert [each for each in watched.problems if "404" not in each] == []

@@ -20,7 +20,7 @@ COMPLETE = {
     "/fleet/index.html": ["pi1", "Raspberry Pi 5", "suspended", "cp311-cp311-linux_aarch64-glibc2.36"],
     "/statistics/index.html": ["Builds by day", "Most downloaded projects", "pip 25.3"],
     "/{failed_log}": ["The header lber.h is missing", "fatal error: lber.h"],
-    "/report/index.html": ["Being built on pi1", "takes three days on a Pi"],
+    "/report/index.html": ["Being built on pi1", "Takes three days on a Pi"],
 }
 
 
@@ -43,7 +43,7 @@ def test_pages_are_complete_without_script(plain: Page, sample: SampleSite, path
 
 def test_the_fleet_says_that_the_present_needs_script(plain: Page) -> None:
     plain.goto("/fleet/index.html")
-    expect(plain.locator('[data-live="notice"]')).to_contain_text("with JavaScript switched on")
+    expect(plain.locator('[data-live="notice"]')).to_contain_text("The live view needs JavaScript.")
     expect(plain.locator("#fleet-now")).to_be_hidden()
 
 
@@ -81,6 +81,6 @@ def test_from_a_disk_pages_are_styled_and_their_links_work(on_disk: Page) -> Non
 
 def test_from_a_disk_search_and_fleet_say_what_needs_a_server(on_disk: Page) -> None:
     on_disk.get_by_role("link", name="Search", exact=True).click()
-    expect(on_disk.get_by_role("status")).to_contain_text("once the site is on a web server")
+    expect(on_disk.get_by_role("status")).to_contain_text("needs a web server")
     on_disk.get_by_role("link", name="Fleet", exact=True).click()
-    expect(on_disk.locator('[data-live="notice"]')).to_contain_text("where a web server serves this page")
+    expect(on_disk.locator('[data-live="notice"]')).to_contain_text("needs a web server")

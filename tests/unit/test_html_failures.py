@@ -60,8 +60,8 @@ def made(state: ControllerState, render: Renderer) -> dict[str, str]:
 def test_where_nothing_failed_the_page_says_so_and_no_class_has_one(state: ControllerState, render: Renderer) -> None:
     pages = made(state, render)
     assert list(pages) == ["failures/index.html", "failures/failures.json"]
-    assert "No build has failed" in pages["failures/index.html"]
-    assert "Nobody has asked for anything that is not here" in pages["failures/index.html"]
+    assert "Nothing has been built yet." in pages["failures/index.html"]
+    assert "The web logs show no requests for missing packages" in pages["failures/index.html"]
     assert json.loads(pages["failures/failures.json"]) == {"classes": [], "proposals": [], "remedies": [], "wanted": []}
 
 
@@ -206,7 +206,7 @@ def test_names_that_the_index_has_no_page_of_are_listed_with_the_reason(
         ("soon", 4000, "waiting", []),
         ("nobody-asked", 1000, None, []),
     ]
-    assert wanted[3]["why"] == "Nobody asked for it to be built: name it in controller_packages."
+    assert wanted[3]["why"] == "This fleet was not asked to build it; the operator names it in controller_packages."
     table = pages["failures/index.html"].partition('id="wanted"')[2]
     assert '<a href="../project/broken/index.html">Broken</a>' in table
     assert '<a class="failure-class" href="time-out/index.html">' in table
@@ -226,7 +226,7 @@ def test_names_and_sentences_of_strangers_are_text(state: ControllerState, rende
         assert "<b>Demo" not in page
         assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", page)
         assert "y" * 100 not in page
-    assert "Upstream can have no project of this name." in pages["failures/index.html"]
+    assert "PyPI can have no project of this name." in pages["failures/index.html"]
 
 
 def test_pages_are_the_same_each_time(state: ControllerState, render: Renderer) -> None:

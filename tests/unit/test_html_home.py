@@ -65,7 +65,7 @@ def test_over_plain_http_the_host_has_to_be_trusted(state: ControllerState) -> N
 def test_a_site_that_does_not_know_its_address_says_what_to_replace(state: ControllerState) -> None:
     html = page(state, SiteFacts())
     assert "~/env/bin/pip install --extra-index-url https://WHEELS.EXAMPLE/simple/ numpy" in commands(html)
-    assert "Write the address of this site where it says" in html
+    assert "Replace <code>https://WHEELS.EXAMPLE</code> with" in html
 
 
 def test_the_newest_releases_come_first_each_once_with_all_it_is_for(state: ControllerState) -> None:
@@ -96,9 +96,9 @@ def test_numbers_are_those_of_the_catalogs_counters(state: ControllerState) -> N
         state.wheel(f"p{number}", "1.0")
     state.execute("INSERT INTO counter (kind, key, value) VALUES ('status', 'waiting', 1), ('downloads', '', 12345)")
     counts = re.sub(r"<[^>]+>", "", page(state))
-    assert "3 projects have wheels of ours" in counts
+    assert "3 projects with wheels" in counts
     assert "3 wheels, " in counts
-    assert "1 build waits" in counts
+    assert "1 build queued" in counts
     assert "12,345 downloads" in counts
     assert "of compiling spared" not in counts
 
@@ -109,7 +109,7 @@ def test_without_script_the_page_says_when_something_was_last_built(state: Contr
     html = page(state)
     assert "The last build ended" in html
     assert "2023-11-14 22:13" in html
-    assert "1 build gave a wheel, 1 did not" in " ".join(html.split())
+    assert "1 build succeeded and 1 failed" in " ".join(html.split())
     (live,) = [attributes for tag, attributes, _ in elements(html) if attributes.get("id") == "fleet-now"]
     assert live["data-status"] == "status.json"
     assert "hidden" in live
@@ -117,7 +117,7 @@ def test_without_script_the_page_says_when_something_was_last_built(state: Contr
 
 def test_an_empty_catalog_has_a_page_too(state: ControllerState) -> None:
     html = page(state)
-    assert "No wheel has been built yet." in html
+    assert "No wheels yet." in html
     assert "Nothing has been built yet." in html
     assert commands(html)[1].endswith(" numpy")
 

@@ -64,7 +64,7 @@ def test_only_projects_with_something_of_their_own_have_a_page(controller: Contr
     assert (controller.site / "project/index.html").is_file()
     entries = packed(controller)
     assert entries.keys() == {"served", "waits-for-it"}
-    assert entries["served"] == ["served", [["1.0", TARGET, "upstream", "about served"]]]
+    assert entries["served"] == ["served", [["1.0", TARGET, "upstream", "About served"]]]
     name, ((version, target, status, _),) = entries["waits-for-it"]
     assert (name, version, target, status) == ("Waits.For.It", "1.0", TARGET, "waiting")
     # No folder, page, badge or JSON for them.
@@ -104,7 +104,7 @@ def test_one_change_writes_one_shared_file(controller: ControllerState) -> None:
     controller.execute("UPDATE release_target SET reason = 'news', verdict = 'skip' WHERE reason = 'about served'")
     changed = controller.publish().changed
     assert [path for path in changed if path.startswith("projects/")] == [bucket_path("served")]
-    assert packed(controller)["served"][1][0][3] == "news"
+    assert packed(controller)["served"][1][0][3] == "News"
 
 
 def test_shared_files_rendered_anew_have_the_same_bytes(controller: ControllerState) -> None:

@@ -223,7 +223,7 @@ def test_upstreams_word_on_the_project_stands_above_everything(state: Controller
 def test_a_project_upstream_does_not_know_says_what_to_check(state: ControllerState) -> None:
     state.project("spam", state="absent")
     html = html_of(state)
-    assert "Upstream knows no project of this name; check its spelling in the scope." in html
+    assert "Upstream has no project of this name. Is it misspelled?" in html
     assert "Install" not in html
     assert json_of(state)["status"] == {"status": "absent"}
 
@@ -426,7 +426,7 @@ def test_the_badge_says_what_can_be_installed_else_why_nothing_can(state: Contro
     fail(state, "0.9")
     assert says(state) == "wheelfleet: failed: missing-header"
     state.want("spam", "0.8", verdict="upstream", reason="upstream serves it")
-    assert says(state) == "wheelfleet: 0.8 · upstream"
+    assert says(state) == "wheelfleet: 0.8 · PyPI"
     build(state, "1.1")
     build(state, "1.1", ARMV7)
     assert says(state) == "wheelfleet: 1.1 · aarch64, armv7l"

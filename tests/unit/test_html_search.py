@@ -9,14 +9,12 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
-from wheelfleet.site.html.search import pages
+from wheelfleet.site.glossary import STATUSES
+from wheelfleet.site.html.search import pages, status_words
 from wheelfleet.site.html.search_shards import STATUS_ORDER, shard_path, shards, words
-from wheelfleet.site.renderer import Renderer
-from wheelfleet.site.status_rows import STATUSES
+from wheelfleet.site.renderer import Renderer, SiteFacts
 
 from tests.support.catalogs import TEMPLATES, ControllerState, insert
-
-SCRIPT = (TEMPLATES / "assets" / "search.js").read_text()
 
 
 class Listed:
@@ -294,10 +292,12 @@ def test_the_page_works_from_anywhere_and_says_what_needs_a_script(controller: C
     assert "Searching needs JavaScript" in page
     assert 'href="../simple/index.html"' in page
     assert '<form class="find" action="index.html" method="get"' in page
-    assert "One project is here." in page
+    assert "1 project. Results appear" in page
 
 
-def test_the_script_knows_every_status_by_its_letter_and_order() -> None:
-    known = re.findall(r'\b([a-z]): \["([a-z-]+)", "([^"]+)"\]', SCRIPT)
-    assert known == [(status[0], status, STATUSES[status]) for status in STATUS_ORDER]
+def test_the_script_gets_every_status_by_its_letter_and_order() -> None:
+    words = json.loads(status_words(Renderer([TEMPLATES], SiteFacts(upstream_name="Acme Index"))))
+    assert list(words) == [status[0] for status in STATUS_ORDER]
+    assert [status for status, _ in words.values()] == list(STATUS_ORDER)
+    assert words["u"] == ["upstream", "On Acme Index"]
     assert set(STATUS_ORDER) == set(STATUSES)

@@ -153,7 +153,7 @@ def test_bad_luck_is_a_failure_that_will_be_tried_again(state: ControllerState) 
     state.attempt("grpcio", "1.76", failure_class="timeout", sentence="It took too long.")
     state.want("grpcio", "1.76", need="now")
     assert only_row(state).tried_again
-    assert "will be tried again" in report_page(state)
+    assert "will be retried" in report_page(state)
 
 
 def test_builders_lost_again_and_again_are_said_to_be_lost(state: ControllerState) -> None:
@@ -210,7 +210,7 @@ def test_skipped_and_passed_over_come_with_their_reasons(state: ControllerState)
     assert {(row.project, row.status, row.reason) for row in report_rows(state)} == {
         ("tensorflow", "skipped", "skip list: takes two days"),
         ("pandas", "passed", "a pre-release"),
-        ("nothing-matches", "skipped", "No release of it is in scope: none matches what was asked for."),
+        ("nothing-matches", "skipped", "None of its releases matches what was requested."),
     }
 
 
@@ -229,7 +229,7 @@ def test_what_is_not_in_scope_is_not_in_the_report(state: ControllerState) -> No
     state.project("forgotten", in_scope=False, problem="Upstream answered 503.")
     state.want("forgotten", "1.0")
     assert list(report_rows(state)) == []
-    assert "Nothing is in scope yet" in report_page(state)
+    assert "Nothing has been requested yet" in report_page(state)
     assert summary_lines(state) == ["Nothing is in scope."]
 
 
@@ -306,11 +306,11 @@ def test_the_summary_counts_everything_and_gives_advice_for_each_failure(state: 
         state.want(name, "1.0")
     state.project("no-such-thing", state="absent")
     assert summary_lines(state, run="run1") == [
-        "Failed 2, not found upstream 1, built 1, served by upstream 1.",
+        "Failed 2, not on upstream 1, built 1, on upstream 1.",
         "Failures: missing-header 1, timeout 1.",
         f"pycups 1.0 for {TARGET}: missing-header: It failed. Help it.",
         f"grpcio 1.0 for {TARGET}: timeout: It failed. Help it.",
-        "no-such-thing: not found upstream: Upstream knows no project of this name; check its spelling in the scope.",
+        "no-such-thing: not on upstream: Upstream has no project of this name. Is it misspelled?",
     ]
 
 

@@ -61,7 +61,7 @@ def test_a_project_that_is_told_of_so_has_no_second_line_in_the_summary(state: C
     say(state, "packages", *asked(state, "No_Such.Thing"))
     state.publish()
     lines = summary_lines(state.catalog.db, "run1")
-    assert [line.split(":")[0] for line in lines] == ["Not found upstream 1.", "Not considered"]
+    assert [line.split(":")[0] for line in lines] == ["Not on upstream 1.", "Not considered"]
 
 
 def test_a_misspelt_project_is_told_with_the_known_one_that_is_nearest(state: ControllerState) -> None:

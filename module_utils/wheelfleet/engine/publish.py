@@ -27,7 +27,7 @@ def publish(
         site_dir=site_folder(state_dir, site),
         template_dirs=[Path(path) for path in site["templates"]],
         settings=Settings(
-            SiteFacts(site["url"].rstrip("/"), site["title"], site["index_view"]),
+            SiteFacts(site["url"].rstrip("/"), site["title"], site["index_view"], upstream_name=site["upstream_name"]),
             html_pages=site["html_pages"],
             grace_seconds=site["grace_days"] * 86400 if site["grace_days"] >= 0 else None,
             signing_key=Path(site["signing_key"]) if site["signing_key"] else None,

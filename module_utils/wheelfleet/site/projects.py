@@ -146,7 +146,9 @@ class ProjectRenderer:
             page = site_project(about, rows, listed=bool(content.listed), summary=summary, packed=is_packed)
             if page and is_packed:
                 whole = project_row(about, bool(rows))
-                result.packed[name] = packed.entry(page.display_name, [*rows, *([whole] if whole else [])])
+                result.packed[name] = packed.entry(
+                    page.display_name, [*rows, *([whole] if whole else [])], self.render_page.site.upstream_name
+                )
             elif self._has_packed:
                 result.packed[name] = None
             differences.add(project_id, page, rows)

@@ -17,8 +17,9 @@ from jinja2.bccache import Bucket
 from markupsafe import escape
 
 from .. import __version__
-from ..text import printable
+from ..text import percent, printable
 from .filters import FILTERS
+from .glossary import UPSTREAM_NAME, for_readers, states
 
 #: Raise this when the code makes other bytes of the same catalog: then the next publication renders every page again.
 FORMAT = 11
@@ -42,6 +43,8 @@ class SiteFacts:
     index_view: str = "own"
     #: The public key of the signatures on provenance, as OpenSSH writes it; empty: it is not signed.
     signing_key: str = ""
+    #: What readers call upstream.
+    upstream_name: str = UPSTREAM_NAME
 
     @property
     def index_url(self) -> str:
@@ -109,6 +112,11 @@ class Renderer:
         self._environment.filters.update(FILTERS)
         self._environment.filters["path_quote"] = quote
         self._environment.filters["printable"] = printable
+        self._environment.filters["for_readers"] = self.for_readers
+        self._environment.filters["percent"] = percent
+        #: The words of the statuses.
+        self.states = states(self.site.upstream_name)
+        self._environment.globals["states"] = self.states
         self._environment.globals["api_version"] = API_VERSION
         self._environment.globals["site"] = self.site
         self._environment.globals["wheelfleet_version"] = __version__
@@ -124,6 +132,10 @@ class Renderer:
     def page(self, path: str, template: str, **values: Any) -> bytes:
         """The bytes of the page at `path` below the site."""
         return self.text(template, root="../" * path.count("/"), **values)
+
+    def for_readers(self, sentence: str) -> str:
+        """A sentence of ours as a page has it (glossary.py)."""
+        return for_readers(sentence, self.site.upstream_name)
 
     def text(self, template: str, **values: Any) -> bytes:
         """The bytes of a template."""

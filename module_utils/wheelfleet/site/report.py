@@ -11,9 +11,10 @@ from ..catalog.counters import totals
 from ..catalog.events import Event, events
 from ..planner.unconsidered import Unconsidered, read_unconsidered
 from ..text import printable
+from .glossary import STATUSES
 from .listing import timestamp
 from .proposals import Proposal, proposals
-from .status_rows import STATUSES, StatusRow, release_rows, rows_of_projects
+from .status_rows import StatusRow, release_rows, rows_of_projects
 
 #: Rows shown of each status, the newest first: a report of all rows would be too long to make and to open.
 MOST_SHOWN = 100
@@ -24,7 +25,6 @@ class Section:
     """One status on the report page."""
 
     status: str
-    title: str
     #: The number of all rows of the status; `rows` has the newest.
     count: int
     rows: list[StatusRow]
@@ -47,11 +47,7 @@ class Report:
     @property
     def sections(self) -> list[Section]:
         """A section for each status that has any rows."""
-        return [
-            Section(status, title, self.counts[status], self.rows[status])
-            for status, title in STATUSES.items()
-            if self.counts[status]
-        ]
+        return [Section(status, self.counts[status], self.rows[status]) for status in STATUSES if self.counts[status]]
 
     @property
     def failure_classes(self) -> list[tuple[str, int]]:

@@ -9,9 +9,12 @@ from ..catalog.events import events
 from ..planner import rebuild_sample
 from ..text import printable
 from .commands import interpreter_for, pip_commands
+from .glossary import states
 from .proposals import inventory_line
 from .report import make_report
-from .status_rows import STATUSES
+
+#: The titles of the statuses, as operators say them.
+_TITLES = {status: state.title.lower() for status, state in states("upstream").items()}
 
 #: Proposals shown, at most; the failures page has more.
 MOST_PROPOSED = 10
@@ -22,7 +25,7 @@ def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]
     at most `most` lines for failures (those of `run` first) and for names not found or not read.
     """
     report = make_report(db)
-    counts = [f"{title.lower()} {report.counts[status]}" for status, title in STATUSES.items() if report.counts[status]]
+    counts = [f"{title} {report.counts[status]}" for status, title in _TITLES.items() if report.counts[status]]
     lines = [", ".join(counts).capitalize() + "." if counts else "Nothing is in scope."]
     if report.failures:
         lines.append("Failures: " + ", ".join(f"{name} {many}" for name, many in report.failure_classes) + ".")
@@ -37,7 +40,7 @@ def summary_lines(db: sqlite3.Connection, run: str, most: int = 20) -> list[str]
     troubled = [row for row in troubled if row.status != "not-found" or row.project not in named]
     troubled.sort(key=lambda row: row.run != run)
     for row in troubled[:most]:
-        label = row.failure_class or STATUSES[row.status].lower()
+        label = row.failure_class or _TITLES[row.status]
         lines.append(" ".join(f"{row.subject}: {label}: {row.reason} {row.advice or ''}".split()))
     left_out = sum(report.counts[status] for status in ("failed", "not-found", "trouble")) - len(troubled[:most])
     left_out -= sum(row.project in named for row in report.rows["not-found"])

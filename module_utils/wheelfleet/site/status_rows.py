@@ -17,18 +17,6 @@ from ..catalog.priorities import why
 from ..text import printable
 from .listing import timestamp
 
-#: The titles of the statuses, in the order of the report.
-STATUSES = {
-    "failed": "Failed",
-    "trouble": "Trouble reading upstream",
-    "not-found": "Not found upstream",
-    "waiting": "Waiting to be built",
-    "built": "Built",
-    "upstream": "Served by upstream",
-    "skipped": "Skipped",
-    "passed": "Passed over",
-}
-
 
 @dataclass(frozen=True)
 class StatusRow:
@@ -106,9 +94,9 @@ def release_rows(db: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> lis
 
 #: The sentence for a project by its state upstream.
 _GONE = {
-    "absent": "Upstream knows no project of this name; check its spelling in the scope.",
-    "deleted": "Upstream has removed the project; it is no longer on our pages.",
-    "quarantined": "Upstream has put the project in quarantine; nothing of it is on our pages.",
+    "absent": "Upstream has no project of this name. Is it misspelled?",
+    "deleted": "Upstream has removed the project; it is no longer on this index.",
+    "quarantined": "Upstream has quarantined this project as possibly harmful. It is not offered here.",
 }
 
 
@@ -122,7 +110,7 @@ def project_row(project: sqlite3.Row, has_releases: bool) -> StatusRow | None:
     if has_releases:
         return None
     if project["judged"]:
-        return StatusRow("skipped", *name, "No release of it is in scope: none matches what was asked for.")
+        return StatusRow("skipped", *name, "None of its releases matches what was requested.")
     return StatusRow("waiting", *name, "Not looked at yet.")
 
 

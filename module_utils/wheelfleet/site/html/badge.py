@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ...text import printable
+from ..glossary import UPSTREAM_NAME
 from .project_facts import ProjectFacts, Release
 
 _HEIGHT = 20
@@ -23,18 +24,18 @@ _NARROW = frozenset("fijlrtI.,:;!|'()[] ·")
 _BROAD = frozenset("mwMW@%")
 
 
-def state(facts: ProjectFacts) -> tuple[str, str]:
+def state(facts: ProjectFacts, upstream: str = UPSTREAM_NAME) -> tuple[str, str]:
     """The badge's text and the key of its colour.
 
-    They are those of the newest release that can be installed, from here or upstream; without one, of the newest that
-    failed; otherwise of a waiting one.
+    They are those of the newest release that can be installed, from here or from `upstream`; without one, of the newest
+    that failed; otherwise of a waiting one.
     """
     for release in facts.releases:
         if any(file.listed and file.file.yanked is None for file in release.files):
             machines = _machines(facts, release)
             return f"{release.version} · {', '.join(machines)}" if machines else release.version, "built"
         if _with_status(release, "upstream"):
-            return f"{release.version} · upstream", "upstream"
+            return f"{release.version} · {upstream}", "upstream"
     for release in facts.releases:
         if failures := {cell.failure_class for cell in release.cells if cell and cell.status == "failed"}:
             return f"failed: {min(map(str, failures))}", "failed"
@@ -43,9 +44,9 @@ def state(facts: ProjectFacts) -> tuple[str, str]:
     return "no wheel", "none"
 
 
-def svg(label: str, facts: ProjectFacts) -> bytes:
+def svg(label: str, facts: ProjectFacts, upstream: str = UPSTREAM_NAME) -> bytes:
     """The badge as SVG: `label` on the left, the state on the right, and both in its title for screen readers."""
-    state_words, colour = state(facts)
+    state_words, colour = state(facts, upstream)
     label, state_words = _shortened(printable(label)), _shortened(printable(state_words))
     left, right = _width(label), _width(state_words)
     title = escape(f"{label}: {state_words}")

@@ -33,16 +33,7 @@ _OTHER_CLASSES = {
     "lost": ("The builder did not come back with a result.", "Nothing to do: it is tried again."),
 }
 
-_WHY_WANTED = {
-    "failed": "It was tried and failed.",
-    "trouble": "Its page upstream cannot be read at present.",
-    "not-found": "Upstream has no project of this name.",
-    "waiting": "It waits to be built.",
-    "built": "It was built, but nothing of it is on the index now.",
-    "skipped": "It is in scope, but skipped.",
-    "passed": "It is in scope, but its releases are passed over.",
-}
-_NOT_IN_SCOPE = "Nobody asked for it to be built: name it in controller_packages."
+_NOT_IN_SCOPE = "This fleet was not asked to build it; the operator names it in controller_packages."
 _NO_NAME = "Upstream can have no project of this name."
 
 _BLOCKED = """
@@ -134,7 +125,7 @@ def pages(
         for entry in classes
     }
     examples = {name: projects[:EXAMPLES] for name, projects in blocked.items()}
-    wanted = _wanted(db)
+    wanted = _wanted(db, render)
     proposed = proposals(db)
     path = "failures/index.html"
     most_projects = max((entry.projects for entry in classes), default=0)
@@ -143,6 +134,7 @@ def pages(
         "classes": classes,
         "examples": examples,
         "most_projects": most_projects,
+        "tried": db.execute("SELECT max(finished_at) FROM attempt").fetchone()[0] is not None,
         "wanted": wanted,
         "remedies": remedies,
         "proposals": proposed,
@@ -170,15 +162,15 @@ def _blocked_classes(db: sqlite3.Connection) -> list[BlockedClass]:
     return sorted(classes, key=lambda entry: (-entry.projects, -entry.lookups, -entry.builds, entry.name))
 
 
-def _wanted(db: sqlite3.Connection) -> list[dict[str, Any]]:
+def _wanted(db: sqlite3.Connection, render: Renderer) -> list[dict[str, Any]]:
     """The names requested most that the index has no page of, without those that upstream serves."""
     wanted = []
     for row in db.execute(_WANTED, {"most": MOST_ASKED, "shown": MOST_WANTED}):
         classes: list[str] = []
         if row["project_id"] is None:
-            why = _NOT_IN_SCOPE if is_normalized_name(row["name"]) else _NO_NAME
+            why = _NOT_IN_SCOPE if is_normalized_name(row["name"]) else render.for_readers(_NO_NAME)
         else:
-            why = _WHY_WANTED.get(row["status"], "")
+            why = render.states[row["status"]].wanted if row["status"] in render.states else ""
             if row["status"] == "failed":
                 failures = db.execute(
                     "SELECT failure_class FROM blocked_by_class WHERE project_id = ? "

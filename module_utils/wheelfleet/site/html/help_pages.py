@@ -15,6 +15,7 @@ from ...client_config import UV_INDEX_NAME, Index
 from ..commands import ENVIRONMENT, pip_commands
 from ..filters import explain_tag
 from ..renderer import Renderer, SiteFacts
+from .search import status_words
 
 #: The project that the guide's examples install.
 EXAMPLE = "numpy"
@@ -97,7 +98,7 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
     yield "faq/index.html", render.page("faq/index.html", "faq.html.j2")
     # It is served for any address, so its links cannot be relative.
     base = f"{urlsplit(site.url).path.rstrip('/')}/"
-    yield "404.html", render.text("not_found.html.j2", root=base)
+    yield "404.html", render.text("not_found.html.j2", root=base, statuses=status_words(render))
     yield "robots.txt", _robots(site, base)
 
 

@@ -13,8 +13,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ...planner.inputs import PlanInputs
 from ...text import printable
+from ..glossary import for_readers
 from ..renderer import Renderer
 from ..status_rows import StatusRow
+from .search import status_words
 
 PAGE = "project/index.html"
 FOLDER = "projects"
@@ -66,10 +68,11 @@ def packed_among(db: sqlite3.Connection, names: Collection[str]) -> set[str]:
     return {row["name"] for row in rows}
 
 
-def entry(display_name: str, rows: Sequence[StatusRow]) -> bytes:
-    """A project's entry, as JSON: its name and the rows of its releases, or of the project as a whole."""
+def entry(display_name: str, rows: Sequence[StatusRow], upstream: str) -> bytes:
+    """A project's entry, as JSON: its name and the rows of its releases, or of the project as a whole.
+    `upstream` is its name for readers."""
     ordered = sorted(rows, key=lambda row: (row.release_id or 0, row.target or ""), reverse=True)
-    releases = [[row.version, row.target, row.status, row.reason] for row in ordered]
+    releases = [[row.version, row.target, row.status, for_readers(row.reason, upstream)] for row in ordered]
     return json.dumps([printable(display_name), releases], separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -96,4 +99,4 @@ def merged(before: bytes | None, entries: Mapping[str, bytes | None]) -> bytes |
 def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
     """The page that shows them."""
     if is_everything(db):
-        yield PAGE, render.page(PAGE, "packed.html.j2")
+        yield PAGE, render.page(PAGE, "packed.html.j2", statuses=status_words(render))

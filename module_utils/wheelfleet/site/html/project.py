@@ -152,7 +152,7 @@ def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> 
             ),
         )
     yield f"{folder}/json", project_json.document(facts, found, signed=signed)
-    yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts)
+    yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts, render.site.upstream_name)
 
 
 def _page_name(number: int) -> str:
@@ -173,7 +173,7 @@ def _first_page(facts: ProjectFacts, found: Sequence[Answer], site: SiteFacts) -
         "installs": project_answers.installs(found, site, facts),
         "is_listed": any(file.listed for release in facts.releases for file in release.files),
         "figures": figures,
-        "badge_says": ": ".join((BADGE_LABEL, badge.state(facts)[0])),
+        "badge_says": ": ".join((BADGE_LABEL, badge.state(facts, site.upstream_name)[0])),
         "badge_markdown": f"[![{BADGE_LABEL}]({here}/badge.svg)]({here}/index.html)",
     }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator
 
 from ..renderer import Renderer
-from .search_shards import shards
+from .search_shards import STATUS_ORDER, shards
 
 PAGE = "search/index.html"
 
@@ -20,4 +21,9 @@ def pages(
     """
     yield from shards(db, changed)
     (projects,) = db.execute("SELECT coalesce(sum(value), 0) FROM counter WHERE kind = 'page'").fetchone()
-    yield PAGE, render.page(PAGE, "search.html.j2", projects=projects)
+    yield PAGE, render.page(PAGE, "search.html.j2", projects=projects, statuses=status_words(render))
+
+
+def status_words(render: Renderer) -> str:
+    """The statuses with their titles by the letter that a shard has for them, in its order, as JSON for scripts."""
+    return json.dumps({status[0]: (status, render.states[status].title) for status in STATUS_ORDER})

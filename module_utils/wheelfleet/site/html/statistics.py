@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from ...text import printable
+from ...text import percent, printable
 from ..filters import explain_tag
 from ..renderer import Renderer, as_json
 from .plots import Plot, Series, bars, share, steps
@@ -356,11 +356,8 @@ def _first_of_month(day: int, before: int = 0) -> int:
 
 
 def _success(built: float, other: float) -> str | None:
-    """The share of builds that gave a wheel; None without builds. It is 100 % only if no build failed."""
-    if not built + other:
-        return None
-    share_of_all = 100 * built / (built + other)
-    return f"{min(share_of_all, 99.9) if other else share_of_all:.3g}\u00a0%"
+    """The share of builds that succeeded, in words; None without builds."""
+    return percent(built / (built + other)) if built + other else None
 
 
 def _rounded(value: float) -> float:
