@@ -30,8 +30,11 @@
 
   const begins = (name, term) => name.startsWith(term) || name.includes(`-${term}`);
   const words = (name) => [name, ...[...name.matchAll(/-/g)].map((dash) => name.slice(dash.index + 1))];
+  // Where a project stands among those installed most; others come after them.
+  let popular = new Map();
+  const place = (row) => popular.get(row[0])?.place ?? popular.size;
   const better = (one, other) =>
-    rank(one) - rank(other) || one[0].length - other[0].length || (one[0] < other[0] ? -1 : 1);
+    rank(one) - rank(other) || place(one) - place(other) || one[0].length - other[0].length || (one[0] < other[0] ? -1 : 1);
 
   // One more letter of a name against a word: the next row of the table of edit distances. Two neighbours in the wrong
   // order are one mistake, like a letter too many, too few or wrong.
@@ -78,6 +81,13 @@
       return answer.json();
     }
 
+    // Those that are installed most. Without them results are found by the beginnings of words alone.
+    async popular() {
+      this.most ??= fetch(new URL("popular.json", this.base)).then((answer) => (answer.ok ? answer.json() : NOTHING), () => NOTHING);
+      const { rows } = await this.most;
+      popular = new Map(rows.map((row, index) => [row[0], { row, place: index }]));
+    }
+
     forget(prefix, shard) {
       if (this.known.get(prefix) === shard) {
         this.known.delete(prefix);
@@ -107,15 +117,16 @@
       return shard;
     }
 
-    // The projects that have, for each term, a word that begins with it, the best first; `all`: whether there are no others.
+    // The projects that have, for each term, a word that begins with it, and popular ones that have it anywhere, the best first; `all`: whether there are no others.
     async find(asked) {
       const name = asked.join("-");
       const ways = [...new Set([...asked, name])];
       this.ask(ways);
-      const found = await Promise.all(ways.map((way) => this.walk(way, ways)));
+      const [found] = await Promise.all([Promise.all(ways.map((way) => this.walk(way, ways))), this.popular()]);
       const whole = found.slice(0, asked.length).find((shard) => shard.next === undefined);
       const rows = new Map((whole ?? { rows: found.flatMap((shard) => shard.rows) }).rows.map((row) => [row[0], row]));
-      const matching = [...rows.values()].filter((row) => asked.every((term) => begins(row[0], term)));
+      for (const [each, { row }] of popular) if (asked.every((term) => each.includes(term))) rows.set(each, row);
+      const matching = [...rows.values()].filter((row) => asked.every((term) => begins(row[0], term) || (popular.has(row[0]) && row[0].includes(term))));
       matching.sort((one, other) => (other[0] === name) - (one[0] === name) || better(one, other));
       return { rows: matching, all: whole !== undefined };
     }
@@ -173,13 +184,16 @@
     return made;
   };
 
+  const addressOf = ([name, letter], base) => {
+    const isPacked = letter !== letter.toLowerCase(), part = encodeURIComponent(name);
+    return new URL(isPacked ? `../project/index.html#${part}` : `../project/${part}/index.html`, base);
+  };
+
   const show = (list, rows, base) => {
     const items = rows.map(([name, letter, summary, displayName]) => {
-      const isPacked = letter !== letter.toLowerCase();
       const [status, title] = STATUSES[letter.toLowerCase()];
       const link = element("a", "", displayName || name);
-      const place = encodeURIComponent(name);
-      link.href = new URL(isPacked ? `../project/index.html#${place}` : `../project/${place}/index.html`, base);
+      link.href = addressOf([name, letter], base);
       const item = element("li", status, link, " ", element("span", "status", title));
       if (summary) item.append(element("p", "", summary));
       return item;
@@ -309,6 +323,9 @@
     if (matchMedia("(hover: hover)").matches) input.focus();
   };
 
+  // The first folder of an address that has a folder of each project.
+  const folderOf = (path) => path.split("/").find((part) => ["project", "simple", "files", "logs", "provenance"].includes(part));
+
   // The name an address is about: what follows the folder that has one of each project, else its last part.
   const nameIn = (path) => {
     const parts = path.split("/").filter((part) => part && part !== "index.html").map((part) => {
@@ -329,6 +346,11 @@
     const base = new URL(section.dataset.search, document.baseURI);
     const shards = new Shards(base);
     const { rows } = await shards.find([name]);
+    // Another spelling of a name that is here: `/project/RPi.GPIO/`.
+    if (rows[0]?.[0] === name && folderOf(location.pathname) === "project" && !location.pathname.includes(`/project/${name}/`)) {
+      location.replace(addressOf(rows[0], base));
+      return;
+    }
     const near = rows[0]?.[0] === name ? [] : await shards.near(name, () => false);
     const best = new Map([...near, ...rows].map((row) => [row[0], row]));
     if (!best.size) return;

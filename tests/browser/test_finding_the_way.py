@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.chromium import Watched
@@ -57,7 +58,7 @@ def test_the_arrow_keys_go_through_the_results(page: Page) -> None:
 
 def test_the_address_of_a_search_can_be_shared_and_gone_back_to(page: Page) -> None:
     page.goto("/search/index.html?q=gpio")
-    expect(page.locator("#results a")).to_have_text(["RPi.GPIO"])
+    expect(page.locator("#results a")).to_have_text(["RPi.GPIO", "lgpio"])
     page.get_by_label("Find a project").fill("pandas")
     page.get_by_label("Find a project").blur()
     expect(page).to_have_url(re.compile(r"\?q=pandas$"))
@@ -69,7 +70,7 @@ def test_the_address_of_a_search_can_be_shared_and_gone_back_to(page: Page) -> N
     expect(page.locator("#results a")).to_have_text(["pandas"])
     page.go_back()
     expect(page.get_by_label("Find a project")).to_have_value("gpio")
-    expect(page.locator("#results a")).to_have_text(["RPi.GPIO"])
+    expect(page.locator("#results a")).to_have_text(["RPi.GPIO", "lgpio"])
 
 
 def test_a_mistyped_name_is_asked_back(page: Page) -> None:
@@ -85,6 +86,14 @@ def test_a_wrong_address_shows_projects_of_about_that_name(watched: Watched) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
     page.locator("#near-names").get_by_role("link", name="spidev").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("spidev")
+
+
+@pytest.mark.parametrize("spelling", ["RPi.GPIO", "rpi_gpio", "RPI--GPIO"])
+def test_any_spelling_of_a_name_leads_to_its_page(watched: Watched, spelling: str) -> None:
+    watched.allow_missing(f"/project/{spelling}/")
+    watched.page.goto(f"/project/{spelling}/")
+    expect(watched.page).to_have_url(re.compile(r"/project/rpi-gpio/index\.html$"))
+    expect(watched.page.get_by_role("heading", level=1)).to_have_text("RPi.GPIO")
 
 
 def test_older_releases_are_one_link_away_and_back(page: Page) -> None:

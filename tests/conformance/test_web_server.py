@@ -110,6 +110,21 @@ def test_everything_has_its_type_its_age_and_its_policy(nginx: NginxSite, addres
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize("address", SERVED)
+def test_scripts_of_other_sites_may_read_json_and_nothing_else(nginx: NginxSite, address: str) -> None:
+    shared = "*" if address.endswith(("json", ".json")) else None
+    assert ask(nginx, address).headers.get("Access-Control-Allow-Origin") == shared
+
+
+def test_an_index_page_in_json_may_be_read_by_other_sites_too(nginx: NginxSite) -> None:
+    assert ask(nginx, "/simple/demo/", Accept=V1_JSON).headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_picture_that_browsers_ask_for_leads_to_the_logo(nginx: NginxSite) -> None:
+    answer = ask(nginx, "/favicon.ico")
+    assert (answer.status, answer.headers["Location"]) == (301, "assets/logo.svg")
+
+
 @pytest.mark.parametrize("address", [address for address in SERVED if not address.startswith("/files/")])
 def test_it_comes_compressed_on_request_and_is_not_sent_twice(nginx: NginxSite, address: str) -> None:
     answer = ask(nginx, address, Accept_Encoding="gzip")

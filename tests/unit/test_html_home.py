@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from packaging.utils import canonicalize_name
 from wheelfleet import __version__
 from wheelfleet.site.html import home
 from wheelfleet.site.renderer import Renderer, SiteFacts
 
-from tests.support.catalogs import TEMPLATES, ControllerState
+from tests.support.catalogs import TEMPLATES, ControllerState, insert
 from tests.support.query_cost import steps
 from tests.support.site_pages import elements
 
@@ -90,6 +91,26 @@ def test_what_cannot_be_installed_is_not_news(state: ControllerState) -> None:
     assert "2.0" not in html
 
 
+def test_the_projects_installed_most_stand_beside_the_new_ones(state: ControllerState) -> None:
+    for name, downloads in (("lxml", 20), ("RPi.GPIO", 300), ("numpy", 0)):
+        state.page(name)
+        state.wheel(name, "1.0")
+        with state.catalog.writing() as db:
+            insert(db, "use_total", name=canonicalize_name(name), downloads=downloads, lookups=0, saved_seconds=0)
+    html = page(state)
+    ranked = html[html.index('<ol class="ranked">') :]
+    assert new_releases(ranked[: ranked.index("</ol>")]) == ["project/rpi-gpio/index.html", "project/lxml/index.html"]
+    assert "<b>300</b> downloads" in ranked
+
+
+def test_a_page_says_where_it_is_and_what_it_is_about(state: ControllerState) -> None:
+    html = page(state)
+    assert '<link rel="canonical" href="https://wheels.example.org/">' in html
+    assert '<meta property="og:title" content="Our wheels: Python wheels' in html
+    assert html.count('name="description"') == 1
+    assert "canonical" not in page(state, SiteFacts())
+
+
 def test_numbers_are_those_of_the_catalogs_counters(state: ControllerState) -> None:
     for number in range(3):
         state.page(f"p{number}")
@@ -100,7 +121,7 @@ def test_numbers_are_those_of_the_catalogs_counters(state: ControllerState) -> N
     assert "3 wheels, " in counts
     assert "1 build queued" in counts
     assert "12,345 downloads" in counts
-    assert "of compiling spared" not in counts
+    assert "of compiling saved" not in counts
 
 
 def test_without_script_the_page_says_when_something_was_last_built(state: ControllerState) -> None:

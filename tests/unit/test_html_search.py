@@ -283,11 +283,24 @@ def test_a_change_reads_by_index_alone(crowd: Listed) -> None:
     assert any("status=? AND <expr>=? AND name>? AND name<?" in plan for plan in looks), looks
 
 
+def test_what_is_installed_most_is_found_by_any_part_of_its_name(controller: ControllerState) -> None:
+    listed = Listed(controller)
+    for name in ("lgpio", "rpi-gpio", "numpy", "zict"):
+        listed.put(name)
+    with controller.catalog.writing() as db:
+        for name, downloads in (("rpi-gpio", 20), ("numpy", 300), ("elsewhere", 9000), ("lgpio", 0)):
+            insert(db, "use_total", name=name, downloads=downloads, lookups=0, saved_seconds=0)
+        db.execute("UPDATE site_project SET listed = name <> 'zict'")
+    written = dict(pages(controller.catalog.db, Renderer([TEMPLATES]), []))
+    popular = json.loads(written["search/popular.json"] or b"")
+    assert [row[0] for row in popular["rows"]] == ["numpy", "rpi-gpio", "lgpio"]
+
+
 def test_the_page_works_from_anywhere_and_says_what_needs_a_script(controller: ControllerState) -> None:
     listed = Listed(controller)
     listed.put("numpy")
     written = dict(pages(controller.catalog.db, Renderer([TEMPLATES]), ["numpy"]))
-    assert set(written) == {"search/p/_.json", "search/index.html"}
+    assert set(written) == {"search/p/_.json", "search/popular.json", "search/index.html"}
     page = (written["search/index.html"] or b"").decode()
     assert "Searching needs JavaScript" in page
     assert 'href="../simple/index.html"' in page

@@ -92,8 +92,8 @@ class _Template(jinja2.Template):
 class Renderer:
     """Renders templates; each comes from the first of `template_dirs` that has it. Raises PublishError on a bad one.
 
-    Every page knows `site` (SiteFacts), `wheelfleet_version`, and `root`, the relative path to the top of the site
-    (`../../`): so the site works under any address and on disk.
+    Every page knows `site` (SiteFacts), `wheelfleet_version`, `root`, the relative path to the top of the site
+    (`../../`), and `page_path`, its own path below the site: so the site works under any address and on disk.
     """
 
     def __init__(self, template_dirs: Sequence[Path | str], site: SiteFacts | None = None) -> None:
@@ -131,7 +131,7 @@ class Renderer:
 
     def page(self, path: str, template: str, **values: Any) -> bytes:
         """The bytes of the page at `path` below the site."""
-        return self.text(template, root="../" * path.count("/"), **values)
+        return self.text(template, root="../" * path.count("/"), page_path=path, **values)
 
     def for_readers(self, sentence: str) -> str:
         """A sentence of ours as a page has it (glossary.py)."""

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...catalog.counters import totals
+from ...text import printable
 from ..renderer import Renderer
 from .feed import NewWheel, newest_wheels
 from .help_pages import EXAMPLE, install_commands
 
 #: Releases shown as new.
 MOST_RELEASES = 8
+
+#: Projects shown as installed most.
+MOST_INSTALLED = 8
 
 #: Wheels read to find the newest releases: a release may have a wheel for each target.
 _WHEELS_LOOKED_AT = 32
@@ -24,6 +28,15 @@ class NewRelease:
 
     newest: NewWheel
     systems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A project by its downloads; the normalised name, then the author's spelling."""
+
+    name: str
+    display_name: str
+    downloads: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
             commands=install_commands(render.site, example),
             count=_counts(db),
             releases=releases,
+            installed_most=_installed_most(db),
             lately=_lately(db),
             builders=db.execute("SELECT count(*) FROM builder").fetchone()[0],
         ),
@@ -78,6 +92,20 @@ def _counts(db: sqlite3.Connection) -> dict[str, float]:
     values = {kind: totals(db, kind).get("", 0) for kind in ("listed", "wheels", "bytes", "downloads", "saved-seconds")}
     status = totals(db, "status")
     return {**values, **{each: status.get(each, 0) for each in ("waiting", "failed")}}
+
+
+def _installed_most(db: sqlite3.Connection) -> list[Installed]:
+    """The listed projects with most downloads, the most popular first."""
+    rows = db.execute(
+        """
+        SELECT p.name, p.display_name, used.downloads FROM (
+            SELECT name, downloads FROM use_total WHERE downloads > 0 ORDER BY downloads DESC, name LIMIT ?
+        ) used CROSS JOIN site_project p ON p.name = used.name AND p.listed
+        ORDER BY used.downloads DESC, used.name LIMIT ?
+        """,
+        (MOST_INSTALLED * 4, MOST_INSTALLED),
+    )
+    return [Installed(row["name"], printable(row["display_name"]), row["downloads"]) for row in rows]
 
 
 def _lately(db: sqlite3.Connection) -> Lately | None:

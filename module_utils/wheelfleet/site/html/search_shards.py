@@ -31,22 +31,25 @@ _RANK = {status: rank for rank, status in enumerate(STATUS_ORDER)}
 #: Comes after every character of a normalised name (PEP 503: a to z, 0 to 9 and the dash).
 _AFTER = "{"
 
-_COLUMNS = "p.name, p.display_name, p.summary, p.status, p.packed"
+#: The columns of a ShardProject.
+COLUMNS = "p.name, p.display_name, p.summary, p.status, p.packed"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM search_word WHERE word >= ? AND word < ? LIMIT ?)"
 _NEXT_WORD = "SELECT word FROM search_word WHERE word >= ? AND word < ? ORDER BY word LIMIT 1"
 _WORDS = f"""
-    SELECT w.word, {_COLUMNS} FROM search_word w CROSS JOIN site_project p ON p.project_id = w.project_id
+    SELECT w.word, {COLUMNS} FROM search_word w CROSS JOIN site_project p ON p.project_id = w.project_id
     WHERE w.word >= ? AND w.word < ? ORDER BY w.word, w.project_id LIMIT ?
 """
-_NAMED = f"SELECT {_COLUMNS} FROM site_project p WHERE p.name = ?"
+_NAMED = f"SELECT {COLUMNS} FROM site_project p WHERE p.name = ?"
 _SHORTEST = f"""
-    SELECT {_COLUMNS} FROM site_project p
+    SELECT {COLUMNS} FROM site_project p
     WHERE p.status = ? AND length(p.name) = ? AND p.name >= ? AND p.name < ? ORDER BY p.name LIMIT ?
 """
 _LONGEST = "SELECT max(length(name)) FROM site_project WHERE status = ?"
 
 
-class _Project(NamedTuple):
+class ShardProject(NamedTuple):
+    """What the search knows of a project."""
+
     name: str
     display_name: str
     summary: str
@@ -96,7 +99,7 @@ class _Trie:
         (count,) = self.db.execute(_COUNT, (*_range(prefix), some)).fetchone()
         if count <= self.most_words:
             rows = self.db.execute(_WORDS, (*_range(prefix), self.most_words)).fetchall()
-            projects = {_Project(*row[1:]) for row in map(tuple, rows)}
+            projects = {ShardProject(*row[1:]) for row in map(tuple, rows)}
             yield shard_path(prefix), _shard(projects) if projects or not prefix else None
             unchanged = [row[0] for row in rows if row[1] not in self.changed]
             yield from self._removed(prefix, sorted([*unchanged, *touched]))
@@ -125,24 +128,24 @@ class _Trie:
             after = prefix + chr(ord(letters[-1]) + 1)
         return letters
 
-    def _best(self, prefix: str) -> set[_Project]:
+    def _best(self, prefix: str) -> set[ShardProject]:
         """The project with the prefix as its name, and the best whose names begin with it; if they are few, others too.
 
         By status, then by length, so that each query is one look-up in the index, however many names have the prefix.
         """
-        best: set[_Project] = {_Project(*row) for row in self.db.execute(_NAMED, (prefix,))}
+        best: set[ShardProject] = {ShardProject(*row) for row in self.db.execute(_NAMED, (prefix,))}
         for status in STATUS_ORDER:
             for length in range(len(prefix), self._longest_name(status) + 1):
                 missing = self.most_best - len(best)
                 if missing <= 0:
                     return best
                 best.update(
-                    _Project(*row) for row in self.db.execute(_SHORTEST, (status, length, *_range(prefix), missing))
+                    ShardProject(*row) for row in self.db.execute(_SHORTEST, (status, length, *_range(prefix), missing))
                 )
         for row in self.db.execute(_WORDS, (*_range(prefix), self.most_words)):
             if len(best) >= self.most_best:
                 break
-            best.add(_Project(*tuple(row)[1:]))
+            best.add(ShardProject(*tuple(row)[1:]))
         return best
 
     def _longest_name(self, status: str) -> int:
@@ -162,15 +165,15 @@ def _by_next_letter(prefix: str, ordered: Iterable[str]) -> Iterator[tuple[str, 
     return ((letter, list(group)) for letter, group in groupby(longer, key=lambda word: word[len(prefix)]))
 
 
-def _shard(projects: Iterable[_Project], letters: str | None = None) -> bytes:
+def _shard(projects: Iterable[ShardProject], letters: str | None = None) -> bytes:
     """A shard's bytes: `rows`, the best first, and in a split shard `next`, the characters that follow."""
     ordered = sorted(projects, key=lambda project: (_RANK[project.status], len(project.name), project.name))
     data: dict[str, object] = {} if letters is None else {"next": letters}
-    data["rows"] = [_row(project) for project in ordered]
+    data["rows"] = [row_of(project) for project in ordered]
     return as_json(data)
 
 
-def _row(project: _Project) -> list[str]:
+def row_of(project: ShardProject) -> list[str]:
     """Name, the status's first letter, summary, and the name in its author's spelling; empty values at the end are left
     out. A capital letter means that the project has no page of its own."""
     name = project.name
