@@ -248,3 +248,20 @@ def _steps(db: sqlite3.Connection, ask: Callable[[], object]) -> int:
     ask()
     db.set_progress_handler(None, 0)
     return counted
+
+
+@pytest.mark.parametrize(
+    ("names", "marks"),
+    [
+        ([f"2026-11-{day:02}" for day in range(1, 15)], ["7 Nov", "14 Nov"]),
+        ([f"2026-{month:02}-{day:02}" for month in (9, 11) for day in range(1, 31)], ["2 Nov", "16 Nov", "30 Nov"]),
+        ([f"{year}-{month:02}" for year in (2025, 2026) for month in range(1, 13)], ["Jun 2026", "Dec 2026"]),
+    ],
+)  # fmt: skip
+def test_a_time_axis_has_labels_at_equal_distances(names: list[str], marks: list[str]) -> None:
+    labels = statistics._marks(names)
+    assert list(labels.values())[-len(marks) :] == marks
+    columns = list(labels)
+    assert len({later - earlier for earlier, later in zip(columns, columns[1:])}) == 1
+    assert columns[-1] == len(names) - 1
+    assert len(labels) <= statistics.MOST_MARKS

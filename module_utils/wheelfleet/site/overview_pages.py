@@ -44,6 +44,9 @@ def overview_pages(
         yield OverviewPage(path, data, compressed=True, owns_folder=changed is None)
     for path, data in sitemap.pages(db, render, changed):
         yield OverviewPage(path, data, owns_folder=changed is None and "/" in path)
+    # Before the report, which links the pages of classes.
+    for path, page in failures.pages(db, render, has):
+        yield OverviewPage(path, page, owns_folder=True)
     for path, page in _report(db, render, has):
         yield OverviewPage(path, page, owns_folder=True)
     for module in _WHOLE:
@@ -51,8 +54,6 @@ def overview_pages(
             yield OverviewPage(path, page, owns_folder=path.partition("/")[0] in _OWN_FOLDERS)
     for path, page in packed.pages(db, render):
         yield OverviewPage(path, page)
-    for path, page in failures.pages(db, render, has):
-        yield OverviewPage(path, page, owns_folder=True)
 
 
 def _report(db: sqlite3.Connection, render: Renderer, has: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:

@@ -6,6 +6,7 @@ newest in the catalog, so that the same catalog gives the same page.
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from ..filters import explain_tag
 from ..renderer import Renderer, as_json
 from .plots import Plot, Series, bars, share, steps
 
+#: Labels of a time axis, at most.
+MOST_MARKS = 7
 #: Days shown one by one, at least (with fewer, a new fleet's plot would be one broad bar) and at most.
 FEWEST_DAYS, MOST_DAYS = 14, 90
 #: Months shown, at most, including the current one. They are shown once there are more than MOST_DAYS.
@@ -328,15 +331,17 @@ def _plot(name: str, title: str, unit: str, periods: Sequence[Period], series: S
 
 
 def _marks(names: Sequence[str]) -> dict[int, str]:
-    """Labels by column: each year or third month; the first of each month; or each week, counted from the last day."""
-    if len(names[0]) == len("2026-11"):
-        if len(names) > 12:
-            return {index: name[:4] for index, name in enumerate(names) if name.endswith("-01")}
-        return {index: _month(name) for index, name in enumerate(names) if (len(names) - 1 - index) % 3 == 0}
-    if len(names) > 45:
-        return {index: f"1 {_month(name)}" for index, name in enumerate(names) if name.endswith("-01")}
-    weeks = [index for index in range(len(names)) if (len(names) - 1 - index) % 7 == 0]
-    return {index: f"{int(names[index][8:])} {_month(names[index])}" for index in weeks}
+    """Labels by column, at equal distances counted from the last one: whole weeks, or whole quarters of a year."""
+    in_months = len(names[0]) == len("2026-11")
+    least = 3 if in_months else 7
+    distance = least * max(1, math.ceil(len(names) / least / MOST_MARKS))
+    marked = [index for index in range(len(names)) if (len(names) - 1 - index) % distance == 0]
+    if not in_months:
+        return {index: f"{int(names[index][8:])} {_month(names[index])}" for index in marked}
+    with_year = len(names) > 12
+    return {
+        index: f"{_month(names[index])} {names[index][:4]}" if with_year else _month(names[index]) for index in marked
+    }
 
 
 def _month(name: str) -> str:
