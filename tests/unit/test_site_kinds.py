@@ -107,3 +107,8 @@ def test_what_a_builder_says_of_itself_is_short_and_printable(state: ControllerS
     assert len(kind.boards) < 80
     assert len(kind.system) < 80
     assert "".join(kind[:5]).isprintable()
+
+
+def test_a_target_whose_name_has_one_part_is_a_kind_too(state: ControllerState) -> None:
+    state.target("pypy")
+    assert kind_of(state, "pypy").target == "pypy"

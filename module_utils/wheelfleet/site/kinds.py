@@ -93,7 +93,8 @@ def _numbers(release: str) -> tuple[int, ...]:
 
 
 def _kind(name: str, platform: str, builders: Sequence[_Builder]) -> Kind:
-    python, abi = name.split("-")[:2]
+    # Builders name their targets, so a name may have other parts than ours.
+    python, abi = (*name.split("-"), name)[:2]
     machine = platform.partition("_")[2] or platform
     models = sorted({builder.model for builder in builders if builder.model})
     is_pi = any(model.startswith(_PI) for model in models)
