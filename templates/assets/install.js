@@ -8,14 +8,16 @@
   // pip asks for a word of trust where anybody on the way could change what it gets.
   const trusted = site.protocol === "http:" ? `$1 --trusted-host ${site.hostname}` : "$1";
 
-  for (const code of document.querySelectorAll("main code")) {
-    if (!code.textContent.includes(UNKNOWN)) continue;
-    const lines = code.textContent.split("\n").map((line) => {
-      const isPip = line.includes("pip install --extra-index-url");
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const text = words.currentNode;
+    if (!text.nodeValue.includes(UNKNOWN)) continue;
+    const lines = text.nodeValue.split("\n").map((line) => {
+      const isPip = /\bpip (install|download) /.test(line);
       const told = line.replaceAll(UNKNOWN, own);
       return isPip ? told.replace(/(--extra-index-url \S+)/, trusted) : told;
     });
-    code.textContent = lines.join("\n");
+    text.nodeValue = lines.join("\n");
   }
   for (const note of document.querySelectorAll("[data-address-unknown]")) note.hidden = true;
 

@@ -1,4 +1,4 @@
-"""The commands of a project's page: they can be copied, and have the site's own address where nobody has told it."""
+"""The commands on pages: they can be copied, and have the site's own address where nobody has told it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,21 @@ def test_a_command_has_the_address_under_which_the_page_was_opened(browser: Brow
     expect(page.get_by_text("Write the address of this site")).to_be_hidden()
     page.close()
     assert watched.problems == []
+
+
+@pytest.mark.parametrize(
+    ("path", "note"), [("index.html", "Replace https://"), ("use/index.html", "has not been told its own address")]
+)
+def test_other_pages_with_commands_have_the_address_too(
+    browser: Browser, served: NginxSite, path: str, note: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{served.url}/{path}")
+    command = f"pip install --extra-index-url {served.url}/simple/ --trusted-host {urlsplit(served.url).hostname}"
+    expect(page.get_by_text(command).first).to_be_visible()
+    expect(page.get_by_text(note)).to_be_hidden()
+    assert "WHEELS.EXAMPLE" not in page.locator("body").inner_text()
+    page.close()
 
 
 def test_a_command_of_a_site_on_a_disk_installs_from_that_folder(browser: Browser, unnamed: Path) -> None:
