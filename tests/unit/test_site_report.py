@@ -306,7 +306,7 @@ def test_the_summary_counts_everything_and_gives_advice_for_each_failure(state: 
         state.want(name, "1.0")
     state.project("no-such-thing", state="absent")
     assert summary_lines(state, run="run1") == [
-        "Failed 2, not on upstream 1, built 1, on upstream 1.",
+        "Failed 2, not on upstream 1, built 1, served by upstream 1.",
         "Failures: missing-header 1, timeout 1.",
         f"pycups 1.0 for {TARGET}: missing-header: It failed. Help it.",
         f"grpcio 1.0 for {TARGET}: timeout: It failed. Help it.",

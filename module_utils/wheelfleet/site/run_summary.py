@@ -14,7 +14,9 @@ from .proposals import inventory_line
 from .report import make_report
 
 #: The titles of the statuses, as operators say them.
-_TITLES = {status: state.title.lower() for status, state in states("upstream").items()}
+_TITLES = {status: state.title.lower() for status, state in states("upstream").items()} | {
+    "upstream": "served by upstream"
+}
 
 #: Proposals shown, at most; the failures page has more.
 MOST_PROPOSED = 10
