@@ -244,7 +244,7 @@ def test_a_builder_whose_clock_is_wrong_is_named_and_its_wheels_are_good(trouble
     finally:
         trouble.set_clock_right("build1")
     trouble.assert_whole()
-    assert "build1: Its clock is 400 d behind" in trouble.events(), run.output
+    assert "build1: Its clock is 1 year 35 d behind" in trouble.events(), run.output
 
 
 def test_a_web_node_that_is_down_catches_up_with_the_next_run(trouble: Trouble):
