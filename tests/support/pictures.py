@@ -1,7 +1,7 @@
-"""The README's pictures, from a real run: a terminal with the run, and the first page of the site that it made.
+"""The README's pictures: a terminal with a real run, and the first page of the sample site.
 
     ANSIBLE_FORCE_COLOR=1 make build > run.log
-    python -m tests.support.pictures run.log var/site
+    PYTHONPATH=module_utils python -m tests.support.pictures run.log
 
 The path of the checkout is left out.
 """
@@ -11,9 +11,11 @@ from __future__ import annotations
 import html
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.support.chromium import chromium
+from tests.support.sample_site import sample_site
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES = REPOSITORY / "docs/images"
@@ -34,16 +36,18 @@ def terminal(log: str) -> str:
     return f"<meta charset=utf-8><body style='margin:0'><pre style='{style}'>$ ansible-playbook build.yml\n{text}</pre>"
 
 
-def main(log: Path, site: Path) -> None:
+def main(log: Path) -> None:
     IMAGES.mkdir(exist_ok=True)
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1030, "height": 200})
         page.set_content(terminal(log.read_text()))
         page.screenshot(path=IMAGES / "run.png", full_page=True)
         page.set_viewport_size({"width": 1100, "height": 760})
-        page.goto((site / "index.html").resolve().as_uri())
-        page.screenshot(path=IMAGES / "site.png")
+        with tempfile.TemporaryDirectory() as scratch:
+            sample_site(Path(scratch))
+            page.goto((Path(scratch) / "site" / "index.html").as_uri())
+            page.screenshot(path=IMAGES / "site.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

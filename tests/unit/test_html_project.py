@@ -110,7 +110,7 @@ def test_the_details_of_a_release_say_why_it_has_no_wheel_for_a_target(state: Co
     html = html_of(state)
     where = "Linux on 32-bit ARM (ARMv7), glibc 2.36"
     assert f"failed for CPython 3.11, {where} missing-header: The header png.h is missing." in details(html, "2.0")
-    assert "on PyPI for CPython 3.11, Linux on 64-bit ARM, glibc 2.36: upstream serves spam" in details(html, "1.0")
+    assert "on PyPI for CPython 3.11, Linux on 64-bit ARM, glibc 2.36: PyPI serves spam" in details(html, "1.0")
     assert f"No builder of the last run offers {ARMV7}." in details(html, "1.0")
     assert 'href="../../failures/missing-header/index.html"' in html
 

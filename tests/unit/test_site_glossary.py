@@ -28,6 +28,7 @@ from tests.support.catalogs import TEMPLATES, ControllerState
         ("The file that upstream, says nobody", "The file that PyPI, says nobody"),
         # What packages and people say stays as it is.
         ("yanked: fixed upstream in 2.0", "Yanked: fixed upstream in 2.0"),
+        ("png.h is missing. It is of libpng.", "png.h is missing. It is of libpng."),
         ("upstream/config.h was not found", "upstream/config.h was not found"),
         ("‘upstream’ was not declared", "‘upstream’ was not declared"),
         ("'y' was not declared", "'y' was not declared"),

@@ -46,7 +46,7 @@ _UPSTREAM = re.compile(
     r"removed|said|says|serves|stated|states|took|yanked)\b)"
 )
 #: A first word that may begin with a capital letter: a name with digits or signs stays as it is.
-_PLAIN_WORD = re.compile(r"[a-z]+(?=[ ,:;.]|$)")
+_PLAIN_WORD = re.compile(r"[a-z]+(?=[ ,:;]|\.(?: |$)|$)")
 
 
 def states(upstream: str = UPSTREAM_NAME) -> Mapping[str, State]:
