@@ -397,6 +397,21 @@ def test_environments_unused_for_longest_go_and_used_ones_stay(
     assert sorted(path.name for path in home.envs.iterdir() if path.is_dir()) == ["key3", "last", "used"]
 
 
+def test_builds_that_remove_the_same_environment_do_not_fail(
+    home: BuilderHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(env_cache, "MOST", 1)
+    # A build that was killed while it removed one left this.
+    make(home.envs / ".key7.gone")
+
+    def use(number: int) -> str:
+        with env_cache.environment(home, f"key{number}", make, 20) as folder:
+            return (folder / "file").read_text()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(use, [*range(60), *range(60)])) == ["whole"] * 120
+
+
 def test_what_another_boot_left_is_not_trusted(home: BuilderHome) -> None:
     with env_cache.environment(home, "key", make, 1):
         (home.cache / "uv").mkdir()

@@ -130,8 +130,12 @@ def _remove_unused(lock_file: Path, folder: Path) -> bool:
         except BlockingIOError:
             return False
         gone = folder.with_name(f".{folder.name}.gone")
-        folder.rename(gone)
+        # A build that was killed may have left a part of it.
         remove(gone)
+        # Another build may have removed the environment since the list was read.
+        if folder.is_dir():
+            folder.rename(gone)
+            remove(gone)
         return True
 
 
