@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -83,7 +82,8 @@ def test_what_explained_failures_say_as_often_is_left_out():
 def real(tmp_path: Path) -> Path:
     """A catalog with the logs of builds that really failed."""
     with ControllerState(tmp_path / "var") as state:
-        for path in sorted(LOGS.glob("*.log")):
+        # Without those of the second corpus, which grow in number.
+        for path in sorted(set(LOGS.glob("*.log")) - set(LOGS.glob("corpus-*.log"))):
             head, _, text = path.read_text().partition("\n")
             why = classify(json.loads(head), text, path.stem)
             facts = {"failure_class": why.failure_class, "blocks": why.blocks, "evidence": "\n".join(why.evidence)}
@@ -99,12 +99,8 @@ def real(tmp_path: Path) -> Path:
 def test_the_command_prints_shapes_with_projects_and_an_example(real: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["--state", str(real), "--most", "2"]) == 0
     head, _, shapes = capsys.readouterr().out.partition("\n")
-    counts = re.fullmatch(
-        r"(\d+) (?:unknown|build-script-error), (\d+) (?:unknown|build-script-error); (\d+) read, \d+ shapes", head
-    )
-    assert counts is not None, head
-    assert int(counts[1]) + int(counts[2]) == int(counts[3])
-    (first,) = (lines for each in shapes.strip().split("\n\n") if "cairo" in (lines := each.splitlines())[0])
+    assert head == "4 unknown, 1 build-script-error; 5 read, 4 shapes"
+    first = shapes.strip().split("\n\n")[0].splitlines()
     assert first[0] == "2 projects, 2 logs: <project>: Cannot find cairo.pc, which is required"
     assert first[1:3] == [
         "    of       alpha, beta",
