@@ -109,6 +109,7 @@ def test_what_a_builder_says_of_itself_is_short_and_printable(state: ControllerS
     assert "".join(kind[:5]).isprintable()
 
 
-def test_a_target_whose_name_has_one_part_is_a_kind_too(state: ControllerState) -> None:
-    state.target("pypy")
-    assert kind_of(state, "pypy").target == "pypy"
+@pytest.mark.parametrize("name", ["x", "pypy", "cp-", "-"])
+def test_a_target_that_is_not_named_by_tags_is_a_kind_too(state: ControllerState, name: str) -> None:
+    state.target(name)
+    assert (kind_of(state, name).target, kind_of(state, name).interpreter) == (name, "python3")

@@ -353,12 +353,15 @@ def test_the_run_ends_with_a_command_to_paste(state: ControllerState, index_url:
         ("pp311-pypy311_pp73-linux_aarch64", "pypy3"),
         ("cp315-abi3.abi3t-manylinux_2_36_aarch64", "python3.15"),
         ("cp312-abi3-manylinux_2_41_aarch64", "python3.13"),
+        # A builder named its target by no tags.
+        ("cp314-abi3-manylinux_2_41_aarch64", "python3"),
     ],
 )
 def test_the_command_makes_an_environment_that_takes_the_wheel(state: ControllerState, tag: str, python: str) -> None:
     serves = {
         "cp315-abi3.abi3t": ["cp315-cp315-linux_aarch64-glibc2.36", "cp315-cp315t-linux_aarch64-glibc2.36"],
         "cp312-abi3": ["cp313-cp313-linux_aarch64-glibc2.41"],
+        "cp314-abi3": ["x"],
     }
     for target in (served := serves.get(tag.rpartition("-")[0], [])):
         state.target(target, preference=0 if "cp315t" in target else 1)

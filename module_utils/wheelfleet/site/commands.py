@@ -6,6 +6,7 @@ there pip and uv install into a virtual environment only.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -41,14 +42,21 @@ def interpreter_for(tags: Iterable[str], targets: Iterable[str] = ()) -> str:
         # Which Pythons a newer system has is not known, but this one has a target.
         if min(claim.minor for claim in claims) <= _OLDEST_DEFAULT_MINOR:
             return "python3"
-        parts = [tuple(target.split("-")[:2]) for target in targets]
+        parts = [interpreter_tags(target) for target in targets]
     pythons = [python_command(python, abi) for python, abi in parts]
     # More people have a Python with a GIL than one without.
     return min(pythons, key=(lambda name: name.endswith("t")) if claims else str, default="python3")
+
+
+def interpreter_tags(target: str) -> tuple[str, str]:
+    """The Python and the ABI that a target's name begins with. Builders name their targets, so it may be anything."""
+    python, abi = (*target.split("-"), target)[:2]
+    return python, abi
 
 
 def python_command(python: str, abi: str) -> str:
     """The command of the interpreter that tags name, such as `cp313` and `cp313t`."""
     if python.startswith("pp"):
         return "pypy3"
-    return f"python{python[2]}.{python[3:]}{'t' if abi == f'{python}t' else ''}"
+    version = re.fullmatch(r"[a-z]{2}(\d)(\d+)", python)
+    return f"python{version[1]}.{version[2]}{'t' if abi == f'{python}t' else ''}" if version else "python3"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..os_release import release_in_words, release_name
 from ..text import printable
-from .commands import python_command
+from .commands import interpreter_tags, python_command
 from .filters import explain_tag
 
 _PI = "Raspberry Pi"
@@ -93,8 +93,7 @@ def _numbers(release: str) -> tuple[int, ...]:
 
 
 def _kind(name: str, platform: str, builders: Sequence[_Builder]) -> Kind:
-    # Builders name their targets, so a name may have other parts than ours.
-    python, abi = (*name.split("-"), name)[:2]
+    python, abi = interpreter_tags(name)
     machine = platform.partition("_")[2] or platform
     models = sorted({builder.model for builder in builders if builder.model})
     is_pi = any(model.startswith(_PI) for model in models)
