@@ -44,7 +44,7 @@ def test_readers_see_the_name_of_the_operators_upstream() -> None:
     assert for_readers("Upstream has removed it.", "Acme Index") == "Acme Index has removed it."
     words = states("Acme Index")
     assert words["upstream"].title == "On Acme Index"
-    assert words["upstream"].mark == "Acme Index"
+    assert words["upstream"].mark == "on Acme Index"
     assert "PyPI" not in str(words)
 
 

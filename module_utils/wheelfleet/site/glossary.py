@@ -19,7 +19,7 @@ class State:
 
     #: As a heading and beside a name.
     title: str
-    #: In a cell of a table, after its sign.
+    #: Of a release on a target, after its sign.
     mark: str
     #: Why a name that installers ask for has no wheel here.
     wanted: str
@@ -30,9 +30,9 @@ _STATES = {
     "failed": State("Failed", "failed", "The build failed."),
     "trouble": State("Unreadable on {upstream}", "unreadable", "Its page on {upstream} cannot be read at present."),
     "not-found": State("Not on {upstream}", "not found", "{upstream} has no project of this name."),
-    "waiting": State("Waiting to be built", "waiting", "It waits to be built."),
+    "waiting": State("Waiting to be built", "queued", "It waits to be built."),
     "built": State("Built", "built", "It was built, but nothing of it is on the index now."),
-    "upstream": State("On {upstream}", "{upstream}", "{upstream} has wheels of it."),
+    "upstream": State("On {upstream}", "on {upstream}", "{upstream} has wheels of it."),
     "skipped": State("Skipped", "skipped", "The operator skips it."),
     "passed": State("Not built", "not built", "None of its releases can be built here; its page says why."),
 }

@@ -6,7 +6,7 @@ others. Sizes, durations and addresses are formatted here, not in the template.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ...libc import read_needed_libc
 from ...os_release import release_in_words
 from ...text import human_duration, human_size, utc
+from ..glossary import State
 from ..kinds import Kind
 from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
@@ -147,7 +148,7 @@ def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> 
                 newer=_page_name(number - 1) if number > 1 else None,
                 older=_page_name(number + 1) if number < len(chunks) else None,
                 span=(releases[0].version, releases[-1].version) if releases else None,
-                rows=[_release_row(facts, release, columns, signed) for release in releases],
+                rows=[_release_row(facts, release, columns, render.states, signed) for release in releases],
                 shown=RELEASES_IN_SIGHT if number == 1 else RELEASES_A_PAGE,
             ),
         )
@@ -190,7 +191,9 @@ def _chip(target: Target) -> str:
     return f"{target.python.removeprefix('CPython ')} {target.machine}"
 
 
-def _release_row(facts: ProjectFacts, release: Release, columns: Sequence[int], signed: bool) -> ReleaseRow:
+def _release_row(
+    facts: ProjectFacts, release: Release, columns: Sequence[int], states: Mapping[str, State], signed: bool
+) -> ReleaseRow:
     upstream = release.upstream
     wheels = _counted(upstream.wheels, "wheel") if upstream.wheels else ""
     if not upstream.sdists and not upstream.wheels:
@@ -204,9 +207,9 @@ def _release_row(facts: ProjectFacts, release: Release, columns: Sequence[int], 
         upstream.yanked,
         upstream.sdists,
         wheels,
-        [_cell(row) if row else None for _, row in cells],
+        [_cell(row, states) if row else None for _, row in cells],
         ", ".join(parts) or "Details",
-        [_reason(target, row) for target, row in cells if row and row.status != "built"],
+        [_reason(target, row, states) for target, row in cells if row and row.status != "built"],
         list(_file_lines(facts.name, release, signed)),
         [_build_line(attempt) for attempt in release.attempts[:MOST_BUILDS]],
         max(0, len(release.attempts) - MOST_BUILDS),
@@ -217,8 +220,8 @@ def _counted(many: int, what: str) -> str:
     return f"{many} {what}" if many == 1 else f"{many} {what}s"
 
 
-def _cell(row: StatusRow) -> Cell:
-    word = word_of(row)
+def _cell(row: StatusRow, states: Mapping[str, State]) -> Cell:
+    word = word_of(row, states)
     if row.status == "built":
         size = human_size(row.size) if row.size is not None else ""
         return Cell("built", word, f"#v{row.version}", size, row.reason)
@@ -227,10 +230,10 @@ def _cell(row: StatusRow) -> Cell:
     return Cell(row.status, word, None, row.failure_class or "", row.reason)
 
 
-def _reason(target: Target, row: StatusRow) -> Reason:
+def _reason(target: Target, row: StatusRow, states: Mapping[str, State]) -> Reason:
     sentence = f"{row.reason} It will be tried again." if row.tried_again else row.reason
     where = f"{target.python}, {target.system}"
-    return Reason(row.status, word_of(row), where, row.failure_class, sentence)
+    return Reason(row.status, word_of(row, states), where, row.failure_class, sentence)
 
 
 def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]:

@@ -7,7 +7,7 @@ files (PEP 592), and over pre-releases where there is a final release (PEP 440).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from ...text import human_duration, human_size
 from ..commands import ENVIRONMENT, pip_commands
+from ..glossary import State
 from ..kinds import Kind
 from ..listing import GONE_STATES
 from ..renderer import SiteFacts
@@ -22,11 +23,6 @@ from ..status_rows import StatusRow
 from .help_pages import uv_commands
 from .project_facts import OwnFile, ProjectFacts, Release
 
-#: The word for each status of a release on a target, wherever pages show one.
-WORDS = {
-    "built": "built", "upstream": "on PyPI", "failed": "failed", "waiting": "queued", "skipped": "skipped",
-    "passed": "not built",
-}  # fmt: skip
 #: Distributions whose packages are called as Debian's.
 _LIKE_DEBIAN = ("debian ", "ubuntu ")
 #: What pip needs there to compile, whatever the project.
@@ -129,9 +125,9 @@ def compiles(found: Sequence[Answer], name: str) -> tuple[Compile, ...]:
     return tuple(Compile(tuple(kinds), version, lines) for (version, lines), kinds in groups.items())
 
 
-def word_of(row: StatusRow) -> str:
-    """The word for a status, as pages show it."""
-    return "being built" if row.is_being_built else WORDS[row.status]
+def word_of(row: StatusRow, states: Mapping[str, State]) -> str:
+    """The word for a status, as pages show it; `states` has those of the glossary."""
+    return "being built" if row.is_being_built else states[row.status].mark
 
 
 def _answer(releases: Sequence[Release], column: int | None, kind: Kind) -> Answer:
