@@ -99,6 +99,24 @@ options:
         description: What readers know upstream by.
         type: str
         default: PyPI
+      about:
+        description: Who runs this fleet and for whom, in a sentence or two.
+        type: str
+        default: ''
+      contact:
+        description: Where readers ask, a mail address or one by http(s).
+        type: str
+        default: ''
+      issues:
+        description:
+          - The address of an issue tracker. C({project}), C({version}), C({target}), C({class}), C({log}) and C({page})
+            stand for what a report is about.
+        type: str
+        default: ''
+      announcement:
+        description: What all readers shall know now; the pages about many projects show it.
+        type: str
+        default: ''
       index_view:
         description:
           - What the pages of the index list. V(own) is the fleet's wheels; with V(full) the pages of projects the fleet

@@ -166,3 +166,11 @@ def test_a_misspelt_class_to_try_again_is_refused_before_upstream_is_asked(opera
     run = operator.build("-e", "controller_retry=missing-headr", expect=2)
     assert "controller_retry names missing-headr" in run.output
     assert "missing-header?" in " ".join(run.output.split())
+
+
+def test_a_contact_that_is_no_address_is_refused_before_any_build(tmp_path: Path):
+    inventory = write(tmp_path / "inventory", FLEET, controller={"controller_state_dir": str(tmp_path / "var")})
+    status, said = run(tmp_path, "-i", inventory, "playbooks/publish.yml", "-e", "site_contact=javascript:x")
+    assert status == 2
+    assert "site_contact is 'javascript:x', which is neither a mail address nor an address" in said
+    assert not (tmp_path / "var").exists()

@@ -15,6 +15,7 @@ from typing import Self
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from wheelfleet.catalog.database import Catalog, rehearsal
+from wheelfleet.site.contact import Contact
 from wheelfleet.site.journal import JOURNAL
 from wheelfleet.site.publication import MARKER, Published, Settings, publish_site
 from wheelfleet.site.renderer import SiteFacts
@@ -77,6 +78,8 @@ class ControllerState:
         grace_seconds: float | None = None,
         processes: int = 0,
         signing_key: Path | None = None,
+        contact: Contact | None = None,
+        announcement: str = "",
     ) -> Published:
         """Publish the site."""
         with rehearsal(self.path) if dry_run else contextlib.nullcontext(self.catalog) as catalog:
@@ -87,7 +90,7 @@ class ControllerState:
                 site_dir=site or self.site,
                 template_dirs=[*overrides, TEMPLATES],
                 settings=Settings(
-                    SiteFacts(url, index_view=index_view),
+                    SiteFacts(url, index_view=index_view, contact=contact or Contact(), announcement=announcement),
                     html_pages=html_pages,
                     grace_seconds=grace_seconds,
                     processes=processes,

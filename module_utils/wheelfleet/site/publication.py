@@ -185,11 +185,12 @@ class _Publication:
         if full or named:
             self._write_root_list()
         changes = count_changes(self.catalog.db)
+        announcement = self.render.site.announcement if self.settings.html_pages else ""
         news = bool(stale or named or (marker and changes != marker.get("report_changes")))
         if news:
             # Not when the same is rendered again: the current hour would change the pages.
             self._note_queue()
-        if news or full:
+        if news or full or announcement != marker.get("announcement", ""):
             self._write_overviews(None if full else named)
         if full and marker:
             self._find_strays()
@@ -197,7 +198,8 @@ class _Publication:
         for path in sorted(self.to_remove, key=lambda path: path.partition("/")[0] in FILES):
             self.tree.remove(path)
         self.tree.sync()
-        self._finish(stale, {"made_with": self.made_with, "report_changes": changes, "published": published})
+        said = {"announcement": announcement} if announcement else {}
+        self._finish(stale, {"made_with": self.made_with, "report_changes": changes, "published": published, **said})
         if not self.tree.dry_run:
             removal.remove_bytes(expired, self.sources.files_dir)
         return self.result

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -18,6 +18,7 @@ from markupsafe import escape
 
 from .. import __version__
 from ..text import percent, printable
+from .contact import Contact
 from .filters import FILTERS
 from .glossary import UPSTREAM_NAME, for_readers, states
 
@@ -45,6 +46,16 @@ class SiteFacts:
     signing_key: str = ""
     #: What readers call upstream.
     upstream_name: str = UPSTREAM_NAME
+    #: Who runs it.
+    contact: Contact = field(default_factory=Contact)
+    #: What all readers shall know now; empty: nothing. Only pages about many projects show it, because these are made
+    #: in each publication: to announce something renders no project again.
+    announcement: str = ""
+
+    def report(self, about: Mapping[str, str | None]) -> str:
+        """Where a reader reports a failed build (`Contact.report`); `log` and `page` are paths below the site."""
+        places = {key: f"{self.url}/{about[key]}" for key in ("log", "page") if about.get(key)}
+        return self.contact.report({**about, **places})
 
     @property
     def index_url(self) -> str:
@@ -122,9 +133,11 @@ class Renderer:
         self._environment.globals["wheelfleet_version"] = __version__
         names = self._environment.list_templates()
         sources = {name: self._source(name) for name in names if not name.startswith(f"{ASSETS}/")}
-        #: A hash of templates, code version and settings.
+        settings = asdict(self.site)
+        del settings["announcement"]
+        #: A hash of templates, code version and the settings that all pages show.
         self.fingerprint = hashlib.sha256(
-            json.dumps([FORMAT, __version__, sources, vars(self.site)], sort_keys=True).encode()
+            json.dumps([FORMAT, __version__, sources, settings], sort_keys=True).encode()
         ).hexdigest()
         #: The bytes of the assets by path.
         self.assets = {name: self._source(name).encode() for name in names if name.startswith(f"{ASSETS}/")}

@@ -7,7 +7,7 @@ others. Sizes, durations and addresses are formatted here, not in the template.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import NamedTuple
 
@@ -174,9 +174,24 @@ def _first_page(facts: ProjectFacts, found: Sequence[Answer], site: SiteFacts) -
         "installs": project_answers.installs(found, site, facts),
         "is_listed": any(file.listed for release in facts.releases for file in release.files),
         "figures": figures,
+        "report_of": partial(_report, site),
         "badge_says": ": ".join((BADGE_LABEL, badge.state(facts, site.upstream_name)[0])),
         "badge_markdown": f"[![{BADGE_LABEL}]({here}/badge.svg)]({here}/index.html)",
     }
+
+
+def _report(site: SiteFacts, row: StatusRow) -> str:
+    """Where a reader reports that this build failed; empty if nowhere."""
+    return site.report(
+        {
+            "project": row.project,
+            "version": row.version,
+            "target": row.target,
+            "class": row.failure_class,
+            "log": log_page(row.log) if row.log else None,
+            "page": f"project/{row.project}/index.html",
+        }
+    )
 
 
 def _columns(targets: Sequence[Target]) -> list[int]:
