@@ -88,6 +88,20 @@ options:
     type: list
     elements: path
     default: []
+  lookup_hosts:
+    description: As in M(wheelfleet_missing_packages). A run that follows ends in an orderly way when builds miss packages
+      that the run's end may install, after a quarter of an hour without work, or an hour with it.
+    type: list
+    elements: str
+    default: []
+  permissions:
+    description: As in M(wheelfleet_missing_packages).
+    type: dict
+    default: {}
+  budgets:
+    description: As in M(wheelfleet_missing_packages).
+    type: dict
+    default: {}
 extends_documentation_fragment: [wheelfleet.run, wheelfleet.upstream, wheelfleet.site, wheelfleet.no_diff]
 author:
   - The wheelfleet authors

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from wheelfleet.engine.context import Clock
 from wheelfleet.engine.flow import (
+    BUSY_RUN,
     FEW,
+    LOOK_FOR_PACKAGES,
     SHORTEST_RUN,
     Flow,
     FlowOptions,
@@ -43,6 +45,9 @@ class FakeWorld:
     stuck: int = 0
     #: Whether pages about many projects wait.
     overviews: bool = False
+    #: Whether packages that builds miss may be installed, and whether nothing is left to build.
+    packages: bool = False
+    idle: bool = False
     answers: list[StepEnd] = field(default_factory=list)
     begun: list[tuple[Step, float]] = field(default_factory=list)
     stopped: list[Step] = field(default_factory=list)
@@ -91,6 +96,12 @@ class FakeWorld:
 
     def inputs(self) -> str:
         return self.files
+
+    def packages_wait(self) -> bool:
+        return self.packages
+
+    def is_idle(self) -> bool:
+        return self.idle
 
     def end_run(self, why: str) -> None:
         self.now_rules = replace(self.now_rules, end_at=self.seconds, why=why)
@@ -289,6 +300,31 @@ class TestFollow:
     def test_what_was_unresolved_at_the_beginning_is_no_news(self, world: FakeWorld) -> None:
         world.answers = [StepEnd("delta", {"unresolved": ["old"]})] * 99
         world.let(world.flow(follow=True, follow_interval=60.0), HOUR)
+        assert world.now_rules.end_at is None
+
+    def test_packages_that_builds_miss_end_it_once_it_is_idle(self, world: FakeWorld) -> None:
+        flow = world.flow(follow=True)
+        world.packages = True
+        world.let(flow, 30 * MINUTE)
+        assert world.now_rules.end_at is None, "builders still have something to build"
+        world.idle = True
+        world.let(flow, LOOK_FOR_PACKAGES + 1)
+        assert "packages" in world.now_rules.why
+
+    def test_packages_that_builds_miss_end_a_busy_run_after_an_hour(self, world: FakeWorld) -> None:
+        world.packages = True
+        world.let(world.flow(follow=True), 2 * HOUR)
+        assert world.now_rules.end_at is not None
+        assert BUSY_RUN <= world.now_rules.end_at <= BUSY_RUN + LOOK_FOR_PACKAGES
+
+    def test_packages_that_builds_miss_end_no_run_that_has_just_begun(self, world: FakeWorld) -> None:
+        world.packages = world.idle = True
+        world.let(world.flow(follow=True), SHORTEST_RUN - 1)
+        assert world.now_rules.end_at is None
+
+    def test_a_run_that_does_not_follow_ends_for_no_packages(self, world: FakeWorld) -> None:
+        world.packages = world.idle = True
+        world.let(world.flow(), 2 * HOUR)
         assert world.now_rules.end_at is None
 
     def test_it_still_publishes_when_the_run_has_been_told_to_end(self, world: FakeWorld) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.engine.flow import flow_lives
-from wheelfleet.engine.flow_process import digest_of_files
+from wheelfleet.engine.flow_process import ControllerWorld, digest_of_files
 from wheelfleet.engine.lock import take_run_lock
 from wheelfleet.engine.run_rules import RunRules, write_rules
 from wheelfleet.engine.start_flow import log_file, start_flow, stop_flow
@@ -52,7 +52,7 @@ class Beside:
         usual = {
             "state_dir": str(self.folder), "run": self.run, "site": site, "publishes": True, "publish_interval": 60,
             "follow": False, "follow_interval": 0.2, "follow_hours": 0, "watch": [], "changelog_url": "",
-            "unread": 0, "read_minutes": 0,
+            "unread": 0, "read_minutes": 0, "lookup_hosts": [], "permissions": {}, "budgets": {},
             "index_url": "http://127.0.0.1:9/simple/", "credentials": "", "pip_options": {}, "timeout": 5,
         }  # fmt: skip
         write_rules(self.folder, RunRules(self.run, follow=config.get("follow", False)))
@@ -136,6 +136,19 @@ class TestProcess:
             until(lambda: queued(beside.state) == 2, "the second one", 30)
         until(lambda: "Upstream" in beside.log() or "upstream" in beside.log(), "what it says of a silent upstream", 30)
         assert flow_lives(beside.folder), "an upstream that does not answer ends nothing"
+
+
+def test_it_knows_whether_packages_may_help_and_whether_it_is_idle(beside: Beside) -> None:
+    apt = {"lookup_hosts": ["pi1"], "permissions": {"pi1": True}, "budgets": {"pi1": 1 << 30}}
+    world = ControllerWorld({"state_dir": str(beside.folder), "run": beside.run, **apt}, beside.lock)
+    target = beside.state.target()
+    beside.state.builder("pi1", target)
+    assert world.is_idle() and not world.packages_wait()
+    beside.state.want("eggs", "1.0", need="now", predicted_seconds=1.0)
+    assert not world.is_idle()
+    attempt = beside.state.attempt("eggs", "1.0", failure_class="missing-header", blocks="target")
+    beside.state.execute("UPDATE attempt SET missing_kind = 'header', subject = 'yaml.h' WHERE id = ?", attempt)
+    assert world.packages_wait()
 
 
 def children(process: int) -> list[int]:

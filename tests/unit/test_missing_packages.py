@@ -184,6 +184,22 @@ def test_the_best_permitted_package_is_installed_on_every_such_builder(state: Co
     }
 
 
+def test_a_round_may_help_as_long_as_something_may_be_looked_up_or_installed(state: ControllerState) -> None:
+    def may_help(permission: bool | list[str]) -> bool:
+        return missing_packages.may_help(state.catalog.db, EPOCH, ALL, {"pi1": permission}, {})
+
+    assert not may_help(True), "no build misses anything"
+    fail(state, "one", YAML)
+    assert may_help(True), "nobody has looked it up"
+    assert not may_help(False) and not may_help([]), "nothing may be installed"
+    answer(state)
+    assert may_help(True)
+    assert not may_help(["zlib*"]), "what has it may not be installed"
+    with state.catalog.writing() as db:
+        missing_packages.record_installed(db, "pi1", ["libyaml-dev"], {}, run="r", now=EPOCH, max_attempts=9)
+    assert not may_help(True)
+
+
 def test_installed_packages_let_their_builds_go_back_to_the_queue_once(state: ControllerState) -> None:
     fail(state, "one", YAML)
     fail(state, "two", USB)

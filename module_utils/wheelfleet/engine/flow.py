@@ -43,6 +43,10 @@ TELL = 30.0
 LOOK = 10.0
 #: Seconds after which a run that follows may end because something has to be done between two runs.
 SHORTEST_RUN = 900.0
+#: Seconds after which such a run ends for packages that builds miss though there is still something to build.
+BUSY_RUN = 3600.0
+#: Seconds between two looks for packages that builds miss.
+LOOK_FOR_PACKAGES = 60.0
 #: Seconds for which the lock of a flow that has just ended, or of somebody who asks for it, is waited for.
 PATIENCE = 5.0
 #: Seconds after which a turn is tried again that the catalog or the disk let fail.
@@ -157,6 +161,12 @@ class World(Protocol):
     def inputs(self) -> str:
         """A digest of the operator's files: inventory, recipes, requirements files."""
 
+    def packages_wait(self) -> bool:
+        """Whether packages that builds miss can be installed, or looked up for that, between two runs."""
+
+    def is_idle(self) -> bool:
+        """Whether the builders of the run have nothing to build."""
+
     def end_run(self, why: str) -> None:
         """Have the run end now."""
 
@@ -191,6 +201,7 @@ class Flow:
         self._asked_at = now
         self._reading_pause = options.follow_interval or SHORTEST_READING_PAUSE
         self._looked_at = now
+        self._looked_for_packages_at = now
         self._told_at = now
         self._inputs = self._seen = world.inputs() if options.follow else ""
         self._unread = options.unread
@@ -332,6 +343,10 @@ class Flow:
             # Seen twice, so that the run does not end in the middle of an edit.
             if self._seen != self._inputs and self._seen == before:
                 return "A file of the inventory, a recipe or a requirements file was changed."
+        if now - self._began >= SHORTEST_RUN and now - self._looked_for_packages_at >= LOOK_FOR_PACKAGES:
+            self._looked_for_packages_at = now
+            if self.world.packages_wait() and (now - self._began >= BUSY_RUN or self.world.is_idle()):
+                return "Builds miss packages that may be installed, which is done between two runs."
         return ""
 
     def _end_run(self, why: str) -> None:

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from ..catalog import events
 from ..catalog.database import Catalog, CatalogError
+from ..planner import missing_packages
 from ..planner.delta import Options
 from ..planner.queue import progress
 from ..planner.requeue import CONTROLLER as EVENTS_OF_CONTROLLER
@@ -120,6 +121,19 @@ class ControllerWorld:
     def inputs(self) -> str:
         """A digest of the operator's files: inventory, recipes, requirements files."""
         return digest_of_files([Path(path) for path in self._config["watch"]])
+
+    def packages_wait(self) -> bool:
+        """Whether packages that builds miss can be installed, or looked up for that, between two runs."""
+        config = self._config
+        with self._catalog() as catalog:
+            return missing_packages.may_help(
+                catalog.db, time.time(), config["lookup_hosts"], config["permissions"], config["budgets"]
+            )
+
+    def is_idle(self) -> bool:
+        """Whether the builders of the run have nothing to build."""
+        with self._catalog() as catalog:
+            return progress(catalog, self._run).left == 0
 
     def end_run(self, why: str) -> None:
         """Have the run end now."""

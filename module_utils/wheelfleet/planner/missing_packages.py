@@ -237,6 +237,20 @@ def to_install(
     return wanted
 
 
+def may_help(
+    db: sqlite3.Connection,
+    now: float,
+    lookup_hosts: Collection[str],
+    permissions: Mapping[str, bool | Sequence[str]],
+    budgets: Mapping[str, int],
+) -> bool:
+    """Whether a round of look-ups and installations may unblock builds: some host may install something, and packages
+    for it are known, or subjects are there to look up."""
+    if not any(permissions.values()):
+        return False
+    return bool(to_install(db, permissions, now, budgets) or subjects_to_look_up(db, now, lookup_hosts))
+
+
 def _installed_beside(db: sqlite3.Connection, host: str) -> list[str]:
     """Packages that wheelfleet installed on other builders of the host's systems, by name."""
     rows = db.execute(
