@@ -8,6 +8,7 @@ import time
 from wheelfleet.apt_packages import Subject
 from wheelfleet.catalog import events
 from wheelfleet.catalog.database import CatalogError
+from wheelfleet.engine.run_rules import set_packages_due
 from wheelfleet.planner import missing_packages, retries
 from wheelfleet_ansible.controller_action import ControllerAction, Refused, Result
 from wheelfleet_ansible.documented_options import documented_options
@@ -21,6 +22,9 @@ class ActionModule(ControllerAction):
 
     def work(self) -> Result:
         self.now = time.time()
+        if not self.check_mode:
+            # The sessions that ended for this are the last ones to do so.
+            set_packages_due(self.state_dir, self.options["run"], False)
         named = requeued = 0
         with self.catalog() as catalog:
             told = any(self.options[news] for news in ("answers", "installed", "reinstalled"))

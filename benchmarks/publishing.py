@@ -140,6 +140,15 @@ class PublishingWorld:
                 template_dirs=[TEMPLATES],
             )
 
+    def packages_wait(self) -> bool:
+        return False
+
+    def nothing_to_begin(self) -> bool:
+        return False
+
+    def leave_for_packages(self) -> None:
+        pass
+
     def stop(self, step: Step) -> None:
         """Nothing is stopped."""
 

@@ -115,6 +115,12 @@ options:
         chosen by a hash of their names, are built again here, and compared.
     type: float
     default: 0
+  leave_for_packages:
+    description:
+      - Whether the task ends when packages that builds miss are to be installed, although builds go on. They stay with
+        the builder, and the next task takes in their results.
+    type: bool
+    default: false
   assignments:
     description: The builds to hand over (docs/contract.md). Set by the action plugin.
     type: list
@@ -136,6 +142,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+left:
+  description: Whether the task ended for packages that builds miss, and there is more to do.
+  returned: when it is so
+  type: bool
 built:
   description: The wheels that were admitted, the newest thousand.
   returned: success

@@ -89,8 +89,8 @@ options:
     elements: path
     default: []
   lookup_hosts:
-    description: As in M(wheelfleet_missing_packages). A run that follows ends in an orderly way when builds miss packages
-      that the run's end may install, after a quarter of an hour without work, or an hour with it.
+    description: As in M(wheelfleet_missing_packages). A run that follows ends in an orderly way when builds miss
+      packages that may be installed; after a quarter of an hour if nothing is left to build, else after an hour.
     type: list
     elements: str
     default: []

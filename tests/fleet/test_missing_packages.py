@@ -66,6 +66,19 @@ def test_missing_packages_are_proposed_or_installed_and_built_in_one_run(
     assert ("wants-gmp", "built") in fleet_operator.attempts(), run.output
     assert "Installed libgmp-dev, which builds lacked; 1 build went back to the queue." in run.output
 
+    # A build that goes on does not keep another from its package.
+    fleet_upstream.add_release(sdists.missing_header_sdist("wants-uuid", "1.0", header="uuid/uuid.h"))
+    fleet_upstream.add_release(sdists.c_sdist("slow", "1.0", script="import time; time.sleep(150)"))
+    fleet_operator.variables["controller_packages"] = ["wants-uuid", "slow"]
+    run = fleet_operator.build()
+    built = fleet_operator.query(
+        "SELECT p.name FROM attempt a JOIN release r ON r.id = a.release_id JOIN project p ON p.id = r.project_id "
+        "WHERE a.outcome = 'built' AND p.name IN ('slow', 'wants-uuid') ORDER BY a.finished_at"
+    )
+    assert [row["name"] for row in built] == ["wants-uuid", "slow"], run.output
+    assert "Missing packages are installed while it goes on with 1 build." in run.output
+    assert ("slow", "failed") not in fleet_operator.attempts()
+
 
 def _has(lab: Lab, package: str) -> bool:
     said = lab.ssh("build1", f"dpkg-query -W -f '${{db:Status-Status}}' {package} 2>/dev/null || true")

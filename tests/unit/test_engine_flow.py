@@ -45,9 +45,11 @@ class FakeWorld:
     stuck: int = 0
     #: Whether pages about many projects wait.
     overviews: bool = False
-    #: Whether packages that builds miss may be installed, and whether nothing is left to build.
+    #: Whether packages that builds miss may be installed, and whether all builds that are left have begun.
     packages: bool = False
-    idle: bool = False
+    all_begun: bool = False
+    #: When builders were to leave for packages.
+    left_at: list[float] = field(default_factory=list)
     answers: list[StepEnd] = field(default_factory=list)
     begun: list[tuple[Step, float]] = field(default_factory=list)
     stopped: list[Step] = field(default_factory=list)
@@ -100,8 +102,12 @@ class FakeWorld:
     def packages_wait(self) -> bool:
         return self.packages
 
-    def is_idle(self) -> bool:
-        return self.idle
+    def nothing_to_begin(self) -> bool:
+        return self.all_begun
+
+    def leave_for_packages(self) -> None:
+        self.now_rules = replace(self.now_rules, packages_due=True)
+        self.left_at.append(self.seconds)
 
     def end_run(self, why: str) -> None:
         self.now_rules = replace(self.now_rules, end_at=self.seconds, why=why)
@@ -306,8 +312,8 @@ class TestFollow:
         flow = world.flow(follow=True)
         world.packages = True
         world.let(flow, 30 * MINUTE)
-        assert world.now_rules.end_at is None, "builders still have something to build"
-        world.idle = True
+        assert world.now_rules.end_at is None, "builders still have something to begin"
+        world.all_begun = True
         world.let(flow, LOOK_FOR_PACKAGES + 1)
         assert "packages" in world.now_rules.why
 
@@ -318,14 +324,29 @@ class TestFollow:
         assert BUSY_RUN <= world.now_rules.end_at <= BUSY_RUN + LOOK_FOR_PACKAGES
 
     def test_packages_that_builds_miss_end_no_run_that_has_just_begun(self, world: FakeWorld) -> None:
-        world.packages = world.idle = True
+        world.packages = world.all_begun = True
         world.let(world.flow(follow=True), SHORTEST_RUN - 1)
         assert world.now_rules.end_at is None
 
-    def test_a_run_that_does_not_follow_ends_for_no_packages(self, world: FakeWorld) -> None:
-        world.packages = world.idle = True
-        world.let(world.flow(), 2 * HOUR)
+    def test_in_another_run_builders_leave_for_packages_when_all_builds_have_begun(self, world: FakeWorld) -> None:
+        flow = world.flow()
+        world.packages = True
+        world.let(flow, 10 * MINUTE)
+        assert not world.left_at
+        world.all_begun = True
+        world.let(flow, HOUR)
+        assert len(world.left_at) == 1, "until the packages were installed"
+        assert world.left_at[0] <= 10 * MINUTE + LOOK_FOR_PACKAGES
         assert world.now_rules.end_at is None
+
+    def test_in_another_busy_run_builders_leave_for_packages_each_hour(self, world: FakeWorld) -> None:
+        flow = world.flow()
+        world.packages = True
+        for _ in range(3):
+            world.let(flow, HOUR + 2 * LOOK_FOR_PACKAGES)
+            world.now_rules = replace(world.now_rules, packages_due=False)
+        assert len(world.left_at) == 3
+        assert all(at - before >= BUSY_RUN for before, at in zip([0.0, *world.left_at], world.left_at))
 
     def test_it_still_publishes_when_the_run_has_been_told_to_end(self, world: FakeWorld) -> None:
         flow = world.flow(follow=True)

@@ -138,14 +138,14 @@ class TestProcess:
         assert flow_lives(beside.folder), "an upstream that does not answer ends nothing"
 
 
-def test_it_knows_whether_packages_may_help_and_whether_it_is_idle(beside: Beside) -> None:
+def test_it_knows_whether_packages_help_and_whether_all_builds_have_begun(beside: Beside) -> None:
     apt = {"lookup_hosts": ["pi1"], "permissions": {"pi1": True}, "budgets": {"pi1": 1 << 30}}
     world = ControllerWorld({"state_dir": str(beside.folder), "run": beside.run, **apt}, beside.lock)
     target = beside.state.target()
     beside.state.builder("pi1", target)
-    assert world.is_idle() and not world.packages_wait()
+    assert world.nothing_to_begin() and not world.packages_wait()
     beside.state.want("eggs", "1.0", need="now", predicted_seconds=1.0)
-    assert not world.is_idle()
+    assert not world.nothing_to_begin()
     attempt = beside.state.attempt("eggs", "1.0", failure_class="missing-header", blocks="target")
     beside.state.execute("UPDATE attempt SET missing_kind = 'header', subject = 'yaml.h' WHERE id = ?", attempt)
     assert world.packages_wait()

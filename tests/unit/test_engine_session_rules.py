@@ -12,7 +12,7 @@ from wheelfleet.control.orders import order
 from wheelfleet.engine.flow import hold_flow
 from wheelfleet.engine.host_status import HostStatus, read_statuses, status_folder
 from wheelfleet.engine.link import LinkLost
-from wheelfleet.engine.run_rules import RunRules, end_run, write_rules
+from wheelfleet.engine.run_rules import RunRules, end_run, set_packages_due, write_rules
 from wheelfleet.planner import batches
 
 from tests.support.fake_builder import FakeBuilder, Fault, Faults, Run, queue_of
@@ -275,6 +275,42 @@ class TestEnd:
 def queue_left(run: Run) -> int:
     (left,) = run.catalog.db.execute("SELECT count(*) FROM release_target WHERE need = 'now'").fetchone()
     return int(left)
+
+
+class TestPackages:
+    """Builders leave for packages that builds miss, while builds go on."""
+
+    def work(self, run: Run, host: str, **changes: object) -> dict[str, object]:
+        while not (answer := run.session(host, **changes))["drained"]:
+            pass
+        return dict(answer)
+
+    def test_a_begun_build_goes_on_and_the_next_session_takes_it_in(self, run: Run) -> None:
+        run.builders["pi1"].seconds = 500.0
+        Later(run, 100.0, lambda: set_packages_due(run.folder, "run1", True))
+        answer = self.work(run, "pi1", leave_for_packages=True)
+        assert 100.0 <= run.clock.seconds < 110.0
+        assert answer["left"] and "failed" not in answer
+        assert run.builders["pi1"].inbox == {}, "what had not begun went back"
+        assert "Missing packages are installed while it goes on with 1 build." in run.events()
+        set_packages_due(run.folder, "run1", False)
+        answer = self.work(run, "pi1", leave_for_packages=True)
+        assert run.finished() == len(PROJECTS)
+        assert "left" not in answer
+        run.check()
+
+    def test_a_builder_that_waits_for_others_leaves_at_once(self, run: Run) -> None:
+        with Fleet(run.folder) as fleet:
+            fleet.claim("pi2")
+        Later(run, 100.0, lambda: set_packages_due(run.folder, "run1", True))
+        assert self.work(run, "pi1", leave_for_packages=True)["left"]
+        assert run.clock.seconds < 120.0
+
+    def test_the_last_play_of_a_run_sees_everything_through(self, run: Run) -> None:
+        run.builders["pi1"].seconds = 500.0
+        set_packages_due(run.folder, "run1", True)
+        assert "left" not in self.work(run, "pi1")
+        assert run.finished() == len(PROJECTS)
 
 
 class TestRoom:

@@ -29,3 +29,4 @@ class BatchOptions:
     min_free: int
     rebuild_percent: float = 0.0
     preinstalled: Sequence[str] = ()
+    leave_for_packages: bool = False

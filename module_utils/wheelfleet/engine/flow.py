@@ -43,10 +43,10 @@ TELL = 30.0
 LOOK = 10.0
 #: Seconds after which a run that follows may end because something has to be done between two runs.
 SHORTEST_RUN = 900.0
-#: Seconds after which such a run ends for packages that builds miss though there is still something to build.
+#: Seconds for which packages that builds miss wait while there is still something that a builder can begin.
 BUSY_RUN = 3600.0
 #: Seconds between two looks for packages that builds miss.
-LOOK_FOR_PACKAGES = 60.0
+LOOK_FOR_PACKAGES = 30.0
 #: Seconds for which the lock of a flow that has just ended, or of somebody who asks for it, is waited for.
 PATIENCE = 5.0
 #: Seconds after which a turn is tried again that the catalog or the disk let fail.
@@ -164,8 +164,11 @@ class World(Protocol):
     def packages_wait(self) -> bool:
         """Whether packages that builds miss can be installed, or looked up for that, between two runs."""
 
-    def is_idle(self) -> bool:
-        """Whether the builders of the run have nothing to build."""
+    def nothing_to_begin(self) -> bool:
+        """Whether every build that is left goes on already."""
+
+    def leave_for_packages(self) -> None:
+        """Have builders' sessions end, so that the play that installs packages begins. Builds go on."""
 
     def end_run(self, why: str) -> None:
         """Have the run end now."""
@@ -201,7 +204,7 @@ class Flow:
         self._asked_at = now
         self._reading_pause = options.follow_interval or SHORTEST_READING_PAUSE
         self._looked_at = now
-        self._looked_for_packages_at = now
+        self._looked_for_packages_at = self._packages_at = now
         self._told_at = now
         self._inputs = self._seen = world.inputs() if options.follow else ""
         self._unread = options.unread
@@ -261,6 +264,9 @@ class Flow:
             self.world.note(f"The run ends. {rules.why}".strip())
         elif self.options.follow and not self._ended and (why := self._why_end(now)):
             self._end_run(why)
+        elif not self.options.follow and not rules.packages_due and self._packages_are_due(now, self._packages_at):
+            self._packages_at = now
+            world.leave_for_packages()
         if not self._ended and "delta" not in self._going_on and self._reading_is_due(now):
             self._asked_at = now
             self._begin("delta")
@@ -343,11 +349,16 @@ class Flow:
             # Seen twice, so that the run does not end in the middle of an edit.
             if self._seen != self._inputs and self._seen == before:
                 return "A file of the inventory, a recipe or a requirements file was changed."
-        if now - self._began >= SHORTEST_RUN and now - self._looked_for_packages_at >= LOOK_FOR_PACKAGES:
-            self._looked_for_packages_at = now
-            if self.world.packages_wait() and (now - self._began >= BUSY_RUN or self.world.is_idle()):
-                return "Builds miss packages that may be installed, which is done between two runs."
+        if now - self._began >= SHORTEST_RUN and self._packages_are_due(now, self._began):
+            return "Builds miss packages that may be installed, which is done between two runs."
         return ""
+
+    def _packages_are_due(self, now: float, since: float) -> bool:
+        """Whether packages that builds miss are worth that builders pause, who worked without since `since`."""
+        if now - self._looked_for_packages_at < LOOK_FOR_PACKAGES:
+            return False
+        self._looked_for_packages_at = now
+        return self.world.packages_wait() and (now - since >= BUSY_RUN or self.world.nothing_to_begin())
 
     def _end_run(self, why: str) -> None:
         self.world.end_run(why)

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from ..catalog import events
 from ..catalog.database import Catalog, CatalogError
-from ..planner import missing_packages
+from ..planner import batches, missing_packages
 from ..planner.delta import Options
 from ..planner.queue import progress
 from ..planner.requeue import CONTROLLER as EVENTS_OF_CONTROLLER
@@ -130,10 +130,14 @@ class ControllerWorld:
                 catalog.db, time.time(), config["lookup_hosts"], config["permissions"], config["budgets"]
             )
 
-    def is_idle(self) -> bool:
-        """Whether the builders of the run have nothing to build."""
+    def nothing_to_begin(self) -> bool:
+        """Whether every build that is left goes on already."""
         with self._catalog() as catalog:
-            return progress(catalog, self._run).left == 0
+            return progress(catalog, self._run).left <= batches.going_on(catalog)
+
+    def leave_for_packages(self) -> None:
+        """Have builders' sessions end, so that the play that installs packages begins. Builds go on."""
+        run_rules.set_packages_due(self._state_dir, self._run, True)
 
     def end_run(self, why: str) -> None:
         """Have the run end now."""

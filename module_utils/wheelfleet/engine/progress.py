@@ -46,6 +46,7 @@ class Answer(TypedDict, total=False):
     msg: str
     failed: bool
     unreachable: bool
+    left: bool
 
 
 class Total:

@@ -30,6 +30,8 @@ class RunRules:
     end_at: float | None = None
     #: Why it ends then, as a sentence for people.
     why: str = ""
+    #: Whether sessions end, although builds go on, so that packages which builds miss are installed now.
+    packages_due: bool = False
 
     def is_over(self, now: float) -> bool:
         """Whether no build goes on in this run any more."""
@@ -77,3 +79,10 @@ def end_run(state_dir: Path, run: str, at: float, why: str) -> RunRules:
         rules = replace(rules, end_at=at, why=why)
         write_rules(state_dir, rules)
     return rules
+
+
+def set_packages_due(state_dir: Path, run: str, due: bool) -> None:
+    """Have sessions end for the packages that builds miss, or no longer. Raises OSError."""
+    rules = read_rules(state_dir, run)
+    if rules.packages_due != due:
+        write_rules(state_dir, replace(rules, packages_due=due))

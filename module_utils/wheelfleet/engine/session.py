@@ -77,20 +77,28 @@ class BuilderSession:
     def _rules(self) -> RunRules:
         return read_rules(self.options.state_dir, self.options.run)
 
-    def _is_over(self) -> bool:
-        return self._rules().is_over(self.clock.now())
+    def _is_over(self, rules: RunRules | None = None) -> bool:
+        """Whether this host's part in the run ends: with the run, or for packages that are to be installed."""
+        rules = rules or self._rules()
+        return rules.is_over(self.clock.now()) or (rules.packages_due and self.options.leave_for_packages)
 
     def _follows(self) -> bool:
         """Whether the run goes on without work."""
         return waits_for_work(self.options.state_dir, self._rules(), self.clock.now())
 
     def _leave(self) -> Answer:
-        """End the run on this host: what it has not begun goes back, what it builds waits there for the next run."""
+        """End this host's part in the run: what it has not begun goes back, what it builds waits there for the next
+        run, or for this run's next part."""
         self.builder.withdraw([each for each, begun in self._mine().items() if not begun])
         self.builder.acknowledge_all()
         going_on = len(self._mine())
         if going_on:
             batches.renew(self.catalog, self.host, self.clock.now(), lease_seconds=batches.LEFT_SECONDS)
+        if not self._rules().is_over(self.clock.now()):
+            if going_on:
+                self.progress.event(f"Missing packages are installed while it goes on with {count_builds(going_on)}.")
+            return {**self.progress.last_answer(HostState.IDLE), "left": True}
+        if going_on:
             self.progress.event(f"The run ended while it built; the next one takes in {count_builds(going_on)}.")
         return self.progress.last_answer(HostState.IDLE)
 
@@ -198,7 +206,7 @@ class BuilderSession:
             hold = self.orders.look()
             batches.expire_leases(self.catalog, now, self.options.max_attempts)
             lack = self._lacks_room(rules)
-            over = rules.is_over(now)
+            over = self._is_over(rules)
             # If faster hosts do not take the work that was left to them, this host does.
             held = batches.claim(
                 self.catalog,
@@ -306,8 +314,8 @@ class BuilderSession:
             if not mine:
                 break
             rules = self._rules()
-            if rules.is_over(self.clock.now()):
-                return  # what goes on is left to the next run
+            if self._is_over(rules):
+                return  # what goes on is left to the next run, or to the next part of this one
             if not self._keep_lease():
                 return  # reclaimed while this host was silent; late results are still taken in
             self._note_begun(mine, snapshot)

@@ -235,6 +235,14 @@ def begun(catalog: Catalog, host: str) -> dict[str, float]:
     return {row["id"]: row["begun_at"] for row in rows}
 
 
+def going_on(catalog: Catalog) -> int:
+    """The number of builds that go on on all hosts."""
+    row = catalog.db.execute(
+        "SELECT count(*) AS n FROM attempt WHERE state = 'open' AND begun_at IS NOT NULL"
+    ).fetchone()
+    return int(row["n"])
+
+
 def open_attempts(catalog: Catalog, host: str) -> dict[str, bool]:
     """The attempts that the host holds, by id: whether they were seen going on."""
     rows = catalog.db.execute("SELECT id, begun_at FROM attempt WHERE host = ? AND state = 'open'", (host,))

@@ -38,6 +38,9 @@ _OF_THAT_NAME = frozenset(
     | {"greenlet", "gevent", "pyproj", "shapely", "gdal", "attrs", "mypy", "pip", "polib", "kivy", "pygame"}
 )
 
+#: Projects that bring a module of the standard library back to Pythons that removed it.
+_BACKPORTS = {"cgi": "legacy-cgi", "cgitb": "legacy-cgi", "imp": "zombie-imp", "pipes": "standard-pipes"}
+
 #: Requirements by module, for projects that have another name; the modules are normalised (PEP 503).
 _ELSEWHERE = {
     "attr": "attrs",
