@@ -199,6 +199,7 @@ def main() -> None:
             "max_attempts": {"type": "int", "default": 5},
             "min_free": {"type": "int", "default": 0},
             "rebuild_percent": {"type": "float", "default": 0.0},
+            "leave_for_packages": {"type": "bool", "default": False},
             "assignments": {"type": "list", "elements": "dict"},
         },
         supports_check_mode=True,

@@ -83,6 +83,11 @@ def reviewed(module: str) -> str | None:
     return _ELSEWHERE.get(name) or (name if name in _OF_THAT_NAME else None)
 
 
+def backport(module: str) -> str | None:
+    """The project that brings back what Python removed of its standard library, by the module's first name."""
+    return _BACKPORTS.get(module)
+
+
 def is_reviewed(requirement: str) -> bool:
     """Whether `reviewed` may return this requirement."""
     return requirement in _ELSEWHERE.values() or canonicalize_name(requirement) in _OF_THAT_NAME | _ELSEWHERE_NAMES

@@ -11,7 +11,7 @@ from ..failure_classes import SAYS_SOMETHING
 from ..removed_api import GONE_HEADERS, GONE_NAMES
 from .failed_build import BACKEND_AT_WORK, FailedBuild
 from .matched_date import matched_date
-from .projects_of_modules import guessed, is_adopted, is_standard, reviewed
+from .projects_of_modules import backport, guessed, is_adopted, is_standard, reviewed
 
 #: A build that was stopped after this part of its work would have come to its end with more time.
 _NEAR_END = 0.6
@@ -49,6 +49,11 @@ def declared_requirement(failed_build: FailedBuild) -> Adjustments | None:
     if failed_build.declared is None or is_standard(first_name(failed_build)):
         return None
     return Adjustments(requires=(failed_build.declared,))
+
+
+def restored_module(failed_build: FailedBuild) -> Adjustments | None:
+    project = backport(first_name(failed_build))
+    return Adjustments(requires=(project,)) if project else None
 
 
 def may_need(failed_build: FailedBuild) -> str | None:

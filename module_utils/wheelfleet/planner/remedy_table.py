@@ -29,6 +29,7 @@ from .remedy_conditions import (
     numpy_1,
     numpy_2_4,
     regenerated_c,
+    restored_module,
     reviewed_requirement,
     stdlib_distutils,
     untold,
@@ -219,6 +220,13 @@ REMEDIES: tuple[Remedy, ...] = (
         of="cython",
     ),
     Remedy(
+        "restored module",
+        frozenset({"removed-api"}),
+        "The build imports {subject}, which this Python no longer has; a project of PyPI has it still.",
+        restored_module,
+        phases=BACKEND_AT_WORK,
+    ),
+    Remedy(
         "Cython<3.1",
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.1.",
@@ -300,6 +308,15 @@ REMEDIES: tuple[Remedy, ...] = (
         matches_log(r"compiled using NumPy 1\.x cannot be run|_ARRAY_API not found", Adjustments(("numpy>=2",))),
         phases=BACKEND_AT_WORK,
         of="numpy",
+    ),
+    Remedy(
+        "SWIG<4.2",
+        frozenset({"compile-error"}),
+        "SWIG 4.2 and later leave default arguments of templates out of the names of types.",
+        matches_log(
+            r"SWIGTYPE_p_\w+. was not declared|SWIGTYPE_p_\w+. undeclared", Adjustments(requires=("swig<4.2",))
+        ),
+        phases=BACKEND_AT_WORK,
     ),
     # Flags
     Remedy(
