@@ -358,7 +358,8 @@ class Flow:
         if now - self._looked_for_packages_at < LOOK_FOR_PACKAGES:
             return False
         self._looked_for_packages_at = now
-        return self.world.packages_wait() and (now - since >= BUSY_RUN or self.world.nothing_to_begin())
+        # Which packages wait takes the longest to ask.
+        return (now - since >= BUSY_RUN or self.world.nothing_to_begin()) and self.world.packages_wait()
 
     def _end_run(self, why: str) -> None:
         self.world.end_run(why)
