@@ -328,7 +328,7 @@ class TestFollow:
         world.let(world.flow(follow=True), SHORTEST_RUN - 1)
         assert world.now_rules.end_at is None
 
-    def test_in_another_run_builders_leave_for_packages_when_all_builds_have_begun(self, world: FakeWorld) -> None:
+    def test_in_another_run_builders_leave_once_all_builds_have_begun(self, world: FakeWorld) -> None:
         flow = world.flow()
         world.packages = True
         world.let(flow, 10 * MINUTE)
@@ -339,7 +339,7 @@ class TestFollow:
         assert world.left_at[0] <= 10 * MINUTE + LOOK_FOR_PACKAGES
         assert world.now_rules.end_at is None
 
-    def test_in_another_busy_run_builders_leave_for_packages_each_hour(self, world: FakeWorld) -> None:
+    def test_in_another_busy_run_builders_leave_each_hour(self, world: FakeWorld) -> None:
         flow = world.flow()
         world.packages = True
         for _ in range(3):

@@ -138,7 +138,7 @@ class TestProcess:
         assert flow_lives(beside.folder), "an upstream that does not answer ends nothing"
 
 
-def test_it_knows_whether_packages_help_and_whether_all_builds_have_begun(beside: Beside) -> None:
+def test_it_knows_whether_packages_help_and_all_builds_have_begun(beside: Beside) -> None:
     apt = {"lookup_hosts": ["pi1"], "permissions": {"pi1": True}, "budgets": {"pi1": 1 << 30}}
     world = ControllerWorld({"state_dir": str(beside.folder), "run": beside.run, **apt}, beside.lock)
     target = beside.state.target()

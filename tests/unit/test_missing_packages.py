@@ -184,7 +184,7 @@ def test_the_best_permitted_package_is_installed_on_every_such_builder(state: Co
     }
 
 
-def test_a_round_may_help_as_long_as_something_may_be_looked_up_or_installed(state: ControllerState) -> None:
+def test_a_round_helps_while_something_can_be_looked_up_or_installed(state: ControllerState) -> None:
     def may_help(permission: bool | list[str]) -> bool:
         return missing_packages.may_help(state.catalog.db, EPOCH, ALL, {"pi1": permission}, {})
 
