@@ -13,7 +13,7 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from wheelfleet.builder.apt_guard import MOST_BYTES
-from wheelfleet.engine.missing_packages import apt_lookup_hosts, apt_permissions, registered_results
+from wheelfleet.engine.missing_packages import apt_lookup_hosts, apt_permissions, builds_go_on, registered_results
 from wheelfleet.engine.operator_values import as_list
 from wheelfleet.engine.run_builders import builders_of_run
 from wheelfleet.site.contact import problems as contact_problems
@@ -34,6 +34,7 @@ class FilterModule:
             **FILTERS,
             "wheelfleet_builders_of_run": builders_of_run,
             "wheelfleet_apt_lookup_hosts": apt_lookup_hosts,
+            "wheelfleet_builds_go_on": builds_go_on,
             "wheelfleet_apt_budgets": apt_budgets,
             "wheelfleet_apt_permissions": apt_permissions,
             "wheelfleet_results": registered_results,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from wheelfleet.apt_packages import Subject
 from wheelfleet.catalog.events import events
-from wheelfleet.engine.missing_packages import apt_lookup_hosts
+from wheelfleet.engine.missing_packages import apt_lookup_hosts, builds_go_on
 from wheelfleet.planner import missing_packages, retries
 from wheelfleet.planner.outcome import Outcome, record_outcome
 from wheelfleet.site.proposals import inventory_line, proposals
@@ -23,6 +23,12 @@ OWNERS = [
     {"missing": "header", "subject": "yaml.h", "packages": ["libyaml-dev", "libyaml-cpp-dev"]},
     {"missing": "library", "subject": "usb-1.0", "packages": ["libusb-1.0-0-dev"]},
 ]
+
+
+#: What a task registers that put builds back into the queue, and one that was skipped.
+GAVE_WORK, SKIPPED = {"requeued": 1}, {"skipped": True}
+#: What it registers that found nothing to look up and nothing to install.
+NOTHING: dict[str, Any] = {"look_up": {}, "install": {}}
 
 
 @pytest.fixture
@@ -198,6 +204,25 @@ def test_a_round_helps_while_something_can_be_looked_up_or_installed(state: Cont
     with state.catalog.writing() as db:
         missing_packages.record_installed(db, "pi1", ["libyaml-dev"], {}, run="r", now=EPOCH, max_attempts=9)
     assert not may_help(True)
+
+
+@pytest.mark.parametrize(
+    ("results", "goes_on"),
+    [
+        ({}, False),
+        ({"builder_missing_packages": NOTHING}, False),
+        # Installed, watched from now on, or neither.
+        ({"builder_missing_packages": {**NOTHING, "install": {"pi1": ["x"]}}, "builder_requeued": GAVE_WORK}, True),
+        ({"builder_missing_packages": {**NOTHING, "look_up": {"pi1": []}}, "builder_missing_found": GAVE_WORK}, True),
+        ({"builder_missing_packages": {**NOTHING, "look_up": {"pi1": []}}, "builder_requeued": SKIPPED}, False),
+        # The round before gave work, this one had nothing to do.
+        ({"builder_missing_packages": NOTHING, "builder_requeued": GAVE_WORK}, False),
+        # The builder left for the packages.
+        ({"builder_batch": {"left": True}}, True),
+    ],
+)
+def test_builders_build_again_if_a_round_gave_them_work(results: dict[str, Any], goes_on: bool) -> None:
+    assert builds_go_on(["pi1", "pi2"], {"pi1": results, "pi2": {}}) is goes_on
 
 
 def test_installed_packages_let_their_builds_go_back_to_the_queue_once(state: ControllerState) -> None:

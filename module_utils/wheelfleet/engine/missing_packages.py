@@ -44,3 +44,20 @@ def registered_results(
         if isinstance(result, Mapping) and key in result:
             results[host] = result
     return results
+
+
+def builds_go_on(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether builders have something to do after a round of look-ups and installations: builds that the round put
+    back into the queue, or those of builders that left for it."""
+    hosts = list(hosts)
+    if registered_results(hosts, hostvars, "builder_batch", "left"):
+        return True
+    asked = registered_results(hosts, hostvars, "builder_missing_packages", "install").values()
+    if not any(each["install"] or each["look_up"] for each in asked):
+        # What is registered of later steps is an earlier round's.
+        return False
+    return any(
+        result["requeued"]
+        for name in ("builder_missing_found", "builder_requeued")
+        for result in registered_results(hosts, hostvars, name, "requeued").values()
+    )
