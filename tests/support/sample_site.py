@@ -192,15 +192,15 @@ def _fail(state: ControllerState, name: str, version: str, target: str, log: str
 def _add_failures(state: ControllerState) -> None:
     for name, log in _FAILURES.items():
         _fail(state, name, "1.4.2", TARGET, log)
-    state.want(FAILED, "1.4.2", target=TARGET_32BIT, need="now")
+    state.want(FAILED, "1.4.2", target=TARGET_32BIT, need="now", predicted_seconds=80.0)
     _fail(state, FAILED, "1.4.1", TARGET_313, "python-ldap")
 
 
 def _add_others(state: ControllerState) -> None:
     """Add releases that wait, that upstream serves, that are skipped, and that upstream has removed."""
     for version in ("6.0.2", "6.0.1"):
-        state.want("lxml", version, need="now")
-        state.want("lxml", version, target=TARGET_32BIT, need="now")
+        state.want("lxml", version, need="now", predicted_seconds=1200.0)
+        state.want("lxml", version, target=TARGET_32BIT, need="now", predicted_seconds=1200.0)
     state.want("lxml", "6.0.2", target=TARGET_313)
     state.attempt("lxml", "6.0.2", target=TARGET_313, state="open", outcome=None)
     for version in ("3.0.3", "3.0.2"):

@@ -52,7 +52,7 @@ def builds(state: ControllerState, host: str, day: int, *, built: int = 0, faile
 def published(state: ControllerState) -> tuple[str, dict[str, Any]]:
     """The page, and the same for programs."""
     made = dict(fleet.pages(state.catalog.db, Renderer([TEMPLATES])))
-    assert sorted(made) == ["fleet/fleet.json", "fleet/index.html"]
+    assert sorted(made) == ["fleet/fleet.json", "fleet/index.html", "fleet/queue.json"]
     return made["fleet/index.html"].decode(), json.loads(made["fleet/fleet.json"])
 
 

@@ -51,6 +51,9 @@ class StatusRow:
     #: The apt package with the file that the build missed.
     package: str | None = None
     tried_again: bool = False
+    #: Of a build in the queue: how long a builder of speed 1 would take, and its level (catalog/priorities.py).
+    expected_seconds: float | None = None
+    priority: int | None = None
     #: The catalog's ids.
     release_id: int | None = None
     target_id: int | None = None
@@ -67,8 +70,8 @@ class StatusRow:
 
     def as_data(self) -> dict[str, Any]:
         """The row for programs, without IDs and unknown values."""
-        ids = ("release_id", "target_id")
-        data = {k: v for k, v in asdict(self).items() if v not in (None, (), False) and k not in ids}
+        inner = ("release_id", "target_id", "priority")
+        data = {k: v for k, v in asdict(self).items() if v not in (None, (), False) and k not in inner}
         if self.finished_at is not None:
             data["finished_at"] = timestamp(self.finished_at)
         return data
@@ -150,7 +153,7 @@ _RELEASE_ROWS = f"""
            shown.blocks, shown.sentence, shown.evidence, shown.advice, shown.remedies, shown.retry_with, shown.package
     FROM (
         SELECT p.id AS project_id, w.release_id, w.target_id, p.name, p.display_name, r.version, t.name AS target,
-            w.verdict, w.reason, w.need, w.priority,
+            w.verdict, w.reason, w.need, w.priority, w.predicted_seconds,
             EXISTS (SELECT 1 FROM builder_target o WHERE o.target_id = w.target_id) AS offered,
             CASE verdict WHEN 'build' THEN {_TAKEN} END AS ours_id,
             CASE verdict WHEN 'build' THEN (
@@ -210,6 +213,8 @@ def _release_row(row: sqlite3.Row) -> StatusRow:
         return StatusRow(
             "failed", reason=printable(sentence), tried_again=again, **known, **failure, **_of_attempt(row)
         )
+    if row["offered"] and row["need"] == "now":
+        known |= {"expected_seconds": round(row["predicted_seconds"], 3), "priority": row["priority"]}
     return StatusRow("waiting", reason=_why_waiting(row), **known)
 
 

@@ -23,6 +23,7 @@ from ...control import orders
 from ...failure_classes import FAILURE_CLASSES
 from ...text import printable
 from ..queue_head import Queued, head_of_queue
+from ..queue_places import queue_places
 from ..renderer import Renderer, as_json
 
 SCHEMA = 1
@@ -238,6 +239,15 @@ class Fleet:
     def absent(self) -> list[Builder]:
         return [builder for builder in self.builders if not builder.offers]
 
+    @property
+    def power(self) -> dict[str, float]:
+        """Builds at once times speed of each builder that may begin builds."""
+        return {
+            builder.host: (builder.facts["slots"] or 1) * builder.speed
+            for builder in self.present
+            if builder.suspended is None and builder.hold is None
+        }
+
     def as_data(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
@@ -278,10 +288,11 @@ class Fleet:
 
 
 def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
-    """The page and its JSON."""
+    """The page, its JSON, and the places in the queue."""
     fleet = read_fleet(db)
     yield "fleet/index.html", render.page("fleet/index.html", "fleet.html.j2", fleet=fleet, most_counted=MOST_COUNTED)
     yield "fleet/fleet.json", as_json(fleet.as_data())
+    yield "fleet/queue.json", as_json(queue_places(db, fleet.power))
 
 
 def read_fleet(db: sqlite3.Connection) -> Fleet:

@@ -16,6 +16,7 @@ from ...os_release import release_in_words
 from ...text import human_duration, human_size, utc
 from ..glossary import State
 from ..kinds import Kind
+from ..queue_places import own_place
 from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
 from . import badge, project_answers, project_json, provenance
@@ -175,6 +176,7 @@ def _first_page(facts: ProjectFacts, found: Sequence[Answer], site: SiteFacts) -
         "is_listed": any(file.listed for release in facts.releases for file in release.files),
         "figures": figures,
         "report_of": partial(_report, site),
+        "place_of": own_place,
         "badge_says": ": ".join((BADGE_LABEL, badge.state(facts, site.upstream_name)[0])),
         "badge_markdown": f"[![{BADGE_LABEL}]({here}/badge.svg)]({here}/index.html)",
     }

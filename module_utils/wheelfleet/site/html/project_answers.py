@@ -18,6 +18,7 @@ from ..commands import ENVIRONMENT, pip_commands
 from ..glossary import State
 from ..kinds import Kind
 from ..listing import GONE_STATES
+from ..queue_places import own_place
 from ..renderer import SiteFacts
 from ..status_rows import StatusRow
 from .help_pages import uv_commands
@@ -45,6 +46,8 @@ class Answer(NamedTuple):
     why_not: str = ""
     #: The release that `why_not` is about, as the fleet knows it; None: it knows none.
     about_row: StatusRow | None = None
+    #: The release that `why_not` or `newer` is about, if it waits in the queue.
+    queued: StatusRow | None = None
 
     @property
     def apt(self) -> tuple[str, ...]:
@@ -139,13 +142,18 @@ def _answer(releases: Sequence[Release], column: int | None, kind: Kind) -> Answ
     if best is None:
         known = first or next(((release, cell) for release, cell in judged if cell), None)
         status, reason = _why_not(*known) if known else ("passed", _NOT_ASKED)
-        return Answer(kind, status, why_not=reason, about_row=known[1] if known else None)
+        row = known[1] if known else None
+        return Answer(kind, status, why_not=reason, about_row=row, queued=_queued(known))
     release, offer = best
     newer = None
     if first and first[0] is not release and _version(first[0].version) > _version(release.version):
         status, reason = _why_not(*first)
         newer = (first[0].version, status, reason)
-    return Answer(kind, offer.status, release.version, offer.file, newer)
+    return Answer(kind, offer.status, release.version, offer.file, newer, queued=_queued(first) if newer else None)
+
+
+def _queued(known: tuple[Release, StatusRow] | None) -> StatusRow | None:
+    return known[1] if known and own_place(known[1]) else None
 
 
 def _offer(release: Release, cell: StatusRow | None, target: str) -> _Offer | None:

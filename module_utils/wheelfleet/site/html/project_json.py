@@ -6,9 +6,10 @@
     targets             [{name, python, system, machine}], in the order in which they are tried
     newest              the newest version that installs on any of `boards`
     boards              what installs on each kind of machine: [{target, boards, system, python, version, source, file,
-                        apt, status, reason, compile, newer}]; `source` is here or upstream, `reason` says why no
-                        version installs, `compile` {version, lines} how pip may compile it, `newer` {version, status,
-                        reason} is the newest release that does not install
+                        apt, status, reason, compile, newer, expected_seconds}]; `source` is here or upstream, `reason`
+                        says why no version installs, `compile` {version, lines} how pip may compile it, `newer`
+                        {version, status, reason} is the newest release that does not install, `expected_seconds` the
+                        predicted time of its build, if it is in the queue
     downloads, saved_seconds
     other_releases      the number of upstream's other releases
     releases            by version, the newest first:
@@ -99,6 +100,7 @@ def _board(name: str, answer: Answer) -> dict[str, Any]:
         reason=answer.why_not or None,
         compile=_compile(name, answer),
         newer=dict(zip(("version", "status", "reason"), answer.newer, strict=True)) if answer.newer else None,
+        expected_seconds=answer.queued.expected_seconds if answer.queued else None,
     )
 
 
