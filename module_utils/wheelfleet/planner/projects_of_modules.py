@@ -30,7 +30,7 @@ _OF_THAT_NAME = frozenset(
     | {"scikit-build-core", "jupyter-packaging", "extension-helpers", "pytest-runner", "incremental", "vcversioner"}
     # Compilers, generators and finders
     | {"cffi", "pybind11", "nanobind", "pythran", "cppy", "ninja", "cmake", "pkgconfig", "swig", "ply"}
-    | {"pycparser", "semantic-version", "mako", "jinja2", "numba", "meson"}
+    | {"pycparser", "semantic-version", "mako", "jinja2", "numba", "meson", "charset-normalizer"}
     # Projects that setup.py computes with, or whose headers it needs
     | {"numpy", "scipy", "torch", "tensorflow", "pandas", "pyarrow", "h5py", "mpi4py", "astropy", "matplotlib"}
     | {"six", "packaging", "toml", "tomli", "tomlkit", "requests", "click", "certifi", "psutil", "lxml", "docutils"}

@@ -151,7 +151,7 @@ def no_warnings_as_errors(failed_build: FailedBuild) -> Adjustments | None:
 _GONE_IN_CYTHON_3 = re.compile(r"cython_\w|noexcept|Exception values are incompatible")
 #: What Cython 3.0 accepted and 3.1 does not: Python 2's `long`, and the declarations of Python 2's C API.
 _GONE_IN_CYTHON_3_1 = re.compile(r"not builtin: long\b|'long' (?:is not a type|redeclared)|cpython/int\.pxd")
-_OF_CYTHON = re.compile(r"[Cc]ython|\.pyx")
+_OF_CYTHON = re.compile(r"[Cc]ython|\.p(?:yx|xd)\b")
 
 
 def cython_3_0(failed_build: FailedBuild) -> Adjustments | None:
@@ -207,5 +207,6 @@ def regenerated_c(failed_build: FailedBuild) -> Adjustments | None:
     # Sources with old generated C are mostly for Cython before 3, which supports Python up to 3.12.
     if not _C_OF_OLD.search(failed_build.text) or "/pybind11/" in failed_build.text:
         return None
-    old = ("Cython<3",) if failed_build.python < (3, 13) else ()
+    # The last one before 3, which knows Python 3.12, whatever older one the project asks for.
+    old = ("Cython>=0.29.37,<3",) if failed_build.python < (3, 13) else ()
     return Adjustments(constraints=old, requires=("Cython",), regenerate=True)

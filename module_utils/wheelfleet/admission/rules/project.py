@@ -57,6 +57,13 @@ PROJECT = (
     ),
     rule(
         "undeclared-build-requirement",
+        # f2py of numpy 1.23 and later, about a source in another encoding than ASCII.
+        r"installing (charset_normalizer) package will help f2py",
+        "f2py asks for {found}, which the project does not declare as a build requirement.",
+        missing_kind="module",
+    ),
+    rule(
+        "undeclared-build-requirement",
         r"(?:Error|Exception|Exit): ((?i:numpy|cython|scipy|cffi|pybind11)) (?:is|was) not (?:installed|found)\b",
         "The build asks for {found}, which the project does not declare as a build requirement.",
         missing_kind="module",
