@@ -68,7 +68,7 @@ def test_missing_packages_are_proposed_or_installed_and_built_in_one_run(
 
     # A build that goes on does not keep another from its package.
     fleet_upstream.add_release(sdists.missing_header_sdist("wants-uuid", "1.0", header="uuid/uuid.h"))
-    fleet_upstream.add_release(sdists.c_sdist("slow", "1.0", script="import time; time.sleep(150)"))
+    fleet_upstream.add_release(sdists.c_sdist("slow", "1.0", script="import time; time.sleep(100)"))
     fleet_operator.variables["controller_packages"] = ["wants-uuid", "slow"]
     run = fleet_operator.build()
     built = fleet_operator.query(
