@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -65,11 +65,12 @@ def core_metadata(
     requires_python: str | None = None,
     requires_dist: Iterable[str] = (),
     extras: Iterable[str] = (),
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str | Sequence[str]] | None = None,
 ) -> bytes:
-    """The text of a METADATA or PKG-INFO file."""
+    """The text of a METADATA or PKG-INFO file; a field with several values has a line for each."""
     lines = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}"]
-    lines += [f"{field}: {value}" for field, value in (fields or {}).items()]
+    for field, values in (fields or {}).items():
+        lines += [f"{field}: {value}" for value in ([values] if isinstance(values, str) else values)]
     if requires_python is not None:
         lines.append(f"Requires-Python: {requires_python}")
     lines += [f"Requires-Dist: {requirement}" for requirement in requires_dist]

@@ -252,6 +252,7 @@ class ControllerState:
         summary: str | None = None,
         requires_python: str | None = None,
         requires_dist: Sequence[str] = (),
+        fields: Mapping[str, str | Sequence[str]] | None = None,
         serves: Sequence[str] = (),
         source: str | None = None,
     ) -> str:
@@ -264,6 +265,7 @@ class ControllerState:
             summary=summary,
             requires_python=requires_python,
             requires_dist=requires_dist,
+            fields=fields,
             files=None if source is None else {f"{canonicalize_name(name).replace('-', '_')}.py": source},
         )
         place = self.files_dir / canonicalize_name(name) / artifact.filename

@@ -60,6 +60,26 @@ _SUMMARIES = {
     "pandas": "Powerful data structures for data analysis, time series, and statistics",
     "scikit-learn": "A set of python modules for machine learning and data mining",
 }
+#: What METADATA says of some of them.
+_ABOUT: dict[str, dict[str, Any]] = {
+    BIG: {
+        "fields": {
+            "License-Expression": "BSD-3-Clause",
+            "Author": "Travis E. Oliphant et al.",
+            "Project-URL": [
+                "homepage, https://numpy.invalid", "documentation, https://numpy.invalid/doc",
+                "source, https://code.invalid/numpy", "tracker, https://code.invalid/numpy/issues",
+            ],
+        },
+    },
+    "pandas": {
+        "fields": {"License": "BSD 3-Clause", "Home-page": "https://pandas.invalid"},
+        "requires_dist": [
+            "numpy>=1.26", "python-dateutil>=2.8.2", "lxml>=4.9", "spydev", "tzdata; sys_platform == 'win32'",
+            "hypothesis>=6; extra == 'test'",
+        ],
+    },
+}  # fmt: skip
 #: Projects that fail, each with the log of a real failed build (tests/support/logs).
 _FAILURES = {
     FAILED: "python-ldap",
@@ -161,7 +181,7 @@ def _add_wheels(state: ControllerState) -> None:
 
 def _wheel(state: ControllerState, name: str, version: str, target: str, seconds: float, **more: Any) -> None:
     state.want(name, version, target=target)
-    more = {"summary": _SUMMARIES.get(name), "requires_python": ">=3.9", **more}
+    more = {"summary": _SUMMARIES.get(name), "requires_python": ">=3.9", **_ABOUT.get(name, {}), **more}
     file = state.wheel(name, version, _TARGETS[target][0], serves=[target], **more)
     attempt = state.one("SELECT attempt_id FROM wheel WHERE filename = ?", file)
     state.execute("UPDATE attempt SET seconds = ?, target_id = ? WHERE id = ?", seconds, state.target(target), attempt)
@@ -227,7 +247,12 @@ def _add_enemy(state: ControllerState) -> str:
         state.upstream_file(release, f"{name}{HOSTILE}.tar.gz", url=url, yanked=HOSTILE)
     state.execute("UPDATE project SET display_name = ?, status_reason = ?, status = 'deprecated' WHERE name = ?",
                   HOSTILE, HOSTILE, ENEMY)  # fmt: skip
-    _wheel(state, ENEMY, "6.6.6", TARGET, 6.0, summary=HOSTILE, requires_python=f">=3,!=6{HOSTILE}")
+    fields = {
+        "License": HOSTILE, "Author": HOSTILE, "Maintainer-email": f"{HOSTILE} <a@b.invalid>", "Home-page": urls["a"],
+        "Project-URL": [f"Source, {urls['b']}", f"Docs, data:text/html,{HOSTILE}", f"{HOSTILE}, https://x.invalid"],
+        "Requires-Dist": [HOSTILE, f"numpy; python_version > '{HOSTILE}'"],
+    }  # fmt: skip
+    _wheel(state, ENEMY, "6.6.6", TARGET, 6.0, summary=HOSTILE, requires_python=f">=3,!=6{HOSTILE}", fields=fields)
     log = "\n".join(
         [
             "\x1b[31mred\x1b[0m and \x1b]8;;javascript:window.hacked=7\x07a link\x1b]8;;\x07",

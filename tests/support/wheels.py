@@ -52,6 +52,7 @@ def wheel_file(
     requires_python: str | None = None,
     requires_dist: Sequence[str] = (),
     extras: Sequence[str] = (),
+    fields: Mapping[str, str | Sequence[str]] | None = None,
     files: Content | None = None,
     extra_entries: Content | None = None,
     filename: str | None = None,
@@ -75,7 +76,7 @@ def wheel_file(
         requires_python=requires_python,
         requires_dist=requires_dist,
         extras=extras,
-        fields=None if summary is None else {"Summary": summary},
+        fields={**({} if summary is None else {"Summary": summary}), **(fields or {})},
     )
     entries = _as_bytes(files if files is not None else {f"{module}.py": f"__version__ = {version!r}\n"})
     entries[f"{dist_info}/METADATA"] = metadata

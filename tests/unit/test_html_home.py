@@ -8,6 +8,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from wheelfleet import __version__
 from wheelfleet.site.html import home
+from wheelfleet.site.html.feed import newest_wheels
 from wheelfleet.site.renderer import Renderer, SiteFacts
 
 from tests.support.catalogs import TEMPLATES, ControllerState, insert
@@ -181,3 +182,40 @@ def test_the_page_says_which_version_made_it(state: ControllerState) -> None:
     html = page(state)
     assert f'<meta name="generator" content="wheelfleet {__version__}">' in html
     assert f"Made by <b>wheelfleet {__version__}</b>" in html
+
+
+def test_a_yanked_wheel_is_no_news_whoever_yanked_it(state: ControllerState) -> None:
+    for name in ("good", "by-operator", "release-by-operator", "by-upstream", "partly"):
+        state.page(name)
+        state.wheel(name, "1.0")
+    state.execute("UPDATE wheel SET yanked = '' WHERE filename LIKE 'by_operator-%'")
+    state.execute("UPDATE release SET yanked = 'bad' WHERE id = ?", state.release("release-by-operator", "1.0"))
+    state.execute("UPDATE upstream_file SET yanked = 'bad' WHERE release_id = ?", state.release("by-upstream", "1.0"))
+    state.upstream_file(state.release("partly", "1.0"), "partly-1.0-py3-none-any.whl", yanked="bad")
+    assert new_releases(page(state)) == ["project/partly/index.html", "project/good/index.html"]
+    assert {wheel.name for wheel in newest_wheels(state.catalog.db, 10)} == {"partly", "good"}
+
+
+def test_it_says_for_which_boards_systems_and_pythons_there_are_wheels(state: ControllerState) -> None:
+    bookworm = {"board": "Raspberry Pi 4 Model B Rev 1.4", "os": {"id": "debian", "version": "12"}}
+    targets = [f"{python}-{python}-linux_aarch64-glibc2.36" for python in ("cp311", "cp313")]
+    for target in targets:
+        state.target(target, platform="linux_aarch64")
+    state.builder("pi1", *targets, facts=bookworm)
+    state.target("cp39-cp39-linux_armv7l-glibc2.31", platform="linux_armv7l")
+    state.wheel("spam", "1.0", "cp311-cp311-linux_aarch64", serves=[targets[0]])
+    state.wheel("eggs", "1.0", "cp311-abi3-linux_aarch64", serves=targets)
+    table = page(state).partition("works-on")[2].partition("</table>")[0]
+    cells = [" ".join(text_of(row).split()) for row in table.split("<tr>")[2:]]
+    assert cells == [
+        "Raspberry Pi 3 and later, Zero 2 W Raspberry Pi OS 12, 64-bit Python 3.11 2 wheels , Python 3.13 1 wheel"
+    ]
+
+
+def test_a_site_without_builders_and_wheels_claims_no_machines(state: ControllerState) -> None:
+    assert "Works on" not in page(state)
+
+
+def text_of(html: str) -> str:
+    """The text of a piece of HTML."""
+    return re.sub("<[^>]*>", " ", html)

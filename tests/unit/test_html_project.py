@@ -333,7 +333,7 @@ def test_downloads_and_what_they_saved_are_shown(state: ControllerState) -> None
     state.insert("use_day", name="spam", day=1, downloads=1234, saved_seconds=7200)
     html = html_of(state)
     assert "<b>1,234</b> downloads" in html
-    assert "<b>2 h</b> of compiling saved so far" in html
+    assert "<b>2 h</b> of compiling saved" in html
 
 
 def test_strangers_text_is_shown_as_text_everywhere(state: ControllerState) -> None:
@@ -533,3 +533,57 @@ def test_a_wheel_of_an_earlier_sdist_says_so_until_there_is_a_new_one(state: Con
         old: "spam-1.0.tar.gz", new: None,
     }  # fmt: skip
     assert "was built from an earlier spam-1.0.tar.gz, which upstream has replaced since" in html_of(state)
+
+
+def published(state: ControllerState, path: str) -> str:
+    """A file of the site as a publication makes it."""
+    state.publish()
+    return (state.site / "project" / path).read_text()
+
+
+def test_what_metadata_says_stands_on_the_page_and_in_the_json(state: ControllerState) -> None:
+    fields = {
+        "License-Expression": "MIT",
+        "Author": HOSTILE,
+        "Project-URL": ["Source, https://code.invalid/?a=1&b=2", "Docs, javascript:alert(1)"],
+    }
+    state.wheel("spam", "1.0", requires_dist=["eggs>=2", "pytest; extra == 'test'"], fields=fields)
+    html = published(state, "spam/index.html")
+    about = html.partition('<dl class="card about">')[2].partition("</dl>")[0]
+    assert '<a href="https://code.invalid/?a=1&amp;b=2" rel="nofollow">Source</a>' in about
+    assert "MIT" in about
+    assert "<script>" not in about
+    assert "javascript:" not in about
+    assert [attributes["href"] for _, attributes, _ in elements(about, "a")][1:] == ["../../search/index.html?q=eggs"]
+    assert "pytest" not in about
+    said = json.loads((state.site / "project/spam/json").read_text())["about"]
+    assert said["license"] == "MIT"
+    assert said["links"] == [{"label": "Source", "url": "https://code.invalid/?a=1&b=2"}]
+    assert said["dependencies"] == [
+        {"name": "eggs", "versions": ">=2"},
+        {"name": "pytest", "marker": 'extra == "test"', "extra": True},
+    ]
+
+
+def test_many_dependencies_are_folded_away(state: ControllerState) -> None:
+    state.wheel("spam", "1.0", requires_dist=[f"part{number}" for number in range(70)])
+    about = published(state, "spam/index.html").partition('<dl class="card about">')[2].partition("</dl>")[0]
+    assert "<summary>70 projects</summary>" in about
+    assert about.count("<li>") == 61
+    assert "and 10 more" in about
+
+
+def test_a_wheel_that_says_nothing_gets_no_card(state: ControllerState) -> None:
+    state.wheel("spam", "1.0")
+    assert 'id="about"' not in published(state, "spam/index.html")
+
+
+def test_downloads_of_30_days_end_with_the_last_day_that_had_one(state: ControllerState) -> None:
+    state.wheel("spam", "1.0")
+    for day, downloads in ((20_000, 7), (20_020, 5), (20_029, 3), (20_030, 0)):
+        state.insert("use_day", name="spam", day=day, downloads=downloads)
+    html = published(state, "spam/index.html")
+    assert "15 in 30 days to 2024-11-02" in html
+    lately = json.loads((state.site / "project/spam/json").read_text())["downloads_lately"]
+    assert lately["until"] == "2024-11-02"
+    assert lately["by_day"] == [7, *[0] * 19, 5, *[0] * 8, 3]

@@ -10,12 +10,11 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.parser import HeaderParser
 from pathlib import Path
 
-from ..text import printable
 from . import index_pages
 from .html import log, packed, project, provenance
+from .html.about import About, read_about
 from .html.project_facts import read_project
 from .kinds import Kind
 from .listing import ListedFile, ProjectFiles, files_of
@@ -25,9 +24,6 @@ from .signing import Signer
 from .status_rows import StatusRow, project_row, project_rows
 from .tree import Tree
 from .wheels import put_wheel
-
-#: Characters of a summary that are shown: PyPI's limit.
-_LONGEST_SUMMARY = 512
 
 
 @dataclass
@@ -141,7 +137,9 @@ class ProjectRenderer:
             result.to_remove.append(f"simple/{name}")
         pages = set()
         if rows is not None:
-            summary = self._summary(content) or differences.summary(project_id)
+            about_wheel = self._about(content)
+            summary = (about_wheel.summary if about_wheel else "") or self._attempts_summary(project_id)
+            summary = summary or differences.summary(project_id)
             is_packed = project_id in self._packed
             page = site_project(about, rows, listed=bool(content.listed), summary=summary, packed=is_packed)
             if page and is_packed:
@@ -153,7 +151,7 @@ class ProjectRenderer:
                 result.packed[name] = None
             differences.add(project_id, page, rows)
             if page and self.sources.html_pages and not is_packed:
-                facts = read_project(self.db, project_id, content, rows, summary, logs)
+                facts = read_project(self.db, project_id, content, rows, summary, logs, about_wheel)
                 for path, data in project.pages(facts, self.render_page, self.sources.kinds):
                     self.tree.write(path, data)
                     pages.add(path.rpartition("/")[2])
@@ -269,21 +267,22 @@ class ProjectRenderer:
         result.to_remove += [f"logs/{name}/{each}" for each in sorted(there) if each not in wanted]
         return logs
 
-    def _summary(self, content: ProjectFiles) -> str:
-        """The summary from our newest wheel's metadata; without one, the attempts' newest; empty if unknown."""
+    def _about(self, content: ProjectFiles) -> About | None:
+        """What the metadata of our newest wheel says; None without a wheel on the index."""
         ours = [file for file in content.listed if file.url is None]
-        if ours:
-            metadata = self.tree.read(f"files/{content.name}/{ours[-1].filename}.metadata") or b""
-            head = metadata.partition(b"\n\n")[0].decode("utf-8", "replace")
-            summary = HeaderParser().parsestr(head)["Summary"]
-            if summary:
-                return printable(" ".join(str(summary).split()))[:_LONGEST_SUMMARY]
+        if not ours:
+            return None
+        metadata = self.tree.read(f"files/{content.name}/{ours[-1].filename}.metadata") or b""
+        return read_about(metadata, ours[-1].version)
+
+    def _attempts_summary(self, project_id: int) -> str:
+        """The summary that the newest attempt found in its sdist; empty if none did."""
         row = self.db.execute(
             """
             SELECT a.summary FROM release r JOIN attempt a ON a.release_id = r.id
             WHERE r.project_id = ? AND a.summary IS NOT NULL ORDER BY a.finished_at DESC, a.id LIMIT 1
             """,
-            (content.project_id,),
+            (project_id,),
         ).fetchone()
         return str(row["summary"]) if row else ""
 

@@ -23,7 +23,7 @@ from .filters import FILTERS
 from .glossary import UPSTREAM_NAME, for_readers, states
 
 #: Raise this when the code makes other bytes of the same catalog: then the next publication renders every page again.
-FORMAT = 12
+FORMAT = 13
 API_VERSION = "1.4"
 #: Below the templates and below the site: the style and scripts that pages load, published as they are.
 ASSETS = "assets"

@@ -51,7 +51,7 @@ class NewWheel:
 
 
 def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
-    """The newest wheels on the index, the newest first; at most `most`."""
+    """The newest wheels on the index that are not yanked, the newest first; at most `most`."""
     rows = db.execute(
         """
         SELECT w.release_id, p.name, p.display_name, p.summary, r.version, w.filename, w.size, w.tags,
@@ -60,7 +60,12 @@ def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
         JOIN release r ON r.id = w.release_id
         JOIN site_project p ON p.project_id = r.project_id AND p.listed
         LEFT JOIN attempt a ON a.id = w.attempt_id
-        WHERE w.removed_at IS NULL AND w.withdrawn_at IS NULL ORDER BY w.id DESC LIMIT ?
+        WHERE w.removed_at IS NULL AND w.withdrawn_at IS NULL AND coalesce(w.yanked, r.yanked) IS NULL
+            -- Yanked upstream: all sdists are, or, without sdists, all files (site/listing.py).
+            AND NOT coalesce(
+                (SELECT min(f.yanked IS NOT NULL) FROM upstream_file f WHERE f.release_id = r.id AND f.kind = 'sdist'),
+                (SELECT min(f.yanked IS NOT NULL) FROM upstream_file f WHERE f.release_id = r.id), 0)
+        ORDER BY w.id DESC LIMIT ?
         """,
         (most * _LOOK_AT, most),
     )

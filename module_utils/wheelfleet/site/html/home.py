@@ -1,4 +1,4 @@
-"""The first page: install commands, counts, new releases, and the fleet's last builds."""
+"""The first page: for which machines, install commands, counts, new releases, and the fleet's last builds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...catalog.counters import totals
 from ...text import printable
+from ..kinds import read_kinds
 from ..renderer import Renderer
 from .feed import NewWheel, newest_wheels
 from .help_pages import EXAMPLE, install_commands
@@ -28,6 +29,15 @@ class NewRelease:
 
     newest: NewWheel
     systems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Boards with one system; `pythons` has each Python with the number of wheels that it can install."""
+
+    boards: str
+    system: str
+    pythons: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
             "index.html",
             "home.html.j2",
             commands=install_commands(render.site, example),
+            machines=_machines(db),
             count=_counts(db),
             releases=releases,
             installed_most=_installed_most(db),
@@ -85,6 +96,22 @@ def _by_machine(wheels: list[NewWheel]) -> tuple[str, ...]:
             machine = platform.partition(", ")[0].removeprefix("Linux on ")
             pythons.setdefault(machine, set()).add(python)
     return tuple(f"{machine}: {', '.join(sorted(those))}" for machine, those in sorted(pythons.items()))
+
+
+def _machines(db: sqlite3.Connection) -> list[Machines]:
+    """The machines that builders build for, and others that there are wheels for."""
+    wheels = dict(
+        db.execute(
+            "SELECT t.name, c.value FROM counter c JOIN target t ON t.id = CAST(c.key AS INTEGER) "
+            "WHERE c.kind = 'target-wheels'"
+        ).fetchall()
+    )
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for kind in read_kinds(db):
+        many = wheels.get(kind.target, 0)
+        if kind.offered or many:
+            found.setdefault((kind.boards, kind.system), {})[kind.python] = many
+    return [Machines(*where, tuple(pythons.items())) for where, pythons in found.items()]
 
 
 def _counts(db: sqlite3.Connection) -> dict[str, float]:

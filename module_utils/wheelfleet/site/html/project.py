@@ -29,6 +29,8 @@ RELEASES_A_PAGE = 25
 RELEASES_IN_SIGHT = 6
 #: The latest builds of a release that are shown; the JSON has all.
 MOST_BUILDS = 10
+#: Dependencies that are not folded away, and those on the page at most; the JSON has all.
+DEPENDENCIES_IN_SIGHT, MOST_DEPENDENCIES = 8, 60
 BADGE_LABEL = "wheelfleet"
 
 _STATUS_SENTENCES = {
@@ -164,22 +166,27 @@ def _page_name(number: int) -> str:
 def _first_page(facts: ProjectFacts, found: Sequence[Answer], site: SiteFacts) -> dict[str, object]:
     base = site.index_url.removesuffix("/simple/")
     here = f"{base}/project/{facts.name}"
-    figures = []
-    if facts.downloads:
-        figures.append((f"{facts.downloads:,}", "download" if facts.downloads == 1 else "downloads"))
-    if facts.saved_seconds:
-        figures.append((human_duration(facts.saved_seconds), "of compiling saved so far"))
     return {
         "answers": found,
         "compiles": project_answers.compiles(found, facts.name),
         "installs": project_answers.installs(found, site, facts),
         "is_listed": any(file.listed for release in facts.releases for file in release.files),
-        "figures": figures,
+        "about": facts.about,
+        "lately": _bars(facts.lately.by_day) if facts.lately else "",
+        "in_sight": DEPENDENCIES_IN_SIGHT,
+        "most_needed": MOST_DEPENDENCIES,
         "report_of": partial(_report, site),
         "place_of": own_place,
         "badge_says": ": ".join((BADGE_LABEL, badge.state(facts, site.upstream_name)[0])),
         "badge_markdown": f"[![{BADGE_LABEL}]({here}/badge.svg)]({here}/index.html)",
     }
+
+
+def _bars(values: Sequence[int]) -> str:
+    """The path of a small bar plot, 20 high and 4 wide for each value."""
+    highest = max(values)
+    heights = ((at * 4, round(20 * value / highest, 1)) for at, value in enumerate(values) if value)
+    return "".join(f"M{left} 20v-{height}h3v{height}z" for left, height in heights)
 
 
 def _report(site: SiteFacts, row: StatusRow) -> str:

@@ -13,11 +13,12 @@ from typing import NamedTuple
 from packaging.version import Version
 
 from ...os_release import packages_on, release_name
-from ...text import printable
+from ...text import printable, utc
 from ..applied_adjustments import goes_on_with, tried_with
 from ..filters import explain_tag
 from ..listing import ListedFile, ProjectFiles, is_on_the_web
 from ..status_rows import StatusRow, project_row
+from .about import About
 
 _NOT_IN_SCOPE = "The fleet builds nothing new of this project: it is no longer in scope."
 _WITHDRAWN = "Withdrawn, because upstream has a wheel for these targets now; kept for those who pinned it."
@@ -141,6 +142,23 @@ class Upstream(NamedTuple):
     yanked: str | None
 
 
+class Downloads(NamedTuple):
+    """The downloads of `DAYS` days up to `until`, the last day (`2026-11-22`) on which there was one: so the numbers
+    stay true when nothing is counted any more."""
+
+    until: str
+    by_day: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Their sum."""
+        return sum(self.by_day)
+
+
+#: Days of downloads that a page shows.
+DAYS = 30
+
+
 class Release(NamedTuple):
     """One release: `cells` has a status for each of the project's targets, None where there is no verdict."""
 
@@ -170,6 +188,9 @@ class ProjectFacts(NamedTuple):
     saved_seconds: float
     #: The newest final version that upstream has and has not yanked; None: it has none.
     latest: str | None = None
+    #: What the newest wheel's METADATA says; None: there is no wheel.
+    about: About | None = None
+    lately: Downloads | None = None
 
 
 def read_project(
@@ -179,9 +200,10 @@ def read_project(
     rows: Sequence[StatusRow],
     summary: str,
     logs: Collection[str],
+    about: About | None = None,
 ) -> ProjectFacts:
-    """Read the facts of a project, given its files (`content`), the status of its releases (`rows`), its `summary`, and
-    the `logs` of its attempts that the site has."""
+    """Read the facts of a project, given its files (`content`), the status of its releases (`rows`), its `summary`, the
+    `logs` of its attempts that the site has, and what its newest wheel says (`about`)."""
     project = db.execute(
         """
         SELECT p.*, coalesce(u.downloads, 0) AS downloads, coalesce(u.saved_seconds, 0) AS saved_seconds
@@ -238,7 +260,23 @@ def read_project(
             key=_version,
             default=None,
         ),
+        about=about,
+        lately=_lately(db, project["name"]) if project["downloads"] else None,
     )
+
+
+def _lately(db: sqlite3.Connection, name: str) -> Downloads | None:
+    counted = dict(
+        db.execute(
+            "SELECT day, downloads FROM use_day WHERE name = ? AND downloads > 0 ORDER BY day DESC LIMIT ?",
+            (name, DAYS),
+        ).fetchall()
+    )
+    if not counted:
+        return None
+    last = max(counted)
+    days = range(last - DAYS + 1, last + 1)
+    return Downloads(utc(last * 86400)[:10], tuple(counted.get(day, 0) for day in days))
 
 
 def log_page(log: str) -> str:

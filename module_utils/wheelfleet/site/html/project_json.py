@@ -11,6 +11,9 @@
                         {version, status, reason} is the newest release that does not install, `expected_seconds` the
                         predicted time of its build, if it is in the queue
     downloads, saved_seconds
+    downloads_lately    {until, by_day}: the downloads of 30 days up to the last day with one
+    about               what the METADATA of the newest wheel says: {version, license, requires_python, people, links:
+                        [{label, url}], dependencies: [{name, versions, marker, extra}]}; `extra`: only with an extra
     other_releases      the number of upstream's other releases
     releases            by version, the newest first:
         targets         by target: {status, reason, failure_class, advice, builder, seconds, finished_at, file, log,
@@ -42,6 +45,7 @@ from ..listing import timestamp
 from ..renderer import as_json
 from ..status_rows import StatusRow
 from . import provenance
+from .about import About
 from .project_answers import Answer, compiles, newest
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Upstream, log_page
 
@@ -66,6 +70,8 @@ def document(facts: ProjectFacts, found: Sequence[Answer] = (), *, signed: bool 
             boards=[_board(facts.name, answer) for answer in found],
             downloads=facts.downloads,
             saved_seconds=facts.saved_seconds,
+            downloads_lately=facts.lately._asdict() if facts.lately else None,
+            about=_about(facts.about) if facts.about else None,
             other_releases=facts.other_releases,
             releases={release.version: _release(facts, release, on_site, signed) for release in facts.releases},
             attempts=[_attempt(attempt) for attempt in attempts(facts)],
@@ -83,6 +89,26 @@ def attempts(facts: ProjectFacts) -> list[Attempt]:
 def address(path: str) -> str:
     """The address of a path below the site, relative to `project/NAME/`."""
     return TOP + (path if _PLAIN(path) else quote(path))
+
+
+def _about(about: About) -> dict[str, Any]:
+    return _known(
+        version=about.version,
+        license=about.license or None,
+        requires_python=about.requires_python or None,
+        people=about.people or None,
+        links=[{"label": link.label, "url": link.url} for link in about.links] or None,
+        dependencies=[
+            _known(
+                name=each.name,
+                versions=each.versions or None,
+                marker=each.marker or None,
+                extra=each.is_extra or None,
+            )
+            for each in about.dependencies
+        ]
+        or None,
+    )
 
 
 def _board(name: str, answer: Answer) -> dict[str, Any]:
