@@ -84,5 +84,20 @@ def test_links_licence_and_dependencies_stand_above_the_releases(page: Page) -> 
     about = page.get_by_role("region", name="About")
     expect(about.get_by_role("link", name="Home page")).to_have_attribute("href", "https://pandas.invalid")
     expect(about).to_contain_text("BSD 3-Clause")
+    about.get_by_text("numpy, python-dateutil, lxml, spydev").click()
+    badge = about.get_by_alt_text("State of lxml here")
+    badge.scroll_into_view_if_needed()
+    page.wait_for_function("(each) => each.complete && each.naturalWidth > 50", arg=badge.element_handle())
+    expect(about).to_contain_text("python-dateutil >=2.8.2 from PyPI")
+    expect(about).not_to_contain_text("tzdata")
     about.get_by_role("link", name="lxml").click()
-    expect(page.get_by_role("link", name="lxml")).to_be_visible()
+    expect(page.get_by_role("heading", name="lxml")).to_be_visible()
+
+
+def test_no_badge_of_a_dependency_is_asked_for_before_it_is_looked_at(browser: Browser, nginx: NginxSite) -> None:
+    nginx.requests()
+    page = browser.new_page()
+    page.goto(f"{nginx.url}/project/pandas/index.html", wait_until="networkidle")
+    paths = [request.path for request in nginx.requests()]
+    page.close()
+    assert [path for path in paths if path.endswith("badge.svg")] == ["/project/pandas/badge.svg"]

@@ -565,10 +565,39 @@ def test_what_metadata_says_stands_on_the_page_and_in_the_json(state: Controller
     ]
 
 
+def test_a_dependency_shows_the_badge_of_its_page_where_it_has_one(state: ControllerState) -> None:
+    state.wheel("spam", "1.0", requires_dist=["Built-Here>=1", "wanted", "unknown", "tzdata; sys_platform == 'win32'"])
+    state.wheel("built-here", "1.0")
+    state.want("wanted", "1.0")
+    html = published(state, "spam/index.html")
+    needs = html.partition('<ul class="needs">')[2].partition("</ul>")[0]
+    assert [attributes["href"] for _, attributes, _ in elements(needs, "a")] == [
+        "../../project/built-here/index.html", "../../project/wanted/index.html", "../../search/index.html?q=unknown",
+    ]  # fmt: skip
+    badges = [attributes["src"] for _, attributes, _ in elements(needs, "img")]
+    assert badges == ["../../project/built-here/badge.svg", "../../project/wanted/badge.svg"]
+    assert all((state.site / "project/spam" / badge).is_file() for badge in badges)
+    assert "unknown</a>  <small>from PyPI; this fleet was not asked to build it" in needs
+    said = json.loads((state.site / "project/spam/json").read_text())["about"]["dependencies"]
+    assert [each.get("page") for each in said] == [
+        "../../project/built-here/index.html", "../../project/wanted/index.html", None, None,
+    ]  # fmt: skip
+
+
+def test_what_becomes_of_a_dependency_makes_no_page_of_others(state: ControllerState) -> None:
+    state.wheel("spam", "1.0", requires_dist=["eggs"])
+    state.want("eggs", "1.0", need="now")
+    state.publish()
+    state.wheel("eggs", "1.0")
+    changed = state.publish().changed
+    assert "project/eggs/badge.svg" in changed
+    assert "project/spam/index.html" not in changed
+
+
 def test_many_dependencies_are_folded_away(state: ControllerState) -> None:
     state.wheel("spam", "1.0", requires_dist=[f"part{number}" for number in range(70)])
     about = published(state, "spam/index.html").partition('<dl class="card about">')[2].partition("</dl>")[0]
-    assert "<summary>70 projects</summary>" in about
+    assert "<summary>part0, part1, part2, part3, part4 and 65 more</summary>" in about
     assert about.count("<li>") == 61
     assert "and 10 more" in about
 

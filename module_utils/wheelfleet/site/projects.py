@@ -151,7 +151,9 @@ class ProjectRenderer:
                 result.packed[name] = None
             differences.add(project_id, page, rows)
             if page and self.sources.html_pages and not is_packed:
-                facts = read_project(self.db, project_id, content, rows, summary, logs, about_wheel)
+                facts = read_project(
+                    self.db, project_id, content, rows, summary, logs, about_wheel, everything=self._has_packed
+                )
                 for path, data in project.pages(facts, self.render_page, self.sources.kinds):
                     self.tree.write(path, data)
                     pages.add(path.rpartition("/")[2])

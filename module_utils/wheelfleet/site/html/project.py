@@ -29,8 +29,8 @@ RELEASES_A_PAGE = 25
 RELEASES_IN_SIGHT = 6
 #: The latest builds of a release that are shown; the JSON has all.
 MOST_BUILDS = 10
-#: Dependencies that are not folded away, and those on the page at most; the JSON has all.
-DEPENDENCIES_IN_SIGHT, MOST_DEPENDENCIES = 8, 60
+#: Dependencies that are named before the fold is opened, and those on the page at most; the JSON has all.
+DEPENDENCIES_IN_SIGHT, MOST_DEPENDENCIES = 5, 60
 BADGE_LABEL = "wheelfleet"
 
 _STATUS_SENTENCES = {

@@ -191,6 +191,8 @@ class ProjectFacts(NamedTuple):
     #: What the newest wheel's METADATA says; None: there is no wheel.
     about: About | None = None
     lately: Downloads | None = None
+    #: The names of those dependencies that have a page here.
+    known_dependencies: frozenset[str] = frozenset()
 
 
 def read_project(
@@ -201,9 +203,14 @@ def read_project(
     summary: str,
     logs: Collection[str],
     about: About | None = None,
+    *,
+    everything: bool = False,
 ) -> ProjectFacts:
     """Read the facts of a project, given its files (`content`), the status of its releases (`rows`), its `summary`, the
-    `logs` of its attempts that the site has, and what its newest wheel says (`about`)."""
+    `logs` of its attempts that the site has, and what its newest wheel says (`about`).
+
+    With `everything` in scope a project may have no page of its own.
+    """
     project = db.execute(
         """
         SELECT p.*, coalesce(u.downloads, 0) AS downloads, coalesce(u.saved_seconds, 0) AS saved_seconds
@@ -262,7 +269,23 @@ def read_project(
         ),
         about=about,
         lately=_lately(db, project["name"]) if project["downloads"] else None,
+        known_dependencies=_with_page(db, {each.name for each in about.needed}, everything) if about else frozenset(),
     )
+
+
+def _with_page(db: sqlite3.Connection, names: Collection[str], everything: bool) -> frozenset[str]:
+    """Those of the names that have a page of their own, or get one in this publication."""
+    if not names:
+        return frozenset()
+    rows = db.execute(
+        """
+        SELECT p.name FROM project p LEFT JOIN site_project s ON s.project_id = p.id
+        WHERE p.name IN (SELECT value FROM json_each(?))
+            AND iif(s.project_id IS NULL, p.in_scope AND p.state <> 'new' AND NOT ?, NOT s.packed)
+        """,
+        (json.dumps(sorted(names)), everything),
+    )
+    return frozenset(row["name"] for row in rows)
 
 
 def _lately(db: sqlite3.Connection, name: str) -> Downloads | None:

@@ -13,7 +13,8 @@
     downloads, saved_seconds
     downloads_lately    {until, by_day}: the downloads of 30 days up to the last day with one
     about               what the METADATA of the newest wheel says: {version, license, requires_python, people, links:
-                        [{label, url}], dependencies: [{name, versions, marker, extra}]}; `extra`: only with an extra
+                        [{label, url}], dependencies: [{name, versions, marker, extra, page, json}]}; `extra`: only
+                        with an extra; `page` and `json`: of those that are known here
     other_releases      the number of upstream's other releases
     releases            by version, the newest first:
         targets         by target: {status, reason, failure_class, advice, builder, seconds, finished_at, file, log,
@@ -37,7 +38,7 @@ seconds, sizes and memory bytes. `status` is one of failed, waiting, built, upst
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -71,7 +72,7 @@ def document(facts: ProjectFacts, found: Sequence[Answer] = (), *, signed: bool 
             downloads=facts.downloads,
             saved_seconds=facts.saved_seconds,
             downloads_lately=facts.lately._asdict() if facts.lately else None,
-            about=_about(facts.about) if facts.about else None,
+            about=_about(facts.about, facts.known_dependencies) if facts.about else None,
             other_releases=facts.other_releases,
             releases={release.version: _release(facts, release, on_site, signed) for release in facts.releases},
             attempts=[_attempt(attempt) for attempt in attempts(facts)],
@@ -91,7 +92,7 @@ def address(path: str) -> str:
     return TOP + (path if _PLAIN(path) else quote(path))
 
 
-def _about(about: About) -> dict[str, Any]:
+def _about(about: About, known: Collection[str]) -> dict[str, Any]:
     return _known(
         version=about.version,
         license=about.license or None,
@@ -104,6 +105,8 @@ def _about(about: About) -> dict[str, Any]:
                 versions=each.versions or None,
                 marker=each.marker or None,
                 extra=each.is_extra or None,
+                page=address(f"project/{each.name}/index.html") if each.name in known else None,
+                json=address(f"project/{each.name}/json") if each.name in known else None,
             )
             for each in about.dependencies
         ]
