@@ -67,7 +67,7 @@
     const many = builds.toLocaleString();
     if (!isExact && after < 0 && builds - number > number) return `In the queue after the first ${number.toLocaleString()} of ${many}. `;
     const said = `${isExact ? "" : "About the "}${ordinal(number)} of ${many} in the queue`;
-    return wait ? `${said}; about ${rough(wait)} of building come before it. ` : `${said}. `;
+    return wait ? `${said}; about ${rough(wait)} of building comes before it. ` : `${said}. `;
   };
 
   const queued = [...document.querySelectorAll("[data-place]")];

@@ -324,7 +324,7 @@
   };
 
   // The first folder of an address that has a folder of each project.
-  const folderOf = (path) => path.split("/").find((part) => ["project", "simple", "files", "logs", "provenance"].includes(part));
+  const folderOf = (path) => path.split("/").find((part) => ["project", "p", "simple", "files", "logs", "provenance"].includes(part));
 
   // The name an address is about: what follows the folder that has one of each project, else its last part.
   const nameIn = (path) => {
@@ -335,7 +335,7 @@
         return "";
       }
     });
-    const folder = Math.max(...["project", "simple", "files", "logs", "provenance"].map((each) => parts.lastIndexOf(each)));
+    const folder = Math.max(...["project", "p", "simple", "files", "logs", "provenance"].map((each) => parts.lastIndexOf(each)));
     const part = folder < 0 ? parts[parts.length - 1] : parts[folder + 1];
     return normalize((part ?? "").replace(/\.(html|json|svg)$/, "")).replace(/-$/, "");
   };
@@ -346,8 +346,8 @@
     const base = new URL(section.dataset.search, document.baseURI);
     const shards = new Shards(base);
     const { rows } = await shards.find([name]);
-    // Another spelling of a name that is here: `/project/RPi.GPIO/`.
-    if (rows[0]?.[0] === name && folderOf(location.pathname) === "project" && !location.pathname.includes(`/project/${name}/`)) {
+    // Another spelling of a name that is here, or its short address: `/project/RPi.GPIO/`, `/p/numpy`.
+    if (rows[0]?.[0] === name && ["project", "p"].includes(folderOf(location.pathname)) && !location.pathname.includes(`/project/${name}/`)) {
       location.replace(addressOf(rows[0], base));
       return;
     }

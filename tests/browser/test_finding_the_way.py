@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from email.message import Message
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.chromium import Watched
-from tests.support.sample_site import BIG, FAILED
+from tests.support.loopback import Answer
+from tests.support.sample_site import BIG, FAILED, SampleSite
+from tests.support.servers import StaticServer
 
 
 def test_from_the_first_page_by_search_to_why_a_build_failed(page: Page) -> None:
@@ -88,12 +91,32 @@ def test_a_wrong_address_shows_projects_of_about_that_name(watched: Watched) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text("spidev")
 
 
-@pytest.mark.parametrize("spelling", ["RPi.GPIO", "rpi_gpio", "RPI--GPIO"])
-def test_any_spelling_of_a_name_leads_to_its_page(watched: Watched, spelling: str) -> None:
-    watched.allow_missing(f"/project/{spelling}/")
-    watched.page.goto(f"/project/{spelling}/")
-    expect(watched.page).to_have_url(re.compile(r"/project/rpi-gpio/index\.html$"))
-    expect(watched.page.get_by_role("heading", level=1)).to_have_text("RPi.GPIO")
+SPELLINGS = ["/project/RPi.GPIO/", "/project/rpi_gpio/", "/project/RPI--GPIO/", "/p/RPi.GPIO", "/p/rpi-gpio/"]
+
+
+@pytest.mark.parametrize("address", SPELLINGS)
+def test_any_spelling_of_a_name_leads_to_its_page(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page).to_have_url(re.compile(r"/project/rpi-gpio/$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("RPi.GPIO")
+
+
+class OtherHost(StaticServer):
+    """A host for plain files, which gives 404.html for what is not there."""
+
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
+        found = super().answer(method, target, headers, body)
+        missing = (self.directory / "404.html").read_bytes()
+        return found if found.status != 404 else Answer(404, missing, {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize("address", SPELLINGS)
+def test_a_host_without_redirects_leads_there_too(browser: Browser, sample: SampleSite, address: str) -> None:
+    with OtherHost(sample.root) as server:
+        page = browser.new_page(base_url=server.url)
+        page.goto(address)
+        expect(page).to_have_url(re.compile(r"/project/rpi-gpio/index\.html$"))
+        page.close()
 
 
 def test_older_releases_are_one_link_away_and_back(page: Page) -> None:

@@ -21,7 +21,7 @@ def test_a_project_that_waits_says_its_place_and_what_comes_before_it(page: Page
     expected = "Its build is expected to take about 20 min. What is built next"
     assert said == [
         f"1st of 5 in the queue. {expected}",
-        f"2nd of 5 in the queue; about 4 min of building come before it. {expected}",
+        f"2nd of 5 in the queue; about 4 min of building comes before it. {expected}",
     ]
     places.first.get_by_role("link", name="What is built next").click()
     expect(page.locator("#waiting")).to_be_in_viewport()

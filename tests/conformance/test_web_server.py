@@ -40,6 +40,8 @@ SERVED = {
     "/assets/style.css": ("text/css; charset=utf-8", PAGE, OWN_PARTS),
     "/assets/search.js": ("text/javascript; charset=utf-8", PAGE, OWN_PARTS),
     "/assets/logo.svg": ("image/svg+xml", PAGE, CLOSED),
+    "/assets/style.0123456789ab.css": ("text/css; charset=utf-8", FOR_EVER, CLOSED),
+    "/assets/search.0123456789ab.js": ("text/javascript; charset=utf-8", FOR_EVER, CLOSED),
     "/feed.atom": ("application/atom+xml; charset=utf-8", PAGE, OWN_PARTS),
     "/sitemap.xml": ("application/xml; charset=utf-8", PAGE, OWN_PARTS),
     "/sitemaps/1.xml": ("application/xml; charset=utf-8", PAGE, OWN_PARTS),
@@ -120,9 +122,59 @@ def test_an_index_page_in_json_may_be_read_by_other_sites_too(nginx: NginxSite) 
     assert ask(nginx, "/simple/demo/", Accept=V1_JSON).headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_the_picture_that_browsers_ask_for_leads_to_the_logo(nginx: NginxSite) -> None:
-    answer = ask(nginx, "/favicon.ico")
-    assert (answer.status, answer.headers["Location"]) == (301, "assets/logo.svg")
+@pytest.mark.parametrize(
+    ("asked", "picture"),
+    [
+        ("/favicon.ico", "assets/logo.svg"),
+        ("/apple-touch-icon.png", "assets/touch-icon.png"),
+        ("/apple-touch-icon-precomposed.png", "assets/touch-icon.png"),
+    ],
+)
+def test_the_pictures_that_browsers_ask_for_lead_to_ours(nginx: NginxSite, asked: str, picture: str) -> None:
+    answer = ask(nginx, asked)
+    assert (answer.status, answer.headers["Location"]) == (301, picture)
+
+
+SPELLINGS = {
+    "/project/Demo": "/project/demo/",
+    "/project/Demo/": "/project/demo/",
+    "/project/DEMO/badge.svg": "/project/demo/badge.svg",
+    "/project/RPi.GPIO/": "/project/rpi-gpio/",
+    "/project/ruamel.yaml/json": "/project/ruamel-yaml/json",
+    "/project/a-_.b__C/page-2.html": "/project/a-b-c/page-2.html",
+    "/project/a--b/": "/project/a-b/",
+    "/project/One.Two_Three.Four-Five.Six_Seven.Eight/": "/project/one-two-three-four-five-six-seven-eight/",
+    "/p/demo": "/project/demo/",
+    "/p/demo/": "/project/demo/",
+    "/p/scikit_learn": "/project/scikit-learn/",
+    "/p/PyYAML/index.html": "/project/pyyaml/",
+}
+
+
+@pytest.mark.parametrize("asked", SPELLINGS)
+def test_any_spelling_of_a_project_and_the_short_address_lead_to_it(nginx: NginxSite, proxy: Proxy, asked: str) -> None:
+    for server, prefix in ((nginx, ""), (proxy, "/below/here")):
+        answer = ask(server, prefix + asked)
+        assert (answer.status, answer.headers["Cache-Control"]) == (301, PAGE)
+        assert (
+            urljoin(server.url + prefix + asked, answer.headers["Location"])
+            == f"{server.url}{prefix}{SPELLINGS[asked]}"
+        )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/p/%0d%0aX-Strange:1", "/p//example.org/", "/p/https:example.org", "/project/A%5c..%5c/", "/p/..%2fx", "/p"],
+)
+def test_no_spelling_leads_to_another_host_or_out_of_its_folder(nginx: NginxSite, path: str) -> None:
+    answer = ask_as_written(nginx, path)
+    led = answer.headers["Location"]
+    assert answer.headers["X-Strange"] is None
+    assert led is None or urlsplit(urljoin(nginx.url + "/p/x", led)).netloc == urlsplit(nginx.url).netloc
+
+
+def test_the_page_that_projects_share_is_no_spelling_of_a_project(nginx: NginxSite) -> None:
+    assert ask(nginx, "/project/index.html").status == 404
 
 
 @pytest.mark.parametrize("address", [address for address in SERVED if not address.startswith("/files/")])

@@ -194,7 +194,7 @@ def test_nothing_that_a_builder_says_becomes_markup(state: ControllerState) -> N
     state.event(HOSTILE, run="run")
     html, data = published(state)
     page = Page(html)
-    assert [script["src"] for script in page.all("script")] == ["../assets/live.js"]
+    assert [script["src"] for script in page.all("script")] == [f"../{Renderer([TEMPLATES]).asset('live.js')}"]
     assert not [tag for tag, attributes in page.elements if "onerror" in attributes or "style" in attributes]
     assert not re.search("[\u202e\x1b]", html + json.dumps(data, ensure_ascii=False))
     assert len(data["builders"][0]["board"]) == fleet.LONGEST_FACT

@@ -26,7 +26,7 @@ OTHERS = {
     "search/index.html", "failures/index.html", "failures/failures.json", "fleet/index.html", "statistics/index.html",
     "report/index.html", "report/report.json", "simple/index.html", "simple/index.json", "status.json",
     "metrics.prom",
-    "project/numpy/index.html", "assets/live.js", "assets/search.js",
+    "project/numpy/index.html",
 }  # fmt: skip
 
 

@@ -150,7 +150,7 @@ def test_nothing_a_package_says_becomes_part_of_the_page(state: ControllerState)
     state.execute("UPDATE site_project SET display_name = ?", HOSTILE)
     html = page(state)
     assert [attributes for tag, attributes, _ in elements(html) if tag == "script"] == [
-        {"src": "assets/live.js", "defer": None}
+        {"src": Renderer([TEMPLATES]).asset("live.js"), "defer": None}
     ]
     assert not [name for _, attributes, _ in elements(html) for name in attributes if name.startswith("on")]
     assert "alert(1)" in html

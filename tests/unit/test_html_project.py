@@ -354,7 +354,7 @@ def test_strangers_text_is_shown_as_text_everywhere(state: ControllerState) -> N
     state.want("spam", "3.0", verdict="skip", reason=HOSTILE)
     pages = pages_of(state, summary=HOSTILE)
     html = pages["index.html"].decode()
-    assert [script["src"] for _, script, _ in elements(html, "script")] == ["../../assets/install.js"]
+    assert [script["src"] for _, script, _ in elements(html, "script")] == [f"../../{OWN.asset('install.js')}"]
     assert not [
         1 for _, attributes, _ in elements(html) for name in attributes if name in ("style", "onclick", "onload")
     ]

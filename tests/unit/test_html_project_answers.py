@@ -179,7 +179,9 @@ def test_without_an_address_of_the_site_the_page_says_what_to_write(state: Contr
     html = pages_of(state, SiteFacts())["index.html"].decode()
     assert "Write the address of this site where it says" in html
     assert "Write the address" not in pages_of(state)["index.html"].decode()
-    assert [script["src"] for _, script, _ in elements(html, "script")] == ["../../assets/install.js"]
+    assert [script["src"] for _, script, _ in elements(html, "script")] == [
+        f"../../{Renderer([TEMPLATES]).asset('install.js')}"
+    ]
 
 
 def test_with_plain_http_pip_is_told_to_trust_the_host(state: ControllerState) -> None:

@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -193,12 +193,14 @@ class _Publication:
         if news or full or announcement != marker.get("announcement", ""):
             self._write_overviews(None if full else named)
         if full and marker:
-            self._find_strays()
+            self._find_strays(marker.get("assets", ()))
         # Pages before the files they name; otherwise in the order of `to_remove`.
         for path in sorted(self.to_remove, key=lambda path: path.partition("/")[0] in FILES):
             self.tree.remove(path)
         self.tree.sync()
-        said = {"announcement": announcement} if announcement else {}
+        said: dict[str, Any] = {"announcement": announcement} if announcement else {}
+        if self.settings.html_pages:
+            said["assets"] = sorted(self.render.hashed.values()) if full else marker.get("assets", [])
         self._finish(stale, {"made_with": self.made_with, "report_changes": changes, "published": published, **said})
         if not self.tree.dry_run:
             removal.remove_bytes(expired, self.sources.files_dir)
@@ -339,8 +341,11 @@ class _Publication:
         for folder, paths in made.items():
             self.to_remove += [path for path in self.tree.files_below(folder) if path.removesuffix(".gz") not in paths]
 
-    def _find_strays(self) -> None:
-        """Find the paths that nothing in the catalog explains. Called only for a tree with our marker."""
+    def _find_strays(self, earlier_assets: Collection[str]) -> None:
+        """Find the paths that nothing in the catalog explains. Called only for a tree with our marker.
+
+        `earlier_assets` are those of the publication before: pages that readers have loaded name them.
+        """
         known = {row["name"] for row in self.catalog.db.execute("SELECT name FROM project")}
         top = {"simple": {"index.html", "index.html.gz", "index.json", "index.json.gz"}}
         if packed.is_everything(self.catalog.db):
@@ -350,9 +355,8 @@ class _Publication:
         for folder in (*FILES, *PAGES):
             expected = known | top.get(folder, set())
             if folder == ASSETS:
-                expected = (
-                    {name.partition("/")[2] for name in self.render.assets} if self.settings.html_pages else set()
-                )
+                assets = {*self.render.assets, *earlier_assets} if self.settings.html_pages else set()
+                expected = {name.partition("/")[2] for name in assets}
                 expected |= {f"{name}.gz" for name in expected}
             self.to_remove += [f"{folder}/{name}" for name in self.tree.names(folder) if name not in expected]
         if not self.settings.html_pages:

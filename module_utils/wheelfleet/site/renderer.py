@@ -109,6 +109,7 @@ class Renderer:
 
     def __init__(self, template_dirs: Sequence[Path | str], site: SiteFacts | None = None) -> None:
         self.site = site or SiteFacts()
+        self._folders = [Path(folder) for folder in template_dirs]
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader([str(folder) for folder in template_dirs]),
             autoescape=True,
@@ -131,20 +132,31 @@ class Renderer:
         self._environment.globals["api_version"] = API_VERSION
         self._environment.globals["site"] = self.site
         self._environment.globals["wheelfleet_version"] = __version__
+        self._environment.globals["asset"] = self.asset
         names = self._environment.list_templates()
         sources = {name: self._source(name) for name in names if not name.startswith(f"{ASSETS}/")}
+        plain = {name: self._bytes(name) for name in names if name.startswith(f"{ASSETS}/")}
+        #: The paths under which pages load style and scripts, by the paths of their files: with a hash of the bytes, so
+        #: that browsers keep them for as long as they like.
+        self.hashed = {name: _hashed(name, data) for name, data in plain.items() if name.endswith((".css", ".js"))}
         settings = asdict(self.site)
         del settings["announcement"]
         #: A hash of templates, code version and the settings that all pages show.
         self.fingerprint = hashlib.sha256(
-            json.dumps([FORMAT, __version__, sources, settings], sort_keys=True).encode()
+            json.dumps([FORMAT, __version__, sources, settings, self.hashed], sort_keys=True).encode()
         ).hexdigest()
-        #: The bytes of the assets by path.
-        self.assets = {name: self._source(name).encode() for name in names if name.startswith(f"{ASSETS}/")}
+        #: The bytes of the assets by path. Those with a hash in their names also have their plain ones, for an
+        #: operator's own templates and for pages of an older version that a browser shows.
+        self.assets = plain | {hashed: plain[name] for name, hashed in self.hashed.items()}
 
     def page(self, path: str, template: str, **values: Any) -> bytes:
         """The bytes of the page at `path` below the site."""
         return self.text(template, root="../" * path.count("/"), page_path=path, **values)
+
+    def asset(self, name: str) -> str:
+        """The path below the site of a style or script, by its name in the folder of assets."""
+        path = f"{ASSETS}/{name}"
+        return self.hashed.get(path, path)
 
     def for_readers(self, sentence: str) -> str:
         """A sentence of ours as a page has it (glossary.py)."""
@@ -161,6 +173,12 @@ class Renderer:
                 "or remove your own copy to have the shipped one back."
             ) from error
 
+    def _bytes(self, name: str) -> bytes:
+        """The bytes of an asset; of a text with plain line ends."""
+        if name.endswith(".png"):
+            return next((folder / name).read_bytes() for folder in self._folders if (folder / name).is_file())
+        return self._source(name).encode()
+
     def _source(self, name: str) -> str:
         assert self._environment.loader is not None
         try:
@@ -170,6 +188,11 @@ class Renderer:
                 f"The template {name} cannot be read ({error}); put it into the templates folder."
             ) from error
         return source.replace("\r\n", "\n")
+
+
+def _hashed(path: str, data: bytes) -> str:
+    name, dot, kind = path.rpartition(".")
+    return f"{name}.{hashlib.sha256(data).hexdigest()[:12]}{dot}{kind}"
 
 
 def as_json(data: Any) -> bytes:
