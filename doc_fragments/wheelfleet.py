@@ -117,6 +117,10 @@ options:
         description: What all readers shall know now; the pages about many projects show it.
         type: str
         default: ''
+      files_url:
+        description: The address of the folder C(files) on another host. Empty means that files are on the site.
+        type: str
+        default: ''
       index_view:
         description:
           - What the pages of the index list. V(own) is the fleet's wheels; with V(full) the pages of projects the fleet

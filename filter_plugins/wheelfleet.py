@@ -16,7 +16,7 @@ from wheelfleet.builder.apt_guard import MOST_BYTES
 from wheelfleet.engine.missing_packages import apt_lookup_hosts, apt_permissions, builds_go_on, registered_results
 from wheelfleet.engine.operator_values import as_list
 from wheelfleet.engine.run_builders import builders_of_run
-from wheelfleet.site.contact import problems as contact_problems
+from wheelfleet.site.checked_values import problems as site_problems
 from wheelfleet.site.filters import FILTERS
 
 
@@ -39,5 +39,5 @@ class FilterModule:
             "wheelfleet_apt_permissions": apt_permissions,
             "wheelfleet_results": registered_results,
             "wheelfleet_list": as_list,
-            "wheelfleet_contact_problems": contact_problems,
+            "wheelfleet_site_problems": site_problems,
         }

@@ -80,6 +80,7 @@ class ControllerState:
         signing_key: Path | None = None,
         contact: Contact | None = None,
         announcement: str = "",
+        files_url: str = "",
     ) -> Published:
         """Publish the site."""
         with rehearsal(self.path) if dry_run else contextlib.nullcontext(self.catalog) as catalog:
@@ -90,7 +91,13 @@ class ControllerState:
                 site_dir=site or self.site,
                 template_dirs=[*overrides, TEMPLATES],
                 settings=Settings(
-                    SiteFacts(url, index_view=index_view, contact=contact or Contact(), announcement=announcement),
+                    SiteFacts(
+                        url,
+                        index_view=index_view,
+                        contact=contact or Contact(),
+                        announcement=announcement,
+                        files_url=files_url,
+                    ),
                     html_pages=html_pages,
                     grace_seconds=grace_seconds,
                     processes=processes,

@@ -47,7 +47,7 @@ class Beside:
         site = {
             "site_dir": str(self.state.site), "templates": [str(TEMPLATES)], "url": "", "title": "test",
             "index_view": "own", "upstream_name": "PyPI", "html_pages": True, "grace_days": 30, "signing_key": None,
-            "about": "", "contact": "", "issues": "", "announcement": "",
+            "about": "", "contact": "", "issues": "", "announcement": "", "files_url": "",
         }  # fmt: skip
         usual = {
             "state_dir": str(self.folder), "run": self.run, "site": site, "publishes": True, "publish_interval": 60,

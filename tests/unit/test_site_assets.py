@@ -54,9 +54,7 @@ def test_what_an_operators_own_templates_load_is_there_by_its_plain_name(state: 
         assert (state.site / "assets" / asset.name).read_bytes() == asset.read_bytes()
 
 
-def test_another_style_reaches_every_page_and_the_earlier_one_stays_a_while(
-    state: ControllerState, tmp_path: Path
-) -> None:
+def test_another_style_reaches_all_pages_and_the_earlier_one_stays(state: ControllerState, tmp_path: Path) -> None:
     a_site(state)
     state.publish()
     (before,) = [path for path in loaded(state) if path.endswith(".css")]

@@ -6,14 +6,15 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from wheelfleet.site.contact import Contact, in_one_line, problems
+from wheelfleet.site.checked_values import problems
+from wheelfleet.site.contact import Contact, in_one_line
 from wheelfleet.site.publication import MARKER
 
 from tests.support.catalogs import TARGET, ControllerState
 from tests.support.site_pages import elements
 
 TRACKER = "https://tracker.example/new?title={project}+{version}&body={class}%20{target}%20{log}%20{page}"
-NOTHING = {"about": "", "contact": "", "issues": "", "announcement": ""}
+NOTHING = {"about": "", "contact": "", "issues": "", "announcement": "", "files_url": ""}
 HOSTILE = '<script>alert(1)</script>" onclick="x'
 #: Words that make sense only where somebody can be asked.
 ASKING = (
@@ -54,6 +55,7 @@ def pages_of(state: ControllerState) -> dict[str, str]:
         {"contact": "https://example.org/contact", "about": "For the school in Bern."},
         {"issues": TRACKER, "announcement": "Down on Saturday."},
         {"issues": "http://[2001:db8::1]:3000/issues"},
+        {"files_url": "https://files.example.org:8443/our/wheels/"},
     ],
 )
 def test_what_can_be_asked_at_is_accepted(settings: dict[str, str]) -> None:
@@ -73,6 +75,9 @@ def test_what_can_be_asked_at_is_accepted(settings: dict[str, str]) -> None:
         ({"issues": "https://{project}.example.org{"}, "site_issues", "http:// or https://"),
         ({"issues": "https://tracker.example/{Projekt}"}, "site_issues", "there are {project}, {version}"),
         ({"about": "x" * 501}, "site_about", "at most 500"),
+        ({"files_url": "https://files.example.org/?of="}, "site_files_url", "without a query"),
+        ({"files_url": "files/"}, "site_files_url", "https://files.example.org/wheels"),
+        ({"files_url": 'https://x/"><script>'}, "site_files_url", "without a query"),
         ({"announcement": "x" * 501}, "site_announcement", "at most 500"),
     ],
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog.database import Catalog
-from ..site.contact import Contact, in_one_line, problems
+from ..site.checked_values import problems
+from ..site.contact import Contact, in_one_line
 from ..site.publication import Published, Settings, publish_site
 from ..site.renderer import PublishError, SiteFacts
 
@@ -37,6 +38,7 @@ def publish(
                 upstream_name=site["upstream_name"],
                 contact=Contact(in_one_line(site["about"]), site["contact"], site["issues"]),
                 announcement=in_one_line(site["announcement"]),
+                files_url=site["files_url"].rstrip("/"),
             ),
             html_pages=site["html_pages"],
             grace_seconds=site["grace_days"] * 86400 if site["grace_days"] >= 0 else None,

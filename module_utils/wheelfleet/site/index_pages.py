@@ -19,8 +19,10 @@ from markupsafe import escape
 from .listing import ListedFile, ProjectFiles
 from .renderer import API_VERSION, Renderer, as_json
 
-#: The link to a file of ours, of signs that neither a URL nor HTML nor JSON need escape; so are nearly all.
-_PLAIN_LINK = re.compile(r"\.\./\.\./files/[a-z0-9-]+/[A-Za-z0-9_.-]+#sha256=[0-9a-f]+")
+#: A file of ours and its hash, of signs that neither a URL nor HTML nor JSON need escape; so are nearly all.
+_PLAIN_FILE = re.compile(r"[a-z0-9-]+/[A-Za-z0-9_.-]+#sha256=[0-9a-f]+")
+#: So are addresses of the folder of files (site_files_url is checked).
+_PLAIN_FOLDER = re.compile(r"[A-Za-z0-9_./:~-]+")
 #: Text that HTML need not escape.
 _PLAIN = re.compile(r"[A-Za-z0-9_./=#-]*")
 _json_of = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -41,15 +43,21 @@ def project_pages(render: Renderer, content: ProjectFiles) -> tuple[bytes, bytes
 
     The JSON is put together here, because an encoder would need three times as long for a few hundred thousand files.
     """
-    # The folder is relative to the project's page, so that the site works anywhere, also on disk.
-    folder = f"../../files/{content.name}/"
+    # Relative to the project's page, so that the site works anywhere, also on disk; or on another host. Metadata is
+    # beside each file there (PEP 658).
+    folder = f"{render.site.files('../../')}/{content.name}/"
+    is_plain_folder = _PLAIN_FOLDER.fullmatch(folder) is not None
     links: list[_Link] = []
     entries: list[str] = []
     for file in content.listed:
         filename = file.filename
         url = file.url or f"{folder}{filename}"
         href = f"{url}#sha256={file.sha256}" if file.sha256 else url
-        if _PLAIN_LINK.fullmatch(href):
+        if (
+            is_plain_folder
+            and file.url is None
+            and _PLAIN_FILE.fullmatch(f"{content.name}/{filename}#sha256={file.sha256}")
+        ):
             quoted = f'"filename":"{filename}","url":"{url}"'
         else:
             url = file.url or f"{folder}{quote(filename)}"

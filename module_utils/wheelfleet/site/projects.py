@@ -220,7 +220,8 @@ class ProjectRenderer:
             or wheel.wheel_id in self._rebuilt
             or is_unsigned(wheel)
         ]
-        documents = provenance.documents(self.db, [wheel.wheel_id for wheel in stale]) if stale else {}
+        files = self.render_page.site.files("../../")
+        documents = provenance.documents(self.db, [wheel.wheel_id for wheel in stale], files) if stale else {}
         for wheel in stale:
             place, signature = provenance.path(name, wheel.filename), provenance.signature_path(name, wheel.filename)
             document = documents[wheel.wheel_id]

@@ -51,6 +51,12 @@ class SiteFacts:
     #: What all readers shall know now; empty: nothing. Only pages about many projects show it, because these are made
     #: in each publication: to announce something renders no project again.
     announcement: str = ""
+    #: The address of the folder `files` on another host, without a slash at the end; empty: it is on this site.
+    files_url: str = ""
+
+    def files(self, top: str) -> str:
+        """Where the folder `files` is, from a page from which `top` leads to the top of the site."""
+        return self.files_url or f"{top}files"
 
     def report(self, about: Mapping[str, str | None]) -> str:
         """Where a reader reports a failed build (`Contact.report`); `log` and `page` are paths below the site."""

@@ -22,7 +22,7 @@ from ..status_rows import StatusRow
 from . import badge, project_answers, project_json, provenance
 from .project_answers import Answer, word_of
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Target, log_page
-from .project_json import address
+from .project_json import address, file_address
 
 RELEASES_A_PAGE = 25
 #: Releases in sight on the first page; the others are folded away.
@@ -129,6 +129,7 @@ def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> 
     folder = f"project/{facts.name}"
     chunks = [facts.releases[i : i + RELEASES_A_PAGE] for i in range(0, len(facts.releases), RELEASES_A_PAGE)] or [()]
     signed = bool(render.site.signing_key)
+    files = render.site.files(project_json.TOP)
     columns = _columns(facts.targets)
     common = {
         "project": facts,
@@ -151,11 +152,11 @@ def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> 
                 newer=_page_name(number - 1) if number > 1 else None,
                 older=_page_name(number + 1) if number < len(chunks) else None,
                 span=(releases[0].version, releases[-1].version) if releases else None,
-                rows=[_release_row(facts, release, columns, render.states, signed) for release in releases],
+                rows=[_release_row(facts, release, columns, render.states, signed, files) for release in releases],
                 shown=RELEASES_IN_SIGHT if number == 1 else RELEASES_A_PAGE,
             ),
         )
-    yield f"{folder}/json", project_json.document(facts, found, signed=signed)
+    yield f"{folder}/json", project_json.document(facts, found, signed=signed, files=files)
     yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts, render.site.upstream_name)
 
 
@@ -216,7 +217,7 @@ def _chip(target: Target) -> str:
 
 
 def _release_row(
-    facts: ProjectFacts, release: Release, columns: Sequence[int], states: Mapping[str, State], signed: bool
+    facts: ProjectFacts, release: Release, columns: Sequence[int], states: Mapping[str, State], signed: bool, files: str
 ) -> ReleaseRow:
     upstream = release.upstream
     wheels = _counted(upstream.wheels, "wheel") if upstream.wheels else ""
@@ -234,7 +235,7 @@ def _release_row(
         [_cell(row, states) if row else None for _, row in cells],
         ", ".join(parts) or "Details",
         [_reason(target, row, states) for target, row in cells if row and row.status != "built"],
-        list(_file_lines(facts.name, release, signed)),
+        list(_file_lines(facts.name, release, signed, files)),
         [_build_line(attempt) for attempt in release.attempts[:MOST_BUILDS]],
         max(0, len(release.attempts) - MOST_BUILDS),
     )
@@ -260,12 +261,12 @@ def _reason(target: Target, row: StatusRow, states: Mapping[str, State]) -> Reas
     return Reason(row.status, word_of(row, states), where, row.failure_class, sentence)
 
 
-def _file_lines(name: str, release: Release, signed: bool) -> Iterator[FileLine]:
+def _file_lines(name: str, release: Release, signed: bool, files: str) -> Iterator[FileLine]:
     for own in release.files:
         file = own.file
         yield FileLine(
             filename=file.filename,
-            href=address(f"files/{name}/{file.filename}") if own.on_site else None,
+            href=file_address(files, name, file.filename) if own.on_site else None,
             explained=own.explained,
             facts=", ".join(_facts_of_file(own)),
             sha256=file.sha256 or "",

@@ -56,8 +56,13 @@ TOP = "../../"
 _PLAIN = re.compile(r"[\w.~/-]*", re.ASCII).fullmatch
 
 
-def document(facts: ProjectFacts, found: Sequence[Answer] = (), *, signed: bool = False) -> bytes:
-    """The bytes of `project/NAME/json`, with the answers for each kind of machine. `signed`: whether provenance is."""
+def document(
+    facts: ProjectFacts, found: Sequence[Answer] = (), *, signed: bool = False, files: str = f"{TOP}files"
+) -> bytes:
+    """The bytes of `project/NAME/json`, with the answers for each kind of machine.
+
+    `signed`: whether provenance is. `files`: where the folder of files is.
+    """
     on_site = {file.file.filename for release in facts.releases for file in release.files if file.on_site}
     return as_json(
         _known(
@@ -68,13 +73,13 @@ def document(facts: ProjectFacts, found: Sequence[Answer] = (), *, signed: bool 
             notice=dict(zip(("status", "sentence"), facts.notice, strict=True)) if facts.notice else None,
             targets=[target._asdict() for target in facts.targets],
             newest=newest(found),
-            boards=[_board(facts.name, answer) for answer in found],
+            boards=[_board(facts.name, answer, files) for answer in found],
             downloads=facts.downloads,
             saved_seconds=facts.saved_seconds,
             downloads_lately=facts.lately._asdict() if facts.lately else None,
             about=_about(facts.about, facts.known_dependencies) if facts.about else None,
             other_releases=facts.other_releases,
-            releases={release.version: _release(facts, release, on_site, signed) for release in facts.releases},
+            releases={release.version: _release(facts, release, on_site, signed, files) for release in facts.releases},
             attempts=[_attempt(attempt) for attempt in attempts(facts)],
         )
     )
@@ -85,6 +90,12 @@ def attempts(facts: ProjectFacts) -> list[Attempt]:
     every = [attempt for release in facts.releases for attempt in release.attempts]
     every.sort(key=lambda attempt: (-(attempt.ended or attempt.began), attempt.id))
     return every
+
+
+def file_address(files: str, name: str, filename: str) -> str:
+    """The address of a wheel of ours; `files` is that of the folder of all (`SiteFacts.files`)."""
+    path = f"{name}/{filename}"
+    return f"{files}/{path if _PLAIN(path) else quote(path)}"
 
 
 def address(path: str) -> str:
@@ -114,7 +125,7 @@ def _about(about: About, known: Collection[str]) -> dict[str, Any]:
     )
 
 
-def _board(name: str, answer: Answer) -> dict[str, Any]:
+def _board(name: str, answer: Answer, files: str) -> dict[str, Any]:
     kind, own = answer.kind, answer.file
     return _known(
         target=kind.target,
@@ -123,7 +134,7 @@ def _board(name: str, answer: Answer) -> dict[str, Any]:
         python=kind.python,
         version=answer.version,
         source=None if answer.version is None else "here" if own else "upstream",
-        file=address(f"files/{name}/{own.file.filename}") if own else None,
+        file=file_address(files, name, own.file.filename) if own else None,
         apt=answer.apt or None,
         status=answer.status,
         reason=answer.why_not or None,
@@ -139,19 +150,19 @@ def _compile(name: str, answer: Answer) -> dict[str, Any] | None:
     return None
 
 
-def _release(facts: ProjectFacts, release: Release, on_site: set[str], signed: bool) -> dict[str, Any]:
+def _release(facts: ProjectFacts, release: Release, on_site: set[str], signed: bool, files: str) -> dict[str, Any]:
     return {
         "targets": {
-            target.name: _cell(cell, on_site)
+            target.name: _cell(cell, on_site, files)
             for target, cell in zip(facts.targets, release.cells, strict=True)
             if cell is not None
         },
-        "files": [_file(facts.name, file, signed) for file in release.files],
+        "files": [_file(facts.name, file, signed, files) for file in release.files],
         "upstream": _upstream(release.upstream),
     }
 
 
-def _cell(cell: StatusRow, on_site: set[str]) -> dict[str, Any]:
+def _cell(cell: StatusRow, on_site: set[str], files: str) -> dict[str, Any]:
     return _known(
         status=cell.status,
         reason=cell.reason,
@@ -160,18 +171,18 @@ def _cell(cell: StatusRow, on_site: set[str]) -> dict[str, Any]:
         builder=cell.builder,
         seconds=cell.seconds,
         finished_at=_time(cell.finished_at),
-        file=address(cell.file) if cell.file and cell.filename in on_site else None,
+        file=file_address(files, cell.project, cell.filename) if cell.filename and cell.filename in on_site else None,
         log=address(cell.log) if cell.log else None,
         log_page=address(log_page(cell.log)) if cell.log else None,
         tried_again=cell.tried_again or None,
     )
 
 
-def _file(name: str, own: OwnFile, signed: bool) -> dict[str, Any]:
+def _file(name: str, own: OwnFile, signed: bool, files: str) -> dict[str, Any]:
     file = own.file
     return _known(
         filename=file.filename,
-        url=address(f"files/{name}/{file.filename}") if own.on_site else None,
+        url=file_address(files, name, file.filename) if own.on_site else None,
         sha256=file.sha256,
         size=file.size,
         requires_python=file.requires_python,

@@ -37,8 +37,8 @@ def document(db: sqlite3.Connection, wheel_id: int) -> bytes:
     return documents(db, [wheel_id])[wheel_id]
 
 
-def documents(db: sqlite3.Connection, wheel_ids: Sequence[int]) -> dict[int, bytes]:
-    """The documents of some wheels by `wheel.id`.
+def documents(db: sqlite3.Connection, wheel_ids: Sequence[int], files: str = "../../files") -> dict[int, bytes]:
+    """The documents of some wheels by `wheel.id`. `files`: where the folder of files is.
 
     The facts of the build never change; `rebuild` is added by a rebuild check. Times are UTC, durations seconds, sizes
     and memory bytes, addresses of this site relative to the document. Unknown facts are null.
@@ -62,12 +62,12 @@ def documents(db: sqlite3.Connection, wheel_ids: Sequence[int]) -> dict[int, byt
         """,
         (json.dumps(list(wheel_ids)),),
     )
-    return {row["wheel_id"]: _document(row) for row in rows}
+    return {row["wheel_id"]: _document(row, files) for row in rows}
 
 
-def _document(row: sqlite3.Row) -> bytes:
+def _document(row: sqlite3.Row, files: str) -> bytes:
     if row["imported"]:
-        return _document_of_import(row)
+        return _document_of_import(row, files)
     built_with = _known(row["built_with"], {})
     builder = dict(built_with.get("builder") or {})
     interpreter = interpreter_facts(builder, row["target"])
@@ -78,7 +78,7 @@ def _document(row: sqlite3.Row) -> bytes:
             "project": row["name"],
             "release": row["version"],
             "target": row["target"],
-            "file": _file(row),
+            "file": _file(row, files),
             "built_as": _known(row["built_as"], None),
             "sdist": {
                 "filename": row["sdist_filename"],
@@ -105,7 +105,7 @@ def _document(row: sqlite3.Row) -> bytes:
     )
 
 
-def _document_of_import(row: sqlite3.Row) -> bytes:
+def _document_of_import(row: sqlite3.Row, files: str) -> bytes:
     """The document of a wheel that an operator imported: nothing is known of its build."""
     imported = json.loads(row["imported"])
     return as_json(
@@ -113,7 +113,7 @@ def _document_of_import(row: sqlite3.Row) -> bytes:
             "schema": SCHEMA,
             "project": row["name"],
             "release": row["version"],
-            "file": _file(row),
+            "file": _file(row, files),
             "imported": {
                 "who": printable(imported["who"]),
                 "at": timestamp(imported["at"]),
@@ -124,13 +124,13 @@ def _document_of_import(row: sqlite3.Row) -> bytes:
     )
 
 
-def _file(row: sqlite3.Row) -> dict[str, Any]:
+def _file(row: sqlite3.Row, files: str) -> dict[str, Any]:
     return {
         "filename": row["filename"],
         "size": row["size"],
         "sha256": row["sha256"],
         "tags": _read(row["tags"]),
-        "url": f"../../files/{row['name']}/{row['filename']}",
+        "url": f"{files}/{row['name']}/{row['filename']}",
     }
 
 
