@@ -43,6 +43,7 @@ SERVED = {
     "/assets/style.0123456789ab.css": ("text/css; charset=utf-8", FOR_EVER, CLOSED),
     "/assets/search.0123456789ab.js": ("text/javascript; charset=utf-8", FOR_EVER, CLOSED),
     "/feed.atom": ("application/atom+xml; charset=utf-8", PAGE, OWN_PARTS),
+    "/project/demo/feed.atom": ("application/atom+xml; charset=utf-8", PAGE, OWN_PARTS),
     "/sitemap.xml": ("application/xml; charset=utf-8", PAGE, OWN_PARTS),
     "/sitemaps/1.xml": ("application/xml; charset=utf-8", PAGE, OWN_PARTS),
     "/robots.txt": (TEXT, PAGE, OWN_PARTS),

@@ -27,9 +27,19 @@ def add(state: ControllerState, name: str, *, version: str = "1.0", summary: str
 
 
 def read(state: ControllerState, site: SiteFacts = SITE) -> Element:
-    """The feed, after a look at everything RFC 4287 asks of one."""
+    """The feed of all."""
     ((path, data),) = feed.pages(state.catalog.db, Renderer([TEMPLATES], site))
     assert path == "feed.atom"
+    return checked(data)
+
+
+def read_project(state: ControllerState, name: str) -> Element:
+    """The feed of a published project."""
+    return checked((state.site / f"project/{name}/feed.atom").read_bytes())
+
+
+def checked(data: bytes) -> Element:
+    """A feed, after a look at everything RFC 4287 asks of one."""
     root = ElementTree.fromstring(data)
     assert root.tag == f"{ATOM}feed"
     entries = root.findall(f"{ATOM}entry")
@@ -82,7 +92,7 @@ def test_each_new_wheel_is_an_entry_the_newest_first(state: ControllerState) -> 
         "RPi.GPIO 1.0 for any Python 3, any system",
         "numpy 1.0 for any Python 3, any system",
     ]
-    assert texts(root, "summary")[1].startswith("Arrays numpy-1.0-py3-none-any.whl, ")
+    assert texts(root, "summary")[1].startswith("Arrays. numpy-1.0-py3-none-any.whl, ")
     assert texts(root, "updated") == ["2023-11-14T22:13:20Z"] * 2
     assert root.findtext(f"{ATOM}updated") == "2023-11-14T22:13:20Z"
 
@@ -142,7 +152,48 @@ def test_what_a_package_says_of_itself_stays_text(state: ControllerState, letter
     add(state, "evil", summary=f"before{letter}after")
     (summary,) = texts(read(state), "summary")
     shown = letter if letter.isprintable() else "\ufffd"
-    assert summary.startswith(f"before{shown}after ")
+    assert summary.startswith(f"before{shown}after. ")
+
+
+def test_a_project_has_a_feed_with_an_entry_for_each_release(state: ControllerState) -> None:
+    for version in ("1.0", "2.0"):
+        state.want("RPi.GPIO", version)
+        state.wheel("RPi.GPIO", version)
+    state.publish(url="https://wheels.example.org")
+    before = read_project(state, "rpi-gpio")
+    assert texts(before, "title") == ["RPi.GPIO 2.0", "RPi.GPIO 1.0"]
+    assert texts(before, "summary")[0].startswith("rpi_gpio-2.0-py3-none-any.whl, ")
+    assert before.findtext(f"{ATOM}title") == "New wheels of RPi.GPIO · wheelfleet"
+    assert hrefs(before) == [
+        "https://wheels.example.org/project/rpi-gpio/index.html",
+        "https://wheels.example.org/project/rpi-gpio/feed.atom",
+        *["https://wheels.example.org/project/rpi-gpio/index.html"] * 2,
+    ]
+    state.at += 3600.5
+    state.wheel("RPi.GPIO", "1.0", "cp311-cp311-linux_aarch64")
+    state.publish(url="https://wheels.example.org")
+    after = read_project(state, "rpi-gpio")
+    assert texts(after, "id") == texts(before, "id")
+    assert texts(after, "updated")[0] == texts(before, "updated")[0] < texts(after, "updated")[1]
+    assert texts(after, "id")[0] != read(state).findtext(f"{ATOM}id")
+
+
+def test_a_projects_feed_leads_anywhere_from_disk(state: ControllerState) -> None:
+    state.wheel("RPi.GPIO", "1.0")
+    state.publish()
+    for href in hrefs(read_project(state, "rpi-gpio")):
+        assert (state.site / "project/rpi-gpio" / href).resolve() == state.site / "project/rpi-gpio/index.html"
+
+
+def test_a_project_that_has_no_wheels_any_more_has_no_feed(state: ControllerState) -> None:
+    file = state.wheel("spam", "1.0")
+    state.want("spam", "1.0")
+    state.publish()
+    assert (state.site / "project/spam/feed.atom").is_file()
+    state.execute("DELETE FROM wheel WHERE filename = ?", file)
+    state.publish()
+    assert not (state.site / "project/spam/feed.atom").exists()
+    assert 'feed.atom">New releases' not in (state.site / "project/spam/index.html").read_text()
 
 
 @pytest.mark.slow

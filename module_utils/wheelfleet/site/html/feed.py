@@ -1,4 +1,4 @@
-"""The newest wheels, and the feed of them (Atom, RFC 4287)."""
+"""The newest wheels, and the feeds of them (Atom, RFC 4287): one of all, and one of each project."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import json
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import NamedTuple
+from urllib.parse import quote
 
-from ...text import printable
+from ...text import human_duration, human_size, printable
 from ..filters import explain_tag
 from ..renderer import Renderer, SiteFacts
+from .project_facts import ProjectFacts
 
 #: Wheels in the feed.
 MOST_ENTRIES = 50
+
+#: Releases in the feed of a project, and wheels that are named of each.
+MOST_RELEASES, MOST_FILES = 20, 5
 
 #: Wheels read for each wheel wanted, because some of the newest may not be on the site.
 _LOOK_AT = 2
@@ -48,6 +54,17 @@ class NewWheel:
     def systems(self) -> tuple[str, ...]:
         """The systems that it installs on, in words; of many the first few."""
         return tuple(dict.fromkeys(explain_tag(tag) for tag in self.tags[:64]))[:_MOST_SYSTEMS]
+
+
+class Entry(NamedTuple):
+    """An entry: its permanent ID, when it was changed last (RFC 3339), and what it is about."""
+
+    id: str
+    updated: str
+    title: str
+    #: The project's normalised name.
+    project: str
+    summary: str
 
 
 def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
@@ -87,19 +104,72 @@ def newest_wheels(db: sqlite3.Connection, most: int) -> list[NewWheel]:
 
 
 def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes]]:
-    """The feed. Its links are absolute if the site's address is known, otherwise relative to the feed."""
-    wheels = newest_wheels(db, MOST_ENTRIES)
+    """The feed of all projects."""
     feed_id = _feed_id(render.site)
-    entries = [(uuid.uuid5(feed_id, wheel.filename).urn, rfc3339(wheel.added_at), wheel) for wheel in wheels]
+    entries = [
+        Entry(
+            uuid.uuid5(feed_id, wheel.filename).urn,
+            rfc3339(wheel.added_at),
+            f"{wheel.display_name} {wheel.version} for {'; '.join(wheel.systems)}",
+            wheel.name,
+            _about(wheel),
+        )
+        for wheel in newest_wheels(db, MOST_ENTRIES)
+    ]
+    title = f"New wheels · {render.site.title}"
+    yield "feed.atom", _atom(render, "feed.atom", feed_id, title, "index.html", entries)
+
+
+def of_project(facts: ProjectFacts, render: Renderer) -> bytes | None:
+    """The feed of a project: an entry for each of the newest releases that the index has wheels of; None without any.
+
+    An entry is renewed by each further wheel of its release.
+    """
+    feed_id = uuid.uuid5(_feed_id(render.site), facts.name)
+    entries = []
+    for release in facts.releases:
+        files = [own.file for own in release.files if own.listed and own.file.yanked is None]
+        if not files:
+            continue
+        added = max(file.upload_time or rfc3339(0) for file in files)
+        named = [f"{file.filename}, {human_size(file.size or 0)}" for file in files[:MOST_FILES]]
+        entries.append(
+            Entry(
+                uuid.uuid5(feed_id, release.version).urn,
+                f"{added[:19]}Z",
+                f"{facts.display_name} {release.version}",
+                facts.name,
+                "; ".join([*named, *([f"and {len(files) - MOST_FILES} more"] if files[MOST_FILES:] else [])]),
+            )
+        )
+    if not entries:
+        return None
+    page = f"project/{quote(facts.name)}/index.html"
+    title = f"New wheels of {facts.display_name} · {render.site.title}"
+    return _atom(render, f"project/{facts.name}/feed.atom", feed_id, title, page, entries[:MOST_RELEASES])
+
+
+def _about(wheel: NewWheel) -> str:
+    built = "" if wheel.seconds is None else f", built in {human_duration(wheel.seconds)}"
+    summary = f"{wheel.summary.rstrip('.')}. " if wheel.summary else ""
+    return f"{summary}{wheel.filename}, {human_size(wheel.size)}{built}."
+
+
+def _atom(render: Renderer, path: str, feed_id: uuid.UUID, title: str, page: str, entries: Sequence[Entry]) -> bytes:
+    """The feed at `path`, about what `page` shows. Its links are absolute if the site's address is known, otherwise
+    relative to the feed."""
     text = render.text(
         "feed.atom.j2",
-        base=f"{render.site.url}/" if render.site.url else "",
+        top=f"{render.site.url}/" if render.site.url else "../" * path.count("/"),
+        path=path,
+        page=page,
+        title=title,
         feed_id=feed_id.urn,
         # Atom requires `updated`, also in an empty feed.
-        updated=max((updated for _, updated, _ in entries), default=rfc3339(0)),
+        updated=max((entry.updated for entry in entries), default=rfc3339(0)),
         entries=entries,
     )
-    yield "feed.atom", _NOT_XML.sub("\ufffd", text.decode()).encode()
+    return _NOT_XML.sub("\ufffd", text.decode()).encode()
 
 
 def rfc3339(moment: float) -> str:

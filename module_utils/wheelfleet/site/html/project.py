@@ -19,7 +19,7 @@ from ..kinds import Kind
 from ..queue_places import own_place
 from ..renderer import Renderer, SiteFacts
 from ..status_rows import StatusRow
-from . import badge, project_answers, project_json, provenance
+from . import badge, feed, project_answers, project_json, provenance
 from .project_answers import Answer, word_of
 from .project_facts import Attempt, OwnFile, ProjectFacts, Rebuild, Release, Target, log_page
 from .project_json import address, file_address
@@ -131,7 +131,9 @@ def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> 
     signed = bool(render.site.signing_key)
     files = render.site.files(project_json.TOP)
     columns = _columns(facts.targets)
+    news = feed.of_project(facts, render)
     common = {
+        "has_feed": news is not None,
         "project": facts,
         "targets": [facts.targets[column] for column in columns],
         "chips": [_chip(facts.targets[column]) for column in columns],
@@ -157,6 +159,8 @@ def pages(facts: ProjectFacts, render: Renderer, kinds: Sequence[Kind] = ()) -> 
             ),
         )
     yield f"{folder}/json", project_json.document(facts, found, signed=signed, files=files)
+    if news is not None:
+        yield f"{folder}/feed.atom", news
     yield f"{folder}/badge.svg", badge.svg(BADGE_LABEL, facts, render.site.upstream_name)
 
 
