@@ -38,7 +38,7 @@ class ActionModule(NodeAction):
     def work(self) -> Result:
         """Count the log; a log that cannot be counted gives a warning."""
         self.result: Result = {"changed": False, "unreadable": False, "more": False}
-        self.result |= dict.fromkeys(("downloads", "lookups", "lines", "garbage"), 0)
+        self.result |= dict.fromkeys(("downloads", "lookups", "visits", "lines", "garbage"), 0)
         # The default inventory's web node is a folder without a web server.
         if self._connection.transport == "local" and not os.path.lexists(self.options["log"]):
             return self.result
@@ -100,6 +100,7 @@ class ActionModule(NodeAction):
                 for name, number in (
                     ("downloads", sums.downloads),
                     ("lookups", sums.lookups),
+                    ("visits", sum(sums.visits.values())),
                     ("lines", answer.lines),
                     ("garbage", answer.garbage),
                 ):

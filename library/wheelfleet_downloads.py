@@ -8,8 +8,8 @@ module: wheelfleet_downloads
 short_description: Count downloads from a web node's access log
 description:
   - Adds up what came to the access log of a web node since the last time, by day, how often each wheel was downloaded
-    and each project asked for, and with which installer, Python, machine and system. Only these sums leave the web
-    node; addresses never do.
+    and each project asked for, and with which installer, Python, machine and system; and how often each kind of page
+    was read. Only these sums leave the web node; addresses never do.
   - A download is a wheel of ours that an installer or another program took whole (status 200). Browsers, bots and
     mirrors do not count. A project is asked for when pip, uv, poetry or pdm reads its page, whether it is there or not.
   - Sums and positions are recorded in one transaction, so that each line counts once, whatever is killed. Renamed,
@@ -64,6 +64,10 @@ downloads:
   type: int
 lookups:
   description: How often installers asked for projects.
+  returned: success
+  type: int
+visits:
+  description: How many pages were read in browsers, and documents by programs.
   returned: success
   type: int
 lines:

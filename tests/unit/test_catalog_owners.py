@@ -48,6 +48,7 @@ OWNERS = {
     "upstream_file": "planner/record_page.py",
     "upstream_list": "catalog/upstream_list.py",
     "use_day": "downloads/record_sums.py",
+    "visit_day": "downloads/record_sums.py",
     "wheel": "catalog/wheels.py",
     "wheel_target": "catalog/wheels.py",
     "withdrawal": "catalog/withdrawals.py",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.downloads import access_log
-from wheelfleet.downloads.access_log import DAY, Download, Lookup, Reading, read_log
+from wheelfleet.downloads.access_log import DAY, Download, Lookup, Reading, Visit, read_log
 from wheelfleet.downloads.log_rotation import LONGEST_LINE
 from wheelfleet.downloads.user_agents import Client
 
@@ -70,6 +70,51 @@ def test_an_installer_that_reads_a_page_asks_for_the_project_there_or_not(tmp_pa
 )
 def test_nobody_else_does(tmp_path: Path, said: dict[str, Any]):
     assert not read_lines(tmp_path, line(**said)).lookups
+
+
+BROWSER = "Mozilla/5.0 (X11; Linux aarch64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "home"),
+        ("/index.html?from=there", "home"),
+        ("/search/index.html?q=numpy", "search"),
+        ("/project/numpy/", "project"),
+        ("/project/numpy/page-2.html", "project"),
+        ("/logs/numpy/numpy-1.0-00.html", "log"),
+        ("/faq/", "help"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 304])
+def test_a_page_read_in_a_browser_is_a_visit(tmp_path: Path, path: str, kind: str, status: int):
+    assert read_lines(tmp_path, line(path, agent=BROWSER, status=status)).visits == {Visit(TODAY, kind): 1}
+
+
+@pytest.mark.parametrize("path", ["/project/numpy/json", "/report/report.json", "/provenance/a/a-1.whl.json"])
+def test_a_document_read_by_a_program_is_a_visit(tmp_path: Path, path: str):
+    assert read_lines(tmp_path, line(path, agent="curl/8.5")).visits == {Visit(TODAY, "json"): 1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"path": "/project/numpy/", "agent": "curl/8.5"},
+        {"path": "/project/numpy/", "agent": "Mozilla/5.0 (compatible; Somebot/2.1; +https://bot.example)"},
+        {"path": "/project/numpy/", "agent": BROWSER, "status": 404},
+        {"path": "/project/numpy/", "agent": BROWSER, "method": "HEAD"},
+        {"path": "/project/numpy/json", "agent": BROWSER},
+        {"path": "/assets/style.css", "agent": BROWSER},
+        {"path": "/search/p/n.json", "agent": "curl/8.5"},
+        {"path": "/status.json", "agent": "curl/8.5"},
+        {"path": "/simple/numpy/", "agent": BROWSER},
+        {"path": "elsewhere/", "agent": BROWSER},
+    ],
+    ids=str,
+)
+def test_nothing_else_is_a_visit(tmp_path: Path, said: dict[str, Any]):
+    assert not read_lines(tmp_path, line(**said)).visits
 
 
 @pytest.mark.parametrize(

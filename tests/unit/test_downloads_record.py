@@ -35,6 +35,7 @@ def answer(
     lost: Sequence[Position] = (),
     downloads: Sequence[Sequence[object]] = (),
     lookups: Sequence[Sequence[object]] = (),
+    visits: Sequence[Sequence[object]] = (),
     clients: Sequence[Sequence[str]] = (PIP, CURL),
 ) -> Mapping[str, Any]:
     """What the module on the web node says."""
@@ -47,6 +48,7 @@ def answer(
         "clients": clients,
         "downloads": downloads,
         "lookups": lookups,
+        "visits": visits,
     }
 
 
@@ -63,6 +65,26 @@ def use(state: ControllerState) -> dict[tuple[str, int], tuple[int, int, float]]
 def clients(state: ControllerState) -> dict[tuple[str, str], int]:
     rows = state.catalog.db.execute("SELECT kind, key, sum(downloads) AS n FROM client_day GROUP BY kind, key")
     return {(row["kind"], row["key"]): row["n"] for row in rows}
+
+
+def visits(state: ControllerState) -> dict[tuple[int, str], int]:
+    return {
+        (row["day"], row["kind"]): row["visits"]
+        for row in state.catalog.db.execute("SELECT day, kind, visits FROM visit_day")
+    }
+
+
+def test_visits_are_added_to_their_day(state: ControllerState):
+    count(state, visits=[[TODAY, "home", 3], [TODAY - 1, "json", 1]])
+    count(state, visits=[[TODAY, "home", 2]], positions=[THERE])
+    assert visits(state) == {(TODAY, "home"): 5, (TODAY - 1, "json"): 1}
+
+
+@pytest.mark.parametrize("visit", [[TODAY, "<b>", 1], [TODAY, "home", -1], [TODAY + 99, "home", 1], [TODAY, None, 1]])
+def test_visits_that_no_node_of_ours_tells_of_are_refused(state: ControllerState, visit: list[object]):
+    with pytest.raises(BadAnswer):
+        count(state, visits=[visit])
+    assert visits(state) == {}
 
 
 def test_downloads_are_added_to_their_day_with_the_time_they_saved(state: ControllerState):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from wheelfleet.catalog.database import Catalog
+from wheelfleet.downloads.access_log import VISIT_KINDS
 from wheelfleet.site.html import statistics
 from wheelfleet.site.renderer import Renderer
 
@@ -168,6 +169,27 @@ def test_clients_are_those_of_the_days_shown_and_the_rarest_are_one_line(
     assert len(machines) == statistics.MOST_CLIENTS + 1
     assert machines[0] == {"name": "m00", "downloads": 20}
     assert machines[-1] == {"name": "all others", "downloads": 10 + 9}
+
+
+def visited(state: ControllerState, day: int, kind: str, visits: int) -> None:
+    state.execute("INSERT INTO visit_day VALUES (?, ?, ?)", day, kind, visits)
+
+
+def test_visits_are_told_by_kind_of_page_the_most_visited_first(state: ControllerState, render: Renderer) -> None:
+    built(state, TODAY)
+    for day in (TODAY, TODAY - 1):
+        visited(state, day, "project", 30)
+    visited(state, TODAY, "json", 7)
+    visited(state, TODAY, "home", 12)
+    visited(state, TODAY - 400, "home", 1000)
+    assert list(data(state, render)["visits"].items()) == [("project", 60), ("home", 12), ("json", 7)]
+    html = page(state, render)
+    assert "JSON, by programs" in html
+    assert html.index("Projects <") < html.index("First page <") < html.index("JSON, by programs <")
+
+
+def test_each_kind_of_visit_that_is_counted_has_words() -> None:
+    assert set(statistics.VISITED) == set(VISIT_KINDS)
 
 
 def test_what_clients_say_of_themselves_is_text_and_short(state: ControllerState, render: Renderer) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 #: The number of the newest migration, kept in a catalog's `PRAGMA user_version`.
-VERSION = 21
+VERSION = 22
 #: The oldest version that the migrations upgrade.
 OLDEST = 13
 

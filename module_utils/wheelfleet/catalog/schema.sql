@@ -451,6 +451,14 @@ CREATE TABLE client_day (
     PRIMARY KEY (kind, key, day)
 ) WITHOUT ROWID;
 
+-- Visits of the site's pages by day, without who or where from. Cannot be made again.
+CREATE TABLE visit_day (
+    day INTEGER NOT NULL,                       -- The day.
+    kind TEXT NOT NULL,                         -- The kind of page, such as home or project; or json, read by programs.
+    visits INTEGER NOT NULL,                    -- How many.
+    PRIMARY KEY (day, kind)
+) WITHOUT ROWID;
+
 -- How far each log file of each web node was counted (downloads/log_rotation.py). Cannot be made again.
 CREATE TABLE log_position (
     host TEXT NOT NULL,                         -- The web node.

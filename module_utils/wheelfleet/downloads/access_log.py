@@ -1,4 +1,5 @@
-"""Adds up a web node's access log: look-ups of projects and downloads of wheels, by day and kind of client.
+"""Adds up a web node's access log: look-ups of projects and downloads of wheels by day and kind of client, and visits
+of pages by day.
 
 It runs on the web node; only sums without addresses leave it. The log is nginx's, one JSON object a line
 (roles/webnode/templates/etc/nginx/sites-available/wheelfleet.j2). Its text is untrusted.
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from .log_rotation import LogFile, Position, find_positions, open_log
-from .user_agents import OTHER, Client, read_agent
+from .user_agents import OTHER, Client, is_browser, read_agent
 
 DAY = 86400
 #: Days before and after now within which a line's time is plausible.
@@ -29,6 +30,23 @@ LONGEST_AGO, AHEAD = 400, 1
 _WHEEL = re.compile(r"/files/([a-z0-9]+(?:-[a-z0-9]+)*)/([A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.whl)")
 _PAGE = re.compile(r"/simple/([A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)/(?:index\.(?:html|json))?")
 _LOOKED_UP = (200, 304, 404)
+#: The kinds of visits by the first part of an address: of pages that people read.
+_PEOPLE = {
+    "index.html": "home",
+    "search": "search",
+    "project": "project",
+    "logs": "log",
+    "failures": "failures",
+    "fleet": "fleet",
+    "statistics": "statistics",
+    "report": "report",
+    "use": "help",
+    "faq": "help",
+}
+#: Folders with documents for programs. What is below search/ and projects/ is read by the scripts of pages.
+_PROGRAMS = ("failures", "fleet", "project", "provenance", "report", "statistics")
+#: Every kind of visit.
+VISIT_KINDS = (*dict.fromkeys(_PEOPLE.values()), "json")
 
 
 class Download(NamedTuple):
@@ -47,6 +65,13 @@ class Lookup(NamedTuple):
     project: str
 
 
+class Visit(NamedTuple):
+    """A page that somebody read in a browser, or a document that a program read (`json`), on a day."""
+
+    day: int
+    kind: str
+
+
 @dataclass
 class Reading:
     """The result of one reading. Days are days since the epoch, UTC."""
@@ -62,6 +87,7 @@ class Reading:
     garbage: int = 0
     downloads: Counter[Download] = field(default_factory=Counter)
     lookups: Counter[Lookup] = field(default_factory=Counter)
+    visits: Counter[Visit] = field(default_factory=Counter)
 
     def as_answer(self) -> dict[str, Any]:
         """The reading as JSON data; downloads name their client by index."""
@@ -76,6 +102,7 @@ class Reading:
             "clients": [list(client) for client in clients],
             "downloads": [[d.day, d.project, d.filename, number[d.client], n] for d, n in self.downloads.items()],
             "lookups": [[lookup.day, lookup.project, n] for lookup, n in self.lookups.items()],
+            "visits": [[visit.day, visit.kind, n] for visit, n in self.visits.items()],
         }
 
 
@@ -163,6 +190,8 @@ def _add(request: _Request, reading: Reading) -> None:
     wheel = _WHEEL.fullmatch(path) if request.status == 200 else None
     page = _PAGE.fullmatch(path) if request.status in _LOOKED_UP else None
     if wheel is None and page is None:
+        if request.status in (200, 304) and (kind := _visited(path, request.agent)):
+            reading.visits[Visit(day, kind)] += 1
         return
     client = read_agent(request.agent)
     if client is None:
@@ -171,3 +200,14 @@ def _add(request: _Request, reading: Reading) -> None:
         reading.downloads[Download(day, wheel[1], wheel[2], client)] += 1
     elif page and client.installer != OTHER:
         reading.lookups[Lookup(day, re.sub(r"[-_.]+", "-", page[1]).lower())] += 1
+
+
+def _visited(path: str, agent: str) -> str | None:
+    """The kind of a visit; None for what is none, such as a style, or anything that a bot reads."""
+    path = "/index.html" if path == "/" else path
+    first = path[1:].partition("/")[0] if path.startswith("/") else ""
+    if path.endswith(("/", ".html")):
+        return _PEOPLE.get(first) if is_browser(agent) else None
+    if first in _PROGRAMS and path.endswith((".json", "/json")):
+        return "json" if read_agent(agent) is not None else None
+    return None

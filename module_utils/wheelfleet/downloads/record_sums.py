@@ -14,7 +14,7 @@ from typing import Any
 from ..catalog import counters, priorities, release_targets
 from ..catalog.database import Catalog
 from ..names import is_project_name, normalize
-from .access_log import AHEAD, DAY, LONGEST_AGO, Download, Lookup
+from .access_log import AHEAD, DAY, LONGEST_AGO, VISIT_KINDS, Download, Lookup, Visit
 from .log_rotation import Position
 from .user_agents import Client
 
@@ -50,6 +50,7 @@ class Sums:
     projects: dict[tuple[int, str], Use] = field(default_factory=dict)
     #: By day, kind and key, as in `client_day`.
     clients: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    visits: Counter[Visit] = field(default_factory=Counter)
     #: The size of the wheels that were downloaded, each time, in bytes.
     served_bytes: int = 0
 
@@ -75,6 +76,7 @@ class Answer:
     garbage: int
     downloads: Sequence[tuple[Download, int]]
     lookups: Sequence[tuple[Lookup, int]]
+    visits: Sequence[tuple[Visit, int]]
 
 
 def read_answer(answer: Mapping[str, Any], now: float) -> Answer:
@@ -92,6 +94,7 @@ def read_answer(answer: Mapping[str, Any], now: float) -> Answer:
                 for day, name, filename, client, n in answer["downloads"]
             ],
             lookups=[(Lookup(_day(day, now), _name(name)), _number(n)) for day, name, n in answer["lookups"]],
+            visits=[(Visit(_day(day, now), _kind(kind)), _number(n)) for day, kind, n in answer["visits"]],
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadAnswer(
@@ -125,6 +128,7 @@ def record_answer(catalog: Catalog, host: str, counted: Sequence[Position], answ
         )
         _add_projects(db, sums)
         _add_clients(db, sums)
+        _add_visits(db, sums)
         counters.add(db, "served-bytes", "", sums.served_bytes)
     return sums
 
@@ -151,6 +155,8 @@ def add_up(db: sqlite3.Connection, answer: Answer) -> Sums:
                 sums.clients[day, kind, key] += n
     for lookup, n in answer.lookups:
         sums.projects.setdefault((lookup.day, lookup.project), Use()).lookups += n
+    for visit, n in answer.visits:
+        sums.visits[visit] += n
     return sums
 
 
@@ -215,6 +221,16 @@ def _add_clients(db: sqlite3.Connection, sums: Sums) -> None:
         )
 
 
+def _add_visits(db: sqlite3.Connection, sums: Sums) -> None:
+    db.executemany(
+        """
+        INSERT INTO visit_day (day, kind, visits) VALUES (?, ?, ?)
+        ON CONFLICT (day, kind) DO UPDATE SET visits = visits + excluded.visits
+        """,
+        [(*visit, n) for visit, n in sorted(sums.visits.items())],
+    )
+
+
 def _position(head: object, offset: object, at: object) -> Position:
     if not isinstance(at, (int, float)) or not 0 <= at < 1 << 53:
         raise ValueError(at)
@@ -233,6 +249,12 @@ def _day(value: object, now: float) -> int:
     if not -LONGEST_AGO - 2 <= day - now // DAY <= AHEAD + 2:
         raise ValueError(day)
     return day
+
+
+def _kind(value: object) -> str:
+    if value not in VISIT_KINDS:
+        raise ValueError(value)
+    return str(value)
 
 
 def _text(value: object) -> str:

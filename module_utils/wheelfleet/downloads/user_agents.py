@@ -23,12 +23,12 @@ _PYTHON = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(?![0-9])")
 _MACHINE = re.compile(r"[A-Za-z0-9_]{1,16}")
 _SYSTEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_+-]{0,39}")
 _SYSTEM_VERSION = re.compile(r"[0-9]{1,8}(\.[0-9]{1,4})?(?![0-9])")
-#: Browsers, crawlers and mirrors: they install nothing.
-_NOT_INSTALLING = re.compile(
-    r"mozilla/|opera/|bot\b|bot/|crawl|spider|slurp|archive|monitor|scan|preview|https?:|"
-    r"bandersnatch|devpi|artifactory|nexus|pulp|mirror",
-    re.IGNORECASE,
-)
+_BROWSERS = r"mozilla/|opera/"
+_BOTS = r"bot\b|bot/|crawl|spider|slurp|archive|monitor|scan|preview|https?:"
+_MIRRORS = r"bandersnatch|devpi|artifactory|nexus|pulp|mirror"
+#: They install nothing.
+_NOT_INSTALLING = re.compile(f"{_BROWSERS}|{_BOTS}|{_MIRRORS}", re.IGNORECASE)
+_BROWSER = re.compile(f"(?:{_BROWSERS})(?!.*(?:{_BOTS}))", re.IGNORECASE)
 
 
 class Client(NamedTuple):
@@ -54,6 +54,12 @@ def read_agent(agent: str) -> Client | None:
     if not agent.strip("- ") or _NOT_INSTALLING.search(agent):
         return None
     return Client(OTHER)
+
+
+@lru_cache(maxsize=1024)
+def is_browser(agent: str) -> bool:
+    """Whether somebody reads with it: a browser, and no bot that calls itself one."""
+    return len(agent) <= LONGEST_AGENT and _BROWSER.match(agent) is not None
 
 
 def _from_details(installer: str, text: str) -> Client:

@@ -29,6 +29,19 @@ MOST_MONTHS = 24
 MOST_PROJECTS, MOST_CLIENTS = 20, 10
 #: The titles of the lists of clients, by kind in client_day.
 CLIENT_KINDS = {"installer": "Installers", "python": "Pythons", "machine": "Machines", "system": "Systems"}
+#: The kinds of pages in visit_day, in words.
+VISITED = {
+    "home": "First page",
+    "search": "Search",
+    "project": "Projects",
+    "log": "Logs",
+    "failures": "Failures",
+    "fleet": "Fleet",
+    "statistics": "Statistics",
+    "report": "Build report",
+    "help": "How to use, questions and answers",
+    "json": "JSON, by programs",
+}
 #: Keys of one kind, such as systems, looked up at most: clients may invent any number.
 MOST_WORDS = 2000
 #: Characters shown of a client's key.
@@ -89,6 +102,8 @@ class Statistics:
     targets: Sequence[TargetWheels] = ()
     projects: Sequence[Use] = ()
     clients: Mapping[str, Sequence[Use]] = field(default_factory=dict)
+    #: Visits in the days shown, by kind of page; the most visited first.
+    visits: Mapping[str, int] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """The statistics for programs."""
@@ -105,6 +120,7 @@ class Statistics:
                 kind: [{"name": use.name, "downloads": use.downloads} for use in uses]
                 for kind, uses in self.clients.items()
             },
+            "visits": dict(self.visits),
         }
 
 
@@ -126,6 +142,7 @@ def pages(db: sqlite3.Connection, render: Renderer) -> Iterator[tuple[str, bytes
             queue_plot=queue,
             download_plots=downloads,
             client_kinds=CLIENT_KINDS,
+            visited=VISITED,
             bars=bars,
             steps=steps,
             share=share,
@@ -158,7 +175,7 @@ def read(db: sqlite3.Connection) -> Statistics:
     days = [by_day[day] for day in shown]
     _add_queue(db, days, shown)
     clients = {kind: uses for kind in CLIENT_KINDS if (uses := _clients(db, kind, shown.start))}
-    return replace(statistics, days=days, months=months, clients=clients)
+    return replace(statistics, days=days, months=months, clients=clients, visits=_visits(db, shown))
 
 
 def _known_days(db: sqlite3.Connection) -> tuple[int, int] | None:
@@ -271,6 +288,14 @@ def _clients(db: sqlite3.Connection, kind: str, since: int) -> list[Use]:
     uses.sort(key=lambda use: (-use.downloads, use.name))
     rest = sum(use.downloads for use in uses[MOST_CLIENTS:])
     return uses[:MOST_CLIENTS] + ([Use("all others", rest)] if rest else [])
+
+
+def _visits(db: sqlite3.Connection, days: range) -> dict[str, int]:
+    rows = db.execute(
+        "SELECT kind, sum(visits) AS n FROM visit_day WHERE day BETWEEN ? AND ? GROUP BY kind ORDER BY n DESC, kind",
+        (days.start, days.stop - 1),
+    )
+    return {row["kind"]: row["n"] for row in rows if row["kind"] in VISITED}
 
 
 def _client_name(key: str) -> str:
