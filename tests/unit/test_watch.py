@@ -121,6 +121,8 @@ LAST = ("header", "last.h")
         ("RuntimeError: libusb が必要です", [LAST, ("library", "usb-1.0")], ("missing-library", "usb-1.0")),
         # They name none: the last look counts, but none that is mostly optional.
         ("Il manque quelque chose.", [("tool", "git"), LAST], ("missing-header", "last.h")),
+        # ninja's CMake looks for this one in each project.
+        ("Il manque quelque chose.", [("tool", "cmcldeps"), LAST], ("missing-header", "last.h")),
         ("SystemExit: chybí knihovna", [LAST], ("missing-header", "last.h")),
         # A fault of the script is its own, and so is what a compiler says exactly.
         ("TypeError: unsupported operand", [LAST], ("build-script-error", "TypeError: unsupported operand")),

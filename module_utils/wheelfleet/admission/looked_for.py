@@ -29,7 +29,7 @@ _NAMED: frozenset[ClassName] = frozenset(
 )
 #: What many builds look for and do without.
 _OPTIONAL = re.compile(
-    r"(?:git|hg|svn|bzr|doxygen|sphinx-build|ccache|gdb|valgrind|python[\d.]*(?:-config)?|pypy3?|which|ps)"
+    r"(?:git|hg|svn|bzr|doxygen|sphinx-build|ccache|cmcldeps|gdb|valgrind|python[\d.]*(?:-config)?|pypy3?|which|ps)"
 )
 _FRAME = re.compile(r'[\s|│]*File "')
 _CONFIG_PROGRAM = re.compile(r"[-_]config$")

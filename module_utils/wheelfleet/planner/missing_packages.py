@@ -20,7 +20,7 @@ from ..catalog.meta import get_meta, set_meta
 #: Seconds after which a subject without a package is looked up again, and a refused package tried again.
 ASK_AGAIN = 30 * 24 * 3600.0
 #: Most subjects that one host looks up, and most packages that it installs, at a time.
-MOST_ASKED, MOST_INSTALLED = 500, 20
+MOST_ASKED, MOST_INSTALLED = 500, 50
 #: The modules by which builders find packages and refuse them.
 _RULES = ("apt_packages.py", *(f"builder/apt_{name}.py" for name in ("contents", "file_lookup", "guard", "names")))
 
