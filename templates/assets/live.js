@@ -18,12 +18,16 @@
     paused: "waiting", draining: "waiting", drained: "waiting",
     suspended: "failed", unreachable: "failed", failed: "failed",
   };
+  // The places of these marks in a table of builders.
+  const RANKS = { failed: 0, trouble: 1, built: 2, waiting: 3 };
 
   let shown = null;        // the status as read last
   let ahead = 0;           // milliseconds the server's clock is ahead of this browser's
   let readAt = 0;
   let failures = 0;
   let trouble = "";        // why it was not read
+  let isMissing = false;   // whether there was no file
+  let doubted = false;     // whether the page shows a run that has fallen silent
   let paused = false;
   let timer = 0, ticker = 0, reading = null;
 
@@ -40,6 +44,7 @@
   const plural = (many, one, more) => `${count(many)} ${many === 1 ? one : more}`;
   const now = () => (Date.now() + ahead) / 1000;
   const isOld = (moment) => now() - (number(moment) || 0) > SILENCE;
+  const isDoubted = () => shown?.state === "running" && isOld(shown.at);
 
   const duration = (seconds) => {
     const whole = Math.max(0, Math.floor(seconds));
@@ -90,123 +95,161 @@
   };
 
   const field = (name, text) => section.querySelectorAll(`[data-field="${name}"]`).forEach((place) => put(place, text));
-  const notice = document.querySelector('[data-live="notice"] span') || section.appendChild(element("p", "note")).appendChild(element("span"));
+  const notice = document.querySelector('[data-live="notice"] span') || element("span");
   const announcement = document.body.appendChild(element("p", "announcement"));
   announcement.setAttribute("role", "status");
   const toggle = element("button", "toggle", "Pause");
   toggle.type = "button";
-  toggle.hidden = true;
-  notice.parentNode.append(" ", toggle);
+  // It keeps its place while there is nothing to pause.
+  toggle.style.visibility = "hidden";
+  notice.after(" ", toggle);
 
   // ---------------------------------------------------------------- a host
 
+  // The words and the mark of a state. What a silent run said of a builder was true once.
+  const stateOf = (host) => {
+    if (!host) return ["not in this run", "skipped"];
+    const state = clean(host.state);
+    return isDoubted() ? [`was ${state}`, "skipped"] : [state, MARKS[state] || "skipped"];
+  };
+  const showState = (place, host) => {
+    const [words, mark] = stateOf(host);
+    if (place.firstElementChild) place.textContent = "";
+    put(place, words);
+    place.className = `status live-state ${mark}`;
+  };
+
+  // A build with a link to its project and its age.
+  const buildWords = (build) => {
+    const name = clean(build.name), what = `${name} ${clean(build.version)}`;
+    const known = /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name);
+    const words = element(known ? "a" : "span", "what", what);
+    words.title = what;
+    if (known) words.href = new URL(`project/${name}/index.html`, address).href;
+    const age = element("span", "age");
+    if (number(build.since) !== null) age.dataset.since = build.since;
+    return [words, " ", age];
+  };
+
   class Meter {
-    constructor(place, name) {
-      this.row = place.appendChild(element("div", "vital"));
-      this.row.hidden = true;
-      this.row.append(element("span", "", name));
-      this.value = this.row.appendChild(element("b"));
-      this.meter = this.row.appendChild(element("meter"));
-      this.meter.setAttribute("aria-label", name);
+    constructor(row) {
+      this.value = row.querySelector("b");
+      this.meter = row.querySelector("meter");
     }
 
     // `from` to `to` is the scale; beyond `high` it is worth a look, beyond `highest` it is serious.
     show(value, from, to, high, highest, text) {
-      this.row.hidden = value === null;
+      put(this.value, value === null ? "–" : text);
+      this.meter.classList.toggle("known", value !== null);
       if (value === null) return;
       Object.assign(this.meter, { min: from, max: to, low: high, high: highest, optimum: from, value });
-      put(this.value, text);
       put(this.meter, text);
     }
   }
 
-  class Host {
+  class Card {
     constructor(card) {
       this.card = card;
       this.live = card.querySelector(".live");
-      this.state = card.querySelector("h3").appendChild(element("span", "status live-state"));
-      this.note = this.live.appendChild(element("p", "note"));
-      this.builds = this.live.appendChild(element("ul", "builds"));
-      this.done = this.live.appendChild(element("p", "note"));
-      const metrics = this.live.appendChild(element("div", "metrics"));
-      this.read = metrics.appendChild(element("p", "note"));
-      this.meters = Object.fromEntries(
-        ["Temperature", "Memory", "Disk", "Load"].map((name) => [name, new Meter(metrics, name)]));
+      this.state = card.querySelector(".live-state");
+      this.note = this.live.querySelector(".said");
+      this.builds = this.live.querySelector(".builds");
+      this.done = this.live.querySelector(".ran");
+      this.meters = [...this.live.querySelectorAll(".vital")].map((row) => new Meter(row));
       this.building = "";
     }
 
     show(host) {
-      const state = host ? clean(host.state) : "not in this run";
-      this.live.hidden = !host;
-      put(this.state, state);
-      this.state.className = `status live-state ${MARKS[state] || "skipped"}`;
+      showState(this.state, host);
+      if (host) this.card.classList.remove("away");
       // What was true when the page was made may be over.
-      this.card.querySelectorAll(".suspended, .held").forEach((place) => { place.hidden = Boolean(host); });
-      if (!host) return;
-      put(this.note, clean(host.note));
-      this.note.hidden = !host.note;
-      this.showBuilds(list(host.building, MOST_BUILDS));
-      const failed = number(host.failed) ? `, ${count(host.failed)} failed` : "";
-      const finished = (number(host.built) || 0) + (number(host.failed) || 0);
-      this.card.querySelectorAll(".none-yet").forEach((place) => { place.hidden = finished > 0; });
-      const lately = number(host.per_hour) === null || isOld(shown.at) ? "" : `${count(host.per_hour)} done in the last hour, `;
-      put(this.done, `${lately}${count(finished)} in this run${failed}`);
-      this.showMetrics(host.metrics && typeof host.metrics === "object" ? host.metrics : {});
+      put(this.note, clean(host?.note));
+      this.showBuilds(list(host?.building, MOST_BUILDS));
+      const finished = (number(host?.built) || 0) + (number(host?.failed) || 0);
+      this.card.querySelectorAll(".none-yet").forEach((place) => { place.style.visibility = finished ? "hidden" : ""; });
+      const metrics = host?.metrics && typeof host.metrics === "object" ? host.metrics : {};
+      const isPast = isDoubted() || (Object.keys(metrics).length > 0 && isOld(metrics.at));
+      const failed = number(host?.failed) ? `, ${count(host.failed)} failed` : "";
+      const lately = number(host?.per_hour) === null || isDoubted() ? "" : `${count(host.per_hour)} in the last hour, `;
+      const measured = isPast && number(metrics.at) !== null ? `; measured ${relative(now() - metrics.at)}` : "";
+      put(this.done, host ? `${lately}${count(finished)} in this run${failed}${measured}` : "");
+      this.live.classList.toggle("old", isPast);
+      this.showMetrics(metrics);
     }
 
     showBuilds(building) {
-      // Drawn anew only when another build began: a link that is being followed stays.
+      // Drawn only when another build began: a link that is being followed stays.
       const key = JSON.stringify(building);
       if (key === this.building) return;
       this.building = key;
       this.builds.replaceChildren(...building.map((build) => {
-        const item = element("li"), name = clean(build.name), what = `${name} ${clean(build.version)}`;
-        if (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
-          const link = item.appendChild(element("a", "", what));
-          link.href = new URL(`project/${name}/index.html`, address).href;
-        } else {
-          item.append(what);
-        }
-        item.append(" ");
-        const age = item.appendChild(element("span", "age"));
-        if (number(build.since) !== null) age.dataset.since = build.since;
-        item.append(element("small", "", clean(build.target)));
+        const item = element("li");
+        item.append(...buildWords(build), element("small", "", clean(build.target)));
         return item;
       }));
     }
 
     showMetrics(metrics) {
-      const old = Object.keys(metrics).length > 0 && isOld(metrics.at);
-      const { Temperature, Memory, Disk, Load } = this.meters;
+      const [temperature, memory, disk, load] = this.meters;
       const heat = number(metrics.temperature);
-      Temperature.show(heat, 20, 100, 70, 80, `${count(heat)} °C`);
-      for (const [meter, name] of [[Memory, "memory"], [Disk, "disk"]]) {
+      temperature.show(heat, 20, 100, 70, 80, `${count(heat)} °C`);
+      for (const [meter, name] of [[memory, "memory"], [disk, "disk"]]) {
         const total = number(metrics[`${name}_total`]), free = number(metrics[`${name}_free`]);
         const known = total > 0 && free !== null;
         meter.show(known ? total - free : null, 0, total, 0.8 * total, 0.93 * total, known ? `${size(free)} free` : "");
       }
-      const load = number(Array.isArray(metrics.load) ? metrics.load[0] : null), cores = number(metrics.cores) || 1;
-      const words = metrics.cores ? `${load?.toLocaleString()} on ${plural(cores, "core", "cores")}` : `${load?.toLocaleString()}`;
-      Load.show(load, 0, 2 * cores, 1.3 * cores, 1.7 * cores, words);
-      this.live.classList.toggle("old", old);
-      this.read.hidden = !old;
-      put(this.read, old ? `Measured ${number(metrics.at) === null ? "at some time" : relative(now() - metrics.at)}:` : "");
+      const busy = number(Array.isArray(metrics.load) ? metrics.load[0] : null), cores = number(metrics.cores) || 1;
+      const words = metrics.cores ? `${busy?.toLocaleString()} on ${plural(cores, "core", "cores")}` : `${busy?.toLocaleString()}`;
+      load.show(busy, 0, 2 * cores, 1.3 * cores, 1.7 * cores, words);
+    }
+  }
+
+  // A line of the table that a large fleet has.
+  class Row {
+    constructor(row) {
+      this.row = row;
+      this.state = row.querySelector(".live-state");
+      [this.doing, this.more] = row.querySelector(".doing").children;
+      this.building = "";
+    }
+
+    show(host) {
+      const building = list(host?.building, MOST_BUILDS);
+      showState(this.state, host);
+      this.row.dataset.rank = host ? RANKS[this.state.className.split(" ").pop()] ?? 4 : 5;
+      if (this.building !== (this.building = JSON.stringify(building))) {
+        this.doing.replaceChildren(...building.slice(0, 1).flatMap(buildWords));
+      }
+      const others = building.length > 1 ? [`and ${plural(building.length - 1, "other build", "other builds")}`] : [];
+      const heat = number(host?.metrics?.temperature);
+      put(this.more, [clean(host?.note), ...others, heat === null ? "" : `${count(heat)} °C`].filter(Boolean).join(", "));
     }
   }
 
   const builders = document.getElementById("builders");
+  const place = builders?.querySelector(".of-run");
+  const viewOf = (each) => (each.matches("tr") ? new Row(each) : new Card(each));
   const hosts = new Map();
-  document.querySelectorAll("[data-host]").forEach((card) => {
-    if (card.querySelector(".live")) hosts.set(card.dataset.host, new Host(card));
+  document.querySelectorAll("[data-host]").forEach((each) => {
+    if (each.querySelector(".live-state")) hosts.set(each.dataset.host, viewOf(each));
   });
 
   // One that joined since the page was made.
   const newHost = (name) => {
-    const card = element("article", "builder");
-    card.dataset.host = name;
-    card.append(element("h3", "", `${clean(name)} `), element("div", "live"));
-    builders.querySelector(".cards").append(card);
-    return new Host(card);
+    const made = builders.querySelector("template").content.firstElementChild.cloneNode(true);
+    made.dataset.host = name;
+    made.querySelector("h3, th").prepend(clean(name));
+    place.append(made);
+    return viewOf(made);
+  };
+
+  // Those in trouble first; not under the hand of somebody who reads or follows a link there.
+  const sortRows = () => {
+    if (!place.matches("tbody:not(:hover, :focus-within)")) return;
+    const rows = [...place.rows];
+    const sorted = [...rows].sort((one, other) =>
+      one.dataset.rank - other.dataset.rank || one.dataset.host.localeCompare(other.dataset.host));
+    if (sorted.some((row, index) => row !== rows[index])) place.append(...sorted);
   };
 
   // ------------------------------------------------------------- the page
@@ -219,8 +262,8 @@
     field("built", count(shown.built));
     field("failed", count(shown.failed));
     field("left", count(left));
-    field("per_hour", counted.length && !isOld(shown.at) ? count(counted.reduce((sum, builds) => sum + builds, 0)) : "–");
-    field("hosts", `${count(atWork)} of ${count(inRun.length)} at work`);
+    field("per_hour", counted.length && !isDoubted() ? count(counted.reduce((sum, builds) => sum + builds, 0)) : "–");
+    field("hosts", isDoubted() ? "–" : `${count(atWork)} of ${count(inRun.length)} at work`);
     for (const bar of section.querySelectorAll("progress")) {
       bar.max = Math.max(done + (left || 0), 1);
       bar.value = done;
@@ -230,9 +273,10 @@
       const named = new Map(inRun.map((host) => [host.host, host]));
       for (const name of named.keys()) if (!hosts.has(name)) hosts.set(name, newHost(name));
       hosts.forEach((host, name) => host.show(named.get(name)));
+      sortRows();
     }
     showEvents(list(shown.events, 100));
-    section.hidden = false;
+    doubted = isDoubted();
     tick();
   };
 
@@ -263,8 +307,8 @@
       put(place, relative(now() - moment));
     }
     if (shown) {
-      const silent = now() - (number(shown.at) || 0);
-      const running = shown.state === "running", doubted = running && isOld(shown.at);
+      if (doubted !== isDoubted()) return show();
+      const silent = now() - (number(shown.at) || 0), running = shown.state === "running";
       const end = number(shown.expected_end);
       field("state", doubted ? `no news for ${plural(Math.floor(silent / 60), "minute", "minutes")}` : running ? "building" : `idle since ${clock(shown.at)}`);
       field("detail", doubted ? "The run was interrupted or lost its connection." : running ? "" : `The last run ended ${relative(silent)}.`);
@@ -274,10 +318,14 @@
       });
       document.body.classList.toggle("no-news", doubted);
       put(announcement, doubted ? "No news from the run." : running ? "The fleet is building." : "No run in progress.");
-      for (const age of document.querySelectorAll("[data-since]")) put(age, duration(now() - age.dataset.since));
+      for (const age of document.querySelectorAll("[data-since]")) put(age, duration((doubted ? shown.at : now()) - age.dataset.since));
+      toggle.style.visibility = paused || (running && !doubted) ? "" : "hidden";
+    } else if (trouble) {
+      field("state", isMissing ? "no run yet" : "not known");
     }
     const fresh = readAt ? `read ${duration((Date.now() - readAt) / 1000)} ago` : "not read yet";
-    put(notice, paused ? `Paused, ${fresh}.` : trouble || (readAt ? `Live, ${fresh}.` : "Live."));
+    const live = !readAt ? "Live." : doubted ? `The run is silent; ${fresh}.` : `Live, ${fresh}.`;
+    put(notice, paused ? `Paused, ${fresh}.` : trouble || live);
   };
 
   // -------------------------------------------------------------- reading
@@ -292,7 +340,8 @@
     const patience = setTimeout(() => mine.abort(), PATIENCE);
     try {
       const answer = await fetch(address, { cache: "no-cache", signal: mine.signal });
-      if (answer.status === 404) throw new Error("No run yet.");
+      isMissing = answer.status === 404;
+      if (isMissing) throw new Error("No run yet.");
       if (!answer.ok) throw new Error(`The fleet’s status cannot be read (${answer.status}); trying again.`);
       const status = await answer.json();
       if (!status || status.schema !== 1) throw new Error("This page is outdated; please reload it.");
@@ -342,8 +391,8 @@
 
   if (address.protocol === "file:") {
     put(notice, "The live view needs a web server.");
+    document.body.classList.add("no-live");
   } else {
-    toggle.hidden = false;
     start();
   }
 })();

@@ -162,9 +162,17 @@ def test_a_hidden_tab_asks_nothing(live: Live) -> None:
 
 
 def test_a_run_that_says_nothing_any_more_is_doubted(live: Live) -> None:
-    live.tell(at=round(live.began) - 400)
+    said = live.tell(at=round(live.began) - 900)
     live.open()
-    expect(live.field("state")).to_have_text("no news for 6 minutes")
+    expect(live.field("state")).to_have_text("no news for 15 minutes")
+    expect(live.notice).to_contain_text("The run is silent; read 0 s ago.")
+    expect(live.page.get_by_role("button", name="Pause")).to_be_hidden()
+    expect(live.card("pi1").locator(".live-state")).to_have_text("was building")
+    expect(live.page.locator(".live-state.built")).to_have_count(0)
+    began = said["hosts"][0]["building"][1]["since"]
+    expect(live.card("pi1").locator(".age").last).to_have_text(
+        f"{said['at'] - began} s" if said["at"] > began else "0 s"
+    )
     expect(live.field("detail")).to_have_text("The run was interrupted or lost its connection.")
     expect(live.page.get_by_role("status")).to_have_text("No news from the run.")
     expect(live.field("expected_end")).to_have_text("–")
@@ -173,8 +181,10 @@ def test_a_run_that_says_nothing_any_more_is_doubted(live: Live) -> None:
 def test_a_run_that_falls_silent_while_it_is_watched_is_doubted_too(live: Live) -> None:
     live.open()
     expect(live.field("state")).to_have_text("building")
+    expect(live.card("pi1").locator(".live-state")).to_have_class(re.compile("built"))
     live.later(240)
     expect(live.field("state")).to_have_text("no news for 4 minutes")
+    expect(live.card("pi1").locator(".live-state")).not_to_have_class(re.compile("built"))
 
 
 def test_a_browser_whose_clock_is_wrong_goes_by_the_server(watched: Watched, sample: SampleSite) -> None:
@@ -189,6 +199,7 @@ def test_after_a_run_it_is_said_when_it_ended(live: Live) -> None:
     live.open()
     expect(live.field("state")).to_contain_text("idle since")
     expect(live.page.get_by_role("status")).to_have_text("No run in progress.")
+    expect(live.page.get_by_role("button", name="Pause")).to_be_hidden()
     live.not_asked(lambda: live.later(50))
 
 
@@ -197,7 +208,9 @@ def test_before_the_first_run_there_is_nothing_live(live: Live) -> None:
     live.watched.allow_missing("/status.json")
     live.open()
     expect(live.notice).to_contain_text("No run yet")
-    expect(live.page.locator("#fleet-now")).to_be_hidden()
+    expect(live.field("state")).to_have_text("no run yet")
+    expect(live.field("built")).to_have_text("–")
+    expect(live.page.get_by_role("button", name="Pause")).to_be_hidden()
     expect(live.card("pi1")).to_contain_text("Raspberry Pi 5")
 
 
@@ -206,7 +219,8 @@ def test_what_is_no_status_is_not_shown(live: Live) -> None:
         live.tell(nonsense)
         live.open()
         expect(live.notice).to_contain_text(re.compile("status cannot be read|outdated"))
-        expect(live.page.locator("#fleet-now")).to_be_hidden()
+        expect(live.field("state")).to_have_text("not known")
+        expect(live.field("built")).to_have_text("–")
 
 
 def test_builders_that_lie_are_shown_as_text_and_hurt_no_other(live: Live) -> None:

@@ -222,7 +222,7 @@ def _add_others(state: ControllerState) -> None:
         state.want("lxml", version, need="now", predicted_seconds=1200.0)
         state.want("lxml", version, target=TARGET_32BIT, need="now", predicted_seconds=1200.0)
     state.want("lxml", "6.0.2", target=TARGET_313)
-    state.attempt("lxml", "6.0.2", target=TARGET_313, state="open", outcome=None)
+    state.attempt("lxml", "6.0.2", target=TARGET_313, state="open", outcome=None, begun_at=NOW - 41)
     for version in ("3.0.3", "3.0.2"):
         state.upstream_file(state.release("MarkupSafe", version), f"markupsafe-{version}-{_TARGETS[TARGET][0]}.whl")
         state.want("MarkupSafe", version, verdict="upstream", reason="upstream has a wheel for this target")

@@ -173,8 +173,10 @@ def test_the_queue_and_what_happened_are_told_newest_first(state: ControllerStat
 def test_a_fleet_that_has_done_nothing_yet_has_a_page(state: ControllerState) -> None:
     html, data = published(state)
     text = Page(html).text
-    assert "0 builders for 0 targets; nothing waits to be built." in text
+    assert "No builder has reported yet." in text
     assert "No builders yet." in text
+    assert "Nothing has happened yet." in text
+    assert "0 builders" not in text
     assert (data["as_of"], data["builders"], data["targets"], data["events"]) == (None, [], [], [])
 
 
@@ -232,7 +234,7 @@ def test_without_javascript_the_page_says_when_it_was_made(state: ControllerStat
     page = Page(published(state)[0])
     assert ("Totals as of 2023-11-14 22:13 UTC. The live view needs JavaScript.") in page.text
     (now,) = [attributes for attributes in page.all("section") if attributes.get("id") == "fleet-now"]
-    assert "hidden" in now
+    assert "hidden" not in now
     assert now["data-status"] == "../status.json"
 
 
@@ -247,7 +249,7 @@ def test_a_builder_that_an_operator_holds_is_shown_with_who_when_and_why(
     hold = data["builders"][0]["hold"]
     assert (hold["state"], hold["who"], hold["at"]) == (shown, "alice", "2023-11-14T22:13:20Z")
     assert hold["reason"].startswith("new SD card")
-    assert re.search(rf'<span class="status waiting held">{shown}</span>', page)
+    assert re.search(rf'<span class="status waiting">{shown}</span>', page)
     assert "By alice since" in page
     assert "<script>alert" not in page
     assert [(e["host"], e["who"], e["why"][:11]) for e in data["events"]] == [("pi1", "alice", "new SD card")]
@@ -269,6 +271,38 @@ def test_what_is_built_next_is_listed_with_the_reason_why_it_waits(state: Contro
     state.execute("UPDATE attempt SET begun_at = 1")
     _, data = published(state)
     assert [each["project"] for each in data["waiting"]] == ["alpha"]
+
+
+def test_what_is_being_built_does_not_count_as_waiting(state: ControllerState) -> None:
+    add_builder(state, "pi1")
+    for name in ("alpha", "beta", "gamma"):
+        state.want(name, "1.0", need="now")
+    state.attempt("beta", "1.0", state="open", host="pi1", outcome=None, begun_at=1.0)
+    state.attempt("gamma", "1.0", state="open", host="pi1", outcome=None)
+    state.want("gamma", "1.0", target="cp313-cp313-linux_aarch64-glibc2.41", need="later")
+    state.execute("INSERT OR REPLACE INTO counter (kind, key, value) VALUES ('status', 'waiting', 4)")
+    html, data = published(state)
+    assert "1 build goes on, 3 builds wait in the queue." in Page(html).text
+    assert "1 build waits until the release was built for another target." in Page(html).text
+    assert (data["building"], data["queue"], data["later"]) == (1, 3, 1)
+    assert [target["waiting"] for target in data["targets"]] == [2]
+
+
+def test_a_large_fleet_stands_in_a_table_those_in_trouble_first(state: ControllerState) -> None:
+    for number in range(fleet.MOST_CARDS + 1):
+        add_builder(state, f"pi{number:02}", suspended="It cannot build lxml." if number == 9 else None)
+    orders.order(
+        state.catalog, noun="builder", subject="pi05", verb="pause", who="ana", reason="new SD card", now=EPOCH
+    )
+    builds(state, "pi03", TODAY, built=3, failed=1)
+    html, _ = published(state)
+    page = Page(html)
+    rows = [row["data-host"] for row in page.all("tr") if row.get("data-rank")]
+    assert rows[:3] == ["pi09", "pi05", "pi00"]
+    assert len(rows) == fleet.MOST_CARDS + 1
+    assert "pi09Raspberry Pi 4 Model B Rev 1.4, Debian 12 suspended It cannot build lxml." in page.text
+    assert "475% succeeded" in page.text
+    assert [article for article in page.all("article") if article.get("data-host")] == []
 
 
 def test_failures_are_counted_by_class(state: ControllerState) -> None:

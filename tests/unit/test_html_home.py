@@ -134,7 +134,7 @@ def test_without_script_the_page_says_when_something_was_last_built(state: Contr
     assert "1 build succeeded and 1 failed" in " ".join(html.split())
     (live,) = [attributes for tag, attributes, _ in elements(html) if attributes.get("id") == "fleet-now"]
     assert live["data-status"] == "status.json"
-    assert "hidden" in live
+    assert "hidden" not in live
 
 
 def test_an_empty_catalog_has_a_page_too(state: ControllerState) -> None:

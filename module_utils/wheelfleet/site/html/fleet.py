@@ -34,6 +34,8 @@ MOST_EVENTS = 50
 BAR_WIDTH, BAR_HEIGHT = 20, 32
 #: The size of the plots of temperature (on this scale, in °C) and load: a unit of their SVG for each slot of a day.
 PLOT_HEIGHT, COLD, HOT = 40, 30.0, 90.0
+#: Builders of the last run that have a card each; more of them stand in a table.
+MOST_CARDS = 12
 #: Builds of the queue, and failure classes, that are shown.
 MOST_WAITING, MOST_CLASSES = 10, 10
 #: Outdated copies that are shown.
@@ -168,6 +170,11 @@ class Builder:
                 curves.append(_curve(name, unit, values, self.history[-1].slot, lowest, highest))
         return curves
 
+    @property
+    def rank(self) -> int:
+        """Its place among builders by state: suspended, held by an operator, others."""
+        return 0 if self.suspended else 1 if self.hold else 2
+
     def as_data(self) -> dict[str, Any]:
         return {
             "host": self.host,
@@ -223,7 +230,11 @@ class Fleet:
 
     builders: list[Builder]
     targets: list[TargetRow]
+    #: Builds that wait; `later` of them until the build of the release on another target has ended.
     queue: int
+    later: int = 0
+    #: Builds that a builder was seen to begin and that have not ended.
+    building: int = 0
     events: list[Event] = field(default_factory=list)
     as_of: float | None = None
     waiting: Sequence[Queued] = ()
@@ -232,8 +243,13 @@ class Fleet:
 
     @property
     def present(self) -> list[Builder]:
-        """The builders of the last run."""
-        return [builder for builder in self.builders if builder.offers]
+        """The builders of the last run, by state, then by name."""
+        return sorted((builder for builder in self.builders if builder.offers), key=lambda each: each.rank)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether its builders stand in a table."""
+        return len(self.present) > MOST_CARDS
 
     @property
     def absent(self) -> list[Builder]:
@@ -252,7 +268,9 @@ class Fleet:
         return {
             "schema": SCHEMA,
             "as_of": None if self.as_of is None else _iso(self.as_of),
+            "building": self.building,
             "queue": self.queue,
+            "later": self.later,
             "builders": [builder.as_data() for builder in self.builders],
             "targets": [vars(target) for target in self.targets],
             "waiting": [
@@ -302,11 +320,15 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
         replace(event, host=printable(event.host), sentence=printable(event.sentence))
         for event in reversed(events(db, most=MOST_EVENTS))
     ]
+    building = db.execute("SELECT count(*) FROM attempt WHERE state = 'open' AND begun_at IS NOT NULL").fetchone()[0]
+    waiting = int(totals(db, "status").get("waiting", 0)) - building
     moments = [builder.seen_at for builder in builders] + [event.at for event in happened]
     return Fleet(
         builders,
         _targets(db),
-        int(totals(db, "status").get("waiting", 0)),
+        max(0, waiting),
+        int(sum(totals(db, "queue-later").values())),
+        building,
         happened,
         max(moments, default=None),
         head_of_queue(db, MOST_WAITING),
@@ -429,7 +451,10 @@ def _targets(db: sqlite3.Connection) -> list[TargetRow]:
         SELECT t.name, t.tags, (SELECT count(*) FROM builder_target o WHERE o.target_id = t.id) AS builders,
                coalesce((SELECT value FROM counter WHERE kind = 'target-wheels' AND key = t.id), 0) AS wheels,
                (SELECT count(*) FROM (
-                   SELECT 1 FROM release_target w WHERE w.need = 'now' AND w.target_id = t.id LIMIT :most)) AS waiting
+                   SELECT 1 FROM release_target w WHERE w.need = 'now' AND w.target_id = t.id AND NOT EXISTS (
+                       SELECT 1 FROM attempt a WHERE a.release_id = w.release_id AND a.target_id = t.id
+                           AND a.state = 'open' AND a.begun_at IS NOT NULL)
+                   LIMIT :most)) AS waiting
         FROM target t ORDER BY t.preference, t.name
         """,
         {"most": MOST_COUNTED},
