@@ -141,8 +141,8 @@ def leads_somewhere(link: str, site: str, answers: dict[str, tuple[int, str]]) -
     link = link.replace(URL, site, 1)
     address, fragment = urldefrag(link)
     if not address.startswith(f"{site}/"):
-        # Only sdists lie elsewhere, and nobody but upstream answers for them.
-        return urlsplit(link).scheme == "https" and urlsplit(link).hostname == "elsewhere.invalid"
+        # Only sdists lie elsewhere, and what a package names as its own pages: others answer for them.
+        return urlsplit(link).scheme == "https" and (urlsplit(link).hostname or "").endswith(".invalid")
     if address not in answers:
         answer = urllib3.request("GET", address, retries=False)
         is_page = answer.headers.get("Content-Type", "").startswith("text/html")
