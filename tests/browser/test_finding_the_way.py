@@ -125,3 +125,14 @@ def test_older_releases_are_one_link_away_and_back(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("releases 2.0.5 to 2.0.0")
     page.get_by_role("link", name="Newer releases").click()
     expect(page.locator("table.matrix th[scope=row]").first).to_contain_text("2.3.6")
+
+
+def test_each_step_of_a_log_is_a_click_away_and_leads_on(page: Page, sample: SampleSite) -> None:
+    (log,) = (sample.root / "logs" / "helpless").glob("*.html")
+    page.goto(f"/logs/helpless/{log.name}")
+    steps = page.get_by_role("navigation", name="Steps:").get_by_role("link")
+    expect(steps.last).to_have_text("Install what the build asks for")
+    steps.last.click()
+    expect(page.get_by_role("heading", name="Install what the build asks for")).to_be_in_viewport()
+    page.get_by_role("link", name="Other builds of this release").click()
+    expect(page).to_have_url(re.compile("/project/helpless/index.html#v1.4.2$"))

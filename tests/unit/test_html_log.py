@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from wheelfleet.admission.classify import classify
+from wheelfleet.contract.result import PHASES
 from wheelfleet.site.html import log, raw_log
 from wheelfleet.site.html.ansi import Run, Terminal
 from wheelfleet.site.html.log import LogFacts, read_log_facts
@@ -41,7 +42,7 @@ def page_of(render: Renderer, text: str | bytes, about: LogFacts | None = None) 
 
 def lines_of(page: str) -> dict[int, str]:
     """The text of each line that is shown."""
-    body = page.partition('<pre class="log">')[2].partition("</pre>")[0]
+    body = "".join(re.findall(r'<pre class="log">(.*?)</pre>', page, re.S))
     lines = {}
     for number, rest in re.findall(r'<span id="L(\d+)"[^>]*><a [^>]*>[^<]*</a>(.*?)\n</span>', body, re.S):
         lines[int(number)] = html.unescape(re.sub(r"<[^>]*>", "", re.sub(r"<i .*?</i>", "", rest)))
@@ -193,6 +194,44 @@ class TestThePage:
         assert "Lost" in page_of(render, "", about)
         assert "The log is empty." in page_of(render, "", about)
 
+    def test_phases_are_headings_listed_at_the_top_with_their_lines(self, render: Renderer) -> None:
+        log_text = "::wheelfleet phase fetch\nasked\n::wheelfleet phase build\ngcc\n\x1b[31mld\n"
+        page = page_of(render, f"begins\n{log_text}")
+        assert re.findall(r'<a href="#(L\d+)">([^<]+)</a> <span>(.*?)</span>', page) == [
+            ("L2", "Fetch the sdist", "2 lines"), ("L4", "Build the wheel", "3 lines"),
+        ]  # fmt: skip
+        assert re.findall(r'<h3 class="log-step" id="(L\d+)">(.*?)</h3>', page) == [
+            ("L2", "Fetch the sdist"), ("L4", "Build the wheel"),
+        ]  # fmt: skip
+        assert lines_of(page) == {1: "begins", 3: "asked", 5: "gcc", 6: "ld"}
+        assert "::wheelfleet phase" not in page
+
+    def test_every_phase_has_a_heading(self) -> None:
+        assert list(log.STEPS) == list(PHASES)
+
+    @pytest.mark.parametrize("phase", ["fetch", "build", "unheard-of", "", "<script>alert(1)</script>"])
+    def test_a_phase_that_a_build_makes_up_stays_a_line(self, render: Renderer, phase: str) -> None:
+        page = page_of(render, f"::wheelfleet phase build\n::wheelfleet phase {phase}\nx\n")
+        assert re.findall(r'<h3 class="log-step" id="(L\d+)">', page) == ["L1"]
+        assert lines_of(page)[2] == f"::wheelfleet phase {phase}"
+
+    def test_it_leads_to_the_class_and_to_the_release_and_says_what_it_cost(
+        self, render: Renderer, tmp_path: Path
+    ) -> None:
+        with ControllerState(tmp_path) as state:
+            failed = state.attempt("demo", "1.0+x", failure_class="missing-header")
+            wheel = state.wheel("demo", "2.0")
+            built = state.one("SELECT attempt_id FROM wheel WHERE filename = ?", wheel)
+            state.execute("UPDATE attempt SET cpu_seconds = 302.0, peak_memory = ? WHERE id = ?", 734 << 20, built)
+            pages = [page_of(render, "x\n", read_log_facts(state.catalog.db, each)) for each in (failed, built)]
+        assert '<a href="../../failures/index.html#missing-header"><code>missing-header</code></a>' in pages[0]
+        assert '<a href="../../project/demo/index.html#v1.0%2Bx">Other builds of this release</a>' in pages[0]
+        assert "Peak memory" not in pages[0]
+        assert f"<code>{wheel}</code>" in pages[1]
+        assert "The file, its provenance and other builds of this release" in pages[1]
+        assert "<dt>CPU time</dt><dd>5 min 2 s</dd>" in pages[1]
+        assert "<dt>Peak memory</dt><dd>734 MiB</dd>" in pages[1]
+
     def test_it_is_the_same_each_time(self, render: Renderer) -> None:
         text = "\x1b[31merror: x\x1b[0m\n" * 20_000
         assert page_of(render, text) == page_of(render, text)
@@ -247,8 +286,12 @@ class TestHostileLogs:
             b"error: x\n" * 500_000,
             b"<&>\"'\n" * 500_000,
             b"\xff" * 5_000_000,
+            b"::wheelfleet phase build\n::wheelfleet phase fetch\n" * 100_000,
         ],
-        ids=["one line", "empty lines", "colours", "escapes", "progress", "backspaces", "errors", "markup", "no text"],
+        ids=[
+            *("one line", "empty lines", "colours", "escapes", "progress", "backspaces", "errors", "markup", "no text"),
+            "phases",
+        ],
     )
     def test_no_log_makes_a_large_page(self, render: Renderer, text: bytes) -> None:
         assert len(page_of(render, text)) < 2_000_000

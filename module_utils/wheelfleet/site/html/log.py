@@ -1,4 +1,7 @@
-"""The page of one attempt's log: its facts, the evidence, and the log as a terminal shows it."""
+"""The page of one attempt's log: its facts, the evidence, and the log by its steps, as a terminal shows it.
+
+It is made once and stays: it links only to what stays too, so to the project's page and not to a wheel's file.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ...contract.log_lines import OURS
+from ...contract.log_lines import OURS, PHASE
+from ...contract.result import PHASES, Phase
 from ...text import plain, printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..renderer import Renderer
@@ -22,6 +26,20 @@ MOST_ERROR_LINKS = 5
 _EVIDENCE_SPAN = 20
 #: The beginning of the builder's own failure line, which may be the only evidence.
 _OUR_FAILURE = f"{OURS}failed "
+
+#: What a reader calls the phases.
+STEPS: dict[Phase, str] = {
+    "fetch": "Fetch the sdist",
+    "unpack": "Unpack the sdist",
+    "crates": "Fetch Rust crates",
+    "modules": "Fetch Go modules",
+    "environment": "Make the build environment",
+    "requires": "Install what the build asks for",
+    "build": "Build the wheel",
+    "repair": "Repair the wheel",
+    "check": "Check the wheel",
+    "collect": "Collect the wheel",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,11 @@ class LogFacts:
     next_try: str | None = None
     sdist: str | None = None
     interpreter: str | None = None
+    cpu_seconds: float | None = None
+    #: In bytes.
+    peak_memory: int | None = None
+    #: The file names of the wheels that it built.
+    wheels: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
@@ -60,13 +83,25 @@ class Line(NamedTuple):
     left_out: int
 
 
+@dataclass
+class Step:
+    """Lines of the log under a heading; the first ones may have none."""
+
+    title: str
+    #: The number of the line that begins it, the lines left out just before that one, and all its lines.
+    number: int
+    left_out: int
+    total: int
+    lines: list[Line]
+
+
 def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
     """The facts of an attempt that ended. Raises LookupError if the catalog has no such attempt."""
     row = db.execute(
         """
         SELECT p.name, p.display_name, r.version, t.name AS target, a.host, a.outcome, a.finished_at, a.seconds,
                a.failure_class, a.sentence, a.evidence, a.advice, a.remedies, a.retry_with,
-               a.sdist_filename, a.interpreter
+               a.sdist_filename, a.interpreter, a.cpu_seconds, a.peak_memory
         FROM attempt a
         JOIN release r ON r.id = a.release_id
         JOIN project p ON p.id = r.project_id
@@ -77,6 +112,7 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
     ).fetchone()
     if row is None:
         raise LookupError(f"The catalog knows no attempt {attempt_id}.")
+    wheels = db.execute("SELECT filename FROM wheel WHERE attempt_id = ? ORDER BY filename", (attempt_id,))
 
     def shown(column: str) -> str | None:
         return printable(row[column]) if row[column] else None
@@ -98,6 +134,9 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
         next_try=goes_on_with(row["remedies"], row["retry_with"]),
         sdist=shown("sdist_filename"),
         interpreter=shown("interpreter"),
+        cpu_seconds=row["cpu_seconds"],
+        peak_memory=row["peak_memory"],
+        wheels=tuple(wheel["filename"] for wheel in wheels),
     )
 
 
@@ -118,7 +157,7 @@ def page(render: Renderer, path: str, raw_gz: Path | bytes, facts: LogFacts) -> 
         "log.html.j2",
         facts=facts,
         raw=f"{PurePosixPath(path).stem}.log.gz",
-        lines=lines,
+        steps=_steps(lines, raw.total),
         shows=shows,
         errors=errors[:MOST_ERROR_LINKS],
         more_errors=max(0, len(errors) - MOST_ERROR_LINKS),
@@ -149,6 +188,22 @@ def _lines(raw: RawLog, evidence: Sequence[str], marked: bool) -> list[Line]:
         )
         for index, (number, runs, text, last) in enumerate(shown)
     ]
+
+
+def _steps(lines: Sequence[Line], total: int) -> list[Step]:
+    """The lines under the phases that begin in the order of phases. A build can write such lines too: what is out of
+    order stays a line, so there are no more steps than phases."""
+    steps = [Step("", 1, 0, total, [])]
+    left = list(PHASES)
+    for line in lines:
+        phase = line.text.removeprefix(PHASE)
+        if phase != line.text and phase in left:
+            del left[: left.index(phase) + 1]
+            steps[-1].total = line.number - steps[-1].number
+            steps.append(Step(STEPS[phase], line.number, line.left_out, total + 1 - line.number, []))
+        else:
+            steps[-1].lines.append(line)
+    return steps
 
 
 def _find_evidence(texts: Sequence[str], evidence: Sequence[str]) -> set[int]:
