@@ -158,6 +158,25 @@ def test_only_projects_with_a_page_are_linked(state: ControllerState, render: Re
     assert "project/unknown" not in page(state, render)
 
 
+def test_projects_are_called_as_they_call_themselves(state: ControllerState, render: Renderer) -> None:
+    state.wheel("RPi.GPIO", "0.7.1", serves=[TARGET])
+    state.publish()
+    state.insert("use_day", name="rpi-gpio", day=TODAY, downloads=30, lookups=50, saved_seconds=7200)
+    downloaded(state, TODAY, 30)
+    assert '<a href="../project/rpi-gpio/index.html">RPi.GPIO</a>' in page(state, render)
+    assert data(state, render)["projects"][0]["name"] == "rpi-gpio"
+
+
+def test_of_a_young_site_nothing_is_shown_as_zero(state: ControllerState, render: Renderer) -> None:
+    built(state, TODAY)
+    state.insert("queue_hour", hour=TODAY * 24, queued=0)
+    html = page(state, render)
+    assert "No downloads have been counted yet." in html
+    assert "downloads</span>" not in html
+    assert "of compiling saved" not in html
+    assert "Longest queue of each day" not in html
+
+
 def test_clients_are_those_of_the_days_shown_and_the_rarest_are_one_line(
     state: ControllerState, render: Renderer
 ) -> None:

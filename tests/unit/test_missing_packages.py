@@ -140,10 +140,10 @@ def test_answers_that_name_no_package_or_were_not_asked_for_change_nothing(state
 def test_packages_are_proposed_by_what_they_would_unblock(
     state: ControllerState,
 ) -> None:
-    for name in ("one", "two"):
+    for name in ("one", "Two.py"):
         fail(state, name, YAML)
     fail(state, "three", USB)
-    state.insert("use_day", name="two", day=1, lookups=119)
+    state.insert("use_day", name="two-py", day=1, lookups=119)
     answer(state)
     state.publish()
     state.insert("use_day", name="one", day=1, lookups=1)
@@ -152,11 +152,12 @@ def test_packages_are_proposed_by_what_they_would_unblock(
         "install libyaml-dev (would unblock 2 projects, asked for 120 times)",
         "install libusb-1.0-0-dev (would unblock 1 project)",
     ]
-    assert found[0].examples == ("two", "one")
+    assert list(found[0].examples.items()) == [("two-py", "Two.py"), ("one", "one")]
     assert inventory_line(found) == "builder_apt_extra_packages: [libyaml-dev, libusb-1.0-0-dev]"
     assert "Proposal: install libusb-1.0-0-dev (would unblock 1 project)." in summary_lines(state.catalog.db, "run1")
     page = (state.site / "failures" / "index.html").read_text()
     assert "<code>libyaml-dev</code>" in page
+    assert '<a href="../project/two-py/index.html">Two.py</a>' in page
     assert "builder_apt_extra_packages: [libyaml-dev, libusb-1.0-0-dev]" in page
     report = json.loads((state.site / "report" / "report.json").read_text())
     assert [each["package"] for each in report["proposals"]] == ["libyaml-dev", "libusb-1.0-0-dev"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..apt_packages import Cost
 from ..catalog.counters import totals
+from ..text import printable
 
 #: Packages proposed, at most.
 MOST_PROPOSED = 50
@@ -19,14 +20,14 @@ EXAMPLES = 5
 @dataclass(frozen=True)
 class Proposal:
     """A package to install. `lookups` counts clients' requests for the projects it would unblock; `examples` are those
-    requested most. `installs` are the packages and `bytes` the room on the disk that it would take, with what it needs,
-    where it takes most; None if no builder computed it."""
+    requested most, each with its display name. `installs` are the packages and `bytes` the room on the disk that it
+    would take, with what it needs, where it takes most; None if no builder computed it."""
 
     package: str
     projects: int
     builds: int
     lookups: int
-    examples: tuple[str, ...] = ()
+    examples: Mapping[str, str] = field(default_factory=dict)
     installs: int | None = None
     bytes: int | None = None
 
@@ -82,12 +83,12 @@ def inventory_line(proposed: Sequence[Proposal]) -> str:
     return f"builder_apt_extra_packages: [{', '.join(each.package for each in proposed)}]"
 
 
-def _examples(db: sqlite3.Connection, package: str) -> tuple[str, ...]:
+def _examples(db: sqlite3.Connection, package: str) -> dict[str, str]:
     rows = db.execute(
         """
-        SELECT p.name FROM blocked_by_package u JOIN project p ON p.id = u.project_id
+        SELECT p.name, p.display_name FROM blocked_by_package u JOIN project p ON p.id = u.project_id
         WHERE u.package = ? ORDER BY u.lookups DESC, u.project_id LIMIT ?
         """,
         (package, EXAMPLES),
     )
-    return tuple(row["name"] for row in rows)
+    return {row["name"]: printable(row["display_name"]) for row in rows}

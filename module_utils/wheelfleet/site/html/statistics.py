@@ -68,12 +68,14 @@ class Period:
 
 @dataclass(frozen=True)
 class Use:
-    """The downloads of a project or by a kind of client. `page`: whether the site has a page of the project."""
+    """The downloads of a project or by a kind of client. `page`: whether the site has a page of the project;
+    `display_name`: the name as the project writes it, where that is known."""
 
     name: str
     downloads: int
     saved_seconds: float = 0.0
     page: bool = False
+    display_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -259,12 +261,23 @@ def _targets(db: sqlite3.Connection) -> list[TargetWheels]:
 def _projects(db: sqlite3.Connection) -> list[Use]:
     rows = db.execute(
         """
-        SELECT u.name, u.downloads, u.saved_seconds, EXISTS (SELECT 1 FROM site_project p WHERE p.name = u.name) AS page
+        SELECT u.name, u.downloads, u.saved_seconds,
+               EXISTS (SELECT 1 FROM site_project s WHERE s.name = u.name) AS page,
+               coalesce((SELECT p.display_name FROM project p WHERE p.name = u.name), u.name) AS display_name
         FROM use_total u WHERE u.downloads > 0 ORDER BY u.downloads DESC, u.name LIMIT ?
         """,
         (MOST_PROJECTS,),
     )
-    return [Use(printable(row["name"]), row["downloads"], row["saved_seconds"], bool(row["page"])) for row in rows]
+    return [
+        Use(
+            printable(row["name"]),
+            row["downloads"],
+            row["saved_seconds"],
+            bool(row["page"]),
+            printable(row["display_name"]),
+        )
+        for row in rows
+    ]
 
 
 def _clients(db: sqlite3.Connection, kind: str, since: int) -> list[Use]:
@@ -330,7 +343,7 @@ def _time_plot(name: str, title: str, days: Sequence[Period], css: str, what: st
 
 def _queue_plot(days: Sequence[Period]) -> Plot | None:
     known = [day for day in days if day.queued is not None]
-    if not known:
+    if not any(day.queued for day in known):
         return None
     queued = Series("queued", "waiting", [day.queued or 0 for day in known])
     return _plot("queue", "Longest queue of each day", "builds that wait", known, [queued])
