@@ -231,6 +231,20 @@
     let turn = 0, timer = 0;
     let isSettled = true;   // whether the address shown is one to come back to
     let shown;
+    // What to do about a name that is not here. How often it was asked for is in the document of failures.
+    const help = section.querySelector("#nothing-found"), inVain = help.querySelector("#asked-in-vain");
+    let wanted;
+    const offer = async (name, mine) => {
+      help.hidden = !name;
+      inVain.hidden = true;
+      if (!name) return;
+      help.querySelector("[data-name]").textContent = name;
+      wanted ??= fetch(new URL(help.dataset.failures, document.baseURI)).then((answer) => (answer.ok ? answer.json() : {}), () => ({}));
+      const known = ((await wanted).wanted ?? []).find((each) => each.name === name);
+      if (mine !== turn || !known) return;
+      inVain.querySelector("[data-times]").textContent = known.lookups === 1 ? "once" : `${known.lookups.toLocaleString()} times`;
+      inVain.hidden = false;
+    };
     const forget = (query) => {
       shown = { rows: [], query, exact: false };
       list.replaceChildren();
@@ -257,9 +271,12 @@
     const search = async () => {
       const mine = ++turn, query = input.value.trim(), asked = terms(query);
       clearTimeout(timer);
+      offer("", mine);
       timer = setTimeout(() => {
         remember();
-        if (mine === turn && shown.query === query && !shown.rows.length && asked.length === 1) suggest(asked[0], query, mine);
+        if (mine !== turn || shown.query !== query || shown.rows.length || asked.length !== 1) return;
+        suggest(asked[0], query, mine);
+        if (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(asked[0])) offer(asked[0], mine);
       }, PAUSE);
       if (!asked.length) {
         forget(query);

@@ -19,6 +19,7 @@ from tests.support.site_pages import elements
 PAGES = {
     "home": "/index.html",
     "search": "/search/index.html?q=py",
+    "all projects": "/browse/index.html",
     "project": f"/project/{BIG}/index.html",
     "older releases": f"/project/{BIG}/page-2.html",
     "failed project": f"/project/{FAILED}/index.html",

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.chromium import Watched
 from tests.support.loopback import Answer
+from tests.support.nginx import NginxSite
 from tests.support.sample_site import BIG, FAILED, SampleSite
 from tests.support.servers import StaticServer
 
@@ -80,6 +81,28 @@ def test_a_mistyped_name_is_asked_back(page: Page) -> None:
     page.goto("/search/index.html?q=nunpy")
     expect(page.locator("#search-count")).to_have_text("No project matches “nunpy”. Did you mean this?")
     expect(page.locator("#results a")).to_have_text([BIG])
+
+
+def test_a_name_that_is_not_here_leads_to_what_one_can_do(page: Page) -> None:
+    page.goto("/search/index.html?q=OpenCV_Python")
+    help = page.locator("#nothing-found")
+    expect(help).to_contain_text("pip install opencv-python")
+    expect(help.locator("#asked-in-vain")).to_contain_text(re.compile("asked this index for it [0-9]+ times"))
+    page.get_by_label("Find a project").fill("zzzz")
+    expect(help).to_contain_text("pip install zzzz")
+    expect(help.locator("#asked-in-vain")).to_be_hidden()
+    page.get_by_label("Find a project").fill("spidev")
+    expect(help).to_be_hidden()
+
+
+def test_all_projects_are_found_from_a_to_z_without_script(browser: Browser, nginx: NginxSite) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(f"{nginx.url}/index.html")
+    page.get_by_role("navigation", name="Site").get_by_role("link", name="A–Z").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("All projects")
+    page.get_by_role("link", name="RPi.GPIO", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("RPi.GPIO")
+    page.close()
 
 
 def test_a_wrong_address_shows_projects_of_about_that_name(watched: Watched) -> None:

@@ -67,13 +67,13 @@ _ABOUT: dict[str, dict[str, Any]] = {
             "License-Expression": "BSD-3-Clause",
             "Author": "Travis E. Oliphant et al.",
             "Project-URL": [
-                "homepage, https://numpy.invalid", "documentation, https://numpy.invalid/doc",
-                "source, https://code.invalid/numpy", "tracker, https://code.invalid/numpy/issues",
+                "homepage, https://elsewhere.invalid/numpy", "documentation, https://elsewhere.invalid/numpy/doc",
+                "source, https://elsewhere.invalid/code", "tracker, https://elsewhere.invalid/code/issues",
             ],
         },
     },
     "pandas": {
-        "fields": {"License": "BSD 3-Clause", "Home-page": "https://pandas.invalid"},
+        "fields": {"License": "BSD 3-Clause", "Home-page": "https://elsewhere.invalid/pandas"},
         "requires_dist": [
             "numpy>=1.26", "python-dateutil>=2.8.2", "lxml>=4.9", "spydev", "tzdata; sys_platform == 'win32'",
             "hypothesis>=6; extra == 'test'",

@@ -23,6 +23,7 @@ BELOW = SiteFacts("https://example.org/our/wheels")
 
 #: What other modules put on the site, as far as our pages lead there.
 OTHERS = {
+    "browse/index.html",
     "search/index.html", "failures/index.html", "failures/failures.json", "fleet/index.html", "statistics/index.html",
     "report/index.html", "report/report.json", "simple/index.html", "simple/index.json", "status.json",
     "metrics.prom",

@@ -303,7 +303,7 @@ def test_the_page_works_from_anywhere_and_says_what_needs_a_script(controller: C
     assert set(written) == {"search/p/_.json", "search/popular.json", "search/index.html"}
     page = (written["search/index.html"] or b"").decode()
     assert "Searching needs JavaScript" in page
-    assert 'href="../simple/index.html"' in page
+    assert 'href="../browse/index.html"' in page
     assert '<form class="find" action="index.html" method="get"' in page
     assert "1 project. Results appear" in page
 

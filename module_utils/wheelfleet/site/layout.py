@@ -13,7 +13,7 @@ PAGES = ("simple", "project")
 #: Pages at the top of the site.
 TOP = ("404.html", "feed.atom", "index.html", "robots.txt", "sitemap.xml")
 #: Folders of pages about many projects.
-LISTS = ("failures", "faq", "fleet", "projects", "report", "search", "sitemaps", "statistics", "use")
+LISTS = ("browse", "failures", "faq", "fleet", "projects", "report", "search", "sitemaps", "statistics", "use")
 #: The status of a run, at the top of the site. M(wheelfleet_status) writes it on web nodes, not the mirror.
 STATUS = "status.json"
 #: The metrics for Prometheus, beside it and written by the same.

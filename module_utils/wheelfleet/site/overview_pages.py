@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..planner.requirements_files import resolution_logs
 from ..text import printable
-from .html import failures, feed, fleet, help_pages, home, packed, search, sitemap, statistics
+from .html import browse, failures, feed, fleet, help_pages, home, packed, search, sitemap, statistics
 from .renderer import Renderer
 from .report import make_report
 
@@ -42,6 +42,8 @@ def overview_pages(
     """
     for path, data in search.pages(db, render, changed):
         yield OverviewPage(path, data, compressed=True, owns_folder=changed is None)
+    for path, data in browse.pages(db, render, changed):
+        yield OverviewPage(path, data, owns_folder=changed is None)
     for path, data in sitemap.pages(db, render, changed):
         yield OverviewPage(path, data, owns_folder=changed is None and "/" in path)
     # Before the report, which links the pages of classes.

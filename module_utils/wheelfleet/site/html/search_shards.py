@@ -9,13 +9,13 @@ the empty prefix along the letters typed, and no file is large. Shards depend on
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ...text import printable
 from ..published_rows import words
 from ..renderer import as_json
+from .prefix_tree import PrefixTree, span
 
 #: Words in a shard that is not split, at most: with their summaries, about 40 kB compressed.
 MOST_WORDS = 1000
@@ -28,13 +28,8 @@ MOST_SUMMARY = 80
 STATUS_ORDER = ("built", "upstream", "waiting", "failed", "trouble", "skipped", "passed", "not-found")
 _RANK = {status: rank for rank, status in enumerate(STATUS_ORDER)}
 
-#: Comes after every character of a normalised name (PEP 503: a to z, 0 to 9 and the dash).
-_AFTER = "{"
-
 #: The columns of a ShardProject.
 COLUMNS = "p.name, p.display_name, p.summary, p.status, p.packed"
-_COUNT = "SELECT count(*) FROM (SELECT 1 FROM search_word WHERE word >= ? AND word < ? LIMIT ?)"
-_NEXT_WORD = "SELECT word FROM search_word WHERE word >= ? AND word < ? ORDER BY word LIMIT 1"
 _WORDS = f"""
     SELECT w.word, {COLUMNS} FROM search_word w CROSS JOIN site_project p ON p.project_id = w.project_id
     WHERE w.word >= ? AND w.word < ? ORDER BY w.word, w.project_id LIMIT ?
@@ -79,54 +74,35 @@ def shards(
     to. A changed name costs only the few shards along its words.
     """
     if changed is None:
-        yield from _Trie(db, (), most_words, most_best).visit("", (), full=True)
+        yield from _Shards(db, (), most_words, most_best).visit("", (), full=True)
     elif changed:
         touched = sorted(word for name in changed for word in words(name))
-        yield from _Trie(db, changed, most_words, most_best).visit("", touched, full=False)
+        yield from _Shards(db, changed, most_words, most_best).visit("", touched, full=False)
 
 
-class _Trie:
+class _Shards(PrefixTree):
+    source = "search_word", "word", ""
+
     def __init__(self, db: sqlite3.Connection, changed: Collection[str], most_words: int, most_best: int) -> None:
-        self.db = db
+        super().__init__(db, most_words)
         self.changed = frozenset(changed)
-        self.most_words = most_words
         self.most_best = most_best
         self._longest: dict[str, int] = {}
 
-    def visit(self, prefix: str, touched: Sequence[str], full: bool) -> Iterator[tuple[str, bytes | None]]:
-        """The shard of a prefix, and those below it along `touched`, the words that may have been added or removed."""
-        some = self.most_words + len(touched) + 1
-        (count,) = self.db.execute(_COUNT, (*_range(prefix), some)).fetchone()
-        if count <= self.most_words:
-            rows = self.db.execute(_WORDS, (*_range(prefix), self.most_words)).fetchall()
-            projects = {ShardProject(*row[1:]) for row in map(tuple, rows)}
-            yield shard_path(prefix), _shard(projects) if projects or not prefix else None
-            unchanged = [row[0] for row in rows if row[1] not in self.changed]
-            yield from self._removed(prefix, sorted([*unchanged, *touched]))
-            return
-        # If all words beyond the limit may be new, the shard may not have been split before.
-        full = full or count - len(touched) <= self.most_words
-        letters = self._next_letters(prefix)
-        below = dict(_by_next_letter(prefix, touched))
-        for letter in sorted({*below, *letters} if full else below):
-            yield from self.visit(prefix + letter, below.get(letter, ()), full)
-        yield shard_path(prefix), _shard(self._best(prefix), letters)
+    def path(self, prefix: str) -> str:
+        """See shard_path."""
+        return shard_path(prefix)
 
-    def _removed(self, prefix: str, former: Sequence[str]) -> Iterator[tuple[str, None]]:
-        """The shards that may exist below a prefix that is no longer split; it had at most the former words."""
-        if len(former) > self.most_words:
-            for letter, group in _by_next_letter(prefix, former):
-                yield shard_path(prefix + letter), None
-                yield from self._removed(prefix + letter, group)
+    def leaf(self, prefix: str) -> tuple[bytes | None, list[str]]:
+        """All projects with such a word."""
+        rows = self.db.execute(_WORDS, (*span(prefix), self.most)).fetchall()
+        projects = {ShardProject(*row[1:]) for row in map(tuple, rows)}
+        data = _shard(projects) if projects or not prefix else None
+        return data, [row[0] for row in rows if row[1] not in self.changed]
 
-    def _next_letters(self, prefix: str) -> str:
-        """The characters that follow the prefix in words, in order; each costs one look-up in the index."""
-        letters = ""
-        after, end = f"{prefix}-", prefix + _AFTER
-        while row := self.db.execute(_NEXT_WORD, (after, end)).fetchone():
-            letters += row[0][len(prefix)]
-            after = prefix + chr(ord(letters[-1]) + 1)
-        return letters
+    def branch(self, prefix: str, letters: str) -> bytes:
+        """The best projects, and the characters that follow."""
+        return _shard(self._best(prefix), letters)
 
     def _best(self, prefix: str) -> set[ShardProject]:
         """The project with the prefix as its name, and the best whose names begin with it; if they are few, others too.
@@ -140,9 +116,9 @@ class _Trie:
                 if missing <= 0:
                     return best
                 best.update(
-                    ShardProject(*row) for row in self.db.execute(_SHORTEST, (status, length, *_range(prefix), missing))
+                    ShardProject(*row) for row in self.db.execute(_SHORTEST, (status, length, *span(prefix), missing))
                 )
-        for row in self.db.execute(_WORDS, (*_range(prefix), self.most_words)):
+        for row in self.db.execute(_WORDS, (*span(prefix), self.most)):
             if len(best) >= self.most_best:
                 break
             best.add(ShardProject(*tuple(row)[1:]))
@@ -153,16 +129,6 @@ class _Trie:
             (length,) = self.db.execute(_LONGEST, (status,)).fetchone()
             self._longest[status] = length or 0
         return self._longest[status]
-
-
-def _range(prefix: str) -> tuple[str, str]:
-    return prefix, prefix + _AFTER
-
-
-def _by_next_letter(prefix: str, ordered: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    """The words longer than the prefix, by the character that follows it."""
-    longer = (word for word in ordered if len(word) > len(prefix))
-    return ((letter, list(group)) for letter, group in groupby(longer, key=lambda word: word[len(prefix)]))
 
 
 def _shard(projects: Iterable[ShardProject], letters: str | None = None) -> bytes:

@@ -21,7 +21,7 @@ OVERVIEW = "sitemaps/site.xml"
 SPAN = 2000
 
 _OVERVIEW_PAGES = tuple(
-    f"{folder}index.html" for folder in ("", "search/", "failures/", "fleet/", "statistics/", "use/", "faq/")
+    f"{folder}index.html" for folder in ("", "search/", "browse/", "failures/", "fleet/", "statistics/", "use/", "faq/")
 )
 
 
