@@ -21,6 +21,7 @@ from benchmarks import (
     order,
     planner,
     publishing,
+    site,
     utilisation,
 )
 
@@ -35,6 +36,7 @@ MEASUREMENTS = {
     "mirror": mirror.measure,
     "publishing": publishing.measure,
     "freshness": freshness.measure,
+    "site": site.measure,
     "utilisation": utilisation.measure,
 }
 #: Run only by name: `corpus` and `corpus-2` need the real index and take half an hour and some hours, the others take

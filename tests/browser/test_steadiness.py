@@ -14,13 +14,10 @@ from wheelfleet.engine.status import status_document
 from tests.support.catalogs import TARGET, ControllerState
 from tests.support.chromium import Watched
 from tests.support.nginx import NginxSite, nginx_site
-from tests.support.page_measures import DESK, PHONE, measure
+from tests.support.page_measures import DESK, MOST_BYTES, MOST_REQUESTS, MOST_SHIFT, PHONE, measure
 from tests.support.sample_site import SampleSite, running_status
 
 BUILDERS = 100
-#: Below this nobody is disturbed (web.dev's threshold is 0.1).
-MOST_SHIFT = 0.05
-MOST_BYTES, MOST_REQUESTS = 20_000, 6
 LIVE = {
     "home": ("/index.html", "#fleet-now .status.built"),
     "fleet": ("/fleet/index.html", ".builds a"),

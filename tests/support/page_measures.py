@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, Request
 
 #: CSS pixels: a phone, held upright, and a desk.
 PHONE, DESK = (390, 844), (1280, 900)
+#: The most that a page may weigh and ask for, and how much may move: web.dev calls 0.1 good.
+MOST_BYTES, MOST_REQUESTS, MOST_SHIFT = 20_000, 6, 0.05
 
 #: Adds up the layout shifts that no input of the reader caused (Layout Instability API of the WICG).
 _WATCH_SHIFTS = """
@@ -32,8 +34,9 @@ _TWO_FRAMES = (
 
 @dataclass
 class Measures:
-    """Of one visit. `bytes` are those of all bodies as they were sent, compressed where they were; `height` is in CSS
-    pixels; `shift` is the sum of layout shift scores, and `shifted` names what moved."""
+    """Of one visit. `bytes` are those of all bodies as they were sent, compressed where they were; `requests` counts
+    the addresses asked for (the browser takes the logo again from its cache, as the icon); `height` is in CSS pixels;
+    `shift` is the sum of layout shift scores, and `shifted` names what moved."""
 
     bytes: int
     requests: int
@@ -54,8 +57,8 @@ def measure(
     page's script has done its part; `before` prepares the page."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="en-GB")
     try:
-        asked: list[Request] = []
-        page.on("requestfinished", lambda request: asked.append(request))
+        asked: dict[str, Request] = {}
+        page.on("requestfinished", lambda request: asked.update({request.url: request}))
         page.add_init_script(_WATCH_SHIFTS)
         if before:
             before(page)
@@ -64,7 +67,7 @@ def measure(
             page.wait_for_selector(done)
         page.evaluate(_TWO_FRAMES)
         return Measures(
-            sum(each.sizes()["responseBodySize"] for each in asked),
+            sum(each.sizes()["responseBodySize"] for each in asked.values()),
             len(asked),
             page.evaluate("document.documentElement.scrollHeight"),
             page.evaluate("window.layoutShift"),
