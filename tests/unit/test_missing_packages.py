@@ -101,7 +101,9 @@ def test_that_nobody_has_it_is_known_for_a_month_and_said(state: ControllerState
     with state.catalog.writing() as db:
         none = [{"missing": "header", "subject": "own.h", "packages": []}]
         missing_packages.record_answers(db, "pi1", [Subject("header", "own.h")], none, EPOCH)
-    said = "No package of the builder's distribution has own.h. It may be a file of its own that the sdist lacks."
+    said = (
+        "No package of the builder's distribution has own.h. It may be a file of its own that the sdist does not have."
+    )
     assert state.one("SELECT advice FROM attempt WHERE id = ?", attempt) == said
     assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH + 86400, ALL) == {}
     assert missing_packages.subjects_to_look_up(state.catalog.db, EPOCH + missing_packages.ASK_AGAIN + 1, ALL) == {

@@ -114,7 +114,7 @@ def build_system(source: Path) -> dict[str, Any]:
     if inside and not any(_has_module(source / part, module) for part in inside):
         # pip searches nowhere else. A project of that name upstream would be another one.
         shown = " and ".join(repr(part) for part in inside)
-        raise _broken(f"The sdist lacks its own build backend {module!r}, which pyproject.toml has in {shown}.")
+        raise _broken(f"The sdist does not have its own build backend {module!r}, which pyproject.toml has in {shown}.")
     return {"requires": requires, "backend": backend, "backend_path": inside}
 
 

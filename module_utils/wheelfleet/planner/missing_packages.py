@@ -145,7 +145,7 @@ def name_package(db: sqlite3.Connection, attempt: str) -> bool:
         return False
     if not packages:
         row = db.execute("SELECT missing_kind, subject FROM attempt WHERE id = ?", (attempt,)).fetchone()
-        ours = " It may be a file of its own that the sdist lacks." if row["missing_kind"] == "header" else ""
+        ours = " It may be a file of its own that the sdist does not have." if row["missing_kind"] == "header" else ""
         advice = f"No package of the builder's distribution has {row['subject']}.{ours}"
         attempts.advise(db, attempt, advice)
         return False

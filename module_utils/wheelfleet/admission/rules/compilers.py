@@ -25,7 +25,7 @@ COMPILERS = (
     rule(
         "sdist-broken",
         r"CMake Error: The source directory \".{1,200}\" does not appear to contain (CMakeLists\.txt)\.",
-        "The sdist lacks {found}, which its own build reads.",
+        "The sdist does not have {found}, which its own build reads.",
     ),
     rule("configure-error", r"CMake Error(?: at \S{1,200})?", "CMake stopped with an error.", choose="first"),
     rule(

@@ -106,14 +106,14 @@ MISSING = (
     rule(
         "sdist-broken",
         r"cc1(?:plus|obj)?: fatal error: (\S{1,200}): No such file or directory",
-        "The sdist lacks {found}, which its own build compiles.",
+        "The sdist does not have {found}, which its own build compiles.",
     ),
     rule(
         "missing-header",
         r"fatal error: '?([\w./][\w./+-]{0,200})'?:? (?:No such file or directory|file not found)",
         "The header {found} is missing on the builder.",
         missing_kind="header",
-        advice=f"{LOOK_FOR_HEADER} If no package has it, the sdist lacks a file of its own.",
+        advice=f"{LOOK_FOR_HEADER} If no package has it, the sdist does not have a file of its own.",
     ),
     rule(
         "missing-tool",

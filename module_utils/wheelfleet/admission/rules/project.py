@@ -76,7 +76,7 @@ PROJECT = (
     rule(
         "sdist-broken",
         r"FileNotFoundError: \[Errno 2\] No such file or directory: '([^'/][^']{0,200})'",
-        "The sdist lacks {found}, which its own build reads.",
+        "The sdist does not have {found}, which its own build reads.",
     ),
     rule(
         "sdist-broken",
@@ -88,7 +88,7 @@ PROJECT = (
     rule(
         "sdist-broken",
         r"unable to detect version for|does not appear to be a Python project|neither setup\.py nor pyproject\.toml",
-        "The sdist lacks what its build reads its version or metadata from.",
+        "The sdist does not have what its build reads its version or metadata from.",
     ),
 )
 
