@@ -67,8 +67,6 @@ class LogFacts:
     cpu_seconds: float | None = None
     #: In bytes.
     peak_memory: int | None = None
-    #: The file names of the wheels that it built.
-    wheels: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
@@ -112,7 +110,6 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
     ).fetchone()
     if row is None:
         raise LookupError(f"The catalog knows no attempt {attempt_id}.")
-    wheels = db.execute("SELECT filename FROM wheel WHERE attempt_id = ? ORDER BY filename", (attempt_id,))
 
     def shown(column: str) -> str | None:
         return printable(row[column]) if row[column] else None
@@ -136,7 +133,6 @@ def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
         interpreter=shown("interpreter"),
         cpu_seconds=row["cpu_seconds"],
         peak_memory=row["peak_memory"],
-        wheels=tuple(wheel["filename"] for wheel in wheels),
     )
 
 
