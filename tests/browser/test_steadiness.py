@@ -27,6 +27,15 @@ LIVE = {
 STATES = (HostState.BUILDING, HostState.WAITING, HostState.UNREACHABLE, HostState.SUSPENDED)
 
 
+@pytest.fixture(autouse=True)
+def status_as_before(sample: SampleSite) -> Iterator[None]:
+    """The site is other tests' too."""
+    file = sample.root / "status.json"
+    before = file.read_bytes()
+    yield
+    file.write_bytes(before)
+
+
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("name", LIVE)
 def test_nothing_jumps_when_the_script_fills_a_page(

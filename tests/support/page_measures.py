@@ -58,7 +58,7 @@ def measure(
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="en-GB")
     try:
         asked: dict[str, Request] = {}
-        page.on("requestfinished", lambda request: asked.update({request.url: request}))
+        page.on("requestfinished", lambda request: asked.update({request.url: asked.get(request.url, request)}))
         page.add_init_script(_WATCH_SHIFTS)
         if before:
             before(page)
