@@ -69,7 +69,7 @@ def test_the_log_begins_with_what_is_built_and_marks_each_phase(builder: Builder
         "limits: 120 s, 60 s without output, 1024 MiB of memory, 64 processes, 1024 MiB on the disk, 1024 KiB of log",
     ):
         assert line in header
-    assert re.findall(r"^::wheelfleet phase (\w+)$", rest, re.MULTILINE) == [
+    assert re.findall(r"^::wheelfleet phase (\w+) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", rest, re.MULTILINE) == [
         *("fetch", "unpack", "environment", "requires", "build")
     ]
     assert rest.index("phase build") < rest.index("hello from the build") < rest.index("::wheelfleet built demo-1.0-")

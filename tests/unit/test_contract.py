@@ -14,7 +14,7 @@ from wheelfleet.builder.complete import complete
 from wheelfleet.builder.hooks import __file__ as hooks
 from wheelfleet.contract.adjustments import RECIPE_KEYS, Adjustments, Form, Patch
 from wheelfleet.contract.assignment import Assignment, HandOver, checked_assignment
-from wheelfleet.contract.log_lines import PHASE
+from wheelfleet.contract.log_lines import PHASE, PHASE_TIME
 from wheelfleet.contract.report import Report
 from wheelfleet.contract.result import check_result, new_result, sanitized
 from wheelfleet.contract.shape import ContractError
@@ -102,7 +102,7 @@ def test_a_report_that_is_none_is_refused() -> None:
 
 
 def test_what_imports_nothing_of_ours_marks_a_phase_as_all_do() -> None:
-    assert f'"{PHASE}build"' in Path(hooks).read_text()
+    assert f'"{PHASE}build", time.strftime("{PHASE_TIME}", time.gmtime())' in Path(hooks).read_text()
 
 
 def test_the_page_shows_every_field_of_every_document() -> None:

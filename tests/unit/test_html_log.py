@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from wheelfleet.admission.classify import classify
 from wheelfleet.contract.result import PHASES
-from wheelfleet.site.html import log, raw_log
+from wheelfleet.site.html import log, log_steps, raw_log
 from wheelfleet.site.html.ansi import Run, Terminal
 from wheelfleet.site.html.log import LogFacts, read_log_facts
 from wheelfleet.site.renderer import Renderer
@@ -206,8 +206,28 @@ class TestThePage:
         assert lines_of(page) == {1: "begins", 3: "asked", 5: "gcc", 6: "ld"}
         assert "::wheelfleet phase" not in page
 
+    def test_steps_say_how_long_they_took_and_in_which_the_build_failed(self, render: Renderer) -> None:
+        log_text = (
+            "::wheelfleet phase fetch 2026-12-01T23:59:58Z\n::wheelfleet phase unpack 2026-12-01T23:59:58Z\n"
+            "::wheelfleet phase build 2026-12-02T00:01:03Z\ngcc\n"
+        )
+        page = page_of(render, log_text, facts(seconds=70.4))
+        assert re.findall(r"</a> <span>(.*?)</span>(.*)</li>", page) == [
+            ("under 1 s, 1 line", ""), ("1 min 5 s, 1 line", ""),
+            ("5 s, 2 lines", ' <b class="status failed">Failed here</b>'),
+        ]  # fmt: skip
+        assert "Failed here" not in page_of(render, log_text, facts(outcome="built"))
+
+    @pytest.mark.parametrize(
+        "second", ["2026-12-01T00:00:01Z", "2027-12-01T00:00:01Z", "2026-99-99T99:99:99Z", ""]
+    )
+    def test_a_clock_that_jumps_and_a_time_that_is_none_tell_no_duration(self, render: Renderer, second: str) -> None:
+        begins = "::wheelfleet phase fetch 2026-12-02T00:00:00Z\n::wheelfleet phase build"
+        page = page_of(render, f"{begins} {second}".rstrip() + "\nx\n")
+        assert not re.search(r"<span>[^<]* s, ", page)
+
     def test_every_phase_has_a_heading(self) -> None:
-        assert list(log.STEPS) == list(PHASES)
+        assert list(log_steps.STEPS) == list(PHASES)
 
     @pytest.mark.parametrize("phase", ["fetch", "build", "unheard-of", "", "<script>alert(1)</script>"])
     def test_a_phase_that_a_build_makes_up_stays_a_line(self, render: Renderer, phase: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from ..atomic_files import remove, write_json
 from ..contract.adjustments import Adjustments
 from ..contract.assignment import Assignment
-from ..contract.log_lines import PHASE
+from ..contract.log_lines import phase_line
 from ..contract.reasons import Failed
 from ..contract.result import Phase, Result
 from . import proxy, sandbox
@@ -57,7 +57,7 @@ class Attempt:
 
     def enter(self, phase: Phase) -> None:
         """Begin a phase: in the log, and where it is found should this process be killed."""
-        self.log_line(f"{PHASE}{phase}")
+        self.log_line(phase_line(phase))
         self.note(phase=phase)
 
     def note(self, **facts: Any) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..atomic_files import visible
-from ..contract.log_lines import PHASE
+from ..contract.log_lines import phase_line
 from . import forked
 
 #: The ending of the empty file of a step that was begun.
@@ -42,11 +42,11 @@ def main(arguments: Sequence[str]) -> int:
         # Its import is dear, and a pure wheel needs none of it.
         from . import repair
 
-        print(f"{PHASE}repair", flush=True)
+        print(phase_line("repair"), flush=True)
         if not step("repair", repair.main, exclude):
             print("The wheel could not be repaired; it is left as it was built.", flush=True)
     if folder:
-        print(f"{PHASE}check", flush=True)
+        print(phase_line("check"), flush=True)
         step("installers", installers.main, folder)
     return 0
 

@@ -23,6 +23,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -47,7 +48,7 @@ def main(program: str, control: str, source: str, hooks: Sequence[str]) -> int:
     sys.path[:0] = own
     for hook in hooks:
         if hook == BUILD:
-            print("::wheelfleet phase build", flush=True)
+            print("::wheelfleet phase build", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), flush=True)
             with open(os.path.join(control, BUILDING), "w"):  # noqa: PTH118, PTH123 - pathlib costs its import
                 pass
         status = call(caller, program, hook, os.path.join(control, hook))  # noqa: PTH118

@@ -10,14 +10,13 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
-from ...contract.log_lines import OURS, PHASE
-from ...contract.result import PHASES, Phase
+from ...contract.log_lines import OURS
 from ...text import plain, printable
 from ..applied_adjustments import goes_on_with, tried_with
 from ..renderer import Renderer
 from .ansi import Run, Terminal
+from .log_steps import Line, steps_of
 from .raw_log import RawLog, looks_like_error, read_log
 
 #: Links at the top of the page to lines that look like errors, at most.
@@ -26,20 +25,6 @@ MOST_ERROR_LINKS = 5
 _EVIDENCE_SPAN = 20
 #: The beginning of the builder's own failure line, which may be the only evidence.
 _OUR_FAILURE = f"{OURS}failed "
-
-#: What a reader calls the phases.
-STEPS: dict[Phase, str] = {
-    "fetch": "Fetch the sdist",
-    "unpack": "Unpack the sdist",
-    "crates": "Fetch Rust crates",
-    "modules": "Fetch Go modules",
-    "environment": "Make the build environment",
-    "requires": "Install what the build asks for",
-    "build": "Build the wheel",
-    "repair": "Repair the wheel",
-    "check": "Check the wheel",
-    "collect": "Collect the wheel",
-}
 
 
 @dataclass(frozen=True)
@@ -67,30 +52,6 @@ class LogFacts:
     cpu_seconds: float | None = None
     #: In bytes.
     peak_memory: int | None = None
-
-
-class Line(NamedTuple):
-    """A line of the log on the page."""
-
-    number: int
-    runs: list[Run]
-    text: str
-    #: "evidence" if it shows why the build failed, "error" if it looks like an error, or empty.
-    mark: str
-    #: The number of lines just before it that are not on the page.
-    left_out: int
-
-
-@dataclass
-class Step:
-    """Lines of the log under a heading; the first ones may have none."""
-
-    title: str
-    #: The number of the line that begins it, the lines left out just before that one, and all its lines.
-    number: int
-    left_out: int
-    total: int
-    lines: list[Line]
 
 
 def read_log_facts(db: sqlite3.Connection, attempt_id: str) -> LogFacts:
@@ -153,7 +114,7 @@ def page(render: Renderer, path: str, raw_gz: Path | bytes, facts: LogFacts) -> 
         "log.html.j2",
         facts=facts,
         raw=f"{PurePosixPath(path).stem}.log.gz",
-        steps=_steps(lines, raw.total),
+        steps=steps_of(lines, raw.total, facts.seconds),
         shows=shows,
         errors=errors[:MOST_ERROR_LINKS],
         more_errors=max(0, len(errors) - MOST_ERROR_LINKS),
@@ -184,22 +145,6 @@ def _lines(raw: RawLog, evidence: Sequence[str], marked: bool) -> list[Line]:
         )
         for index, (number, runs, text, last) in enumerate(shown)
     ]
-
-
-def _steps(lines: Sequence[Line], total: int) -> list[Step]:
-    """The lines under the phases that begin in the order of phases. A build can write such lines too: what is out of
-    order stays a line, so there are no more steps than phases."""
-    steps = [Step("", 1, 0, total, [])]
-    left = list(PHASES)
-    for line in lines:
-        phase = line.text.removeprefix(PHASE)
-        if phase != line.text and phase in left:
-            del left[: left.index(phase) + 1]
-            steps[-1].total = line.number - steps[-1].number
-            steps.append(Step(STEPS[phase], line.number, line.left_out, total + 1 - line.number, []))
-        else:
-            steps[-1].lines.append(line)
-    return steps
 
 
 def _find_evidence(texts: Sequence[str], evidence: Sequence[str]) -> set[int]:
