@@ -28,7 +28,8 @@ def priority(fleet: Fleet, release: int, target: int = 11) -> object:
 def look_up(fleet: Fleet, name: str, times: int) -> None:
     """Installers ask a web node for a project's page."""
     said = {"positions": [], "lost": [], "more": False, "lines": 1, "garbage": 0, "clients": [], "downloads": []}
-    record_answer(fleet.catalog, "web1", [], read_answer({**said, "lookups": [[TODAY, name, times]]}, NOW), NOW)
+    said |= {"visits": [], "lookups": [[TODAY, name, times]]}
+    record_answer(fleet.catalog, "web1", [], read_answer(said, NOW), NOW)
 
 
 def first(fleet: Fleet, *releases: int, target: int = 11, now: float | None = NOW) -> int:
