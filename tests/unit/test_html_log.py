@@ -218,9 +218,7 @@ class TestThePage:
         ]  # fmt: skip
         assert "Failed here" not in page_of(render, log_text, facts(outcome="built"))
 
-    @pytest.mark.parametrize(
-        "second", ["2026-12-01T00:00:01Z", "2027-12-01T00:00:01Z", "2026-99-99T99:99:99Z", ""]
-    )
+    @pytest.mark.parametrize("second", ["2026-12-01T00:00:01Z", "2027-12-01T00:00:01Z", "2026-99-99T99:99:99Z", ""])
     def test_a_clock_that_jumps_and_a_time_that_is_none_tell_no_duration(self, render: Renderer, second: str) -> None:
         begins = "::wheelfleet phase fetch 2026-12-02T00:00:00Z\n::wheelfleet phase build"
         page = page_of(render, f"{begins} {second}".rstrip() + "\nx\n")
