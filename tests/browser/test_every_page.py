@@ -164,13 +164,13 @@ def test_the_keyboard_reaches_content_and_navigation_and_shows_where_it_is(page:
     assert focus.inner_text() == "Skip to the content"
     assert focus.bounding_box()["x"] >= 0  # type: ignore[index]
     reached = []
-    for _ in range(8):
+    for _ in range(9):
         page.keyboard.press("Tab")
         style = focus.evaluate("(each) => [getComputedStyle(each).outlineStyle, getComputedStyle(each).outlineWidth]")
         assert style == ["solid", "3px"]
         reached.append(focus.inner_text())
-    assert reached == ["wheelfleet", "Home", "Search", "Failures", "Fleet", "Statistics", "How to use", "FAQ"]
-    for _ in range(8):
+    assert reached == ["wheelfleet", "Home", "Search", "A–Z", "Failures", "Fleet", "Statistics", "How to use", "FAQ"]
+    for _ in range(9):
         page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     assert focus.get_attribute("id") == "content"
