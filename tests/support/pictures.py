@@ -1,9 +1,9 @@
-"""The README's pictures: a terminal with a real run, and the first page of the sample site.
+"""The pictures in docs/: a terminal with a real run, and two pages of the sample site.
 
     ANSIBLE_FORCE_COLOR=1 make build > run.log
     PYTHONPATH=module_utils python -m tests.support.pictures run.log
 
-The path of the checkout is left out.
+Without a log the picture of the run stays as it is. The path of the checkout is left out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import Browser
+
 from tests.support.chromium import chromium
-from tests.support.sample_site import sample_site
+from tests.support.sample_site import BIG, sample_site
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES = REPOSITORY / "docs/images"
@@ -36,18 +38,30 @@ def terminal(log: str) -> str:
     return f"<meta charset=utf-8><body style='margin:0'><pre style='{style}'>$ ansible-playbook build.yml\n{text}</pre>"
 
 
-def main(log: Path) -> None:
+def of_run(browser: Browser, log: Path) -> None:
+    """The end of a run."""
+    page = browser.new_page(viewport={"width": 1030, "height": 200})
+    page.set_content(terminal(log.read_text()))
+    page.screenshot(path=IMAGES / "run.png", full_page=True)
+
+
+def of_site(browser: Browser) -> None:
+    """The first page of the sample site, and the page of a project with many releases."""
+    page = browser.new_page(viewport={"width": 1100, "height": 760})
+    with tempfile.TemporaryDirectory() as scratch:
+        sample = sample_site(Path(scratch))
+        for name, path in (("site", "index.html"), ("project", f"project/{BIG}/index.html")):
+            page.goto((sample.root / path).as_uri())
+            page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def main(*logs: str) -> None:
     IMAGES.mkdir(exist_ok=True)
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1030, "height": 200})
-        page.set_content(terminal(log.read_text()))
-        page.screenshot(path=IMAGES / "run.png", full_page=True)
-        page.set_viewport_size({"width": 1100, "height": 760})
-        with tempfile.TemporaryDirectory() as scratch:
-            sample_site(Path(scratch))
-            page.goto((Path(scratch) / "site" / "index.html").as_uri())
-            page.screenshot(path=IMAGES / "site.png")
+        for log in logs:
+            of_run(browser, Path(log))
+        of_site(browser)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*sys.argv[1:])
