@@ -18,6 +18,7 @@ from tests.support.sample_site import BIG, FAILED, running_status, sample_site
 PAGES = {
     "home": ("index.html", "#fleet-now .status.built"),
     "search": ("search/index.html?q=py", "#results a"),
+    "all projects": ("browse/index.html", ""),
     "project with 31 releases": (f"project/{BIG}/index.html", ""),
     "project that failed": (f"project/{FAILED}/index.html", ""),
     "log": ("{log}", ""),
