@@ -280,11 +280,20 @@ def test_what_is_being_built_does_not_count_as_waiting(state: ControllerState) -
     state.attempt("beta", "1.0", state="open", host="pi1", outcome=None, begun_at=1.0)
     state.attempt("gamma", "1.0", state="open", host="pi1", outcome=None)
     state.want("gamma", "1.0", target="cp313-cp313-linux_aarch64-glibc2.41", need="later")
-    state.execute("INSERT OR REPLACE INTO counter (kind, key, value) VALUES ('status', 'waiting', 4)")
+    # A wheel of this one is published, and it is built again.
+    state.want("delta", "1.0", need="now")
+    state.attempt("delta", "1.0", state="open", host="pi1", outcome=None, begun_at=1.0)
+    state.execute(
+        """
+        INSERT INTO site_release (release_id, target_id, project_id, status)
+        SELECT w.release_id, w.target_id, p.id, CASE p.name WHEN 'delta' THEN 'built' ELSE 'waiting' END
+        FROM release_target w JOIN release r ON r.id = w.release_id JOIN project p ON p.id = r.project_id
+        """
+    )
     html, data = published(state)
-    assert "1 build goes on, 3 builds wait in the queue." in Page(html).text
+    assert "2 builds go on, 3 builds wait in the queue." in Page(html).text
     assert "1 build waits until the release was built for another target." in Page(html).text
-    assert (data["building"], data["queue"], data["later"]) == (1, 3, 1)
+    assert (data["building"], data["queue"], data["later"]) == (2, 3, 1)
     assert [target["waiting"] for target in data["targets"]] == [2]
 
 

@@ -320,8 +320,15 @@ def read_fleet(db: sqlite3.Connection) -> Fleet:
         replace(event, host=printable(event.host), sentence=printable(event.sentence))
         for event in reversed(events(db, most=MOST_EVENTS))
     ]
-    building = db.execute("SELECT count(*) FROM attempt WHERE state = 'open' AND begun_at IS NOT NULL").fetchone()[0]
-    waiting = int(totals(db, "status").get("waiting", 0)) - building
+    # What is built again, although a wheel of it is published, is not among those that wait.
+    building, from_waiting = db.execute(
+        """
+        SELECT count(*), count(s.release_id) FROM attempt a
+        LEFT JOIN site_release s ON s.release_id = a.release_id AND s.target_id = a.target_id AND s.status = 'waiting'
+        WHERE a.state = 'open' AND a.begun_at IS NOT NULL
+        """
+    ).fetchone()
+    waiting = int(totals(db, "status").get("waiting", 0)) - from_waiting
     moments = [builder.seen_at for builder in builders] + [event.at for event in happened]
     return Fleet(
         builders,
