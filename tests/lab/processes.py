@@ -62,8 +62,13 @@ class Helpers:
         self._settings = settings
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, command: Sequence[object], log: Path) -> None:
-        """Start a helper; its output is appended to the file `log`."""
+    def start(self, name: str, command: Sequence[object], log: Path, *, ignored: signal.Signals | None = None) -> None:
+        """Start a helper; its output is appended to the file `log`. It ignores a signal until it handles it itself."""
+
+        def ignore() -> None:
+            if ignored is not None:
+                signal.signal(ignored, signal.SIG_IGN)
+
         with log.open("ab") as file:
             child = subprocess.Popen(
                 [str(word) for word in command],
@@ -73,6 +78,7 @@ class Helpers:
                 start_new_session=True,
                 cwd=REPOSITORY,
                 env={**os.environ, **self._settings.environment},
+                preexec_fn=ignore,
             )
         self._children[child.pid] = child
         fields = _stat(child.pid)

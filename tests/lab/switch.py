@@ -45,7 +45,8 @@ class Switch:
                 *(f"--addn-hosts={self._names}", "--bind-interfaces", f"--listen-address={gateway}", "--cache-size=0"),
                 *(f"--host-record={host},{gateway}" for host in self.hosts),
             ]
-            self._helpers.start("dns", server, state / "dns.log")
+            # It is told of new names by SIGHUP, which would end it until it handles that signal.
+            self._helpers.start("dns", server, state / "dns.log", ignored=signal.SIGHUP)
         if not self._helpers.pid("gateway"):
             self._helpers.start("gateway", lab_command("_gateway"), state / "gateway.log")
 
