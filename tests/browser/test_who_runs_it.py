@@ -47,11 +47,6 @@ def watched(browser: Browser, nginx: NginxSite) -> Iterator[Watched]:
     assert watched.problems == []
 
 
-@pytest.fixture
-def page(watched: Watched) -> Page:
-    return watched.page
-
-
 def test_a_failed_build_is_reported_with_what_it_was(page: Page) -> None:
     page.goto("/project/spam/index.html")
     report = page.get_by_role("link", name="Report this")

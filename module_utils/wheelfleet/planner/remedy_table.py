@@ -231,6 +231,7 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.1.",
         cython_3_0,
+        version=2,
         of="cython",
     ),
     Remedy(
@@ -238,7 +239,7 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"cython-too-new", "compile-error"}),
         "The source is for a Cython before 3.",
         cython_0_29,
-        version=2,
+        version=3,
         of="cython",
     ),
     Remedy(
@@ -271,6 +272,7 @@ REMEDIES: tuple[Remedy, ...] = (
         frozenset({"removed-api", "compile-error"}),
         "The C code is by a Cython that did not know this Python; the source beside it is for others too.",
         regenerated_c,
+        version=2,
     ),
     Remedy(
         "numpy<2.4",
